@@ -1,0 +1,48 @@
+# ketline: the service in any role (`up`, `api`, `worker`, `migrate`). tests: the end-to-end test of a running stack.
+
+FROM python:3.12-slim-bookworm AS build
+ENV UV_CACHE_DIR=/var/cache/uv \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_PROJECT_ENVIRONMENT=/opt/ketline \
+    UV_SYSTEM_CERTS=1
+RUN pip install --no-cache-dir --disable-pip-version-check uv
+WORKDIR /src
+# The dependencies change less often than the code: a layer of their own.
+COPY pyproject.toml uv.lock README.md ./
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-install-project
+COPY src src
+COPY migrations migrations
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable
+
+
+FROM build AS tests
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable
+COPY examples examples
+COPY tests/stack tests/stack
+ENV PATH=/opt/ketline/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+USER 10001:10001
+CMD ["pytest", "-p", "no:cacheprovider", "tests/stack"]
+
+
+FROM python:3.12-slim-bookworm AS ketline
+RUN groupadd --system --gid 10001 ketline \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin ketline \
+    && install --directory --owner=10001 --group=10001 --mode=0750 /data
+COPY --from=build /opt/ketline /opt/ketline
+ENV PATH=/opt/ketline/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    KETLINE_HOST=0.0.0.0 \
+    KETLINE_PORT=8000 \
+    KETLINE_DATA_DIR=/data
+# Only /tmp, and /data by the embedded service, are ever written; the rest may be read-only.
+USER 10001:10001
+WORKDIR /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['KETLINE_PORT']}/readyz\", timeout=4)"]
+ENTRYPOINT ["ketline"]
+CMD ["up"]

@@ -1,0 +1,80 @@
+"""Lets one fault after the other loose, in the seed's order, until the time is over."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+
+from aio_pika.exceptions import AMQPError
+
+from benchmarks.chaos.disk import DISK_FAULTS
+from benchmarks.chaos.faults import COMMON_FAULTS, Scene
+from benchmarks.chaos.plan import Plan
+from benchmarks.chaos.server_faults import SERVER_FAULTS, SERVER_OF
+from benchmarks.chaos.store import DATABASE_AWAY
+from tests.servers.process import ServerFailed
+
+FAULTS = {**COMMON_FAULTS, **SERVER_FAULTS, **DISK_FAULTS}
+# Longer than any fault takes; one that hangs must not hang the run.
+FAULT_SECONDS = 150.0
+# A fault may meet a server that another fault has just ended: it then had no effect, and is not counted.
+_MISSED = (*DATABASE_AWAY, AMQPError, ServerFailed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """A fault that took place, from its beginning to the end of what the harness did about it."""
+
+    kind: str
+    target: str
+    at: datetime
+    until: datetime
+
+
+class Storm:
+    """The faults of one run."""
+
+    def __init__(self, plan: Plan, scene: Scene) -> None:
+        self.strikes: list[Strike] = []
+        self.missed: list[str] = []
+        self._plan = plan
+        self._scene = scene
+        self._repairs: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._rng = Random(f"storm-{plan.seed}")
+        self._deck = self._shuffled()
+
+    async def rage(self) -> None:
+        """Strike until the plan's time is over and each kind has had its turn, then let all end."""
+        ends = time.monotonic() + self._plan.seconds
+        async with asyncio.TaskGroup() as group:
+            drawn = 0
+            while time.monotonic() < ends or drawn < sum(self._plan.faults.values()):
+                await asyncio.sleep(self._rng.uniform(*self._plan.pauses))
+                group.create_task(self._strike(next(self._deck)))
+                drawn += 1
+
+    def _shuffled(self) -> Iterator[str]:
+        deck = [kind for kind, times in self._plan.faults.items() for _ in range(times)]
+        while True:
+            self._rng.shuffle(deck)
+            yield from deck
+
+    async def _strike(self, kind: str) -> None:
+        async with self._repairs[SERVER_OF.get(kind, kind)]:
+            at = datetime.now(UTC)
+            try:
+                async with asyncio.timeout(FAULT_SECONDS):
+                    target = await FAULTS[kind](self._scene)
+            except _MISSED as error:
+                self.missed.append(f"{kind}: {error!r}"[:300])
+            else:
+                self._note(kind, target, at)
+
+    def _note(self, kind: str, target: str | None, at: datetime) -> None:
+        if target is None:
+            self.missed.append(f"{kind}: nothing to hit")
+        else:
+            self.strikes.append(Strike(kind=kind, target=target, at=at, until=datetime.now(UTC)))

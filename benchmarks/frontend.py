@@ -1,0 +1,106 @@
+"""Text to circuit: the scanner against `qiskit.qasm3.loads`.
+
+As a program, `python -m benchmarks.frontend`, it prints a line of JSON for each length of program and waits for a line.
+Rounds of both readers take turns, and processor time counts, since others may share the machine.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from asyncio.subprocess import Process
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.figures import FrontendFigures, Reading
+from benchmarks.processes import Account, Watch, end, start_module
+from benchmarks.programs import BELL
+
+_WIDTH = 20
+_SECONDS = 300.0
+# Program, rounds, readings by the importer in a round; the scanner does more of them.
+_LENGTHS = (("Bell", 0, 25, 20), ("40 gates", 40, 15, 5), ("528 gates", 528, 9, 1), ("10,000 gates", 10_000, 5, 1))
+
+
+def main() -> None:
+    for name, gates, rounds, repeats in _LENGTHS:
+        text = mixed_gates(gates) if gates else BELL
+        loads, scanner, first = _compare(text, rounds, repeats)
+        print(json.dumps({"program": name, "loads_ms": loads, "scanner_ms": scanner, "first_ms": first}), flush=True)
+    sys.stdin.readline()
+
+
+async def measure_frontend() -> FrontendFigures:
+    """Read programs of several lengths in a process of its own."""
+    process = await start_module("benchmarks.frontend")
+    try:
+        watch = Watch.start({"readers": Account(process.pid)})
+        async with asyncio.timeout(_SECONDS):
+            lines = [await _line(process) for _ in _LENGTHS]
+        others = watch.others_share()
+    finally:
+        await end(process)
+    return FrontendFigures(readings=[Reading(**json.loads(line)) for line in lines], others=others)
+
+
+async def _line(process: Process) -> bytes:
+    assert process.stdout is not None
+    if not (line := await process.stdout.readline()):
+        raise RuntimeError("the readers ended early")
+    return line
+
+
+def mixed_gates(number: int) -> str:
+    """A program of rotations, Clifford gates and controlled phases, as an exporter would write it."""
+    choices = random.Random(number)
+    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"bit[{_WIDTH}] c;", f"qubit[{_WIDTH}] q;"]
+    for _ in range(number):
+        one, other = choices.sample(range(_WIDTH), 2)
+        kinds = (
+            f"h q[{one}];",
+            f"rz({choices.uniform(-6, 6)!r}) q[{one}];",
+            f"cx q[{one}], q[{other}];",
+            f"cp(pi/{2 ** choices.randrange(1, 9)}) q[{one}], q[{other}];",
+            f"U({choices.uniform(-3, 3)!r}, {choices.uniform(-3, 3)!r}, pi/4) q[{one}];",
+        )
+        lines.append(choices.choice(kinds))
+    return "\n".join([*lines, "c = measure q;", ""])
+
+
+def _compare(text: str, rounds: int, repeats: int) -> tuple[float, float, float]:
+    """Median milliseconds for one reading of a text: by Qiskit, by the scanner, by a scanner that remembers nothing."""
+    # Only here, as in `bare`.
+    from qiskit import qasm3
+
+    from ketline.execution.limits import ExecutionLimits
+    from ketline.execution.scanner import constants, registers, scan, syntax
+
+    limits = ExecutionLimits()
+    memories = [
+        kept
+        for module in (constants, registers, syntax)
+        for kept in vars(module).values()
+        if hasattr(kept, "cache_clear")
+    ]
+    assert scan(text, limits) is not None
+    loads, scanner, first = [], [], []
+    for _ in range(rounds):
+        loads.append(_milliseconds(lambda: qasm3.loads(text), repeats))
+        scanner.append(_milliseconds(lambda: scan(text, limits), 5 * repeats))
+        for _ in range(repeats):
+            for memory in memories:
+                memory.cache_clear()
+            first.append(_milliseconds(lambda: scan(text, limits), 1))
+    return median(loads), median(scanner), median(first)
+
+
+def _milliseconds(read: Callable[[], object], repeats: int) -> float:
+    started = time.process_time()
+    for _ in range(repeats):
+        read()
+    return 1000 * (time.process_time() - started) / repeats
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The hostile programs of the tests, and what the worst of them costs each tier: `python -m benchmarks.hostile`.
+
+Each tier gets every text that is meant for it or for those behind it; the last row is a simulator process with the
+limits of the service, which goes through all tiers.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ketline.domain.errors import ExecutionFailed
+from ketline.execution.execute import SoftTimeLimit, soft_time_limit
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.program import _parse, _read_with_importer
+from ketline.execution.runner import ChildRunner
+from ketline.execution.scanner import scan
+from ketline.execution.unroller import unroll
+from tests.integration.execution.test_hostile import HOSTILE
+from tests.unit.execution.test_scanner import HOSTILE as HOSTILE_TO_THE_SCANNER
+
+_LIMITS = ExecutionLimits()
+_TEXTS = {name: text for name, (text, _) in HOSTILE.items()}
+# The parser takes minutes over this, so the soft time limit ends it.
+_LONGEST = {"a megabyte of branches": 'include "stdgates.inc"; qubit q; bit c; ' + "if (c) x q;" * 90_000}
+_TIERS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
+    "scanner": (lambda text: scan(text, _LIMITS), _TEXTS | HOSTILE_TO_THE_SCANNER | _LONGEST),
+    "parser and importer": (lambda text: _read_with_importer(text, _LIMITS), _TEXTS),
+    "parser and unroller": (lambda text: unroll(_parse(text, _LIMITS), _LIMITS, {}), _TEXTS),
+}
+
+
+def main() -> None:
+    print("| tier | programs | slowest | seconds | next |\n|---|---|---|---|---|")
+    for tier, (read, texts) in _TIERS.items():
+        _print_row(tier, {name: _seconds(read, text) for name, text in texts.items()})
+    asyncio.run(_through_a_child(_TEXTS | _LONGEST))
+
+
+def _seconds(read: Callable[[str], object], text: str) -> float:
+    started = time.process_time()
+    with suppress(ExecutionFailed, SoftTimeLimit), soft_time_limit(_LIMITS.soft_time_limit.total_seconds()):
+        read(text)
+    return time.process_time() - started
+
+
+async def _through_a_child(texts: dict[str, str]) -> None:
+    runner = ChildRunner(_LIMITS)
+    await runner.open()
+    peak, taken = 0, {}
+    try:
+        for name, text in texts.items():
+            started = time.perf_counter()
+            with suppress(ExecutionFailed):
+                await runner.run(text, 1024)
+            taken[name] = time.perf_counter() - started
+            peak = max(peak, _peak_mebibytes(runner.pid))
+    finally:
+        await runner.close()
+    _print_row("all, in a simulator process", taken)
+    print(f"\nThe process took at most {peak} MiB.")
+
+
+def _print_row(tier: str, taken: dict[str, float]) -> None:
+    (slowest, seconds), *others = sorted(taken.items(), key=lambda item: -item[1])[:4]
+    rest = ", ".join(f"{name} {took:.2f}" for name, took in others)
+    print(f"| {tier} | {len(taken)} | {slowest} | {seconds:.2f} | {rest} |", flush=True)
+
+
+def _peak_mebibytes(pid: int | None) -> int:
+    with suppress(OSError, IndexError):
+        return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10
+    return 0
+
+
+if __name__ == "__main__":
+    main()

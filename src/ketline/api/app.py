@@ -1,0 +1,81 @@
+"""The HTTP application, put together from its routes, layers and handlers."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from ketline.api import (
+    backends,
+    batch,
+    changing,
+    circuit,
+    docs,
+    events,
+    feed,
+    health,
+    landing,
+    listing,
+    results,
+    routes,
+    validate,
+    workers,
+)
+from ketline.api.handlers import install_handlers
+from ketline.api.middleware import BodyLimit, RequestContext
+from ketline.api.openapi import DescribedApi
+from ketline.api.services import ApiOptions, ApiServices
+
+__all__ = ["ApiOptions", "ApiServices", "create_app"]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_DESCRIPTION = """Runs OpenQASM 3 programs as durable background tasks on Qiskit Aer. Submit a program, keep the task
+id, read the counts. Errors are problem documents (RFC 9457) with a stable `code`; every answer carries
+`X-Correlation-ID`."""
+
+_TAGS = [
+    {"name": "tasks", "description": "Submit programs and read what became of them."},
+    {"name": "service", "description": "What programs are run on, and by whom."},
+    {"name": "health", "description": "For load balancers and orchestrators."},
+]
+
+
+def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan | None = None) -> FastAPI:
+    """Make the application; `lifespan` opens and closes what the services rest on."""
+    app = DescribedApi(
+        title="Ketline",
+        summary="Durable tasks for quantum circuits",
+        description=_DESCRIPTION,
+        version=options.version,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_tags=_TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=options.max_body_bytes)],
+    )
+    app.state.services = services
+    app.state.options = options
+    install_handlers(app)
+    # Lists first: `/tasks/stats` is no task.
+    for module in (
+        listing,
+        feed,
+        changing,
+        batch,
+        routes,
+        results,
+        circuit,
+        events,
+        validate,
+        backends,
+        workers,
+        health,
+        docs,
+        landing,
+    ):
+        app.include_router(module.router)
+    return app

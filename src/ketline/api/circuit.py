@@ -1,0 +1,79 @@
+"""Show the circuit of a task: its program, drawings of it, and what it comes to."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ketline.api.errors import Refusal
+from ketline.api.openapi import problem_responses
+from ketline.api.representation import represented
+from ketline.api.services import services_of
+from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
+from ketline.domain.inspection import Drawing
+from ketline.domain.task import TaskId
+from ketline.schemas.inspection import CircuitQuery
+from ketline.schemas.tasks import BELL, TaskFailure
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+_TEXT = "text/plain; charset=utf-8"
+_SVG = "image/svg+xml"
+# The process that drew it has read a stranger's program: no browser is to run or load anything for it.
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Vary": "Accept-Encoding",
+}
+_DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The circuit in the form that was asked for",
+        "headers": {"ETag": {"description": "Changes with the content", "schema": {"type": "string"}}},
+        "content": {
+            "text/plain": {"schema": {"type": "string"}, "example": BELL},
+            _SVG: {"schema": {"type": "string"}, "example": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'},
+        },
+    },
+    206: {"description": "The bytes that were asked for"},
+    304: {"description": "Unchanged since the ETag that `If-None-Match` names"},
+}
+_ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand", "schema": {"type": "string"}}
+
+
+@router.get(
+    "/{task_id}/circuit",
+    operation_id="read_circuit",
+    response_class=Response,
+    responses={
+        **_DOCUMENTED,
+        **problem_responses(
+            "task_not_found",
+            "circuit_unreadable",
+            "drawing_too_large",
+            "range_not_satisfiable",
+            "invalid_request",
+            "database_unavailable",
+            "inspector_busy",
+            "service_unavailable",
+        ),
+    },
+    openapi_extra={"parameters": [_ASKED]},
+)
+async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], request: Request) -> Response:
+    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3."""
+    drawing = None if query.format == "source" else Drawing(query.format)
+    shown = await _shown(request, TaskId(task_id), drawing)
+    media_type = _SVG if drawing is Drawing.SVG else _TEXT
+    return await represented(request, shown.encode(), media_type, _HEADERS)
+
+
+async def _shown(request: Request, task_id: TaskId, drawing: Drawing | None) -> str:
+    try:
+        return await services_of(request).draw(task_id, drawing)
+    except TaskNotFound as error:
+        raise Refusal(error.code, f"Task {task_id} was not found.") from error
+    except ExecutionFailed as error:
+        code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
+        detail = f"{error.message[:1].upper()}{error.message[1:]}."
+        failure = TaskFailure(code=error.failure_code, message=error.message, line=error.line, column=error.column)
+        raise Refusal(code, detail, failure=failure) from error

@@ -1,0 +1,188 @@
+"""Every way the API refuses a request: one table of codes and HTTP statuses, and the problem documents made from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from ketline.domain.task import TaskStatus
+from ketline.schemas.tasks import FieldError, Problem, TaskFailure
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+CORRELATION_KEY = "ketline.correlation_id"
+PROBLEM_KEY = "ketline.problem"
+HEAD_KEY = "ketline.head"
+
+_RETRY = {"Retry-After": "2"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """A class of refusals; `detail` is what is said when there is nothing more precise to say."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        return f"/problems/{self.code}"
+
+
+# The codes of domain errors that reach HTTP stand here too, under the same names.
+KINDS: Mapping[str, ProblemKind] = {
+    kind.code: kind
+    for kind in (
+        ProblemKind("bad_request", 400, "Bad request", "The request cannot be read."),
+        ProblemKind("task_not_found", 404, "Task not found", "The task was not found."),
+        ProblemKind("path_not_found", 404, "Nothing here", "This path was not found; /docs lists all that exist."),
+        ProblemKind(
+            "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods of this path."
+        ),
+        ProblemKind("result_not_ready", 409, "Result not ready", "The task has not ended yet; ask again later."),
+        ProblemKind("task_failed", 409, "Task failed", "The task failed and has no counts; `error` says why."),
+        ProblemKind("task_ended", 409, "Task ended", "The task has ended; `task_status` says how."),
+        ProblemKind(
+            "task_not_pending",
+            409,
+            "Task not pending",
+            "The task is not pending any more; `task_status` says what it is.",
+        ),
+        ProblemKind(
+            "task_not_ended", 409, "Task not ended", "Only a task that has ended can be deleted; cancel it first."
+        ),
+        ProblemKind("task_cancelled", 409, "Task cancelled", "The task was cancelled and has no counts."),
+        ProblemKind(
+            "no_memory",
+            409,
+            "No shots kept",
+            'The outcomes of single shots were not kept; submit with "memory": true to have them.',
+        ),
+        ProblemKind("not_acceptable", 406, "Not acceptable", "This is not there in any form the Accept header names."),
+        ProblemKind(
+            "range_not_satisfiable",
+            416,
+            "Range not satisfiable",
+            "The range lies beyond the end; Content-Range tells it.",
+        ),
+        ProblemKind(
+            "circuit_unreadable", 409, "Circuit unreadable", "The task's program cannot be read; `error` says why."
+        ),
+        ProblemKind(
+            "drawing_too_large",
+            409,
+            "Drawing too large",
+            "The circuit is too large to be shown so; format=flat holds most.",
+        ),
+        ProblemKind("program_too_large", 413, "Program too large", "The program is larger than this service accepts."),
+        ProblemKind(
+            "body_too_large",
+            413,
+            "Request body too large",
+            "The request body is larger than any acceptable program needs; it was not read to its end.",
+            # What is left of the body must not be taken for the next request.
+            {"Connection": "close"},
+        ),
+        ProblemKind(
+            "unsupported_media_type",
+            415,
+            "Unsupported media type",
+            "Send JSON, uncompressed, with the header Content-Type: application/json.",
+            {"Accept": "application/json", "Accept-Encoding": "identity"},
+        ),
+        ProblemKind("invalid_json", 422, "Invalid JSON", "The request body is not valid JSON."),
+        ProblemKind("invalid_request", 422, "Invalid request", "The request is not valid; `errors` lists each field."),
+        ProblemKind(
+            "field_read_only", 422, "Field read-only", "The field is the service's own; `errors` lists each such field."
+        ),
+        ProblemKind(
+            "unknown_cursor",
+            422,
+            "Unknown cursor",
+            "The cursor is not one of this list: use `next` as it is, or begin again without a cursor.",
+        ),
+        ProblemKind(
+            "idempotency_key_reused",
+            422,
+            "Idempotency key reused",
+            "This Idempotency-Key was used for another submission; use a new key for a new submission.",
+        ),
+        ProblemKind(
+            "backlog_full",
+            429,
+            "Too many tasks waiting",
+            "As many tasks are waiting as this service takes; submit again later.",
+            {"Retry-After": "5"},
+        ),
+        ProblemKind("internal_error", 500, "Internal error", "Something went wrong here; quote the correlation id."),
+        ProblemKind("service_unavailable", 503, "Service unavailable", "Try again in a few seconds.", _RETRY),
+        ProblemKind(
+            "inspector_busy",
+            503,
+            "Too many programs being read",
+            "Other programs are being read; try again soon.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_unavailable",
+            503,
+            "Database unavailable",
+            "The database does not answer; try again in a few seconds.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "queue_unavailable", 503, "Queue unavailable", "The queue does not answer; try again soon.", _RETRY
+        ),
+        ProblemKind("publish_failed", 503, "Queue unavailable", "The queue took no message; try again soon.", _RETRY),
+    )
+}
+
+
+class Refusal(HTTPException):
+    """A request is answered with a problem document instead of what it asked for.
+
+    It is an HTTPException because FastAPI turns any other exception raised while a body is read into a bare 400.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] | None = None,
+        task_status: TaskStatus | None = None,
+        failure: TaskFailure | None = None,
+    ) -> None:
+        self.kind = KINDS[code]
+        super().__init__(self.kind.status, detail or self.kind.detail, {**self.kind.headers, **(headers or {})})
+        self.errors = errors
+        self.task_status = task_status
+        self.failure = failure
+
+
+def problem_response(scope: Scope, refusal: Refusal) -> Response:
+    """Write a refusal as a problem document, and leave its code in the scope for the access log."""
+    kind = refusal.kind
+    scope[PROBLEM_KEY] = kind.code
+    problem = Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=refusal.detail,
+        code=kind.code,
+        correlation_id=scope.get(CORRELATION_KEY, ""),
+        errors=None if refusal.errors is None else list(refusal.errors),
+        task_status=refusal.task_status,
+        error=refusal.failure,
+    )
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=kind.status,
+        headers=refusal.headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )

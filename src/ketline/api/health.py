@@ -1,0 +1,68 @@
+"""What load balancers and orchestrators ask: is everything well, is the process up, can it take work."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response, status
+
+from ketline.api.services import options_of, services_of
+from ketline.schemas.tasks import Connection, HealthView, LivenessView, ReadinessView
+
+router = APIRouter(tags=["health"])
+
+
+@router.get(
+    "/health",
+    operation_id="read_health",
+    responses={503: {"model": HealthView, "description": "Something does not answer"}},
+)
+async def read_health(request: Request, response: Response) -> HealthView:
+    """Whether the database and the queue answer now."""
+    report = await services_of(request).health()
+    _mark(response, good=report.healthy)
+    return HealthView(
+        status="healthy" if report.healthy else "unhealthy",
+        timestamp=datetime.now(UTC),
+        database_status=_connection(report.database_connected),
+        queue_status=_connection(report.queue_connected),
+    )
+
+
+@router.get("/livez", operation_id="read_liveness")
+async def read_liveness(response: Response) -> LivenessView:
+    """The process is up; nothing else is asked."""
+    _mark(response, good=True)
+    return LivenessView()
+
+
+@router.get(
+    "/readyz",
+    operation_id="read_readiness",
+    responses={503: {"model": ReadinessView, "description": "Send no requests here now"}},
+)
+async def read_readiness(request: Request, response: Response) -> ReadinessView:
+    """Whether requests should be sent here: with only the queue down they should, for submissions are stored
+    and run once it is back."""
+    report = await services_of(request).health()
+    stopping = options_of(request).stopping()
+    ready = report.database_connected and not stopping
+    _mark(response, good=ready)
+    answers: dict[Literal["database", "queue"], bool] = {
+        "database": report.database_connected,
+        "queue": report.queue_connected,
+    }
+    return ReadinessView(
+        status="ready" if ready else "not_ready",
+        missing=[name for name, answer in answers.items() if not answer],
+        stopping=stopping,
+    )
+
+
+def _mark(response: Response, *, good: bool) -> None:
+    response.headers["Cache-Control"] = "no-store"
+    if not good:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+
+
+def _connection(connected: bool) -> Connection:
+    return "connected" if connected else "disconnected"

@@ -1,0 +1,124 @@
+"""The task routes: submit, read, counts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+
+from ketline.api.errors import Refusal
+from ketline.api.openapi import ACCEPTED_HEADERS, SUBMIT_BODY, SUBMIT_HEADERS, SUBMIT_PROBLEMS, problem_responses
+from ketline.api.parameters import refuse_unknown_parameters
+from ketline.api.present import view_task
+from ketline.api.services import options_of, services_of
+from ketline.api.stored import not_found, stored_task
+from ketline.api.submission import asked_of, read_idempotency_key, read_submission
+from ketline.api.waiting import APPLIED, APPLIED_HEADERS, PREFER_HEADER, ended_task, preferred_wait, require_wait
+from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
+from ketline.domain.task import Task, TaskId
+from ketline.schemas.tasks import TaskAccepted, TaskView
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+
+@router.post(
+    "",
+    operation_id="submit_task",
+    response_model=TaskAccepted,
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={
+        200: {
+            "model": TaskAccepted | TaskView,
+            "description": "The key named this task before, or the task has ended within the preferred wait",
+            "headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS},
+        },
+        202: {"headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS}},
+        **SUBMIT_PROBLEMS,
+    },
+    openapi_extra={"requestBody": SUBMIT_BODY, "parameters": [*SUBMIT_HEADERS, PREFER_HEADER]},
+)
+async def create_task(request: Request, response: Response) -> TaskAccepted | Response:
+    """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
+    too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
+    task itself, as it is read, if it has ended within so many seconds."""
+    submission = await read_submission(request, options_of(request))
+    asked = asked_of(request, submission, read_idempotency_key(request, submission))
+    accepted = await services_of(request).submit(**asked)
+    if accepted.repeated:
+        response.status_code = status.HTTP_200_OK
+    response.headers["Location"] = f"/tasks/{accepted.task_id}"
+    if (seconds := preferred_wait(request)) is not None:
+        response.headers[APPLIED] = f"wait={seconds}"
+        task = await _ended_in_time(request, accepted.task_id, seconds)
+        if task is not None:
+            return _written(view_task(task), response)
+    return TaskAccepted(
+        task_id=accepted.task_id,
+        submitted_at=accepted.submitted_at,
+        correlation_id=accepted.correlation_id,
+    )
+
+
+@router.get(
+    "/{task_id}",
+    operation_id="read_task",
+    response_model_exclude_none=True,
+    responses={
+        200: {"headers": APPLIED_HEADERS},
+        **problem_responses("task_not_found", "invalid_request", "database_unavailable"),
+    },
+    openapi_extra={"parameters": [PREFER_HEADER]},
+)
+async def read_task(
+    task_id: UUID,
+    request: Request,
+    response: Response,
+    wait: Annotated[
+        float | None,
+        Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before answering"),
+    ] = None,
+    result: Annotated[bool, Query(description="Whether the result is part of the answer")] = True,
+) -> TaskView:
+    """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
+    comes once the task has ended, or after so many seconds as it then stands."""
+    refuse_unknown_parameters(request, "wait", "result")
+    require_wait(request, wait or 0)
+    seconds: float | None = preferred_wait(request) if wait is None else wait
+    if seconds is None:
+        return view_task(await stored_task(request, task_id), with_result=result)
+    if wait is None:
+        response.headers[APPLIED] = f"wait={seconds:g}"
+    return view_task(await ended_task(request, task_id, seconds), with_result=result)
+
+
+@router.post(
+    "/{task_id}/cancel",
+    operation_id="cancel_task",
+    response_model_exclude_none=True,
+    responses=problem_responses("task_not_found", "task_ended", "invalid_request", "database_unavailable"),
+)
+async def cancel_task(task_id: UUID, request: Request) -> TaskView:
+    """Cancel a task that has not ended. A simulation under way stops within two seconds."""
+    try:
+        await services_of(request).repository.cancel(TaskId(task_id))
+    except TaskEnded as error:
+        raise Refusal(
+            error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status
+        ) from error
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    return view_task(await stored_task(request, task_id))
+
+
+async def _ended_in_time(request: Request, task_id: UUID, seconds: float) -> Task | None:
+    """The task if it has ended; the submission is stored whatever comes of waiting for it."""
+    try:
+        task = await ended_task(request, task_id, seconds)
+    except (ServiceUnavailable, Refusal):
+        return None
+    return task if task.status.terminal else None
+
+
+def _written(view: TaskView, response: Response) -> Response:
+    """The task with the headers of the answer it takes the place of."""
+    body = view.model_dump_json(exclude_none=True)
+    return Response(body, media_type="application/json", headers=dict(response.headers))

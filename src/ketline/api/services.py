@@ -1,0 +1,78 @@
+"""What the API is given: the services it calls and the limits it keeps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from ketline.api.errors import CORRELATION_KEY
+from ketline.domain.backend import Backend
+from ketline.domain.task import CorrelationId
+from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.inspection import WorkerRegistry
+from ketline.ports.tasks import TaskRepository
+from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.draw import DrawCircuit
+from ketline.service.health import CheckHealth
+from ketline.service.statistics import CountTasks
+from ketline.service.submit import SubmitTask
+from ketline.service.validate import ValidateProgram
+from ketline.service.watching import Watch
+
+# JSON may write each byte of a program as a six-character \uXXXX escape; the rest leaves room for the other fields.
+_ESCAPED_BYTE_LENGTH = 6
+_ENVELOPE_BYTES = 64 * 1024
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServices:
+    submit: SubmitTask
+    repository: TaskRepository
+    health: CheckHealth
+    watch: Watch
+    catalogue: TaskCatalogue
+    change: ChangeTask
+    rerun: RerunTask
+    statistics: CountTasks
+    validate: ValidateProgram
+    draw: DrawCircuit
+    workers: WorkerRegistry
+    backend: Backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiOptions:
+    """Limits on submissions, and `stopping`, which says whether the process has begun to shut down."""
+
+    default_shots: int
+    max_shots: int
+    max_program_bytes: int
+    version: str
+    max_timeout_seconds: float = 3600.0
+    max_attempts: int = 10
+    max_wait_seconds: float = 60.0
+    stopping: Callable[[], bool] = _never
+
+    @property
+    def max_body_bytes(self) -> int:
+        """No request body needs more than this to carry a program of the permitted size."""
+        return _ESCAPED_BYTE_LENGTH * self.max_program_bytes + _ENVELOPE_BYTES
+
+
+# Plain functions of the request: as FastAPI dependencies they made a submission cost 167 us instead of 100.
+def services_of(request: Request) -> ApiServices:
+    services: ApiServices = request.app.state.services
+    return services
+
+
+def options_of(request: Request) -> ApiOptions:
+    options: ApiOptions = request.app.state.options
+    return options
+
+
+def correlation_id_of(request: Request) -> CorrelationId:
+    return CorrelationId(request.scope[CORRELATION_KEY])

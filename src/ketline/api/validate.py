@@ -1,0 +1,71 @@
+"""Validate a program: what a task of it would come to, without one."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+
+from ketline.api.openapi import SUBMIT_BODY, problem_responses
+from ketline.api.services import options_of, services_of
+from ketline.api.submission import read_submission
+from ketline.domain.inspection import Diagnostic, ProgramSource
+from ketline.domain.task import RunOptions
+from ketline.schemas.inspection import DiagnosticView, ValidationView
+from ketline.service.validate import Validation
+
+router = APIRouter(tags=["tasks"])
+
+
+@router.post(
+    "/validate",
+    operation_id="validate_program",
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "program_too_large",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_request",
+        "invalid_json",
+        "inspector_busy",
+        "service_unavailable",
+    ),
+    openapi_extra={"requestBody": SUBMIT_BODY},
+)
+async def validate_program(request: Request) -> ValidationView:
+    """Check a program, with the body of a submission: what is wrong with it and where, or how it would be simulated.
+    Nothing is stored or run."""
+    submission = await read_submission(request, options_of(request))
+    validation = await services_of(request).validate(
+        ProgramSource(circuit=submission.program, inputs=submission.inputs),
+        submission.shots,
+        RunOptions(seed=submission.seed, method=submission.method, memory=submission.memory),
+        timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None,
+    )
+    return _view(validation)
+
+
+def _view(validation: Validation) -> ValidationView:
+    view = ValidationView(valid=validation.valid, diagnostics=list(map(_view_diagnostic, validation.diagnostics)))
+    inspection = validation.inspection
+    if inspection is None:
+        return view
+    known = {
+        "tier": inspection.tier,
+        "qubits": inspection.qubits,
+        "depth": inspection.depth,
+        "operations": dict(inspection.operations),
+        "method": inspection.method,
+        "method_reason": inspection.method_reason,
+        "memory_bytes": inspection.memory_bytes,
+        "estimated_seconds": inspection.estimated_seconds,
+    }
+    return view.model_copy(update=known)
+
+
+def _view_diagnostic(diagnostic: Diagnostic) -> DiagnosticView:
+    return DiagnosticView(
+        severity=diagnostic.severity,
+        code=diagnostic.code,
+        message=diagnostic.message,
+        line=diagnostic.line,
+        column=diagnostic.column,
+    )

@@ -1,0 +1,39 @@
+"""Who works, and on what."""
+
+from fastapi import APIRouter, Request, Response
+
+from ketline.api.openapi import problem_responses
+from ketline.api.services import services_of
+from ketline.domain.worker import CurrentTask, LiveWorker
+from ketline.schemas.inspection import CurrentTaskView, WorkersView, WorkerView
+
+router = APIRouter(prefix="/workers", tags=["service"])
+
+
+@router.get("", operation_id="read_workers", responses=problem_responses("database_unavailable"))
+async def read_workers(request: Request, response: Response) -> WorkersView:
+    """The workers that live: their slots, and the tasks in their hands with the state of each lease."""
+    response.headers["Cache-Control"] = "no-store"
+    return WorkersView(workers=[_view(worker) for worker in await services_of(request).workers.live()])
+
+
+def _view(worker: LiveWorker) -> WorkerView:
+    return WorkerView(
+        worker_id=worker.identity.worker_id,
+        slots=worker.identity.slots,
+        version=worker.identity.version,
+        started_at=worker.started_at,
+        last_seen_at=worker.last_seen_at,
+        tasks=[_view_task(task) for task in worker.tasks],
+    )
+
+
+def _view_task(task: CurrentTask) -> CurrentTaskView:
+    return CurrentTaskView(
+        task_id=task.task_id,
+        attempt=task.attempt,
+        since=task.claimed_at,
+        running_seconds=task.running_seconds,
+        lease_expires_at=task.lease_expires_at,
+        lease_seconds_left=task.lease_seconds_left,
+    )

@@ -1,0 +1,21 @@
+"""Say whether a distributed service's database and broker answer."""
+
+import asyncio
+import time
+
+from ketline.config import Settings
+from ketline.runtime import open_service
+
+PATIENCE_SECONDS = 5.0
+PAUSE_SECONDS = 0.1
+
+
+async def check_connections(settings: Settings) -> list[str]:
+    """What does not answer within a few seconds; empty when all does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    async with open_service(settings) as service:
+        # The broker is connected to in the background, so the first answer may come too early.
+        while not (report := await service.health()).healthy and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE_SECONDS)
+    missing = {"The database": report.database_connected, "The broker": report.queue_connected}
+    return [f"{name} does not answer" for name, connected in missing.items() if not connected]

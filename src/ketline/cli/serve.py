@@ -1,0 +1,163 @@
+"""Run the service's processes: API, worker, or both in one, from start to a clean stop."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.config import Settings
+from ketline.domain.errors import ConfigurationInvalid
+from ketline.runtime import Service, WorkerParts, open_embedded, open_service, open_worker
+from ketline.service.watching import Watch
+from ketline.worker.loop import Worker
+
+log = structlog.get_logger()
+
+BACKLOG = 2048
+CONNECTION_GRACE_SECONDS = 5
+
+
+async def serve_api(settings: Settings) -> None:
+    """Serve the API of the distributed service until SIGTERM or SIGINT."""
+    stop = _stop_on_signals()
+    with _listen(settings) as listener:
+        async with open_service(settings) as service:
+            await _serve(application(settings, service, stop), listener, stop, service.watch)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work on the distributed service's queue until SIGTERM or SIGINT."""
+    stop = _stop_on_signals()
+    async with open_worker(settings) as parts:
+        await worker(settings, parts).run(stop)
+
+
+async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve everything in this process until SIGTERM or SIGINT; `ready` is told the URL."""
+    stop = _stop_on_signals()
+    with _listen(settings) as listener:
+        async with open_embedded(settings, settings.data_dir) as (service, parts):
+            ready(_url(listener))
+            await asyncio.gather(
+                _serve(application(settings, service, stop), listener, stop, service.watch),
+                worker(settings, parts).run(stop),
+            )
+
+
+def application(settings: Settings, service: Service, stop: asyncio.Event) -> FastAPI:
+    """The HTTP application on top of an open service."""
+    services = ApiServices(
+        submit=service.submit,
+        repository=service.repository,
+        health=service.health,
+        watch=service.watch,
+        catalogue=service.catalogue,
+        change=service.change,
+        rerun=service.rerun,
+        statistics=service.statistics,
+        validate=service.inspection.validate,
+        draw=service.inspection.draw,
+        workers=service.inspection.workers,
+        backend=service.inspection.backend,
+    )
+    options = ApiOptions(
+        default_shots=settings.default_shots,
+        max_shots=settings.max_shots,
+        max_program_bytes=settings.max_program_bytes,
+        version=version("ketline"),
+        max_timeout_seconds=settings.max_time_limit_s,
+        max_attempts=settings.max_attempts,
+        max_wait_seconds=settings.max_wait_s,
+        stopping=stop.is_set,
+    )
+    return create_app(services, options)
+
+
+def worker(settings: Settings, parts: WorkerParts) -> Worker:
+    """The worker on top of its opened parts."""
+    return Worker(
+        consumer=parts.consumer,
+        runners=parts.runners,
+        process=parts.process,
+        clock=parts.clock,
+        slots=settings.worker_slots,
+        grace_seconds=settings.shutdown_grace_s,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: one stop event serves API and worker alike."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, watch: Watch) -> None:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    log.info("api.listening", url=_url(listener))
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        watch.close()
+        stopping.cancel()
+        await _both(serving, stopping)
+        log.info("api.stopped")
+
+
+async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
+    await asyncio.gather(stopping, return_exceptions=True)
+    await serving
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); "
+            "set KETLINE_HOST and KETLINE_PORT to what is free, or port 0 for any."
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event set by the first SIGINT or SIGTERM; the second ends the process at once."""
+    stop = asyncio.Event()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

@@ -1,0 +1,280 @@
+"""Settings: one frozen object from `KETLINE_*` variables, `.env`, and the names older deployments use."""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ketline.domain.errors import ConfigurationInvalid
+
+PREFIX = "KETLINE_"
+# Read by the client side of the command line, not by the service.
+CLIENT_VARIABLES = frozenset({"KETLINE_URL", "KETLINE_API_KEY"})
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _also(name: str, *older_names: str) -> AliasChoices:
+    return AliasChoices(f"{PREFIX}{name}", *older_names)
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "ketline"
+
+
+def _default_worker_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+
+
+def available_cores() -> int:
+    """Cores this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; each description is the variable's row in the README."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Directory of the embedded service's SQLite database.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql+asyncpg://ketline:ketline@localhost:5432/ketline"),
+        validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
+        description="Database of the distributed service.",
+    )
+    rabbitmq_url: SecretStr = Field(
+        default=SecretStr("amqp://guest:guest@localhost:5672/"),
+        validation_alias=_also("RABBITMQ_URL", "RABBITMQ_URL"),
+        description="Broker of the distributed service.",
+    )
+    task_queue_name: str = Field(
+        default="quantum_tasks",
+        min_length=1,
+        max_length=200,
+        validation_alias=_also("TASK_QUEUE_NAME", "TASK_QUEUE_NAME"),
+        description="Queue of the distributed service; `.dead` is appended for its dead-letter queue.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL"), description="Least severe lines logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="`auto` is readable on a terminal and JSON elsewhere."
+    )
+    default_shots: int = Field(
+        default=1024,
+        ge=1,
+        validation_alias=_also("DEFAULT_SHOTS", "NUM_SHOTS"),
+        description="Shots of a task that names none.",
+    )
+    max_shots: int = Field(default=100_000, ge=1, description="Most shots a task may ask for.")
+    max_program_bytes: int = Field(
+        default=1024 * 1024, ge=1, le=64 * 1024 * 1024, description="Largest program accepted, in bytes of UTF-8."
+    )
+    worker_id: str = Field(
+        default_factory=_default_worker_id,
+        pattern=r"^[A-Za-z0-9._:@-]{1,128}$",
+        validation_alias=_also("WORKER_ID", "WORKER_ID"),
+        description="Name of this process in histories and logs; unique per process.",
+    )
+    worker_slots: int = Field(
+        default_factory=available_cores, ge=1, le=256, description="Programs a worker runs at once; default: cores."
+    )
+    simulator_threads: int | None = Field(
+        default=None, ge=1, description="Threads for one large circuit; default: cores divided by slots, at least 1."
+    )
+    simulator_memory_mb: int | None = Field(
+        default=None,
+        ge=64,
+        description="Memory one simulator may use for its state; default: 70 % of the machine's or the container's, "
+        "divided by slots.",
+    )
+    worker_max_retries: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        validation_alias=_also("WORKER_MAX_RETRIES", "WORKER_MAX_RETRIES"),
+        description="Attempts after the first that a task may spend on lost workers.",
+    )
+    max_attempts: int = Field(default=10, ge=1, le=1000, description="Largest `max_attempts` a task may ask for.")
+    max_crashes: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="Attempts of a task that may end with its worker or simulator dying before it fails as "
+        "`worker_lost`.",
+    )
+    worker_retry_delay_s: Seconds = Field(
+        default=5.0,
+        validation_alias=_also("WORKER_RETRY_DELAY_S", "WORKER_RETRY_DELAY_S"),
+        description="Seconds before the first retry; doubles with each.",
+    )
+    task_soft_time_limit_s: Seconds = Field(
+        default=60.0,
+        validation_alias=_also("TASK_SOFT_TIME_LIMIT_S", "TASK_SOFT_TIME_LIMIT_S"),
+        description="Seconds after which a program still being parsed is told to stop.",
+    )
+    task_time_limit_s: Seconds = Field(
+        default=90.0,
+        validation_alias=_also("TASK_TIME_LIMIT_S", "TASK_TIME_LIMIT_S"),
+        description="Seconds after which a program's simulator is killed.",
+    )
+    max_time_limit_s: Seconds = Field(
+        default=3600.0, description="Largest `timeout_s` a task may ask for, in place of `TASK_TIME_LIMIT_S`."
+    )
+    max_qubits: int = Field(default=4096, ge=1, le=100_000, description="Most qubits a program may declare.")
+    max_operations: int = Field(
+        default=250_000,
+        ge=1,
+        le=100_000_000,
+        description="Most operations of a program, after its loops are unrolled and its gates inlined.",
+    )
+    max_result_mb: int = Field(default=16, ge=1, le=1024, description="Largest counts of a task, in megabytes of JSON.")
+    max_backlog: int = Field(
+        default=100_000, ge=1, description="Pending tasks beyond which submissions are answered 429."
+    )
+    max_wait_s: Seconds = Field(default=60.0, description="Longest that a request may ask to wait for a task's end.")
+    idempotency_key_lifetime_s: Seconds = Field(
+        default=86_400.0, description="Seconds for which an `Idempotency-Key` names its task."
+    )
+    retain_days: float = Field(
+        default=0.0, ge=0, le=36_500, description="Days for which a task that has ended is kept; 0 keeps it for ever."
+    )
+    retain_tasks: int = Field(
+        default=0, ge=0, description="Tasks kept of those that have ended, the last ones; 0 keeps all."
+    )
+    lease_s: Seconds = Field(default=12.0, description="Seconds a worker may be silent before its task is taken away.")
+    reap_interval_s: Seconds = Field(default=3.0, description="Seconds between looks for lost workers.")
+    dispatch_interval_s: Seconds = Field(
+        default=1.0, description="Seconds between looks for tasks to put on the queue, beside the nudge of a submit."
+    )
+    redispatch_s: Seconds = Field(
+        default=30.0,
+        description="Seconds until a task whose message seems lost is put on the queue again; doubles each time.",
+    )
+    publish_timeout_s: Seconds = Field(default=5.0, description="Seconds to wait for the broker to confirm a message.")
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Database connections a process may hold.")
+    shutdown_grace_s: float = Field(
+        default=30.0, ge=0, description="Seconds a stopping worker lets running programs finish."
+    )
+    validate_time_limit_s: Seconds = Field(
+        default=10.0, description="Seconds that reading a program for `/validate` or a drawing may take."
+    )
+    validate_max_waiting: int = Field(
+        default=8,
+        ge=1,
+        description="Calls that may wait for another's program to be read; beyond, they are answered 503.",
+    )
+    worker_beat_s: Seconds = Field(
+        default=5.0,
+        description="Seconds between signs of life of a worker; `/workers` lists it for three times as long.",
+    )
+    health_timeout_s: Seconds = Field(default=1.5, description="Seconds `/health` waits for database and broker.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, level: object) -> object:
+        return level.lower() if isinstance(level, str) else level
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr) -> SecretStr:
+        return SecretStr(map_database_url(url.get_secret_value()))
+
+    @field_validator("rabbitmq_url")
+    @classmethod
+    def _known_broker(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith(("amqp://", "amqps://")):
+            raise ValueError("must start with amqp:// or amqps://")
+        return url
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if self.task_soft_time_limit_s > self.task_time_limit_s:
+            raise ValueError("TASK_SOFT_TIME_LIMIT_S must not exceed TASK_TIME_LIMIT_S")
+        if self.default_shots > self.max_shots:
+            raise ValueError("NUM_SHOTS must not exceed KETLINE_MAX_SHOTS")
+        return self
+
+
+def map_database_url(url: str) -> str:
+    """Name the driver Ketline uses where the meaning is plain.
+
+    Raises:
+        ValueError: the URL names another database or driver.
+    """
+    scheme, separator, rest = url.partition("://")
+    if scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and separator:
+        return f"postgresql+asyncpg://{rest}"
+    if scheme in {"sqlite", "sqlite+aiosqlite"} and separator:
+        return f"sqlite+aiosqlite://{rest}"
+    raise ValueError(
+        f"the scheme {scheme if separator else 'given'!r} is not one Ketline uses; "
+        "write postgresql://user:password@host:5432/name"
+    )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read and check the whole configuration; `overrides` are by field name and win over the environment.
+
+    Raises:
+        ConfigurationInvalid: a variable is unknown or has a value that cannot be used; values are not repeated.
+    """
+    refuse_unknown({**dotenv_values(".env"), **os.environ})
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationInvalid(f"The configuration cannot be used: {problems}.") from None
+
+
+def refuse_unknown(environment: Mapping[str, str | None]) -> None:
+    """Raise on `KETLINE_*` names that mean nothing, which a typing error would otherwise hide.
+
+    Raises:
+        ConfigurationInvalid: names each of them.
+    """
+    known = {name for names in variables().values() for name in names} | CLIENT_VARIABLES
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise ConfigurationInvalid(
+            f"Unknown configuration: {', '.join(unknown)}. The README lists every variable; check the spelling."
+        )
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Each field's environment variables, the preferred one first."""
+    names: dict[str, tuple[str, ...]] = {}
+    for field, info in Settings.model_fields.items():
+        alias = info.validation_alias
+        if isinstance(alias, AliasChoices):
+            names[field] = tuple(str(choice) for choice in alias.choices)
+        else:
+            names[field] = (f"{PREFIX}{field.upper()}",)
+    return names
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "settings"
+    name = str(location[0])
+    return variables()[name][0] if name in Settings.model_fields else name.upper()

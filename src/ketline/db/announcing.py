@@ -1,0 +1,160 @@
+"""Changes that were committed, told to every process that listens, by PostgreSQL's NOTIFY.
+
+It is a statement of its own after the commit: a NOTIFY within would make all commits of the server wait for each
+other. Without rows to write its own commit waits for no disk. Source: PostgreSQL's src/backend/commands/async.c
+(PreCommit_Notify) and src/backend/access/transam/xact.c (RecordTransactionCommit).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+from sqlalchemy import Connection, Text, bindparam, func, make_url, select
+
+from ketline.db.engine import Database
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.task import Change, TaskId, TaskStatus
+
+log = structlog.get_logger()
+
+CHANNEL = "ketline_changes"
+# A payload has at most 8,000 bytes; a change takes 47 at most.
+CHANGES_IN_A_PAYLOAD = 150
+MOST_WAITING = 10_000
+CONNECT_TIMEOUT_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+
+# Source: asyncpg's `connect`; what says where the server is and how to be let in.
+_OF_THE_SERVER = (
+    "host",
+    "port",
+    "user",
+    "password",
+    "passfile",
+    "database",
+    "ssl",
+    "direct_tls",
+    "target_session_attrs",
+)
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text())))
+
+
+class Silence:
+    """Announces nothing."""
+
+    def announce(self, *changes: Change) -> None:
+        return
+
+
+SILENT = Silence()
+
+
+class PostgresqlAnnouncer:
+    """An `Announcer`; changes that come while a statement is under way share the next."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[Change] = []
+        self._sending: asyncio.Task[None] | None = None
+
+    def announce(self, *changes: Change) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting += changes
+        if self._waiting and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send())
+
+    async def close(self) -> None:
+        """Return when what was announced is sent, or lost."""
+        if self._sending is not None:
+            await self._sending
+
+    async def _send(self) -> None:
+        while self._waiting:
+            now, self._waiting = self._waiting[:CHANGES_IN_A_PAYLOAD], self._waiting[CHANGES_IN_A_PAYLOAD:]
+            payload = "\n".join(f"{change.task_id} {change.status}" for change in now)
+            try:
+                await self._database.autocommit(_notifying(payload))
+            except DatabaseUnavailable as error:
+                log.debug("announcement.lost", changes=len(now), error=str(error))
+            except Exception:
+                log.exception("announcement.crashed")
+
+
+class PostgresqlListener:
+    """Hears what is announced, on a connection of its own that it replaces when it is lost.
+
+    `heard` is given the changes; `resync` is called whenever listening begins, since some may have been missed.
+    """
+
+    def __init__(self, url: str, heard: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
+        dialect: Any = make_url(url).get_dialect()()
+        arguments = dialect.create_connect_args(make_url(url))[1]
+        # The rest of what the engine takes is for itself, or set below.
+        self._arguments = {name: arguments[name] for name in _OF_THE_SERVER if name in arguments}
+        self._heard = heard
+        self._resync = resync
+        self._trouble = False
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        while True:
+            try:
+                await self._listen()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not self._trouble:
+                    log.warning("listener.disconnected", error=type(error).__name__)
+                self._trouble = True
+            except Exception:
+                log.exception("listener.crashed")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection: Any = await asyncpg.connect(
+            **self._arguments,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=CONNECT_TIMEOUT_SECONDS,
+            server_settings={"application_name": "ketline-listener"},
+        )
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            await connection.add_listener(CHANNEL, self._take)
+            self._resync()
+            self._trouble = False
+            while not lost.is_set():
+                # A connection that is cut without a word is found by the silence after a question.
+                await connection.execute("SELECT 1")
+                await _set_or_passed(lost, LOOK_SECONDS)
+        finally:
+            connection.terminate()
+
+    def _take(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+        self._heard(_changes(payload))
+
+
+def _notifying(payload: str) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        connection.execute(_NOTIFY, {"payload": payload})
+
+    return work
+
+
+def _changes(payload: str) -> Sequence[Change]:
+    """What is not ours on the channel says nothing to us."""
+    try:
+        pairs = [line.split(" ") for line in payload.splitlines()]
+        return [Change(task_id=TaskId(UUID(task_id)), status=TaskStatus(status)) for task_id, status in pairs]
+    except ValueError:
+        log.debug("listener.ignored", characters=len(payload))
+        return []
+
+
+async def _set_or_passed(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

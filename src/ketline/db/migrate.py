@@ -1,0 +1,47 @@
+"""Bring a database to the schema of this version, the only way a schema is ever made."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ketline.domain.errors import DatabaseUnavailable
+
+
+async def migrate(url: str) -> None:
+    """Upgrade to the newest schema; without effect when it is there already, safe to call concurrently.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached or refuses the change.
+    """
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        raise DatabaseUnavailable(f"The schema could not be brought up to date: {_reason(error)}") from error
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _scripts() -> Path:
+    """Inside the installed package, or at the top of the repository in a development install."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "_migrations"
+    return packaged if packaged.is_dir() else package.parents[1] / "migrations"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

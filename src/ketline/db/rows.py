@@ -1,0 +1,189 @@
+"""Rows to domain values and back."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from ketline.domain.labels import Labels
+from ketline.domain.task import (
+    Claim,
+    CorrelationId,
+    Dispatch,
+    Failure,
+    FailureCode,
+    Lease,
+    LeaseToken,
+    Method,
+    Profile,
+    Reaped,
+    RunOptions,
+    RunResult,
+    StatusChange,
+    Submission,
+    Task,
+    TaskId,
+    WorkerId,
+)
+
+_NONE = timedelta()
+
+
+def to_task(rows: Sequence[Row[Any]]) -> Task:
+    """A task from the rows of `reading.select_task`, of which there is at least one."""
+    return task_of(rows[0], rows[0].result, rows)
+
+
+def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row[Any]]) -> Task:
+    """A task from a row of it, its result and the rows of its history, as far as these are wanted."""
+    return Task(
+        task_id=TaskId(row.task_id),
+        shots=row.shots,
+        status=row.current_status,
+        submitted_at=row.submitted_at,
+        correlation_id=CorrelationId(row.correlation_id),
+        attempt=row.attempt,
+        completed_at=row.completed_at,
+        options=to_options(row),
+        counts=result["counts"] if result else None,
+        memory=result.get("memory") if result else None,
+        profile=Profile(**row.profile) if row.profile else None,
+        failure=to_failure(row),
+        history=to_changes(lines),
+        labels=to_labels(row),
+        scheduled_for=row.scheduled_for,
+        rerun_of=TaskId(row.rerun_of) if row.rerun_of else None,
+    )
+
+
+def to_original(task_id: TaskId, row: Row[Any]) -> Submission:
+    """What was submitted, from a row of `changing.select_original`."""
+    return Submission(
+        task_id=task_id,
+        circuit=row.circuit,
+        shots=row.shots,
+        correlation_id=CorrelationId(row.correlation_id),
+        max_attempts=row.max_attempts,
+        time_limit=_to_time_limit(row),
+        options=to_options(row),
+        inputs=row.inputs or {},
+        labels=to_labels(row),
+    )
+
+
+def to_labels(row: Row[Any]) -> Labels:
+    return Labels(name=row.name, tags=tuple(row.tags or ()), metadata=row.metadata or {})
+
+
+def _to_time_limit(row: Row[Any]) -> timedelta | None:
+    return None if row.time_limit_seconds is None else timedelta(seconds=row.time_limit_seconds)
+
+
+def to_options(row: Row[Any]) -> RunOptions:
+    return RunOptions(seed=row.seed, method=Method(row.method or Method.AUTOMATIC), memory=bool(row.memory))
+
+
+def to_failure(row: Row[Any]) -> Failure | None:
+    if row.error_code is None:
+        return None
+    return Failure(
+        code=FailureCode(row.error_code),
+        message=row.error_message or "",
+        line=row.error_line,
+        column=row.error_column,
+    )
+
+
+def to_changes(rows: Sequence[Row[Any]]) -> Sequence[StatusChange]:
+    """Lines of history; a task without any has one row without a status."""
+    return tuple(to_change(line) for line in rows if line.status is not None)
+
+
+def to_change(row: Row[Any]) -> StatusChange:
+    """One line of history."""
+    return StatusChange(
+        line_id=row.line_id,
+        status=row.status,
+        transitioned_at=row.transitioned_at,
+        notes=row.notes,
+        attempt=row.line_attempt,
+        lease_token=row.line_lease_token,
+        worker_id=row.worker_id,
+        cause=row.cause,
+        duration_seconds=row.duration_seconds,
+    )
+
+
+def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
+    return Claim(
+        lease=Lease(task_id=TaskId(row.task_id), attempt=row.attempt, token=token, worker_id=worker_id),
+        circuit=row.circuit,
+        shots=row.shots,
+        correlation_id=CorrelationId(row.correlation_id),
+        queued_seconds=max(_NONE, row.claimed_at - row.available_at).total_seconds(),
+        time_limit=_to_time_limit(row),
+        options=to_options(row),
+        trace_context=row.trace_context,
+        inputs=row.inputs or {},
+    )
+
+
+def attempt_columns(lease: Lease, duration: timedelta | None = None, cause: str | None = None) -> dict[str, object]:
+    """What a line of history says about an attempt; `duration` and `cause` on the line that ends it."""
+    return {
+        "attempt": lease.attempt,
+        "lease_token": lease.token,
+        "worker_id": lease.worker_id,
+        "duration_seconds": max(_NONE, duration).total_seconds() if duration is not None else None,
+        "cause": cause,
+    }
+
+
+def to_dispatch(row: Row[Any]) -> Dispatch:
+    return Dispatch(
+        task_id=TaskId(row.task_id),
+        correlation_id=CorrelationId(row.correlation_id),
+        trace_context=row.trace_context,
+    )
+
+
+def to_reaped(row: Row[Any]) -> Reaped:
+    return Reaped(
+        task_id=TaskId(row.task_id),
+        correlation_id=CorrelationId(row.correlation_id),
+        attempt=row.attempt,
+        worker_id=WorkerId(row.lease_owner),
+        status=row.current_status,
+    )
+
+
+def result_columns(result: RunResult) -> Mapping[str, object]:
+    profile = result.profile
+    return {
+        "result": {"counts": dict(result.counts), "shots": result.shots, "success": True, **_shots(result)},
+        "profile": {
+            "method": profile.method,
+            "method_reason": profile.method_reason,
+            "qubits": profile.qubits,
+            "depth": profile.depth,
+            "operations": dict(profile.operations),
+            "parsing_seconds": profile.parsing_seconds,
+            "simulating_seconds": profile.simulating_seconds,
+            "queued_seconds": profile.queued_seconds,
+            "tier": profile.tier,
+        },
+    }
+
+
+def _shots(result: RunResult) -> Mapping[str, object]:
+    return {} if result.memory is None else {"memory": list(result.memory)}
+
+
+def failure_columns(failure: Failure) -> Mapping[str, object]:
+    return {
+        "error_code": failure.code.value,
+        "error_message": failure.message,
+        "error_line": failure.line,
+        "error_column": failure.column,
+    }

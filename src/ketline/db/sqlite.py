@@ -1,0 +1,113 @@
+"""Transactions on SQLite: one thread writes, one reads, and writes that wait together share a commit.
+
+A transaction of ours is a few statements of some ten microseconds each; handing every one of them to a thread and back
+would cost more than all of them. So a whole transaction runs in one go in the thread that owns its connection.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+from ketline.db.faults import translated
+from ketline.db.grouping import Group, Outcome
+from ketline.domain.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+# More would keep the first caller waiting without saving much of the commit.
+MOST_IN_A_COMMIT = 32
+
+
+class SqliteTransactions:
+    """Writes in the order they were asked for, each answered after the commit that holds it."""
+
+    def __init__(self, url: str) -> None:
+        self._writer = _Lane(url, begin="BEGIN IMMEDIATE")
+        self._reader = _Lane(url, begin="BEGIN")
+        self._writes: Group[Work[Any], Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
+
+    def write(self, work: Work[T]) -> asyncio.Future[T]:
+        return self._writes.ask(work)
+
+    def autocommit(self, work: Work[T]) -> asyncio.Future[T]:
+        return self.write(work)
+
+    async def read(self, work: Work[T]) -> T:
+        [outcome] = await self._reader.run([work])
+        if outcome.error is not None:
+            raise outcome.error
+        return cast("T", outcome.value)
+
+    async def close(self) -> None:
+        await self._writes.drain()
+        await self._writer.close()
+        await self._reader.close()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A thread with a connection of its own."""
+
+    url: str
+    begin: str
+    _engine: Engine = field(init=False)
+    _thread: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._engine = _engine(self.url, self.begin)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+
+    async def run(self, works: Sequence[Work[Any]]) -> Sequence[Outcome]:
+        """Run all in one transaction; what one of them raises undoes that one only."""
+        return await asyncio.wrap_future(self._thread.submit(self._run, works))
+
+    async def close(self) -> None:
+        await asyncio.wrap_future(self._thread.submit(self._engine.dispose))
+        self._thread.shutdown()
+
+    def _run(self, works: Sequence[Work[Any]]) -> Sequence[Outcome]:
+        try:
+            with translated(), self._engine.begin() as connection:
+                if len(works) == 1:
+                    return [Outcome(works[0](connection))]
+                return [_apart(connection, work) for work in works]
+        except Exception as error:
+            return [Outcome(error=error)] * len(works)
+
+
+def _apart(connection: Connection, work: Work[Any]) -> Outcome:
+    try:
+        with translated(), connection.begin_nested():
+            return Outcome(work(connection))
+    except Exception as error:
+        if not _in_transaction(connection):
+            # Some errors, of the disk above all, make SQLite undo the whole transaction, and with it what other callers
+            # in this commit have done: going on, and the COMMIT of nothing, would answer them wrongly.
+            raise DatabaseUnavailable("The database could not be written; nothing was stored.") from error
+        return Outcome(error=error)
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver: Any = connection.connection.dbapi_connection
+    return bool(driver.in_transaction)
+
+
+def _engine(url: str, begin: str) -> Engine:
+    path = url.partition("://")[2]
+    engine = create_engine(f"sqlite://{path}", pool_size=1, max_overflow=0, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # The driver must not begin or commit by itself.
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

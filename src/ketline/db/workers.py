@@ -1,0 +1,112 @@
+"""The workers that are alive: one small row for each, written at every beat."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+
+from ketline.db.asking import Asking
+from ketline.db.clock import from_now, now
+from ketline.db.engine import Database
+from ketline.db.tables import UtcDateTime, tasks, workers
+from ketline.domain.task import TaskId, TaskStatus, WorkerId
+from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
+
+_BEATING = Asking(worker_id=Text(), slots=Integer(), version=Text(), started_at=UtcDateTime(), lifetime_seconds=Float())
+
+
+@dataclass(frozen=True, slots=True)
+class SqlWorkerRegistry:
+    """A `WorkerRegistry`."""
+
+    database: Database
+
+    async def beat(self, worker: WorkerIdentity, started_at: datetime | None, lifetime: timedelta) -> datetime:
+        said = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
+        asked = _BEATING.parameters({**said, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()})
+        statement = _upsert(postgres=not self.database.is_sqlite)
+
+        def work(connection: Connection) -> datetime:
+            at: datetime = connection.execute(statement, asked).scalar_one()
+            return at
+
+        return await self.database.autocommit(work)
+
+    async def leave(self, worker_id: WorkerId, started_at: datetime) -> None:
+        await self._delete(delete(workers).where(workers.c.worker_id == worker_id, workers.c.started_at == started_at))
+
+    async def live(self) -> Sequence[LiveWorker]:
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(_select_live()).all()
+
+        rows = await self.database.read(work)
+        return [_to_worker(list(group)) for _, group in groupby(rows, key=lambda row: row.worker_id)]
+
+    async def forget_lost(self, after: timedelta) -> int:
+        return await self._delete(delete(workers).where(workers.c.live_until < from_now(-after.total_seconds())))
+
+    async def _delete(self, statement: Delete) -> int:
+        def work(connection: Connection) -> int:
+            return connection.execute(statement).rowcount
+
+        return await self.database.autocommit(work)
+
+
+@cache
+def _upsert(*, postgres: bool) -> ReturningInsert[Any]:
+    asked = _BEATING.one()
+    said = {
+        "slots": asked.slots,
+        "version": asked.version,
+        "started_at": func.coalesce(asked.started_at, now(), type_=UtcDateTime()),
+        "last_seen_at": now(),
+        "live_until": from_now(asked.lifetime_seconds),
+    }
+    into = postgresql.insert(workers) if postgres else sqlite.insert(workers)
+    return (
+        into.values(worker_id=asked.worker_id, **said)
+        .on_conflict_do_update(index_elements=[workers.c.worker_id], set_=said)
+        .returning(workers.c.started_at)
+    )
+
+
+@cache
+def _select_live() -> Select[Any]:
+    """A row for each task of each live worker, and one without a task for an idle one."""
+    held = and_(tasks.c.lease_owner == workers.c.worker_id, tasks.c.current_status == TaskStatus.PROCESSING)
+    columns = [tasks.c.task_id, tasks.c.attempt, tasks.c.claimed_at, tasks.c.lease_expires_at]
+    return (
+        select(*workers.c, *columns, now().label("at"))
+        .join(tasks, held, isouter=True)
+        .where(workers.c.live_until > now())
+        .order_by(workers.c.worker_id, tasks.c.claimed_at)
+    )
+
+
+def _to_worker(rows: Sequence[Row[Any]]) -> LiveWorker:
+    row = rows[0]
+    return LiveWorker(
+        identity=WorkerIdentity(worker_id=WorkerId(row.worker_id), slots=row.slots, version=row.version),
+        started_at=row.started_at,
+        last_seen_at=row.last_seen_at,
+        tasks=tuple(_current(rows)),
+    )
+
+
+def _current(rows: Sequence[Row[Any]]) -> Iterator[CurrentTask]:
+    for row in rows:
+        if row.task_id is not None:
+            yield CurrentTask(
+                task_id=TaskId(row.task_id),
+                attempt=row.attempt,
+                claimed_at=row.claimed_at,
+                running_seconds=(row.at - row.claimed_at).total_seconds(),
+                lease_expires_at=row.lease_expires_at,
+                lease_seconds_left=(row.lease_expires_at - row.at).total_seconds(),
+            )

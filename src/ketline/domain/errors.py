@@ -1,0 +1,168 @@
+"""One family of errors; every class has a stable code and says whether trying again can help.
+
+KetlineError
+├── TaskNotFound
+├── TaskEnded
+├── TaskNotPending
+├── TaskNotEnded
+├── IdempotencyKeyReused
+├── BacklogFull
+├── ConfigurationInvalid
+├── ServiceUnavailable
+│   ├── InspectorBusy
+│   ├── DatabaseUnavailable
+│   └── QueueUnavailable
+│       └── PublishFailed
+└── ExecutionFailed
+    ├── ProgramInvalid
+    ├── ProgramUnsupported
+    ├── ProgramTooLarge
+    ├── TimeLimitExceeded
+    ├── MemoryLimitExceeded
+    └── SimulationFailed
+        └── SimulatorDied
+"""
+
+from typing import ClassVar
+
+from ketline.domain.task import Failure, FailureCode, TaskStatus
+
+
+class KetlineError(Exception):
+    """Anything Ketline refuses or cannot do; the message says what happened and what to do."""
+
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+
+class TaskNotFound(KetlineError):
+    code = "task_not_found"
+
+
+class TaskEnded(KetlineError):
+    """The task has reached a terminal status, which nothing changes."""
+
+    code = "task_ended"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskNotPending(KetlineError):
+    """The task has been started, or has ended: it is too late to say when it is to run."""
+
+    code = "task_not_pending"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskNotEnded(KetlineError):
+    """The task is pending or being processed, and cannot be deleted."""
+
+    code = "task_not_ended"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class IdempotencyKeyReused(KetlineError):
+    """The key names another submission."""
+
+    code = "idempotency_key_reused"
+
+
+class BacklogFull(KetlineError):
+    """As many tasks wait as the operator allows."""
+
+    code = "backlog_full"
+    retryable = True
+
+
+class ConfigurationInvalid(KetlineError):
+    code = "configuration_invalid"
+
+
+class ServiceUnavailable(KetlineError):
+    """Something Ketline depends on does not answer now; the same call may succeed later."""
+
+    code = "service_unavailable"
+    retryable = True
+
+
+class InspectorBusy(ServiceUnavailable):
+    """As many programs wait to be read for validation or drawing as may."""
+
+    code = "inspector_busy"
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    code = "database_unavailable"
+
+
+class QueueUnavailable(ServiceUnavailable):
+    code = "queue_unavailable"
+
+
+class PublishFailed(QueueUnavailable):
+    """The broker did not confirm a message: unroutable, refused or timed out. It may still be delivered."""
+
+    code = "publish_failed"
+
+
+class ExecutionFailed(KetlineError):
+    """A program was not run to its counts; `line` and `column` count from 1 where they are known."""
+
+    failure_code: ClassVar[FailureCode] = FailureCode.SIMULATION_ERROR
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+    @property
+    def failure(self) -> Failure:
+        """The error as it is stored with the task."""
+        return Failure(code=self.failure_code, message=self.message, line=self.line, column=self.column)
+
+
+class ProgramInvalid(ExecutionFailed):
+    """The text is not a valid OpenQASM 3 program."""
+
+    code = failure_code = FailureCode.PARSE_ERROR
+
+
+class ProgramUnsupported(ExecutionFailed):
+    """The program is valid, or may be, but uses something Ketline cannot run."""
+
+    code = failure_code = FailureCode.UNSUPPORTED
+
+
+class ProgramTooLarge(ExecutionFailed):
+    """Running the program would need more than the operator allows; known before memory is touched."""
+
+    code = failure_code = FailureCode.TOO_LARGE
+
+
+class TimeLimitExceeded(ExecutionFailed):
+    code = failure_code = FailureCode.TIMEOUT
+
+
+class MemoryLimitExceeded(ExecutionFailed):
+    code = failure_code = FailureCode.MEMORY_LIMIT
+
+
+class SimulationFailed(ExecutionFailed):
+    """The simulator refused the circuit or failed while running it."""
+
+    code = failure_code = FailureCode.SIMULATION_ERROR
+
+
+class SimulatorDied(SimulationFailed):
+    """The simulator process ended in the middle of a program, whether or not the program made it."""
+
+    retryable = True

@@ -1,0 +1,13 @@
+"""What clients call their tasks by, for themselves: Ketline stores it, finds tasks by it, and never acts on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """A name, distinct tags in the order they were given, and a JSON object of the client's own."""
+
+    name: str | None = None
+    tags: Sequence[str] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict)

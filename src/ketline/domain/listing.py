@@ -1,0 +1,132 @@
+"""What clients ask of the stored tasks: lists of them, changes to one, and how many there are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ketline.domain.labels import Labels
+from ketline.domain.task import FailureCode, Task, TaskId, TaskStatus, WorkerId
+
+
+class Order(StrEnum):
+    """How a list is sorted; one by `completed_at` has only tasks that have ended. Ties go by task id."""
+
+    OLDEST_FIRST = "submitted_at"
+    NEWEST_FIRST = "-submitted_at"
+    FIRST_ENDED_FIRST = "completed_at"
+    LAST_ENDED_FIRST = "-completed_at"
+
+    @property
+    def descending(self) -> bool:
+        return self.value.startswith("-")
+
+    @property
+    def by_end(self) -> bool:
+        return self.value.endswith("completed_at")
+
+
+class TaskPart(StrEnum):
+    """What a list leaves out of its tasks unless it is asked for."""
+
+    CIRCUIT = "circuit"
+    RESULT = "result"
+    HISTORY = "history"
+    PROFILE = "profile"
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which tasks a list has: those to which all of this applies. Ranges hold their beginning and not their end.
+
+    A task has one of the `statuses`, if there are any, and every one of the `tags`. `worker_id` ran it last.
+    """
+
+    statuses: Sequence[TaskStatus] = ()
+    tags: Sequence[str] = ()
+    name: str | None = None
+    name_prefix: str | None = None
+    submitted_after: datetime | None = None
+    submitted_before: datetime | None = None
+    completed_after: datetime | None = None
+    completed_before: datetime | None = None
+    worker_id: WorkerId | None = None
+    error_code: FailureCode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place in a list: behind the task of this id and time, whether or not it is in the list."""
+
+    at: datetime
+    task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskQuery:
+    """Up to `limit` tasks of a list from a position on, each with the parts that are asked for."""
+
+    which: TaskFilter = field(default_factory=TaskFilter)
+    order: Order = Order.NEWEST_FIRST
+    limit: int = 50
+    after: Position | None = None
+    parts: frozenset[TaskPart] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTask:
+    """A task in a list; `circuit` and what `TaskPart` names are empty unless they were asked for."""
+
+    task: Task
+    worker_id: WorkerId | None
+    circuit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPage:
+    """Tasks of a list in its order; it may go on behind `next` even where this page is short or empty."""
+
+    tasks: Sequence[ListedTask]
+    next: Position | None
+
+
+class Changeable(StrEnum):
+    """What of a task a client may change."""
+
+    NAME = "name"
+    TAGS = "tags"
+    METADATA = "metadata"
+    SCHEDULED_FOR = "scheduled_for"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChange:
+    """New values of `fields`; no `scheduled_for` among them means at once."""
+
+    fields: frozenset[Changeable]
+    labels: Labels = field(default_factory=Labels)
+    scheduled_for: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Tasks that ended within the last minutes, for each of them."""
+
+    minutes: int
+    completed_per_minute: float
+    failed_per_minute: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatistics:
+    """How the service stood at one moment of the database's clock.
+
+    `oldest_pending_seconds` is how long the longest waiting task has been waiting, None when none is; a task that is
+    scheduled for later does not wait.
+    """
+
+    at: datetime
+    counts: Mapping[TaskStatus, int]
+    oldest_pending_seconds: float | None
+    rates: Sequence[Rate]

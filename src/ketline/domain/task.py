@@ -1,0 +1,269 @@
+"""What a task is, the states it may be in, and the moves between them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from ketline.domain.labels import Labels
+
+TaskId = NewType("TaskId", UUID)
+LeaseToken = NewType("LeaseToken", UUID)
+WorkerId = NewType("WorkerId", str)
+CorrelationId = NewType("CorrelationId", str)
+
+
+class TaskStatus(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return not LEGAL_MOVES[self]
+
+
+LEGAL_MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.PENDING: frozenset({TaskStatus.PROCESSING, TaskStatus.CANCELLED}),
+    TaskStatus.PROCESSING: frozenset(
+        {TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+    ),
+    TaskStatus.COMPLETED: frozenset(),
+    TaskStatus.FAILED: frozenset(),
+    TaskStatus.CANCELLED: frozenset(),
+}
+
+
+class FailureCode(StrEnum):
+    """Why a task ended without a result; stable, part of the API."""
+
+    PARSE_ERROR = "parse_error"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    MEMORY_LIMIT = "memory_limit"
+    SIMULATION_ERROR = "simulation_error"
+    WORKER_LOST = "worker_lost"
+    CANCELLED = "cancelled"
+
+
+class Method(StrEnum):
+    """How a program may be asked to be simulated: Aer's methods by their names, and `stim`, that library's sampler."""
+
+    AUTOMATIC = "automatic"
+    STATEVECTOR = "statevector"
+    DENSITY_MATRIX = "density_matrix"
+    STABILIZER = "stabilizer"
+    EXTENDED_STABILIZER = "extended_stabilizer"
+    MATRIX_PRODUCT_STATE = "matrix_product_state"
+    STIM = "stim"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a program is run: the same `seed`, program, shots and versions give the same counts.
+
+    Without a seed the outcome is drawn anew each time. With `memory` the result has every shot's outcome, in order.
+    """
+
+    seed: int | None = None
+    method: Method = Method.AUTOMATIC
+    memory: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """A client's name for one submission; `fingerprint` is a digest of what it submitted under that name."""
+
+    key: str
+    fingerprint: str
+
+
+# The values of a program's `input` declarations by name; a string gives bits, bit 0 rightmost.
+Inputs = Mapping[str, bool | int | float | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A program accepted for execution, before it is stored; without a `time_limit` the worker's own holds.
+
+    It is not run before `scheduled_for`, by the database's clock; a time that is past changes nothing.
+    """
+
+    task_id: TaskId
+    circuit: str
+    shots: int
+    correlation_id: CorrelationId
+    max_attempts: int
+    time_limit: timedelta | None = None
+    options: RunOptions = RunOptions()
+    trace_context: str | None = None
+    idempotency_key: IdempotencyKey | None = None
+    inputs: Inputs = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
+    scheduled_for: datetime | None = None
+    rerun_of: TaskId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A task that is committed: from here on it reaches a terminal status whatever fails.
+
+    `repeated` says that an earlier submission under the same idempotency key made it.
+    """
+
+    task_id: TaskId
+    submitted_at: datetime
+    correlation_id: CorrelationId
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is announced of a task: the status that was committed."""
+
+    task_id: TaskId
+    status: TaskStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """One line of a task's history; `attempt` and `worker_id` are set from the first claim on.
+
+    A line that ends an attempt has the attempt's duration in seconds, and its `cause` unless it completed.
+    `line_id` grows along the history of a task.
+    """
+
+    status: TaskStatus
+    line_id: int = 0
+    transitioned_at: datetime
+    notes: str | None = None
+    attempt: int | None = None
+    lease_token: LeaseToken | None = None
+    worker_id: WorkerId | None = None
+    cause: str | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLine:
+    """A line of history, and whose it is."""
+
+    task_id: TaskId
+    change: StatusChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What running a program took.
+
+    `method` is the simulation method used and `method_reason` why, `operations` maps operation names of the circuit as
+    it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
+    `tier` is what read the program: scanner, importer or unroller; None for tasks of before it was recorded.
+    Times are wall-clock seconds; `queued_seconds` runs from the moment the task became available to its claim.
+    """
+
+    method: str
+    qubits: int
+    depth: int
+    operations: Mapping[str, int]
+    parsing_seconds: float
+    simulating_seconds: float
+    queued_seconds: float = 0.0
+    method_reason: str | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Counts of one execution.
+
+    Keys are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first.
+    The values sum to `shots`. `memory`, where it was asked for, has the key of every shot in order.
+    """
+
+    counts: Mapping[str, int]
+    shots: int
+    profile: Profile
+    memory: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an execution gave no result; line and column count from 1 and point into the submitted program."""
+
+    code: FailureCode
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A stored task as clients see it, without its program."""
+
+    task_id: TaskId
+    shots: int
+    status: TaskStatus
+    submitted_at: datetime
+    correlation_id: CorrelationId
+    attempt: int
+    completed_at: datetime | None = None
+    options: RunOptions = RunOptions()
+    counts: Mapping[str, int] | None = None
+    memory: Sequence[str] | None = None
+    profile: Profile | None = None
+    failure: Failure | None = None
+    history: Sequence[StatusChange] = field(default_factory=tuple)
+    labels: Labels = field(default_factory=Labels)
+    scheduled_for: datetime | None = None
+    rerun_of: TaskId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One attempt's right to record an outcome: void once the row carries another attempt or token."""
+
+    task_id: TaskId
+    attempt: int
+    token: LeaseToken
+    worker_id: WorkerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A task handed to one worker for one attempt, with all it needs to run."""
+
+    lease: Lease
+    circuit: str
+    shots: int
+    correlation_id: CorrelationId
+    queued_seconds: float
+    time_limit: timedelta | None = None
+    options: RunOptions = RunOptions()
+    trace_context: str | None = None
+    inputs: Inputs = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """What a queue message says: ids only, never the program."""
+
+    task_id: TaskId
+    correlation_id: CorrelationId
+    trace_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaped:
+    """A task whose lease ran out, and the status it was given."""
+
+    task_id: TaskId
+    correlation_id: CorrelationId
+    attempt: int
+    worker_id: WorkerId
+    status: TaskStatus

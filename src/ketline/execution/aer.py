@@ -1,0 +1,161 @@
+"""Simulates programs on one Aer simulator, kept for the life of the process."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from qiskit_aer import AerSimulator
+
+from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
+from ketline.domain.task import Method, RunOptions
+from ketline.execution import stim
+from ketline.execution.keys import counts_of, key_format
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.lower import restrict
+from ketline.execution.methods import Choice, Engine, choose
+from ketline.execution.program import Program
+from ketline.execution.sampling import LABEL, Distribution, distribution_of, probability_circuit
+
+# Below this many qubits starting threads costs more than they save; measured on QFTs, see specs/execution.md.
+_THREADS_FROM_QUBITS = 15
+_DISTRIBUTIONS_KEPT = 64
+# Source: qiskit-aer 0.18, `backend_utils.BASIS_GATES`, of the gates that lowering leaves.
+_DENSITY_MATRIX_GATES = frozenset(
+    [
+        "ccx",
+        "cp",
+        "cu1",
+        "cx",
+        "cy",
+        "cz",
+        "ecr",
+        "h",
+        "p",
+        "r",
+        "rx",
+        "rxx",
+        "ry",
+        "ryy",
+        "rz",
+        "rzx",
+        "rzz",
+        "s",
+        "sdg",
+        "swap",
+        "sx",
+        "sxdg",
+        "t",
+        "tdg",
+        "u",
+        "u1",
+        "u2",
+        "u3",
+        "unitary",
+        "x",
+        "y",
+        "z",
+    ]
+)
+_GATES: Mapping[Method, frozenset[str]] = {
+    Method.DENSITY_MATRIX: _DENSITY_MATRIX_GATES,
+    Method.MATRIX_PRODUCT_STATE: _DENSITY_MATRIX_GATES | {"cswap", "csx"},
+}
+
+
+class Simulation(NamedTuple):
+    """Counts by key, the method's name, why it was chosen, and with `memory` each shot's key in order."""
+
+    counts: Mapping[str, int]
+    method: str
+    reason: str
+    memory: Sequence[str] | None
+
+
+class Simulator:
+    """Runs lowered programs; picks the method and the number of threads for each."""
+
+    def __init__(self, limits: ExecutionLimits) -> None:
+        self._limits = limits
+        self._backend = AerSimulator(
+            max_memory_mb=max(1, limits.memory_bytes >> 20),
+            # Lowering has left out what cannot be seen, and Aer's own way of doing so breaks `while` loops.
+            enable_truncation=False,
+        )
+        # By program, not by text: what gives the same program again gives the same distribution.
+        self._distribution = lru_cache(_DISTRIBUTIONS_KEPT)(self._find_distribution)
+
+    def run(self, program: Program, shots: int, options: RunOptions | None = None) -> Simulation:
+        """The counts of a program and how they were found.
+
+        Raises:
+            ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
+            ProgramUnsupported: the requested method has no such operation.
+            MemoryLimitExceeded, SimulationFailed: Aer gave up.
+        """
+        options = options or RunOptions()
+        choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+        counts, memory = self._sample(program, shots, options, choice)
+        return Simulation(counts, choice.method.value, choice.reason, memory)
+
+    def plan(self, program: Program, shots: int, options: RunOptions) -> Choice:
+        """How `run` would simulate a program; nothing is simulated.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported: as `run` does.
+        """
+        choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+        if choice.engine is Engine.AER:
+            self._circuit(program, choice.method)
+        return choice
+
+    def _sample(
+        self, program: Program, shots: int, options: RunOptions, choice: Choice
+    ) -> tuple[dict[str, int], Sequence[str] | None]:
+        key = _key(program)
+        if choice.engine is Engine.EXACT:
+            return self._distribution(program).draw(shots, options.seed, key, memory=options.memory)
+        if choice.engine is Engine.STIM:
+            return stim.sample(program.lowered, shots, options.seed, key, memory=options.memory)
+        data = self._execute(self._circuit(program, choice.method), shots, choice.method, options)
+        memory = [key(int(outcome, 16)) for outcome in data.memory] if options.memory else None
+        return counts_of((key(int(outcome, 16)), int(count)) for outcome, count in data.counts.items()), memory
+
+    def _find_distribution(self, program: Program) -> Distribution:
+        measured = program.lowered.final_measurements() or ()
+        circuit = probability_circuit(program.lowered, measured)
+        data = self._execute(circuit, 1, Method.STATEVECTOR, RunOptions())
+        return distribution_of(getattr(data, LABEL), measured)
+
+    def _circuit(self, program: Program, method: Method) -> Any:
+        gates = _GATES.get(method)
+        if gates is None:
+            return program.lowered.circuit
+        return restrict(program.lowered, gates, self._limits.max_operations).circuit
+
+    def _execute(self, circuit: Any, shots: int, method: Method, options: RunOptions) -> Any:
+        threads = self._limits.threads if circuit.num_qubits >= _THREADS_FROM_QUBITS else 1
+        job = self._backend.run(
+            circuit,
+            shots=shots,
+            method=method.value,
+            max_parallel_threads=threads,
+            seed_simulator=options.seed,
+            memory=options.memory,
+        )
+        result = job.result()
+        if not result.success:
+            raise _failure(result, self._limits)
+        return result.results[0].data
+
+
+def _key(program: Program) -> Callable[[int], str]:
+    """How the outcome of the measurements shows: as it is, or what the program computes from it."""
+    key, shown = key_format(program.groups), program.outcome
+    return key if shown is None else lambda measured: key(shown(measured))
+
+
+def _failure(result: Any, limits: ExecutionLimits) -> SimulationFailed | MemoryLimitExceeded:
+    status = " ".join(str(entry.status) for entry in result.results) or str(result.status)
+    if "memory" in status.lower():
+        return MemoryLimitExceeded(f"the simulation needs more than {limits.memory_bytes >> 20} MiB of memory")
+    return SimulationFailed(f"the simulator refused the circuit: {status[:300]}")

@@ -1,0 +1,80 @@
+"""The simulator process: reads orders from a pipe, answers each, and ends with the pipe or with its parent.
+
+Started by `process.py` as `python -m ketline.execution.child FD PARENT LIMITS`.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from contextlib import redirect_stderr
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from ketline.execution.execute import Executor
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.wire import READY, decode_limits, decode_order, encode_answer
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Importing Qiskit and Aer reserves 1.3 GB of address space, most of it never touched.
+_BASE_ADDRESS_SPACE = 2 << 30
+# A thread reserves an 8 MB stack and its share of the allocator's arenas.
+_ADDRESS_SPACE_PER_THREAD = 80 << 20
+# Room for what libraries write to stderr on their way down; see `process.py`.
+_FILE_SIZE = 64 << 10
+_RECURSION_LIMIT = 4000
+
+
+def main(fd: int, parent: int, limits: ExecutionLimits) -> None:
+    die_with_parent(parent)
+    confine(limits)
+    executor = Executor(limits)
+    executor.warm_up()
+    # From now on stderr is for the last words of libraries; the parser would echo programs to it.
+    with Connection(fd) as pipe, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        pipe.send_bytes(READY)
+        serve(pipe, executor)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)  # it ended before the line above
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def confine(limits: ExecutionLimits) -> None:
+    """Bound this process's address space, and leave no core dumps or other files behind."""
+    memory = limits.memory_bytes if limits.process_memory_bytes is None else limits.process_memory_bytes
+    space = _BASE_ADDRESS_SPACE + memory + limits.threads * _ADDRESS_SPACE_PER_THREAD
+    for what, bound in (
+        (resource.RLIMIT_AS, space),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _FILE_SIZE),
+    ):
+        _, hard = resource.getrlimit(what)
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(what, (bound, bound))
+    # A module's bytecode over the limit would be cut off there without an error, and spoil the next import for all.
+    sys.dont_write_bytecode = True
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+
+
+def serve(pipe: Connection, executor: Executor) -> None:
+    """Answer orders until the parent closes the pipe, or an answer says that this process retires."""
+    retiring = False
+    while not retiring:
+        try:
+            order = decode_order(pipe.recv_bytes())
+        except EOFError:
+            return
+        answer = executor.answer(order)
+        retiring = answer.retiring
+        pipe.send_bytes(encode_answer(answer, order))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), decode_limits(sys.argv[3]))

@@ -1,0 +1,96 @@
+"""The drawings' one door: what may be drawn in which form, and the drawing."""
+
+import warnings
+from typing import Any, NamedTuple
+
+from qiskit.qasm3 import Exporter, QASM3ExporterError
+
+from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.inspection import Drawing
+from ketline.execution.drawing.layout import arrange
+from ketline.execution.drawing.registers import with_registers
+from ketline.execution.drawing.svg import render
+from ketline.execution.gates import STANDARD_GATES
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.lower import AER_GATES, NO_GATES, Lowered, rewritten
+from ketline.execution.program import Reading
+
+_FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
+_SHOWN = _FLAT | AER_GATES
+_TEXT_WIDTH = 120
+_LONGEST_NAME = 100
+_COMPUTED = "// The counts of this program show each measurement; those of its source are computed from them.\n"
+
+
+class Largest(NamedTuple):
+    """What a form still shows legibly, and in good time."""
+
+    qubits: int
+    operations: int
+
+
+LARGEST = {Drawing.SVG: Largest(32, 500), Drawing.TEXT: Largest(64, 1000)}
+
+
+def draw(reading: Reading, drawing: Drawing, limits: ExecutionLimits) -> str:
+    """A program's circuit, its loops unrolled and its own gates inlined, in one of the forms.
+
+    Raises:
+        ProgramTooLarge: it has more qubits or operations than this form shows.
+        ProgramUnsupported: it cannot be written in this form.
+    """
+    shown = rewritten(reading.circuit, _FLAT if drawing is Drawing.FLAT else _SHOWN, limits.max_operations)
+    if drawing is not Drawing.FLAT:
+        _require_room(shown, drawing)
+    text = _drawn(reading, shown.circuit, drawing)
+    if len(text) > limits.max_result_bytes:
+        raise ProgramTooLarge(f"the circuit comes to more than {limits.max_result_bytes >> 20} MiB of text")
+    return text
+
+
+def _drawn(reading: Reading, shown: Any, drawing: Drawing) -> str:
+    # Where bits are computed from measurements, the groups of the counts key are not those of the circuit's bits.
+    circuit = with_registers(shown, reading.groups if reading.outcome is None else ())
+    match drawing:
+        case Drawing.TEXT:
+            return _characters(circuit)
+        case Drawing.SVG:
+            return render(arrange(circuit))
+        case Drawing.FLAT:
+            return _flat(circuit, computed=reading.outcome is not None)
+
+
+def _characters(circuit: Any) -> str:
+    with warnings.catch_warnings():
+        # It tells that it draws bits instead of registers where a condition reads single bits.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        drawn = circuit.draw("text", fold=_TEXT_WIDTH)
+    drawn.encoding = "utf-8"  # otherwise that of a terminal, which a child process does not have
+    return f"{drawn}\n"
+
+
+def _flat(circuit: Any, *, computed: bool) -> str:
+    # Constants would round: angles close to a fraction of pi would become that fraction.
+    exporter = Exporter(disable_constants=True)
+    try:
+        text: str = exporter.dumps(circuit)
+    except (QASM3ExporterError, KeyError) as error:
+        # A register that shares its bits with others is not among those the circuit is written with.
+        raise ProgramUnsupported(
+            "this circuit cannot be written flat: a condition reads bits by a second name"
+        ) from error
+    head, _, body = text.partition("\n")
+    return f"{head}\n{_COMPUTED if computed else ''}{body}"
+
+
+def _require_room(shown: Lowered, drawing: Drawing) -> None:
+    most = LARGEST[drawing]
+    qubits, operations = shown.circuit.num_qubits, sum(shown.operations.values())
+    if qubits > most.qubits or operations > most.operations:
+        others = "format=text and format=flat hold more" if drawing is Drawing.SVG else "format=flat holds more"
+        raise ProgramTooLarge(
+            f"a drawing as '{drawing}' holds up to {most.qubits} qubits and {most.operations} operations, and this "
+            f"circuit has {qubits} and {operations}: {others}"
+        )
+    if any(len(register.name) > _LONGEST_NAME for register in (*shown.circuit.qregs, *shown.circuit.cregs)):
+        raise ProgramTooLarge(f"a drawing holds names of up to {_LONGEST_NAME} characters: format=flat holds more")

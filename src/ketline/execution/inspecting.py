@@ -1,0 +1,38 @@
+"""Says how a program that was read would be simulated, without doing it."""
+
+from dataclasses import replace
+
+from ketline.domain.errors import ExecutionFailed
+from ketline.domain.inspection import Inspection
+from ketline.domain.task import RunOptions
+from ketline.execution.aer import Simulator
+from ketline.execution.durations import simulating_seconds
+from ketline.execution.estimates import state_bytes
+from ketline.execution.program import Program
+
+
+def inspect_program(
+    program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float
+) -> Inspection:
+    """What is known of a program; the estimate of its time begins with what reading it took here."""
+    lowered = program.lowered
+    qubits = lowered.circuit.num_qubits
+    inspection = Inspection(
+        tier=program.tier,
+        qubits=qubits,
+        unused_qubits=program.declared_qubits - qubits,
+        depth=lowered.depth,
+        operations=dict(lowered.operations),
+    )
+    try:
+        choice = simulator.plan(program, shots, options)
+    except ExecutionFailed as refusal:
+        return replace(inspection, refusal=refusal.failure)
+    simulating = simulating_seconds(lowered, choice, shots)
+    return replace(
+        inspection,
+        method=choice.method,
+        method_reason=choice.reason,
+        memory_bytes=state_bytes(lowered, choice.method),
+        estimated_seconds=None if simulating is None else float(f"{reading_seconds + simulating:.2g}"),
+    )

@@ -1,0 +1,37 @@
+"""Counts keys: Qiskit's, made from the bits of an outcome."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+
+def key_format(groups: Sequence[int]) -> Callable[[int], str]:
+    """Writes an outcome, bit n for the n-th declared bit, as a key.
+
+    The bits of each group stand together, bit 0 rightmost, with a space between groups, the last declared first.
+    """
+    width = sum(groups)
+    if len(groups) == 1:
+        return lambda outcome: f"{outcome:0{width}b}"
+    cuts = []
+    end = width
+    for group in groups:
+        cuts.append(slice(end - group, end))
+        end -= group
+    cuts.reverse()
+
+    def key(outcome: int) -> str:
+        bits = f"{outcome:0{width}b}"
+        return " ".join(bits[cut] for cut in cuts)
+
+    return key
+
+
+def counts_of(shown: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Counts in the order of their keys; those of outcomes that show the same key are added up.
+
+    `get_counts` would merge outcomes that differ only in single bits when registers exist as well.
+    """
+    counts: Counter[str] = Counter()
+    for key, count in shown:
+        counts[key] += count
+    return dict(sorted(counts.items()))

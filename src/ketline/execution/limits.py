@@ -1,0 +1,28 @@
+"""How much one program may use of the machine."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLimits:
+    """Bounds on one execution; plain values, so that parent and child agree on them.
+
+    `soft_time_limit` bounds reading a program, `time_limit` everything from its text to its counts.
+    `memory_bytes` is what the simulated state may take; the process itself gets about 2 GB on top. A process that
+    simulates nothing may be confined to `process_memory_bytes` in place of it.
+    `threads` is for large circuits, small ones run on one. `max_operations` counts operations after loops are
+    unrolled and user-defined gates are inlined; `max_nesting` counts open brackets of any kind.
+    """
+
+    soft_time_limit: timedelta = timedelta(seconds=60)
+    time_limit: timedelta = timedelta(seconds=90)
+    start_time_limit: timedelta = timedelta(seconds=60)
+    memory_bytes: int = 1 << 30
+    process_memory_bytes: int | None = None
+    threads: int = 1
+    max_operations: int = 250_000
+    max_qubits: int = 4096
+    max_bits: int = 4096
+    max_nesting: int = 64
+    max_result_bytes: int = 16 << 20

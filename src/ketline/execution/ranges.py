@@ -1,0 +1,26 @@
+"""What a range selects of a register."""
+
+
+def positions(size: int, start: int | None, end: int | None, step: int | None) -> range:
+    """The positions that `[start:step:end]` selects of a register: both ends belong to it, -1 is the last position.
+
+    Raises:
+        IndexError: it selects what the register does not have, or its step is 0.
+
+    Source: OpenQASM 3 specification, "Types and Casting", section "Register concatenation and slicing".
+    """
+    stride = 1 if step is None else step
+    if not stride:
+        raise IndexError(step)
+    first = _position(size, start, 0 if stride > 0 else size - 1)
+    last = _position(size, end, size - 1 if stride > 0 else 0)
+    selected = range(first, last + (1 if stride > 0 else -1), stride)
+    if selected and not (0 <= selected[0] < size and 0 <= selected[-1] < size):
+        raise IndexError(selected)
+    return selected
+
+
+def _position(size: int, index: int | None, default: int) -> int:
+    if index is None:
+        return default
+    return index + size if index < 0 else index

@@ -1,0 +1,86 @@
+"""Cheap checks on a program's text, before any parser sees it: encoding, version, nesting, physical qubits."""
+
+import re
+from typing import NamedTuple
+
+from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution.limits import ExecutionLimits
+
+# Each alternative eats what it starts, even unterminated, so the scan is linear in the text.
+_TOKEN = re.compile(
+    r"""//[^\r\n]*
+    | /\*(?:.*?\*/|.*)
+    | "[^"\n]*"? | '[^'\n]*'?
+    | (?P<version>\bOPENQASM\s+(?P<major>\d+)(?:\.(?P<minor>\d+))?)
+    | \$(?P<physical>\d+)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])""",
+    re.VERBOSE | re.DOTALL,
+)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MINOR_VERSIONS = {"", "0", "1"}
+
+
+class Position(NamedTuple):
+    """A place in a text; both count from 1."""
+
+    line: int
+    column: int
+
+
+def position_of(text: str, offset: int) -> Position:
+    return Position(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def check_text(text: str, limits: ExecutionLimits) -> None:
+    """Return when a parser may be given the text.
+
+    Raises:
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it may not.
+    """
+    if bad := _UNSTORABLE.search(text):
+        line, column = position_of(text, bad.start())
+        raise ProgramInvalid("the text holds a character that no program may hold", line=line, column=column)
+    if not text.strip():
+        raise ProgramInvalid("the program is empty", line=1, column=1)
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        match token.lastgroup:
+            case "open":
+                depth += 1
+                if depth > limits.max_nesting:
+                    _refuse_nesting(text, token.start(), limits)
+            case "close":
+                depth -= 1
+            case "version" | "major" | "minor":
+                _check_version(text, token)
+            case "physical":
+                _check_physical_qubit(text, token, limits)
+
+
+def _refuse_nesting(text: str, offset: int, limits: ExecutionLimits) -> None:
+    line, column = position_of(text, offset)
+    raise ProgramUnsupported(f"brackets nest more than {limits.max_nesting} deep", line=line, column=column)
+
+
+def _check_version(text: str, token: re.Match[str]) -> None:
+    major, minor = token["major"].lstrip("0"), (token["minor"] or "").lstrip("0")
+    if major == "3" and minor in _MINOR_VERSIONS:
+        return
+    line, column = position_of(text, token.start())
+    if major == "2":
+        message = (
+            "this is OpenQASM 2; Ketline runs OpenQASM 3: start with 'OPENQASM 3.0;' and include \"stdgates.inc\" "
+            'instead of "qelib1.inc"'
+        )
+    else:
+        message = "this version of OpenQASM is not known here; Ketline runs OpenQASM 3.0 and 3.1"
+    raise ProgramUnsupported(message, line=line, column=column)
+
+
+def _check_physical_qubit(text: str, token: re.Match[str], limits: ExecutionLimits) -> None:
+    digits = token["physical"].lstrip("0")
+    if len(digits) <= len(str(limits.max_qubits)) and int(digits or "0") < limits.max_qubits:
+        return
+    line, column = position_of(text, token.start())
+    raise ProgramTooLarge(f"physical qubits are numbered $0 to ${limits.max_qubits - 1} here", line=line, column=column)

@@ -1,0 +1,194 @@
+"""What parent and child say to each other: JSON only, since a child that ran hostile text is not to be trusted.
+
+The parent sends `Order`; the child says `ready` once and then answers each order with what it asks for, or a failure.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from ketline.domain.errors import (
+    ExecutionFailed,
+    MemoryLimitExceeded,
+    ProgramInvalid,
+    ProgramTooLarge,
+    ProgramUnsupported,
+    SimulationFailed,
+    TimeLimitExceeded,
+)
+from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.task import FailureCode, Inputs, Method, Profile, RunOptions, RunResult
+from ketline.execution.limits import ExecutionLimits
+
+READY = b'"ready"'
+
+_KEY = re.compile("[01]+(?: [01]+)*")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# A message may quote a name from the program, and names can be as long as programs.
+_MAX_MESSAGE_CHARACTERS = 500
+
+_FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
+    kind.failure_code: kind
+    for kind in (
+        ProgramInvalid,
+        ProgramUnsupported,
+        ProgramTooLarge,
+        TimeLimitExceeded,
+        MemoryLimitExceeded,
+        SimulationFailed,
+    )
+}
+
+
+class Purpose(StrEnum):
+    """What a child is to do with a program."""
+
+    RUN = "run"
+    INSPECT = "inspect"
+    DRAW = "draw"
+
+
+# What each purpose is answered with: counts, what is known of the program, or a drawing.
+Outcome = RunResult | Inspection | str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One program and what to do with it; `token` comes back with the answer, so that no other can be taken for it.
+
+    Without a time limit of its own the process's holds. A drawing is made in the form `drawing`, and of `shots` and
+    `options` nothing.
+    """
+
+    circuit: str
+    shots: int
+    token: str = ""
+    time_limit_seconds: float | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+    inputs: Inputs = field(default_factory=dict)
+    purpose: Purpose = Purpose.RUN
+    drawing: Drawing = Drawing.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an order; `retiring` says that the child ends after it and must be replaced."""
+
+    outcome: Outcome | ExecutionFailed
+    retiring: bool = False
+
+
+def encode_limits(limits: ExecutionLimits) -> str:
+    return json.dumps(
+        {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in _items(limits)}
+    )
+
+
+def decode_limits(text: str) -> ExecutionLimits:
+    values = json.loads(text)
+    times = {name: timedelta(seconds=values[name]) for name in values if name.endswith("time_limit")}
+    return ExecutionLimits(**(values | times))
+
+
+def encode_order(order: Order) -> bytes:
+    return json.dumps(asdict(order)).encode()
+
+
+def decode_order(data: bytes) -> Order:
+    said = json.loads(data)
+    options = said["options"]
+    read = {
+        "options": RunOptions(**options | {"method": Method(options["method"])}),
+        "purpose": Purpose(said["purpose"]),
+        "drawing": Drawing(said["drawing"]),
+    }
+    return Order(**said | read)
+
+
+def encode_answer(answer: Answer, order: Order) -> bytes:
+    said = _said(answer.outcome) | {"retiring": answer.retiring, "token": order.token}
+    return json.dumps(said).encode()
+
+
+def _said(outcome: Outcome | ExecutionFailed) -> dict[str, object]:
+    match outcome:
+        case ExecutionFailed():
+            return {"failure": asdict(outcome.failure)}
+        case RunResult():
+            return {"result": asdict(outcome)}
+        case Inspection():
+            return {"inspection": asdict(outcome)}
+        case str():
+            return {"drawing": outcome}
+
+
+def decode_answer(data: bytes, order: Order) -> Answer:
+    """Read what a child said about an order.
+
+    Raises:
+        ValueError: it is not an answer to that order.
+    """
+    try:
+        said = json.loads(data)
+        if said["token"] != order.token:
+            raise ValueError("an answer to another order")
+        outcome = _failed(said["failure"]) if "failure" in said else _outcome(said, order)
+        return Answer(outcome, retiring=bool(said["retiring"]))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("not an answer") from error
+
+
+def _outcome(said: dict[str, Any], order: Order) -> Outcome:
+    match order.purpose:
+        case Purpose.RUN:
+            return _result(said["result"], order.shots)
+        case Purpose.INSPECT:
+            return _inspection(said["inspection"])
+        case Purpose.DRAW:
+            drawing = said["drawing"]
+            drawing.encode()  # half a surrogate pair could not be sent on
+            return str(drawing)
+
+
+def _result(said: dict[str, Any], shots: int) -> RunResult:
+    counts = {str(key): int(count) for key, count in said["counts"].items()}
+    if not all(map(_KEY.fullmatch, counts)):
+        raise ValueError("not the keys of counts")
+    if min(counts.values(), default=0) < 0 or sum(counts.values()) != shots:
+        raise ValueError(f"the counts do not add up to {shots} shots")
+    memory = said.get("memory")
+    if memory is not None and Counter(memory) != counts:
+        raise ValueError("the shots are not those of the counts")
+    return RunResult(counts=counts, shots=shots, profile=Profile(**said["profile"]), memory=memory)
+
+
+def _inspection(said: dict[str, Any]) -> Inspection:
+    refusal = said["refusal"]
+    known: dict[str, Any] = {
+        "operations": {str(name): int(count) for name, count in said["operations"].items()},
+        "method": None if said["method"] is None else Method(said["method"]),
+        "refusal": None if refusal is None else _failed(refusal).failure,
+    }
+    known |= {name: int(said[name]) for name in ("qubits", "unused_qubits", "depth")}
+    memory, seconds = said["memory_bytes"], said["estimated_seconds"]
+    known["memory_bytes"] = None if memory is None else int(memory)
+    known["estimated_seconds"] = None if seconds is None else float(seconds)
+    inspection = Inspection(**said | known)
+    if (inspection.method is None) is (inspection.refusal is None):
+        raise ValueError("neither a method nor a refusal")
+    return inspection
+
+
+def _failed(said: dict[str, Any]) -> ExecutionFailed:
+    kind = _FAILURES[FailureCode(said["code"])]
+    message = _UNPRINTABLE.sub("?", str(said["message"]))[:_MAX_MESSAGE_CHARACTERS]
+    return kind(message, line=said["line"], column=said["column"])
+
+
+def _items(limits: ExecutionLimits) -> list[tuple[str, Any]]:
+    return [(entry.name, getattr(limits, entry.name)) for entry in fields(limits)]

@@ -1,0 +1,79 @@
+"""The queue's message: ids only, as JSON, read strictly and written one way."""
+
+import json
+import re
+from uuid import UUID
+
+from ketline.domain.task import CorrelationId, Dispatch, TaskId
+
+CONTENT_TYPE = "application/json"
+MAX_BODY_BYTES = 16_384
+
+# Source: W3C Trace Context, section 3.2, and CONTRACT.md for correlation ids.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_CORRELATION_ID = re.compile(r"[\x20-\x7e]{1,128}")
+
+
+class MessageInvalid(ValueError):
+    """A message on the queue that is not one of ours; the text never quotes its body."""
+
+
+def encode(dispatch: Dispatch) -> bytes:
+    """The message body for a dispatch; `decode` gives the dispatch back."""
+    fields = {"task_id": str(dispatch.task_id), "correlation_id": dispatch.correlation_id}
+    if dispatch.trace_context is not None:
+        fields["traceparent"] = dispatch.trace_context
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def decode(body: bytes, *, correlation_id: object = None, traceparent: object = None) -> Dispatch:
+    """Read a message; the arguments are its AMQP property and header, used where the body has no usable value.
+
+    Unknown keys are ignored. A message without any usable correlation id gets its task id as one.
+
+    Raises:
+        MessageInvalid: the body is not a JSON object with a `task_id` that is a uuid.
+    """
+    fields = _parse(body)
+    task_id = _task_id(fields.get("task_id"))
+    return Dispatch(
+        task_id=task_id,
+        correlation_id=CorrelationId(
+            _first_match(_CORRELATION_ID, fields.get("correlation_id"), correlation_id) or str(task_id)
+        ),
+        trace_context=_first_match(_TRACEPARENT, fields.get("traceparent"), traceparent),
+    )
+
+
+def usable_property(correlation_id: CorrelationId) -> str | None:
+    """The correlation id where AMQP can carry it as a property, otherwise None: the body always has it."""
+    return _first_match(_CORRELATION_ID, correlation_id)
+
+
+def _parse(body: bytes) -> dict[str, object]:
+    if len(body) > MAX_BODY_BYTES:
+        raise MessageInvalid(f"the message has more than {MAX_BODY_BYTES} bytes")
+    try:
+        fields = json.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise MessageInvalid("the message is not JSON") from error
+    if not isinstance(fields, dict):
+        raise MessageInvalid("the message is not a JSON object")
+    return fields
+
+
+def _task_id(value: object) -> TaskId:
+    if not isinstance(value, str):
+        raise MessageInvalid("the message has no task_id")
+    try:
+        task_id = UUID(value)
+    except ValueError as error:
+        raise MessageInvalid("the task_id is not a uuid") from error
+    # UUID() also reads braces, urn: prefixes and misplaced hyphens; nobody who writes our messages does.
+    if str(task_id) != value.lower():
+        raise MessageInvalid("the task_id is not a uuid")
+    return TaskId(task_id)
+
+
+def _first_match(pattern: re.Pattern[str], *candidates: object) -> str | None:
+    return next((value for value in candidates if isinstance(value, str) and pattern.fullmatch(value)), None)

@@ -1,0 +1,7 @@
+"""The queue on RabbitMQ."""
+
+from ketline.messaging.rabbit.consumer import RabbitConsumer
+from ketline.messaging.rabbit.link import LinkTiming
+from ketline.messaging.rabbit.publisher import RabbitPublisher
+
+__all__ = ["LinkTiming", "RabbitConsumer", "RabbitPublisher"]

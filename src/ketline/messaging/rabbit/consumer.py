@@ -1,0 +1,91 @@
+"""Consume dispatches from RabbitMQ, through any number of slots on one connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from ketline.messaging.rabbit.link import Link, LinkTiming
+from ketline.messaging.rabbit.session import BROKER_ERRORS
+from ketline.messaging.rabbit.subscription import RabbitDelivery, Subscription
+from ketline.messaging.supervision import bounded, end_task, supervise
+from ketline.messaging.topology import DEFAULT_QUEUE_NAME, Topology
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class RabbitConsumer:
+    """The `TaskConsumer` on RabbitMQ, with a connection of its own."""
+
+    def __init__(self, url: str, *, queue_name: str = DEFAULT_QUEUE_NAME, timing: LinkTiming | None = None) -> None:
+        self._timing = timing or LinkTiming()
+        self._link = Link(url, name="ketline-consume", topology=Topology(queue_name), timing=self._timing)
+        self._set_aside_count = 0
+
+    @property
+    def set_aside_count(self) -> int:
+        """How many messages that are not ours this consumer has rejected to the dead-letter queue."""
+        return self._set_aside_count
+
+    async def __aenter__(self) -> Self:
+        await self._link.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._link.__aexit__(kind, error, traceback)
+
+    @asynccontextmanager
+    async def open_slot(self) -> "AsyncIterator[RabbitSlot]":
+        """A slot that consumes while the context is open; entering it does not wait for the broker."""
+        slot = RabbitSlot(self._link, timing=self._timing, set_aside=self._count_set_aside)
+        supervisor = asyncio.create_task(slot.consume())
+        try:
+            yield slot
+        finally:
+            await end_task(supervisor)
+
+    def _count_set_aside(self) -> None:
+        self._set_aside_count += 1
+
+
+class RabbitSlot:
+    """A `ConsumerSlot` on RabbitMQ: subscribes again whenever its subscription is lost."""
+
+    def __init__(self, link: Link, *, timing: LinkTiming, set_aside: Callable[[], None]) -> None:
+        self._link = link
+        self._timing = timing
+        self._set_aside = set_aside
+        self._backoff = timing.backoff()
+        self._deliveries: asyncio.Queue[RabbitDelivery] = asyncio.Queue()
+
+    async def receive(self) -> RabbitDelivery:
+        while True:
+            delivery = await self._deliveries.get()
+            if not delivery.stale:
+                return delivery
+
+    async def consume(self) -> None:
+        """Keep the slot subscribed until cancelled."""
+        await supervise(
+            self._subscribe, backoff=self._backoff, expected=BROKER_ERRORS, log=_log, event="queue.consumer_failed"
+        )
+
+    async def _subscribe(self) -> None:
+        session = await self._link.session()
+        subscription = Subscription(session, hand_over=self._deliveries.put_nowait, set_aside=self._set_aside)
+        try:
+            async with bounded(self._timing.connect_timeout_seconds):
+                await subscription.open()
+            self._backoff.reset()
+            _log.debug("queue.consuming", queue=session.topology.queue_name)
+            await subscription.until_lost(self._timing.idle_check_seconds, self._timing.probe_timeout_seconds)
+            # A lost connection is the link's to report; here it was this consumer alone.
+            if not session.lost:
+                _log.warning("queue.consumer_lost", queue=session.topology.queue_name)
+        finally:
+            await subscription.close()

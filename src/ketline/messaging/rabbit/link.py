@@ -1,0 +1,159 @@
+"""One connection to RabbitMQ, kept open for as long as its context is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NoReturn, Self
+
+import structlog
+from aio_pika.connection import make_url
+from aio_pika.exceptions import ChannelNotFoundEntity
+from yarl import URL
+
+from ketline.domain.errors import ConfigurationInvalid
+from ketline.messaging.rabbit.session import BROKER_ERRORS, BrokerBlocked, Session, open_connection
+from ketline.messaging.supervision import Backoff, bounded, end_task, supervise
+from ketline.messaging.topology import Topology
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkTiming:
+    """How fast a link notices and repairs a loss.
+
+    A half-open connection is found within `probe_seconds + probe_timeout_seconds`; the pauses between attempts to
+    connect are short enough that work flows again within seconds of the broker being back.
+    """
+
+    connect_timeout_seconds: float = 3.0
+    heartbeat_seconds: int = 10
+    probe_seconds: float = 5.0
+    probe_timeout_seconds: float = 3.0
+    first_pause_seconds: float = 0.1
+    max_pause_seconds: float = 1.5
+    idle_check_seconds: float = 10.0
+
+    def backoff(self) -> Backoff:
+        return Backoff(first_seconds=self.first_pause_seconds, max_seconds=self.max_pause_seconds)
+
+
+async def _prepare_nothing(_: Session) -> None:
+    return
+
+
+class Link:
+    """Connects in the background and again after every loss; entering it neither waits nor fails.
+
+    `prepare` sets up what a session needs (channels) before it is handed out.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        topology: Topology,
+        timing: LinkTiming,
+        prepare: Callable[[Session], Awaitable[None]] = _prepare_nothing,
+    ) -> None:
+        self._url = broker_url(url, name=name, heartbeat_seconds=timing.heartbeat_seconds)
+        self._topology = topology
+        self._timing = timing
+        self._prepare = prepare
+        self._backoff = timing.backoff()
+        self._session: Session | None = None
+        self._usable = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self._log = _log.bind(broker=self.address, connection=name)
+
+    @property
+    def address(self) -> str:
+        """Host and port, fit for messages and logs."""
+        return f"{self._url.host}:{self._url.port or 5672}"
+
+    @property
+    def current(self) -> Session | None:
+        """The session in use; None while there is no connection."""
+        return self._session
+
+    async def session(self) -> Session:
+        """Wait for a usable session."""
+        while self._session is None:
+            await self._usable.wait()
+        return self._session
+
+    async def __aenter__(self) -> Self:
+        self._supervisor = asyncio.create_task(
+            supervise(
+                self._run_session,
+                backoff=self._backoff,
+                expected=BROKER_ERRORS,
+                log=self._log,
+                event="broker.connection_failed",
+            )
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._supervisor is not None:
+            await end_task(self._supervisor)
+
+    async def _run_session(self) -> None:
+        async with open_connection(self._url, self._timing.connect_timeout_seconds) as connection:
+            session = Session(connection, self._topology)
+            connection.close_callbacks.add(session.lose)
+            async with bounded(self._timing.connect_timeout_seconds):
+                await self._topology.declare(connection)
+                await self._prepare(session)
+            self._hand_out(session)
+            try:
+                await self._watch(session)
+            finally:
+                self._session = None
+                self._usable.clear()
+
+    def _hand_out(self, session: Session) -> None:
+        self._log.info("broker.connected", failures=self._backoff.failures)
+        self._backoff.reset()
+        self._session = session
+        self._usable.set()
+
+    async def _watch(self, session: Session) -> NoReturn:
+        while not session.lost:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timing.probe_seconds):
+                    await session.wake.wait()
+            if not session.lost:
+                session.wake.clear()
+                await self._check(session)
+        raise ConnectionResetError(f"the connection was lost: {session.loss_reason}")
+
+    async def _check(self, session: Session) -> None:
+        # A blocked broker goes on sending heartbeats, so aiormq still finds a dead peer then.
+        with suppress(BrokerBlocked, ChannelNotFoundEntity):
+            async with bounded(self._timing.probe_timeout_seconds):
+                if session.queue_missing:
+                    session.queue_missing = False
+                    await self._topology.declare(session.connection)
+                await session.probe()
+
+
+def broker_url(url: str, *, name: str, heartbeat_seconds: int) -> URL:
+    """The URL to connect to, with a connection name, and a heartbeat unless it has one.
+
+    Raises:
+        ConfigurationInvalid: it is not an AMQP URL; the message does not repeat it, for it may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except ValueError:
+        # Without its cause: yarl quotes the URL in its messages.
+        raise ConfigurationInvalid("The broker URL cannot be read; use amqp://user:password@host:port/") from None
+    if parsed.scheme not in {"amqp", "amqps"} or not parsed.host:
+        raise ConfigurationInvalid("The broker URL must look like amqp://user:password@host:port/")
+    return parsed.update_query({"heartbeat": str(heartbeat_seconds), "name": name, **parsed.query})

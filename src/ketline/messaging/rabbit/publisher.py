@@ -1,0 +1,113 @@
+"""Publish dispatches to RabbitMQ: confirmed, mandatory, persistent and bounded in time."""
+
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from ketline.domain.errors import PublishFailed, QueueUnavailable
+from ketline.domain.task import Dispatch
+from ketline.messaging import message
+from ketline.messaging.rabbit.link import Link, LinkTiming
+from ketline.messaging.rabbit.session import Session
+from ketline.messaging.supervision import bounded
+from ketline.messaging.topology import DEFAULT_QUEUE_NAME, Topology
+
+
+class RabbitPublisher:
+    """The `TaskPublisher` on RabbitMQ, with a connection of its own.
+
+    Acknowledgements of deliveries never wait behind a publish that the broker blocks. Any number of publishes may be
+    under way at once.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        queue_name: str = DEFAULT_QUEUE_NAME,
+        publish_timeout_seconds: float = 5.0,
+        ping_timeout_seconds: float = 0.8,
+        timing: LinkTiming | None = None,
+    ) -> None:
+        self._queue_name = queue_name
+        self._publish_timeout_seconds = publish_timeout_seconds
+        self._ping_timeout_seconds = ping_timeout_seconds
+        self._channel: AbstractChannel | None = None
+        self._link = Link(
+            url,
+            name="ketline-publish",
+            topology=Topology(queue_name),
+            timing=timing or LinkTiming(),
+            prepare=self._open_channel,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._link.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._link.__aexit__(kind, error, traceback)
+
+    async def publish(self, dispatch: Dispatch) -> None:
+        session, channel = self._link.current, self._channel
+        if session is None or channel is None or channel.is_closed:
+            raise PublishFailed(f"Task {dispatch.task_id} not published: no connection to {self._link.address}")
+        try:
+            async with bounded(self._publish_timeout_seconds):
+                await channel.default_exchange.publish(_amqp_message(dispatch), self._queue_name, mandatory=True)
+        except Exception as error:
+            if isinstance(error, PublishError):
+                session.miss_queue()
+            raise PublishFailed(f"Task {dispatch.task_id} not published: {self._reason(error)}") from error
+
+    async def ping(self) -> None:
+        await self.depth()
+
+    async def depth(self) -> int:
+        session = self._link.current
+        if session is None or session.lost:
+            raise QueueUnavailable(f"No connection to the broker at {self._link.address}")
+        try:
+            async with bounded(self._ping_timeout_seconds):
+                depth = await session.probe()
+        except Exception as error:
+            raise QueueUnavailable(f"The broker at {self._link.address} did not answer: {error!r}") from error
+        return depth
+
+    async def _open_channel(self, session: Session) -> None:
+        channel = session.connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize()
+        channel.close_callbacks.add(session.lose)
+        self._channel = channel
+
+    def _reason(self, error: Exception) -> str:
+        match error:
+            case PublishError():
+                return f"no queue {self._queue_name}; it is being declared again"
+            case DeliveryError():
+                return "the broker refused it"
+            case TimeoutError():
+                return f"no confirmation within {self._publish_timeout_seconds} s"
+            case _:
+                return f"{type(error).__name__}: {error}"
+
+
+def _amqp_message(dispatch: Dispatch) -> Message:
+    headers = {} if dispatch.trace_context is None else {"traceparent": dispatch.trace_context}
+    return Message(
+        message.encode(dispatch),
+        content_type=message.CONTENT_TYPE,
+        delivery_mode=DeliveryMode.PERSISTENT,
+        # aiormq tells returned messages apart by this id alone: never use one twice.
+        message_id=str(uuid4()),
+        correlation_id=message.usable_property(dispatch.correlation_id),
+        timestamp=datetime.now(UTC),
+        headers={**headers},
+    )

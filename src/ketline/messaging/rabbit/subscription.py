@@ -1,0 +1,126 @@
+"""One life of a slot's channel on RabbitMQ: it consumes with a prefetch of one until it is lost."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from ketline.domain.task import CorrelationId, Dispatch, TaskId
+from ketline.messaging import message
+from ketline.messaging.rabbit.session import Session, close_quietly
+from ketline.messaging.supervision import bounded
+
+_SETTLE_SECONDS = 5.0
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class RabbitDelivery:
+    """A `Delivery` by RabbitMQ; once its subscription is lost, acknowledging it does nothing."""
+
+    def __init__(self, dispatch: Dispatch, incoming: AbstractIncomingMessage, subscription: "Subscription") -> None:
+        self._dispatch = dispatch
+        self._incoming = incoming
+        self._subscription = subscription
+
+    @property
+    def task_id(self) -> TaskId:
+        return self._dispatch.task_id
+
+    @property
+    def correlation_id(self) -> CorrelationId:
+        return self._dispatch.correlation_id
+
+    @property
+    def stale(self) -> bool:
+        """Whether the broker has taken the message back to deliver it again."""
+        return self._subscription.lost.is_set()
+
+    async def acknowledge(self) -> None:
+        self._subscription.in_hand = False
+        await _settle(self._incoming.ack, task_id=str(self.task_id))
+
+
+class Subscription:
+    """A consumer on a channel of its own.
+
+    Deliveries are handed over, not worked on in aio-pika's callback: a lost connection cancels the callback.
+    `set_aside` is told of each message that was rejected because it is not one of ours.
+    """
+
+    def __init__(
+        self, session: Session, *, hand_over: Callable[[RabbitDelivery], None], set_aside: Callable[[], None]
+    ) -> None:
+        self.lost = asyncio.Event()
+        self.in_hand = False
+        self._session = session
+        self._hand_over = hand_over
+        self._set_aside = set_aside
+        self._received = 0
+        self._channel = session.connection.channel(publisher_confirms=False)
+        self._queue: AbstractQueue | None = None
+
+    async def open(self) -> None:
+        """Declare the queues, open the channel and consume."""
+        await self._session.topology.declare(self._session.connection)
+        await self._channel.initialize()
+        self._channel.close_callbacks.add(self._lose)
+        underlay = await self._channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(self._lose)
+        await self._channel.set_qos(prefetch_count=1)
+        self._queue = await self._channel.get_queue(self._session.topology.queue_name, ensure=False)
+        await self._queue.consume(self._on_message)
+
+    async def until_lost(self, check_seconds: float, check_timeout_seconds: float) -> None:
+        """Return when the broker has cancelled the consumer, its channel is closed, or it went deaf."""
+        while not self.lost.is_set():
+            received = self._received
+            with suppress(TimeoutError):
+                async with asyncio.timeout(check_seconds):
+                    await self.lost.wait()
+            idle = received == self._received and not self.in_hand and not self.lost.is_set()
+            if idle and await self._deaf(check_timeout_seconds):
+                _log.warning("queue.consumer_deaf", queue=self._session.topology.queue_name)
+                return
+
+    async def close(self) -> None:
+        """Stop consuming; the broker takes back what is not acknowledged."""
+        self.lost.set()
+        await close_quietly(self._channel)
+
+    async def _deaf(self, timeout_seconds: float) -> bool:
+        """Whether messages wait, or nobody consumes, although this consumer has nothing in hand."""
+        if self._queue is None:
+            return True
+        async with bounded(timeout_seconds):
+            found = await self._queue.declare()
+        return not found.consumer_count or bool(found.message_count)
+
+    async def _on_message(self, incoming: AbstractIncomingMessage) -> None:
+        self._received += 1
+        try:
+            dispatch = message.decode(
+                incoming.body,
+                correlation_id=incoming.correlation_id,
+                traceparent=incoming.headers.get("traceparent"),
+            )
+        except message.MessageInvalid as error:
+            _log.warning("queue.message_set_aside", reason=str(error), message_id=incoming.message_id)
+            self._set_aside()
+            await _settle(incoming.reject, message_id=incoming.message_id)
+            return
+        self.in_hand = True
+        self._hand_over(RabbitDelivery(dispatch, incoming, self))
+
+    def _lose(self, *_: object) -> None:
+        self.lost.set()
+
+
+async def _settle(settle: Callable[[], Awaitable[None]], **context: str | None) -> None:
+    """Acknowledge or reject; a message whose channel is gone is the broker's again, so failing is no error."""
+    try:
+        async with bounded(_SETTLE_SECONDS):
+            await settle()
+    except Exception as error:
+        _log.debug("queue.settle_failed", error=type(error).__name__, reason=str(error), **context)

@@ -1,0 +1,276 @@
+"""What the services need from the outside, as promises; adapters in `db`, `messaging` and `execution` keep them."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Protocol
+
+from ketline.domain.task import (
+    Accepted,
+    Change,
+    Claim,
+    CorrelationId,
+    Dispatch,
+    Failure,
+    Inputs,
+    Lease,
+    Reaped,
+    RunOptions,
+    RunResult,
+    StatusChange,
+    Submission,
+    Task,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
+
+
+class TaskRepository(Protocol):
+    """The tasks and their history: the truth of the service.
+
+    Every method is one transaction, committed when it returns and without effect when it raises
+    `DatabaseUnavailable` (but for a connection cut during COMMIT, whose outcome nobody can know). Times are the
+    database's. Every change of status appends exactly one line of history in the same transaction.
+    """
+
+    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+        """Store a pending task that is due for dispatch at once, or as `take_due` would leave it if `taken`.
+
+        A task that is scheduled for later is neither: it is available, and due, when its time comes.
+        Of any number of submissions under one idempotency key one makes a task, and the others are given it.
+
+        Raises:
+            IdempotencyKeyReused: the key was used for something else, and has not expired.
+        """
+        ...
+
+    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
+        """Store pending tasks that are due for dispatch at once: all of them, or none when it raises.
+
+        What `add` promises of idempotency keys holds for each of them.
+
+        Raises:
+            IdempotencyKeyReused: a key was used for something else, and has not expired.
+        """
+        ...
+
+    async def get(self, task_id: TaskId) -> Task:
+        """Give a task with its whole history, oldest line first.
+
+        Raises:
+            TaskNotFound: no task has this id.
+        """
+        ...
+
+    async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
+        """Give the lines of a task's history after the line with this id, oldest first; all of them after 0.
+
+        Raises:
+            TaskNotFound: no task has this id.
+        """
+        ...
+
+    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+        """Tell the status and the number of the last attempt of each of these tasks that exists."""
+        ...
+
+    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        """Take a pending, available task for one attempt; None when it is not there to be taken.
+
+        Of any number of concurrent claims at most one gets the task.
+        """
+        ...
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        """Extend a lease from now; False when it is lost, and then nothing has changed."""
+        ...
+
+    async def finish(self, lease: Lease, result: RunResult) -> bool:
+        """Record the result and complete the task; False when the lease is lost, and then nothing has changed."""
+        ...
+
+    async def fail(self, lease: Lease, failure: Failure) -> bool:
+        """Record why the task failed, for good; False when the lease is lost, and then nothing has changed."""
+        ...
+
+    async def release(self, lease: Lease) -> bool:
+        """Hand a task back as pending and available at no cost; False when the lease is lost."""
+        ...
+
+    async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
+        """Hand a task back after an attempt that was not the program's to answer for; None when the lease is lost.
+
+        It goes back to pending with a backoff, or fails when the attempts it may spend, or the smaller number of
+        those that may end in a crash, are spent. Gives the status it got.
+        """
+        ...
+
+    async def cancel(self, task_id: TaskId) -> None:
+        """Cancel a task that has not ended; whoever runs it loses the lease.
+
+        Raises:
+            TaskNotFound: no task has this id.
+            TaskEnded: there is nothing left to cancel.
+        """
+        ...
+
+    async def count_pending(self, limit: int) -> int:
+        """How many tasks are pending, counted up to `limit`."""
+        ...
+
+    async def take_due(self, limit: int) -> Sequence[Dispatch]:
+        """Take up to `limit` pending tasks that are due and have not been dispatched, longest due first.
+
+        Each is overdue after an interval that grows with every dispatch, so a message that is lost, or a
+        dispatcher that dies before publishing, delays a task and never strands it. Concurrent callers get
+        disjoint tasks.
+        """
+        ...
+
+    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
+        """Take up to `limit` pending tasks that were dispatched and are overdue by at least `by`, longest first."""
+        ...
+
+    async def count_dispatched(self) -> int:
+        """How many tasks are pending and were dispatched: those that should have a message on the queue."""
+        ...
+
+    async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
+        """Make tasks that could not be published due again after `delay`, where they are still pending."""
+        ...
+
+    async def reap(self, limit: int) -> Sequence[Reaped]:
+        """Take up to `limit` tasks whose lease ran out from their workers.
+
+        Each goes back to pending with a backoff, or fails as `worker_lost` when its attempts are spent.
+        """
+        ...
+
+    async def forget_keys(self, limit: int) -> int:
+        """Forget up to `limit` expired idempotency keys, and give how many it were."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the database answers a query.
+
+        Raises:
+            DatabaseUnavailable: it does not.
+        """
+        ...
+
+
+class Announcer(Protocol):
+    """Tells whoever waits for a task, in any process, of a change that was committed; may lose what it is told."""
+
+    def announce(self, *changes: Change) -> None:
+        """Return at once; nothing is raised, and nothing waits for it."""
+        ...
+
+
+class TaskPublisher(Protocol):
+    """Puts dispatches on the queue; may lose, repeat or reorder them, which the repository makes up for."""
+
+    async def publish(self, dispatch: Dispatch) -> None:
+        """Return once the queue has taken responsibility for the message; bounded in time.
+
+        Raises:
+            PublishFailed: it has not confirmed; the message may or may not arrive.
+        """
+        ...
+
+    async def depth(self) -> int:
+        """How many messages wait on the queue, in nobody's hands; bounded in time.
+
+        Raises:
+            QueueUnavailable: it cannot be asked.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return when the queue can be reached.
+
+        Raises:
+            QueueUnavailable: it can not.
+        """
+        ...
+
+
+class Delivery(Protocol):
+    """One message in the hands of one slot."""
+
+    @property
+    def task_id(self) -> TaskId: ...
+
+    @property
+    def correlation_id(self) -> CorrelationId: ...
+
+    async def acknowledge(self) -> None:
+        """Tell the queue the message is dealt with; silent when the connection it came by is gone.
+
+        The queue then delivers the message again, to somebody.
+        """
+        ...
+
+
+class ConsumerSlot(Protocol):
+    """One consumer with a prefetch of one: the next message comes after the last is acknowledged."""
+
+    async def receive(self) -> Delivery:
+        """Wait for the next message, across reconnections; safe to cancel."""
+        ...
+
+
+class TaskConsumer(Protocol):
+    """Gives the messages of the queue to slots, each message to one slot at a time.
+
+    What is not a message of ours is set aside on the dead-letter queue and never reaches a slot.
+    """
+
+    def open_slot(self) -> AbstractAsyncContextManager[ConsumerSlot]:
+        """A slot that consumes while the context is open; leaving it hands unacknowledged messages back."""
+        ...
+
+
+class CircuitRunner(Protocol):
+    """Runs programs, one at a time, in a process that can be killed without harm to the caller."""
+
+    async def run(
+        self,
+        circuit: str,
+        shots: int,
+        time_limit: timedelta | None = None,
+        options: RunOptions | None = None,
+        inputs: Inputs | None = None,
+    ) -> RunResult:
+        """Parse and simulate a program; the event loop stays free all the while.
+
+        Without a `time_limit` the runner's own holds. `inputs` are values for the program's `input` declarations.
+
+        Cancelling the call kills the simulation; the runner is good for the next program after any outcome.
+        `profile.queued_seconds` of the result is 0: the caller knows it.
+
+        Raises:
+            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot run.
+            TimeLimitExceeded, MemoryLimitExceeded: it was stopped.
+            SimulationFailed: the simulator refused it, failed or died.
+        """
+        ...
+
+
+class RunnerFactory(Protocol):
+    """Opens runners, one for each slot."""
+
+    def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
+        """A runner whose process is started before the context is entered and gone after it is left."""
+        ...
+
+
+class Clock(Protocol):
+    """Local time, for waits and displays; agreement between processes rests on the database's clock."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...

@@ -1,0 +1,153 @@
+"""What goes over HTTP about stored tasks: lists, statistics, changes and reruns."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
+
+from ketline.domain.listing import Order, TaskPart
+from ketline.domain.task import FailureCode, TaskStatus
+from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
+from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
+
+MOST_LISTED = 200
+DEFAULT_LISTED = 50
+LONGEST_CURSOR = 200
+_LARGEST_SEED = 2**63 - 1
+
+
+def _split(values: object) -> object:
+    """Every value may hold several, between commas."""
+    if isinstance(values, list) and all(isinstance(value, str) for value in values):
+        return [part for value in values for part in value.split(",")]
+    return values
+
+
+class ListParameters(BaseModel):
+    """What of `GET /tasks` is asked for; a tag, a status or `fields` may be repeated."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Annotated[list[TaskStatus], Field(max_length=len(TaskStatus), description="Has one of these statuses")] = []
+    tag: Annotated[list[Tag], Field(max_length=20, description="Has all of these tags", examples=[["vqe"]])] = []
+    name: Annotated[TaskName | None, Field(description="Has this name, or one that begins so if it ends with `*`")] = (
+        None
+    )
+    submitted_after: Annotated[Moment | None, Field(description="Submitted at this time or later")] = None
+    submitted_before: Annotated[Moment | None, Field(description="Submitted before this time")] = None
+    completed_after: Annotated[Moment | None, Field(description="Ended at this time or later")] = None
+    completed_before: Annotated[Moment | None, Field(description="Ended before this time")] = None
+    worker: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", description="Run last, or now, by this worker")
+    ] = None
+    error_code: Annotated[FailureCode | None, Field(description="Ended with this error")] = None
+    order: Annotated[Order, Field(description="Sorted by; a list by `completed_at` has only tasks that have ended")] = (
+        Order.NEWEST_FIRST
+    )
+    cursor: Annotated[
+        str | None,
+        Field(max_length=LONGEST_CURSOR, description="Where to go on: from `next` of a page with the same filters"),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="Most tasks of a page")] = DEFAULT_LISTED
+    fields: Annotated[
+        list[TaskPart],
+        BeforeValidator(_split),
+        Field(max_length=20, description="Parts of each task to add, with commas"),
+    ] = []
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        for after, before in (("submitted_after", "submitted_before"), ("completed_after", "completed_before")):
+            beginning, end = getattr(self, after), getattr(self, before)
+            if beginning is not None and end is not None and beginning >= end:
+                raise PydanticCustomError("empty_range", "must be earlier than {end}", {"field": after, "end": before})
+        ended = self.order.by_end or self.completed_after or self.completed_before or self.error_code
+        if ended and self.status and not any(status.terminal for status in self.status):
+            raise PydanticCustomError(
+                "never_ended",
+                "contradicts the other parameters, which ask for tasks that have ended",
+                {"field": "status"},
+            )
+        return self
+
+
+class TaskSummary(BaseModel):
+    """A task in a list; fields without a value, and those that were not asked for, are left out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    task_id: UUID
+    status: TaskStatus
+    submitted_at: Timestamp
+    completed_at: Timestamp | None = None
+    message: str = Field(examples=["Task completed successfully."])
+    shots: int = Field(examples=[1024])
+    seed: int | None = Field(default=None, examples=[3472614])
+    name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
+    tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
+    scheduled_for: Timestamp | None = None
+    rerun_of: UUID | None = None
+    worker_id: str | None = Field(default=None, description="The worker that runs it, or ran it last")
+    error: TaskFailure | None = None
+    correlation_id: str
+    metadata: dict[str, JsonValue] | None = Field(default=None, description="With `fields=metadata`")
+    profile: TaskProfile | None = Field(default=None, description="With `fields=profile`")
+    circuit: str | None = Field(default=None, description="The program, with `fields=circuit`")
+    result: TaskResult | None = Field(default=None, description="With `fields=result`")
+    status_history: list[StatusEntry] | None = Field(default=None, description="With `fields=history`")
+
+
+class TaskList(BaseModel):
+    """A page of a list; where there is a `next` the list goes on there, even if this page is short or empty."""
+
+    tasks: list[TaskSummary]
+    next: str | None = Field(default=None, examples=["/tasks?status=failed&cursor=ZGF0YQ"])
+
+
+class RateView(BaseModel):
+    """How many tasks ended per minute, over the last `minutes`."""
+
+    minutes: int = Field(examples=[5])
+    completed_per_minute: float = Field(examples=[118.4])
+    failed_per_minute: float = Field(examples=[0.2])
+
+
+class StatisticsView(BaseModel):
+    """How the service stands; counted at most every two seconds."""
+
+    counted_at: Timestamp
+    counts: dict[TaskStatus, int] = Field(
+        examples=[{"pending": 3, "processing": 2, "completed": 90, "failed": 1, "cancelled": 0}]
+    )
+    oldest_pending_seconds: float | None = Field(
+        default=None, examples=[0.8], description="How long the longest waiting task waits; left out when none does"
+    )
+    rates: list[RateView]
+
+
+class ChangeRequest(BaseModel):
+    """New values; what is left out stays as it is, and null takes a value away."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"name": "final run", "tags": ["vqe", "final"]}]}
+    )
+
+    name: TaskName | None = None
+    tags: TaskTags | None = None
+    metadata: Annotated[TaskMetadata | None, Field(description="In place of all there was")] = None
+    scheduled_for: Annotated[
+        Schedule | None, Field(description="While the task is pending; null or a time that is past means at once")
+    ] = None
+
+
+class RerunRequest(BaseModel):
+    """How the new task differs from the old one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"seed": "new"}]})
+
+    seed: Annotated[
+        Literal["same", "new"] | Annotated[int, Field(ge=0, le=_LARGEST_SEED)],
+        Field(description="The same seed gives the same counts"),
+    ] = "same"
+    shots: Annotated[int | None, Field(ge=1, description="The old number if left out")] = None

@@ -1,0 +1,283 @@
+"""What goes over HTTP: the shapes that the API writes and the client reads, and the other way round."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from ketline.domain.task import FailureCode, Method, TaskStatus
+from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
+
+DEFAULT_SHOTS = 1024
+
+BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\nh q[0];\ncx q[0], q[1];\nc = measure q;\n'
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write an aware time in UTC with microseconds and a final Z, always 27 characters long."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-02T03:04:05.678901Z"]}),
+]
+
+
+def _refuse_unstorable(text: str) -> str:
+    # PostgreSQL stores no NUL, and neither database nor logs take half a surrogate pair.
+    if not text.strip():
+        raise PydanticCustomError("program_empty", "must not be empty")
+    if "\x00" in text:
+        raise PydanticCustomError("program_characters", "must not contain NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PydanticCustomError("program_characters", "must not contain lone surrogates") from error
+    return text
+
+
+ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_length=1)]
+
+
+MOST_INPUTS = 1000
+LONGEST_INPUT_NAME = 255
+_LARGEST_INPUT = 2**64
+_BITS = re.compile("[01]{1,4096}")
+InputValue = bool | int | float | str
+
+
+def _check_inputs(inputs: dict[str, InputValue]) -> dict[str, InputValue]:
+    for name, value in inputs.items():
+        if not name.isidentifier() or len(name) > LONGEST_INPUT_NAME:
+            raise PydanticCustomError("input_name", "must have identifiers for names")
+        if isinstance(value, str) and not _BITS.fullmatch(value):
+            raise PydanticCustomError("input_bits", "must have strings of 0 and 1 only")
+        if isinstance(value, (int, float)) and not abs(value) < _LARGEST_INPUT:
+            raise PydanticCustomError("input_number", "must have finite numbers, integers of at most 64 bits")
+    return inputs
+
+
+class SubmitRequest(BaseModel):
+    """A program to run; `shots` left out means the server's default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "anyOf": [{"required": ["qc"]}, {"required": ["circuit"]}],
+            "examples": [{"qc": BELL, "shots": 1024}],
+        },
+    )
+
+    qc: Annotated[ProgramText, Field(description="OpenQASM 3 text")] = ""
+    circuit: Annotated[ProgramText, Field(description="Another name for `qc`; give one of the two")] = ""
+    shots: Annotated[int, Field(ge=1, description="How often the program is run")] = DEFAULT_SHOTS
+    seed: Annotated[
+        int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
+    ] = None
+    method: Annotated[Method, Field(strict=False, description="Simulation method")] = Method.AUTOMATIC
+    memory: Annotated[bool, Field(description="Keep the outcome of every shot, in order")] = False
+    timeout_s: Annotated[
+        float | None, Field(gt=0, allow_inf_nan=False, description="Seconds after which it is stopped")
+    ] = None
+    max_attempts: Annotated[
+        int | None, Field(ge=1, description="How often it is tried when workers are lost under it")
+    ] = None
+
+    inputs: Annotated[
+        dict[str, InputValue],
+        AfterValidator(_check_inputs),
+        Field(
+            max_length=MOST_INPUTS,
+            description="Values for the program's `input` declarations: numbers, booleans, or strings of bits, "
+            "bit 0 rightmost",
+            examples=[{"theta": 0.3, "n": 4, "flag": True, "bits": "0101"}],
+        ),
+    ] = {}
+
+    name: Annotated[TaskName | None, Field(description="What the client calls the task")] = None
+    tags: Annotated[TaskTags, Field(description="Distinct words to find the task by", examples=[["vqe", "run-7"]])] = []
+    metadata: Annotated[
+        TaskMetadata, Field(description="Kept with the task and never read", examples=[{"experiment": 12}])
+    ] = {}
+    scheduled_for: Annotated[
+        Schedule | None, Field(description="Not run before this time; one that is past means at once")
+    ] = None
+
+    @property
+    def program(self) -> str:
+        return self.qc or self.circuit
+
+    @model_validator(mode="after")
+    def _require_one_program(self) -> Self:
+        if not self.program:
+            raise PydanticCustomError("program_missing", "is required", {"field": "qc"})
+        if self.qc and self.circuit and self.qc != self.circuit:
+            raise PydanticCustomError("program_ambiguous", "differs from qc: give one of the two", {"field": "circuit"})
+        return self
+
+
+MOST_IN_A_BATCH = 1000
+
+
+class BatchRequest(BaseModel):
+    """Programs to run, all of which are stored, or none."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"tasks": [{"qc": BELL, "shots": 100}]}]}
+    )
+
+    tasks: Annotated[list[SubmitRequest], Field(min_length=1, max_length=MOST_IN_A_BATCH)]
+
+
+class TaskAccepted(BaseModel):
+    """The task is stored and will reach a terminal status."""
+
+    task_id: UUID
+    message: str = "Task submitted successfully."
+    submitted_at: Timestamp
+    correlation_id: str
+
+
+class BatchAccepted(BaseModel):
+    """The tasks are stored, in the order they were given."""
+
+    tasks: list[TaskAccepted]
+
+
+class TaskResult(BaseModel):
+    """Counts as Qiskit writes them: bit 0 rightmost, a space between registers, the last declared one first."""
+
+    counts: dict[str, int] = Field(examples=[{"00": 512, "11": 512}])
+    shots: int = Field(examples=[1024])
+    memory: list[str] | None = Field(default=None, description="The outcome of every shot, in order, if asked for")
+    success: Literal[True] = True
+
+
+class TaskFailure(BaseModel):
+    """Why a task gave no result; line and column count from 1 and point into the submitted program."""
+
+    code: FailureCode
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+class TaskProfile(BaseModel):
+    """What running the program took; times are wall-clock seconds."""
+
+    method: str = Field(examples=["stabilizer"], description="Simulation method used")
+    method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
+    tier: str | None = Field(
+        default=None, examples=["scanner"], description="What read the program: scanner, importer or unroller"
+    )
+    qubits: int = Field(examples=[2])
+    depth: int = Field(examples=[3])
+    operations: dict[str, int] = Field(examples=[{"h": 1, "cx": 1, "measure": 2}])
+    queued_seconds: float = Field(examples=[0.0021])
+    parsing_seconds: float = Field(examples=[0.0004])
+    simulating_seconds: float = Field(examples=[0.0011])
+
+
+class StatusEntry(BaseModel):
+    """One line of a task's history; attempt and worker are known from the first claim on.
+
+    The line that ends an attempt says how long it took and, unless it completed, why it ended.
+    """
+
+    status: TaskStatus
+    transitioned_at: Timestamp
+    notes: str | None = Field(default=None, examples=["Task created and queued"])
+    attempt: int | None = None
+    worker_id: str | None = None
+    cause: str | None = Field(default=None, examples=["worker_lost"])
+    duration_seconds: float | None = Field(default=None, examples=[0.0123])
+
+
+class StatusEvent(StatusEntry):
+    """A line of a task's history, as an event."""
+
+    task_id: UUID
+
+
+class TaskView(BaseModel):
+    """A task as it stands; fields without a value are left out. The program itself is not part of it."""
+
+    task_id: UUID
+    status: TaskStatus
+    submitted_at: Timestamp
+    completed_at: Timestamp | None = None
+    message: str = Field(examples=["Task completed successfully."])
+    shots: int = Field(examples=[1024])
+    seed: int | None = Field(default=None, examples=[3472614], description="Submit it again for the same counts")
+    name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
+    tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
+    metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])
+    scheduled_for: Timestamp | None = Field(default=None, description="The task is not run before this time")
+    rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
+    result: TaskResult | None = None
+    error: TaskFailure | None = None
+    profile: TaskProfile | None = None
+    status_history: list[StatusEntry]
+    correlation_id: str
+
+
+class FieldError(BaseModel):
+    """One thing wrong with a request: `pointer` into the JSON body, or the `parameter` of the address."""
+
+    detail: str
+    pointer: str | None = Field(default=None, examples=["#/shots"], description="JSON Pointer as a URI fragment")
+    parameter: str | None = Field(default=None, examples=["task_id"])
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457); `code` is stable, texts are for people and may change."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    correlation_id: str
+    errors: list[FieldError] | None = Field(default=None, description="What is wrong with each field")
+    task_status: TaskStatus | None = Field(default=None, description="Where the task stands, if that is the problem")
+    error: TaskFailure | None = Field(default=None, description="Why the task failed, if that is the problem")
+
+
+Connection = Literal["connected", "disconnected"]
+
+
+class HealthView(BaseModel):
+    """Whether everything that Ketline depends on answers."""
+
+    status: Literal["healthy", "unhealthy"]
+    timestamp: Timestamp
+    database_status: Connection
+    queue_status: Connection
+
+
+class ReadinessView(BaseModel):
+    """Whether this process can take work: it can as long as the database answers and it is not stopping."""
+
+    status: Literal["ready", "not_ready"]
+    missing: list[Literal["database", "queue"]] = Field(description="What does not answer now")
+    stopping: bool
+
+
+class LivenessView(BaseModel):
+    status: Literal["alive"] = "alive"

@@ -1,0 +1,178 @@
+"""Run one task: claim it, simulate it while its lease is kept, record the outcome under the fence."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed
+from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
+from ketline.ports.tasks import CircuitRunner, Clock, TaskRepository
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+RENEWALS_PER_LEASE = 3
+# A cancelled task is noticed at the next renewal, and must stop within two seconds.
+LONGEST_BEAT_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+# A computed result is offered this many lease times while the database is away; the fence decides.
+RECORD_LEASES = 10
+
+Outcome = RunResult | ExecutionFailed
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTask:
+    """Takes a task from its message to its terminal status, or leaves it to somebody else."""
+
+    repository: TaskRepository
+    clock: Clock
+    worker_id: WorkerId
+    lease: timedelta
+
+    async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
+        """Return when the message is dealt with: the task recorded, fenced off, or not ours to run.
+
+        A cancellation kills the simulation and hands the task back without spending an attempt.
+
+        Raises:
+            DatabaseUnavailable: the task could not be claimed; nothing has happened.
+        """
+        asked_at = self.clock.monotonic()
+        claim = await self.repository.claim(task_id, self.worker_id, self.lease)
+        if claim is None:
+            log.debug("task.not_claimed", task_id=str(task_id))
+            return
+        with structlog.contextvars.bound_contextvars(
+            task_id=str(task_id),
+            correlation_id=claim.correlation_id,
+            attempt=claim.lease.attempt,
+            worker_id=self.worker_id,
+        ):
+            log.info("task.started", queued_seconds=round(claim.queued_seconds, 6))
+            await self._run(claim, runner, LeaseKeeper(self, claim.lease, asked_at + self.lease.total_seconds()))
+
+    async def _run(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> None:
+        keeping = asyncio.create_task(keeper.run())
+        try:
+            outcome = await self._simulate(claim, runner, keeper)
+            if outcome is None:
+                log.warning("task.lease_lost")
+                return
+            await self._record(claim, outcome)
+        except asyncio.CancelledError:
+            await self._hand_back(claim.lease)
+            raise
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> Outcome | None:
+        """The outcome, or None when the lease was lost first and the simulation killed."""
+        running = asyncio.create_task(
+            runner.run(claim.circuit, claim.shots, claim.time_limit, claim.options, claim.inputs)
+        )
+        either: set[asyncio.Future[Any]] = {running, keeper.lost}
+        try:
+            while not running.done():
+                if (left := keeper.seconds_left()) <= 0:
+                    return None
+                await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            result = running.result()
+        except ExecutionFailed as error:
+            return error
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
+
+    async def _record(self, claim: Claim, outcome: Outcome) -> None:
+        lease = claim.lease
+        if isinstance(outcome, RunResult):
+            recorded: object = await self._persist(lambda: self.repository.finish(lease, outcome))
+            event, details = "task.completed", _timings(outcome)
+        elif outcome.retryable:
+            retry = self.repository.retry
+            recorded = await self._persist(lambda: retry(lease, outcome.failure, crashed=True))
+            event, details = "task.interrupted", {"cause": outcome.message, "status": recorded}
+        else:
+            recorded = await self._persist(lambda: self.repository.fail(lease, outcome.failure))
+            event, details = "task.failed", {"code": str(outcome.failure.code)}
+        if recorded:
+            log.info(event, **details)
+        else:
+            log.warning("task.fenced_off")
+
+    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T | None:
+        """Try until the database answers; give up, leaving the task to the reaper, when it is away for long."""
+        deadline = self.clock.monotonic() + RECORD_LEASES * self.lease.total_seconds()
+        while True:
+            try:
+                return await write()
+            except DatabaseUnavailable as error:
+                if self.clock.monotonic() >= deadline:
+                    log.warning("task.not_recorded", error=str(error))
+                    return None
+            await self.clock.sleep(RETRY_SECONDS)
+
+    async def _hand_back(self, lease: Lease) -> None:
+        try:
+            released = await self.repository.release(lease)
+        except DatabaseUnavailable:
+            released = False
+        log.info("task.handed_back", released=released)
+
+
+class LeaseKeeper:
+    """Renews one lease on a beat well inside its life, and knows until when it is surely held.
+
+    The deadline counts from before the renewal was sent, so it is never later than the database's.
+    """
+
+    def __init__(self, process: ProcessTask, lease: Lease, deadline: float) -> None:
+        self._process = process
+        self._lease = lease
+        self._deadline = deadline
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def seconds_left(self) -> float:
+        """Seconds for which the lease is surely held; zero or less once it may be lost."""
+        return 0.0 if self.lost.done() else self._deadline - self._process.clock.monotonic()
+
+    async def run(self) -> None:
+        """Renew until cancelled, or until the database says the lease is another's."""
+        process = self._process
+        beat = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_BEAT_SECONDS)
+        pause = beat
+        while True:
+            await process.clock.sleep(pause)
+            asked_at = process.clock.monotonic()
+            try:
+                renewed = await process.repository.renew(self._lease, process.lease)
+            except DatabaseUnavailable:
+                log.warning("lease.not_renewed", seconds_left=round(self.seconds_left(), 3))
+                pause = min(RETRY_SECONDS, beat)
+                continue
+            except Exception:
+                # The deadline is the safeguard; a silent end of the beat would be one nobody could explain.
+                log.exception("lease.renewal_crashed")
+                continue
+            if not renewed:
+                self.lost.set_result(None)
+                return
+            self._deadline = asked_at + process.lease.total_seconds()
+            pause = beat
+
+
+def _timings(result: RunResult) -> dict[str, object]:
+    profile = result.profile
+    return {
+        "queued_seconds": round(profile.queued_seconds, 6),
+        "parsing_seconds": round(profile.parsing_seconds, 6),
+        "simulating_seconds": round(profile.simulating_seconds, 6),
+    }

@@ -1,0 +1,66 @@
+"""Forget tasks that ended long ago, or that are more than an operator keeps, batch by batch."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from ketline.domain.errors import ServiceUnavailable
+from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.tasks import Clock
+
+log = structlog.get_logger()
+
+INTERVAL_SECONDS = 60.0
+# Between two batches, so that those who submit and run tasks have the database in between.
+PAUSE_SECONDS = 0.1
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Deletes ended tasks that are too old or too many; one runs in every process, and they share the work.
+
+    Without an `age` tasks of any age are kept, without `most` any number of them.
+    """
+
+    catalogue: TaskCatalogue
+    clock: Clock
+    age: timedelta | None
+    most: int | None
+
+    async def run(self) -> None:
+        """Delete until cancelled."""
+        while True:
+            try:
+                await self.apply()
+            except ServiceUnavailable as error:
+                log.warning("retention.delayed", code=error.code, error=str(error))
+            except Exception:
+                log.exception("retention.crashed")
+            await self.clock.sleep(INTERVAL_SECONDS)
+
+    async def apply(self) -> int:
+        """Delete all that is not to be kept now, and give how many tasks it was.
+
+        Raises:
+            DatabaseUnavailable: some may have been deleted.
+        """
+        age, most, deleted = self.age, self.most, 0
+        if age is not None:
+            deleted += await self._until_done(lambda: self.catalogue.forget_older(age, BATCH))
+        # Once for all batches: to find it takes as many steps as there are tasks to keep.
+        if most is not None and (last_kept := await self.catalogue.last_kept(most)) is not None:
+            deleted += await self._until_done(lambda: self.catalogue.forget_before(last_kept, BATCH))
+        if deleted:
+            log.info("retention.deleted", tasks=deleted)
+        return deleted
+
+    async def _until_done(self, forget: Callable[[], Awaitable[int]]) -> int:
+        deleted = count = await forget()
+        while count == BATCH:
+            await self.clock.sleep(PAUSE_SECONDS)
+            count = await forget()
+            deleted += count
+        return deleted

@@ -1,0 +1,79 @@
+"""Check a program without running it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, TimeLimitExceeded
+from ketline.domain.inspection import Diagnostic, Inspection, ProgramSource, Severity
+from ketline.domain.task import Failure, RunOptions
+from ketline.ports.inspection import Inspector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """Whether a task of this program could be run, and why not; `inspection` where the program could be read."""
+
+    diagnostics: Sequence[Diagnostic]
+    inspection: Inspection | None = None
+
+    @property
+    def valid(self) -> bool:
+        return all(diagnostic.severity is not Severity.ERROR for diagnostic in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateProgram:
+    """Has programs inspected; `time_limit` is what a task gets that asks for none."""
+
+    inspector: Inspector
+    time_limit: timedelta
+
+    async def __call__(
+        self, source: ProgramSource, shots: int, options: RunOptions, time_limit: timedelta | None = None
+    ) -> Validation:
+        """Return what can be said of a program in the time that inspecting may take.
+
+        Raises:
+            InspectorBusy: too many others ask.
+            ServiceUnavailable: programs cannot be inspected now.
+        """
+        try:
+            inspection = await self.inspector.inspect(source, shots, options)
+        except ExecutionFailed as error:
+            return Validation(diagnostics=[_error(_undecided(error) or error.failure)])
+        limit = (time_limit or self.time_limit).total_seconds()
+        return Validation(diagnostics=list(_remarks(inspection, limit)), inspection=inspection)
+
+
+def _undecided(error: ExecutionFailed) -> Failure | None:
+    """What is said where the program was stopped by limits that are those of inspecting, not of a task."""
+    if not isinstance(error, (TimeLimitExceeded, MemoryLimitExceeded)):
+        return None
+    what = "time" if isinstance(error, TimeLimitExceeded) else "memory"
+    message = (
+        f"reading the program took more {what} than validation may; a task may take more, so submit it to find out"
+    )
+    return Failure(code=error.failure_code, message=message)
+
+
+def _remarks(inspection: Inspection, limit_seconds: float) -> Iterator[Diagnostic]:
+    if inspection.refusal is not None:
+        yield _error(inspection.refusal)
+    if inspection.unused_qubits:
+        message = f"no measurement depends on {inspection.unused_qubits} of the qubits: they are not simulated"
+        yield Diagnostic(severity=Severity.WARNING, code="unused_qubits", message=message)
+    estimated = inspection.estimated_seconds
+    if estimated is not None and estimated > limit_seconds:
+        message = f"it will take about {estimated:g} s, by estimate, and be stopped after {limit_seconds:g} s"
+        yield Diagnostic(severity=Severity.WARNING, code="may_time_out", message=message)
+
+
+def _error(failure: Failure) -> Diagnostic:
+    return Diagnostic(
+        severity=Severity.ERROR,
+        code=failure.code,
+        message=failure.message,
+        line=failure.line,
+        column=failure.column,
+    )

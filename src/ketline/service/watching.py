@@ -1,0 +1,162 @@
+"""Wake those who wait for a task when it changes, without a query for each of them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from ketline.domain.errors import ServiceUnavailable
+from ketline.domain.task import Change, TaskId, TaskStatus
+from ketline.ports.tasks import Clock, TaskRepository
+
+log = structlog.get_logger()
+
+# Announcements tell within milliseconds; this is for those that are lost.
+POLL_SECONDS = 2.0
+
+Standing = tuple[TaskStatus, int]
+
+
+class Watcher:
+    """One caller's wait for changes of one task, or only for its end."""
+
+    __slots__ = ("_changed", "end_only")
+
+    def __init__(self, *, end_only: bool) -> None:
+        self.end_only = end_only
+        self._changed = asyncio.Event()
+
+    def tell(self) -> None:
+        """End the wait that is under way, or the next one."""
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Return once there may be something new since the last return; without that it may be a false alarm."""
+        await self._changed.wait()
+        self._changed.clear()
+
+
+@dataclass(slots=True)
+class Watch:
+    """Knows who waits for what; announcements reach it through `heard`, and a slow poll makes up for lost ones."""
+
+    repository: TaskRepository
+    clock: Clock
+    poll_seconds: float = POLL_SECONDS
+    closed: bool = field(default=False, init=False)
+    _watchers: defaultdict[TaskId, set[Watcher]] = field(default_factory=lambda: defaultdict(set), init=False)
+    _of_all: set[Watcher] = field(default_factory=set, init=False)
+    _known: dict[TaskId, Standing | None] = field(default_factory=dict, init=False)
+    _poll_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    @contextmanager
+    def watching(self, task_id: TaskId, *, end_only: bool = False) -> Iterator[Watcher]:
+        """A watcher of this task; look at the task after entering, so that no change falls in between."""
+        watcher = Watcher(end_only=end_only)
+        self._watchers[task_id].add(watcher)
+        if self.closed:
+            watcher.tell()
+        try:
+            yield watcher
+        finally:
+            self._watchers[task_id].discard(watcher)
+            if not self._watchers[task_id]:
+                del self._watchers[task_id]
+                self._known.pop(task_id, None)
+
+    @contextmanager
+    def watching_all(self) -> Iterator[Watcher]:
+        """A watcher of whatever changes, told at each poll too; look after entering, as for one task."""
+        watcher = Watcher(end_only=False)
+        self._of_all.add(watcher)
+        if self.closed:
+            watcher.tell()
+        try:
+            yield watcher
+        finally:
+            self._of_all.discard(watcher)
+
+    @property
+    def watched(self) -> int:
+        """How many watchers there are."""
+        return len(self._of_all) + sum(map(len, self._watchers.values()))
+
+    def heard(self, changes: Sequence[Change]) -> None:
+        """Take account of changes that were committed, by this process or another."""
+        for change in changes:
+            self._wake(change.task_id, ended=change.status.terminal)
+        for watcher in self._of_all:
+            watcher.tell()
+
+    def resync(self) -> None:
+        """Poll at once: announcements may have been missed."""
+        self._poll_now.set()
+
+    def close(self) -> None:
+        """Let all who wait, and whoever comes after, find that nothing more will be heard here."""
+        self.closed = True
+        for watchers in (self._of_all, *self._watchers.values()):
+            for watcher in watchers:
+                watcher.tell()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            try:
+                await self.poll()
+            except ServiceUnavailable as error:
+                log.debug("watch.poll_delayed", code=error.code)
+            except Exception:
+                log.exception("watch.poll_crashed")
+            await self._pause()
+
+    async def poll(self) -> None:
+        """Ask how all watched tasks stand, in one query, and wake the watchers of those that have changed.
+
+        Raises:
+            DatabaseUnavailable: nobody was woken.
+        """
+        for watcher in self._of_all:
+            watcher.tell()
+        watched = list(self._watchers)
+        if not watched:
+            return
+        found = await self.repository.standings(watched)
+        for task_id in watched:
+            standing = found.get(task_id)
+            ended = standing is None or standing[0].terminal
+            # The first look at a task wakes too: what changed between the watcher's own look and this one is not known.
+            if ended or self._known.get(task_id) != standing:
+                self._wake(task_id, ended=ended)
+            if task_id in self._watchers:
+                self._known[task_id] = standing
+
+    def _wake(self, task_id: TaskId, *, ended: bool) -> None:
+        for watcher in self._watchers.get(task_id, ()):
+            if ended or not watcher.end_only:
+                watcher.tell()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self.poll_seconds):
+                await self._poll_now.wait()
+        except TimeoutError:
+            pass
+        self._poll_now.clear()
+
+
+class LocalAnnouncer:
+    """An `Announcer` for the one process there is: what it is told goes to `heard` at once."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[Sequence[Change]], None] = _nobody
+
+    def announce(self, *changes: Change) -> None:
+        self.heard(changes)
+
+
+def _nobody(changes: Sequence[Change]) -> None:
+    return

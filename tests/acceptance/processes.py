@@ -1,0 +1,191 @@
+"""Real `ketline` processes, started and ended as an operator would, and a client's view of them."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from ketline.config import variables
+from tests.servers.ports import free_ports
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+    """What `look` gives once it is neither None nor False; the state is another process's, so it is polled."""
+    deadline = time.monotonic() + seconds
+    while not (found := await look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        await asyncio.sleep(POLL_SECONDS)
+    return found
+
+
+class KetlineProcess:
+    """One `ketline` process; its output goes to a file that tests read."""
+
+    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
+        self.process = process
+        self.output = output
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The JSON lines logged so far; a last line that is still being written is left for the next look."""
+        written = self.output.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in written.splitlines() if line.startswith("{")]
+
+    async def logged(self, event: str, **keys: object) -> dict[str, Any]:
+        """The first line of this event with these keys, waiting for it."""
+
+        async def look() -> dict[str, Any] | None:
+            for line in self.log_lines():
+                if line["event"] == event and all(line.get(key) == value for key, value in keys.items()):
+                    return line
+            assert self.process.returncode is None, self.output.read_text()
+            return None
+
+        return await eventually(look, f"{event} {keys} in {self.output.read_text()[-2000:]}")
+
+    async def kill(self) -> None:
+        """SIGKILL, as the out-of-memory killer does it."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and give its exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.process.wait()
+
+    async def simulators(self) -> list[int]:
+        return self.children()
+
+    def children(self) -> list[int]:
+        """Process ids of its simulators."""
+        found: list[int] = []
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
+            with suppress(OSError):  # a thread that ended since it was listed
+                found += map(int, (thread / "children").read_text().split())
+        return found
+
+
+class Fleet:
+    """Starts processes with one environment and ends those still alive."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        ours = {name for names in variables().values() for name in names} | {"KETLINE_URL"}
+        inherited = {name: value for name, value in os.environ.items() if name not in ours}
+        self.environment = {**inherited, "KETLINE_LOG_FORMAT": "json", "KETLINE_LOG_LEVEL": "debug", **environment}
+        self.processes: list[KetlineProcess] = []
+
+    async def start(self, *arguments: str, **environment: str) -> KetlineProcess:
+        output = self.directory / f"{arguments[0]}-{uuid4().hex[:8]}.log"
+        with output.open("w") as file:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "ketline",
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=self.directory,
+                env={**self.environment, **environment},
+            )
+        self.processes.append(KetlineProcess(process, output))
+        return self.processes[-1]
+
+    async def end(self) -> None:
+        for process in self.processes:
+            if process.process.returncode is None:
+                await process.kill()
+
+
+class Api:
+    """A client of one running service."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def submit(self, program: str, **fields: object) -> str:
+        response = await self.http.post("/tasks", json={"qc": program, **fields})
+        assert response.status_code == 202, response.text
+        return str(response.json()["task_id"])
+
+    async def task(self, task_id: str) -> dict[str, Any]:
+        response = await self.http.get(f"/tasks/{task_id}")
+        assert response.status_code == 200, response.text
+        task: dict[str, Any] = response.json()
+        return task
+
+    async def reached(self, task_id: str, *statuses: str) -> dict[str, Any]:
+        """The task once its status is one of these."""
+
+        async def look() -> dict[str, Any] | None:
+            try:
+                task = await self.task(task_id)
+            except httpx.HTTPError:
+                return None
+            return task if task["status"] in statuses else None
+
+        return await eventually(look, f"task {task_id} {statuses}")
+
+    async def ended(self, task_id: str) -> dict[str, Any]:
+        return await self.reached(task_id, "completed", "failed", "cancelled")
+
+    async def healthy(self) -> bool:
+        try:
+            return (await self.http.get("/health")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@asynccontextmanager
+async def api_at(port: int) -> AsyncIterator[Api]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        yield Api(http)
+
+
+async def wait_until_healthy(api: Api) -> None:
+    await eventually(api.healthy, "a healthy service")
+
+
+async def kill_at_work(process: KetlineProcess) -> None:
+    """SIGKILL the simulator of a process with one slot, once it has worked on a program for a while.
+
+    That is when it has used a good part of a second of processor time since it was ready.
+    """
+    [pid] = await eventually(process.simulators, "a simulator")
+    await process.logged("simulator.ready", pid=pid)
+    before = _processor_seconds(pid)
+
+    async def at_work() -> bool:
+        return _processor_seconds(pid) - before > 0.3
+
+    await eventually(at_work, f"process {pid} at work")
+    os.kill(pid, signal.SIGKILL)
+
+
+def _processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def any_port() -> int:
+    return free_ports(1)[0]

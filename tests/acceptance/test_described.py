@@ -1,0 +1,126 @@
+"""Whatever is sent to a real service, its answers are those that its own OpenAPI document describes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, cast
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from ketline.api.app import ApiOptions, ApiServices, create_app
+from tests.acceptance.programs import BELL
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    unsupported_method,
+]
+READY_SECONDS = 60
+END_SECONDS = 60
+
+EXPLORING = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def _described() -> dict[str, Any]:
+    """The OpenAPI document; what the services are does not matter to it."""
+    options = ApiOptions(default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0")
+    return create_app(cast("ApiServices", None), options).openapi()
+
+
+OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())
+assert all(isinstance(found, Ok) for found in OPERATIONS)
+# A stream without an end is looked at elsewhere.
+OPERATIONS = [found.ok() for found in OPERATIONS if found.ok().path != "/tasks/events"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an embedded service."""
+    directory = tmp_path_factory.mktemp("described")
+    command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(directory), "--port", "0"]
+    with (
+        (directory / "log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            yield next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
+        finally:
+            process.terminate()
+            process.wait(READY_SECONDS)
+    assert "Traceback" not in (directory / "log").read_text()
+
+
+@pytest.fixture(scope="module")
+def task_ids(url: str) -> list[str]:
+    """Tasks that have ended, each in another way."""
+    bodies: list[dict[str, object]] = [
+        {"qc": BELL, "shots": 50},
+        {"qc": BELL, "shots": 50, "memory": True},
+        {"qc": "OPENQASM 3.0; nonsense;"},
+    ]
+    with httpx.Client(base_url=url, timeout=END_SECONDS) as client:
+        answers = [client.post("/tasks", json=body, headers={"Prefer": "wait=60"}) for body in bodies]
+    assert [answer.json()["status"] for answer in answers] == ["completed", "completed", "failed"]
+    return [answer.json()["task_id"] for answer in answers]
+
+
+def _takes_something(operation: Any) -> bool:
+    return any(len(part.items) for part in (operation.path_parameters, operation.query, operation.headers)) or bool(
+        len(operation.body.items)
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation", "mode"),
+    [
+        pytest.param(operation, mode, id=f"{operation.label}-{mode.value}")
+        for operation in OPERATIONS
+        for mode in GenerationMode
+        if mode is GenerationMode.POSITIVE or _takes_something(operation)
+    ],
+)
+def test_answers_are_as_described(operation: Any, mode: GenerationMode, url: str) -> None:
+    @EXPLORING
+    @given(operation.as_strategy(generation_mode=mode))
+    def explore(case: Any) -> None:
+        case.call_and_validate(base_url=url, checks=CHECKS)
+
+    explore()
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if "{task_id}" in one.path], ids=lambda operation: operation.label
+)
+def test_answers_about_real_tasks_are_as_described(operation: Any, url: str, task_ids: list[str]) -> None:
+    @EXPLORING
+    @given(operation.as_strategy(), st.sampled_from(task_ids))
+    def explore(case: Any, task_id: str) -> None:
+        case.path_parameters["task_id"] = task_id
+        case.call_and_validate(base_url=url, checks=CHECKS)
+
+    explore()

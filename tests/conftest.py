@@ -1,0 +1,63 @@
+"""Fixtures for every test: throwaway servers, one per session to share and private ones to break."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.servers import PostgresServer, RabbitServer
+
+
+def _await_apart(work: Coroutine[object, object, None]) -> None:
+    # A session outlives each test's event loop: its servers are started and stopped on a loop in a thread of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL; tests share it, so each makes a database of its own and none stops it."""
+    server = PostgresServer()
+    try:
+        _await_apart(server.start())
+        yield server
+    finally:
+        _await_apart(server.close())
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[RabbitServer]:
+    """The session's RabbitMQ; tests share it, so each declares queues of its own and none stops it."""
+    server = RabbitServer()
+    try:
+        _await_apart(server.start())
+        yield server
+    finally:
+        _await_apart(server.close())
+
+
+@pytest.fixture
+async def private_postgres_server() -> AsyncIterator[Callable[..., Awaitable[PostgresServer]]]:
+    """Starts PostgreSQL servers that this test may stop and kill: `await private_postgres_server(durable=True)`."""
+    async with AsyncExitStack() as servers:
+
+        async def start(*, durable: bool = False) -> PostgresServer:
+            return await servers.enter_async_context(PostgresServer(durable=durable))
+
+        yield start
+
+
+@pytest.fixture
+async def private_rabbit_server() -> AsyncIterator[Callable[[], Awaitable[RabbitServer]]]:
+    """Starts RabbitMQ servers that this test may stop and kill: `await private_rabbit_server()`."""
+    async with AsyncExitStack() as servers:
+
+        async def start() -> RabbitServer:
+            return await servers.enter_async_context(RabbitServer())
+
+        yield start
+
+
+pytest_plugins = ["tests.databases"]

@@ -1,0 +1,227 @@
+"""What every queue adapter promises: the same suite on the queue in memory and on RabbitMQ."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from ketline.domain.task import TaskId
+from ketline.messaging.memory import MemoryQueue
+from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
+from ketline.ports.tasks import ConsumerSlot, TaskConsumer, TaskPublisher
+from tests.brokers import WAIT_SECONDS, QueueView, connected, new_dispatch, receive
+from tests.servers import RabbitServer
+
+NOTHING_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Queue:
+    publisher: TaskPublisher
+    consumer: TaskConsumer
+
+
+@pytest.fixture(params=["memory", "rabbitmq"])
+def queue(request: pytest.FixtureRequest) -> Queue:
+    """Runs the test once on each adapter."""
+    fixture = "memory_queue" if request.param == "memory" else "rabbit_queue"
+    queue: Queue = request.getfixturevalue(fixture)
+    return queue
+
+
+@pytest.fixture
+async def memory_queue() -> Queue:
+    queue = MemoryQueue()
+    return Queue(queue, queue)
+
+
+@pytest.fixture
+async def rabbit_queue(rabbit_server: RabbitServer) -> AsyncIterator[Queue]:
+    view = QueueView(rabbit_server.url, f"tasks-{uuid4()}")
+    async with (
+        RabbitPublisher(view.url, queue_name=view.name) as publisher,
+        RabbitConsumer(view.url, queue_name=view.name) as consumer,
+    ):
+        await connected(publisher)
+        yield Queue(publisher, consumer)
+    await view.delete_all()
+
+
+async def assert_nothing_comes(slot: ConsumerSlot) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(NOTHING_SECONDS):
+            await slot.receive()
+
+
+async def publish_new(queue: Queue, count: int) -> list[TaskId]:
+    dispatches = [new_dispatch() for _ in range(count)]
+    for dispatch in dispatches:
+        await queue.publisher.publish(dispatch)
+    return [dispatch.task_id for dispatch in dispatches]
+
+
+async def test_published_ids_arrive_intact(queue: Queue) -> None:
+    dispatch = new_dispatch(trace_context="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    async with queue.consumer.open_slot() as slot:
+        await queue.publisher.publish(dispatch)
+        delivery = await receive(slot)
+    assert (delivery.task_id, delivery.correlation_id) == (dispatch.task_id, dispatch.correlation_id)
+
+
+async def test_messages_wait_for_the_first_slot_and_keep_their_order(queue: Queue) -> None:
+    published = await publish_new(queue, 5)
+    received = []
+    async with queue.consumer.open_slot() as slot:
+        for _ in published:
+            delivery = await receive(slot)
+            received.append(delivery.task_id)
+            await delivery.acknowledge()
+    assert received == published
+
+
+async def test_waiting_slot_gets_a_later_message(queue: Queue) -> None:
+    async with queue.consumer.open_slot() as slot, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(receive(slot))
+        (task_id,) = await publish_new(queue, 1)
+        assert (await waiting).task_id == task_id
+
+
+async def test_slot_gets_no_second_message_before_it_acknowledges(queue: Queue) -> None:
+    _, second = await publish_new(queue, 2)
+    async with queue.consumer.open_slot() as slot:
+        delivery = await receive(slot)
+        await assert_nothing_comes(slot)
+        await delivery.acknowledge()
+        assert (await receive(slot)).task_id == second
+
+
+async def test_unacknowledged_message_comes_back_when_its_slot_closes(queue: Queue) -> None:
+    (task_id,) = await publish_new(queue, 1)
+    async with queue.consumer.open_slot() as slot:
+        await receive(slot)
+    async with queue.consumer.open_slot() as slot:
+        assert (await receive(slot)).task_id == task_id
+
+
+async def test_message_nobody_took_from_its_slot_comes_back(queue: Queue) -> None:
+    async with queue.consumer.open_slot() as slot:
+        await publish_new(queue, 1)
+        first = await receive(slot)
+        (second,) = await publish_new(queue, 1)
+        await first.acknowledge()
+    async with queue.consumer.open_slot() as slot:
+        assert (await receive(slot)).task_id == second
+
+
+async def test_acknowledged_message_does_not_come_back(queue: Queue) -> None:
+    await publish_new(queue, 1)
+    async with queue.consumer.open_slot() as slot:
+        await (await receive(slot)).acknowledge()
+    async with queue.consumer.open_slot() as slot:
+        await assert_nothing_comes(slot)
+
+
+async def test_late_and_repeated_acknowledgements_are_silent(queue: Queue) -> None:
+    (task_id,) = await publish_new(queue, 1)
+    async with queue.consumer.open_slot() as slot:
+        late = await receive(slot)
+    await late.acknowledge()
+    async with queue.consumer.open_slot() as slot:
+        delivery = await receive(slot)
+        assert delivery.task_id == task_id
+        await delivery.acknowledge()
+        await delivery.acknowledge()
+
+
+async def test_busy_slot_leaves_messages_to_the_other(queue: Queue) -> None:
+    async with queue.consumer.open_slot() as busy:
+        await publish_new(queue, 1)
+        await receive(busy)
+        async with queue.consumer.open_slot() as idle:
+            for task_id in await publish_new(queue, 3):
+                delivery = await receive(idle)
+                assert delivery.task_id == task_id
+                await delivery.acknowledge()
+
+
+async def test_two_slots_share_fairly(queue: Queue) -> None:
+    published = set(await publish_new(queue, 20))
+    async with queue.consumer.open_slot() as left, queue.consumer.open_slot() as right:
+        seen: set[TaskId] = set()
+        for _ in range(10):
+            # Each holds one message while the other gets its next.
+            deliveries = [await receive(left), await receive(right)]
+            seen |= {delivery.task_id for delivery in deliveries}
+            for delivery in deliveries:
+                await delivery.acknowledge()
+    assert seen == published
+
+
+async def test_many_slots_get_each_message_once(queue: Queue) -> None:
+    published = await publish_new(queue, 60)
+    received: list[TaskId] = []
+    done = asyncio.Event()
+
+    async def work() -> None:
+        async with queue.consumer.open_slot() as slot:
+            while True:
+                delivery = await slot.receive()
+                received.append(delivery.task_id)
+                await delivery.acknowledge()
+                if len(received) == len(published):
+                    done.set()
+
+    async with asyncio.timeout(WAIT_SECONDS), asyncio.TaskGroup() as tasks:
+        workers = [tasks.create_task(work()) for _ in range(4)]
+        await done.wait()
+        for worker in workers:
+            worker.cancel()
+    assert sorted(received) == sorted(published)
+
+
+async def test_cancelled_receive_loses_nothing(queue: Queue) -> None:
+    async with queue.consumer.open_slot() as slot:
+        for _ in range(20):
+            waiting = asyncio.create_task(slot.receive())
+            (task_id,) = await publish_new(queue, 1)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            delivery = await receive(slot) if waiting.cancelled() else waiting.result()
+            assert delivery.task_id == task_id
+            await delivery.acknowledge()
+
+
+async def test_receive_given_up_by_timeout_loses_nothing(queue: Queue) -> None:
+    async with queue.consumer.open_slot() as slot:
+        await assert_nothing_comes(slot)
+        (task_id,) = await publish_new(queue, 1)
+        assert (await receive(slot)).task_id == task_id
+
+
+async def test_dispatch_published_twice_comes_twice(queue: Queue) -> None:
+    dispatch = new_dispatch()
+    await queue.publisher.publish(dispatch)
+    await queue.publisher.publish(dispatch)
+    async with queue.consumer.open_slot() as slot:
+        for _ in range(2):
+            delivery = await receive(slot)
+            assert delivery.task_id == dispatch.task_id
+            await delivery.acknowledge()
+
+
+async def test_concurrent_publishes_all_arrive(queue: Queue) -> None:
+    dispatches = [new_dispatch() for _ in range(100)]
+    await asyncio.gather(*(queue.publisher.publish(dispatch) for dispatch in dispatches))
+    received = set()
+    async with queue.consumer.open_slot() as slot:
+        for _ in dispatches:
+            delivery = await receive(slot)
+            received.add(delivery.task_id)
+            await delivery.acknowledge()
+    assert received == {dispatch.task_id for dispatch in dispatches}
+
+
+async def test_ping_answers_while_the_queue_is_there(queue: Queue) -> None:
+    await queue.publisher.ping()

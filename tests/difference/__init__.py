@@ -1,0 +1,1 @@
+"""The scanner against the importer: the same program, the same circuit."""

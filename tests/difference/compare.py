@@ -1,0 +1,94 @@
+"""What each tier makes of a program, in a form that can be compared exactly."""
+
+import re
+from typing import Any
+
+from qiskit.circuit import QuantumCircuit
+
+from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.lower import lower
+from ketline.execution.program import _read_with_importer
+from ketline.execution.scanner import scan
+
+LIMITS = ExecutionLimits()
+# What the specification allows in constant expressions and the importer cannot read.
+_BEYOND_THE_IMPORTER = re.compile(
+    "unsupported binary operation|function calls|'pow' is not expected here|nests too deep"
+)
+
+
+class Mismatch(AssertionError):
+    """The tiers disagree about a program."""
+
+
+def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
+    """Fail when the scanner accepts a program that the importer refuses or reads differently.
+
+    Returns which of them read it: "both", "scanner", "importer" or "neither".
+    """
+    scanned, too_large = _scanned(text, limits)
+    try:
+        reading = _read_with_importer(text, limits)
+    except ExecutionFailed as error:
+        if scanned is None:
+            return "neither"
+        if _BEYOND_THE_IMPORTER.search(str(error)):
+            return "scanner"
+        raise Mismatch(f"only the scanner reads this; the importer says: {error}\n{text}") from error
+    if too_large:
+        raise Mismatch(f"the scanner takes this for too large\n{text}")
+    if scanned is None:
+        return "importer"
+    ours, theirs = described(*scanned), described(reading.circuit, reading.groups)
+    if ours != theirs:
+        parts = [f"{key}:\n{ours[key]}\n{theirs[key]}" for key in ours if ours[key] != theirs[key]]
+        raise Mismatch("\n".join(["the tiers differ", *parts, text]))
+    return "both"
+
+
+def _scanned(text: str, limits: ExecutionLimits) -> tuple[tuple[QuantumCircuit, tuple[int, ...]] | None, bool]:
+    """What the scanner reads, and whether it says that the program is too large."""
+    try:
+        return scan(text, limits), False
+    except ProgramTooLarge:
+        return None, True
+
+
+def described(circuit: QuantumCircuit, groups: tuple[int, ...]) -> dict[str, Any]:
+    """Everything about a circuit that can make a difference, the order of its instructions included."""
+    return {
+        "groups": groups,
+        "qubits": circuit.num_qubits,
+        "bits": circuit.num_clbits,
+        "registers": [(type(one), one.name, _indices(circuit, one)) for one in [*circuit.qregs, *circuit.cregs]],
+        "global phase": circuit.global_phase,
+        "instructions": _instructions(circuit),
+        "lowered": _lowered(circuit),
+    }
+
+
+def _indices(circuit: QuantumCircuit, bits: Any) -> list[int]:
+    return [circuit.find_bit(bit).index for bit in bits]
+
+
+def _instructions(circuit: QuantumCircuit) -> list[Any]:
+    return [
+        (
+            type(one.operation),
+            one.operation.name,
+            one.operation.label,
+            [repr(float(value)) for value in one.operation.params],
+            _indices(circuit, one.qubits),
+            _indices(circuit, one.clbits),
+        )
+        for one in circuit.data
+    ]
+
+
+def _lowered(circuit: QuantumCircuit) -> Any:
+    try:
+        lowered = lower(circuit, LIMITS.max_operations)
+    except ExecutionFailed as error:
+        return str(error)
+    return lowered.operations, _instructions(lowered.circuit)

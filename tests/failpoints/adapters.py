@@ -1,0 +1,182 @@
+"""The adapters of `ketline.runtime`, with a failpoint before and after what they do."""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from ketline import runtime
+from ketline.db.repository import SqlTaskRepository
+from ketline.domain.errors import PublishFailed
+from ketline.domain.task import CorrelationId, Dispatch, Inputs, RunOptions, RunResult, TaskId
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.runner import ChildRunnerFactory
+from ketline.messaging.memory import MemoryQueue
+from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
+from ketline.ports.tasks import CircuitRunner, ConsumerSlot, Delivery
+from tests.failpoints import pending_work
+from tests.failpoints.strike import Failpoints
+
+Method = Callable[..., Awaitable[Any]]
+
+WRITES = (
+    "add",
+    "add_all",
+    "claim",
+    "renew",
+    "finish",
+    "fail",
+    "release",
+    "retry",
+    "cancel",
+    "postpone",
+    "start_afresh",
+)
+# Loops call these all the time: a point is only reached when there is something for the call to do.
+SWEEPS = {
+    "take_due": pending_work.any_due,
+    "take_overdue": pending_work.any_overdue,
+    "reap": pending_work.any_expired,
+}
+
+
+def install(points: Failpoints) -> None:
+    """Have `ketline.runtime` compose the service of adapters with failpoints."""
+    replacements = {
+        "SqlTaskRepository": _repository(points),
+        "RabbitPublisher": _publisher(points, RabbitPublisher),
+        "RabbitConsumer": _consumer(points, RabbitConsumer),
+        "MemoryQueue": _consumer(points, _publisher(points, MemoryQueue)),
+        "ChildRunnerFactory": _runners(points),
+    }
+    for name, replacement in replacements.items():
+        setattr(runtime, name, replacement)
+
+
+def _repository(points: Failpoints) -> type[SqlTaskRepository]:
+    methods = {name: _write(points, name) for name in WRITES} | {name: _sweep(points, name) for name in SWEEPS}
+    return type("FailingRepository", (SqlTaskRepository,), {"__slots__": (), **methods})
+
+
+def _write(points: Failpoints, name: str) -> Method:
+    real: Method = getattr(SqlTaskRepository, name)
+
+    async def write(self: SqlTaskRepository, *arguments: Any, **options: Any) -> Any:
+        await points.reach(f"{name}.before")
+        outcome = await real(self, *arguments, **options)
+        if name != "claim" or outcome is not None:
+            await points.reach(f"{name}.after")
+        return outcome
+
+    return write
+
+
+def _sweep(points: Failpoints, name: str) -> Method:
+    real: Method = getattr(SqlTaskRepository, name)
+    any_work = SWEEPS[name]
+
+    async def sweep(self: SqlTaskRepository, *arguments: Any, **options: Any) -> Any:
+        if points.armed(f"{name}.before"):
+            if not await any_work(self.database):
+                return []  # what comes up after the look must not be done unstruck
+            await points.reach(f"{name}.before")
+        outcome = await real(self, *arguments, **options)
+        if outcome:
+            await points.reach(f"{name}.after")
+        return outcome
+
+    return sweep
+
+
+def _publisher(points: Failpoints, real: type[Any]) -> type[Any]:
+    class FailingPublisher(real):  # type: ignore[misc]
+        async def publish(self, dispatch: Dispatch) -> None:
+            await points.reach("publish.before", PublishFailed)
+            await super().publish(dispatch)
+            await points.reach("publish.after", PublishFailed)
+
+    return FailingPublisher
+
+
+def _consumer(points: Failpoints, real: type[Any]) -> type[Any]:
+    class FailingConsumer(real):  # type: ignore[misc]
+        @asynccontextmanager
+        async def open_slot(self) -> AsyncIterator[ConsumerSlot]:
+            async with super().open_slot() as slot:
+                yield FailingSlot(points, slot)
+
+    return FailingConsumer
+
+
+class FailingSlot:
+    """A `ConsumerSlot` with a point between the delivery of a message and the slot's hearing of it."""
+
+    def __init__(self, points: Failpoints, slot: ConsumerSlot) -> None:
+        self._points = points
+        self._slot = slot
+
+    async def receive(self) -> Delivery:
+        delivery = await self._slot.receive()
+        await self._points.reach("receive.after")
+        return FailingDelivery(self._points, delivery)
+
+
+class FailingDelivery:
+    """A `Delivery` with a point on either side of its acknowledgement."""
+
+    def __init__(self, points: Failpoints, delivery: Delivery) -> None:
+        self._points = points
+        self._delivery = delivery
+
+    @property
+    def task_id(self) -> TaskId:
+        return self._delivery.task_id
+
+    @property
+    def correlation_id(self) -> CorrelationId:
+        return self._delivery.correlation_id
+
+    async def acknowledge(self) -> None:
+        await self._points.reach("acknowledge.before")
+        await self._delivery.acknowledge()
+        await self._points.reach("acknowledge.after")
+
+
+class FailingRunner:
+    """A `CircuitRunner` with a point on either side of a run."""
+
+    def __init__(self, points: Failpoints, runner: CircuitRunner) -> None:
+        self._points = points
+        self._runner = runner
+
+    async def run(
+        self,
+        circuit: str,
+        shots: int,
+        time_limit: timedelta | None = None,
+        options: RunOptions | None = None,
+        inputs: Inputs | None = None,
+    ) -> RunResult:
+        await self._points.reach("run.before")
+        result = await self._runner.run(circuit, shots, time_limit, options, inputs)
+        await self._points.reach("run.after")
+        return result
+
+
+def _runners(points: Failpoints) -> type[ChildRunnerFactory]:
+    command = (sys.executable, "-P", "-m", "tests.failpoints.child", str(points.control.directory))
+
+    class FailingRunnerFactory(ChildRunnerFactory):
+        def __init__(self, limits: ExecutionLimits) -> None:
+            super().__init__(limits, command=command)
+
+        def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
+            return self._open_failing()
+
+        @asynccontextmanager
+        async def _open_failing(self) -> AsyncIterator[CircuitRunner]:
+            async with super().open_runner() as runner:
+                yield FailingRunner(points, runner)
+
+    return FailingRunnerFactory

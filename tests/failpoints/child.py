@@ -1,0 +1,63 @@
+"""The simulator process with failpoints: `python -m tests.failpoints.child DIRECTORY FD PARENT LIMITS`."""
+
+import os
+import signal
+import sys
+import time
+from hashlib import sha256
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from ketline.execution import child
+from ketline.execution.execute import Executor
+from ketline.execution.wire import READY, Answer, Order, decode_limits
+from tests.failpoints.control import Control, Fault
+
+POLL_SECONDS = 0.02
+
+
+def digest(circuit: str) -> str:
+    """A program's name in the records of executions."""
+    return sha256(circuit.encode()).hexdigest()[:16]
+
+
+def reach(control: Control, point: str) -> None:
+    """Go on, unless the point is armed."""
+    match control.claim(point, "child"):
+        case None:
+            return
+        case Fault.KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case Fault.ERROR:
+            raise RuntimeError(f"failpoint {point}")
+        case _:
+            signal.pause()
+
+
+def install(control: Control) -> None:
+    """Have `ketline.execution.child` answer through failpoints."""
+
+    class FailingExecutor(Executor):
+        def answer(self, order: Order) -> Answer:
+            control.note_execution(digest(order.circuit), order.token)
+            reach(control, "child.received")
+            while control.holding:
+                time.sleep(POLL_SECONDS)
+            answer = super().answer(order)
+            reach(control, "child.answering")
+            return answer
+
+    class FailingConnection(Connection):
+        def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+            super().send_bytes(buf, offset, size)
+            if buf != READY:
+                reach(control, "child.answered")
+
+    for replacement in (FailingExecutor, FailingConnection):
+        setattr(child, replacement.__mro__[1].__name__, replacement)
+
+
+if __name__ == "__main__":
+    install(Control(Path(sys.argv[1])))
+    child.main(int(sys.argv[2]), int(sys.argv[3]), decode_limits(sys.argv[4]))

@@ -1,0 +1,27 @@
+"""Whether the loops of the protocol would find something to do now."""
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from ketline.db.clock import now
+from ketline.db.engine import Database
+from ketline.db.tables import tasks
+from ketline.domain.task import TaskStatus
+
+
+async def any_due(database: Database) -> bool:
+    return await _any(database, tasks.c.dispatch_count == 0, tasks.c.dispatch_due_at <= now())
+
+
+async def any_overdue(database: Database) -> bool:
+    return await _any(database, tasks.c.dispatch_count > 0, tasks.c.dispatch_due_at <= now())
+
+
+async def any_expired(database: Database) -> bool:
+    return await _any(database, tasks.c.current_status == TaskStatus.PROCESSING, tasks.c.lease_expires_at < now())
+
+
+async def _any(database: Database, *conditions: ColumnElement[bool]) -> bool:
+    def work(connection: Connection) -> bool:
+        return connection.execute(select(tasks.c.task_id).where(*conditions).limit(1)).first() is not None
+
+    return await database.read(work)

@@ -1,0 +1,150 @@
+"""A TCP proxy before PostgreSQL that cuts the connection around the COMMIT of one chosen transaction.
+
+A statement outside a transaction is one by itself: its execution is its COMMIT.
+"""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.failpoints.control import Control, Fault
+from tests.failpoints.transactions import Transaction
+
+CHUNK_BYTES = 1 << 16
+_STARTUP, _TYPED = 4, 5
+_READY = b"Z\0\0\0\5"  # followed by one byte, the status of the transaction
+
+
+@dataclass(slots=True)
+class FrontendReader:
+    """Follows one client's messages: which statements its present transaction has executed.
+
+    Source: PostgreSQL documentation, "Message Formats": Parse, Bind, Query, and the untyped start-up messages.
+    """
+
+    stream: asyncio.StreamReader
+    statements: list[str] = field(default_factory=list)
+    _named: dict[bytes, str] = field(default_factory=dict)
+    _started: bool = False
+
+    async def next(self) -> bytes:
+        """One whole message."""
+        head = await self.stream.readexactly(_TYPED if self._started else _STARTUP)
+        (length,) = struct.unpack("!I", head[-4:])
+        body = await self.stream.readexactly(length - 4)
+        if self._started:
+            self._follow(head[:1], body)
+        else:
+            self._started = body[:2] == b"\x00\x03"  # protocol 3; anything else asks for encryption first
+        return head + body
+
+    def _follow(self, kind: bytes, body: bytes) -> None:
+        match kind:
+            case b"P":
+                name, query = body.split(b"\0")[:2]
+                self._named[name] = query.decode()
+            case b"B":
+                self.statements.append(self._named.get(body.split(b"\0")[1], ""))
+            case b"Q":
+                self.statements.append(body.rstrip(b"\0").decode())
+
+    def at_beginning(self) -> bool:
+        return len(self.statements) == 1
+
+    def at_commit(self) -> bool:
+        return self._last() == "COMMIT" or self._alone()
+
+    def at_end(self) -> bool:
+        return self._last() in {"COMMIT", "ROLLBACK"} or self._alone()
+
+    def _alone(self) -> bool:
+        """Whether a statement is about to be executed outside a transaction."""
+        return bool(self.statements) and not self.statements[0].upper().startswith("BEGIN")
+
+    def _last(self) -> str:
+        return self.statements[-1].rstrip("; ").upper() if self.statements else ""
+
+
+@dataclass(slots=True)
+class Answers:
+    """The server's side of one connection."""
+
+    muted: bool = False
+    nothing_changed: bool = False
+
+    async def forward(self, upstream: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        unheard = b""
+        while data := await upstream.read(CHUNK_BYTES):
+            if self.muted:
+                unheard += data
+                if unheard[:-1].endswith(_READY):
+                    return  # the COMMIT has happened, and nobody will hear of it
+                continue
+            self.nothing_changed |= b"UPDATE 0\0" in data
+            client.write(data)
+            await client.drain()
+
+
+class CuttingProxy:
+    """Forwards connections to a server; an armed point names the transaction after whose COMMIT one is cut."""
+
+    def __init__(self, server_port: int, control: Control) -> None:
+        self._server_port = server_port
+        self._control = control
+
+    @asynccontextmanager
+    async def serve(self, port: int) -> AsyncIterator[None]:
+        server = await asyncio.start_server(self._connect, "127.0.0.1", port)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
+        answers = Answers()
+        await _until_first_ends(
+            self._forward_requests(reader, upstream, answers), answers.forward(upstream_reader, writer)
+        )
+        for end in (writer, upstream):
+            end.transport.abort()
+
+    async def _forward_requests(
+        self, client: asyncio.StreamReader, upstream: asyncio.StreamWriter, answers: Answers
+    ) -> None:
+        messages = FrontendReader(client)
+        while True:
+            message = await messages.next()
+            if messages.at_beginning():
+                answers.nothing_changed = False
+            if messages.at_commit():
+                fault = None if answers.nothing_changed else self._fault_of(messages.statements)
+                if fault is Fault.LOST:
+                    return
+                answers.muted = fault is Fault.CUT
+            if messages.at_end():
+                messages.statements.clear()
+            upstream.write(message)
+            await upstream.drain()
+
+    def _fault_of(self, statements: list[str]) -> Fault | None:
+        for transaction in Transaction:
+            if transaction.matches(statements):
+                return self._control.claim(transaction.point, "proxy")
+        return None
+
+
+async def _until_first_ends(*directions: Awaitable[None]) -> None:
+    async def quietly(direction: Awaitable[None]) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await direction
+
+    running = [asyncio.ensure_future(quietly(direction)) for direction in directions]
+    try:
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

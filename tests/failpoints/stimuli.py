@@ -1,0 +1,107 @@
+"""What client and world do in a case, so that the service comes to its failpoint; each arms it at the right moment."""
+
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+
+from benchmarks.chaos.programs import KnownTask, basis_state, wrong
+from tests.failpoints.control import Fault
+from tests.failpoints.table import Stimulus
+from tests.failpoints.trial import Trial, timing_out
+
+HUNG_CHILD_SECONDS = 1.0
+OTHERS = 8192  # numbers of tasks that no case is about
+
+
+async def submit(trial: Trial, number: int) -> None:
+    trial.arm()
+    if trial.case.row.step == "child" and trial.case.fault is Fault.HANG:
+        # It ends at its time limit; on a busy machine the lease may be lost first, and the next attempt completes it.
+        promise = await trial.submit(
+            timing_out(basis_state(number)), "failed", "completed", timeout_s=HUNG_CHILD_SECONDS
+        )
+    else:
+        promise = await trial.submit(basis_state(number))
+    await trial.struck_or_ended(promise)
+
+
+async def submit_again(trial: Trial, number: int) -> None:
+    promise = await trial.submit(basis_state(number))
+    trial.arm()
+    await trial.repeat(promise)
+
+
+async def submit_batch(trial: Trial, number: int) -> None:
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit_batch(basis_state(number)))
+
+
+async def submit_wrong(trial: Trial, number: int) -> None:
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(wrong(number), "failed"))
+
+
+async def submit_long(trial: Trial, number: int) -> None:
+    trial.cell.control.hold()
+    trial.arm()
+    await trial.submit(basis_state(number))
+    await trial.until_struck()
+
+
+async def cancel(trial: Trial, number: int) -> None:
+    trial.cell.control.hold()
+    promise = await trial.submit(basis_state(number), "cancelled")
+    await trial.worker_of(promise)
+    trial.arm()
+    await trial.cancel(promise)
+
+
+async def stop(trial: Trial, number: int) -> None:
+    await _end_worker(trial, basis_state(number), signal.SIGTERM)
+
+
+async def kill(trial: Trial, number: int) -> None:
+    await _end_worker(trial, basis_state(number), signal.SIGKILL)
+
+
+async def crash(trial: Trial, number: int) -> None:
+    trial.cell.control.arm("child.received", Fault.KILL)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number)))
+
+
+async def refuse(trial: Trial, number: int) -> None:
+    trial.cell.control.arm("publish.before", Fault.UNAVAILABLE)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number)))
+
+
+async def mislay(trial: Trial, number: int) -> None:
+    # From here on a slot consumes and is idle: it must not be taken to hold the message.
+    await trial.ended(await trial.submit(basis_state(OTHERS + number)))
+    trial.cell.control.arm("publish.before", Fault.ERROR)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number)))
+
+
+async def _end_worker(trial: Trial, known: KnownTask, number: signal.Signals) -> None:
+    trial.cell.control.hold()
+    promise = await trial.submit(known)
+    worker = await trial.worker_of(promise)
+    trial.arm()
+    trial.cell.signal(worker, number)
+    await trial.struck_or_passed_on(promise)
+
+
+STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
+    Stimulus.SUBMIT: submit,
+    Stimulus.SUBMIT_AGAIN: submit_again,
+    Stimulus.SUBMIT_BATCH: submit_batch,
+    Stimulus.SUBMIT_WRONG: submit_wrong,
+    Stimulus.SUBMIT_LONG: submit_long,
+    Stimulus.CANCEL: cancel,
+    Stimulus.STOP: stop,
+    Stimulus.KILL: kill,
+    Stimulus.CRASH: crash,
+    Stimulus.REFUSE: refuse,
+    Stimulus.MISLAY: mislay,
+}

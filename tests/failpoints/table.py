@@ -1,0 +1,151 @@
+"""Every failpoint with every fault in either mode: what is tested, how, and what makes no sense and why."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.failpoints.control import Fault
+
+
+class Mode(StrEnum):
+    DISTRIBUTED = "distributed"
+    EMBEDDED = "embedded"
+
+
+class Stimulus(StrEnum):
+    """What the client and the world do, so that the service reaches a point; see `stimuli`."""
+
+    SUBMIT = "submit"
+    SUBMIT_AGAIN = "submit again"
+    SUBMIT_BATCH = "submit a batch"
+    SUBMIT_WRONG = "submit a wrong program"
+    SUBMIT_LONG = "submit a long program"
+    CANCEL = "cancel a running task"
+    STOP = "stop a worker at work"
+    KILL = "kill a worker at work"
+    CRASH = "kill a simulator at work"
+    REFUSE = "refuse a message"
+    MISLAY = "mislay a message"
+
+
+class Hanging(StrEnum):
+    """What a call that never returns stops. Real adapters bound every call in time, so these are worst cases."""
+
+    NOTHING = "nothing that anybody waits for"
+    LOOP = "one process's loop or slot: others do its work, where there are others"
+    TASK = "the task, whose lease may be renewed all the while: killing the process must be enough"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step between accept and acknowledge, and where it can be struck."""
+
+    step: str
+    stimulus: Stimulus
+    hanging: Hanging
+    sides: tuple[str, ...] = ("before", "commit", "after")
+
+
+BOTH = ("before", "after")
+TABLE = (
+    Row("add", Stimulus.SUBMIT, Hanging.NOTHING),
+    Row("add_again", Stimulus.SUBMIT_AGAIN, Hanging.NOTHING),
+    Row("add_all", Stimulus.SUBMIT_BATCH, Hanging.NOTHING, BOTH),
+    Row("take_due", Stimulus.REFUSE, Hanging.LOOP),
+    Row("publish", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
+    Row("postpone", Stimulus.REFUSE, Hanging.LOOP),
+    Row("take_overdue", Stimulus.MISLAY, Hanging.LOOP),
+    Row("receive", Stimulus.SUBMIT, Hanging.TASK, ("after",)),
+    Row("claim", Stimulus.SUBMIT, Hanging.TASK, ("before", "commit")),
+    Row("claim", Stimulus.SUBMIT, Hanging.LOOP, ("after",)),
+    Row("run", Stimulus.SUBMIT, Hanging.TASK, BOTH),
+    Row("child", Stimulus.SUBMIT, Hanging.NOTHING, ("received", "answering", "answered")),
+    Row("renew", Stimulus.SUBMIT_LONG, Hanging.NOTHING),
+    Row("finish", Stimulus.SUBMIT, Hanging.TASK),
+    Row("fail", Stimulus.SUBMIT_WRONG, Hanging.TASK),
+    Row("retry", Stimulus.CRASH, Hanging.TASK),
+    Row("release", Stimulus.STOP, Hanging.TASK),
+    Row("reap", Stimulus.KILL, Hanging.LOOP),
+    Row("cancel", Stimulus.CANCEL, Hanging.NOTHING),
+    Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
+    Row("start_afresh", Stimulus.KILL, Hanging.TASK, BOTH),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Cases that are left out; `which` matches `mode point fault`."""
+
+    which: str
+    reason: str
+
+
+EXCLUSIONS = (
+    Exclusion(r"\S+ \S+\.commit (kill|error|unavailable|hang)", "a COMMIT under way is the connection's to fail"),
+    Exclusion(r"\S+ \S+\.(?!commit)\S+ (cut|lost)", "only a COMMIT has an outcome that a cut makes uncertain"),
+    Exclusion(r"embedded \S+\.commit .*", "SQLite has no connection: a kill on either side of the COMMIT is the case"),
+    Exclusion(r"distributed start_afresh\..*", "only the one process of an embedded service starts afresh"),
+    Exclusion(r"\S+ child\..* unavailable", "the simulator uses no database and no broker"),
+    Exclusion(r"\S+ (receive|run|acknowledge)\..* unavailable", "the port names no such error at this step"),
+    Exclusion(r"\S+ child\.answered hang", "no task is in its hands: it hangs when it receives the next"),
+    Exclusion(r"\S+ child\.answered error", "a simulator that ends after its answer is the same as one killed then"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point, one fault, one mode; `role` narrows it to one kind of process where several reach the point."""
+
+    mode: Mode
+    row: Row
+    side: str
+    fault: Fault
+    role: str = ""
+
+    @property
+    def point(self) -> str:
+        return f"{self.row.step}.{self.side}"
+
+    @property
+    def armed_point(self) -> str:
+        """A repeated submission passes the points of a submission, but for its own COMMIT."""
+        return self.point.replace("add_again.", "add." if self.side != "commit" else "add_again.")
+
+    @property
+    def saved_by_kill(self) -> bool:
+        """Whether the task cannot end before the process that hangs is killed."""
+        lonely = self.mode is Mode.EMBEDDED and self.row.hanging is Hanging.LOOP
+        return self.fault is Fault.HANG and (lonely or self.row.hanging is Hanging.TASK)
+
+    def __str__(self) -> str:
+        return "-".join(filter(None, (self.mode, self.point, self.fault, self.role)))
+
+
+def cases() -> list[Case]:
+    """Every case that is run."""
+    return [case for case in [*product(), *sweeps_of_workers()] if excluded(case) is None]
+
+
+def product() -> Iterator[Case]:
+    for mode in Mode:
+        for row in TABLE:
+            for side in row.sides:
+                yield from (Case(mode, row, side, fault) for fault in Fault)
+
+
+def sweeps_of_workers() -> Iterator[Case]:
+    """Dispatcher and reaper run in workers too: a crash makes a task due that no submission nudged the API about."""
+    for step, stimulus in (
+        ("take_due", Stimulus.CRASH),
+        ("publish", Stimulus.CRASH),
+        ("reap", Stimulus.KILL),
+    ):
+        for side in BOTH:
+            yield Case(Mode.DISTRIBUTED, Row(step, stimulus, Hanging.LOOP, BOTH), side, Fault.KILL, role="worker")
+
+
+def excluded(case: Case) -> str | None:
+    """Why a case is left out; None for one that is run."""
+    name = f"{case.mode} {case.point} {case.fault}"
+    return next((out.reason for out in EXCLUSIONS if re.fullmatch(out.which, name)), None)

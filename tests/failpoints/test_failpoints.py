@@ -1,0 +1,17 @@
+"""Each step between accept and acknowledge, struck by each fault in real processes: nothing is lost or done twice."""
+
+import pytest
+
+from tests.failpoints.table import Case, cases
+from tests.failpoints.trials import Trials
+
+pytestmark = pytest.mark.timeout(900)  # cases run several at once, and a test waits for its own
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_struck_service_keeps_its_promises(case: Case, trials: Trials) -> None:
+    trials.outcome(case)
+
+
+def test_nothing_changes_after_a_case(trials: Trials) -> None:
+    trials.end()

@@ -1,0 +1,31 @@
+"""The table of failpoints leaves out nothing by oversight."""
+
+import re
+
+from ketline.ports.tasks import TaskRepository
+from tests.failpoints.table import EXCLUSIONS, TABLE, cases, excluded, product
+from tests.failpoints.transactions import Transaction
+
+# They change nothing, or nothing that a task depends on.
+HARMLESS = {"get", "history", "standings", "count_pending", "count_dispatched", "ping", "forget_keys"}
+
+
+def test_every_write_of_the_repository_is_a_step() -> None:
+    writes = {name for name in vars(TaskRepository) if not name.startswith("_")} - HARMLESS
+    assert writes <= {row.step for row in TABLE}
+
+
+def test_every_commit_is_known_to_the_proxy() -> None:
+    commits = {f"{row.step}.commit" for row in TABLE if "commit" in row.sides}
+    assert commits == {transaction.point for transaction in Transaction}
+
+
+def test_every_case_is_run_or_left_out_for_a_reason() -> None:
+    left_out = [case for case in product() if excluded(case)]
+    assert len(cases()) + len(left_out) == len(list(product())) + 6, "six more strike loops of workers"
+    assert len({str(case) for case in cases()}) == len(cases())
+
+
+def test_every_exclusion_leaves_something_out() -> None:
+    names = [f"{case.mode} {case.point} {case.fault}" for case in product()]
+    assert all(any(re.fullmatch(exclusion.which, name) for name in names) for exclusion in EXCLUSIONS)

@@ -1,0 +1,31 @@
+"""How to tell the repository's transactions apart by the statements that a client sends."""
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+
+class Transaction(Enum):
+    """A writing transaction of `SqlTaskRepository`, and a pattern that a statement of it alone matches."""
+
+    ADD = r"WITH bound AS"
+    ADD_AGAIN = r"SELECT idempotency_keys\.fingerprint"
+    TAKE_DUE = r"WITH due AS.*tasks\.dispatch_count = "
+    TAKE_OVERDUE = r"WITH due AS.*tasks\.dispatch_count > "
+    POSTPONE = r"UPDATE tasks SET dispatch_due_at="
+    CLAIM = r"WITH taken AS.*lease_owner="
+    RENEW = r"UPDATE tasks SET lease_expires_at="
+    FINISH = r"WITH ended AS.*result="
+    FAIL = r"WITH ended AS.*error_line="
+    RELEASE = r"UPDATE tasks SET current_status=\S+ available_at="
+    RETRY = r"UPDATE tasks SET current_status=CASE"
+    REAP = r"WITH expired AS"
+    CANCEL = r"SELECT tasks\.current_status.*FOR UPDATE"
+
+    @property
+    def point(self) -> str:
+        """The failpoint at its COMMIT."""
+        return f"{self.name.lower()}.commit"
+
+    def matches(self, statements: Sequence[str]) -> bool:
+        return any(re.match(self.value, statement, re.DOTALL) for statement in statements)

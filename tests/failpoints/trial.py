@@ -1,0 +1,177 @@
+"""One case on one service: what its client does and knows, and what becomes of the struck process."""
+
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from benchmarks.chaos.ledger import Acknowledgement
+from benchmarks.chaos.programs import KnownTask
+from tests.acceptance.processes import eventually
+from tests.failpoints.cell import Cell
+from tests.failpoints.control import Fault
+from tests.failpoints.table import Case, Hanging
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60.0
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Promise:
+    """A task that the client was promised, under which key, and how it may end."""
+
+    key: str
+    known: KnownTask
+    statuses: tuple[str, ...]
+    task_id: str = ""
+
+
+@dataclass(slots=True)
+class Trial:
+    """The client of one case; it repeats every request until it has an answer, as `ketline.client` does."""
+
+    cell: Cell
+    case: Case
+    promises: list[Promise] = field(default_factory=list)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
+
+    @property
+    def struck(self) -> int | None:
+        return self.cell.control.struck(self.case.armed_point)
+
+    def arm(self) -> None:
+        if self.struck is None:
+            role = "proxy" if self.case.side == "commit" else self.case.role
+            self.cell.control.arm(self.case.armed_point, self.case.fault, role)
+
+    async def submit(self, known: KnownTask, *statuses: str, **fields: object) -> Promise:
+        """Submit under a new key until there is an answer; without other `statuses` the task must be completed."""
+        promise = Promise(key=uuid4().hex, known=known, statuses=statuses or ("completed",))
+        self.promises.append(promise)
+        await self.repeat(promise, **fields)
+        return promise
+
+    async def repeat(self, promise: Promise, **fields: object) -> None:
+        """Submit under the promise's key until there is an answer."""
+        headers = {"Idempotency-Key": promise.key, "X-Correlation-ID": promise.key}
+        body = {"qc": promise.known.program, "shots": promise.known.shots, **fields}
+
+        async def attempt() -> httpx.Response:
+            return await self.cell.http.post("/tasks", json=body, headers=headers)
+
+        answer = await self.answered(attempt, 200, 202)
+        self._acknowledge(promise, str(answer.json()["task_id"]), answer.status_code)
+
+    async def submit_batch(self, known: KnownTask) -> Promise:
+        """Submit a batch of one under a new key until there is an answer; its task must be completed."""
+        promise = Promise(key=uuid4().hex, known=known, statuses=("completed",))
+        self.promises.append(promise)
+        headers = {"Idempotency-Key": promise.key, "X-Correlation-ID": promise.key}
+        body = {"tasks": [{"qc": known.program, "shots": known.shots}]}
+
+        async def attempt() -> httpx.Response:
+            return await self.cell.http.post("/tasks/batch", json=body, headers=headers)
+
+        answer = await self.answered(attempt, 200, 202)
+        self._acknowledge(promise, str(answer.json()["tasks"][0]["task_id"]), answer.status_code)
+        return promise
+
+    def _acknowledge(self, promise: Promise, task_id: str, status: int) -> None:
+        promise.task_id = task_id
+        self.acknowledged.append(
+            Acknowledgement(number=promise.known.number, key=promise.key, task_id=task_id, status=status)
+        )
+
+    async def cancel(self, promise: Promise) -> None:
+        """Cancel until there is an answer; a repeated request finds a task that has ended."""
+
+        async def attempt() -> httpx.Response:
+            return await self.cell.http.post(f"/tasks/{promise.task_id}/cancel")
+
+        await self.answered(attempt, 200, 409)
+
+    async def answered(self, attempt: Callable[[], Awaitable[httpx.Response]], *statuses: int) -> httpx.Response:
+        async def look() -> httpx.Response | None:
+            try:
+                answer = await attempt()
+            except httpx.HTTPError:
+                return None
+            assert answer.status_code in statuses or answer.status_code >= 500, answer.text
+            return answer if answer.status_code in statuses else None
+
+        return await self.until(look, f"an answer of {statuses}")
+
+    async def view(self, promise: Promise) -> dict[str, Any] | None:
+        """The task as the API tells it; None while it cannot."""
+        try:
+            answer = await self.cell.http.get(f"/tasks/{promise.task_id}")
+        except httpx.HTTPError:
+            return None
+        task: dict[str, Any] = answer.json()
+        return task if answer.status_code == 200 else None
+
+    async def worker_of(self, promise: Promise) -> int:
+        """The process that works on the task, once one does."""
+
+        async def look() -> int | None:
+            task = await self.view(promise)
+            if task is None or task["status"] != "processing":
+                return None
+            return self.cell.holder(task["status_history"][-1]["worker_id"])
+
+        return await self.until(look, "a worker at work")
+
+    async def ended(self, promise: Promise) -> None:
+        async def look() -> bool:
+            task = await self.view(promise)
+            return task is not None and task["status"] in ENDED
+
+        await self.until(look, f"the end of task {promise.task_id}")
+
+    async def all_ended(self) -> None:
+        for promise in self.promises:
+            await self.ended(promise)
+
+    async def struck_or_ended(self, promise: Promise) -> None:
+        async def look() -> bool:
+            task = await self.view(promise)
+            return self.struck is not None or (task is not None and task["status"] in ENDED)
+
+        await self.until(look, f"a strike at {self.case.point}, or the end")
+
+    async def struck_or_passed_on(self, promise: Promise) -> None:
+        """Wait for the strike, or for another process to have done what was to be struck."""
+
+        async def look() -> bool:
+            task = await self.view(promise)
+            history = task["status_history"] if task is not None else ()
+            return self.struck is not None or sum(line["status"] == "processing" for line in history) > 1
+
+        await self.until(look, f"a strike at {self.case.point}, or another attempt")
+
+    async def until_struck(self) -> None:
+        async def look() -> bool:
+            return self.struck is not None
+
+        await self.until(look, f"a strike at {self.case.point}")
+
+    async def recover(self) -> None:
+        """See every task to its end, with help for a process that hangs only where nothing else can."""
+        hung = self.struck if self.case.fault is Fault.HANG else None
+        if hung is not None and self.case.saved_by_kill:
+            self.cell.signal(hung, signal.SIGKILL)
+        await self.all_ended()
+        if hung is not None and self.case.row.hanging is not Hanging.NOTHING:
+            self.cell.signal(hung, signal.SIGKILL)
+
+    async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
+        return await eventually(look, f"{self.case}: {what}", PATIENCE_SECONDS)
+
+
+def timing_out(known: KnownTask) -> KnownTask:
+    """The same program where its simulator hangs: nobody can tell it from one that takes too long."""
+    return replace(known, error_code="timeout", error_line=None)

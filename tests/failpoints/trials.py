@@ -1,0 +1,119 @@
+"""Runs the selected cases, several services at once, on an event loop of its own, and hands each test its outcome."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+
+from tests.failpoints.births import Nursery, open_nursery
+from tests.failpoints.cell import Cell
+from tests.failpoints.cells import Servers, open_distributed, open_embedded
+from tests.failpoints.stimuli import STIMULI
+from tests.failpoints.table import Case, Mode
+from tests.failpoints.trial import Trial
+from tests.failpoints.verdict import judge, violations
+
+LANES = {Mode.DISTRIBUTED: 2, Mode.EMBEDDED: 3}
+CASE_SECONDS = 90.0
+MOST_STIMULI = 50
+
+
+class Trials:
+    """Every mode's cases wait in one line; each of the mode's services takes the next when it is done with one."""
+
+    def __init__(self, cases: Sequence[Case], directory: Path, servers: Servers | None) -> None:
+        self._outcomes: Mapping[Case, Future[None]] = {case: Future() for case in cases}
+        self._waiting = {mode: deque(case for case in cases if case.mode is mode) for mode in Mode}
+        self._directory = directory
+        self._servers = servers
+        self._ended: Future[None] = Future()
+
+    @contextmanager
+    def running(self) -> Iterator["Trials"]:
+        """Run cases in the background; leaving the context drops those that have not begun."""
+        thread = threading.Thread(target=asyncio.run, args=(self._run(),), name="failpoints")
+        thread.start()
+        try:
+            yield self
+        finally:
+            for line in self._waiting.values():
+                line.clear()
+            thread.join()
+
+    def outcome(self, case: Case) -> None:
+        """Wait for a case; raises what made it fail."""
+        self._outcomes[case].result()
+
+    def end(self) -> None:
+        """Wait for the last case; raises when a task has changed after its case was over."""
+        self._ended.result()
+
+    async def _run(self) -> None:
+        async with open_nursery() as nursery:
+            widths = {mode: min(LANES[mode], len(self._waiting[mode])) for mode in Mode}
+            lanes = [self._lane(nursery, mode, number) for mode in Mode for number in range(widths[mode])]
+            ends = await asyncio.gather(*lanes, return_exceptions=True)
+        broken = next((end for end in ends if end is not None), None)
+        for case, outcome in self._outcomes.items():
+            if not outcome.done():
+                outcome.set_exception(broken or RuntimeError(f"{case} was not run"))
+        if broken is not None:
+            self._ended.set_exception(broken)
+        else:
+            self._ended.set_result(None)
+
+    async def _lane(self, nursery: Nursery, mode: Mode, number: int) -> None:
+        directory = self._directory / f"{mode}-{number}"
+        directory.mkdir()
+        trials: list[Trial] = []
+        numbers = count(1)
+        async with self._open(nursery, mode, directory) as cell:
+            while self._waiting[mode]:
+                trials.append(Trial(cell, self._waiting[mode].popleft()))
+                await self._settle(trials[-1], numbers)
+            tasks = await cell.store.tasks() if trials else []
+        for trial in trials:
+            if self._outcomes[trial.case].exception() is None:
+                keys = {promise.key for promise in trial.promises}
+                later = list(violations(trial, [task for task in tasks if task.correlation_id in keys]))
+                assert not later, f"{trial.case}, afterwards: {later}"
+
+    async def _settle(self, trial: Trial, numbers: Iterator[int]) -> None:
+        outcome, began = self._outcomes[trial.case], time.monotonic()
+        try:
+            async with asyncio.timeout(CASE_SECONDS):
+                await run(trial, numbers)
+        except Exception as error:
+            error.add_note(f"{trial.case} in {trial.cell.directory}")
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
+        finally:
+            trial.cell.control.clear()
+        with (trial.cell.directory / "seconds.txt").open("a") as record:
+            record.write(f"{time.monotonic() - began:6.1f} {trial.case}\n")
+
+    def _open(self, nursery: Nursery, mode: Mode, directory: Path) -> AbstractAsyncContextManager[Cell]:
+        if mode is Mode.EMBEDDED:
+            return open_embedded(nursery, directory)
+        assert self._servers is not None
+        return open_distributed(nursery, directory, self._servers)
+
+
+async def run(trial: Trial, numbers: Iterator[int]) -> None:
+    """Bring the service to the case's point until it is struck, see it recover, and judge what is left."""
+    stimulate = STIMULI[trial.case.row.stimulus]
+    for number in numbers:
+        await stimulate(trial, number)
+        trial.cell.control.let_go()
+        if trial.struck is not None:
+            break
+        assert len(trial.promises) < MOST_STIMULI, f"{trial.case} was never reached"
+        await trial.all_ended()  # or simulators would still be at work when the next are held
+    await trial.recover()
+    await judge(trial)

@@ -1,0 +1,76 @@
+"""What must hold after a case: the promises of the protocol about its tasks, and that nothing is left behind."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.chaos import invariants
+from benchmarks.chaos.records import StoredTask, Violation
+from benchmarks.chaos.store import PostgresStore
+from tests.acceptance.processes import eventually
+from tests.failpoints.cell import Cell
+from tests.failpoints.child import digest
+from tests.failpoints.trial import Promise, Trial
+
+IDLE_SECONDS = 0.5
+_SIMULATOR = b"tests.failpoints.child"
+
+
+async def judge(trial: Trial) -> None:
+    """Fail with every broken promise of this case."""
+    tasks = [task for task in await trial.cell.store.tasks() if task.correlation_id in _keys(trial)]
+    broken = list(violations(trial, tasks))
+    assert not broken, "\n".join(map(str, broken))
+    await _at_rest(trial.cell)
+
+
+def violations(trial: Trial, tasks: Sequence[StoredTask]) -> Iterator[Violation]:
+    """Broken promises about the tasks as they are stored now."""
+    yield from invariants.acknowledged_exist(trial.acknowledged, tasks)
+    yield from invariants.one_task_per_key(trial.acknowledged, tasks)
+    yield from invariants.all_terminal(tasks)
+    promises = {promise.key: promise for promise in trial.promises}
+    for task in tasks:
+        yield from _of(task, promises[task.correlation_id], trial.cell)
+
+
+def _of(task: StoredTask, promise: Promise, cell: Cell) -> Iterator[Violation]:
+    yield from invariants.history_is_legal(task)
+    yield from invariants.attempts_grow(task)
+    yield from invariants.leases_close_once(task)
+    yield from invariants.result_is_of_last_attempt(task)
+    yield from invariants.answer_is_right(task, promise.known)
+    if task.status not in promise.statuses:
+        detail = f"{task.status} with {task.error_code}, not {promise.statuses}"
+        yield Violation(invariant="the task ends as it must", subject=task.task_id, detail=detail)
+    if (ran := cell.control.executions(digest(promise.known.program))) > task.attempt:
+        detail = f"{ran} executions in {task.attempt} attempts"
+        yield Violation(invariant="an attempt executes at most once", subject=task.task_id, detail=detail)
+
+
+def _keys(trial: Trial) -> set[str]:
+    return {promise.key for promise in trial.promises}
+
+
+async def _at_rest(cell: Cell) -> None:
+    async def no_orphans() -> bool:
+        return all(parent in cell.pids() for parent in _parents_of_simulators(cell.directory))
+
+    await eventually(no_orphans, "no simulator without its worker")
+    store = cell.store
+    if isinstance(store, PostgresStore):
+
+        async def no_open_transactions() -> bool:
+            return not await store.transactions_left_open(IDLE_SECONDS)
+
+        await eventually(no_open_transactions, "no session idle in a transaction")
+
+
+def _parents_of_simulators(directory: Path) -> Iterator[int]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if _SIMULATOR in command and str(directory).encode() in command:
+            yield parent

@@ -1,0 +1,113 @@
+"""A stand-in for the catalogue of a `FakeTaskRepository`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
+from ketline.domain.labels import Labels
+from ketline.domain.listing import (
+    Changeable,
+    ListedTask,
+    Position,
+    Rate,
+    TaskChange,
+    TaskPage,
+    TaskQuery,
+    TaskStatistics,
+)
+from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
+from tests.fakes import FakeTaskRepository
+
+
+class FakeTaskCatalogue:
+    """Lists all tasks of the repository in the order they came, whatever is asked for, and notes what that is.
+
+    How lists are filtered and sorted is the SQL catalogue's business and is tested there.
+    """
+
+    def __init__(self, repository: FakeTaskRepository) -> None:
+        self.repository = repository
+        self.queries: list[TaskQuery] = []
+        self.next: Position | None = None
+        self.counts = 0
+        self.batches: list[int] = []
+        self.last: Position | None = None
+        self.bounds: list[int] = []
+        self.forgotten: list[tuple[object, int]] = []
+        self.feed: list[TaskLine] = []
+        self.late: list[TaskLine] = []
+
+    async def find(self, query: TaskQuery) -> TaskPage:
+        await self.repository.ping()
+        self.queries.append(query)
+        listed = [ListedTask(task=task, worker_id=None) for task in self.repository.tasks.values()]
+        return TaskPage(tasks=listed[: query.limit], next=self.next)
+
+    async def last_line(self) -> int:
+        await self.repository.ping()
+        return max((line.change.line_id for line in self.feed), default=0)
+
+    async def lines(self, tags: Sequence[str], *, after: int, limit: int) -> Sequence[TaskLine]:
+        await self.repository.ping()
+        wanted = [line for line in self.feed if set(tags) <= set(self.repository.tasks[line.task_id].labels.tags)]
+        young = [line for line in wanted if line.change.line_id > after or line in self.late]
+        return sorted(young, key=lambda line: line.change.line_id)[:limit]
+
+    async def summarize(self) -> TaskStatistics:
+        await self.repository.ping()
+        self.counts += 1
+        statuses = [task.status for task in self.repository.tasks.values()]
+        counts: Mapping[TaskStatus, int] = {status: statuses.count(status) for status in TaskStatus}
+        rates: Sequence[Rate] = [Rate(minutes=5, completed_per_minute=1.5, failed_per_minute=0.0)]
+        return TaskStatistics(at=datetime.now(UTC), counts=counts, oldest_pending_seconds=None, rates=rates)
+
+    async def change(self, task_id: TaskId, change: TaskChange) -> None:
+        task = await self.repository.get(task_id)
+        if Changeable.SCHEDULED_FOR in change.fields:
+            if task.status is not TaskStatus.PENDING:
+                raise TaskNotPending(f"Task {task_id} is {task.status}.", status=task.status)
+            task = replace(task, scheduled_for=change.scheduled_for)
+        old, new = task.labels, change.labels
+        labels = Labels(
+            name=new.name if Changeable.NAME in change.fields else old.name,
+            tags=new.tags if Changeable.TAGS in change.fields else old.tags,
+            metadata=new.metadata if Changeable.METADATA in change.fields else old.metadata,
+        )
+        self.repository.tasks[task_id] = replace(task, labels=labels)
+
+    async def original(self, task_id: TaskId) -> Submission:
+        await self.repository.get(task_id)
+        return next(one for one in self.repository.submissions if one.task_id == task_id)
+
+    async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
+        await self.repository.ping()
+        known, accepted = self.repository.keys.get(key.key, (None, None))
+        if accepted is None or accepted.task_id not in self.repository.tasks:
+            return None
+        if known != key.fingerprint:
+            raise IdempotencyKeyReused("the key names another submission")
+        return replace(accepted, repeated=True)
+
+    async def delete(self, task_id: TaskId) -> None:
+        task = await self.repository.get(task_id)
+        if not task.status.terminal:
+            raise TaskNotEnded(f"Task {task_id} is {task.status}.", status=task.status)
+        del self.repository.tasks[task_id]
+
+    async def forget_older(self, age: timedelta, limit: int) -> int:
+        return await self._forget(age, limit)
+
+    async def last_kept(self, keep: int) -> Position | None:
+        await self.repository.ping()
+        self.bounds.append(keep)
+        return self.last
+
+    async def forget_before(self, last_kept: Position, limit: int) -> int:
+        return await self._forget(last_kept, limit)
+
+    async def _forget(self, bound: object, limit: int) -> int:
+        """As many as the next of `batches` says."""
+        await self.repository.ping()
+        self.forgotten.append((bound, limit))
+        return self.batches.pop(0) if self.batches else 0

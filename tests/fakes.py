@@ -1,0 +1,172 @@
+"""Stand-ins for ports whose state a test sets by hand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
+from ketline.domain.task import (
+    Accepted,
+    Claim,
+    Dispatch,
+    Failure,
+    Lease,
+    Reaped,
+    RunResult,
+    StatusChange,
+    Submission,
+    Task,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
+
+
+class FakeTaskRepository:
+    """Keeps tasks in memory for whoever submits and reads; a test puts tasks of any status into `tasks`.
+
+    It raises `error` from every call while that is set. What workers do with tasks is the SQL repository's
+    business and is tested there.
+    """
+
+    def __init__(self) -> None:
+        self.submissions: list[Submission] = []
+        self.taken: list[bool] = []
+        self.tasks: dict[TaskId, Task] = {}
+        self.keys: dict[str, tuple[str, Accepted]] = {}
+        self.error: Exception | None = None
+        self.standings_asked = 0
+
+    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+        self._fail_if_told()
+        if (key := submission.idempotency_key) is not None:
+            known, accepted = self.keys.get(key.key, (None, None))
+            if accepted is not None and known == key.fingerprint:
+                return replace(accepted, repeated=True)
+            if accepted is not None:
+                raise IdempotencyKeyReused("the key names another submission")
+        self.submissions.append(submission)
+        self.taken.append(taken)
+        now = datetime.now(UTC)
+        created = StatusChange(
+            line_id=1, status=TaskStatus.PENDING, transitioned_at=now, notes="Task created and queued"
+        )
+        self.tasks[submission.task_id] = Task(
+            task_id=submission.task_id,
+            shots=submission.shots,
+            status=TaskStatus.PENDING,
+            submitted_at=now,
+            correlation_id=submission.correlation_id,
+            attempt=0,
+            history=(created,),
+            labels=submission.labels,
+            scheduled_for=submission.scheduled_for,
+            rerun_of=submission.rerun_of,
+        )
+        accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)
+        if key is not None:
+            self.keys[key.key] = (key.fingerprint, accepted)
+        return accepted
+
+    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
+        return [await self.add(submission) for submission in submissions]
+
+    async def get(self, task_id: TaskId) -> Task:
+        self._fail_if_told()
+        if task_id not in self.tasks:
+            raise TaskNotFound(f"no task {task_id}")
+        return self.tasks[task_id]
+
+    async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
+        return [line for line in (await self.get(task_id)).history if line.line_id > after]
+
+    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+        self._fail_if_told()
+        self.standings_asked += 1
+        found = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]
+        return {task.task_id: (task.status, task.attempt) for task in found}
+
+    def change(self, task_id: TaskId, status: TaskStatus) -> None:
+        """Give a task this status and a line of history, as somebody else's commit would; nobody is told."""
+        task = self.tasks[task_id]
+        line = StatusChange(line_id=len(task.history) + 1, status=status, transitioned_at=datetime.now(UTC))
+        attempt = task.attempt + (status is TaskStatus.PROCESSING)
+        self.tasks[task_id] = replace(task, status=status, attempt=attempt, history=(*task.history, line))
+
+    async def ping(self) -> None:
+        self._fail_if_told()
+
+    async def cancel(self, task_id: TaskId) -> None:
+        self._fail_if_told()
+        task = await self.get(task_id)
+        if task.status.terminal:
+            raise TaskEnded(f"task {task_id} is {task.status}", status=task.status)
+        self.tasks[task_id] = replace(task, status=TaskStatus.CANCELLED, completed_at=datetime.now(UTC))
+
+    async def count_pending(self, limit: int) -> int:
+        self._fail_if_told()
+        pending = [task for task in self.tasks.values() if task.status is TaskStatus.PENDING]
+        return min(limit, len(pending))
+
+    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        raise NotImplementedError
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        raise NotImplementedError
+
+    async def finish(self, lease: Lease, result: RunResult) -> bool:
+        raise NotImplementedError
+
+    async def fail(self, lease: Lease, failure: Failure) -> bool:
+        raise NotImplementedError
+
+    async def release(self, lease: Lease) -> bool:
+        raise NotImplementedError
+
+    async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
+        raise NotImplementedError
+
+    async def take_due(self, limit: int) -> Sequence[Dispatch]:
+        raise NotImplementedError
+
+    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
+        raise NotImplementedError
+
+    async def count_dispatched(self) -> int:
+        raise NotImplementedError
+
+    async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
+        raise NotImplementedError
+
+    async def reap(self, limit: int) -> Sequence[Reaped]:
+        raise NotImplementedError
+
+    async def forget_keys(self, limit: int) -> int:
+        raise NotImplementedError
+
+    def _fail_if_told(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+class FakeTaskPublisher:
+    """Remembers what was published; raises `error` from every call while that is set."""
+
+    def __init__(self) -> None:
+        self.published: list[Dispatch] = []
+        self.error: KetlineError | None = None
+
+    async def publish(self, dispatch: Dispatch) -> None:
+        self._fail_if_told()
+        self.published.append(dispatch)
+
+    async def depth(self) -> int:
+        self._fail_if_told()
+        return len(self.published)
+
+    async def ping(self) -> None:
+        self._fail_if_told()
+
+    def _fail_if_told(self) -> None:
+        if self.error is not None:
+            raise self.error

@@ -1,0 +1,62 @@
+"""What becomes of processes when the parent ends, and what the parent does without."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.integration.execution.conftest import has_ended, is_gone, until
+
+PARENT = """
+import asyncio
+from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.logs import configure_logs
+
+async def main():
+    configure_logs("error", "json")
+    async with ChildRunnerFactory(ExecutionLimits()).open_runner() as runner:
+        running = asyncio.create_task(runner.run("qubit q; bit c; while (c == false) { c = measure q; }", 1))
+        while runner._running is None:
+            await asyncio.sleep(0.005)
+        print(runner.pid, flush=True)
+        await running
+
+asyncio.run(main())
+"""
+VENDORS = {"antlr4", "numpy", "openqasm3", "qiskit", "qiskit_aer", "qiskit_qasm3_import"}
+
+
+async def test_child_at_work_dies_with_its_parent() -> None:
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert not is_gone(pid)
+    parent.kill()
+    await parent.communicate()
+    await until(lambda: has_ended(pid))
+
+
+def test_parents_side_imports_no_qiskit() -> None:
+    code = "import sys, ketline.execution; print(*{name.partition('.')[0] for name in sys.modules})"
+    output = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True).stdout
+    assert VENDORS.isdisjoint(output.split())
+
+
+LAZY = """
+import sys
+from pathlib import Path
+from ketline.execution.child import confine
+from ketline.execution.limits import ExecutionLimits
+
+confine(ExecutionLimits())
+sys.path.insert(0, sys.argv[1])
+import large
+"""
+
+
+def test_module_a_child_imports_late_is_not_spoilt_for_others(tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text("\n".join(f"name_{number} = 'value {number}'" for number in range(10_000)))
+    for program in (LAZY, "import sys; sys.path.insert(0, sys.argv[1]); import large; assert large.name_9999"):
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+        subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60, env=environment)

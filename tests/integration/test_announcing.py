@@ -1,0 +1,117 @@
+"""Changes announced by one connection to PostgreSQL reach whoever listens on another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, text
+
+from ketline.db.announcing import CHANNEL, PostgresqlAnnouncer, PostgresqlListener
+from ketline.db.engine import Database, open_database
+from ketline.domain.task import Change, TaskId, TaskStatus
+
+SECONDS = 20.0
+CUT = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE application_name = 'ketline-listener' AND datname = current_database()"
+)
+
+
+class Ear:
+    """A listener under way, and what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[Change] = []
+        self.listening = asyncio.Semaphore(0)
+        self._news = asyncio.Event()
+
+    def hear(self, changes: Sequence[Change]) -> None:
+        self.heard += changes
+        self._news.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(SECONDS):
+            while len(self.heard) < count:
+                await self._news.wait()
+                self._news.clear()
+
+
+@asynccontextmanager
+async def listening(url: str) -> AsyncIterator[Ear]:
+    ear = Ear()
+    running = asyncio.create_task(PostgresqlListener(url, ear.hear, ear.listening.release).run())
+    try:
+        async with asyncio.timeout(SECONDS):
+            await ear.listening.acquire()
+        yield ear
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    async with open_database(postgres_url) as database:
+        yield database
+
+
+def some(count: int, status: TaskStatus = TaskStatus.COMPLETED) -> list[Change]:
+    return [Change(task_id=TaskId(uuid4()), status=status) for _ in range(count)]
+
+
+async def test_changes_are_heard_in_order(postgres_url: str, database: Database) -> None:
+    announcer = PostgresqlAnnouncer(database)
+    changes = [*some(1, TaskStatus.PENDING), *some(400, TaskStatus.PROCESSING), *some(1, TaskStatus.CANCELLED)]
+    async with listening(postgres_url) as ear, listening(postgres_url) as other:
+        for change in changes:
+            announcer.announce(change)
+        await ear.until(len(changes))
+        await other.until(len(changes))
+    assert ear.heard == other.heard == changes
+
+
+async def test_cut_listener_listens_again_and_says_so(postgres_url: str, database: Database) -> None:
+    announcer = PostgresqlAnnouncer(database)
+    async with listening(postgres_url) as ear:
+        await database.write(lambda connection: connection.execute(CUT).all())
+        async with asyncio.timeout(SECONDS):
+            await ear.listening.acquire()
+        announcer.announce(*some(1))
+        await ear.until(1)
+
+
+async def test_what_is_not_ours_is_ignored(postgres_url: str, database: Database) -> None:
+    def notify(connection: Connection) -> None:
+        for payload in ("", "x", f"{uuid4()} done", f"{uuid4()} completed late", "nothing completed"):
+            connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
+
+    async with listening(postgres_url) as ear:
+        await database.write(notify)
+        PostgresqlAnnouncer(database).announce(*(ours := some(1)))
+        await ear.until(1)
+    assert ear.heard == ours
+
+
+async def test_absent_database_loses_announcements_and_nothing_else(postgres_url: str) -> None:
+    async with open_database("postgresql+asyncpg://nobody@127.0.0.1:1/none") as away:
+        announcer = PostgresqlAnnouncer(away)
+        announcer.announce(*some(3))
+        await announcer.close()
+
+
+async def test_what_was_announced_is_sent_before_the_end(postgres_url: str, database: Database) -> None:
+    announcer = PostgresqlAnnouncer(database)
+    async with listening(postgres_url) as ear:
+        announcer.announce(*(changes := some(300)))
+        await announcer.close()
+        await ear.until(300)
+    assert ear.heard == changes
+
+
+@pytest.mark.parametrize("query", ["prepared_statement_cache_size=0", "command_timeout=7", "timeout=9"])
+async def test_address_may_have_options_of_the_engine(postgres_url: str, database: Database, query: str) -> None:
+    async with listening(f"{postgres_url}?{query}") as ear:
+        PostgresqlAnnouncer(database).announce(*some(1))
+        await ear.until(1)

@@ -1,0 +1,148 @@
+"""What the database's guards prevent, each race set up so that it happens every time; see docs/guards.md."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, CursorResult, Executable, text, update
+from sqlalchemy.util import await_only
+
+from ketline.db.clock import from_now
+from ketline.db.engine import Database, open_database
+from ketline.db.repository import SqlTaskRepository
+from ketline.db.statements import lock_task
+from ketline.db.tables import tasks
+from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
+from tests.runners import RESULT
+
+T = TypeVar("T")
+
+LEASE = timedelta(seconds=60)
+# As long as the other side is given to get through where a guard should hold it up.
+HELD_UP_SECONDS = 0.3
+
+
+class Pausing(Database):
+    """Calls `pause` in each transaction once its first statement has been answered."""
+
+    def __init__(self, database: Database, pause: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        self.pause = pause
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        def paused(connection: Connection) -> T:
+            return work(cast("Connection", _PausingConnection(connection, self.pause)))
+
+        return await super().write(paused)
+
+
+class _PausingConnection:
+    def __init__(self, connection: Connection, pause: Callable[[], Awaitable[None]]) -> None:
+        self._connection = connection
+        self._pause: Callable[[], Awaitable[None]] | None = pause
+
+    def execute(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> CursorResult[Any]:
+        answer = self._connection.execute(statement, parameters)
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            await_only(pause())
+        return answer
+
+
+@pytest.fixture
+async def postgresql(postgres_url: str) -> AsyncIterator[Database]:
+    async with open_database(postgres_url) as database:
+        yield database
+
+
+async def claimed(repository: SqlTaskRepository) -> Claim:
+    task_id = TaskId(uuid4())
+    await repository.add(
+        Submission(task_id=task_id, circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3)
+    )
+    claim = await repository.claim(task_id, WorkerId("w"), LEASE)
+    assert claim is not None
+    return claim
+
+
+async def test_finish_between_the_two_halves_of_a_cancel_waits(postgresql: Database) -> None:
+    repository = SqlTaskRepository(postgresql)
+    claim = await claimed(repository)
+    finishing: list[asyncio.Task[bool]] = []
+
+    async def finish() -> None:
+        finishing.append(asyncio.create_task(repository.finish(claim.lease, RESULT)))
+        await asyncio.wait(finishing, timeout=HELD_UP_SECONDS)
+
+    await SqlTaskRepository(Pausing(postgresql, finish)).cancel(claim.lease.task_id)
+    assert not await finishing[0], "the cancel had looked first"
+    task = await repository.get(claim.lease.task_id)
+    assert (task.status, task.counts) == (TaskStatus.CANCELLED, None)
+    assert [line.status for line in task.history] == ["pending", "processing", "cancelled"]
+
+
+async def test_outcome_of_another_lease_is_not_taken_for_ones_own(database: Database) -> None:
+    repository = SqlTaskRepository(database, retry_delay=timedelta())
+    stale = await claimed(repository)
+
+    def expire(connection: Connection) -> None:
+        connection.execute(update(tasks).values(lease_expires_at=from_now(-1), attempt=0))
+
+    await database.write(expire)
+    await repository.reap(1)
+    again = await repository.claim(stale.lease.task_id, WorkerId("w"), LEASE)
+    assert again is not None
+    assert again.lease.attempt == stale.lease.attempt, "only the token tells the two apart"
+    assert await repository.finish(again.lease, RESULT)
+    assert not await repository.finish(stale.lease, RESULT)
+
+
+async def test_cancelled_write_is_decided_when_it_returns(postgresql: Database) -> None:
+    repository = SqlTaskRepository(postgresql)
+    claim = await claimed(repository)
+    begun, proceed = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        begun.set()
+        await proceed.wait()
+
+    releasing = asyncio.create_task(SqlTaskRepository(Pausing(postgresql, hold)).release(claim.lease))
+    await begun.wait()
+    releasing.cancel()
+    await asyncio.sleep(0)
+    proceed.set()
+    with pytest.raises(asyncio.CancelledError):
+        await releasing
+    assert (await repository.get(claim.lease.task_id)).status is TaskStatus.PENDING
+
+
+async def test_sqlite_writers_of_two_processes_take_turns(sqlite_url: str) -> None:
+    looked, done = threading.Event(), threading.Event()
+    async with open_database(sqlite_url) as ours, open_database(sqlite_url) as theirs:
+        claim = await claimed(SqlTaskRepository(ours))
+
+        def slow(connection: Connection) -> None:
+            connection.execute(lock_task(claim.lease.task_id))
+            looked.set()
+            done.wait(HELD_UP_SECONDS)  # holds up this database's own thread, not the event loop
+            connection.execute(update(tasks).values(shots=11))
+
+        writing = asyncio.create_task(ours.write(slow))
+        assert await asyncio.to_thread(looked.wait, 10)
+        assert await SqlTaskRepository(theirs).finish(claim.lease, RESULT)
+        done.set()
+        await writing
+        assert (await SqlTaskRepository(ours).get(claim.lease.task_id)).shots == 11
+
+
+async def test_sqlite_commits_reach_the_disk(sqlite_url: str) -> None:
+    def ask(connection: Connection) -> tuple[int, str]:
+        synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        return synchronous, connection.execute(text("PRAGMA journal_mode")).scalar_one()
+
+    async with open_database(sqlite_url) as database:
+        assert await database.write(ask) == (2, "wal"), "2 is FULL"

@@ -1,0 +1,160 @@
+"""What the guards of processes, loops and the composition root prevent; see docs/guards.md."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, update
+
+from ketline.config import Settings, load_settings
+from ketline.db.clock import from_now
+from ketline.db.engine import Database, open_database
+from ketline.db.migrate import migrate
+from ketline.db.repository import SqlTaskRepository
+from ketline.db.tables import tasks
+from ketline.domain.errors import ConfigurationInvalid, DatabaseUnavailable
+from ketline.domain.task import CorrelationId, Lease, Submission, TaskId, TaskStatus, WorkerId
+from ketline.messaging.memory import MemoryQueue
+from ketline.runtime import SystemClock, open_embedded
+from ketline.service.process import LeaseKeeper, ProcessTask
+from ketline.service.recover import Dispatcher
+from tests.runners import ScriptedRunner
+
+LONG_LEASE = timedelta(seconds=60)
+# No test waits as long; one that would is red.
+WAIT_SECONDS = 5.0
+
+
+@pytest.fixture
+async def database(sqlite_url: str) -> AsyncIterator[Database]:
+    async with open_database(sqlite_url) as database:
+        yield database
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path, reap_interval_s=0.05)
+
+
+async def submit(repository: SqlTaskRepository) -> TaskId:
+    task_id = TaskId(uuid4())
+    await repository.add(
+        Submission(task_id=task_id, circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3)
+    )
+    return task_id
+
+
+async def test_next_start_frees_what_the_last_process_held(settings: Settings, tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'ketline.db'}"
+    await migrate(url)
+    async with open_database(url) as database:
+        repository = SqlTaskRepository(database)
+        held, sent = await submit(repository), await submit(repository)
+        assert await repository.claim(held, WorkerId("gone"), LONG_LEASE) is not None
+        assert len(await repository.take_due(10)) == 1
+    async with open_embedded(settings, tmp_path) as (_, worker), worker.consumer.open_slot() as slot:
+        async with asyncio.timeout(WAIT_SECONDS):
+            freed = set()
+            for _ in range(2):
+                delivery = await slot.receive()
+                freed.add(delivery.task_id)
+                await delivery.acknowledge()
+    assert freed == {held, sent}
+
+
+async def test_data_directory_has_one_owner_at_a_time(settings: Settings, tmp_path: Path) -> None:
+    async with open_embedded(settings, tmp_path):
+        with pytest.raises(ConfigurationInvalid, match="Another Ketline process"):
+            async with open_embedded(settings, tmp_path):
+                pass
+
+
+async def test_dispatcher_looks_for_lost_messages_by_itself(database: Database) -> None:
+    repository, queue = SqlTaskRepository(database), MemoryQueue()
+    task_id = await submit(repository)
+    assert len(await repository.take_due(10)) == 1, "taken, and lost with the dispatcher"
+
+    def overdue(connection: Connection) -> None:
+        connection.execute(update(tasks).values(dispatch_due_at=from_now(-1)))
+
+    await database.write(overdue)
+    dispatching = asyncio.create_task(Dispatcher(repository, queue, SystemClock(), 0.05).run())
+    try:
+        async with queue.open_slot() as slot, asyncio.timeout(WAIT_SECONDS):
+            assert (await slot.receive()).task_id == task_id
+    finally:
+        dispatching.cancel()
+        await asyncio.wait([dispatching])
+
+
+async def test_cancelled_task_is_killed_long_before_its_lease_ends(database: Database) -> None:
+    repository, runner = SqlTaskRepository(database), ScriptedRunner(held=True)
+    task_id = await submit(repository)
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), LONG_LEASE)
+    running = asyncio.create_task(process(task_id, runner))
+    try:
+        await runner.started.wait()
+        await repository.cancel(task_id)
+        await asyncio.wait([running], timeout=WAIT_SECONDS)
+        assert running.done()
+        assert runner.cancelled.is_set()
+        assert (await repository.get(task_id)).status is TaskStatus.CANCELLED
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+class _Unconfirmed(SqlTaskRepository):
+    """Its renewals never get an answer."""
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        raise DatabaseUnavailable("The database does not answer; try again shortly.")
+
+
+async def test_simulation_is_killed_when_its_lease_may_be_over(database: Database) -> None:
+    repository, runner = _Unconfirmed(database), ScriptedRunner(held=True)
+    task_id = await submit(repository)
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=0.5))
+    running = asyncio.create_task(process(task_id, runner))
+    try:
+        await asyncio.wait([running], timeout=WAIT_SECONDS)
+        assert running.done()
+        assert runner.cancelled.is_set()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+class _SlowAnswers(SqlTaskRepository):
+    """Renews at once and answers after `seconds`."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        super().__init__(database)
+        object.__setattr__(self, "seconds", seconds)
+
+    seconds: float
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        renewed = await super().renew(lease, duration)
+        await asyncio.sleep(self.seconds)
+        return renewed
+
+
+async def test_slow_renewal_extends_the_deadline_from_when_it_was_sent(database: Database) -> None:
+    """The answer takes most of the lease: what is then left of it is the rest, not a whole one."""
+    repository = _SlowAnswers(database, 0.6)
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=1))
+    claim = await repository.claim(await submit(repository), WorkerId("w"), timedelta(seconds=1))
+    assert claim is not None
+    keeper = LeaseKeeper(process, claim.lease, process.clock.monotonic() + 1)
+    before = keeper.seconds_left()
+    keeping = asyncio.create_task(keeper.run())
+    while (left := keeper.seconds_left()) < before:
+        before = left
+        await asyncio.sleep(0.005)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert left <= 0.4

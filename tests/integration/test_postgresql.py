@@ -1,0 +1,114 @@
+"""What a server that ends sessions, or cuts connections, may do to transactions on PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.util import await_only
+
+from ketline.db.engine import open_database
+from ketline.db.postgresql import PostgresqlTransactions
+from ketline.domain.errors import DatabaseUnavailable
+
+LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")
+# The server's answers to log-in, to the driver's own questions and to a first statement are fewer.
+MOST_ANSWERS = 24
+
+
+@pytest.mark.timeout(60)
+async def test_the_locks_of_a_process_that_stands_still_are_freed(postgres_url: str) -> None:
+    runs = 0
+    async with open_database(postgres_url) as frozen, open_database(postgres_url) as other:
+
+        def take(connection: Connection) -> None:
+            connection.execute(LOCK_ROW)
+
+        def stand_still(connection: Connection) -> str:
+            nonlocal runs
+            runs += 1
+            connection.execute(LOCK_ROW)
+            if runs == 1:
+                await_only(other.write(take))
+            return str(connection.execute(text("SELECT 'awake'")).scalar_one())
+
+        assert await frozen.write(stand_still) == "awake"
+
+    assert runs == 2, "the session that had been ended was used on"
+
+
+@asynccontextmanager
+async def cutting_proxy(target: int, answers: int) -> AsyncIterator[int]:
+    """A port whose connections end after this many packets from the server."""
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while packet := await reader.read(65536):
+            writer.write(packet)
+            await writer.drain()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(answers):
+            writer.write(await reader.read(65536))
+            await writer.drain()
+
+    async def serve(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        server, to_server = await asyncio.open_connection("127.0.0.1", target)
+        asking = asyncio.create_task(copy(client, to_server))
+        try:
+            await answer(server, to_client)
+        finally:
+            to_client.close()
+            to_server.close()
+            asking.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError):
+                await asking
+
+    def accept(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        handler = asyncio.create_task(serve(client, to_client))
+        handlers.add(handler)
+        handler.add_done_callback(handlers.discard)
+
+    proxy = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with proxy:
+        yield proxy.sockets[0].getsockname()[1]
+    await asyncio.gather(*handlers, return_exceptions=True)
+
+
+@pytest.mark.timeout(120)
+async def test_a_connection_cut_after_any_answer_is_an_absent_database(postgres_url: str) -> None:
+    url = make_url(postgres_url)
+    assert url.port is not None
+    absent = 0
+    for answers in range(MOST_ANSWERS):
+        async with cutting_proxy(url.port, answers) as port:
+            through_proxy = url.set(port=port).render_as_string(hide_password=False)
+            async with open_database(through_proxy) as database:
+                try:
+                    await database.write(select_one)
+                except DatabaseUnavailable:
+                    absent += 1
+
+    assert 0 < absent < MOST_ANSWERS
+
+
+async def test_a_connection_lost_right_after_log_in_is_an_absent_database(postgres_url: str) -> None:
+    transactions = PostgresqlTransactions(postgres_url, 1)
+
+    def connect(dialect: Any, record: object, arguments: Any, options: Any) -> Any:
+        connection = dialect.connect(*arguments, **options)
+        connection.driver_connection.terminate()
+        return connection
+
+    event.listen(transactions._engine, "do_connect", connect)
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            await transactions.write(select_one)
+    finally:
+        await transactions.close()
+
+
+def select_one(connection: Connection) -> None:
+    connection.execute(text("SELECT 1"))

@@ -1,0 +1,273 @@
+"""A task's way from its message to its terminal status, on both databases, with faults in between."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import structlog
+from sqlalchemy import Connection, update
+from structlog.testing import capture_logs
+
+from ketline.db.clock import from_now
+from ketline.db.engine import Database
+from ketline.db.repository import SqlTaskRepository
+from ketline.db.tables import tasks
+from ketline.domain.errors import DatabaseUnavailable, ProgramInvalid
+from ketline.domain.task import (
+    Claim,
+    CorrelationId,
+    Failure,
+    FailureCode,
+    Lease,
+    RunResult,
+    Submission,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
+from ketline.runtime import SystemClock
+from ketline.service.process import ProcessTask
+from tests.runners import RESULT, ScriptedRunner
+
+WORKER = WorkerId("worker-1")
+LONG_LEASE = timedelta(seconds=60)
+SHORT_LEASE = timedelta(seconds=0.3)
+
+
+class TroubledRepository(SqlTaskRepository):
+    """Refuses the calls named in `down` as if the database were away, and tells the test of each refusal."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        object.__setattr__(self, "down", set())
+        object.__setattr__(self, "refused", asyncio.Event())
+
+    down: set[str]
+    refused: asyncio.Event
+
+    def _check(self, name: str) -> None:
+        if name in self.down:
+            self.refused.set()
+            raise DatabaseUnavailable("The database does not answer; try again shortly.")
+
+    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        self._check("claim")
+        return await super().claim(task_id, worker_id, lease)
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        self._check("renew")
+        return await super().renew(lease, duration)
+
+    async def finish(self, lease: Lease, result: RunResult) -> bool:
+        self._check("finish")
+        return await super().finish(lease, result)
+
+    async def fail(self, lease: Lease, failure: Failure) -> bool:
+        self._check("fail")
+        return await super().fail(lease, failure)
+
+
+@pytest.fixture
+def repository(database: Database) -> TroubledRepository:
+    return TroubledRepository(database)
+
+
+@pytest.fixture
+async def task_id(repository: TroubledRepository) -> TaskId:
+    submission = Submission(
+        task_id=TaskId(uuid4()),
+        circuit="program",
+        shots=10,
+        correlation_id=CorrelationId("corr-7"),
+        max_attempts=3,
+    )
+    await repository.add(submission)
+    return submission.task_id
+
+
+def process(repository: SqlTaskRepository, lease: timedelta = LONG_LEASE) -> ProcessTask:
+    return ProcessTask(repository, SystemClock(), WORKER, lease)
+
+
+async def take_away(database: Database, task_id: TaskId) -> None:
+    """End the lease as the reaper sees it, and reap."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(lease_expires_at=from_now(-1)))
+
+    await database.write(work)
+    await SqlTaskRepository(database, retry_delay=timedelta()).reap(1)
+
+
+async def test_completed_task_carries_counts_and_time_in_queue(repository: TroubledRepository, task_id: TaskId) -> None:
+    await process(repository)(task_id, ScriptedRunner())
+    task = await repository.get(task_id)
+    assert (task.status, task.counts) == (TaskStatus.COMPLETED, RESULT.counts)
+    assert task.profile is not None
+    assert task.profile.queued_seconds >= 0
+
+
+async def test_program_error_fails_the_task_at_once(repository: TroubledRepository, task_id: TaskId) -> None:
+    await process(repository)(task_id, ScriptedRunner(ProgramInvalid("gate 'foo' is not defined", line=4, column=1)))
+    task = await repository.get(task_id)
+    assert task.status is TaskStatus.FAILED
+    assert task.failure == Failure(code=FailureCode.PARSE_ERROR, message="gate 'foo' is not defined", line=4, column=1)
+
+
+async def test_double_delivery_runs_once(repository: TroubledRepository, task_id: TaskId) -> None:
+    runners = [ScriptedRunner() for _ in range(4)]
+    await asyncio.gather(*(process(repository)(task_id, runner) for runner in runners))
+    await process(repository)(task_id, runners[0])
+    assert sum(len(runner.programs) for runner in runners) == 1
+    assert (await repository.get(task_id)).attempt == 1
+
+
+async def test_lease_is_renewed_while_the_program_runs(
+    repository: TroubledRepository, database: Database, task_id: TaskId
+) -> None:
+    runner = ScriptedRunner(held=True)
+    renewals = 0
+    enough = asyncio.Event()
+
+    class Counting(SqlTaskRepository):
+        async def renew(self, lease: Lease, duration: timedelta) -> bool:
+            nonlocal renewals
+            renewals += 1
+            if renewals >= 5:
+                enough.set()
+            return await super().renew(lease, duration)
+
+    running = asyncio.create_task(process(Counting(database), timedelta(seconds=1))(task_id, runner))
+    await enough.wait()  # five beats are longer than one lease
+    assert await repository.reap(10) == []
+    runner.release.set()
+    await running
+    assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_defect_in_a_renewal_is_logged_and_the_next_one_counts(database: Database, task_id: TaskId) -> None:
+    runner = ScriptedRunner(held=True)
+    renewed = asyncio.Event()
+    calls = itertools.count()
+
+    class Faulty(SqlTaskRepository):
+        async def renew(self, lease: Lease, duration: timedelta) -> bool:
+            if next(calls) == 0:
+                raise RuntimeError("a bug")
+            held = await super().renew(lease, duration)
+            renewed.set()
+            return held
+
+    with capture_logs() as logs:
+        running = asyncio.create_task(process(Faulty(database), timedelta(seconds=3))(task_id, runner))
+        await renewed.wait()
+        runner.release.set()
+        await running
+    assert "lease.renewal_crashed" in [line["event"] for line in logs]
+    assert (await Faulty(database).get(task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_reaped_worker_kills_its_simulation_and_writes_nothing(
+    repository: TroubledRepository, database: Database, task_id: TaskId
+) -> None:
+    runner = ScriptedRunner(held=True)
+    running = asyncio.create_task(process(repository, timedelta(seconds=1))(task_id, runner))
+    await runner.started.wait()
+    await take_away(database, task_id)
+    await running
+    assert runner.cancelled.is_set()
+    task = await repository.get(task_id)
+    assert task.status is TaskStatus.PENDING
+    assert [change.status for change in task.history] == ["pending", "processing", "pending"]
+
+
+async def test_result_after_the_lease_was_lost_is_fenced_off(
+    repository: TroubledRepository, database: Database, task_id: TaskId
+) -> None:
+    runner = ScriptedRunner(held=True)
+    running = asyncio.create_task(process(repository)(task_id, runner))
+    await runner.started.wait()
+    await take_away(database, task_id)
+    runner.release.set()
+    with capture_logs() as logs:
+        await running
+    assert "task.fenced_off" in [line["event"] for line in logs]
+    task = await repository.get(task_id)
+    assert (task.status, task.counts) == (TaskStatus.PENDING, None)
+
+
+async def test_unconfirmed_renewals_kill_the_simulation_in_time(
+    repository: TroubledRepository, task_id: TaskId
+) -> None:
+    repository.down.add("renew")
+    runner = ScriptedRunner(held=True)
+    await process(repository, SHORT_LEASE)(task_id, runner)
+    assert runner.cancelled.is_set()
+    assert (await repository.get(task_id)).status is TaskStatus.PROCESSING, "the reaper's to decide"
+
+
+@pytest.mark.parametrize(
+    ("call", "outcome", "status"),
+    [("finish", RESULT, TaskStatus.COMPLETED), ("fail", ProgramInvalid("bad"), TaskStatus.FAILED)],
+)
+async def test_outcome_is_recorded_once_the_database_is_back(
+    repository: TroubledRepository,
+    task_id: TaskId,
+    call: str,
+    outcome: RunResult | Exception,
+    status: TaskStatus,
+) -> None:
+    repository.down.add(call)
+    running = asyncio.create_task(process(repository)(task_id, ScriptedRunner(outcome)))
+    await repository.refused.wait()
+    assert (await repository.get(task_id)).status is TaskStatus.PROCESSING
+    repository.down.clear()
+    await running
+    assert (await repository.get(task_id)).status is status
+
+
+async def test_cancelled_process_hands_the_task_back_unspent(repository: TroubledRepository, task_id: TaskId) -> None:
+    runner = ScriptedRunner(held=True)
+    running = asyncio.create_task(process(repository)(task_id, runner))
+    await runner.started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert runner.cancelled.is_set()
+    task = await repository.get(task_id)
+    assert task.status is TaskStatus.PENDING
+    assert task.history[-1].cause == "worker_stopped"
+    assert task.history[-1].duration_seconds is not None
+    again = await repository.claim(task_id, WORKER, LONG_LEASE)
+    assert again is not None
+
+
+async def test_claim_without_a_database_is_the_callers_to_repeat(
+    repository: TroubledRepository, task_id: TaskId
+) -> None:
+    repository.down.add("claim")
+    runner = ScriptedRunner()
+    with pytest.raises(DatabaseUnavailable):
+        await process(repository)(task_id, runner)
+    assert runner.programs == []
+    assert (await repository.get(task_id)).status is TaskStatus.PENDING
+
+
+async def test_every_line_names_task_correlation_attempt_and_worker(
+    repository: TroubledRepository, task_id: TaskId
+) -> None:
+    seen: list[dict[str, object]] = []
+    await _logging_into(seen, lambda: process(repository)(task_id, ScriptedRunner()))
+    assert {line["event"] for line in seen} == {"task.started", "task.completed"}
+    for line in seen:
+        assert line["task_id"] == str(task_id)
+        assert (line["correlation_id"], line["attempt"], line["worker_id"]) == ("corr-7", 1, WORKER)
+
+
+async def _logging_into(lines: list[dict[str, object]], work: Callable[[], Awaitable[None]]) -> None:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
+        await work()
+    lines.extend(dict(line) for line in captured)

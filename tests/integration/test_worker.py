@@ -1,0 +1,150 @@
+"""A worker's slots on the in-memory queue: one message at a time, seen through, and a stop that loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from ketline.db.engine import open_database
+from ketline.db.repository import SqlTaskRepository
+from ketline.domain.errors import DatabaseUnavailable, SimulatorDied
+from ketline.domain.task import Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
+from ketline.messaging.memory import MemoryQueue
+from ketline.runtime import SystemClock
+from ketline.service.process import ProcessTask
+from ketline.worker.loop import Worker
+from tests.runners import OneRunnerFactory, ScriptedRunner
+
+
+class Rig:
+    """A worker and what surrounds it."""
+
+    def __init__(self, repository: SqlTaskRepository, runner: ScriptedRunner) -> None:
+        self.repository = repository
+        self.queue = MemoryQueue()
+        self.runner = runner
+        self.runners = OneRunnerFactory(runner)
+        self.stop = asyncio.Event()
+
+    @asynccontextmanager
+    async def working(self, *, slots: int = 1, grace_seconds: float = 30.0) -> AsyncIterator[None]:
+        clock = SystemClock()
+        worker = Worker(
+            consumer=self.queue,
+            runners=self.runners,
+            process=ProcessTask(self.repository, clock, WorkerId("w"), timedelta(seconds=60)),
+            clock=clock,
+            slots=slots,
+            grace_seconds=grace_seconds,
+        )
+        task = asyncio.create_task(worker.run(self.stop))
+        try:
+            yield
+        finally:
+            self.stop.set()
+            await task
+
+    async def submit(self) -> TaskId:
+        submission = Submission(
+            task_id=TaskId(uuid4()), circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3
+        )
+        await self.repository.add(submission)
+        await self.queue.publish(Dispatch(task_id=submission.task_id, correlation_id=submission.correlation_id))
+        return submission.task_id
+
+    async def status(self, task_id: TaskId) -> TaskStatus:
+        return (await self.repository.get(task_id)).status
+
+
+@pytest.fixture
+async def repository(sqlite_url: str) -> AsyncIterator[SqlTaskRepository]:
+    async with open_database(sqlite_url) as database:
+        yield SqlTaskRepository(database)
+
+
+async def test_stop_lets_the_running_task_finish(repository: SqlTaskRepository) -> None:
+    rig = Rig(repository, ScriptedRunner(held=True))
+    async with rig.working():
+        task_id = await rig.submit()
+        await rig.runner.started.wait()
+        rig.stop.set()
+        rig.runner.release.set()
+    assert await rig.status(task_id) is TaskStatus.COMPLETED
+
+
+async def test_stop_beyond_the_grace_time_hands_the_task_back(repository: SqlTaskRepository) -> None:
+    rig = Rig(repository, ScriptedRunner(held=True))
+    async with rig.working(grace_seconds=0.05):
+        task_id = await rig.submit()
+        await rig.runner.started.wait()
+    assert rig.runner.cancelled.is_set()
+    assert await rig.status(task_id) is TaskStatus.PENDING
+
+
+async def test_stopping_worker_takes_no_new_message(repository: SqlTaskRepository) -> None:
+    rig = Rig(repository, ScriptedRunner(held=True))
+    async with rig.working():
+        first = await rig.submit()
+        await rig.runner.started.wait()
+        second = await rig.submit()
+        rig.stop.set()
+        rig.runner.release.set()
+    assert await rig.status(first) is TaskStatus.COMPLETED
+    assert await rig.status(second) is TaskStatus.PENDING
+
+
+async def test_crashed_slot_starts_anew(repository: SqlTaskRepository) -> None:
+    rig = Rig(repository, ScriptedRunner(RuntimeError("a bug")))
+    async with rig.working():
+        await rig.submit()
+        await rig.runner.started.wait()
+        rig.runner.started.clear()
+        rig.runner.outcome = ScriptedRunner().outcome
+        second = await rig.submit()
+        await rig.runner.started.wait()
+    assert await rig.status(second) is TaskStatus.COMPLETED
+
+
+async def test_slot_whose_simulator_did_not_start_tries_again(repository: SqlTaskRepository) -> None:
+    class Failing(OneRunnerFactory):
+        failures = 1
+
+        @asynccontextmanager
+        async def open_runner(self) -> AsyncIterator[ScriptedRunner]:
+            if self.failures:
+                self.failures -= 1
+                raise SimulatorDied("the simulator process could not be started")
+            async with super().open_runner() as runner:
+                yield runner
+
+    rig = Rig(repository, ScriptedRunner())
+    rig.runners = Failing(rig.runner)
+    with structlog.testing.capture_logs() as lines:
+        async with rig.working():
+            task_id = await rig.submit()
+            await rig.runner.started.wait()
+    assert await rig.status(task_id) is TaskStatus.COMPLETED
+    told = [line["event"] for line in lines if line["event"].startswith("slot.")]
+    assert told == ["slot.without_simulator"], "it is not a defect of the slot"
+
+
+async def test_message_waits_in_its_slot_while_the_database_is_away(repository: SqlTaskRepository) -> None:
+    refused = asyncio.Event()
+
+    class Away(SqlTaskRepository):
+        async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+            if not refused.is_set():
+                refused.set()
+                raise DatabaseUnavailable("The database does not answer; try again shortly.")
+            return await super().claim(task_id, worker_id, lease)
+
+    rig = Rig(Away(repository.database), ScriptedRunner())
+    async with rig.working():
+        task_id = await rig.submit()
+        await refused.wait()
+        await rig.runner.started.wait()
+    assert await rig.status(task_id) is TaskStatus.COMPLETED

@@ -1,0 +1,42 @@
+"""The guards of the protocol, each of which the model can do without."""
+
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """Which guards are in force; the comment of each says where the code has it."""
+
+    answer_after_commit: bool = True  # service.submit: the 202 follows the COMMIT
+    outbox: bool = True  # insert_task: dispatch_due_at is set in the transaction that stores the row
+    insert_on_conflict: bool = True  # insert_task: on_conflict_do_nothing, so a repeated insert finds its own row
+    key_in_transaction: bool = True  # submission.store: the unique key is taken in the transaction that stores the row
+    redispatch: bool = True  # take_due, take_overdue: a taken row keeps its mark, and is taken again
+    due_again: bool = True  # release, retry, reap: a row that turns pending is due in the same statement
+    claim_pending: bool = True  # claim_task: WHERE current_status = pending
+    claim_available: bool = True  # claim_task: WHERE available_at <= now
+    attempt_grows: bool = True  # claim_task: attempt + 1
+    fresh_token: bool = True  # repository.claim: a new token for each claim, not the worker's name
+    fence_status: bool = True  # _held: WHERE current_status = processing
+    fence_attempt: bool = True  # _held: WHERE attempt = the lease's
+    fence_token: bool = True  # _held: WHERE lease_token = the lease's
+    fence_finish: bool = True  # complete_task, fail_task: use _held at all
+    fence_release: bool = True  # release_task: uses _held at all
+    fence_retry: bool = True  # retry_task: uses _held at all
+    fence_renew: bool = True  # renew_lease: uses _held at all
+    own_outcome: bool = True  # select_own_line: a repeated finish recognises its own outcome
+    lease_deadline: bool = True  # LeaseKeeper: a worker that cannot renew in time kills its simulation
+    reaper: bool = True  # Reaper: somebody takes back what silent workers held
+    reap_expired_only: bool = True  # reap_expired: WHERE lease_expires_at < now
+    crash_budget: bool = True  # _another_attempt: failed after so many lost workers
+    max_attempts: bool = True  # _another_attempt: failed after so many spent attempts
+    cancel_unfinished_only: bool = True  # repository.cancel: only a row that has not ended
+    cancel_locks: bool = True  # lock_task: FOR UPDATE, so nothing happens between the look and the cancel
+    late_acknowledge: bool = True  # worker.loop: the message is acknowledged after the outcome is recorded
+
+    def without(self, *names: str) -> "Guards":
+        """These guards with some removed."""
+        return replace(self, **dict.fromkeys(names, False))
+
+
+GUARDS = tuple(field.name for field in fields(Guards))

@@ -1,0 +1,74 @@
+"""What becomes of the protocol without each of its guards: which property breaks, and where to see it."""
+
+from dataclasses import dataclass
+
+from tests.model import properties as p
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Guards taken away together, the scenario that needs them, and the property that breaks without them."""
+
+    guards: tuple[str, ...]
+    scenario: str
+    breaks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redundancy:
+    """A guard whose removal alone breaks nothing in these scenarios (in none at all, with `--deep`), and why."""
+
+    guard: str
+    scenarios: tuple[str, ...]
+    why: str
+
+
+def _removal(guards: str, scenario: str, breaks: str) -> Removal:
+    return Removal(guards=tuple(guards.split()), scenario=scenario, breaks=breaks)
+
+
+REMOVALS = (
+    _removal("answer_after_commit", "submit", p.STORED),
+    _removal("outbox", "delivery", p.FINISHES),
+    _removal("insert_on_conflict", "submit", p.REFUSAL_TRUE),
+    _removal("key_in_transaction", "submit", p.ONE_KEY),
+    _removal("redispatch", "delivery", p.FINISHES),
+    _removal("due_again", "delivery", p.FINISHES),
+    _removal("claim_pending", "takeover", p.ONE_TERMINAL),
+    _removal("claim_available", "flaky", p.DELAY_KEPT),
+    _removal("attempt_grows", "delivery", p.ATTEMPT_GROWS),
+    _removal("fresh_token", "failover", p.NO_STALE_WRITE),
+    _removal("fence_status", "races", p.ONE_TERMINAL),
+    _removal("fence_token", "failover", p.RECORDED_BY_LEASE),
+    _removal("fence_attempt fresh_token", "takeover", p.RECORDED_BY_LEASE),
+    _removal("fence_attempt fence_token", "takeover", p.RECORDED_BY_LEASE),
+    _removal("fence_finish", "takeover", p.ONE_TERMINAL),
+    _removal("fence_release", "races", p.LEGAL),
+    _removal("fence_retry", "flaky", p.LEGAL),
+    _removal("fence_renew", "takeover", p.NO_STALE_WRITE),
+    _removal("own_outcome", "races", p.REPORT_TRUE),
+    _removal("lease_deadline", "races", p.ONE_SIMULATION),
+    _removal("reaper", "delivery", p.FINISHES),
+    _removal("reap_expired_only", "takeover", p.NO_EARLY_REAP),
+    _removal("crash_budget", "poison", p.BOUNDED),
+    _removal("max_attempts", "flaky", p.BOUNDED),
+    _removal("cancel_unfinished_only", "races", p.ONE_TERMINAL),
+    _removal("cancel_locks", "races", p.ONE_TERMINAL),
+)
+
+REDUNDANCIES = (
+    Redundancy(
+        guard="fence_attempt",
+        scenarios=("takeover", "failover"),
+        why="a fresh token per claim already names the attempt; this guard counts only where tokens repeat or are not "
+        "compared, as the two pairs above show. It is kept as the second lock on the same door",
+    ),
+    Redundancy(
+        guard="late_acknowledge",
+        scenarios=("submit", "delivery", "takeover", "flaky", "poison"),
+        why="a message acknowledged before its task is done and then lost with its worker is no worse than any lost "
+        "message: the reaper and the dispatcher bring the task back. Acknowledging late is for flow control (prefetch "
+        "1 gives a busy slot no second task) and for speed (a worker that dies between receiving and claiming costs "
+        "no redispatch interval); neither safety nor liveness needs it",
+    ),
+)

@@ -1,0 +1,123 @@
+"""What may happen in one exploration: its sizes, its faults, and the kind of program it runs."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Bounds of one exploration. Faults that are on may strike any number of times; `stops` and `failovers` count.
+
+    `program`: good (completes), wrong (fails), flaky (may kill its simulator) or poison (kills its worker).
+    """
+
+    name: str
+    about: str
+    tasks: int = 1
+    workers: int = 2
+    messages: int = 1  # of one task at the broker, at most
+    program: str = "good"
+    max_attempts: int = 2
+    crash_budget: int = 2
+    stops: int = 0
+    failovers: int = 0
+    same_key: bool = False
+    api_crash: bool = False
+    crash: bool = False
+    freeze: bool = False
+    cut: bool = False  # connections break during COMMIT: applied, and the answer is lost
+    wire: bool = False  # a dead process's last write may still arrive
+    broker_faults: bool = False
+    cancel: bool = False
+    embedded: bool = False  # API, broker and workers are one process, killed and started again as one
+
+    def wider(self) -> "Scenario":
+        """The same with one more message, attempt and lost worker, for `--deep`."""
+        return replace(
+            self,
+            messages=self.messages + 1,
+            max_attempts=self.max_attempts + 1,
+            crash_budget=self.crash_budget + 1,
+        )
+
+
+SCENARIOS = (
+    Scenario(
+        name="submit",
+        about="two submits with one key; API, worker and connections break",
+        tasks=2,
+        same_key=True,
+        api_crash=True,
+        cut=True,
+        crash=True,
+    ),
+    Scenario(
+        name="delivery",
+        about="one worker; API, dispatcher, worker and broker break",
+        workers=1,
+        messages=2,
+        api_crash=True,
+        crash=True,
+        broker_faults=True,
+        cut=True,
+    ),
+    Scenario(
+        name="takeover",
+        about="two workers that crash, freeze and wake; their last writes arrive late; the broker loses and repeats",
+        messages=2,
+        crash=True,
+        freeze=True,
+        wire=True,
+        broker_faults=True,
+    ),
+    Scenario(
+        name="races",
+        about="cancel, graceful stop, freeze, and cut connections meet a finish",
+        stops=1,
+        freeze=True,
+        cut=True,
+        cancel=True,
+    ),
+    Scenario(
+        name="failover",
+        about="the database falls back to a copy that lacks the last claim",
+        failovers=1,
+        crash=True,
+        wire=True,
+    ),
+    Scenario(
+        name="flaky",
+        about="a program that may kill its simulator, on a worker that dies and sleeps",
+        program="flaky",
+        workers=1,
+        crash_budget=3,
+        freeze=True,
+        crash=True,
+        broker_faults=True,
+    ),
+    Scenario(
+        name="poison",
+        about="a program that kills every worker that runs it",
+        program="poison",
+        max_attempts=3,
+        crash_budget=2,
+        broker_faults=True,
+    ),
+    Scenario(
+        name="wrong",
+        about="a program that fails by itself, cancelled or not",
+        program="wrong",
+        crash=True,
+        freeze=True,
+        cut=True,
+        cancel=True,
+    ),
+    Scenario(
+        name="embedded",
+        about="API, broker and workers are one process, killed at any instant and started again",
+        cut=True,
+        embedded=True,
+        stops=1,
+    ),
+    Scenario(name="two tasks", about="two tasks, two workers that crash", tasks=2, crash=True),
+)
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

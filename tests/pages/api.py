@@ -1,0 +1,98 @@
+"""Makes docs/api.md from what a fresh `ketline up` answers: `python -m tests.pages.api URL`."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+
+from tests.pages.calls import CALLS, HEAD, Call
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "api.md"
+SHOWN_URL = "http://localhost:8000"
+LONGEST_OUTPUT = 60
+
+Values = Mapping[str, str]
+
+
+def main() -> None:
+    with httpx.Client(base_url=sys.argv[1], timeout=90) as client:
+        PAGE.write_text("\n".join(write(client)), encoding="utf-8")
+
+
+def write(client: httpx.Client) -> Iterator[str]:
+    """The lines of the page.
+
+    Raises:
+        AssertionError: a call was not answered as the page says.
+    """
+    yield HEAD
+    values: dict[str, str] = {}
+    for call in CALLS:
+        if isinstance(call, str):
+            yield f"{call}\n"
+        else:
+            answer = _ask(client, call, values)
+            if call.text:
+                yield from _shown(call, answer, values)
+
+
+def _ask(client: httpx.Client, call: Call, values: dict[str, str]) -> httpx.Response:
+    headers = {name: _with(value, values) for name, value in call.headers.items()}
+    path = _with(call.path, values)
+    answer = client.request(call.method, path, json=_filled(call.body, values), headers=headers)
+    assert answer.status_code == call.status, f"{call.method} {path}: {answer.status_code} {answer.text[:500]}"
+    values |= {name: find(answer.json()) for name, find in call.keep.items()}
+    return answer
+
+
+def _filled(body: object, values: Values) -> object:
+    return None if body is None else json.loads(_with(json.dumps(body), values))
+
+
+def _with(text: str, values: Values) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _shown(call: Call, answer: httpx.Response, values: Values) -> Iterator[str]:
+    yield f"{call.text}\n"
+    yield "```console"
+    yield f"$ {_curl(call, values)}"
+    if call.show_headers:
+        yield f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}"
+        yield from (f"{name}: {answer.headers[name]}" for name in call.show_headers)
+        yield ""
+    yield from _output(answer)
+    yield "```\n"
+
+
+def _curl(call: Call, values: Values) -> str:
+    path = _with(call.path, values)
+    parts = ["curl -si" if call.show_headers else "curl -s"]
+    if call.method not in ("GET", "POST") or (call.method == "POST" and call.body is None):
+        parts.append(f"-X {call.method}")
+    parts.append(f"'{SHOWN_URL}{path}'" if "?" in path else f"{SHOWN_URL}{path}")
+    parts += [f"-H '{name}: {_with(value, values)}'" for name, value in call.headers.items()]
+    if call.body is not None:
+        parts.append("--json '" + json.dumps(_filled(call.body, values)) + "'")
+    return " ".join(parts)
+
+
+def _output(answer: httpx.Response) -> Iterator[str]:
+    kind = answer.headers.get("content-type", "") if answer.content else ""
+    if "json" in kind:
+        lines = json.dumps(answer.json(), indent=2, ensure_ascii=False).splitlines()
+    elif kind.startswith("text/"):
+        lines = answer.text.splitlines()
+    else:
+        lines = []
+    yield from (line.rstrip() for line in lines[:LONGEST_OUTPUT])
+    if len(lines) > LONGEST_OUTPUT:
+        yield f"… ({len(lines) - LONGEST_OUTPUT} more lines)"
+
+
+if __name__ == "__main__":
+    main()

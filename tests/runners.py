@@ -1,0 +1,70 @@
+"""A `CircuitRunner` whose behaviour a test decides, and the queue and clock to go with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from ketline.domain.task import Inputs, Profile, RunOptions, RunResult
+
+RESULT = RunResult(
+    counts={"0": 4, "1": 6},
+    shots=10,
+    profile=Profile(
+        method="statevector",
+        qubits=1,
+        depth=2,
+        operations={"h": 1, "measure": 1},
+        parsing_seconds=0.001,
+        simulating_seconds=0.002,
+    ),
+)
+
+
+class ScriptedRunner:
+    """Runs nothing: it tells the test that it was called, waits for `release`, then gives `outcome`."""
+
+    def __init__(self, outcome: RunResult | Exception = RESULT, *, held: bool = False) -> None:
+        self.outcome = outcome
+        self.started = asyncio.Event()
+        self.release = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self.programs: list[str] = []
+        self.inputs: list[Inputs | None] = []
+        self.time_limits: list[timedelta | None] = []
+        self.options: list[RunOptions | None] = []
+        if not held:
+            self.release.set()
+
+    async def run(
+        self,
+        circuit: str,
+        shots: int,
+        time_limit: timedelta | None = None,
+        options: RunOptions | None = None,
+        inputs: Inputs | None = None,
+    ) -> RunResult:
+        self.options.append(options)
+        self.time_limits.append(time_limit)
+        self.programs.append(circuit)
+        self.inputs.append(inputs)
+        self.started.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class OneRunnerFactory:
+    """Gives every slot the same runner."""
+
+    def __init__(self, runner: ScriptedRunner) -> None:
+        self.runner = runner
+
+    @asynccontextmanager
+    async def open_runner(self) -> AsyncIterator[ScriptedRunner]:
+        yield self.runner

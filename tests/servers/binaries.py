@@ -1,0 +1,85 @@
+"""Where the server programs are, or what to install.
+
+Run as a program, before anything is installed, it prints the Debian packages that are missing and explains on stderr.
+"""
+
+import glob
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_POSTGRES_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+_RABBITMQ_PLACES = ("/usr/lib/rabbitmq/bin", "/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/opt/rabbitmq/sbin")
+
+
+class MissingServer(Exception):
+    """A server program that the tests need is not installed; `package` is its name in Debian."""
+
+    def __init__(self, message: str, *, package: str) -> None:
+        super().__init__(message)
+        self.package = package
+
+
+def find_postgres(places: Sequence[str] = _POSTGRES_PLACES) -> Path:
+    """The directory that holds `initdb` and `postgres`, in `places` (the newest version first) or on PATH.
+
+    Raises:
+        MissingServer: PostgreSQL's server is not installed.
+    """
+    return _find(
+        ("initdb", "postgres"),
+        places,
+        package="postgresql",
+        elsewhere="Fedora: dnf install postgresql-server · other Linux: put the directory of initdb on PATH",
+    )
+
+
+def find_rabbitmq(places: Sequence[str] = _RABBITMQ_PLACES) -> Path:
+    """The directory that holds RabbitMQ's own `rabbitmq-server` and `rabbitmqctl` scripts, in `places` or on PATH.
+
+    Debian's /usr/sbin holds wrappers that change the user and the environment; the scripts themselves come first.
+
+    Raises:
+        MissingServer: RabbitMQ's server is not installed.
+    """
+    return _find(
+        ("rabbitmq-server", "rabbitmqctl"),
+        places,
+        package="rabbitmq-server",
+        elsewhere="Fedora: dnf install rabbitmq-server · other Linux: put the directory of rabbitmq-server on PATH",
+    )
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages of the servers that are not installed, each explained on stderr."""
+    packages = []
+    for find in (find_postgres, find_rabbitmq):
+        try:
+            find()
+        except MissingServer as error:
+            print(error, file=sys.stderr)
+            packages.append(error.package)
+    return packages
+
+
+def _find(programs: Sequence[str], places: Sequence[str], *, package: str, elsewhere: str) -> Path:
+    installed = [Path(match) for place in places for match in sorted(glob.glob(place), key=_version, reverse=True)]
+    on_path = [Path(entry) for entry in os.get_exec_path() if entry]
+    for directory in [*installed, *on_path]:
+        if all(os.access(directory / program, os.X_OK) for program in programs):
+            return directory.resolve()
+    raise MissingServer(
+        f"{' and '.join(programs)} are not installed, and tests need the real server. Install it and run them again.\n"
+        f"Debian, Ubuntu: apt-get install {package} · {elsewhere}",
+        package=package,
+    )
+
+
+def _version(directory: str) -> list[int]:
+    digits = "".join(character if character.isdigit() else " " for character in directory)
+    return [int(number) for number in digits.split()]
+
+
+if __name__ == "__main__":
+    print(*missing_packages())

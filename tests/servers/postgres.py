@@ -1,0 +1,157 @@
+"""A throwaway PostgreSQL server."""
+
+import asyncio
+import ctypes
+import os
+import signal
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+
+from tests.servers.binaries import find_postgres
+from tests.servers.ports import free_ports
+from tests.servers.process import Account, ServerProcess
+
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_IPC_RMID = 0
+
+
+class PostgresServer:
+    """PostgreSQL on 127.0.0.1 with a data directory of its own that survives stop, kill and start.
+
+    Holds nothing that belongs to an event loop: each method may be awaited from a different one.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._binaries = find_postgres()
+        self._account = Account.of_service("postgres")
+        self._directory = self._account.make_directory()
+        self._environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        (self.port,) = free_ports(1)
+        self._process = ServerProcess(
+            [str(self._binaries / "postgres"), "-D", str(self._directory / "data"), *self._settings(durable)],
+            directory=self._directory,
+            account=self._account,
+            environment=self._environment,
+            stop_signal=signal.SIGINT,  # "fast": ends sessions, rolls back, checkpoints
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the server was started and has not ended."""
+        return self._process.running
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database."""
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    async def start(self) -> None:
+        """Starts the server, on the data it had before if any, and waits until it answers.
+
+        Raises:
+            ServerFailed: It ended or did not answer in time; the message holds its log.
+        """
+        if not (self._directory / "data" / "PG_VERSION").exists():
+            await asyncio.to_thread(self._make_cluster)
+        self._process.launch()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._wait_until_ready()
+        except TimeoutError as error:
+            await self._process.kill()
+            raise self._process.failure(f"PostgreSQL did not answer within {_START_SECONDS:.0f} s") from error
+
+    async def stop(self) -> None:
+        """Shuts down cleanly; the data stays."""
+        await self._process.stop()
+
+    async def kill(self) -> None:
+        """Kills every process of the server at once, as a crash would; the data stays."""
+        await self._process.kill()
+
+    async def close(self) -> None:
+        """Stops the server and deletes its data."""
+        await self._process.stop()
+        self._release_shared_memory()
+        await self._process.discard()
+
+    async def create_database(self, name: str, template: str | None = None) -> None:
+        """Makes a database, as a copy of `template` when given; nobody may be connected to the template."""
+        source = f' TEMPLATE "{template}"' if template else ""
+        await self._execute(f'CREATE DATABASE "{name}"{source}')
+
+    async def drop_database(self, name: str) -> None:
+        """Ends every session of a database and removes it; no error if it does not exist."""
+        await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _settings(self, durable: bool) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self._directory),
+            "max_connections": "200",
+            "dynamic_shared_memory_type": "mmap",  # in the data directory: a killed server leaves nothing in /dev/shm
+            "jit": "off",
+        }
+        if not durable:  # safe against the death of the server, not of the machine
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+        return [f"--{name}={value}" for name, value in settings.items()]
+
+    def _make_cluster(self) -> None:
+        self._account.run(
+            [
+                str(self._binaries / "initdb"),
+                f"--pgdata={self._directory / 'data'}",
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+            cwd=self._directory,
+            environment=self._environment,
+            timeout=_START_SECONDS,
+        )
+
+    def _release_shared_memory(self) -> None:
+        # A killed server leaves its lock file, and line 7 of that the key and id of a System V segment that only the
+        # next start on the same data would remove.
+        lock = self._directory / "data" / "postmaster.pid"
+        if lock.exists():
+            segment = int(lock.read_text().splitlines()[6].split()[1])
+            ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
+
+    async def _wait_until_ready(self) -> None:
+        while True:
+            try:
+                await self._execute("SELECT 1")
+            except (OSError, asyncpg.CannotConnectNowError):
+                if not self._process.running:
+                    raise self._process.failure("PostgreSQL ended while starting") from None
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                return
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", database="postgres", timeout=10
+        )
+        try:
+            await connection.execute(statement, timeout=60)
+        finally:
+            await connection.close(timeout=10)

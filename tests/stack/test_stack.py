@@ -1,0 +1,124 @@
+"""A running stack from the outside, over HTTP only: every example, a wrong program, correlation ids and health.
+
+docker compose --profile tests run --rm -T tests
+KETLINE_URL=http://127.0.0.1:8000 uv run pytest tests/stack
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+_EXAMPLES = Path(__file__).parents[2] / "examples"
+_SHOTS = 4096
+_PATIENCE_SECONDS = 90.0
+_POLL_SECONDS = 0.1
+
+_RECEIVED_ONE = math.sin(math.pi / 6) ** 2
+_FOUND = math.sin(5 * math.asin(1 / math.sqrt(8))) ** 2
+_DISTRIBUTIONS = {
+    "bell": {"00": 1 / 2, "11": 1 / 2},
+    "error_correction": {"000 11": 1 / 4, "111 11": 3 / 4},
+    "ghz": {"00000000": 1 / 2, "11111111": 1 / 2},
+    "grover": {f"{item:03b}": _FOUND if item == 0b101 else (1 - _FOUND) / 7 for item in range(8)},
+    "qft": {"0000": 1 / 4, "0100": 1 / 4, "1000": 1 / 4, "1100": 1 / 4},
+    "teleportation": {
+        f"{received} {told:02b}": (_RECEIVED_ONE if received else 1 - _RECEIVED_ONE) / 4
+        for received in (0, 1)
+        for told in range(4)
+    },
+}
+# Deviations allowed, in standard deviations: a false alarm has a chance below 3e-9 per outcome, 1e-7 per run.
+_SIGMAS = 6
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[httpx.Client]:
+    """A client of the stack, once that is healthy."""
+    with httpx.Client(base_url=os.environ["KETLINE_URL"], timeout=10) as client:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not _is_healthy(client):
+            assert time.monotonic() < deadline, f"{client.base_url} is not healthy after {_PATIENCE_SECONDS:.0f} s"
+            time.sleep(_POLL_SECONDS)
+        yield client
+
+
+@pytest.mark.parametrize("program", sorted(_EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)
+def test_example_gives_its_counts(client: httpx.Client, program: Path) -> None:
+    task = _finished(client, _submit(client, program.read_text()))
+    assert task["status"] == "completed", task
+    counts = task["result"]["counts"]
+    assert sum(counts.values()) == task["result"]["shots"] == _SHOTS
+    assert client.get(f"/tasks/{task['task_id']}/counts").json() == counts
+    assert [entry["status"] for entry in task["status_history"]] == ["pending", "processing", "completed"]
+    if program.stem in _DISTRIBUTIONS:
+        _assert_drawn_from(_DISTRIBUTIONS[program.stem], counts)
+
+
+def test_wrong_program_fails_with_its_place(client: httpx.Client) -> None:
+    task = _finished(client, _submit(client, 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nnonsense q;\n'))
+    assert task["status"] == "failed"
+    assert "result" not in task
+    assert task["error"]["code"] == "parse_error"
+    assert task["error"]["line"] == 4
+    assert task["error"]["column"] >= 1
+
+
+def test_correlation_id_goes_end_to_end(client: httpx.Client) -> None:
+    name = f"stack-test-{time.time_ns()}"
+    program = (_EXAMPLES / "bell.qasm").read_text()
+    answer = client.post("/tasks", json={"qc": program, "shots": 16}, headers={"X-Correlation-ID": name})
+    assert answer.status_code == 202
+    assert answer.headers["X-Correlation-ID"] == answer.json()["correlation_id"] == name
+    assert _finished(client, answer.headers["Location"])["correlation_id"] == name
+
+
+def test_unknown_task_is_a_problem_document(client: httpx.Client) -> None:
+    answer = client.get("/tasks/00000000-0000-4000-8000-000000000000")
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "not found" in answer.json()["detail"]
+
+
+def test_health_reports_every_part(client: httpx.Client) -> None:
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    health = answer.json()
+    assert health.pop("timestamp")
+    assert health == {"status": "healthy", "database_status": "connected", "queue_status": "connected"}
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 200
+
+
+def _is_healthy(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _submit(client: httpx.Client, program: str) -> str:
+    """The path of the new task."""
+    answer = client.post("/tasks", json={"qc": program, "shots": _SHOTS})
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Location"]
+
+
+def _finished(client: httpx.Client, path: str) -> dict[str, Any]:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (task := client.get(path).raise_for_status().json())["status"] in {"pending", "processing"}:
+        assert time.monotonic() < deadline, f"not finished in {_PATIENCE_SECONDS:.0f} s: {task}"
+        time.sleep(_POLL_SECONDS)
+    return dict(task)
+
+
+def _assert_drawn_from(probabilities: dict[str, float], counts: dict[str, int]) -> None:
+    assert counts.keys() <= probabilities.keys()
+    for outcome, probability in probabilities.items():
+        expected, deviation = _SHOTS * probability, math.sqrt(_SHOTS * probability * (1 - probability))
+        assert abs(counts.get(outcome, 0) - expected) <= _SIGMAS * deviation, f"{outcome}: {counts}"

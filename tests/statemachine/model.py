@@ -1,0 +1,115 @@
+"""The repository as its port promises it: tasks and keys in dictionaries, on a clock that only `jump` moves."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from ketline.domain.task import Submission
+from tests.statemachine.task import Line, ModelTask
+
+REDISPATCH_SECONDS = 1000.0
+LEASE_SECONDS = 2000.0
+KEY_SECONDS = 9000.0
+LONG_OVERDUE_SECONDS = 3600.0
+# The database's clock runs on between two steps: what the model calls equal may differ by as much, and no step is taken
+# within twice as much of a moment that changes an answer.
+DRIFT_SECONDS = 45.0
+
+
+@dataclass(frozen=True)
+class ModelKey:
+    fingerprint: str
+    task_id: UUID
+    until: float
+
+
+class KeyReused(Exception):
+    """The key names another submission."""
+
+
+@dataclass
+class Model:
+    now: float = 0.0
+    tasks: dict[UUID, ModelTask] = field(default_factory=dict)
+    keys: dict[str, ModelKey] = field(default_factory=dict)
+
+    def add(self, new: Submission) -> tuple[UUID, bool]:
+        """The task that was accepted, and whether an earlier submission made it."""
+        if new.idempotency_key is not None:
+            name, fingerprint = new.idempotency_key.key, new.idempotency_key.fingerprint
+            bound = self.keys.get(name)
+            if bound is None or bound.until <= self.now:
+                self.keys[name] = ModelKey(fingerprint, new.task_id, self.now + KEY_SECONDS)
+            elif bound.fingerprint != fingerprint:
+                raise KeyReused
+            elif bound.task_id != new.task_id:
+                return bound.task_id, True
+        if new.task_id not in self.tasks:
+            start = self.now + _seconds_to(new.scheduled_for)
+            task = ModelTask(new.task_id, new.max_attempts, available_at=start, due_at=start)
+            task.scheduled = new.scheduled_for is not None
+            task.lines.append(Line("pending", self.now))
+            self.tasks[new.task_id] = task
+        return new.task_id, False
+
+    def due(self) -> list[ModelTask]:
+        """Pending, due and never dispatched since they became pending."""
+        return self._pending(lambda task: task.dispatches == 0 and self._is_due(task, 0))
+
+    def overdue(self, by: float) -> list[ModelTask]:
+        return self._pending(lambda task: task.dispatches > 0 and self._is_due(task, by))
+
+    def pending(self) -> list[ModelTask]:
+        return self._pending(lambda task: True)
+
+    def dispatched(self) -> list[ModelTask]:
+        return self._pending(lambda task: task.dispatches > 0)
+
+    def expired(self) -> list[ModelTask]:
+        return [task for task in self.tasks.values() if task.lease_until is not None and task.lease_until < self.now]
+
+    def expired_keys(self) -> set[str]:
+        return {name for name, key in self.keys.items() if key.until <= self.now}
+
+    def postpone(self, task_ids: Iterable[UUID], delay: float) -> None:
+        for task in [self.tasks[task_id] for task_id in task_ids]:
+            if task.status == "pending":
+                task.due_at, task.dispatches = max(task.available_at, self.now + delay), 0
+
+    def start_afresh(self) -> None:
+        for task in self.tasks.values():
+            if task.status == "processing":
+                task.lease_until = self.now - 1
+            elif task.status == "pending":
+                task.due_at, task.dispatches = task.available_at, 0
+
+    def jump(self, seconds: float) -> float:
+        """Let time pass, a little more where it would stop close to a deadline; gives how much it was."""
+        deadlines = list(self._deadlines())
+        while any(abs(deadline - self.now - seconds) <= 2 * DRIFT_SECONDS for deadline in deadlines):
+            seconds += 2 * DRIFT_SECONDS
+        self.now += seconds
+        return seconds
+
+    def next_deadline(self) -> float | None:
+        return min((deadline for deadline in self._deadlines() if deadline > self.now), default=None)
+
+    def _deadlines(self) -> Sequence[float]:
+        times: list[float | None] = [key.until for key in self.keys.values()]
+        for task in self.tasks.values():
+            times += [task.lease_until, task.available_at, task.due_at]
+            if task.due_at is not None:
+                times.append(task.due_at + LONG_OVERDUE_SECONDS)
+        return [time for time in times if time is not None]
+
+    def _pending(self, which: Callable[[ModelTask], bool]) -> list[ModelTask]:
+        return [task for task in self.tasks.values() if task.status == "pending" and which(task)]
+
+    def _is_due(self, task: ModelTask, by: float) -> bool:
+        return task.due_at is not None and task.due_at + by <= self.now
+
+
+def _seconds_to(moment: datetime | None) -> float:
+    """Seconds from now on, 0 for the past; for a submission that is being made, whose time is of the real clock."""
+    return 0.0 if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())

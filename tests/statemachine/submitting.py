@@ -1,0 +1,127 @@
+"""Rules of clients: submit, under a key or not, cancel and read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
+
+from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
+from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId, WorkerId
+from tests.statemachine.model import KeyReused
+from tests.statemachine.modelled import TWICE, ModelledMachine
+from tests.statemachine.world import Refusal
+
+# Few tasks have long lives within the steps of an example.
+MOST_TASKS = 6
+UNKNOWN = TaskId(UUID(int=0))
+KEYS = st.none() | st.builds(
+    IdempotencyKey, key=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["same", "same", "other"])
+)
+# Seconds from the submission to the time it is scheduled for.
+AHEAD = st.sampled_from([None, None, -500.0, 700.0, 5000.0])
+
+
+class SubmittingMachine(ModelledMachine):
+    tasks: Bundle[TaskId] = Bundle("tasks")
+
+    @initialize(target=tasks, budgets=st.lists(st.integers(1, 4), min_size=2, max_size=3))
+    def first_tasks(self, budgets: list[int]) -> Any:
+        return multiple(*(self._submit(None, max_attempts, False) for max_attempts in budgets))
+
+    @precondition(lambda self: len(self.submissions) < MOST_TASKS)
+    @rule(target=tasks, key=KEYS, max_attempts=st.integers(1, 4), ahead=AHEAD, twice=TWICE)
+    def submit(self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, twice: bool) -> Any:
+        task_id = self._submit(key, max_attempts, twice, ahead)
+        return task_id if task_id in self.model.tasks else multiple()
+
+    def _submit(self, key: IdempotencyKey | None, max_attempts: int, twice: bool, ahead: float | None = None) -> TaskId:
+        new = Submission(
+            task_id=TaskId(UUID(int=len(self.submissions) + 1)),
+            circuit="program",
+            shots=10,
+            correlation_id=CorrelationId(f"c-{len(self.submissions)}"),
+            max_attempts=max_attempts,
+            idempotency_key=key,
+            scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
+        )
+        self.submissions.append(new)
+        self._add(new, twice)
+        return new.task_id
+
+    @precondition(lambda self: self.submissions)
+    @rule(data=st.data(), twice=TWICE)
+    def submit_again(self, data: st.DataObject, twice: bool) -> None:
+        known = [new for new in self.submissions if new.task_id in self.model.tasks]
+        self._add(data.draw(st.sampled_from(known)), twice)
+
+    def _add(self, new: Submission, twice: bool) -> None:
+        answers: Sequence[object] = self.world.call(self.repository.add(new), twice=twice)
+        for answer in answers:
+            if answer is None:
+                continue  # not known to be new: the transaction after it has the answer
+            try:
+                expected = self.model.add(new)
+            except KeyReused:
+                assert isinstance(answer, IdempotencyKeyReused)
+                continue
+            assert isinstance(answer, Accepted)
+            assert (answer.task_id, answer.repeated) == expected
+            original = next(one for one in self.submissions if one.task_id == answer.task_id)
+            assert answer.correlation_id == original.correlation_id
+
+    @rule(task_id=tasks, twice=TWICE)
+    def cancel(self, task_id: TaskId, twice: bool) -> None:
+        for run, answer in enumerate(self.world.call(self.repository.cancel(task_id), twice=twice)):
+            task = self.model.tasks[task_id]
+            if task.ended and not (run > 0 and task.status == "cancelled"):
+                assert (answer.status if isinstance(answer, TaskEnded) else answer) == task.status
+            else:
+                assert answer is None
+                if not task.ended:
+                    task.cancel(self.model.now)
+
+    @rule(task_id=tasks, ahead=AHEAD, twice=TWICE)
+    def reschedule(self, task_id: TaskId, ahead: float | None, twice: bool) -> None:
+        moment = None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead)
+        change = TaskChange(fields=frozenset({Changeable.SCHEDULED_FOR}), scheduled_for=moment)
+        task = self.model.tasks[task_id]
+        for run, answer in enumerate(self.world.call(self.world.catalogue.change(task_id, change), twice=twice)):
+            if task.status == "pending":
+                assert answer is None
+                task.reschedule(self.model.now + max(0.0, ahead or 0.0), scheduled=moment is not None)
+            else:
+                # What a repeat finds as it was to be, its first run may have made so.
+                own = run > 0 and moment is None and not task.scheduled
+                expected = None if own else task.status
+                assert (answer.status if isinstance(answer, TaskNotPending) else answer) == expected
+
+    @precondition(lambda self: self.model.keys)
+    @rule(limit=st.integers(1, 3))
+    def forget_keys(self, limit: int) -> None:
+        expired = self.model.expired_keys()
+        assert self.world.call(self.repository.forget_keys(limit)) == [min(limit, len(expired))]
+        left = set(self.world.look().keys)
+        assert set(self.model.keys) - left <= expired
+        self.model.keys = {name: key for name, key in self.model.keys.items() if name in left}
+
+    @rule(task_id=tasks, limit=st.integers(1, 3))
+    def ask(self, task_id: TaskId, limit: int) -> None:
+        """All questions at once: they change nothing."""
+        [read], task = self.world.call(self.repository.get(task_id)), self.model.tasks[task_id]
+        assert not isinstance(read, Refusal)
+        assert (read.status, read.attempt, read.counts) == (task.status, task.attempt, task.counts)
+        assert (read.failure.code if read.failure else None) == task.code
+        assert [line.status for line in read.history] == [line.status for line in task.lines]
+        assert self.world.call(self.repository.count_pending(limit)) == [min(limit, len(self.model.pending()))]
+        assert self.world.call(self.repository.count_dispatched()) == [len(self.model.dispatched())]
+        self._ask_for_an_unknown_task()
+
+    def _ask_for_an_unknown_task(self) -> None:
+        for unanswerable in (self.repository.get(UNKNOWN), self.repository.cancel(UNKNOWN)):
+            [refusal] = self.world.call(unanswerable)
+            assert isinstance(refusal, TaskNotFound)
+        assert self.world.call(self.repository.claim(UNKNOWN, WorkerId("w-1"), timedelta(seconds=1))) == [None]

@@ -1,0 +1,157 @@
+"""Rules of workers, and of what is left of them: no lease is ever forgotten, so most writes are those of zombies."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, multiple, precondition, rule
+
+from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
+from tests.statemachine.model import LEASE_SECONDS
+from tests.statemachine.modelled import TWICE
+from tests.statemachine.submitting import SubmittingMachine
+from tests.statemachine.task import ModelTask
+
+LEASE = timedelta(seconds=LEASE_SECONDS)
+PROFILE = Profile(
+    method="stabilizer", qubits=1, depth=1, operations={"measure": 1}, parsing_seconds=0.1, simulating_seconds=0.2
+)
+CODES = st.sampled_from([FailureCode.PARSE_ERROR, FailureCode.TIMEOUT, FailureCode.SIMULATION_ERROR])
+WORKERS = st.sampled_from([WorkerId("w-1"), WorkerId("w-2")])
+
+
+class WorkingMachine(SubmittingMachine):
+    """Workers, and what is left of them: no lease is ever forgotten, so most writes are those of zombies."""
+
+    leases: Bundle[Lease] = Bundle("leases")
+
+    @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
+    def claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
+        return self._claim(task_id, worker, twice)
+
+    @precondition(lambda self: self.claimable())
+    @rule(target=leases, data=st.data(), worker=WORKERS)
+    def claim_one_that_is_there(self, data: st.DataObject, worker: WorkerId) -> Any:
+        return self._claim(data.draw(st.sampled_from(self.claimable())), worker, False)
+
+    def claimable(self) -> list[TaskId]:
+        return [TaskId(task.task_id) for task in self.model.tasks.values() if task.claimable(self.model.now)]
+
+    def _claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
+        task = self.model.tasks[task_id]
+        taken: list[Lease] = []
+        for answer in self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice):
+            own = [answer.lease] if isinstance(answer, Claim) else []
+            if taken:
+                assert own == taken, "a repeat finds its own claim"
+                continue
+            assert bool(own) == task.claimable(self.model.now)
+            if isinstance(answer, Claim):
+                task.claim(self.model.now, answer.lease.token, worker, LEASE_SECONDS)
+                assert (answer.lease.attempt, answer.lease.worker_id) == (task.attempt, worker)
+                taken.append(answer.lease)
+        return multiple(*taken)
+
+    @precondition(lambda self: self.held())
+    @rule(target=leases, data=st.data(), other=st.sampled_from(["attempt", "token"]))
+    def forge(self, data: st.DataObject, other: str) -> Lease:
+        """A lease like one that is held now, but for one part of it."""
+        lease = data.draw(st.sampled_from(self.held()))
+        if other == "attempt":
+            return replace(lease, attempt=lease.attempt + 1)
+        return replace(lease, token=LeaseToken(UUID(int=lease.attempt)))
+
+    def held(self) -> list[Lease]:
+        return [
+            Lease(
+                task_id=TaskId(task.task_id),
+                attempt=task.attempt,
+                token=LeaseToken(task.token),
+                worker_id=WorkerId(task.worker or ""),
+            )
+            for task in self.model.tasks.values()
+            if task.status == "processing" and task.token is not None
+        ]
+
+    @rule(lease=leases, twice=TWICE)
+    def renew(self, lease: Lease, twice: bool) -> None:
+        def expected(task: ModelTask) -> bool:
+            task.lease_until = self.model.now + LEASE_SECONDS
+            return True
+
+        self._write(self.repository.renew(lease, LEASE), lease, twice, expected, lambda task: False)
+
+    @rule(lease=leases, zeros=st.integers(0, 10), twice=TWICE)
+    def finish(self, lease: Lease, zeros: int, twice: bool) -> None:
+        result = RunResult(counts={"0": zeros, "1": 10 - zeros}, shots=10, profile=PROFILE)
+
+        def expected(task: ModelTask) -> bool:
+            task.complete(self.model.now, result.counts)
+            return True
+
+        self._write(
+            self.repository.finish(lease, result),
+            lease,
+            twice,
+            expected,
+            lambda task: task.ended_by(lease, None) == "completed",
+        )
+
+    @rule(lease=leases, code=CODES, twice=TWICE)
+    def fail(self, lease: Lease, code: FailureCode, twice: bool) -> None:
+        def expected(task: ModelTask) -> bool:
+            task.fail(self.model.now, code)
+            return True
+
+        failure = Failure(code=code, message="no", line=1, column=2)
+        self._write(
+            self.repository.fail(lease, failure),
+            lease,
+            twice,
+            expected,
+            lambda task: task.ended_by(lease, code) == "failed",
+        )
+
+    @rule(lease=leases, twice=TWICE)
+    def release(self, lease: Lease, twice: bool) -> None:
+        def expected(task: ModelTask) -> bool:
+            task.release(self.model.now)
+            return True
+
+        self._write(
+            self.repository.release(lease),
+            lease,
+            twice,
+            expected,
+            lambda task: task.ended_by(lease, "worker_stopped") is not None,
+        )
+
+    @rule(lease=leases, code=CODES, crashed=st.booleans(), twice=TWICE)
+    def retry(self, lease: Lease, code: FailureCode, crashed: bool, twice: bool) -> None:
+        def expected(task: ModelTask) -> str:
+            return task.spend(self.model.now, code, crashed=crashed)
+
+        failure = Failure(code=code, message="interrupted")
+        self._write(
+            self.repository.retry(lease, failure, crashed=crashed),
+            lease,
+            twice,
+            expected,
+            lambda task: task.ended_by(lease, code),
+        )
+
+    def _write(
+        self,
+        call: Coroutine[Any, Any, object],
+        lease: Lease,
+        twice: bool,
+        effect: Callable[[ModelTask], object],
+        own: Callable[[ModelTask], object],
+    ) -> None:
+        """A write under the fence: it has its effect, or none and then the answer `own` has for a repeat of it."""
+        for answer in self.world.call(call, twice=twice):
+            task = self.model.tasks[lease.task_id]
+            assert answer == (effect(task) if task.held_by(lease) else own(task))

@@ -1,0 +1,148 @@
+"""The real repository for a state machine: one event loop, one database, emptied between examples."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Table, delete, select, text
+
+from ketline.db.catalogue import SqlTaskCatalogue
+from ketline.db.clock import now
+from ketline.db.engine import Database, open_database
+from ketline.db.repository import SqlTaskRepository
+from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, tasks
+from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
+from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
+from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+Refusal = TaskEnded | TaskNotFound | TaskNotPending | IdempotencyKeyReused
+TABLES = (status_history, idempotency_keys, tasks)
+SHIFTS = {
+    True: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')",
+    False: "{column} - {seconds} * interval '1 second'",
+}
+
+
+class RepeatingDatabase(Database):
+    """Commits the next work twice when told to, as after a connection that was cut when COMMIT had been sent."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        self.repeating = False
+        self.earlier: list[Any] = []
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        if self.repeating:
+            self.earlier.append(await super().write(work))
+        return await super().write(work)
+
+    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+        if self.repeating:
+            self.earlier.append(await super().autocommit(work))
+        return await super().autocommit(work)
+
+    async def together(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        repeating, self.repeating = self.repeating, False
+        if repeating:
+            self.earlier.append(await super().together(work, request))
+        answer = await super().together(work, request)
+        self.repeating = repeating  # for the transaction that a submission which is not new has afterwards
+        return answer
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All rows at one moment of the database's clock."""
+
+    at: datetime
+    tasks: Mapping[UUID, Row[Any]]
+    lines: Mapping[UUID, Sequence[Row[Any]]]
+    keys: Mapping[str, Row[Any]]
+
+    def seconds_from_now(self, time: datetime | None) -> float | None:
+        return None if time is None else (time - self.at).total_seconds()
+
+
+class World:
+    """A repository whose methods are called from ordinary functions, and the rows behind it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._stack = AsyncExitStack()
+
+    def __enter__(self) -> Self:
+        opened = self._runner.run(self._stack.enter_async_context(open_database(self._url)))
+        self.database = RepeatingDatabase(opened)
+        self.repository = SqlTaskRepository(
+            self.database,
+            redispatch=timedelta(seconds=REDISPATCH_SECONDS),
+            retry_delay=timedelta(seconds=RETRY_SECONDS),
+            max_crashes=MAX_CRASHES,
+            key_lifetime=timedelta(seconds=KEY_SECONDS),
+        )
+        self.catalogue = SqlTaskCatalogue(self.database)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+    def call(self, work: Coroutine[Any, Any, T], *, twice: bool = False) -> list[T | Refusal]:
+        """What the call gives or refuses; with `twice` also, before it, what it gave the first time."""
+        self.database.repeating, self.database.earlier = twice, []
+        last: T | Refusal
+        try:
+            last = self._runner.run(work)
+        except (TaskEnded, TaskNotFound, TaskNotPending, IdempotencyKeyReused) as refusal:
+            last = refusal
+        self.database.repeating = False
+        return [*self.database.earlier, last]
+
+    def look(self) -> Snapshot:
+        def work(connection: Connection) -> Snapshot:
+            at = connection.execute(select(now())).scalar_one()
+            rows = connection.execute(tasks.select()).all()
+            lines = connection.execute(status_history.select().order_by(status_history.c.id)).all()
+            keys = connection.execute(idempotency_keys.select()).all()
+            return Snapshot(
+                at,
+                {row.task_id: row for row in rows},
+                {row.task_id: [line for line in lines if line.task_id == row.task_id] for row in rows},
+                {row.key: row for row in keys},
+            )
+
+        return self._runner.run(self.database.read(work))
+
+    def pass_time(self, seconds: float) -> None:
+        """Move every time in the database back, which is the same as moving its clock on."""
+
+        def work(connection: Connection) -> None:
+            for table in TABLES:
+                connection.execute(text(self._shift(table, seconds)))
+
+        self._runner.run(self.database.write(work))
+
+    def empty(self) -> None:
+        def work(connection: Connection) -> None:
+            for table in TABLES:
+                connection.execute(delete(table))
+
+        self._runner.run(self.database.write(work))
+
+    def _shift(self, table: Table, seconds: float) -> str:
+        shift = SHIFTS[self.database.is_sqlite]
+        columns = [column.name for column in table.c if isinstance(column.type, UtcDateTime)]
+        changes = (f"{column} = {shift.format(column=column, seconds=seconds)}" for column in columns)
+        return f"UPDATE {table.name} SET {', '.join(changes)}"

@@ -1,0 +1,119 @@
+"""The application over fakes, without a network."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.runtime import SystemClock
+from ketline.service.backlog import Backlog
+from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.draw import DrawCircuit, DrawingCache
+from ketline.service.health import CheckHealth
+from ketline.service.recover import Dispatcher
+from ketline.service.statistics import CountTasks
+from ketline.service.submit import SubmitTask
+from ketline.service.validate import ValidateProgram
+from ketline.service.watching import Watch
+from tests.fake_catalogue import FakeTaskCatalogue
+from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
+
+MAX_PROGRAM_BYTES = 2000
+
+
+@pytest.fixture
+def repository() -> FakeTaskRepository:
+    return FakeTaskRepository()
+
+
+@pytest.fixture
+def catalogue(repository: FakeTaskRepository) -> FakeTaskCatalogue:
+    return FakeTaskCatalogue(repository)
+
+
+@pytest.fixture
+def publisher() -> FakeTaskPublisher:
+    return FakeTaskPublisher()
+
+
+@pytest.fixture
+def stopping() -> list[bool]:
+    """Append to it, and the application is told that it is stopping."""
+    return []
+
+
+@pytest.fixture
+def backlog(repository: FakeTaskRepository) -> Backlog:
+    return Backlog(repository, SystemClock(), cap=5)
+
+
+@pytest.fixture
+def watch(repository: FakeTaskRepository) -> Watch:
+    """Nothing runs its poll: who waits hears what a test tells it."""
+    return Watch(repository, SystemClock())
+
+
+@pytest.fixture
+def inspector() -> FakeInspector:
+    return FakeInspector()
+
+
+@pytest.fixture
+def library() -> FakeProgramLibrary:
+    return FakeProgramLibrary()
+
+
+@pytest.fixture
+def workers() -> FakeWorkerRegistry:
+    return FakeWorkerRegistry()
+
+
+@pytest.fixture
+def app(
+    repository: FakeTaskRepository,
+    catalogue: FakeTaskCatalogue,
+    publisher: FakeTaskPublisher,
+    backlog: Backlog,
+    stopping: list[bool],
+    watch: Watch,
+    inspector: FakeInspector,
+    library: FakeProgramLibrary,
+    workers: FakeWorkerRegistry,
+) -> FastAPI:
+    dispatcher = Dispatcher(repository, publisher, SystemClock(), interval_seconds=60.0)
+    submit = SubmitTask(repository, dispatcher, backlog, max_attempts=3)
+    services = ApiServices(
+        submit=submit,
+        repository=repository,
+        health=CheckHealth(repository, publisher, timeout_seconds=0.2),
+        catalogue=catalogue,
+        change=ChangeTask(catalogue, dispatcher.nudge),
+        rerun=RerunTask(catalogue, submit),
+        statistics=CountTasks(catalogue, SystemClock()),
+        watch=watch,
+        validate=ValidateProgram(inspector, timedelta(seconds=90)),
+        draw=DrawCircuit(library, inspector, DrawingCache(1000)),
+        workers=workers,
+        backend=BACKEND,
+    )
+    options = ApiOptions(
+        default_shots=777,
+        max_shots=5000,
+        max_program_bytes=MAX_PROGRAM_BYTES,
+        version="1.2.3",
+        max_timeout_seconds=100,
+        max_attempts=7,
+        max_wait_seconds=30.0,
+        stopping=lambda: bool(stopping),
+    )
+    return create_app(services, options)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
+        yield client

@@ -1,0 +1,257 @@
+"""Changes, deletions and reruns over HTTP."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ketline.domain.task import TaskId, TaskStatus
+from tests.fakes import FakeTaskRepository
+from tests.unit.api.conftest import MAX_PROGRAM_BYTES
+
+OLD = {"name": "old", "tags": ["a"], "metadata": {"a": 1}}
+UNKNOWN = f"/tasks/{uuid4()}"
+
+
+async def submitted(client: httpx.AsyncClient, **fields: object) -> str:
+    answer = await client.post("/tasks", json={"qc": "x", "seed": 5, "shots": 9, **OLD, **fields})
+    assert answer.status_code == 202
+    return str(answer.headers["location"])
+
+
+def set_status(repository: FakeTaskRepository, address: str, status: TaskStatus) -> None:
+    task_id = TaskId(UUID(address.rpartition("/")[2]))
+    repository.tasks[task_id] = replace(repository.tasks[task_id], status=status)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "new"}, {"tags": ["b", "c"]}, {"metadata": {"b": [None]}}, {"name": "new", "tags": ["b"]}, {}],
+)
+async def test_what_is_given_is_changed_and_the_rest_stays(
+    client: httpx.AsyncClient, change: dict[str, object]
+) -> None:
+    address = await submitted(client)
+    answer = await client.patch(address, json=change)
+    assert answer.status_code == 200
+    expected = {**OLD, **change}
+    assert {name: answer.json()[name] for name in OLD} == expected
+    assert (await client.get(address)).json() == answer.json()
+
+
+@pytest.mark.parametrize("nothing", [None, "empty"])
+async def test_labels_are_taken_away(client: httpx.AsyncClient, nothing: str | None) -> None:
+    address = await submitted(client)
+    change = dict.fromkeys(OLD) if nothing is None else {"tags": [], "metadata": {}, "name": None}
+    assert not set(OLD) & set((await client.patch(address, json=change)).json())
+
+
+async def test_pending_task_is_scheduled_anew(client: httpx.AsyncClient) -> None:
+    address = await submitted(client)
+    moment = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert "scheduled_for" in (await client.patch(address, json={"scheduled_for": moment})).json()
+    assert "scheduled_for" not in (await client.patch(address, json={"scheduled_for": None})).json()
+
+
+@pytest.mark.parametrize("status", [status for status in TaskStatus if status is not TaskStatus.PENDING])
+async def test_schedule_of_other_tasks_is_refused(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, status: TaskStatus
+) -> None:
+    address = await submitted(client)
+    set_status(repository, address, status)
+    answer = await client.patch(address, json={"scheduled_for": None, "name": "new"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_not_pending")
+    assert answer.json()["task_status"] == status
+    assert (await client.patch(address, json={"name": "new"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "field", ["status", "result", "attempt", "shots", "qc", "circuit", "seed", "max_attempts", "task_id", "worker_id"]
+)
+async def test_fields_of_the_service_are_refused_as_such(client: httpx.AsyncClient, field: str) -> None:
+    address = await submitted(client)
+    answer = await client.patch(address, json={"name": "new", field: "completed"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "field_read_only")
+    assert answer.json()["errors"] == [{"detail": "cannot be changed", "pointer": f"#/{field}"}]
+    assert (await client.get(address)).json()["name"] == "old"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"color": "red"}, "#/color"),
+        ({"name": ""}, "#/name"),
+        ({"name": 5}, "#/name"),
+        ({"tags": "a"}, "#/tags"),
+        ({"tags": ["a", "a"]}, "#/tags"),
+        ({"metadata": []}, "#/metadata"),
+        ({"scheduled_for": "soon"}, "#/scheduled_for"),
+        ([], "#"),
+        (5, "#"),
+    ],
+)
+async def test_wrong_changes_are_refused_by_name(client: httpx.AsyncClient, body: object, pointer: str) -> None:
+    answer = await client.patch(await submitted(client), json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+async def test_bodies_are_json(client: httpx.AsyncClient, method: str) -> None:
+    address = await submitted(client) + ("/rerun" if method == "POST" else "")
+    cases: list[tuple[bytes, dict[str, str], int]] = [
+        (b"{}", {}, 415),
+        (b"{", {"Content-Type": "application/json"}, 422),
+        (b"\xff", {"Content-Type": "application/json"}, 422),
+        (b" " * (7 * MAX_PROGRAM_BYTES + 64 * 1024), {"Content-Type": "application/json"}, 413),
+    ]
+    for content, headers, status in cases:
+        assert (await client.request(method, address, content=content, headers=headers)).status_code == status
+
+
+async def test_unknown_task_is_neither_changed_nor_deleted_nor_rerun(client: httpx.AsyncClient) -> None:
+    answers = [
+        await client.patch(UNKNOWN, json={"name": "n"}),
+        await client.patch(UNKNOWN, json={}),
+        await client.delete(UNKNOWN),
+        await client.post(UNKNOWN + "/rerun"),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, "task_not_found")] * 4
+    assert (await client.delete("/tasks/5")).status_code == 422
+
+
+async def test_ended_task_is_deleted(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    address = await submitted(client)
+    refused = await client.delete(address)
+    assert (refused.status_code, refused.json()["code"]) == (409, "task_not_ended")
+    assert refused.json()["task_status"] == "pending"
+    set_status(repository, address, TaskStatus.CANCELLED)
+    answer = await client.delete(address)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await client.get(address)).status_code == 404
+    assert (await client.delete(address)).status_code == 404
+
+
+async def test_rerun_is_a_new_task_with_the_same_program(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    address = await submitted(client, inputs={"a": 1}, method="stim", memory=True, timeout_s=7, max_attempts=2)
+    answer = await client.post(address + "/rerun", headers={"X-Correlation-ID": "c-2"})
+    assert (answer.status_code, list(answer.json())) == (
+        202,
+        ["task_id", "message", "submitted_at", "correlation_id"],
+    )
+    assert answer.json()["correlation_id"] == "c-2"
+    assert answer.headers["location"] == f"/tasks/{answer.json()['task_id']}" != address
+    old, new = repository.submissions
+    fields = ("circuit", "shots", "inputs", "options", "labels", "time_limit", "max_attempts")
+    assert [getattr(new, field) for field in fields] == [getattr(old, field) for field in fields]
+    task = (await client.get(answer.headers["location"])).json()
+    assert task["rerun_of"] == str(old.task_id)
+
+
+async def test_rerun_may_have_another_seed_and_other_shots(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    address = await submitted(client)
+    for body in ({"seed": "same"}, {"seed": "new"}, {"seed": 6, "shots": 11}):
+        assert (await client.post(address + "/rerun", json=body)).status_code == 202
+    _, same, new, other = repository.submissions
+    assert (same.options.seed, same.shots) == (5, 9)
+    assert new.options.seed not in {5, None}
+    assert (other.options.seed, other.shots) == (6, 11)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"seed": "other"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"seed": None}, "seed"),
+        ({"shots": 0}, "shots"),
+        ({"shots": 5001}, "shots"),
+        ({"shots": "5"}, "shots"),
+        ({"qc": "x"}, "qc"),
+    ],
+)
+async def test_wrong_rerun_is_refused_by_name(client: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
+    answer = await client.post(await submitted(client) + "/rerun", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"].split("/")[1] == field
+
+
+async def test_rerun_under_a_key_makes_one_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    address = await submitted(client)
+    headers = {"Idempotency-Key": "again"}
+    first, second = [await client.post(address + "/rerun", headers=headers) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (202, 200)
+    assert (first.json(), first.headers["location"]) == (second.json(), second.headers["location"])
+    assert len(repository.submissions) == 2
+    for body in ({"seed": "new"}, {"shots": 5}):
+        other = await client.post(address + "/rerun", json=body, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_rerun_under_a_key_is_repeated_when_its_original_is_gone(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    address = await submitted(client)
+    headers = {"Idempotency-Key": "again"}
+    first = await client.post(address + "/rerun", headers=headers)
+    set_status(repository, address, TaskStatus.COMPLETED)
+    assert (await client.delete(address)).status_code == 204
+    second = await client.post(address + "/rerun", headers=headers)
+    assert (second.status_code, second.json()) == (200, first.json())
+    other = await client.post(address + "/rerun", json={"shots": 5}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await client.post(address + "/rerun", headers={"Idempotency-Key": "new"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({"shots": 5000}, "shots"), ({"timeout_s": 100}, "timeout_s"), ({"max_attempts": 7}, "max_attempts")],
+)
+async def test_rerun_keeps_limits_that_were_lowered_since(
+    client: httpx.AsyncClient, app: FastAPI, repository: FakeTaskRepository, fields: dict[str, object], field: str
+) -> None:
+    address = await submitted(client, **fields)
+    before = await client.post(address + "/rerun", headers={"Idempotency-Key": "before"})
+    app.state.options = replace(app.state.options, max_shots=4000, max_timeout_seconds=50, max_attempts=6)
+    answer = await client.post(address + "/rerun")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{field}"]
+    assert len(repository.submissions) == 2
+    again = await client.post(address + "/rerun", headers={"Idempotency-Key": "before"})
+    assert (again.status_code, again.json()) == (200, before.json())
+
+
+async def test_rerun_may_have_fewer_shots_than_an_original_beyond_the_limit(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    address = await submitted(client, shots=5000)
+    app.state.options = replace(app.state.options, max_shots=4000, max_attempts=1)
+    assert (await client.post(address + "/rerun", json={"shots": 4000})).status_code == 202
+
+
+async def test_rerun_waits_for_room_in_the_backlog(client: httpx.AsyncClient) -> None:
+    address = await submitted(client)
+    answers = [await client.post(address + "/rerun") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [202] * 4 + [429]
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/tasks", "GET, HEAD, OPTIONS, POST"),
+        (UNKNOWN, "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        (UNKNOWN + "/rerun", "OPTIONS, POST"),
+    ],
+)
+async def test_all_methods_of_a_path_are_told(client: httpx.AsyncClient, path: str, allow: str) -> None:
+    assert (await client.options(path)).headers["allow"] == allow
+    assert (await client.put(path)).headers["allow"] == allow

@@ -1,0 +1,131 @@
+import re
+
+import httpx
+import pytest
+from openqasm3.parser import parse
+
+from ketline.schemas.tasks import BELL, Problem
+
+ADDRESS = re.compile(r"""(?:src|href)="([^"]+)\"""")
+ELSEWHERE = re.compile(r"(?:https?:)?//")
+
+
+async def test_docs_load_nothing_from_other_hosts(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert not ELSEWHERE.search(page.text)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+
+
+async def test_docs_have_no_inline_script(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
+
+
+async def test_all_that_docs_refer_to_is_served_and_kept(client: httpx.AsyncClient) -> None:
+    addresses = ADDRESS.findall((await client.get("/docs")).text)
+    assert len(addresses) == 5
+    for address in addresses:
+        answer = await client.get("/" + address)
+        assert answer.status_code == 200
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        if address != "openapi.json":
+            assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [("swagger-ui-bundle.js", "text/javascript"), ("swagger-ui.css", "text/css"), ("favicon-32x32.png", "image/png")],
+)
+async def test_assets_have_their_media_types(client: httpx.AsyncClient, name: str, media_type: str) -> None:
+    page = (await client.get("/docs")).text
+    (address,) = [address for address in ADDRESS.findall(page) if address.endswith("/" + name)]
+    assert (await client.get("/" + address)).headers["content-type"].startswith(media_type)
+
+
+@pytest.mark.parametrize(
+    "path", ["5.35.0/../../app.py", "5.35.0/README.md", "0/swagger-ui.css", "5.35.0/%2e%2e%2fapp.py"]
+)
+async def test_no_other_file_is_served(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get("/docs/assets/" + path)).status_code == 404
+
+
+async def test_front_page_says_what_ketline_is(client: httpx.AsyncClient) -> None:
+    page = await client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "OpenQASM 3" in page.text
+    assert "curl -s http://ketline.test/tasks" in page.text
+    assert 'href="docs"' in page.text
+    assert "1.2.3" in page.text
+
+
+async def test_front_page_escapes_the_host(client: httpx.AsyncClient) -> None:
+    page = await client.get("/", headers={"Host": "x<script>alert(1)</script>"})
+    assert "<script>" not in page.text
+
+
+async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert {name: operation["operationId"] for name, operation in operations.items()} == {
+        "POST /tasks": "submit_task",
+        "POST /tasks/batch": "submit_batch",
+        "GET /tasks": "list_tasks",
+        "GET /tasks/stats": "read_statistics",
+        "GET /tasks/events": "follow_tasks",
+        "PATCH /tasks/{task_id}": "change_task",
+        "DELETE /tasks/{task_id}": "delete_task",
+        "POST /tasks/{task_id}/rerun": "rerun_task",
+        "GET /tasks/{task_id}": "read_task",
+        "GET /tasks/{task_id}/counts": "read_counts",
+        "GET /tasks/{task_id}/memory": "read_memory",
+        "GET /tasks/{task_id}/events": "follow_task",
+        "POST /tasks/{task_id}/cancel": "cancel_task",
+        "GET /tasks/{task_id}/circuit": "read_circuit",
+        "POST /validate": "validate_program",
+        "GET /backends": "read_backends",
+        "GET /workers": "read_workers",
+        "GET /health": "read_health",
+        "GET /livez": "read_liveness",
+        "GET /readyz": "read_readiness",
+    }
+    assert all(len(operation["tags"]) == 1 for operation in operations.values())
+    assert document["info"]["version"] == "1.2.3"
+
+
+async def test_openapi_documents_errors_as_problem_documents(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    submit = document["paths"]["/tasks"]["post"]["responses"]
+    assert set(submit) == {"200", "202", "413", "415", "422", "429", "500", "503"}
+    for status, response in submit.items():
+        if status not in {"200", "202"}:
+            (media_type,) = response["content"]
+            assert media_type == "application/problem+json"
+            for example in response["content"][media_type]["examples"].values():
+                Problem.model_validate(example["value"])
+    assert set(document["paths"]["/tasks/{task_id}"]["get"]["responses"]) == {"200", "404", "422", "500", "503"}
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_openapi_states_the_configured_limits(client: httpx.AsyncClient) -> None:
+    shapes = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    shots = shapes["SubmitRequest"]["properties"]["shots"]
+    assert (shots["minimum"], shots["maximum"], shots["default"]) == (1, 5000, 777)
+    assert shapes["SubmitRequest"]["additionalProperties"] is False
+
+
+async def test_every_reference_in_openapi_resolves(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/openapi.json")
+    shapes = answer.json()["components"]["schemas"]
+    for name in re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', answer.text):
+        assert name in shapes
+
+
+def test_the_example_program_parses() -> None:
+    assert parse(BELL).statements

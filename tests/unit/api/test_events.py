@@ -1,0 +1,204 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from ketline.api import events
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
+from ketline.schemas.tasks import BELL
+from ketline.service.watching import Watch
+from tests.fakes import FakeTaskRepository
+
+SECONDS = 10.0
+
+
+@pytest.fixture
+async def task_id(client: httpx.AsyncClient, repository: FakeTaskRepository) -> TaskId:
+    await client.post("/tasks", json={"qc": BELL})
+    return repository.submissions[-1].task_id
+
+
+def change(watch: Watch, repository: FakeTaskRepository, task_id: TaskId, status: TaskStatus) -> None:
+    repository.change(task_id, status)
+    watch.heard([Change(task_id=task_id, status=status)])
+
+
+def received(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Ids and data of the events in a stream."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "data" in fields:
+            assert fields["event"] == "status"
+            found.append((fields["id"], json.loads(fields["data"])))
+    return found
+
+
+@asynccontextmanager
+async def following(
+    client: httpx.AsyncClient, watch: Watch, task_id: TaskId, **headers: str
+) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    """A stream under way that has shown the history so far."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    asking = asyncio.create_task(client.get(f"/tasks/{task_id}/events", headers=named))
+    async with asyncio.timeout(SECONDS):
+        while not watch.watched:
+            assert not asking.done(), asking.result()
+            await asyncio.sleep(0)
+        yield asking
+        await asking
+    assert watch.watched == 0
+
+
+async def test_every_change_is_an_event_until_the_end(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    async with following(client, watch, task_id) as asking:
+        change(watch, repository, task_id, TaskStatus.PROCESSING)
+        await asyncio.sleep(0.01)
+        change(watch, repository, task_id, TaskStatus.COMPLETED)
+        answer = await asking
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.text.startswith("retry: ")
+    seen = received(answer.text)
+    assert [(number, data["status"]) for number, data in seen] == [
+        ("1", "pending"),
+        ("2", "processing"),
+        ("3", "completed"),
+    ]
+    assert {data["task_id"] for _, data in seen} == {str(task_id)}
+
+
+async def test_ended_task_gives_its_history_and_ends(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    change(watch, repository, task_id, TaskStatus.CANCELLED)
+    answer = await client.get(f"/tasks/{task_id}/events")
+    assert [data["status"] for _, data in received(answer.text)] == ["pending", "cancelled"]
+
+
+async def test_resumes_after_the_last_event(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    async with following(client, watch, task_id, last_event_id="1") as asking:
+        change(watch, repository, task_id, TaskStatus.COMPLETED)
+        answer = await asking
+    assert [number for number, _ in received(answer.text)] == ["2"]
+
+
+async def test_nothing_left_to_come_stops_a_client(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    change(watch, repository, task_id, TaskStatus.COMPLETED)
+    answer = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": "2"})
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def test_place_beyond_the_end_ends_with_the_task(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    async with following(client, watch, task_id, last_event_id="999") as asking:
+        change(watch, repository, task_id, TaskStatus.COMPLETED)
+        answer = await asking
+    assert received(answer.text) == []
+
+
+@pytest.mark.parametrize("place", ["-1", "soon", str(2**63), "1.5"])
+async def test_bad_place_is_refused(client: httpx.AsyncClient, task_id: TaskId, place: str) -> None:
+    answer = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": place})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_unknown_task_is_not_found(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/tasks/{uuid4()}/events")
+    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
+
+
+async def test_stream_ends_when_the_task_is_deleted(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    async with following(client, watch, task_id):
+        del repository.tasks[task_id]
+        await watch.poll()
+
+
+async def test_stream_ends_when_the_process_stops(client: httpx.AsyncClient, watch: Watch, task_id: TaskId) -> None:
+    async with following(client, watch, task_id):
+        watch.close()
+
+
+async def test_stream_outlives_an_absent_database(
+    client: httpx.AsyncClient,
+    repository: FakeTaskRepository,
+    watch: Watch,
+    task_id: TaskId,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(events, "RETRY_SECONDS", 0.01)
+    async with following(client, watch, task_id) as asking:
+        repository.error = DatabaseUnavailable("away")
+        watch.heard([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
+        await asyncio.sleep(0.05)
+        repository.error = None
+        repository.change(task_id, TaskStatus.COMPLETED)
+        answer = await asking
+    assert [data["status"] for _, data in received(answer.text)] == ["pending", "completed"]
+
+
+async def test_silence_is_filled_with_pings(
+    repository: FakeTaskRepository, watch: Watch, task_id: TaskId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PING_SECONDS", 0.01)
+    stream = events.Following(repository, watch, task_id, 1).events([])
+    seen = [await anext(stream) for _ in range(4)]
+    assert seen[1:] == [b": ping\n\n"] * 3
+    change(watch, repository, task_id, TaskStatus.COMPLETED)
+    rest = [chunk async for chunk in stream]
+    assert received(b"".join(chunk for chunk in rest if not chunk.startswith(b":")).decode())[0][0] == "2"
+
+
+class EndsBetweenTwoQuestions(FakeTaskRepository):
+    """Its tasks end just before somebody asks how they stand."""
+
+    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+        for task_id in task_ids:
+            if not self.tasks[task_id].status.terminal:
+                self.change(task_id, TaskStatus.COMPLETED)
+        return await super().standings(task_ids)
+
+
+async def test_end_between_two_questions_is_told(watch: Watch) -> None:
+    repository = EndsBetweenTwoQuestions()
+    task_id = TaskId(uuid4())
+    await repository.add(
+        Submission(task_id=task_id, circuit="x", shots=1, correlation_id=CorrelationId("c"), max_attempts=1)
+    )
+    following = events.Following(repository, watch, task_id, 1)
+    assert [line.status for line in await following.look()] == [TaskStatus.COMPLETED]
+    assert following.ended
+
+
+async def test_stream_is_pinged_while_the_database_is_away(
+    repository: FakeTaskRepository, watch: Watch, task_id: TaskId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "RETRY_SECONDS", 0.0)
+    stream = events.Following(repository, watch, task_id, 1).events([])
+    await anext(stream)
+    repository.error = DatabaseUnavailable("away")
+    assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3
+
+
+async def test_head_of_a_stream_ends(client: httpx.AsyncClient, task_id: TaskId) -> None:
+    for path in (f"/tasks/{task_id}/events", "/tasks/events"):
+        async with asyncio.timeout(SECONDS):
+            answer = await client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["Content-Type"].startswith("text/event-stream")

@@ -1,0 +1,73 @@
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable
+from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+
+DATABASE_DOWN = DatabaseUnavailable("gone")
+QUEUE_DOWN = QueueUnavailable("gone")
+
+
+@pytest.mark.parametrize(
+    ("database", "queue", "code", "status"),
+    [
+        (None, None, 200, "healthy"),
+        (DATABASE_DOWN, None, 503, "unhealthy"),
+        (None, QUEUE_DOWN, 503, "unhealthy"),
+        (DATABASE_DOWN, QUEUE_DOWN, 503, "unhealthy"),
+    ],
+)
+async def test_health_tells_what_answers(
+    client: httpx.AsyncClient,
+    repository: FakeTaskRepository,
+    publisher: FakeTaskPublisher,
+    database: KetlineError | None,
+    queue: KetlineError | None,
+    code: int,
+    status: str,
+) -> None:
+    repository.error, publisher.error = database, queue
+    answer = await client.get("/health")
+    body = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (code, "application/json")
+    assert abs((datetime.fromisoformat(body.pop("timestamp")) - datetime.now(UTC)).total_seconds()) < 60
+    assert body == {
+        "status": status,
+        "database_status": "disconnected" if database else "connected",
+        "queue_status": "disconnected" if queue else "connected",
+    }
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_livez_asks_nothing(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, publisher: FakeTaskPublisher
+) -> None:
+    repository.error, publisher.error = DATABASE_DOWN, QUEUE_DOWN
+    answer = await client.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+async def test_ready_when_all_is_well(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": [], "stopping": False})
+
+
+async def test_still_ready_with_the_queue_down(client: httpx.AsyncClient, publisher: FakeTaskPublisher) -> None:
+    publisher.error = QUEUE_DOWN
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": ["queue"], "stopping": False})
+
+
+async def test_not_ready_with_the_database_down(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    repository.error = DATABASE_DOWN
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not_ready", "missing": ["database"], "stopping": False}
+
+
+async def test_not_ready_while_stopping(client: httpx.AsyncClient, stopping: list[bool]) -> None:
+    stopping.append(True)
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not_ready", "missing": [], "stopping": True})

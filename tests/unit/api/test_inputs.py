@@ -1,0 +1,63 @@
+"""Values for the inputs of a program: taken over as they are, or refused by the envelope."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes import FakeTaskRepository
+
+
+async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    inputs = {"theta": 0.3, "n": 4, "flag": True, "bits": "0101", "θ": -1}
+    answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
+    assert answer.status_code == 202
+    stored = repository.submissions[0].inputs
+    assert stored == inputs
+    assert [type(value) for value in stored.values()] == [float, int, bool, str, int]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"a b": 1},
+        {"": 1},
+        {"1a": 1},
+        {"a" * 300: 1},
+        {"a\u0000": 1},
+        {"a": None},
+        {"a": [1]},
+        {"a": {"b": 1}},
+        {"a": "012"},
+        {"a": ""},
+        {"a": "1" * 4097},
+        {"a": 2**64},
+        {"a": -(2**64)},
+        [1],
+        "a",
+        {f"a{number}": 1 for number in range(1001)},
+    ],
+)
+async def test_other_inputs_are_refused(client: httpx.AsyncClient, repository: FakeTaskRepository, inputs: Any) -> None:
+    answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert not repository.submissions
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+async def test_inputs_are_finite(client: httpx.AsyncClient, repository: FakeTaskRepository, number: str) -> None:
+    answer = await client.post(
+        "/tasks",
+        content=f'{{"qc": "x", "inputs": {{"a": {number}}}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code in (400, 422)
+    assert not repository.submissions
+
+
+async def test_a_key_stands_for_the_inputs_too(client: httpx.AsyncClient) -> None:
+    codes = [
+        (await client.post("/tasks", json={"qc": "x", "inputs": inputs}, headers={"Idempotency-Key": "k"})).status_code
+        for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})
+    ]
+    assert codes == [202, 200, 422]

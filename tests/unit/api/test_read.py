@@ -1,0 +1,209 @@
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.task import (
+    CorrelationId,
+    Failure,
+    FailureCode,
+    LeaseToken,
+    Profile,
+    StatusChange,
+    Task,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
+from tests.fakes import FakeTaskRepository
+
+TASK_ID = TaskId(UUID("11111111-2222-4333-8444-555555555555"))
+NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+TOKEN = LeaseToken(UUID("99999999-9999-4999-8999-999999999999"))
+PROFILE = Profile(
+    method="stabilizer",
+    qubits=2,
+    depth=3,
+    operations={"h": 1, "cx": 1, "measure": 2},
+    parsing_seconds=0.25,
+    simulating_seconds=0.5,
+    queued_seconds=0.125,
+)
+CREATED = StatusChange(status=TaskStatus.PENDING, transitioned_at=NOON, notes="Task created and queued")
+CLAIMED = StatusChange(
+    status=TaskStatus.PROCESSING,
+    transitioned_at=NOON + timedelta(microseconds=5),
+    attempt=1,
+    lease_token=TOKEN,
+    worker_id=WorkerId("w-1"),
+)
+
+
+def task(
+    status: TaskStatus,
+    *,
+    counts: Mapping[str, int] | None = None,
+    profile: Profile | None = None,
+    failure: Failure | None = None,
+    completed_at: datetime | None = None,
+) -> Task:
+    return Task(
+        task_id=TASK_ID,
+        shots=1024,
+        status=status,
+        submitted_at=NOON,
+        correlation_id=CorrelationId("c-1"),
+        attempt=1,
+        completed_at=completed_at,
+        counts=counts,
+        profile=profile,
+        failure=failure,
+        history=(CREATED, CLAIMED),
+    )
+
+
+COMPLETED = task(TaskStatus.COMPLETED, counts={"00": 512, "11": 512}, profile=PROFILE, completed_at=NOON)
+FAILED = task(
+    TaskStatus.FAILED, failure=Failure(code=FailureCode.PARSE_ERROR, message="unexpected ';'", line=3, column=7)
+)
+HISTORY = [
+    {"status": "pending", "transitioned_at": "2026-03-04T12:00:00.000000Z", "notes": "Task created and queued"},
+    {"status": "processing", "transitioned_at": "2026-03-04T12:00:00.000005Z", "attempt": 1, "worker_id": "w-1"},
+]
+
+
+async def read(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, stored: Task, path: str = ""
+) -> httpx.Response:
+    repository.tasks[TASK_ID] = stored
+    return await client.get(f"/tasks/{TASK_ID}{path}")
+
+
+async def test_a_completed_task_has_its_result_and_profile(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    answer = await read(client, repository, COMPLETED)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "task_id": str(TASK_ID),
+        "status": "completed",
+        "submitted_at": "2026-03-04T12:00:00.000000Z",
+        "completed_at": "2026-03-04T12:00:00.000000Z",
+        "message": "Task completed successfully.",
+        "shots": 1024,
+        "result": {"counts": {"00": 512, "11": 512}, "shots": 1024, "success": True},
+        "profile": {
+            "method": "stabilizer",
+            "qubits": 2,
+            "depth": 3,
+            "operations": {"h": 1, "cx": 1, "measure": 2},
+            "queued_seconds": 0.125,
+            "parsing_seconds": 0.25,
+            "simulating_seconds": 0.5,
+        },
+        "status_history": HISTORY,
+        "correlation_id": "c-1",
+    }
+
+
+async def test_lease_tokens_stay_inside(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    assert str(TOKEN) not in (await read(client, repository, COMPLETED)).text
+
+
+async def test_a_failed_task_has_its_error(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    body = (await read(client, repository, FAILED)).json()
+    assert (body["status"], body["message"]) == ("failed", "Task execution failed.")
+    assert body["error"] == {"code": "parse_error", "message": "unexpected ';'", "line": 3, "column": 7}
+    assert "result" not in body
+
+
+async def test_an_unknown_place_of_an_error_is_left_out(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    stored = task(TaskStatus.FAILED, failure=Failure(code=FailureCode.TIMEOUT, message="stopped after 60 s"))
+    body = (await read(client, repository, stored)).json()
+    assert body["error"] == {"code": "timeout", "message": "stopped after 60 s"}
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (TaskStatus.PENDING, "Task is still in progress."),
+        (TaskStatus.PROCESSING, "Task is being processed."),
+        (TaskStatus.CANCELLED, "Task was cancelled."),
+    ],
+)
+async def test_fields_without_a_value_are_left_out(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, status: TaskStatus, message: str
+) -> None:
+    assert (await read(client, repository, task(status))).json() == {
+        "task_id": str(TASK_ID),
+        "status": status,
+        "submitted_at": "2026-03-04T12:00:00.000000Z",
+        "message": message,
+        "shots": 1024,
+        "status_history": HISTORY,
+        "correlation_id": "c-1",
+    }
+
+
+async def test_times_of_other_zones_are_written_in_utc(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    stored = task(TaskStatus.COMPLETED, counts={}, completed_at=NOON.astimezone(timezone(timedelta(hours=5))))
+    assert (await read(client, repository, stored)).json()["completed_at"] == "2026-03-04T12:00:00.000000Z"
+
+
+async def test_counts_are_a_bare_map(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    answer = await read(client, repository, COMPLETED, "/counts")
+    assert (answer.status_code, answer.json()) == (200, {"00": 512, "11": 512})
+
+
+@pytest.mark.parametrize(
+    ("stored", "code"),
+    [
+        (task(TaskStatus.PENDING), "result_not_ready"),
+        (task(TaskStatus.PROCESSING), "result_not_ready"),
+        (task(TaskStatus.CANCELLED), "task_cancelled"),
+        (FAILED, "task_failed"),
+    ],
+)
+async def test_counts_of_a_task_without_result_are_a_conflict(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, stored: Task, code: str
+) -> None:
+    answer = await read(client, repository, stored, "/counts")
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["task_status"]) == (409, code, stored.status)
+    assert ("error" in problem) == (stored.failure is not None)
+
+
+async def test_counts_of_a_failed_task_say_why(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    problem = (await read(client, repository, FAILED, "/counts")).json()
+    assert problem["error"] == {"code": "parse_error", "message": "unexpected ';'", "line": 3, "column": 7}
+
+
+@pytest.mark.parametrize("path", ["", "/counts"])
+async def test_an_unknown_task_is_not_found(client: httpx.AsyncClient, path: str) -> None:
+    task_id = uuid4()
+    answer = await client.get(f"/tasks/{task_id}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
+    assert answer.json()["detail"] == f"Task {task_id} was not found."
+
+
+@pytest.mark.parametrize("path", ["", "/counts"])
+@pytest.mark.parametrize("task_id", ["1", "xyz", f"{TASK_ID}0", "%00", "%F0%9F%98%80", "x" * 5000, "..%5c"])
+async def test_a_malformed_id_is_refused(client: httpx.AsyncClient, task_id: str, path: str) -> None:
+    answer = await client.get(f"/tasks/{task_id}{path}")
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    assert problem["errors"] == [{"detail": "must be a UUID", "parameter": "task_id"}]
+
+
+@pytest.mark.parametrize("path", ["", "/counts"])
+async def test_database_down_answers_503(client: httpx.AsyncClient, repository: FakeTaskRepository, path: str) -> None:
+    repository.error = DatabaseUnavailable("gone")
+    answer = await client.get(f"/tasks/{TASK_ID}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")

@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from ketline.domain.errors import InspectorBusy, ProgramInvalid, ProgramTooLarge, ServiceUnavailable
+from ketline.domain.inspection import ProgramSource
+from ketline.domain.task import Method, RunOptions
+from ketline.schemas.tasks import BELL
+from tests.fakes import FakeTaskRepository
+from tests.inspectors import INSPECTION, FakeInspector
+
+
+async def test_valid_program_is_described(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    answer = await client.post("/validate", json={"qc": BELL})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "valid": True,
+        "diagnostics": [],
+        "tier": "scanner",
+        "qubits": 2,
+        "depth": 3,
+        "operations": {"h": 1, "cx": 1, "measure": 2},
+        "method": "statevector",
+        "method_reason": "few qubits, measured at the end: exact probabilities",
+        "memory_bytes": 64,
+        "estimated_seconds": 0.0021,
+    }
+    assert repository.submissions == []
+
+
+async def test_program_is_inspected_as_it_would_be_run(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+    body = {"circuit": "input float t;", "inputs": {"t": 0.5}, "method": "stim", "seed": 7, "memory": True}
+    await client.post("/validate", json=body)
+    assert inspector.inspected == [
+        (
+            ProgramSource(circuit="input float t;", inputs={"t": 0.5}),
+            777,
+            RunOptions(seed=7, method=Method.STIM, memory=True),
+        )
+    ]
+
+
+async def test_mistake_is_a_diagnostic_with_its_place(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+    inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
+    answer = await client.post("/validate", json={"qc": "foo q;"})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "valid": False,
+        "diagnostics": [
+            {"severity": "error", "code": "parse_error", "message": "gate 'foo' is not defined", "line": 3, "column": 1}
+        ],
+    }
+
+
+async def test_program_that_no_method_can_simulate_keeps_its_figures(
+    client: httpx.AsyncClient, inspector: FakeInspector
+) -> None:
+    inspector.inspection = replace(
+        INSPECTION,
+        method=None,
+        method_reason=None,
+        memory_bytes=None,
+        estimated_seconds=None,
+        refusal=ProgramTooLarge("simulating 40 qubits takes 16 TiB").failure,
+    )
+    body = (await client.post("/validate", json={"qc": BELL})).json()
+    assert body["valid"] is False
+    assert body["diagnostics"][0]["code"] == "too_large"
+    assert body["qubits"] == 2
+    assert body.keys().isdisjoint({"method", "method_reason", "memory_bytes", "estimated_seconds"})
+
+
+async def test_own_time_limit_is_compared_with_the_estimate(
+    client: httpx.AsyncClient, inspector: FakeInspector
+) -> None:
+    inspector.inspection = replace(INSPECTION, estimated_seconds=20.0)
+    assert (await client.post("/validate", json={"qc": BELL})).json()["diagnostics"] == []
+    body = (await client.post("/validate", json={"qc": BELL, "timeout_s": 5})).json()
+    assert [(one["severity"], one["code"]) for one in body["diagnostics"]] == [("warning", "may_time_out")]
+    assert body["valid"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"qc": BELL, "sohts": 5}, "#/sohts"),
+        ({"qc": BELL, "shots": 0}, "#/shots"),
+        ({"qc": BELL, "shots": 5001}, "#/shots"),
+        ({"shots": 5}, "#/qc"),
+        ({"qc": BELL, "method": "magic"}, "#/method"),
+    ],
+)
+async def test_body_is_checked_as_that_of_a_submission(
+    client: httpx.AsyncClient, inspector: FakeInspector, body: dict[str, object], pointer: str
+) -> None:
+    answer = await client.post("/validate", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert inspector.inspected == []
+
+
+async def test_program_that_is_too_long_is_refused_unread(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+    answer = await client.post("/validate", json={"qc": "x" * 3000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
+    assert inspector.inspected == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InspectorBusy("8 wait"), "inspector_busy"), (ServiceUnavailable("no process"), "service_unavailable")],
+)
+async def test_without_an_inspector_to_ask_it_says_when_to_try_again(
+    client: httpx.AsyncClient, inspector: FakeInspector, error: Exception, code: str
+) -> None:
+    inspector.error = error
+    answer = await client.post("/validate", json={"qc": BELL})
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert int(answer.headers["retry-after"]) > 0

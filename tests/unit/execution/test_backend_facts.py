@@ -1,0 +1,22 @@
+"""What the API says of the backend without knowing Qiskit is what the backend is."""
+
+from ketline.domain.backend import GATES, METHODS, OPENQASM_VERSIONS
+from ketline.domain.task import Method
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.program import load_program
+from ketline.execution.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
+
+
+def test_gates_are_those_of_the_front_end() -> None:
+    assert list(GATES) == sorted({*BUILTIN_GATES, *STANDARD_GATES, *FURTHER_GATES, "gphase"})
+
+
+def test_every_method_is_described() -> None:
+    assert set(METHODS) == set(Method)
+
+
+def test_versions_are_read() -> None:
+    for version in OPENQASM_VERSIONS:
+        assert (
+            load_program(f"OPENQASM {version}; qubit q; bit c; c = measure q;", ExecutionLimits()).declared_qubits == 1
+        )

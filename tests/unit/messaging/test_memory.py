@@ -1,0 +1,81 @@
+"""What the queue in memory adds to the contract: its bound, and the order of what comes back."""
+
+import asyncio
+
+import pytest
+
+from ketline.domain.errors import PublishFailed
+from ketline.messaging.memory import MemoryQueue
+from tests.brokers import new_dispatch
+
+
+async def test_publish_to_a_full_queue_fails_after_its_timeout() -> None:
+    queue = MemoryQueue(capacity=1, publish_timeout_seconds=0.05)
+    await queue.publish(new_dispatch())
+    refused = new_dispatch()
+    with pytest.raises(PublishFailed, match=str(refused.task_id)):
+        await queue.publish(refused)
+
+
+async def test_failed_publish_leaves_nothing_behind() -> None:
+    queue = MemoryQueue(capacity=1, publish_timeout_seconds=0.01)
+    kept = new_dispatch()
+    await queue.publish(kept)
+    with pytest.raises(PublishFailed):
+        await queue.publish(new_dispatch())
+    async with queue.open_slot() as slot:
+        delivery = await slot.receive()
+        await delivery.acknowledge()
+        assert delivery.task_id == kept.task_id
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await slot.receive()
+
+
+async def test_publish_waits_for_room() -> None:
+    queue = MemoryQueue(capacity=1, publish_timeout_seconds=5.0)
+    await queue.publish(new_dispatch())
+    late = new_dispatch()
+    async with queue.open_slot() as slot, asyncio.TaskGroup() as tasks:
+        publishing = tasks.create_task(queue.publish(late))
+        await asyncio.sleep(0)
+        assert not publishing.done()
+        await (await slot.receive()).acknowledge()
+        await publishing
+        assert (await slot.receive()).task_id == late.task_id
+
+
+async def test_message_handed_back_goes_first_even_into_a_full_queue() -> None:
+    queue = MemoryQueue(capacity=1)
+    first, second = new_dispatch(), new_dispatch()
+    await queue.publish(first)
+    async with queue.open_slot() as slot:
+        await slot.receive()
+        await queue.publish(second)
+    async with queue.open_slot() as slot:
+        received = []
+        for _ in range(2):
+            delivery = await slot.receive()
+            received.append(delivery.task_id)
+            await delivery.acknowledge()
+    assert received == [first.task_id, second.task_id]
+
+
+async def test_waiting_slots_take_turns() -> None:
+    queue = MemoryQueue()
+    turns: list[str] = []
+
+    async def work(name: str) -> None:
+        async with queue.open_slot() as slot:
+            for _ in range(5):
+                delivery = await slot.receive()
+                turns.append(name)
+                await delivery.acknowledge()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(work("left"))
+        tasks.create_task(work("right"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+            await queue.publish(new_dispatch())
+    assert turns.count("left") == turns.count("right")

@@ -1,0 +1,50 @@
+"""The health check answers in time whatever hangs."""
+
+import asyncio
+
+import pytest
+
+from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
+from ketline.service.health import CheckHealth
+from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+
+
+class HangingRepository(FakeTaskRepository):
+    """Like a frozen server behind a transaction that runs to its end: it cannot be cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer = asyncio.Event()
+        self.asked = 0
+
+    async def ping(self) -> None:
+        self.asked += 1
+        answering = asyncio.ensure_future(self.answer.wait())
+        try:
+            await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            await answering
+            raise
+
+
+async def test_hanging_database_is_disconnected_in_time_and_asked_once() -> None:
+    repository = HangingRepository()
+    check = CheckHealth(repository, FakeTaskPublisher(), timeout_seconds=0.05)
+    async with asyncio.timeout(5):
+        reports = [await check(), *await asyncio.gather(check(), check())]
+    assert [(report.database_connected, report.queue_connected) for report in reports] == [(False, True)] * 3
+    assert repository.asked == 1
+    repository.answer.set()
+    assert (await check()).healthy
+
+
+@pytest.mark.parametrize(
+    ("database", "queue"),
+    [(DatabaseUnavailable("away"), None), (None, QueueUnavailable("away"))],
+)
+async def test_each_part_is_told_apart(database: DatabaseUnavailable | None, queue: QueueUnavailable | None) -> None:
+    repository, publisher = FakeTaskRepository(), FakeTaskPublisher()
+    repository.error, publisher.error = database, queue
+    report = await CheckHealth(repository, publisher, timeout_seconds=1)()
+    assert (report.database_connected, report.queue_connected) == (database is None, queue is None)
+    assert not report.healthy

@@ -1,0 +1,77 @@
+"""What is forgotten when, over a fake catalogue."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.listing import Position
+from ketline.domain.task import TaskId
+from ketline.service.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
+from tests.fake_catalogue import FakeTaskCatalogue
+from tests.fakes import FakeTaskRepository
+
+AGE = timedelta(days=3)
+LAST_KEPT = Position(at=datetime(2026, 1, 2, tzinfo=UTC), task_id=TaskId(UUID(int=5)))
+
+
+class ScriptedClock:
+    """Sleeps as long as the other tasks take to run, and notes for how long it should have been."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.sleeping = asyncio.Event()
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.sleeping.set()
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def repository() -> FakeTaskRepository:
+    return FakeTaskRepository()
+
+
+@pytest.fixture
+def catalogue(repository: FakeTaskRepository) -> FakeTaskCatalogue:
+    return FakeTaskCatalogue(repository)
+
+
+async def test_nothing_is_forgotten_unless_told(catalogue: FakeTaskCatalogue) -> None:
+    assert await Retention(catalogue, ScriptedClock(), age=None, most=None).apply() == 0
+    assert catalogue.forgotten == []
+
+
+async def test_batches_have_pauses_between_them(catalogue: FakeTaskCatalogue) -> None:
+    clock = ScriptedClock()
+    catalogue.batches = [BATCH, BATCH, 5, BATCH, 0]
+    catalogue.last = LAST_KEPT
+    assert await Retention(catalogue, clock, age=AGE, most=1000).apply() == 3 * BATCH + 5
+    assert catalogue.forgotten == [(AGE, BATCH)] * 3 + [(LAST_KEPT, BATCH)] * 2
+    assert catalogue.bounds == [1000], "the last task to be kept is found once, not for every batch"
+    assert clock.slept == [PAUSE_SECONDS] * 3
+
+
+async def test_fewer_tasks_than_are_kept_stay(catalogue: FakeTaskCatalogue) -> None:
+    assert await Retention(catalogue, ScriptedClock(), age=None, most=1000).apply() == 0
+    assert (catalogue.bounds, catalogue.forgotten) == ([1000], [])
+
+
+async def test_absent_database_only_delays(repository: FakeTaskRepository, catalogue: FakeTaskCatalogue) -> None:
+    clock = ScriptedClock()
+    repository.error = DatabaseUnavailable("away")
+    running = asyncio.create_task(Retention(catalogue, clock, age=AGE, most=None).run())
+    await clock.sleeping.wait()
+    repository.error = None
+    clock.sleeping.clear()
+    await clock.sleeping.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert clock.slept[0] == INTERVAL_SECONDS
+    assert catalogue.forgotten[0] == (AGE, BATCH)

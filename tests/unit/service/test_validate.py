@@ -1,0 +1,97 @@
+"""What is said of a program that was inspected, or could not be."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ketline.domain.errors import (
+    ExecutionFailed,
+    InspectorBusy,
+    MemoryLimitExceeded,
+    ProgramInvalid,
+    ProgramTooLarge,
+    SimulationFailed,
+    TimeLimitExceeded,
+)
+from ketline.domain.inspection import ProgramSource, Severity
+from ketline.domain.task import RunOptions
+from ketline.service.validate import ValidateProgram, Validation
+from tests.inspectors import INSPECTION, FakeInspector
+
+SOURCE = ProgramSource(circuit="qubit q;")
+
+
+async def validated(inspector: FakeInspector, time_limit: timedelta | None = None) -> Validation:
+    return await ValidateProgram(inspector, timedelta(seconds=90))(SOURCE, 10, RunOptions(), time_limit)
+
+
+async def test_program_that_can_be_run_is_valid() -> None:
+    validation = await validated(FakeInspector())
+    assert (validation.valid, validation.diagnostics, validation.inspection) == (True, [], INSPECTION)
+
+
+async def test_mistake_is_an_error_with_its_place() -> None:
+    inspector = FakeInspector()
+    inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
+    validation = await validated(inspector)
+    (diagnostic,) = validation.diagnostics
+    assert (validation.valid, validation.inspection) == (False, None)
+    assert (diagnostic.severity, diagnostic.code) == (Severity.ERROR, "parse_error")
+    assert (diagnostic.message, diagnostic.line, diagnostic.column) == ("gate 'foo' is not defined", 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "word"),
+    [
+        (TimeLimitExceeded("stopped after 10 s"), "timeout", "more time than validation may"),
+        (MemoryLimitExceeded("more than 999999 MiB"), "memory_limit", "more memory than validation may"),
+        (SimulationFailed("the importer failed"), "simulation_error", "importer"),
+    ],
+)
+async def test_program_that_could_not_be_inspected_is_not_called_valid(
+    error: ExecutionFailed, code: str, word: str
+) -> None:
+    inspector = FakeInspector()
+    inspector.error = error
+    validation = await validated(inspector)
+    assert not validation.valid
+    assert validation.diagnostics[0].code == code
+    assert word in validation.diagnostics[0].message
+    assert "999999" not in validation.diagnostics[0].message
+
+
+async def test_program_that_can_be_read_but_not_be_simulated_is_an_error_with_its_figures() -> None:
+    inspector = FakeInspector()
+    refusal = ProgramTooLarge("simulating 40 qubits takes 16 TiB of memory; the limit is 1024 MiB").failure
+    inspector.inspection = replace(INSPECTION, method=None, method_reason=None, refusal=refusal)
+    validation = await validated(inspector)
+    assert not validation.valid
+    assert validation.diagnostics[0].code == "too_large"
+    assert validation.inspection is inspector.inspection
+
+
+async def test_unused_qubits_are_a_warning() -> None:
+    inspector = FakeInspector()
+    inspector.inspection = replace(INSPECTION, unused_qubits=3)
+    validation = await validated(inspector)
+    (diagnostic,) = validation.diagnostics
+    assert validation.valid
+    assert (diagnostic.severity, diagnostic.code) == (Severity.WARNING, "unused_qubits")
+    assert "3 of the qubits" in diagnostic.message
+
+
+@pytest.mark.parametrize(("limit", "warned"), [(None, False), (timedelta(seconds=9), True), (timedelta(10), False)])
+async def test_time_over_the_limit_of_the_task_is_a_warning(limit: timedelta | None, warned: bool) -> None:
+    inspector = FakeInspector()
+    inspector.inspection = replace(INSPECTION, estimated_seconds=20.0)
+    validation = await validated(inspector, limit)
+    assert validation.valid
+    assert [diagnostic.code for diagnostic in validation.diagnostics] == ["may_time_out"] * warned
+
+
+async def test_busy_inspector_is_no_verdict() -> None:
+    inspector = FakeInspector()
+    inspector.error = InspectorBusy("8 calls wait")
+    with pytest.raises(InspectorBusy):
+        await validated(inspector)

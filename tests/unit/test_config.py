@@ -1,0 +1,138 @@
+"""Configuration: names that work, names that are refused, and secrets that stay secret."""
+
+from pathlib import Path
+
+import pytest
+
+from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, variables
+from ketline.domain.errors import ConfigurationInvalid
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for names in variables().values():
+        for name in names:
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("NUM_SHOTS", "77", "default_shots", 77),
+        ("KETLINE_DEFAULT_SHOTS", "78", "default_shots", 78),
+        ("WORKER_MAX_RETRIES", "5", "worker_max_retries", 5),
+        ("WORKER_RETRY_DELAY_S", "2.5", "worker_retry_delay_s", 2.5),
+        ("TASK_SOFT_TIME_LIMIT_S", "10", "task_soft_time_limit_s", 10.0),
+        ("TASK_TIME_LIMIT_S", "600", "task_time_limit_s", 600.0),
+        ("TASK_QUEUE_NAME", "q", "task_queue_name", "q"),
+        ("WORKER_ID", "worker-9", "worker_id", "worker-9"),
+        ("LOG_LEVEL", "WARNING", "log_level", "warning"),
+        ("KETLINE_PORT", "9000", "port", 9000),
+    ],
+)
+def test_variable_sets_field(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, expected: object
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert getattr(load_settings(), field) == expected
+
+
+def test_own_name_wins_over_the_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUM_SHOTS", "1")
+    monkeypatch.setenv("KETLINE_DEFAULT_SHOTS", "2")
+    assert load_settings().default_shots == 2
+
+
+@pytest.mark.parametrize("environment", ["NUM_SHOTS", "KETLINE_DEFAULT_SHOTS"])
+def test_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+    monkeypatch.setenv(environment, "1")
+    assert load_settings(default_shots=3).default_shots == 3
+
+
+def test_env_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("KETLINE_PORT=8123\n")
+    assert load_settings().port == 8123
+
+
+@pytest.mark.parametrize("name", ["KETLINE_PROT", "ketline_worker_slot"])
+def test_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ConfigurationInvalid, match=name):
+        load_settings()
+
+
+def test_unknown_variable_in_env_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("KETLINE_PROT=8123\n")
+    with pytest.raises(ConfigurationInvalid, match="KETLINE_PROT"):
+        load_settings()
+
+
+def test_client_variables_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CLIENT_VARIABLES:
+        monkeypatch.setenv(name, "x")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "mapped"),
+    [
+        ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql+asyncpg://u@h/d", "postgresql+asyncpg://u@h/d"),
+        ("sqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+    ],
+)
+def test_database_url_with_a_plain_meaning_is_mapped(given: str, mapped: str) -> None:
+    assert map_database_url(given) == mapped
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "postgresql+psycopg2://u:hunter2@h/d", "hunter2"])
+def test_other_database_url_is_refused_without_its_secret(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ConfigurationInvalid, match="DATABASE_URL") as refusal:
+        load_settings()
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KETLINE_PORT", "70000"),
+        ("KETLINE_MAX_SHOTS", "0"),
+        ("KETLINE_LEASE_S", "-1"),
+        ("NUM_SHOTS", "many"),
+        ("RABBITMQ_URL", "http://u:hunter2@h"),
+        ("WORKER_ID", "a b"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_value_out_of_range_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationInvalid, match=name.removeprefix("NUM_SHOTS") or "DEFAULT_SHOTS") as refusal:
+        load_settings()
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_limits_that_contradict_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASK_SOFT_TIME_LIMIT_S", "100")
+    with pytest.raises(ConfigurationInvalid, match="TASK_SOFT_TIME_LIMIT_S"):
+        load_settings()
+
+
+def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h/d")
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://u:hunter2@h/")
+    assert "hunter2" not in repr(load_settings())
+
+
+def test_every_variable_has_a_row_in_the_readme() -> None:
+    text = README.read_text()
+    for field, names in variables().items():
+        for name in names:
+            assert f"`{name}`" in text, f"{name} is missing from the README's configuration table"
+        description = Settings.model_fields[field].description
+        assert description, f"{field} has no description"
+        assert description in text, f"the README's row of {names[0]} should say: {description}"
