@@ -1,11 +1,12 @@
 """Finds a run's processes by the directory in their environment, which simulators inherit too."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_SIMULATOR = b"ketline.execution.child"
+_SIMULATOR = b"ketline.simulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,19 @@ def _scan(mark: bytes) -> Iterator[Found]:
             try:
                 if mark not in (entry / "environ").read_bytes().split(b"\0"):
                     continue
-                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                status = (entry / "status").read_text()
                 simulator = _SIMULATOR in (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if state not in "ZX":
-                yield Found(int(entry.name), int(parent), simulator)
+            if _lives(status):
+                yield Found(int(entry.name), int(_field(status, "PPid")), simulator)
+
+
+def _lives(status: str) -> bool:
+    """Whether the process can still do anything: one with SIGKILL pending only waits for a processor to end on."""
+    pending = int(_field(status, "SigPnd"), 16) | int(_field(status, "ShdPnd"), 16)
+    return _field(status, "State")[0] not in "ZX" and not pending & (1 << (signal.SIGKILL - 1))
+
+
+def _field(status: str, name: str) -> str:
+    return status.partition(f"\n{name}:\t")[2].partition("\n")[0]

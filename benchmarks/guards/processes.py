@@ -94,10 +94,17 @@ PROCESSES = (
     ),
     Guard(
         name="the child dies with its parent",
-        file="execution/child.py",
+        file="simulator.py",
         old="    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)\n",
         new="",
         tests=("tests/integration/execution/test_processes.py::test_child_at_work_dies_with_its_parent",),
+    ),
+    Guard(
+        name="the child is tied to its parent before it imports anything slow",
+        file="simulator.py",
+        old="    die_with_parent(int(parent))\n    from ketline.execution import child, wire\n",
+        new="    from ketline.execution import child, wire\n\n    die_with_parent(int(parent))\n",
+        tests=("tests/integration/execution/test_processes.py::test_child_that_still_imports_dies_with_its_parent",),
     ),
     Guard(
         name="a cancelled run kills the child",

@@ -12,6 +12,7 @@ from typing import Any
 from ketline.execution import child
 from ketline.execution.execute import Executor
 from ketline.execution.wire import READY, Answer, Order, decode_limits
+from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault
 
 POLL_SECONDS = 0.02
@@ -36,7 +37,7 @@ def reach(control: Control, point: str) -> None:
 
 
 def install(control: Control) -> None:
-    """Have `ketline.execution.child` answer through failpoints."""
+    """Have a simulator process answer through failpoints."""
 
     class FailingExecutor(Executor):
         def answer(self, order: Order) -> Answer:
@@ -60,4 +61,5 @@ def install(control: Control) -> None:
 
 if __name__ == "__main__":
     install(Control(Path(sys.argv[1])))
-    child.main(int(sys.argv[2]), int(sys.argv[3]), decode_limits(sys.argv[4]))
+    die_with_parent(int(sys.argv[3]))
+    child.main(int(sys.argv[2]), decode_limits(sys.argv[4]))

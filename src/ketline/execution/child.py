@@ -1,12 +1,7 @@
-"""The simulator process: reads orders from a pipe, answers each, and ends with the pipe or with its parent.
+"""What a simulator process does once it is tied to its parent: it answers the orders of a pipe, and ends with it."""
 
-Started by `process.py` as `python -m ketline.execution.child FD PARENT LIMITS`.
-"""
-
-import ctypes
 import os
 import resource
-import signal
 import sys
 from contextlib import redirect_stderr
 from multiprocessing.connection import Connection
@@ -14,9 +9,8 @@ from pathlib import Path
 
 from ketline.execution.execute import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import READY, decode_limits, decode_order, encode_answer
+from ketline.execution.wire import READY, decode_order, encode_answer
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Importing Qiskit and Aer reserves 1.3 GB of address space, most of it never touched.
 _BASE_ADDRESS_SPACE = 2 << 30
 # A thread reserves an 8 MB stack and its share of the allocator's arenas.
@@ -26,8 +20,8 @@ _FILE_SIZE = 64 << 10
 _RECURSION_LIMIT = 4000
 
 
-def main(fd: int, parent: int, limits: ExecutionLimits) -> None:
-    die_with_parent(parent)
+def main(fd: int, limits: ExecutionLimits) -> None:
+    """Warm up, say that this process is ready, and answer what comes through the pipe until it closes."""
     confine(limits)
     executor = Executor(limits)
     executor.warm_up()
@@ -35,15 +29,6 @@ def main(fd: int, parent: int, limits: ExecutionLimits) -> None:
     with Connection(fd) as pipe, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
         pipe.send_bytes(READY)
         serve(pipe, executor)
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)  # it ended before the line above
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def confine(limits: ExecutionLimits) -> None:
@@ -74,7 +59,3 @@ def serve(pipe: Connection, executor: Executor) -> None:
         answer = executor.answer(order)
         retiring = answer.retiring
         pipe.send_bytes(encode_answer(answer, order))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), decode_limits(sys.argv[3]))

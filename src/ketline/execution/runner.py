@@ -21,7 +21,7 @@ from ketline.execution.process import ProcessGone, SimulatorProcess
 from ketline.execution.wire import Answer, Order, Outcome, Purpose, decode_answer, encode_order
 from ketline.ports.tasks import CircuitRunner
 
-CHILD = (sys.executable, "-P", "-m", "ketline.execution.child")
+CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
 # Room around the counts for the profile and the JSON around them.
 _ANSWER_MARGIN_BYTES = 1 << 20
 

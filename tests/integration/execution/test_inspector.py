@@ -136,7 +136,7 @@ async def test_program_is_read_by_another_child_when_the_first_is_killed(again: 
     """From outside, as a system short of memory kills: nothing is the matter with the program."""
     killed = tmp_path / "killed"
     killing = f"import os, pathlib; pathlib.Path({str(killed)!r}).touch(); os.kill(os.getpid(), signal.SIGKILL)"
-    answering = "import runpy; runpy.run_module('ketline.execution.child', run_name='__main__')"
+    answering = "import runpy; runpy.run_module('ketline.simulator', run_name='__main__')"
     first = SILENT.format(killing)
     script = f"import pathlib\nif {again} or not pathlib.Path({str(killed)!r}).exists():\n"
     script += "".join(f"    {line}\n" for line in first.splitlines()) + f"else:\n    {answering}\n"

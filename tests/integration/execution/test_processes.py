@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,43 @@ async def test_child_at_work_dies_with_its_parent() -> None:
     parent.kill()
     await parent.communicate()
     await until(lambda: has_ended(pid))
+
+
+STARTING = """
+import asyncio, sys
+from ketline.execution import ChildRunnerFactory, ExecutionLimits
+
+async def main():
+    async with ChildRunnerFactory(ExecutionLimits()).open_runner():
+        pass
+
+asyncio.run(main())
+"""
+
+
+async def test_child_that_still_imports_dies_with_its_parent(tmp_path: Path) -> None:
+    """Imports take seconds on a busy machine: here they take for ever."""
+    told = tmp_path / "told"
+    (tmp_path / "qiskit.py").write_text(
+        "import os, pathlib, time\n"
+        f"told = pathlib.Path({str(told)!r})\n"
+        "told.with_suffix('.new').write_text(str(os.getpid()))\n"
+        "told.with_suffix('.new').rename(told)\n"
+        "time.sleep(600)\n"
+    )
+    path = filter(None, (str(tmp_path), os.environ.get("PYTHONPATH")))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", STARTING, env=environment)
+    await until(told.exists)
+    pid = int(told.read_text())
+    assert not is_gone(pid)
+    parent.kill()
+    await parent.wait()
+    try:
+        await until(lambda: has_ended(pid))
+    finally:
+        if not has_ended(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_parents_side_imports_no_qiskit() -> None:

@@ -1,0 +1,33 @@
+"""A simulator process from its first moment: `python -m ketline.simulator FD PARENT LIMITS`, as `execution` starts it.
+
+It is tied to its parent before anything slow is imported: on a busy machine Qiskit takes seconds to import, and a
+worker may be killed at any time.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)  # it ended before the line above
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def main(fd: str, parent: str, limits: str) -> None:
+    """Become a simulator process of `parent`, which holds the other end of the socket `fd`."""
+    die_with_parent(int(parent))
+    from ketline.execution import child, wire
+
+    child.main(int(fd), wire.decode_limits(limits))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
