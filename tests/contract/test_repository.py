@@ -26,7 +26,9 @@ from ketline.domain.task import (
     Lease,
     LeaseToken,
     Method,
+    Point,
     Profile,
+    Register,
     RunOptions,
     RunResult,
     Submission,
@@ -52,6 +54,7 @@ RESULT = RunResult(
         simulating_seconds=0.002,
         queued_seconds=0.5,
         tier="scanner",
+        registers=(Register(bits=2, name="c"), Register(bits=1)),
     ),
 )
 CRASH = Failure(code=FailureCode.SIMULATION_ERROR, message="The simulator process was killed")
@@ -159,6 +162,17 @@ async def test_shots_are_kept_in_order(repository: SqlTaskRepository) -> None:
     shots = ["11", "00", "11"]
     assert await repository.finish(claim.lease, replace(RESULT, counts={"00": 1, "11": 2}, shots=3, memory=shots))
     assert (await repository.get(claim.lease.task_id)).memory == shots
+
+
+async def test_points_of_a_sweep_are_kept(repository: SqlTaskRepository) -> None:
+    for points in (
+        [Point(counts={"0": 2}, memory=["0", "0"]), Point(counts={"0": 1, "1": 1}, memory=["1", "0"])],
+        [Point(counts={"1": 2})],
+    ):
+        claim = await claimed(repository)
+        assert await repository.finish(claim.lease, replace(RESULT, counts={}, shots=2, points=points))
+        task = await repository.get(claim.lease.task_id)
+        assert (task.points, task.counts, task.memory, task.shots) == (points, None, None, 10)
 
 
 async def test_finish_records_result_and_history(repository: SqlTaskRepository) -> None:

@@ -9,7 +9,7 @@ from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import lower
 from ketline.execution.program import _read_with_importer
-from ketline.execution.scanner import scan
+from ketline.execution.scanner import Scanned, scan
 
 LIMITS = ExecutionLimits()
 # What the specification allows in constant expressions and the importer cannot read.
@@ -40,14 +40,14 @@ def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
         raise Mismatch(f"the scanner takes this for too large\n{text}")
     if scanned is None:
         return "importer"
-    ours, theirs = described(*scanned), described(reading.circuit, reading.groups)
+    ours, theirs = described(*scanned), described(reading.circuit, reading.groups, reading.names)
     if ours != theirs:
         parts = [f"{key}:\n{ours[key]}\n{theirs[key]}" for key in ours if ours[key] != theirs[key]]
         raise Mismatch("\n".join(["the tiers differ", *parts, text]))
     return "both"
 
 
-def _scanned(text: str, limits: ExecutionLimits) -> tuple[tuple[QuantumCircuit, tuple[int, ...]] | None, bool]:
+def _scanned(text: str, limits: ExecutionLimits) -> tuple[Scanned | None, bool]:
     """What the scanner reads, and whether it says that the program is too large."""
     try:
         return scan(text, limits), False
@@ -55,10 +55,11 @@ def _scanned(text: str, limits: ExecutionLimits) -> tuple[tuple[QuantumCircuit, 
         return None, True
 
 
-def described(circuit: QuantumCircuit, groups: tuple[int, ...]) -> dict[str, Any]:
+def described(circuit: QuantumCircuit, groups: tuple[int, ...], names: tuple[str | None, ...]) -> dict[str, Any]:
     """Everything about a circuit that can make a difference, the order of its instructions included."""
     return {
         "groups": groups,
+        "names": names,
         "qubits": circuit.num_qubits,
         "bits": circuit.num_clbits,
         "registers": [(type(one), one.name, _indices(circuit, one)) for one in [*circuit.qregs, *circuit.cregs]],

@@ -59,6 +59,14 @@ CALLS: Sequence[str | Call] = (
         keep={"rotation": task_id},
     ),
     Call(
+        text="Lists of inputs make a sweep: one task, whose result is an array of counts.",
+        method="POST",
+        path="/tasks",
+        body={"qc": ROTATION, "shots": 100, "seed": 1, "inputs": {"theta": [0.5, 1.5, 2.5]}},
+        headers={"Prefer": "wait=30"},
+        keep={"sweep": task_id},
+    ),
+    Call(
         text="A repeated submission under one key is the same task: 200 instead of 202.",
         method="POST",
         path="/tasks",
@@ -96,6 +104,8 @@ CALLS: Sequence[str | Call] = (
         headers={"Accept": "text/csv"},
     ),
     Call(text="Every shot in order, for a task submitted with `memory`.", path="/tasks/{rotation}/memory"),
+    Call(text="One register alone, by its name.", path="/tasks/{rotation}/counts?register=c"),
+    Call(text="The counts of each point of a sweep; `?point=1` is one of them.", path="/tasks/{sweep}/counts"),
     Call(path="/tasks/{bell}/memory", text="Of one without.", status=409),
     Call(path="/tasks/{wrong}/counts", text="A task that failed has no counts.", status=409),
     "## Look at a program",

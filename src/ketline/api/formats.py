@@ -5,7 +5,7 @@ API process takes to start and to hold.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from struct import pack
 
 from ketline.domain.outcomes import bits_of
@@ -16,31 +16,52 @@ MEDIA_TYPES = (JSON, CSV, NPY)
 _ALIGNMENT = 64
 
 
-def write_counts(counts: Mapping[str, int], media_type: str) -> bytes:
-    """Counts by outcome; in NumPy's format an array of pairs (outcome, count), of dtype S and int64."""
-    if media_type == CSV:
-        return "".join(["outcome,count\r\n", *(f"{key},{count}\r\n" for key, count in counts.items())]).encode()
-    if media_type == NPY:
-        width = max(map(len, counts), default=1)
-        descr = f"[('outcome', '|S{width}'), ('count', '<i8')]"
-        rows = (key.encode().ljust(width, b"\0") + pack("<q", count) for key, count in counts.items())
-        return _npy(descr, (len(counts),), b"".join(rows))
-    return json.dumps(counts, separators=(",", ":")).encode()
+def write_counts(points: Sequence[Mapping[str, int]], media_type: str, *, swept: bool) -> bytes:
+    """Counts by outcome, of the points of a sweep or of the one that every other task is.
 
-
-def write_shots(shots: Sequence[str], media_type: str, *, as_bits: bool) -> bytes:
-    """Every shot's outcome in order; in NumPy's format an array of dtype S, or of bits if `as_bits`.
-
-    Bits are uint8 of shape (shots, bits), column k being bit k, the one that stands k places from the right.
+    In NumPy's format an array of records (outcome, count), of dtype S and int64, before them the point as int64.
     """
+    if media_type == JSON:
+        return _json(points if swept else points[0])
+    rows = [(number, key, count) for number, counts in enumerate(points) for key, count in counts.items()]
     if media_type == CSV:
-        return "".join(["outcome\r\n", *(f"{shot}\r\n" for shot in shots)]).encode()
-    if media_type == NPY and as_bits:
-        return _npy("'|u1'", (len(shots), len(shots[0].replace(" ", "")) if shots else 0), bits_of(shots))
-    if media_type == NPY:
-        width = max(map(len, shots), default=1)
-        return _npy(f"'|S{width}'", (len(shots),), b"".join(shot.encode().ljust(width, b"\0") for shot in shots))
-    return json.dumps(shots, separators=(",", ":")).encode()
+        return _csv("outcome,count", ((number, f"{key},{count}") for number, key, count in rows), swept=swept)
+    width = max((len(key) for _, key, _ in rows), default=1)
+    point = "('point', '<i8'), " if swept else ""
+    data = b"".join(
+        (pack("<q", number) if swept else b"") + key.encode().ljust(width, b"\0") + pack("<q", count)
+        for number, key, count in rows
+    )
+    return _npy(f"[{point}('outcome', '|S{width}'), ('count', '<i8')]", (len(rows),), data)
+
+
+def write_shots(points: Sequence[Sequence[str]], media_type: str, *, as_bits: bool, swept: bool) -> bytes:
+    """Every shot's outcome in order, of the points of a sweep or of the one that every other task is.
+
+    In NumPy's format an array of dtype S and shape (shots,) or, if `as_bits`, of uint8 and shape (shots, bits),
+    column k being bit k, the one that stands k places from the right. A sweep's has a first axis of points.
+    """
+    if media_type == JSON:
+        return _json(points if swept else points[0])
+    if media_type == CSV:
+        return _csv("outcome", ((number, shot) for number, of in enumerate(points) for shot in of), swept=swept)
+    shots = [shot for of in points for shot in of]
+    shape = (len(points), len(points[0])) if swept else (len(shots),)
+    if as_bits:
+        return _npy("'|u1'", (*shape, len(shots[0].replace(" ", "")) if shots else 0), bits_of(shots))
+    width = max(map(len, shots), default=1)
+    return _npy(f"'|S{width}'", shape, b"".join(shot.encode().ljust(width, b"\0") for shot in shots))
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _csv(columns: str, rows: Iterable[tuple[int, str]], *, swept: bool) -> bytes:
+    """Lines of CSV from each row's point and the rest of it."""
+    if swept:
+        return "".join([f"point,{columns}\r\n", *(f"{number},{rest}\r\n" for number, rest in rows)]).encode()
+    return "".join([f"{columns}\r\n", *(f"{rest}\r\n" for _, rest in rows)]).encode()
 
 
 def _npy(descr: str, shape: tuple[int, ...], data: bytes) -> bytes:

@@ -6,8 +6,8 @@ from typing import cast
 from pydantic import JsonValue
 
 from ketline.api.errors import Refusal
-from ketline.domain.task import Failure, Profile, StatusChange, Task, TaskStatus
-from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
+from ketline.domain.task import Failure, Point, Profile, StatusChange, Task, TaskStatus
+from ketline.schemas.tasks import RegisterView, StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
 
 _MESSAGES: Mapping[TaskStatus, str] = {
     TaskStatus.PENDING: "Task is still in progress.",
@@ -48,32 +48,36 @@ def view_task(task: Task, *, with_result: bool = True) -> TaskView:
     )
 
 
-def counts_of(task: Task) -> Mapping[str, int]:
-    """A completed task's counts.
+def outcomes_of(task: Task) -> Sequence[Point]:
+    """A completed task's counts and shots: of each point of a sweep, or of the one that any other task is.
 
     Raises:
         Refusal: the task has none, or none yet.
     """
+    if task.points is not None:
+        return task.points
     if task.counts is not None:
-        return task.counts
+        return [Point(counts=task.counts, memory=task.memory)]
     code = _NO_COUNTS[task.status]
     detail = f"Task {task.task_id} has no counts: it is {task.status}."
     raise Refusal(code, detail, task_status=task.status, failure=_view_failure(task.failure))
 
 
-def memory_of(task: Task) -> Sequence[str]:
-    """The outcome of every shot of a completed task.
+def memory_of(task: Task, point: Point) -> Sequence[str]:
+    """The outcome of every shot of one of a completed task's points.
 
     Raises:
-        Refusal: the task has none, or none yet.
+        Refusal: they were not kept.
     """
-    counts_of(task)
-    if task.memory is None:
+    if point.memory is None:
         raise Refusal("no_memory", task_status=task.status)
-    return task.memory
+    return point.memory
 
 
 def _view_result(task: Task) -> TaskResult | None:
+    if task.points is not None:
+        swept = None if task.points[0].memory is None else [list(point.memory or ()) for point in task.points]
+        return TaskResult(counts=[dict(point.counts) for point in task.points], shots=task.shots, memory=swept)
     if task.counts is None:
         return None
     memory = None if task.memory is None else list(task.memory)
@@ -98,8 +102,15 @@ def _view_profile(profile: Profile | None) -> TaskProfile | None:
         queued_seconds=profile.queued_seconds,
         parsing_seconds=profile.parsing_seconds,
         tier=profile.tier,
+        registers=_view_registers(profile),
         simulating_seconds=profile.simulating_seconds,
     )
+
+
+def _view_registers(profile: Profile) -> list[RegisterView] | None:
+    if profile.registers is None:
+        return None
+    return [RegisterView(name=register.name, bits=register.bits) for register in profile.registers]
 
 
 def view_change(change: StatusChange) -> StatusEntry:

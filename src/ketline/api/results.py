@@ -1,25 +1,29 @@
 """Read the result of a task: its counts, or every shot, in the form that is asked for."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ketline.api.errors import Refusal
 from ketline.api.formats import CSV, JSON, MEDIA_TYPES, NPY, write_counts, write_shots
 from ketline.api.openapi import problem_responses
 from ketline.api.parameters import refuse_unknown_parameters
-from ketline.api.present import counts_of, memory_of
+from ketline.api.present import memory_of, outcomes_of
 from ketline.api.representation import negotiated, represented
 from ketline.api.stored import stored_task
 from ketline.api.validation import refuse
-from ketline.domain.outcomes import KeyFormat, formatted, merged, most_frequent, register_view, registers_of
+from ketline.domain.outcomes import Counts, KeyFormat, formatted, merged, most_frequent, register_view, registers_of
+from ketline.domain.task import Point, Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 T = TypeVar("T")
 MOST_OUTCOMES = 1_000_000
+LONGEST_REGISTER_NAME = 255
+_MOST_NAMED = 20
 # What is larger is written in a thread: the event loop stays free.
 MOST_WRITTEN_AT_ONCE = 2_000
 
@@ -27,9 +31,16 @@ Top = Annotated[
     int | None, Query(ge=1, le=MOST_OUTCOMES, description="Only so many outcomes, the most frequent ones first")
 ]
 Format = Annotated[KeyFormat, Query(alias="format", description="How outcomes are written")]
-Register = Annotated[
-    int | None, Query(ge=0, description="Only this register, counted from 0 in the order of declaration")
+RegisterName = Annotated[
+    str | None,
+    Query(
+        alias="register",
+        min_length=1,
+        max_length=LONGEST_REGISTER_NAME,
+        description="Only this register: its name, or its number from 0 in the order of declaration",
+    ),
 ]
+Place = Annotated[int | None, Query(alias="point", ge=0, description="Only this point of a sweep, counted from 0")]
 
 _TOTALS = {
     "X-Outcomes": {"description": "How many different outcomes there are", "schema": {"type": "integer"}},
@@ -46,6 +57,8 @@ _PROBLEMS = problem_responses(
     "invalid_request",
     "database_unavailable",
 )
+_MAP = {"type": "object", "additionalProperties": {"type": "integer"}}
+_LIST = {"type": "array", "items": {"type": "string"}}
 _ARRAY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -55,11 +68,11 @@ _ARRAY = {"schema": {"type": "string", "format": "binary"}}
     response_class=Response,
     responses={
         200: {
-            "description": "Counts by outcome",
+            "description": "Counts by outcome; of a sweep an array of them",
             "headers": _TOTALS,
             "content": {
                 JSON: {
-                    "schema": {"type": "object", "additionalProperties": {"type": "integer"}},
+                    "schema": {"anyOf": [_MAP, {"type": "array", "items": _MAP}]},
                     "example": {"00": 512, "11": 512},
                 },
                 CSV: {"schema": {"type": "string"}, "example": "outcome,count\r\n00,512\r\n11,512\r\n"},
@@ -76,22 +89,25 @@ async def read_counts(
     request: Request,
     top: Top = None,
     key_format: Format = KeyFormat.BINARY,
-    register: Register = None,
+    register: RegisterName = None,
+    point: Place = None,
 ) -> Response:
     """Read the counts of a completed task, and nothing else."""
-    refuse_unknown_parameters(request, "top", "format", "register")
+    refuse_unknown_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    counts = counts_of(await stored_task(request, task_id))
-    if register is not None:
-        counts = merged(counts, register_view(_existing(register, next(iter(counts), ""))))
-    totals = {"X-Outcomes": str(len(counts)), "X-Shots": str(sum(counts.values()))}
+    chosen = _chosen(await stored_task(request, task_id), point)
+    view = _view(chosen, register)
+    outcomes = sum(len(one.counts) for one in chosen.points)
+    show = formatted(key_format)
 
-    def written() -> bytes:
-        chosen = counts if top is None else most_frequent(counts, top)
-        show = formatted(key_format)
-        return write_counts({show(key): count for key, count in chosen.items()}, media_type)
+    def written() -> tuple[bytes, Mapping[str, str]]:
+        viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
+        kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
+        shown = [{show(key): count for key, count in counts.items()} for counts in kept]
+        return write_counts(shown, media_type, swept=chosen.swept), _totals(viewed)
 
-    return await represented(request, await _aside(written, len(counts)), media_type, totals)
+    body, totals = await _aside(written, outcomes)
+    return await represented(request, body, media_type, totals)
 
 
 @router.get(
@@ -100,9 +116,12 @@ async def read_counts(
     response_class=Response,
     responses={
         200: {
-            "description": "The outcome of every shot, in order",
+            "description": "The outcome of every shot, in order; of a sweep an array of them",
             "content": {
-                JSON: {"schema": {"type": "array", "items": {"type": "string"}}, "example": ["11", "00", "11"]},
+                JSON: {
+                    "schema": {"anyOf": [_LIST, {"type": "array", "items": _LIST}]},
+                    "example": ["11", "00", "11"],
+                },
                 CSV: {"schema": {"type": "string"}, "example": "outcome\r\n11\r\n00\r\n11\r\n"},
                 NPY: _ARRAY,
             },
@@ -113,27 +132,73 @@ async def read_counts(
     },
 )
 async def read_memory(
-    task_id: UUID, request: Request, key_format: Format = KeyFormat.BINARY, register: Register = None
+    task_id: UUID,
+    request: Request,
+    key_format: Format = KeyFormat.BINARY,
+    register: RegisterName = None,
+    point: Place = None,
 ) -> Response:
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
-    refuse_unknown_parameters(request, "format", "register")
+    refuse_unknown_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    shots = memory_of(await stored_task(request, task_id))
-    view = str if register is None else register_view(_existing(register, shots[0]))
+    chosen = _chosen(await stored_task(request, task_id), point)
+    shots = [memory_of(chosen.task, one) for one in chosen.points]
+    view = _view(chosen, register) or str
 
     def written() -> bytes:
         as_bits = key_format is KeyFormat.BINARY
         show = formatted(key_format)
-        return write_shots([show(view(shot)) for shot in shots], media_type, as_bits=as_bits)
+        shown = [[show(view(shot)) for shot in of] for of in shots]
+        return write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept)
 
-    return await represented(request, await _aside(written, len(shots)), media_type)
+    return await represented(request, await _aside(written, sum(map(len, shots))), media_type)
 
 
-def _existing(register: int, key: str) -> int:
-    if register < (there := registers_of(key)):
-        return register
-    text = f"must be less than {there}, the number of registers of this task"
-    raise refuse([{"type": "register_unknown", "loc": ("query", "register"), "msg": text}])
+class _Chosen(NamedTuple):
+    """The points of a task that are shown; `swept` says that they are shown as points of a sweep."""
+
+    task: Task
+    points: Sequence[Point]
+    swept: bool
+
+
+def _chosen(task: Task, place: int | None) -> _Chosen:
+    points, swept = outcomes_of(task), task.points is not None
+    if place is None:
+        return _Chosen(task, points, swept)
+    if not swept:
+        raise _refused("point", "must be left out: this task is no sweep")
+    if place >= len(points):
+        raise _refused("point", f"must be less than {len(points)}, the number of points of this task")
+    return _Chosen(task, [points[place]], swept=False)
+
+
+def _totals(counts: Sequence[Counts]) -> Mapping[str, str]:
+    return {
+        "X-Outcomes": str(sum(map(len, counts))),
+        "X-Shots": str(sum(sum(of.values()) for of in counts)),
+    }
+
+
+def _view(chosen: _Chosen, register: str | None) -> Callable[[str], str] | None:
+    """What shows this register of a key; None shows the whole key."""
+    if register is None:
+        return None
+    there = registers_of(next(iter(chosen.points[0].counts), ""))
+    if register.isascii() and register.isdigit():
+        if (number := int(register)) < there:
+            return register_view(number)
+        raise _refused("register", f"must be less than {there}, the number of registers of this task")
+    registers = (chosen.task.profile and chosen.task.profile.registers) or ()
+    names = [one.name for one in registers]
+    if register in names:
+        return register_view(names.index(register))
+    known = ", ".join(name for name in names[:_MOST_NAMED] if name is not None) or "known by number only"
+    raise _refused("register", f"must be a register of this task; they are {known}")
+
+
+def _refused(parameter: str, text: str) -> Refusal:
+    return refuse([{"type": f"{parameter}_unknown", "loc": ("query", parameter), "msg": text}])
 
 
 async def _aside(write: Callable[[], T], entries: int) -> T:

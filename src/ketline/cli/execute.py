@@ -14,8 +14,9 @@ from ketline.cli.serve import application, worker
 from ketline.cli.show import show_counts, show_failure
 from ketline.client import AsyncClient, connect
 from ketline.config import Settings
+from ketline.domain.task import InputValue
 from ketline.runtime import open_embedded
-from ketline.schemas.tasks import InputValue, TaskView
+from ketline.schemas.tasks import TaskView
 
 SUCCESS, TASK_FAILED = 0, 1
 

@@ -12,8 +12,17 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def show_counts(console: Console, result: TaskResult) -> None:
-    """A table of outcomes, the most frequent first, each with its share and a bar."""
-    ranked = sorted(result.counts.items(), key=lambda item: (-item[1], item[0]))
+    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
+    if isinstance(result.counts, dict):
+        _show_table(console, result.counts, result.shots)
+        return
+    for number, counts in enumerate(result.counts):
+        console.print(f"point {number}")
+        _show_table(console, counts, result.shots)
+
+
+def _show_table(console: Console, counts: dict[str, int], shots: int) -> None:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("outcome")
@@ -21,7 +30,7 @@ def show_counts(console: Console, result: TaskResult) -> None:
     table.add_column("share", justify="right")
     table.add_column("", no_wrap=True)
     for outcome, count in ranked[:MOST_ROWS]:
-        table.add_row(outcome, str(count), f"{count / result.shots:.1%}", Text(_bar(count / largest), style="cyan"))
+        table.add_row(outcome, str(count), f"{count / shots:.1%}", Text(_bar(count / largest), style="cyan"))
     console.print(table)
     if hidden := ranked[MOST_ROWS:]:
         rest = sum(count for _, count in hidden)

@@ -11,7 +11,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from ketline.client.errors import RequestRefused, ServiceUnreachable, WaitTimeout
-from ketline.schemas.tasks import InputValue, Problem, TaskAccepted, TaskView
+from ketline.domain.task import InputValue
+from ketline.schemas.tasks import Problem, TaskAccepted, TaskView
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -16,8 +16,10 @@ from ketline.domain.task import (
     Lease,
     LeaseToken,
     Method,
+    Point,
     Profile,
     Reaped,
+    Register,
     RunOptions,
     RunResult,
     StatusChange,
@@ -46,15 +48,31 @@ def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row
         attempt=row.attempt,
         completed_at=row.completed_at,
         options=to_options(row),
-        counts=result["counts"] if result else None,
-        memory=result.get("memory") if result else None,
-        profile=Profile(**row.profile) if row.profile else None,
+        **_outcome(result),
+        profile=to_profile(row.profile) if row.profile else None,
         failure=to_failure(row),
         history=to_changes(lines),
         labels=to_labels(row),
         scheduled_for=row.scheduled_for,
         rerun_of=TaskId(row.rerun_of) if row.rerun_of else None,
     )
+
+
+def to_profile(stored: Mapping[str, Any]) -> Profile:
+    registers = stored.get("registers")
+    known = None if registers is None else tuple(Register(**register) for register in registers)
+    return Profile(**{**stored, "registers": known})
+
+
+def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Counts and shots of a stored result; those of a sweep as its points."""
+    if result is None:
+        return {}
+    counts, memory = result["counts"], result.get("memory")
+    if isinstance(counts, dict):
+        return {"counts": counts, "memory": memory}
+    shots = memory or [None] * len(counts)
+    return {"points": [Point(counts=of, memory=kept) for of, kept in zip(counts, shots, strict=True)]}
 
 
 def to_original(task_id: TaskId, row: Row[Any]) -> Submission:
@@ -161,7 +179,7 @@ def to_reaped(row: Row[Any]) -> Reaped:
 def result_columns(result: RunResult) -> Mapping[str, object]:
     profile = result.profile
     return {
-        "result": {"counts": dict(result.counts), "shots": result.shots, "success": True, **_shots(result)},
+        "result": {**_result(result), "shots": result.shots, "success": True, **_shots(result)},
         "profile": {
             "method": profile.method,
             "method_reason": profile.method_reason,
@@ -172,11 +190,25 @@ def result_columns(result: RunResult) -> Mapping[str, object]:
             "simulating_seconds": profile.simulating_seconds,
             "queued_seconds": profile.queued_seconds,
             "tier": profile.tier,
+            **_registers(profile),
         },
     }
 
 
+def _registers(profile: Profile) -> Mapping[str, object]:
+    if profile.registers is None:
+        return {}
+    return {"registers": [{"name": register.name, "bits": register.bits} for register in profile.registers]}
+
+
+def _result(result: RunResult) -> Mapping[str, object]:
+    points = result.points
+    return {"counts": dict(result.counts) if points is None else [dict(point.counts) for point in points]}
+
+
 def _shots(result: RunResult) -> Mapping[str, object]:
+    if result.points is not None and result.points[0].memory is not None:
+        return {"memory": [list(point.memory or ()) for point in result.points]}
     return {} if result.memory is None else {"memory": list(result.memory)}
 
 

@@ -83,8 +83,10 @@ class IdempotencyKey:
     fingerprint: str
 
 
-# The values of a program's `input` declarations by name; a string gives bits, bit 0 rightmost.
-Inputs = Mapping[str, bool | int | float | str]
+# A value of an `input` declaration; a string gives bits, bit 0 rightmost.
+InputValue = bool | int | float | str
+# The values of a program's `input` declarations by name; with a sequence of them the task is a sweep, see `sweep.py`.
+Inputs = Mapping[str, InputValue | Sequence[InputValue]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +160,24 @@ class TaskLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """A group of bits that stand together in counts keys: a register, a single bit, or a row of single bits.
+
+    The last of these has no name.
+    """
+
+    bits: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What running a program took.
 
     `method` is the simulation method used and `method_reason` why, `operations` maps operation names of the circuit as
     it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
     `tier` is what read the program: scanner, importer or unroller; None for tasks of before it was recorded.
+    `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
     Times are wall-clock seconds; `queued_seconds` runs from the moment the task became available to its claim.
     """
 
@@ -176,6 +190,15 @@ class Profile:
     queued_seconds: float = 0.0
     method_reason: str | None = None
     tier: str | None = None
+    registers: Sequence[Register] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Counts, and shots where they were asked for, of one point of a sweep; as in `RunResult`."""
+
+    counts: Mapping[str, int]
+    memory: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,12 +207,14 @@ class RunResult:
 
     Keys are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first.
     The values sum to `shots`. `memory`, where it was asked for, has the key of every shot in order.
+    A sweep has `points`, each of so many `shots`, and no `counts` or `memory` of its own.
     """
 
     counts: Mapping[str, int]
     shots: int
     profile: Profile
     memory: Sequence[str] | None = None
+    points: Sequence[Point] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +229,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A stored task as clients see it, without its program."""
+    """A stored task as clients see it, without its program; a completed sweep has `points` and no `counts`."""
 
     task_id: TaskId
     shots: int
@@ -216,6 +241,7 @@ class Task:
     options: RunOptions = RunOptions()
     counts: Mapping[str, int] | None = None
     memory: Sequence[str] | None = None
+    points: Sequence[Point] | None = None
     profile: Profile | None = None
     failure: Failure | None = None
     history: Sequence[StatusChange] = field(default_factory=tuple)

@@ -33,12 +33,14 @@ class ProgramConverter(GuardedVisitor):
     """Converts one program.
 
     `groups` holds the widths of the groups of a counts key in the order of declaration: one for each register,
-    and one for each run of single bits declared next to each other.
+    and one for each run of single bits declared next to each other. `group_names` has the name of what was declared, or
+    None for several bits.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
         super().__init__(limits)
         self.groups: list[int] = []
+        self.group_names: list[str | None] = []
         self._last_was_single_bit = False
 
     def circuit_of(self, program: Any) -> Any:
@@ -73,8 +75,10 @@ class ProgramConverter(GuardedVisitor):
         single = node.type.size is None
         if single and self._last_was_single_bit:
             self.groups[-1] += 1
+            self.group_names[-1] = None
         else:
             self.groups.append(width)
+            self.group_names.append(node.identifier.name)
         self._last_was_single_bit = single
         return super().visit_ClassicalDeclaration(node, context)
 

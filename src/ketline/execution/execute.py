@@ -5,8 +5,9 @@ For the child process only.
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 from types import FrameType
 
@@ -18,24 +19,50 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Inspection
-from ketline.domain.task import Profile, RunResult
+from ketline.domain.sweep import first_point, points_of, seed_at
+from ketline.domain.task import InputValue, Point, Profile, Register, RunResult
 from ketline.execution.aer import Simulation, Simulator
 from ketline.execution.drawing import draw
 from ketline.execution.inspecting import inspect_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import Program, load_program, read_program
+from ketline.execution.program import Program, load_program, program_reader, read_program
 from ketline.execution.wire import Answer, Order, Outcome, Purpose
 
 # An alarm that goes off inside a callback can be lost there; then it goes off again.
 _ALARM_REPEATS_SECONDS = 0.5
+# An alarm at zero seconds would be none.
+_LEAST_SECONDS = 1e-3
 # A reading takes up to some megabytes for each 64 KiB of text.
 _PROGRAMS_KEPT = 32
 _KEPT_CHARACTERS = 1 << 14
+_LONGEST_NAME = 255
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
 
 class SoftTimeLimit(BaseException):
     """Raised by the alarm; no library's `except Exception` can take it for one of its own."""
+
+
+class Stopwatch:
+    """Adds up the time that reading takes, of which there is only so much, and the time that simulating takes."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self.reading_seconds = 0.0
+        self.simulating_seconds = 0.0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        started = time.perf_counter()
+        with soft_time_limit(max(_LEAST_SECONDS, self._limit_seconds - self.reading_seconds)):
+            yield
+        self.reading_seconds += time.perf_counter() - started
+
+    @contextmanager
+    def simulating(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.simulating_seconds += time.perf_counter() - started
 
 
 class Executor:
@@ -51,40 +78,60 @@ class Executor:
         self._simulator.run(load_program(_WARM_UP, self._limits), 16)
 
     def run(self, order: Order) -> RunResult:
-        started = time.perf_counter()
-        with soft_time_limit(self._soft_limit_seconds(order)):
+        points = points_of(order.inputs)
+        stopwatch = Stopwatch(self._soft_limit_seconds(order))
+        return self._run_once(order, stopwatch) if points is None else self._sweep(order, points, stopwatch)
+
+    def _run_once(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+        with stopwatch.reading():
             program = self._load(order)
-        parsed = time.perf_counter()
-        simulation = self._simulator.run(program, order.shots, order.options)
-        finished = time.perf_counter()
-        self._check_size(simulation)
-        profile = Profile(
-            method=simulation.method,
-            method_reason=simulation.reason,
-            qubits=program.lowered.circuit.num_qubits,
-            depth=program.lowered.depth,
-            operations=dict(program.lowered.operations),
-            parsing_seconds=round(parsed - started, 6),
-            simulating_seconds=round(finished - parsed, 6),
-            tier=program.tier,
-        )
+        with stopwatch.simulating():
+            simulation = self._simulator.run(program, order.shots, order.options)
+        self._check_size(_characters(simulation), simulation)
+        profile = _profile(program, simulation, stopwatch)
         return RunResult(counts=simulation.counts, shots=order.shots, memory=simulation.memory, profile=profile)
 
+    def _sweep(self, order: Order, points: Sequence[Mapping[str, InputValue]], stopwatch: Stopwatch) -> RunResult:
+        with stopwatch.reading():
+            read = program_reader(order.circuit, self._limits)
+        runs: list[tuple[Program, Simulation]] = []
+        characters = 0
+        for number, inputs in enumerate(points):
+            options = replace(order.options, seed=seed_at(order.options.seed, number))
+            with _named(number):
+                with stopwatch.reading():
+                    program = read(inputs)
+                with stopwatch.simulating():
+                    simulation = self._simulator.run(program, order.shots, options)
+                characters += _characters(simulation)
+                self._check_size(characters, simulation)
+            runs.append((program, simulation) if not runs else (runs[0][0], simulation))
+        return RunResult(
+            counts={},
+            shots=order.shots,
+            profile=_profile(*runs[0], stopwatch),
+            points=[Point(counts=simulation.counts, memory=simulation.memory) for _, simulation in runs],
+        )
+
     def inspect(self, order: Order) -> Inspection:
+        """What is known of the program, or of a sweep's first point; the estimated time is that of all."""
         started = time.process_time()  # an estimate is not to depend on what else this machine does now
         with soft_time_limit(self._soft_limit_seconds(order)):
             program = self._load(order)
             reading = time.process_time() - started
-            return inspect_program(program, self._simulator, order.shots, order.options, reading)
+            points = points_of(order.inputs)
+            runs = 1 if points is None else len(points)
+            return inspect_program(program, self._simulator, order.shots, order.options, reading, runs)
 
     def draw(self, order: Order) -> str:
+        inputs = first_point(order.inputs)
         with soft_time_limit(self._soft_limit_seconds(order)):
-            return draw(read_program(order.circuit, self._limits, order.inputs), order.drawing, self._limits)
+            return draw(read_program(order.circuit, self._limits, inputs), order.drawing, self._limits)
 
     def _load(self, order: Order) -> Program:
         """Programs come again and again: the last short ones without inputs are kept as they were read."""
         if order.inputs or len(order.circuit) > _KEPT_CHARACTERS:
-            return load_program(order.circuit, self._limits, order.inputs)
+            return load_program(order.circuit, self._limits, first_point(order.inputs))
         return self._kept(order.circuit)
 
     def answer(self, order: Order) -> Answer:
@@ -116,17 +163,56 @@ class Executor:
         soft = self._limits.soft_time_limit.total_seconds()
         return soft if order.time_limit_seconds is None else min(soft, order.time_limit_seconds)
 
-    def _check_size(self, simulation: Simulation) -> None:
-        width = len(next(iter(simulation.counts), ""))
-        outcomes, shots = len(simulation.counts), len(simulation.memory or ())
-        # Quotes, colon, comma and a count of up to six digits come to about 12 characters; 3 of them in a list.
-        if outcomes * (width + 12) + shots * (width + 3) <= self._limits.max_result_bytes:
+    def _check_size(self, characters: int, simulation: Simulation) -> None:
+        if characters <= self._limits.max_result_bytes:
             return
+        width, outcomes, shots = _size(simulation)
         memory = f" and {shots} shots" if shots else ""
         raise ProgramTooLarge(
             f"{outcomes} different outcomes{memory} of {width} characters are more than "
             f"{self._limits.max_result_bytes / 2**20:g} MiB: measure fewer bits or take fewer shots"
         )
+
+
+def _size(simulation: Simulation) -> tuple[int, int, int]:
+    """How many characters an outcome has, how many outcomes there are, and how many shots in `memory`."""
+    return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())
+
+
+def _characters(simulation: Simulation) -> int:
+    """About what a result takes as JSON."""
+    width, outcomes, shots = _size(simulation)
+    # Quotes, colon, comma and a count of up to six digits come to about 12 characters; 3 of them in a list.
+    return outcomes * (width + 12) + shots * (width + 3)
+
+
+def _profile(program: Program, simulation: Simulation, stopwatch: Stopwatch) -> Profile:
+    return Profile(
+        method=simulation.method,
+        method_reason=simulation.reason,
+        qubits=program.lowered.circuit.num_qubits,
+        depth=program.lowered.depth,
+        operations=dict(program.lowered.operations),
+        parsing_seconds=round(stopwatch.reading_seconds, 6),
+        simulating_seconds=round(stopwatch.simulating_seconds, 6),
+        tier=program.tier,
+        registers=_registers(program),
+    )
+
+
+def _registers(program: Program) -> Sequence[Register]:
+    """A name as long as a program is none to ask for."""
+    short = (name if name is None or len(name) <= _LONGEST_NAME else None for name in program.names)
+    return tuple(Register(bits=bits, name=name) for bits, name in zip(program.groups, short, strict=True))
+
+
+@contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Have a failure say at which point it came."""
+    try:
+        yield
+    except ExecutionFailed as error:
+        raise type(error)(f"at point {number}: {error.message}", line=error.line, column=error.column) from error
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from ketline.execution.program import Program
 
 
 def inspect_program(
-    program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float
+    program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float, runs: int = 1
 ) -> Inspection:
-    """What is known of a program; the estimate of its time begins with what reading it took here."""
+    """What is known of a program; the estimate of its time begins with what reading it took here, for each run."""
     lowered = program.lowered
     qubits = lowered.circuit.num_qubits
     inspection = Inspection(
@@ -29,10 +29,11 @@ def inspect_program(
     except ExecutionFailed as refusal:
         return replace(inspection, refusal=refusal.failure)
     simulating = simulating_seconds(lowered, choice, shots)
+    seconds = None if simulating is None else runs * (reading_seconds + simulating)
     return replace(
         inspection,
         method=choice.method,
         method_reason=choice.reason,
         memory_bytes=state_bytes(lowered, choice.method),
-        estimated_seconds=None if simulating is None else float(f"{reading_seconds + simulating:.2g}"),
+        estimated_seconds=None if seconds is None else float(f"{seconds:.2g}"),
     )

@@ -5,14 +5,14 @@ parser with the guarded importer reads the rest, and finds the place and the wor
 does not know, classical values above all, is unrolled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import openqasm3
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import Inputs
+from ketline.domain.task import InputValue
 from ketline.execution.convert import ProgramConverter
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
 from ketline.execution.limits import ExecutionLimits
@@ -21,35 +21,40 @@ from ketline.execution.scanner import scan
 from ketline.execution.text import check_text
 from ketline.execution.unroller import unroll
 
+Values = Mapping[str, InputValue]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a tier makes of a text: a circuit, and the widths of the groups of its counts keys, first declared first.
 
+    `names` are the groups' as they were declared, None for several single bits.
     `outcome` turns an outcome of the circuit's bits, bit k of position k, into one of the program's bits.
     """
 
     circuit: Any
     groups: tuple[int, ...]
+    names: tuple[str | None, ...]
     tier: str
     outcome: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A program ready to be simulated; `groups` and `outcome` as in `Reading`, `declared_qubits` as it has them.
+    """A program ready to be simulated; what it shares with `Reading` is as there, `declared_qubits` as it has them.
 
     It is equal to none but itself, so that what is known of it can be kept.
     """
 
     lowered: Lowered
     groups: tuple[int, ...]
+    names: tuple[str | None, ...]
     tier: str
     declared_qubits: int
     outcome: Callable[[int], int] | None = None
 
 
-def load_program(text: str, limits: ExecutionLimits, inputs: Inputs | None = None) -> Program:
+def load_program(text: str, limits: ExecutionLimits, inputs: Values | None = None) -> Program:
     """Read a program without letting it take more than the limits.
 
     `inputs` are the values of the names that the program declares as `input`.
@@ -57,13 +62,26 @@ def load_program(text: str, limits: ExecutionLimits, inputs: Inputs | None = Non
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
     """
-    reading = read_program(text, limits, inputs)
+    return _lowered(read_program(text, limits, inputs), limits)
+
+
+def program_reader(text: str, limits: ExecutionLimits) -> Callable[[Values], Program]:
+    """Parses a program, once, and gives what `load_program` would make of it for any values of its inputs.
+
+    Raises:
+        ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
+    """
+    tree = _parse(text, limits)
+    return lambda inputs: _lowered(_unrolled(tree, limits, inputs), limits)
+
+
+def _lowered(reading: Reading, limits: ExecutionLimits) -> Program:
     qubits = reading.circuit.num_qubits
     lowered = lower(reading.circuit, limits.max_operations)
-    return Program(lowered, reading.groups, reading.tier, qubits, reading.outcome)
+    return Program(lowered, reading.groups, reading.names, reading.tier, qubits, reading.outcome)
 
 
-def read_program(text: str, limits: ExecutionLimits, inputs: Inputs | None = None) -> Reading:
+def read_program(text: str, limits: ExecutionLimits, inputs: Values | None = None) -> Reading:
     """What the first tier that can read a program makes of it; `inputs` as for `load_program`.
 
     Raises:
@@ -78,7 +96,7 @@ def _read_with_scanner(text: str, limits: ExecutionLimits) -> Reading | None:
     return None if scanned is None else Reading(*scanned, "scanner")
 
 
-def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Inputs) -> Reading:
+def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> Reading:
     tree = _parse(text, limits)
     try:
         if not inputs:
@@ -86,8 +104,12 @@ def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Inputs) -> Rea
     except (ProgramInvalid, ProgramUnsupported) as error:
         if isinstance(error, ProgramInvalid) and not needs_unroller(error):
             raise
+    return _unrolled(tree, limits, inputs)
+
+
+def _unrolled(tree: Any, limits: ExecutionLimits, inputs: Values) -> Reading:
     unrolled = unroll(tree, limits, inputs)
-    return Reading(unrolled.circuit, unrolled.groups, "unroller", unrolled.outcome)
+    return Reading(unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome)
 
 
 def needs_unroller(error: ProgramInvalid) -> bool:
@@ -110,4 +132,4 @@ def _read_with_importer(text: str, limits: ExecutionLimits) -> Reading:
 def _import(tree: Any, limits: ExecutionLimits) -> Reading:
     converter = ProgramConverter(limits)
     circuit = converter.circuit_of(tree)
-    return Reading(circuit, tuple(converter.groups), "importer")
+    return Reading(circuit, tuple(converter.groups), tuple(converter.group_names), "importer")

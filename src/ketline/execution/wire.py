@@ -22,7 +22,8 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.task import FailureCode, Inputs, Method, Profile, RunOptions, RunResult
+from ketline.domain.sweep import points_of
+from ketline.domain.task import FailureCode, Inputs, Method, Point, Profile, Register, RunOptions, RunResult
 from ketline.execution.limits import ExecutionLimits
 
 READY = b'"ready"'
@@ -146,7 +147,7 @@ def decode_answer(data: bytes, order: Order) -> Answer:
 def _outcome(said: dict[str, Any], order: Order) -> Outcome:
     match order.purpose:
         case Purpose.RUN:
-            return _result(said["result"], order.shots)
+            return _result(said["result"], order)
         case Purpose.INSPECT:
             return _inspection(said["inspection"])
         case Purpose.DRAW:
@@ -155,7 +156,25 @@ def _outcome(said: dict[str, Any], order: Order) -> Outcome:
             return str(drawing)
 
 
-def _result(said: dict[str, Any], shots: int) -> RunResult:
+def _result(said: dict[str, Any], order: Order) -> RunResult:
+    profile, points = _profile(said["profile"]), points_of(order.inputs)
+    if points is None:
+        point = _point(said, order.shots)
+        return RunResult(counts=point.counts, shots=order.shots, profile=profile, memory=point.memory)
+    results = [_point(result, order.shots) for result in said["points"]]
+    if len(results) != len(points):
+        raise ValueError(f"{len(results)} results of {len(points)} points")
+    return RunResult(counts={}, shots=order.shots, profile=profile, points=results)
+
+
+def _profile(said: dict[str, Any]) -> Profile:
+    registers = said["registers"]
+    if registers is not None:
+        registers = tuple(Register(bits=int(one["bits"]), name=one["name"]) for one in registers)
+    return Profile(**said | {"registers": registers})
+
+
+def _point(said: dict[str, Any], shots: int) -> Point:
     counts = {str(key): int(count) for key, count in said["counts"].items()}
     if not all(map(_KEY.fullmatch, counts)):
         raise ValueError("not the keys of counts")
@@ -164,7 +183,7 @@ def _result(said: dict[str, Any], shots: int) -> RunResult:
     memory = said.get("memory")
     if memory is not None and Counter(memory) != counts:
         raise ValueError("the shots are not those of the counts")
-    return RunResult(counts=counts, shots=shots, profile=Profile(**said["profile"]), memory=memory)
+    return Point(counts=counts, memory=memory)
 
 
 def _inspection(said: dict[str, Any]) -> Inspection:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.task import FailureCode, Method, TaskStatus
+from ketline.domain.task import FailureCode, InputValue, Method, TaskStatus
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 
 DEFAULT_SHOTS = 1024
@@ -55,21 +55,29 @@ ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_lengt
 
 
 MOST_INPUTS = 1000
+MOST_POINTS = 10_000
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64
 _BITS = re.compile("[01]{1,4096}")
-InputValue = bool | int | float | str
+InputValues = Annotated[list[InputValue], Field(min_length=1, max_length=MOST_POINTS)]
 
 
-def _check_inputs(inputs: dict[str, InputValue]) -> dict[str, InputValue]:
-    for name, value in inputs.items():
+def _check_inputs(inputs: dict[str, InputValue | list[InputValue]]) -> dict[str, InputValue | list[InputValue]]:
+    for name, values in inputs.items():
         if not name.isidentifier() or len(name) > LONGEST_INPUT_NAME:
             raise PydanticCustomError("input_name", "must have identifiers for names")
-        if isinstance(value, str) and not _BITS.fullmatch(value):
-            raise PydanticCustomError("input_bits", "must have strings of 0 and 1 only")
-        if isinstance(value, (int, float)) and not abs(value) < _LARGEST_INPUT:
-            raise PydanticCustomError("input_number", "must have finite numbers, integers of at most 64 bits")
+        for value in values if isinstance(values, list) else (values,):
+            _check_input(value)
+    if len({len(values) for values in inputs.values() if isinstance(values, list)}) > 1:
+        raise PydanticCustomError("input_lengths", "must have lists of one length: point k takes the k-th of each")
     return inputs
+
+
+def _check_input(value: InputValue) -> None:
+    if isinstance(value, str) and not _BITS.fullmatch(value):
+        raise PydanticCustomError("input_bits", "must have strings of 0 and 1 only")
+    if isinstance(value, (int, float)) and not abs(value) < _LARGEST_INPUT:
+        raise PydanticCustomError("input_number", "must have finite numbers, integers of at most 64 bits")
 
 
 class SubmitRequest(BaseModel):
@@ -100,13 +108,16 @@ class SubmitRequest(BaseModel):
     ] = None
 
     inputs: Annotated[
-        dict[str, InputValue],
+        dict[str, InputValue | InputValues],
         AfterValidator(_check_inputs),
         Field(
             max_length=MOST_INPUTS,
             description="Values for the program's `input` declarations: numbers, booleans, or strings of bits, "
-            "bit 0 rightmost",
-            examples=[{"theta": 0.3, "n": 4, "flag": True, "bits": "0101"}],
+            "bit 0 rightmost. Lists of one length make a sweep: the program is run once for each of their places",
+            examples=[
+                {"theta": 0.3, "n": 4, "flag": True, "bits": "0101"},
+                {"theta": [0.1, 0.2, 0.3], "phi": 0.5},
+            ],
         ),
     ] = {}
 
@@ -161,11 +172,16 @@ class BatchAccepted(BaseModel):
 
 
 class TaskResult(BaseModel):
-    """Counts as Qiskit writes them: bit 0 rightmost, a space between registers, the last declared one first."""
+    """Counts as Qiskit writes them: bit 0 rightmost, a space between registers, the last declared one first.
 
-    counts: dict[str, int] = Field(examples=[{"00": 512, "11": 512}])
-    shots: int = Field(examples=[1024])
-    memory: list[str] | None = Field(default=None, description="The outcome of every shot, in order, if asked for")
+    A sweep has an array of them, one for each point.
+    """
+
+    counts: dict[str, int] | list[dict[str, int]] = Field(examples=[{"00": 512, "11": 512}])
+    shots: int = Field(examples=[1024], description="Of each point, where there are points")
+    memory: list[str] | list[list[str]] | None = Field(
+        default=None, description="The outcome of every shot, in order, if asked for"
+    )
     success: Literal[True] = True
 
 
@@ -178,6 +194,13 @@ class TaskFailure(BaseModel):
     column: int | None = None
 
 
+class RegisterView(BaseModel):
+    """Bits that stand together in counts keys; several bits that were declared one by one have no name."""
+
+    name: str | None = Field(default=None, examples=["c"])
+    bits: int = Field(examples=[2])
+
+
 class TaskProfile(BaseModel):
     """What running the program took; times are wall-clock seconds."""
 
@@ -185,6 +208,10 @@ class TaskProfile(BaseModel):
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     tier: str | None = Field(
         default=None, examples=["scanner"], description="What read the program: scanner, importer or unroller"
+    )
+    registers: list[RegisterView] | None = Field(
+        default=None,
+        description="What the groups of a counts key are, in the order of declaration: the rightmost first",
     )
     qubits: int = Field(examples=[2])
     depth: int = Field(examples=[3])

@@ -1,5 +1,7 @@
 """The scanner's one door."""
 
+from typing import NamedTuple
+
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ProgramTooLarge
@@ -12,8 +14,16 @@ from ketline.execution.text import position_of
 _DEEPEST_NESTING = 19
 
 
-def scan(text: str, limits: ExecutionLimits) -> tuple[QuantumCircuit, tuple[int, ...]] | None:
-    """The circuit and the groups of a flat program, as the importer gives them; None for every other text.
+class Scanned(NamedTuple):
+    """A circuit, and the widths and names of the groups of its counts keys, as `ProgramConverter` has them."""
+
+    circuit: QuantumCircuit
+    groups: tuple[int, ...]
+    names: tuple[str | None, ...]
+
+
+def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
+    """What a flat program says, as the importer reads it; None for every other text.
 
     It takes time linear in the text and in the operations it comes to, and needs no check of the text before it.
 
@@ -30,4 +40,4 @@ def scan(text: str, limits: ExecutionLimits) -> tuple[QuantumCircuit, tuple[int,
     except ProgramTooLarge as error:
         line, column = position_of(text, start_of_statement(text, scanner.statements_read))
         raise ProgramTooLarge(error.message, line=line, column=column) from error
-    return circuit, tuple(scanner.registers.groups)
+    return Scanned(circuit, tuple(scanner.registers.groups), tuple(scanner.registers.group_names))

@@ -34,12 +34,13 @@ escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it h
 class Registers:
     """What a program has declared so far, and the circuit that holds it.
 
-    `groups` are those of `ProgramConverter`.
+    `groups` and `group_names` are those of `ProgramConverter`.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self.circuit = QuantumCircuit(name="program")  # to make up a name takes longer
         self.groups: list[int] = []
+        self.group_names: list[str | None] = []
         self._last_was_single_bit = False
         self._qubits_left = limits.max_qubits
         self._bits_left = limits.max_bits
@@ -89,8 +90,10 @@ class Registers:
         self._bits[name] = self._declare(name, size, width, ClassicalRegister, Clbit)
         if size is None and self._last_was_single_bit:
             self.groups[-1] += 1
+            self.group_names[-1] = None
         else:
             self.groups.append(width)
+            self.group_names.append(name)
         self._last_was_single_bit = size is None
 
     def qubits(self, text: str) -> tuple[Operand, ...]:

@@ -13,11 +13,12 @@ from ketline.execution.unroller.values import choose
 
 @dataclass(slots=True, eq=False)
 class Variable:
-    """A classical variable; `number` grows with each that is made."""
+    """A classical variable; `number` grows with each that is made, `name` is that of its declaration."""
 
     kind: Kind
     value: Any
     constant: bool = False
+    name: str | None = None
     number: int = field(default_factory=count().__next__)
 
 

@@ -4,23 +4,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.task import InputValue
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.unroller.expressions import bits_of_number
 from ketline.execution.unroller.quantum import members
 from ketline.execution.unroller.statements import Interpreter
 from ketline.execution.unroller.values import Measured, atom, evaluate_at
-from ketline.execution.unroller.variables import InputValue
 
 
 class Unrolled(NamedTuple):
-    """A circuit, the widths of the groups of its counts keys, and what turns an outcome of the circuit into theirs.
+    """A circuit, the groups of its counts keys, and what turns an outcome of the circuit into theirs.
 
-    The circuit has a bit for each measurement. `outcome` takes the number that Aer gives for them, bit k of position
-    k, and gives the number of the program's own bits; None where both are the same.
+    `groups` are their widths, `names` as in `Reading`. The circuit has a bit for each measurement. `outcome` takes the
+    number that Aer gives for them, bit k of position k, and gives the number of the program's own bits; None where both
+    are the same.
     """
 
     circuit: Any
     groups: tuple[int, ...]
+    names: tuple[str | None, ...]
     outcome: Callable[[int], int] | None
 
 
@@ -40,10 +42,11 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
         [variable for variable in group if not variables.outputs or variable in variables.outputs]
         for group in variables.groups
     ]
-    bits = [[bit for variable in group for bit in members(variable.value)] for group in shown if group]
+    shown = [group for group in shown if group]
+    bits = [[bit for variable in group for bit in members(variable.value)] for group in shown]
     if not bits:
-        measured = [variable for variable in variables.numbers if isinstance(variable.value, Measured)]
-        bits = [list(bits_of_number(variable.value, variable.kind)) for variable in measured]
+        shown = [[variable] for variable in variables.numbers if isinstance(variable.value, Measured)]
+        bits = [list(bits_of_number(variable.value, variable.kind)) for (variable,) in shown]
     if not bits:
         raise ProgramUnsupported(
             "no bits are declared, so there are no counts: declare bits and measure into them, "
@@ -51,7 +54,8 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
         )
     circuit = interpreter.writer.circuit
     values = [bit for group in bits for bit in group]
-    return Unrolled(circuit, tuple(map(len, bits)), _outcome(values, circuit.num_clbits))
+    names = tuple(group[0].name if len(group) == 1 else None for group in shown)
+    return Unrolled(circuit, tuple(map(len, bits)), names, _outcome(values, circuit.num_clbits))
 
 
 def _outcome(values: list[Any], width: int) -> Callable[[int], int] | None:

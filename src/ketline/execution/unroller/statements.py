@@ -7,6 +7,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.task import InputValue
 from ketline.execution.diagnose import construct, not_supported
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.unroller.budget import Budget, placed
@@ -17,7 +18,7 @@ from ketline.execution.unroller.memory import Definition, Memory, Names, Variabl
 from ketline.execution.unroller.quantum import QuantumStatements, members
 from ketline.execution.unroller.subroutines import bind_arguments
 from ketline.execution.unroller.values import Measured, atom, lift
-from ketline.execution.unroller.variables import InputValue, Variables
+from ketline.execution.unroller.variables import Variables
 from ketline.execution.unroller.writer import CircuitWriter
 
 _MOST_NESTED_CALLS = 64

@@ -6,6 +6,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.task import InputValue
 from ketline.execution.unroller import operators
 from ketline.execution.unroller.budget import Budget, placed
 from ketline.execution.unroller.expressions import Evaluator, bits_of_number
@@ -24,8 +25,6 @@ from ketline.execution.unroller.memory import BitAlias, Memory, Names, Qubits, V
 from ketline.execution.unroller.quantum import QuantumStatements, checked_concatenation
 from ketline.execution.unroller.values import Measured, choose, lift, lift_sequence
 from ketline.execution.unroller.writer import CircuitWriter
-
-InputValue = bool | int | float | str
 
 
 class Variables:
@@ -66,7 +65,7 @@ class Variables:
     def declare(self, node: Any) -> Variable:
         kind = self._evaluator.kind(node.type)
         value = zero(kind) if node.init_expression is None else self.value(node.init_expression, kind)
-        variable = Variable(kind, value)
+        variable = Variable(kind, value, name=node.identifier.name)
         self._budget.step(kind.bits if kind.is_register else 1)
         self._define(node.identifier, variable)
         if kind.name == "bit" and self._names.at_global_scope:

@@ -1,0 +1,30 @@
+"""Sweeps: tasks that run one program for many values of its inputs."""
+
+from collections.abc import Mapping, Sequence
+
+from ketline.domain.task import Inputs, InputValue
+
+_SEEDS = 2**63
+_ONE_VALUE = (bool, int, float, str)
+
+
+def points_of(inputs: Inputs) -> Sequence[Mapping[str, InputValue]] | None:
+    """The inputs of each point, in order, or None where no input has a sequence of values.
+
+    All sequences have one length; a value that is not in a sequence holds for every point.
+    """
+    swept = {name: values for name, values in inputs.items() if not isinstance(values, _ONE_VALUE)}
+    if not swept:
+        return None
+    fixed = {name: value for name, value in inputs.items() if isinstance(value, _ONE_VALUE)}
+    return [fixed | dict(zip(swept, values, strict=True)) for values in zip(*swept.values(), strict=True)]
+
+
+def first_point(inputs: Inputs) -> Mapping[str, InputValue]:
+    """The inputs of the first point, or all of them where the task is no sweep."""
+    return {name: value if isinstance(value, _ONE_VALUE) else value[0] for name, value in inputs.items()}
+
+
+def seed_at(seed: int | None, number: int) -> int | None:
+    """The seed of point `number`, counted from 0: each point draws on its own."""
+    return None if seed is None else (seed + number) % _SEEDS

@@ -1,0 +1,24 @@
+from ketline.domain.sweep import first_point, points_of, seed_at
+from ketline.domain.task import Inputs
+
+SWEPT: Inputs = {"theta": [0.1, 0.2], "bits": ["01", "10"], "n": 3, "word": "11"}
+
+
+def test_lists_are_taken_together_and_the_rest_holds_for_all() -> None:
+    assert points_of(SWEPT) == [
+        {"theta": 0.1, "bits": "01", "n": 3, "word": "11"},
+        {"theta": 0.2, "bits": "10", "n": 3, "word": "11"},
+    ]
+    assert first_point(SWEPT) == {"theta": 0.1, "bits": "01", "n": 3, "word": "11"}
+
+
+def test_single_values_are_no_sweep() -> None:
+    inputs: Inputs = {"theta": 0.1, "bits": "01", "flag": True}
+    assert points_of(inputs) is None
+    assert first_point(inputs) == inputs
+
+
+def test_each_point_has_a_seed_of_its_own() -> None:
+    assert [seed_at(7, number) for number in range(3)] == [7, 8, 9]
+    assert seed_at(2**63 - 1, 1) == 0
+    assert seed_at(None, 1) is None
