@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.listing import (
+    WHILE_PENDING,
     Changeable,
     ListedTask,
     Position,
@@ -16,6 +17,7 @@ from ketline.domain.listing import (
     TaskQuery,
     TaskStatistics,
 )
+from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
 from tests.fakes import FakeTaskRepository
 
@@ -37,6 +39,7 @@ class FakeTaskCatalogue:
         self.forgotten: list[tuple[object, int]] = []
         self.feed: list[TaskLine] = []
         self.late: list[TaskLine] = []
+        self.places: dict[TaskId, QueuePlace] = {}
 
     async def find(self, query: TaskQuery) -> TaskPage:
         await self.repository.ping()
@@ -54,6 +57,10 @@ class FakeTaskCatalogue:
         young = [line for line in wanted if line.change.line_id > after or line in self.late]
         return sorted(young, key=lambda line: line.change.line_id)[:limit]
 
+    async def place(self, task_id: TaskId) -> QueuePlace | None:
+        await self.repository.ping()
+        return self.places.get(task_id)
+
     async def summarize(self) -> TaskStatistics:
         await self.repository.ping()
         self.counts += 1
@@ -64,10 +71,12 @@ class FakeTaskCatalogue:
 
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
         task = await self.repository.get(task_id)
+        if WHILE_PENDING & change.fields and task.status is not TaskStatus.PENDING:
+            raise TaskNotPending(f"Task {task_id} is {task.status}.", status=task.status)
         if Changeable.SCHEDULED_FOR in change.fields:
-            if task.status is not TaskStatus.PENDING:
-                raise TaskNotPending(f"Task {task_id} is {task.status}.", status=task.status)
             task = replace(task, scheduled_for=change.scheduled_for)
+        if Changeable.PRIORITY in change.fields:
+            task = replace(task, priority=change.priority)
         old, new = task.labels, change.labels
         labels = Labels(
             name=new.name if Changeable.NAME in change.fields else old.name,

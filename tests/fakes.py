@@ -61,6 +61,7 @@ class FakeTaskRepository:
             history=(created,),
             labels=submission.labels,
             scheduled_for=submission.scheduled_for,
+            priority=submission.priority,
             rerun_of=submission.rerun_of,
         )
         accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)

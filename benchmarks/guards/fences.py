@@ -4,6 +4,7 @@ from benchmarks.guards.guard import CONTRACT, GUARDS, PROCESS, Guard
 
 STATEMENTS = "db/statements.py"
 ATTEMPTING = "db/attempting.py"
+PRIORITY = "tests/contract/test_priority.py"
 REPOSITORY = "db/repository.py"
 
 FENCES = (
@@ -44,8 +45,8 @@ FENCES = (
     Guard(
         name="claim only what is pending",
         file=STATEMENTS,
-        old="            tasks.c.current_status == TaskStatus.PENDING,\n            tasks.c.available_at <= now(),\n",
-        new="            tasks.c.available_at <= now(),\n",
+        old=".where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())",
+        new=".where(which, tasks.c.available_at <= now())",
         tests=(
             f"{CONTRACT}::test_of_concurrent_claims_one_wins",
             f"{CONTRACT}::test_nobody_claims_what_is_unknown_or_finished",
@@ -55,8 +56,8 @@ FENCES = (
     Guard(
         name="claim only what is available",
         file=STATEMENTS,
-        old="            tasks.c.available_at <= now(),\n",
-        new="",
+        old=".where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())",
+        new=".where(which, tasks.c.current_status == TaskStatus.PENDING)",
         tests=(f"{CONTRACT}::test_crashed_attempt_is_tried_again_after_a_backoff",),
     ),
     Guard(
@@ -86,7 +87,7 @@ FENCES = (
     Guard(
         name="own claim recognised after an uncertain COMMIT",
         file=ATTEMPTING,
-        old="        row = connection.execute(select_claimed(request.task_id, request.token)).one_or_none()\n",
+        old="        row = connection.execute(select_claimed(request.token)).one_or_none()\n",
         new="        pass\n",
         tests=(f"{CONTRACT}::test_repeated_claim_is_the_same_claim",),
     ),
@@ -138,13 +139,51 @@ FENCES = (
     Guard(
         name="SQLite: history of a claim in its transaction",
         file=ATTEMPTING,
-        old="        write_line(connection, request.task_id, TaskStatus.PROCESSING, "
-        "row.claimed_at, notes, **columns)\n",
+        old="        write_line(connection, lease.task_id, TaskStatus.PROCESSING, "
+        "row.claimed_at, notes, **attempt_columns(lease))\n",
         new="",
         tests=(
             f"{CONTRACT}::test_claim_gives_all_a_worker_needs",
             f"{CONTRACT}::test_finish_records_result_and_history",
         ),
+    ),
+    Guard(
+        name="a task waits for those that overtake it",
+        file=STATEMENTS,
+        old="and_(tasks.c.priority >= 0, not_(overtaken()))",
+        new="and_(tasks.c.priority >= 0)",
+        tests=(f"{PRIORITY}::test_higher_priority_comes_first_and_every_message_finds_a_task",),
+    ),
+    Guard(
+        name="a task of negative priority waits for all others",
+        file=STATEMENTS,
+        old="and_(tasks.c.priority >= 0, not_(overtaken()))",
+        new="not_(overtaken())",
+        tests=(f"{PRIORITY}::test_negative_priority_waits_for_all_others",),
+    ),
+    Guard(
+        name="a message about a task that is taken is used for another",
+        file=ATTEMPTING,
+        old="        row = _claim_best(connection, request)\n",
+        new="        pass\n",
+        tests=(
+            f"{PRIORITY}::test_task_that_was_overtaken_is_found_by_the_other_message",
+            f"{PRIORITY}::test_message_about_no_task_takes_what_waits",
+        ),
+    ),
+    Guard(
+        name="only tasks with a message are taken by that of another",
+        file="db/ranking.py",
+        old="        .where(ready(), tasks.c.available_at <= now())\n        .order_by",
+        new="        .where(tasks.c.dispatch_due_at.is_not(None), tasks.c.available_at <= now())\n        .order_by",
+        tests=(f"{PRIORITY}::test_task_without_a_message_is_not_taken_by_that_of_another",),
+    ),
+    Guard(
+        name="a task that lost its message goes before those that came later",
+        file=ATTEMPTING,
+        old='        connection.execute(let_overtake(), {"asked_task_id": request.task_id})\n',
+        new="        pass\n",
+        tests=(f"{PRIORITY}::test_those_who_were_overtaken_stay_in_order",),
     ),
     Guard(
         name="cancel only what has not ended",

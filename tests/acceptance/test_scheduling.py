@@ -5,9 +5,10 @@ from typing import Any
 
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, eventually
-from tests.acceptance.programs import BELL
+from tests.acceptance.programs import BELL, ENDLESS
 
-INTERVAL = timedelta(seconds=1)
+# An interval of the dispatcher is a second; the rest is for a busy machine. A lost message would be found after 30 s.
+ON_TIME = timedelta(seconds=15)
 
 
 def started_at(task: dict[str, Any]) -> datetime:
@@ -16,11 +17,11 @@ def started_at(task: dict[str, Any]) -> datetime:
 
 
 async def runs_on_time(api: Api, moment: datetime, task_id: str) -> None:
-    """The task runs once, at its time and within about an interval of the dispatcher."""
+    """The task runs once, at its time and not much later."""
     task = await api.ended(task_id)
     assert (task["status"], datetime.fromisoformat(task["scheduled_for"])) == ("completed", moment)
-    assert moment <= started_at(task) < moment + INTERVAL + timedelta(seconds=2)
-    assert task["profile"]["queued_seconds"] < 3
+    assert moment <= started_at(task) < moment + ON_TIME
+    assert task["profile"]["queued_seconds"] < ON_TIME.total_seconds()
 
 
 async def test_scheduled_task_runs_at_its_time_in_the_embedded_service(embedded: Embedded) -> None:
@@ -62,6 +63,38 @@ async def test_task_put_off_and_brought_forward_runs_at_once(embedded: Embedded)
         assert (await api.ended(task_id))["status"] == "completed"
         refused = await api.http.patch(f"/tasks/{task_id}", json={"scheduled_for": far})
         assert (refused.status_code, refused.json()["code"]) == (409, "task_not_pending")
+
+
+async def overtakes(api: Api) -> None:
+    """While a program holds the one slot, tasks are lined up by priority, and tell their places."""
+    running = await api.submit(ENDLESS)
+    await eventually(lambda: _has_status(api, running, "processing"), "the slot is taken")
+    low, zero, high = [await api.submit(BELL, priority=priority) for priority in (-5, 0, 5)]
+    places = [(await api.task(task_id))["queue"]["position"] for task_id in (low, zero, high)]
+    assert places == [3, 2, 1]
+    changed = await api.http.patch(f"/tasks/{low}", json={"priority": 9})
+    assert changed.json()["priority"] == 9
+    assert (await api.task(low))["queue"]["position"] == 1
+    assert (await api.http.post(f"/tasks/{running}/cancel")).status_code == 200
+    starts = [started_at(await api.ended(task_id)) for task_id in (low, high, zero)]
+    assert starts == sorted(starts)
+
+
+async def _has_status(api: Api, task_id: str, status: str) -> bool:
+    return bool((await api.task(task_id))["status"] == status)
+
+
+async def test_tasks_of_higher_priority_go_first_in_the_embedded_service(embedded: Embedded) -> None:
+    await embedded.up(KETLINE_WORKER_SLOTS="1")
+    async with embedded.api() as api:
+        await overtakes(api)
+
+
+async def test_tasks_of_higher_priority_go_first_on_the_distributed_service(distributed: Distributed) -> None:
+    await distributed.start_api()
+    await distributed.start_worker(KETLINE_WORKER_SLOTS="1")
+    async with distributed.api() as api:
+        await overtakes(api)
 
 
 async def test_rerun_gives_the_same_counts_and_a_new_seed_others(embedded: Embedded) -> None:

@@ -67,6 +67,13 @@ CALLS: Sequence[str | Call] = (
         keep={"sweep": task_id},
     ),
     Call(
+        text="A task of higher priority goes first; a point counts as much as a minute of waiting.",
+        method="POST",
+        path="/tasks",
+        body={"qc": BELL, "shots": 10, "priority": 50},
+        headers={"Prefer": "wait=30"},
+    ),
+    Call(
         text="A repeated submission under one key is the same task: 200 instead of 202.",
         method="POST",
         path="/tasks",

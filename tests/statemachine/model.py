@@ -49,6 +49,8 @@ class Model:
             start = self.now + _seconds_to(new.scheduled_for)
             task = ModelTask(new.task_id, new.max_attempts, available_at=start, due_at=start)
             task.scheduled = new.scheduled_for is not None
+            task.priority, task.submitted_at, task.came_at = new.priority, self.now, start
+            task.overtakes = new.priority > 0
             task.lines.append(Line("pending", self.now))
             self.tasks[new.task_id] = task
         return new.task_id, False
@@ -65,6 +67,26 @@ class Model:
 
     def dispatched(self) -> list[ModelTask]:
         return self._pending(lambda task: task.dispatches > 0)
+
+    def ready(self) -> list[ModelTask]:
+        """Tasks that a message about another may be taken for."""
+        return [task for task in self.dispatched() if task.claimable(self.now)]
+
+    def claimable_by(self, told_of: UUID) -> set[UUID | None]:
+        """What a claim by a message about this task may take; None is nothing.
+
+        It is one answer, but where ranks are so close that the clocks' drift decides.
+        """
+        task, ready = self.tasks.get(told_of), self.ready()
+        lowest = min((other.rank for other in ready), default=0.0)
+        best: set[UUID | None] = {other.task_id for other in ready if other.rank <= lowest + DRIFT_SECONDS} or {None}
+        if task is None or not task.claimable(self.now) or task.priority < 0:
+            return best
+        higher = [other.rank for other in ready if other.overtakes and other is not task]
+        if any(rank < task.rank - DRIFT_SECONDS for rank in higher):
+            return best
+        own: set[UUID | None] = {told_of}
+        return own | best if any(rank < task.rank + DRIFT_SECONDS for rank in higher) else own
 
     def expired(self) -> list[ModelTask]:
         return [task for task in self.tasks.values() if task.lease_until is not None and task.lease_until < self.now]

@@ -10,7 +10,7 @@ from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
 from ketline.domain.listing import Changeable, TaskChange
-from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId, WorkerId
+from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine
 from tests.statemachine.world import Refusal
@@ -22,6 +22,7 @@ KEYS = st.none() | st.builds(
     IdempotencyKey, key=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["same", "same", "other"])
 )
 # Seconds from the submission to the time it is scheduled for.
+PRIORITIES = st.sampled_from([0, 0, -50, 10, 100])
 AHEAD = st.sampled_from([None, None, -500.0, 700.0, 5000.0])
 
 
@@ -33,12 +34,21 @@ class SubmittingMachine(ModelledMachine):
         return multiple(*(self._submit(None, max_attempts, False) for max_attempts in budgets))
 
     @precondition(lambda self: len(self.submissions) < MOST_TASKS)
-    @rule(target=tasks, key=KEYS, max_attempts=st.integers(1, 4), ahead=AHEAD, twice=TWICE)
-    def submit(self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, twice: bool) -> Any:
-        task_id = self._submit(key, max_attempts, twice, ahead)
+    @rule(target=tasks, key=KEYS, max_attempts=st.integers(1, 4), ahead=AHEAD, priority=PRIORITIES, twice=TWICE)
+    def submit(
+        self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, priority: int, twice: bool
+    ) -> Any:
+        task_id = self._submit(key, max_attempts, twice, ahead, priority)
         return task_id if task_id in self.model.tasks else multiple()
 
-    def _submit(self, key: IdempotencyKey | None, max_attempts: int, twice: bool, ahead: float | None = None) -> TaskId:
+    def _submit(
+        self,
+        key: IdempotencyKey | None,
+        max_attempts: int,
+        twice: bool,
+        ahead: float | None = None,
+        priority: int = 0,
+    ) -> TaskId:
         new = Submission(
             task_id=TaskId(UUID(int=len(self.submissions) + 1)),
             circuit="program",
@@ -47,6 +57,7 @@ class SubmittingMachine(ModelledMachine):
             max_attempts=max_attempts,
             idempotency_key=key,
             scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
+            priority=priority,
         )
         self.submissions.append(new)
         self._add(new, twice)
@@ -92,12 +103,24 @@ class SubmittingMachine(ModelledMachine):
         for run, answer in enumerate(self.world.call(self.world.catalogue.change(task_id, change), twice=twice)):
             if task.status == "pending":
                 assert answer is None
-                task.reschedule(self.model.now + max(0.0, ahead or 0.0), scheduled=moment is not None)
+                task.reschedule(self.model.now, ahead)
             else:
                 # What a repeat finds as it was to be, its first run may have made so.
                 own = run > 0 and moment is None and not task.scheduled
                 expected = None if own else task.status
                 assert (answer.status if isinstance(answer, TaskNotPending) else answer) == expected
+
+    @rule(task_id=tasks, priority=PRIORITIES)
+    def change_priority(self, task_id: TaskId, priority: int) -> None:
+        change = TaskChange(fields=frozenset({Changeable.PRIORITY}), priority=priority)
+        task = self.model.tasks[task_id]
+        [answer] = self.world.call(self.world.catalogue.change(task_id, change))
+        if task.status == "pending":
+            assert answer is None
+            task.priority = priority
+            task.overtakes |= priority > 0
+        else:
+            assert isinstance(answer, TaskNotPending)
 
     @precondition(lambda self: self.model.keys)
     @rule(limit=st.integers(1, 3))
@@ -124,4 +147,3 @@ class SubmittingMachine(ModelledMachine):
         for unanswerable in (self.repository.get(UNKNOWN), self.repository.cancel(UNKNOWN)):
             [refusal] = self.world.call(unanswerable)
             assert isinstance(refusal, TaskNotFound)
-        assert self.world.call(self.repository.claim(UNKNOWN, WorkerId("w-1"), timedelta(seconds=1))) == [None]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from ketline.domain.priority import SECONDS_PER_POINT
 from ketline.domain.task import Lease
 
 RETRY_SECONDS = 4000.0
@@ -52,6 +53,10 @@ class ModelTask:
     crashed: int = 0
     dispatches: int = 0
     scheduled: bool = False
+    priority: int = 0
+    submitted_at: float = 0.0
+    came_at: float = 0.0
+    overtakes: bool = False
     claimed_at: float = 0.0
     token: UUID | None = None
     worker: str | None = None
@@ -61,6 +66,10 @@ class ModelTask:
     counts: Mapping[str, int] | None = None
     backoff: tuple[float, float] | None = None
     lines: list[Line] = field(default_factory=list)
+
+    @property
+    def rank(self) -> float:
+        return self.came_at - SECONDS_PER_POINT * self.priority
 
     @property
     def ended(self) -> bool:
@@ -117,9 +126,10 @@ class ModelTask:
             self.due_at, self.ended_at = None, now
             self._enter("cancelled", Line("cancelled", now))
 
-    def reschedule(self, at: float, *, scheduled: bool) -> None:
-        self.available_at = self.due_at = at
-        self.scheduled = scheduled
+    def reschedule(self, now: float, ahead: float | None) -> None:
+        self.available_at = self.due_at = now + max(0.0, ahead or 0.0)
+        self.scheduled = ahead is not None
+        self.came_at = self.submitted_at if ahead is None else max(self.submitted_at, now + ahead)
         self.dispatches = 0
 
     def take(self, now: float, first_interval: float) -> None:

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, multiple, precondition, rule
 from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
 from tests.statemachine.model import LEASE_SECONDS
 from tests.statemachine.modelled import TWICE
-from tests.statemachine.submitting import SubmittingMachine
+from tests.statemachine.submitting import UNKNOWN, SubmittingMachine
 from tests.statemachine.task import ModelTask
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
@@ -40,16 +40,23 @@ class WorkingMachine(SubmittingMachine):
     def claimable(self) -> list[TaskId]:
         return [TaskId(task.task_id) for task in self.model.tasks.values() if task.claimable(self.model.now)]
 
+    @rule(target=leases, worker=WORKERS)
+    def claim_by_a_message_about_no_task(self, worker: WorkerId) -> Any:
+        return self._claim(UNKNOWN, worker, False)
+
     def _claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
-        task = self.model.tasks[task_id]
         taken: list[Lease] = []
         for answer in self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice):
             own = [answer.lease] if isinstance(answer, Claim) else []
             if taken:
                 assert own == taken, "a repeat finds its own claim"
                 continue
-            assert bool(own) == task.claimable(self.model.now)
+            claimed = own[0].task_id if own else None
+            assert claimed in self.model.claimable_by(task_id)
             if isinstance(answer, Claim):
+                told_of, task = self.model.tasks.get(task_id), self.model.tasks[answer.lease.task_id]
+                if told_of and told_of is not task and told_of.claimable(self.model.now):
+                    told_of.overtakes = True
                 task.claim(self.model.now, answer.lease.token, worker, LEASE_SECONDS)
                 assert (answer.lease.attempt, answer.lease.worker_id) == (task.attempt, worker)
                 taken.append(answer.lease)

@@ -38,12 +38,14 @@ _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"a
     openapi_extra={"requestBody": body_of(ChangeRequest, {"tags": ["vqe", "final"]})},
 )
 async def change_task(task_id: UUID, request: Request) -> TaskView:
-    """Change a task's name, tags and metadata at any time, and the time it is scheduled for while it is pending."""
+    """Change a task's name, tags and metadata at any time, its priority and the time it is scheduled for while it is
+    pending."""
     asked = await _read_body(request, ChangeRequest)
     change = TaskChange(
         fields=frozenset(Changeable(name) for name in asked.model_fields_set),
         labels=Labels(name=asked.name, tags=asked.tags or (), metadata=asked.metadata or {}),
         scheduled_for=asked.scheduled_for,
+        priority=asked.priority or 0,
     )
     with _refusals(task_id):
         await services_of(request).change(TaskId(task_id), change)

@@ -6,8 +6,9 @@ from typing import cast
 from pydantic import JsonValue
 
 from ketline.api.errors import Refusal
+from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Failure, Point, Profile, StatusChange, Task, TaskStatus
-from ketline.schemas.tasks import RegisterView, StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
+from ketline.schemas.tasks import QueueView, RegisterView, StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
 
 _MESSAGES: Mapping[TaskStatus, str] = {
     TaskStatus.PENDING: "Task is still in progress.",
@@ -25,8 +26,11 @@ _NO_COUNTS: Mapping[TaskStatus, str] = {
 }
 
 
-def view_task(task: Task, *, with_result: bool = True) -> TaskView:
-    """A task with everything a client may see, or all but its result; lease tokens stay inside."""
+def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None = None) -> TaskView:
+    """A task with everything a client may see, or all but its result; lease tokens stay inside.
+
+    `place` is where it stands in the queue, if that was asked for.
+    """
     return TaskView(
         task_id=task.task_id,
         status=task.status,
@@ -39,12 +43,24 @@ def view_task(task: Task, *, with_result: bool = True) -> TaskView:
         tags=list(task.labels.tags) or None,
         metadata=cast("dict[str, JsonValue]", task.labels.metadata) or None,
         scheduled_for=task.scheduled_for,
+        priority=task.priority or None,
         rerun_of=task.rerun_of,
+        queue=_view_place(place),
         result=_view_result(task) if with_result else None,
         error=_view_failure(task.failure),
         profile=_view_profile(task.profile),
         status_history=[view_change(change) for change in task.history],
         correlation_id=task.correlation_id,
+    )
+
+
+def _view_place(place: QueuePlace | None) -> QueueView | None:
+    if place is None:
+        return None
+    return QueueView(
+        position=place.position,
+        at_least=None if place.counted_to_the_end else True,
+        estimated_start=place.estimated_start,
     )
 
 

@@ -14,7 +14,7 @@ from ketline.api.stored import not_found, stored_task
 from ketline.api.submission import asked_of, read_idempotency_key, read_submission
 from ketline.api.waiting import APPLIED, APPLIED_HEADERS, PREFER_HEADER, ended_task, preferred_wait, require_wait
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
-from ketline.domain.task import Task, TaskId
+from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.schemas.tasks import TaskAccepted, TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -84,10 +84,14 @@ async def read_task(
     require_wait(request, wait or 0)
     seconds: float | None = preferred_wait(request) if wait is None else wait
     if seconds is None:
-        return view_task(await stored_task(request, task_id), with_result=result)
-    if wait is None:
+        task = await stored_task(request, task_id)
+    else:
+        task = await ended_task(request, task_id, seconds)
+    if seconds is not None and wait is None:
         response.headers[APPLIED] = f"wait={seconds:g}"
-    return view_task(await ended_task(request, task_id, seconds), with_result=result)
+    waiting = task.status is TaskStatus.PENDING
+    place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    return view_task(task, with_result=result, place=place)
 
 
 @router.post(

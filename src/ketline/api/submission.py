@@ -62,6 +62,7 @@ def asked_of(request: Request, submission: SubmitRequest, key: IdempotencyKey | 
         "inputs": submission.inputs,
         "labels": Labels(name=submission.name, tags=submission.tags, metadata=submission.metadata),
         "scheduled_for": submission.scheduled_for,
+        "priority": submission.priority,
     }
 
 
@@ -117,6 +118,7 @@ def _later_fields(submission: SubmitRequest) -> Iterator[tuple[str, object]]:
     yield "tags", submission.tags
     yield "metadata", submission.metadata and json.dumps(submission.metadata, sort_keys=True)
     yield "scheduled_for", submission.scheduled_for and submission.scheduled_for.isoformat()
+    yield "priority", submission.priority
 
 
 async def _read(request: Request, shape: type[Model]) -> Model:

@@ -34,9 +34,12 @@ from ketline.db.statements import (
     CLAIMING,
     COMPLETING,
     FAILING,
+    TAKING,
+    claim_best,
     claim_task,
     complete_task,
     fail_task,
+    let_overtake,
     select_claimed,
     select_own_line,
     write_line,
@@ -69,7 +72,10 @@ _ENDINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """A task that a worker wants, and the token that tells its claim from others."""
+    """The task that a worker was told of, and the token that tells its claim from others.
+
+    It gets that one, or another whose turn it is rather.
+    """
 
     task_id: TaskId
     token: LeaseToken
@@ -104,13 +110,21 @@ class Ending:
 
 
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
-    """Take those tasks that are there to be taken; each task for one of those who ask for it."""
+    """Take a task for each of those who ask: the one they were told of, or another whose turn it is.
+
+    There is a message for each task that waits. So who was told of a task that is taken already, or has to wait for
+    another, takes that other; the message of the other then stands for the first, and until it comes the first goes
+    before all who came after it.
+    """
     taken: Mapping[LeaseToken, Row[Any] | None]
     if isinstance(connection.dialect, PGDialect):
         asked = CLAIMING.arrays([request.asked() for request in sorted(requests, key=_task_id)])
         taken = {row.lease_token: row for row in connection.execute(_claim_together(), asked)}
     else:
-        taken = {request.token: _claim_one(connection, request) for request in requests}
+        taken = {
+            request.token: _claim_one(connection, request, _claim(), CLAIMING.parameters(request.asked()))
+            for request in requests
+        }
     return [_claimed(connection, request, taken.get(request.token)) for request in requests]
 
 
@@ -133,16 +147,27 @@ def own_doing(connection: Connection, lease: Lease, cause: str | None) -> TaskSt
 def _claimed(connection: Connection, request: ClaimRequest, row: Row[Any] | None) -> Claim | None:
     if row is None:
         # A repeat after a COMMIT whose answer was lost finds its own claim here.
-        row = connection.execute(select_claimed(request.task_id, request.token)).one_or_none()
+        row = connection.execute(select_claimed(request.token)).one_or_none()
+    if row is None:
+        row = _claim_best(connection, request)
     return None if row is None else to_claim(row, request.token, request.worker_id)
 
 
-def _claim_one(connection: Connection, request: ClaimRequest) -> Row[Any] | None:
-    row = connection.execute(_claim(), CLAIMING.parameters(request.asked())).one_or_none()
+def _claim_best(connection: Connection, request: ClaimRequest) -> Row[Any] | None:
+    row = _claim_one(connection, request, claim_best(), TAKING.parameters(request.asked()))
+    if row is not None and row.task_id != request.task_id:
+        connection.execute(let_overtake(), {"asked_task_id": request.task_id})
+    return row
+
+
+def _claim_one(
+    connection: Connection, request: ClaimRequest, statement: Update, parameters: Mapping[str, object]
+) -> Row[Any] | None:
+    row = connection.execute(statement, parameters).one_or_none()
     if row is not None:
-        columns = attempt_columns(to_claim(row, request.token, request.worker_id).lease)
+        lease = to_claim(row, request.token, request.worker_id).lease
         notes = STARTED % (row.attempt, request.worker_id)
-        write_line(connection, request.task_id, TaskStatus.PROCESSING, row.claimed_at, notes, **columns)
+        write_line(connection, lease.task_id, TaskStatus.PROCESSING, row.claimed_at, notes, **attempt_columns(lease))
     return row
 
 

@@ -13,11 +13,13 @@ from ketline.db.counting import summarize
 from ketline.db.engine import Database
 from ketline.db.listing import Search
 from ketline.db.parts import count_fitting, read_parts, to_listed
+from ketline.db.ranking import place_of
 from ketline.db.rows import to_change, to_original
 from ketline.db.statements import lock_task
 from ketline.db.submission import find_accepted
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.listing import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
 
 
@@ -52,6 +54,9 @@ class SqlTaskCatalogue:
     async def summarize(self) -> TaskStatistics:
         return await self.database.read(summarize)
 
+    async def place(self, task_id: TaskId) -> QueuePlace | None:
+        return await self.database.read(lambda connection: place_of(connection, task_id))
+
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
         runs = itertools.count()
 
@@ -68,7 +73,9 @@ class SqlTaskCatalogue:
 
         status = await self.database.write(work)
         if status is not None:
-            raise TaskNotPending(f"Task {task_id} is {status}: it cannot be scheduled any more.", status=status)
+            raise TaskNotPending(
+                f"Task {task_id} is {status}: its schedule and its priority cannot be changed any more.", status=status
+            )
 
     async def original(self, task_id: TaskId) -> Submission:
         def work(connection: Connection) -> Row[Any] | None:

@@ -5,14 +5,28 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Update, and_, delete, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Update,
+    and_,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from ketline.db.clock import from_now, later, now
 from ketline.db.labelling import NAME, TAG, labels_of, write_labels
 from ketline.db.listing import along, together
+from ketline.db.ranking import rank
 from ketline.db.roads import ENDED, has_status, roads_by_end
 from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, task_labels, tasks
-from ketline.domain.listing import Changeable, Order, Position, TaskChange, TaskFilter
+from ketline.domain.listing import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
 from ketline.domain.task import TaskStatus
 
 _KINDS: Mapping[Changeable, str] = {Changeable.NAME: NAME, Changeable.TAGS: TAG}
@@ -57,6 +71,7 @@ def select_original(task_id: UUID) -> Select[Any]:
         tasks.c.name,
         tasks.c.tags,
         tasks.c.metadata,
+        tasks.c.priority,
     )
     return select(*columns).where(tasks.c.task_id == task_id)
 
@@ -93,12 +108,26 @@ def _to_delete(which: ColumnElement[bool], limit: int) -> Select[Any]:
 def _update(task_id: UUID, change: TaskChange) -> Update:
     statement = update(tasks).where(tasks.c.task_id == task_id)
     changed = _values(change)
+    if WHILE_PENDING & change.fields:
+        statement = statement.where(tasks.c.current_status == TaskStatus.PENDING)
+        changed["rank_at"] = _rank(change)
+    if Changeable.PRIORITY in change.fields and change.priority > 0:
+        changed["overtakes"] = True
     if Changeable.SCHEDULED_FOR in change.fields:
         # The message it may have on the queue is one of those that come early: nobody can claim it by that.
         at = later(literal(change.scheduled_for, UtcDateTime), now())
         changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}
-        statement = statement.where(tasks.c.current_status == TaskStatus.PENDING)
     return statement.values(changed).returning(tasks.c.submitted_at)
+
+
+def _rank(change: TaskChange) -> ColumnElement[Any]:
+    scheduled_for: ColumnElement[Any] = tasks.c.scheduled_for
+    if Changeable.SCHEDULED_FOR in change.fields:
+        scheduled_for = literal(change.scheduled_for, UtcDateTime)
+    priority: ColumnElement[Any] = tasks.c.priority
+    if Changeable.PRIORITY in change.fields:
+        priority = literal(change.priority, Integer)
+    return rank(tasks.c.submitted_at, scheduled_for, priority)
 
 
 def _values(change: TaskChange) -> dict[str, Any]:
@@ -108,5 +137,6 @@ def _values(change: TaskChange) -> dict[str, Any]:
         Changeable.TAGS: list(change.labels.tags) or None,
         Changeable.METADATA: dict(change.labels.metadata) or None,
         Changeable.SCHEDULED_FOR: change.scheduled_for,
+        Changeable.PRIORITY: change.priority,
     }
     return {field.value: value for field, value in values.items() if field in change.fields}

@@ -35,6 +35,16 @@ class from_now(_TimeFunction):  # noqa: N801 - reads as the SQL function it is
         super().__init__(seconds if isinstance(seconds, ColumnElement) else literal(seconds, Float))
 
 
+class after(_TimeFunction):  # noqa: N801 - reads as the SQL function it is
+    """The time `seconds` after a moment; before it, where they are negative."""
+
+    name = "ketline_after"
+    inherit_cache = True
+
+    def __init__(self, moment: ColumnElement[Any], seconds: ColumnElement[Any]) -> None:
+        super().__init__(moment, seconds)
+
+
 def later(moment: ColumnElement[Any], earliest: ColumnElement[Any]) -> ColumnElement[Any]:
     """`earliest`, or `moment` where there is one that is still to come."""
     return case((moment > now(), moment), else_=earliest)
@@ -67,3 +77,15 @@ def _from_now_postgresql(element: from_now, compiler: SQLCompiler, **kw: Any) ->
 def _from_now_sqlite(element: from_now, compiler: SQLCompiler, **kw: Any) -> str:
     process: Callable[..., str] = compiler.process
     return f"strftime('{_SQLITE_FORMAT}', 'now', ({process(element.clauses, **kw)}) || ' seconds')"
+
+
+@compiles(after, "postgresql")
+def _after_postgresql(element: after, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(({moment}) + ({seconds}) * interval '1 second')"
+
+
+@compiles(after, "sqlite")
+def _after_sqlite(element: after, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"strftime('{_SQLITE_FORMAT}', ({moment}), ({seconds}) || ' seconds')"

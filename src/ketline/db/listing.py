@@ -59,6 +59,7 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.name,
     tasks.c.tags,
     tasks.c.scheduled_for,
+    tasks.c.priority,
     tasks.c.rerun_of,
 ]
 _SMALL_PARTS = {TaskPart.METADATA: tasks.c.metadata, TaskPart.PROFILE: tasks.c.profile}

@@ -118,7 +118,7 @@ class SqlTaskRepository:
         )
         claim = await self.database.together(claim_all, request)
         if claim is not None:
-            self._announce(task_id, TaskStatus.PROCESSING)
+            self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
         return claim
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:

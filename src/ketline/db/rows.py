@@ -54,6 +54,7 @@ def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row
         history=to_changes(lines),
         labels=to_labels(row),
         scheduled_for=row.scheduled_for,
+        priority=row.priority,
         rerun_of=TaskId(row.rerun_of) if row.rerun_of else None,
     )
 
@@ -87,6 +88,7 @@ def to_original(task_id: TaskId, row: Row[Any]) -> Submission:
         options=to_options(row),
         inputs=row.inputs or {},
         labels=to_labels(row),
+        priority=row.priority,
     )
 
 

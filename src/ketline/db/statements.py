@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     insert,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 
 from ketline.db.asking import Asking
 from ketline.db.clock import doubling, from_now, now
+from ketline.db.ranking import overtaken, select_best
 from ketline.db.tables import status_history, tasks
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
 
@@ -68,7 +70,8 @@ SETTLED_COLUMNS: Sequence[ColumnElement[Any]] = [
 ]
 
 _LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
-CLAIMING = Asking(task_id=Uuid(), token=Uuid(), worker_id=Text(), lease_seconds=Float())
+TAKING = Asking(token=Uuid(), worker_id=Text(), lease_seconds=Float())
+CLAIMING = TAKING.and_of(task_id=Uuid())
 RENEWING = Asking(**_LEASE, lease_seconds=Float())
 COMPLETING = Asking(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profile.type)
 FAILING = Asking(**_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer())
@@ -86,14 +89,40 @@ def write_line(
 
 
 def claim_task(asked: Any) -> Update:
-    """The optimistic lock: takes the row only while it is pending and available."""
-    return (
-        update(tasks)
+    """The optimistic lock: takes the row only while it is pending and available, and it is its turn."""
+    its_turn = and_(tasks.c.priority >= 0, not_(overtaken()))
+    return _take(asked, and_(tasks.c.task_id == asked.task_id, its_turn))
+
+
+@cache
+def claim_best() -> Update:
+    """As `claim_task`, but takes the task whose turn it is, whichever that is."""
+    best = select_best().cte("best")
+    return _take(TAKING.one(), tasks.c.task_id.in_(select(best.c.task_id)))
+
+
+@cache
+def let_overtake() -> Update:
+    """For a task whose message was used up by another: it goes before those that came after it."""
+    asked = CLAIMING.one()
+    lost = (
+        select(tasks.c.task_id)
         .where(
             tasks.c.task_id == asked.task_id,
             tasks.c.current_status == TaskStatus.PENDING,
             tasks.c.available_at <= now(),
         )
+        # Who has it locked is taking it.
+        .with_for_update(skip_locked=True)
+        .cte("lost")
+    )
+    return update(tasks).where(tasks.c.task_id.in_(select(lost.c.task_id))).values(overtakes=True)
+
+
+def _take(asked: Any, which: ColumnElement[bool]) -> Update:
+    return (
+        update(tasks)
+        .where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())
         .values(
             current_status=TaskStatus.PROCESSING,
             attempt=tasks.c.attempt + 1,
@@ -107,10 +136,9 @@ def claim_task(asked: Any) -> Update:
     )
 
 
-def select_claimed(task_id: UUID, token: UUID) -> Select[Any]:
-    """Finds the row when this very token has claimed it already."""
+def select_claimed(token: UUID) -> Select[Any]:
+    """Finds the row when this very token has claimed one already."""
     return select(*CLAIM_COLUMNS).where(
-        tasks.c.task_id == task_id,
         tasks.c.lease_token == token,
         tasks.c.current_status == TaskStatus.PROCESSING,
     )

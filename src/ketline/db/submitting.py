@@ -27,6 +27,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from ketline.db.asking import Asking
 from ketline.db.clock import from_now, later, now
 from ketline.db.labelling import label_stored
+from ketline.db.ranking import rank
 from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, tasks
 from ketline.domain.task import IdempotencyKey, Submission, TaskStatus
 
@@ -47,6 +48,7 @@ SUBMITTING = Asking(
     tags=tasks.c.tags.type,
     metadata=tasks.c.metadata.type,
     scheduled_for=UtcDateTime(),
+    priority=Integer(),
     rerun_of=Uuid(),
     due_seconds=Float(),
     dispatches=Integer(),
@@ -72,6 +74,7 @@ def asked_of(submission: Submission) -> dict[str, object]:
         "tags": list(submission.labels.tags) or None,
         "metadata": dict(submission.labels.metadata) or None,
         "scheduled_for": submission.scheduled_for,
+        "priority": submission.priority,
         "rerun_of": submission.rerun_of,
     }
 
@@ -130,9 +133,12 @@ def new_task(asked: Any) -> dict[str, Any]:
         "tags": asked.tags,
         "metadata": asked.metadata,
         "scheduled_for": asked.scheduled_for,
+        "priority": asked.priority,
         "rerun_of": asked.rerun_of,
         "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
         "submitted_at": now(),
+        "rank_at": rank(now(), asked.scheduled_for, asked.priority),
+        "overtakes": asked.priority > 0,
         "available_at": later(asked.scheduled_for, now()),
         "dispatch_due_at": later(asked.scheduled_for, from_now(asked.due_seconds)),
         "dispatch_count": asked.dispatches,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Uuid,
+    false,
     literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -91,6 +92,11 @@ tasks = Table(
     Column("scheduled_for", UtcDateTime),
     # No foreign key: the task it names may be deleted first.
     Column("rerun_of", Uuid),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    # Null in rows that ended before there were ranks, or were stored by an API of before.
+    Column("rank_at", UtcDateTime),
+    # Whether a message about a task of higher rank may be taken for this one: it has priority, or lost its own message.
+    Column("overtakes", Boolean, nullable=False, server_default=false()),
     Column("available_at", UtcDateTime, nullable=False),
     Column("dispatch_due_at", UtcDateTime),
     Column("dispatch_count", Integer, nullable=False, server_default="0"),
@@ -111,6 +117,12 @@ Index(
     postgresql_where=tasks.c.dispatch_due_at.is_not(None),
     sqlite_where=tasks.c.dispatch_due_at.is_not(None),
 )
+
+# The order in which tasks are taken that have a message on the queue, and those among them that may overtake others.
+_READY = tasks.c.dispatch_due_at.is_not(None) & (tasks.c.dispatch_count > literal_column("0"))
+_PREFERRED = _READY & tasks.c.overtakes
+Index("idx_task_rank", tasks.c.rank_at, postgresql_where=_READY, sqlite_where=_READY)
+Index("idx_task_preferred", tasks.c.rank_at, postgresql_where=_PREFERRED, sqlite_where=_PREFERRED)
 
 # Lists by status, newest first. A task that is processing is left out: there are few, and each claim would pay.
 Index(

@@ -98,15 +98,23 @@ class Changeable(StrEnum):
     TAGS = "tags"
     METADATA = "metadata"
     SCHEDULED_FOR = "scheduled_for"
+    PRIORITY = "priority"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChange:
-    """New values of `fields`; no `scheduled_for` among them means at once."""
+    """New values of `fields`; no `scheduled_for` among them means at once.
+
+    Those in `WHILE_PENDING` can be changed no longer than that.
+    """
 
     fields: frozenset[Changeable]
     labels: Labels = field(default_factory=Labels)
     scheduled_for: datetime | None = None
+    priority: int = 0
+
+
+WHILE_PENDING = frozenset({Changeable.SCHEDULED_FOR, Changeable.PRIORITY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,8 @@ Inputs = Mapping[str, InputValue | Sequence[InputValue]]
 class Submission:
     """A program accepted for execution, before it is stored; without a `time_limit` the worker's own holds.
 
-    It is not run before `scheduled_for`, by the database's clock; a time that is past changes nothing.
+    It is not run before `scheduled_for`, by the database's clock; a time that is past changes nothing. `priority` is
+    from -100 to 100, see `priority.py`.
     """
 
     task_id: TaskId
@@ -108,6 +109,7 @@ class Submission:
     inputs: Inputs = field(default_factory=dict)
     labels: Labels = field(default_factory=Labels)
     scheduled_for: datetime | None = None
+    priority: int = 0
     rerun_of: TaskId | None = None
 
 
@@ -247,6 +249,7 @@ class Task:
     history: Sequence[StatusChange] = field(default_factory=tuple)
     labels: Labels = field(default_factory=Labels)
     scheduled_for: datetime | None = None
+    priority: int = 0
     rerun_of: TaskId | None = None
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from ketline.domain.listing import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine
 
 
@@ -38,12 +39,16 @@ class TaskCatalogue(Protocol):
         """Count the tasks; slow enough not to be asked for each request."""
         ...
 
+    async def place(self, task_id: TaskId) -> QueuePlace | None:
+        """Tell where a task stands in the queue, None where it does not wait for a worker."""
+        ...
+
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
         """Change a task; of a concurrent claim and a change of schedule one comes first, and decides.
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskNotPending: the schedule was to be changed, and the task has been started or has ended.
+            TaskNotPending: the schedule or the priority was to be changed, and the task has been started or has ended.
         """
         ...
 

@@ -76,9 +76,11 @@ class TaskRepository(Protocol):
         ...
 
     async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        """Take a pending, available task for one attempt; None when it is not there to be taken.
+        """Take a pending, available task for one attempt; None when there is none to be taken.
 
-        Of any number of concurrent claims at most one gets the task.
+        It is the task of this id, unless that one is not there to be taken or has to wait for another: then it is
+        the one whose turn it is, by priority and age, of those that were dispatched. Of any number of concurrent
+        claims at most one gets a task.
         """
         ...
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, m
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.listing import Order, TaskPart
+from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
@@ -87,6 +88,7 @@ class TaskSummary(BaseModel):
     name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     scheduled_for: Timestamp | None = None
+    priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
     rerun_of: UUID | None = None
     worker_id: str | None = Field(default=None, description="The worker that runs it, or ran it last")
     error: TaskFailure | None = None
@@ -138,6 +140,9 @@ class ChangeRequest(BaseModel):
     metadata: Annotated[TaskMetadata | None, Field(description="In place of all there was")] = None
     scheduled_for: Annotated[
         Schedule | None, Field(description="While the task is pending; null or a time that is past means at once")
+    ] = None
+    priority: Annotated[
+        int | None, Field(ge=LOWEST, le=HIGHEST, description="While the task is pending; null means 0")
     ] = None
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.task import FailureCode, InputValue, Method, TaskStatus
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 
@@ -129,6 +130,16 @@ class SubmitRequest(BaseModel):
     scheduled_for: Annotated[
         Schedule | None, Field(description="Not run before this time; one that is past means at once")
     ] = None
+
+    priority: Annotated[
+        int,
+        Field(
+            ge=LOWEST,
+            le=HIGHEST,
+            description="Tasks of higher priority are taken first; "
+            f"a point counts as much as {SECONDS_PER_POINT} seconds of waiting",
+        ),
+    ] = 0
 
     @property
     def program(self) -> str:
@@ -242,6 +253,18 @@ class StatusEvent(StatusEntry):
     task_id: UUID
 
 
+class QueueView(BaseModel):
+    """Where a task stands among those that wait for a worker."""
+
+    position: int = Field(examples=[3], description="1 is taken next")
+    at_least: bool | None = Field(
+        default=None, description="True where the tasks before it were not counted to the end"
+    )
+    estimated_start: Timestamp | None = Field(
+        default=None, description="If tasks go on ending as they did in the last minute; an estimate, no promise"
+    )
+
+
 class TaskView(BaseModel):
     """A task as it stands; fields without a value are left out. The program itself is not part of it."""
 
@@ -256,7 +279,9 @@ class TaskView(BaseModel):
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])
     scheduled_for: Timestamp | None = Field(default=None, description="The task is not run before this time")
+    priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
+    queue: QueueView | None = Field(default=None, description="While the task waits for a worker")
     result: TaskResult | None = None
     error: TaskFailure | None = None
     profile: TaskProfile | None = None

@@ -21,7 +21,7 @@ class ChangeTask:
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskNotPending: the schedule was to be changed, and the task has been started or has ended.
+            TaskNotPending: the schedule or the priority was to be changed, and the task has been started or has ended.
             DatabaseUnavailable: the change is not known to be committed.
         """
         await self.catalogue.change(task_id, change)
@@ -76,5 +76,6 @@ class RerunTask:
             idempotency_key=idempotency_key,
             inputs=original.inputs,
             labels=original.labels,
+            priority=original.priority,
             rerun_of=task_id,
         )

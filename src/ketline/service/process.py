@@ -36,7 +36,9 @@ class ProcessTask:
     lease: timedelta
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
-        """Return when the message is dealt with: the task recorded, fenced off, or not ours to run.
+        """Return when the message is dealt with: a task recorded, fenced off, or none there to be run.
+
+        The message tells that there is work: the task it names, or one whose turn it is rather.
 
         A cancellation kills the simulation and hands the task back without spending an attempt.
 
@@ -49,7 +51,7 @@ class ProcessTask:
             log.debug("task.not_claimed", task_id=str(task_id))
             return
         with structlog.contextvars.bound_contextvars(
-            task_id=str(task_id),
+            task_id=str(claim.lease.task_id),
             correlation_id=claim.correlation_id,
             attempt=claim.lease.attempt,
             worker_id=self.worker_id,

@@ -39,6 +39,7 @@ class Asked(TypedDict, total=False):
     inputs: Inputs | None
     labels: Labels | None
     scheduled_for: datetime | None
+    priority: int
     rerun_of: TaskId | None
 
 
@@ -107,6 +108,7 @@ class SubmitTask:
             inputs=asked.get("inputs") or {},
             labels=asked.get("labels") or Labels(),
             scheduled_for=asked.get("scheduled_for"),
+            priority=asked.get("priority", 0),
             rerun_of=asked.get("rerun_of"),
         )
 

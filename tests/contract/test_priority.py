@@ -1,0 +1,166 @@
+"""The order in which a `TaskRepository` gives tasks to those who claim, and the place a `TaskCatalogue` tells."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, update
+
+from ketline.db.catalogue import SqlTaskCatalogue
+from ketline.db.clock import from_now
+from ketline.db.engine import Database
+from ketline.db.repository import SqlTaskRepository
+from ketline.db.tables import tasks
+from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.errors import TaskNotPending
+from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.task import Claim, TaskId
+from ketline.domain.worker import WorkerIdentity
+from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
+
+UNKNOWN = TaskId(uuid4())
+
+
+@pytest.fixture
+def repository(database: Database) -> SqlTaskRepository:
+    return SqlTaskRepository(database)
+
+
+@pytest.fixture
+def catalogue(database: Database) -> SqlTaskCatalogue:
+    return SqlTaskCatalogue(database)
+
+
+async def waiting(repository: SqlTaskRepository, *priorities: int) -> Sequence[TaskId]:
+    """Tasks of these priorities with their messages on the queue, in the order they came."""
+    ids = []
+    for priority in priorities:
+        new = replace(submission(), priority=priority)
+        await repository.add(new, taken=True)
+        ids.append(new.task_id)
+    return ids
+
+
+async def claim(repository: SqlTaskRepository, told_of: TaskId) -> Claim:
+    claim = await repository.claim(told_of, WORKER, LEASE)
+    assert claim is not None
+    return claim
+
+
+async def claims(repository: SqlTaskRepository, told_of: Sequence[TaskId]) -> Sequence[TaskId]:
+    """What is given for these messages, in turn."""
+    return [(await claim(repository, task_id)).lease.task_id for task_id in told_of]
+
+
+async def grow_older(database: Database, task_id: TaskId, seconds: float) -> None:
+    """Let a task have come so much earlier."""
+
+    def work(connection: Connection) -> None:
+        values = {"rank_at": from_now(-seconds), "submitted_at": from_now(-seconds)}
+        connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(values))
+
+    await database.write(work)
+
+
+async def test_equals_are_taken_by_their_messages(repository: SqlTaskRepository) -> None:
+    first, second, third = await waiting(repository, 0, 0, 0)
+    assert await claims(repository, [second, third, first]) == [second, third, first]
+
+
+async def test_higher_priority_comes_first_and_every_message_finds_a_task(repository: SqlTaskRepository) -> None:
+    low, zero, other, high, higher = ids = await waiting(repository, -10, 0, 0, 5, 50)
+    assert await claims(repository, ids) == [higher, high, zero, other, low]
+
+
+async def test_negative_priority_waits_for_all_others(repository: SqlTaskRepository) -> None:
+    low, lower, zero = ids = await waiting(repository, -1, -2, 0)
+    assert await claims(repository, ids) == [zero, low, lower]
+
+
+async def test_age_counts_a_minute_a_point(repository: SqlTaskRepository, database: Database) -> None:
+    old, older, new = await waiting(repository, 0, 0, 10)
+    await grow_older(database, old, 570)
+    await grow_older(database, older, 630)
+    assert await claims(repository, [older]) == [older]
+    assert await claims(repository, [old, new]) == [new, old]
+
+
+async def test_those_who_were_overtaken_stay_in_order(repository: SqlTaskRepository) -> None:
+    first, second, third, high = ids = await waiting(repository, 0, 0, 0, 1)
+    assert await claims(repository, ids) == [high, first, second, third]
+
+
+async def test_task_that_was_overtaken_is_found_by_the_other_message(repository: SqlTaskRepository) -> None:
+    zero, high = await waiting(repository, 0, 1)
+    assert await claims(repository, [zero]) == [high]
+    assert await claims(repository, [high]) == [zero]
+    assert await repository.claim(high, WORKER, LEASE) is None
+
+
+async def test_message_about_no_task_takes_what_waits(repository: SqlTaskRepository) -> None:
+    first, second = await waiting(repository, 0, 0)
+    assert await claims(repository, [UNKNOWN, UNKNOWN]) == [first, second]
+    assert await repository.claim(UNKNOWN, WORKER, LEASE) is None
+
+
+async def test_task_without_a_message_is_not_taken_by_that_of_another(repository: SqlTaskRepository) -> None:
+    """Its own message would be one too few."""
+    await repository.add(replace(submission(), priority=100))
+    [zero] = await waiting(repository, 0)
+    assert await claims(repository, [zero]) == [zero]
+    assert await repository.claim(UNKNOWN, WORKER, LEASE) is None
+
+
+async def test_task_that_is_scheduled_for_later_overtakes_nobody(repository: SqlTaskRepository) -> None:
+    later = replace(submission(), priority=100, scheduled_for=datetime.now(UTC) + timedelta(minutes=5))
+    await repository.add(later)
+    [zero] = await waiting(repository, 0)
+    assert await claims(repository, [zero]) == [zero]
+
+
+async def test_retried_task_keeps_its_place(repository: SqlTaskRepository) -> None:
+    first, second = await waiting(repository, 0, 0)
+    held = await claim(repository, first)
+    assert await repository.release(held.lease)
+    [dispatch] = await repository.take_due(10)
+    assert dispatch.task_id == first
+    [high] = await waiting(repository, 1)
+    assert await claims(repository, [second, high, first]) == [high, first, second]
+
+
+async def test_priority_is_changed_while_a_task_is_pending(
+    repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
+) -> None:
+    first, second = await waiting(repository, 0, 0)
+    change = TaskChange(fields=frozenset({Changeable.PRIORITY}), priority=3)
+    await catalogue.change(second, change)
+    assert (await repository.get(second)).priority == 3
+    assert await claims(repository, [first]) == [second]
+    with pytest.raises(TaskNotPending):
+        await catalogue.change(second, change)
+    assert (await catalogue.original(second)).priority == 3
+
+
+async def test_place_counts_those_before(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
+    low, zero, high = await waiting(repository, -1, 0, 1)
+    places = [await catalogue.place(task_id) for task_id in (low, zero, high)]
+    assert [place.position if place else None for place in places] == [3, 2, 1]
+    held = await claim(repository, zero)
+    assert await catalogue.place(held.lease.task_id) is None
+    assert await catalogue.place(UNKNOWN) is None
+
+
+async def test_place_knows_slots_and_ends(
+    database: Database, repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
+) -> None:
+    registry = SqlWorkerRegistry(database)
+    await registry.beat(WorkerIdentity(worker_id=WORKER, slots=3, version="1"), None, timedelta(minutes=1))
+    first, second, third = await waiting(repository, 0, 0, 0)
+    assert await repository.finish((await claim(repository, first)).lease, RESULT)
+    await claim(repository, second)
+    place = await catalogue.place(third)
+    assert place is not None
+    assert (place.ahead, place.slots, place.free_slots, place.ended) == (0, 3, 2, 1)
+    assert place.estimated_start == place.at
