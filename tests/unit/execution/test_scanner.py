@@ -78,6 +78,8 @@ DECLINED = {
     "index out of range": REGISTERS + "x q[4];",
     "range out of range": REGISTERS + "x q[2:4];",
     "empty range": REGISTERS + "x q[2:1];",
+    "range with a step and no end": REGISTERS + "x q[0:2: ];",
+    "range of colons only": REGISTERS + "x q[::];",
     "index of a single qubit": REGISTERS + "x a[0];",
     "two indices": REGISTERS + "x q[0:1][0];",
     "half an index": REGISTERS + "x q[0.5];",

@@ -259,7 +259,8 @@ def _width(size: int | None) -> int:
 
 def _range(text: str, size: int) -> range:
     first, *middle, last = text.split(":")
-    if len(middle) > 1:
+    # Source: OpenQASM 3 grammar, rangeExpression: only a range without a step may leave out its end.
+    if len(middle) > 1 or (middle and not last.strip(BLANKS)):
         raise Declined
     step = integer_of(middle[0]) if middle else None
     return positions(size, _end_of_range(first), _end_of_range(last), step)
