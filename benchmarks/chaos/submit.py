@@ -72,7 +72,7 @@ class Submitter:
         try:
             response = await self.http.post(
                 f"http://127.0.0.1:{port}/tasks",
-                json={"qc": task.program, "shots": task.shots},
+                json={"qc": task.program, "shots": task.shots, "priority": task.priority},
                 headers={"Idempotency-Key": key, "X-Correlation-ID": key},
             )
         except httpx.HTTPError:
