@@ -87,8 +87,8 @@ FENCES = (
     Guard(
         name="own claim recognised after an uncertain COMMIT",
         file=ATTEMPTING,
-        old="        row = connection.execute(select_claimed(request.token)).one_or_none()\n",
-        new="        pass\n",
+        old="    row = connection.execute(select_claimed(request.token)).one_or_none()\n",
+        new="    row = None\n",
         tests=(f"{CONTRACT}::test_repeated_claim_is_the_same_claim",),
     ),
     Guard(
@@ -163,13 +163,20 @@ FENCES = (
     ),
     Guard(
         name="a message about a task that is taken is used for another",
-        file=ATTEMPTING,
-        old="        row = _claim_best(connection, request)\n",
-        new="        pass\n",
+        file=REPOSITORY,
+        old="            claim = await self.database.write(lambda connection: claim_another(connection, request))\n",
+        new="            pass\n",
         tests=(
             f"{PRIORITY}::test_task_that_was_overtaken_is_found_by_the_other_message",
             f"{PRIORITY}::test_message_about_no_task_takes_what_waits",
         ),
+    ),
+    Guard(
+        name="another task is claimed in one transaction with its history",
+        file=REPOSITORY,
+        old="            claim = await self.database.write(lambda",
+        new="            claim = await self.database.autocommit(lambda",
+        tests=(f"{PRIORITY}::test_claim_of_another_task_is_one_transaction_with_its_line",),
     ),
     Guard(
         name="only tasks with a message are taken by that of another",
@@ -181,8 +188,8 @@ FENCES = (
     Guard(
         name="a task that lost its message goes before those that came later",
         file=ATTEMPTING,
-        old='        connection.execute(let_overtake(), {"asked_task_id": request.task_id})\n',
-        new="        pass\n",
+        old='            connection.execute(let_overtake(), {"asked_task_id": request.task_id})\n',
+        new="            pass\n",
         tests=(f"{PRIORITY}::test_those_who_were_overtaken_stay_in_order",),
     ),
     Guard(

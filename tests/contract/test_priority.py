@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, text, update
+from sqlalchemy.exc import IntegrityError
 
 from ketline.db.catalogue import SqlTaskCatalogue
 from ketline.db.clock import from_now
@@ -16,11 +17,17 @@ from ketline.db.tables import tasks
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotPending
 from ketline.domain.listing import Changeable, TaskChange
-from ketline.domain.task import Claim, TaskId
+from ketline.domain.task import Claim, TaskId, TaskStatus
 from ketline.domain.worker import WorkerIdentity
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
 
 UNKNOWN = TaskId(uuid4())
+# Has the history refuse every line of a claim, by whether it is SQLite's.
+NO_LINES = {
+    False: "ALTER TABLE status_history ADD CONSTRAINT none CHECK (status <> 'processing') NOT VALID",
+    True: "CREATE TRIGGER none BEFORE INSERT ON status_history WHEN NEW.status = 'processing' "
+    "BEGIN SELECT RAISE(ABORT, 'none'); END",
+}
 
 
 @pytest.fixture
@@ -97,6 +104,17 @@ async def test_task_that_was_overtaken_is_found_by_the_other_message(repository:
     assert await claims(repository, [zero]) == [high]
     assert await claims(repository, [high]) == [zero]
     assert await repository.claim(high, WORKER, LEASE) is None
+
+
+async def test_claim_of_another_task_is_one_transaction_with_its_line(
+    repository: SqlTaskRepository, database: Database
+) -> None:
+    [waits] = await waiting(repository, 0)
+    await database.write(lambda connection: connection.execute(text(NO_LINES[database.is_sqlite])))
+    with pytest.raises(IntegrityError):
+        await repository.claim(UNKNOWN, WORKER, LEASE)
+    task = await repository.get(waits)
+    assert (task.status, task.attempt) == (TaskStatus.PENDING, 0)
 
 
 async def test_message_about_no_task_takes_what_waits(repository: SqlTaskRepository) -> None:

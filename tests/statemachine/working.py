@@ -45,22 +45,20 @@ class WorkingMachine(SubmittingMachine):
         return self._claim(UNKNOWN, worker, False)
 
     def _claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
-        taken: list[Lease] = []
-        for answer in self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice):
-            own = [answer.lease] if isinstance(answer, Claim) else []
-            if taken:
-                assert own == taken, "a repeat finds its own claim"
-                continue
-            claimed = own[0].task_id if own else None
-            assert claimed in self.model.claimable_by(task_id)
-            if isinstance(answer, Claim):
-                told_of, task = self.model.tasks.get(task_id), self.model.tasks[answer.lease.task_id]
-                if told_of and told_of is not task and told_of.claimable(self.model.now):
-                    told_of.overtakes = True
-                task.claim(self.model.now, answer.lease.token, worker, LEASE_SECONDS)
-                assert (answer.lease.attempt, answer.lease.worker_id) == (task.attempt, worker)
-                taken.append(answer.lease)
-        return multiple(*taken)
+        answers = self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice)
+        claims = [answer for answer in answers if isinstance(answer, Claim)]
+        assert all(claim == answers[-1] for claim in claims), "a repeat finds its own claim"
+        if not claims:
+            assert None in self.model.claimable_by(task_id)
+            return multiple()
+        lease = claims[-1].lease
+        assert lease.task_id in self.model.claimable_by(task_id)
+        told_of, task = self.model.tasks.get(task_id), self.model.tasks[lease.task_id]
+        if told_of and told_of is not task and told_of.claimable(self.model.now):
+            told_of.overtakes = True
+        task.claim(self.model.now, lease.token, worker, LEASE_SECONDS)
+        assert (lease.attempt, lease.worker_id) == (task.attempt, worker)
+        return lease
 
     @precondition(lambda self: self.held())
     @rule(target=leases, data=st.data(), other=st.sampled_from(["attempt", "token"]))

@@ -72,10 +72,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """The task that a worker was told of, and the token that tells its claim from others.
-
-    It gets that one, or another whose turn it is rather.
-    """
+    """The task that a worker was told of, and the token that tells its claim from others."""
 
     task_id: TaskId
     token: LeaseToken
@@ -110,12 +107,7 @@ class Ending:
 
 
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
-    """Take a task for each of those who ask: the one they were told of, or another whose turn it is.
-
-    There is a message for each task that waits. So who was told of a task that is taken already, or has to wait for
-    another, takes that other; the message of the other then stands for the first, and until it comes the first goes
-    before all who came after it.
-    """
+    """Take those tasks that are there to be taken, and whose turn it is; each for one of those who ask for it."""
     taken: Mapping[LeaseToken, Row[Any] | None]
     if isinstance(connection.dialect, PGDialect):
         asked = CLAIMING.arrays([request.asked() for request in sorted(requests, key=_task_id)])
@@ -125,7 +117,23 @@ def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[
             request.token: _claim_one(connection, request, _claim(), CLAIMING.parameters(request.asked()))
             for request in requests
         }
-    return [_claimed(connection, request, taken.get(request.token)) for request in requests]
+    return [_to_claim(request, taken.get(request.token)) for request in requests]
+
+
+def claim_another(connection: Connection, request: ClaimRequest) -> Claim | None:
+    """Take the task whose turn it is, for who did not get the one it was told of; a transaction of its own.
+
+    There is a message for each task that waits. So who was told of a task that is taken already, or has to wait for
+    another, takes that other; the message of the other then stands for the first, and until it comes the first goes
+    before all who came after it.
+    """
+    # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
+    row = connection.execute(select_claimed(request.token)).one_or_none()
+    if row is None:
+        row = _claim_one(connection, request, claim_best(), TAKING.parameters(request.asked()))
+        if row is not None and row.task_id != request.task_id:
+            connection.execute(let_overtake(), {"asked_task_id": request.task_id})
+    return _to_claim(request, row)
 
 
 def finish_all(connection: Connection, endings: Sequence[Ending]) -> list[bool]:
@@ -144,20 +152,8 @@ def own_doing(connection: Connection, lease: Lease, cause: str | None) -> TaskSt
     return None if line is None else line.status
 
 
-def _claimed(connection: Connection, request: ClaimRequest, row: Row[Any] | None) -> Claim | None:
-    if row is None:
-        # A repeat after a COMMIT whose answer was lost finds its own claim here.
-        row = connection.execute(select_claimed(request.token)).one_or_none()
-    if row is None:
-        row = _claim_best(connection, request)
+def _to_claim(request: ClaimRequest, row: Row[Any] | None) -> Claim | None:
     return None if row is None else to_claim(row, request.token, request.worker_id)
-
-
-def _claim_best(connection: Connection, request: ClaimRequest) -> Row[Any] | None:
-    row = _claim_one(connection, request, claim_best(), TAKING.parameters(request.asked()))
-    if row is not None and row.task_id != request.task_id:
-        connection.execute(let_overtake(), {"asked_task_id": request.task_id})
-    return row
 
 
 def _claim_one(

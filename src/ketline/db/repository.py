@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Update, delete, insert, select
 
 from ketline.db import dispatching, reading, statements, submitting
 from ketline.db.announcing import SILENT
-from ketline.db.attempting import ClaimRequest, Ending, claim_all, fail_all, finish_all, own_doing
+from ketline.db.attempting import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
 from ketline.db.engine import Database
 from ketline.db.rows import (
     attempt_columns,
@@ -117,6 +117,8 @@ class SqlTaskRepository:
             task_id=task_id, token=LeaseToken(uuid4()), worker_id=worker_id, lease_seconds=lease.total_seconds()
         )
         claim = await self.database.together(claim_all, request)
+        if claim is None:
+            claim = await self.database.write(lambda connection: claim_another(connection, request))
         if claim is not None:
             self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
         return claim
