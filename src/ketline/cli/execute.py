@@ -2,21 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Unpack
 
 import httpx
 from rich.console import Console
 
 from ketline.cli.serve import application, worker
 from ketline.cli.show import show_counts, show_failure
-from ketline.client import AsyncClient, connect
+from ketline.client import AsyncClient, Task
+from ketline.client.programs import Options
 from ketline.config import Settings
-from ketline.domain.task import InputValue
 from ketline.runtime import open_embedded
-from ketline.schemas.tasks import TaskView
 
 SUCCESS, TASK_FAILED = 0, 1
 
@@ -25,20 +25,19 @@ async def run_program(
     client: AsyncClient,
     program: str,
     *,
-    name: str,
-    shots: int | None,
-    inputs: Mapping[str, InputValue],
+    file: str,
     as_json: bool,
     timeout_seconds: float | None,
+    **options: Unpack[Options],
 ) -> int:
     """Submit, wait and print; gives the exit status.
 
     Raises:
         ClientError: the service refused the request or did not answer.
     """
-    accepted = await client.submit(program, shots=shots, inputs=inputs)
-    task = await client.wait(accepted.task_id, timeout_seconds=timeout_seconds)
-    return _report(task, program, name=name, as_json=as_json)
+    handle = await client.submit(program, **options)
+    task = await handle.wait(timeout_seconds=timeout_seconds)
+    return _report(task, program, name=file, as_json=as_json)
 
 
 @asynccontextmanager
@@ -51,8 +50,8 @@ async def embedded_client(settings: Settings) -> AsyncIterator[AsyncClient]:
             working = asyncio.create_task(worker(one_slot, parts).run(stop))
             transport = httpx.ASGITransport(application(settings, service, stop))
             try:
-                async with httpx.AsyncClient(transport=transport, base_url="http://embedded") as http:
-                    yield AsyncClient(http)
+                async with AsyncClient("http://embedded", transport=transport) as client:
+                    yield client
             finally:
                 stop.set()
                 await working
@@ -61,13 +60,13 @@ async def embedded_client(settings: Settings) -> AsyncIterator[AsyncClient]:
 @asynccontextmanager
 async def client_for(url: str | None, settings: Settings) -> AsyncIterator[AsyncClient]:
     """A client of the service at `url`, or of an embedded one when there is no URL."""
-    async with connect(url) if url else embedded_client(settings) as client:
+    async with AsyncClient(url) if url else embedded_client(settings) as client:
         yield client
 
 
-def _report(task: TaskView, program: str, *, name: str, as_json: bool) -> int:
+def _report(task: Task, program: str, *, name: str, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(task.model_dump(mode="json", exclude_none=True), indent=2))
+        print(json.dumps(task.data, indent=2))
     elif task.result is not None:
         show_counts(Console(highlight=False), task.result)
     elif task.error is not None:

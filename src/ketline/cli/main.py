@@ -116,7 +116,7 @@ def run(
             return await run_program(
                 client,
                 text,
-                name=str(program),
+                file=str(program),
                 shots=shots,
                 inputs=inputs,
                 as_json=as_json,

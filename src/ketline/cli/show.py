@@ -4,24 +4,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ketline.schemas.tasks import TaskFailure, TaskResult
+from ketline.client import Failure, Result
+from ketline.client.models import Counts
 
 BAR_WIDTH = 32
 MOST_ROWS = 32
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def show_counts(console: Console, result: TaskResult) -> None:
+def show_counts(console: Console, result: Result) -> None:
     """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
-    if isinstance(result.counts, dict):
-        _show_table(console, result.counts, result.shots)
-        return
-    for number, counts in enumerate(result.counts):
-        console.print(f"point {number}")
+    for number, counts in enumerate(result.points):
+        if len(result.points) > 1:
+            console.print(f"point {number}")
         _show_table(console, counts, result.shots)
 
 
-def _show_table(console: Console, counts: dict[str, int], shots: int) -> None:
+def _show_table(console: Console, counts: Counts, shots: int) -> None:
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -37,7 +36,7 @@ def _show_table(console: Console, counts: dict[str, int], shots: int) -> None:
         console.print(f"… and {len(hidden)} other outcomes with {rest} counts; --json prints all of them.")
 
 
-def show_failure(console: Console, failure: TaskFailure, *, name: str, program: str) -> None:
+def show_failure(console: Console, failure: Failure, *, name: str, program: str) -> None:
     """What went wrong and, where it is known, the line of the program with a caret under the place."""
     place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
     console.print(Text(f"{place}: {failure.code}: {failure.message}"), soft_wrap=True)
