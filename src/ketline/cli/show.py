@@ -1,15 +1,50 @@
-"""Print counts and failures for people, on a terminal or off it."""
+"""Print tasks, counts and failures for people on a terminal, and plainly, with tabs, off it."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ketline.client import Failure, Result
+from ketline.client import Change, Diagnostic, Failure, Result, Task
 from ketline.client.models import Counts
+from ketline.client.refusals import pointer
 
 BAR_WIDTH = 32
 MOST_ROWS = 32
+MOST_IN_A_LINE = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
+
+
+def out() -> Console:
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def show_json(document: Any) -> None:
+    """Print a document."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on a terminal; off it a line for each row, with tabs and without the header."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(" ".join(cell.split()) for cell in row))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold", no_wrap=name == "task")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    out().print(table)
 
 
 def show_counts(console: Console, result: Result) -> None:
@@ -20,8 +55,70 @@ def show_counts(console: Console, result: Result) -> None:
         _show_table(console, counts, result.shots)
 
 
+def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, program: str) -> None:
+    """What went wrong and, where it is known, the line of the program with a caret under the place."""
+    place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
+    for line in (f"{place}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
+        console.print(Text(line), soft_wrap=True)
+
+
+def show_task(task: Task, program: str | None = None) -> None:
+    """All that a task says of itself."""
+    facts = {
+        "task": str(task.task_id),
+        "status": str(task.status),
+        "name": task.name or "",
+        "tags": ", ".join(task.tags),
+        "submitted": _moment(task.data["submitted_at"]),
+        "completed": _moment(task.data.get("completed_at", "")),
+        "shots": str(task.shots),
+        "seed": "" if task.seed is None else str(task.seed),
+        "method": "" if task.profile is None else f"{task.profile.method} ({task.profile.method_reason})",
+    }
+    console = out()
+    for name, value in facts.items():
+        if value:
+            console.print(Text(f"{name:<10} {value}"), soft_wrap=True)
+    if task.error is not None:
+        show_failure(console, task.error, name=task.name or "program", program=program or "")
+    if task.result is not None:
+        show_counts(console, task.result)
+
+
+def show_changes(changes: Iterable[Change]) -> None:
+    """Lines of a task's history."""
+    for change in changes:
+        print(change_line(change), flush=True)
+
+
+def change_line(change: Change) -> str:
+    """A line of a task's history in one line."""
+    took = "" if change.duration_seconds is None else f" after {change.duration_seconds:g} s"
+    return f"{_moment(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip()
+
+
+def ending(name: str, task: Task | None) -> str:
+    """How a task ended, in one line."""
+    if task is None:
+        return f"{name}: deleted"
+    if task.error is not None:
+        return f"{name}: {task.status}: {task.error.code}: {task.error.message}"
+    return f"{name}: {task.status}{outcomes(task.result)}"
+
+
+def outcomes(result: Result | None) -> str:
+    """The most frequent outcomes in a few words."""
+    if result is None:
+        return ""
+    if len(result.points) != 1:
+        return f": {len(result.points)} points"
+    ranked = _ranked(result.counts)
+    shown = [f"{key} {count}" for key, count in ranked[:MOST_IN_A_LINE]]
+    return ": " + ", ".join(shown + (["…"] if len(ranked) > MOST_IN_A_LINE else []))
+
+
 def _show_table(console: Console, counts: Counts, shots: int) -> None:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ranked = _ranked(counts)
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("outcome")
@@ -36,17 +133,12 @@ def _show_table(console: Console, counts: Counts, shots: int) -> None:
         console.print(f"… and {len(hidden)} other outcomes with {rest} counts; --json prints all of them.")
 
 
-def show_failure(console: Console, failure: Failure, *, name: str, program: str) -> None:
-    """What went wrong and, where it is known, the line of the program with a caret under the place."""
-    place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
-    console.print(Text(f"{place}: {failure.code}: {failure.message}"), soft_wrap=True)
-    lines = program.splitlines()
-    if failure.line is None or not 1 <= failure.line <= len(lines):
-        return
-    line = lines[failure.line - 1]
-    console.print(Text(f"  {line.expandtabs(1)}"), soft_wrap=True)
-    if failure.column is not None:
-        console.print(Text(f"  {' ' * (failure.column - 1)}^"), soft_wrap=True)
+def _ranked(counts: Counts) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _moment(moment: str) -> str:
+    return moment[:19].replace("T", " ")
 
 
 def _bar(fraction: float) -> str:

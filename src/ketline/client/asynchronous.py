@@ -26,6 +26,7 @@ from ketline.client.refusals import failure_of
 from ketline.client.retrying import Retries
 from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, new_key
 from ketline.client.wire import Conversation
+from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
 
@@ -207,11 +208,19 @@ class AsyncClient:
         Raises:
             WaitTimeout: some have not ended in time.
         """
-        handles = {handle.task_id: handle for handle in tasks}
-        times = {task_id: handle.submitted_at for task_id, handle in handles.items()}
-        async for task_id, task in self._wire.listen(Completion(self._say, times, timeout_seconds)()):
-            handles[task_id].task = task
-            yield handles[task_id]
+        async for handle, status in self._watch(tasks, timeout_seconds, changes=False):
+            if status is None or status.terminal:
+                yield handle
+
+    def watch(
+        self, tasks: Iterable[AsyncTaskHandle], *, timeout_seconds: float | None = None
+    ) -> AsyncIterator[tuple[AsyncTaskHandle, TaskStatus | None]]:
+        """Each change of status of these tasks, until all have ended: what they come to, None for one that was deleted.
+
+        Raises:
+            WaitTimeout: some have not ended in time.
+        """
+        return self._watch(tasks, timeout_seconds, changes=True)
 
     def task(self, task_id: UUID | str) -> AsyncTaskHandle:
         """A handle of a task that was submitted before; nothing is read yet."""
@@ -231,14 +240,17 @@ class AsyncClient:
         *,
         top: int | None = None,
         register: int | str | None = None,
+        point: int | None = None,
         key_format: str | None = None,
     ) -> Any:
-        """A task's counts alone: of the most frequent outcomes, of one register, with `binary` or `hex` keys.
+        """A task's counts alone: of the most frequent outcomes, of one register, or of one point of a sweep.
+
+        `key_format` is `binary` or `hex`.
 
         Raises:
             NoResult: it has none.
         """
-        asked = {"top": top, "register": register, "format": key_format}
+        asked = {"top": top, "register": register, "point": point, "format": key_format}
         return await self._hold(self._say.counts(as_id(task_id), asked))
 
     async def wait(self, task_id: UUID | str, *, timeout_seconds: float | None = None) -> Task:
@@ -321,6 +333,16 @@ class AsyncClient:
         """What programs are run on, and its limits, as the service tells it."""
         found: Sequence[Mapping[str, Any]] = await self._hold(self._say.backends())
         return found
+
+    async def _watch(
+        self, tasks: Iterable[AsyncTaskHandle], timeout_seconds: float | None, *, changes: bool
+    ) -> AsyncIterator[tuple[AsyncTaskHandle, TaskStatus | None]]:
+        handles = {handle.task_id: handle for handle in tasks}
+        times = {task_id: handle.submitted_at for task_id, handle in handles.items()}
+        completion = Completion(self._say, times, timeout_seconds, changes=changes)
+        async for task_id, status, task in self._wire.listen(completion()):
+            handles[task_id].task = task or handles[task_id].task
+            yield handles[task_id], status
 
     async def _hold(self, conversation: Conversation[T]) -> T:
         return await self._wire.hold(conversation)

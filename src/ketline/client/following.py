@@ -137,17 +137,24 @@ def follow_tasks(conversations: Conversations, tags: Iterable[str], after: int |
 
 
 class Completion:
-    """Gives tasks as they end: (id, task), and no task where it was deleted. Each is given once.
+    """Gives tasks as they end: (id, status, task), and None for both where it was deleted. Each end is given once.
 
-    One stream tells of all of them. It may have begun after some ended, so whenever it begins anew they are looked for.
+    With `changes` it also gives each other status that they come to, without the task. One stream tells of all of them.
+    It may have begun after some ended, so whenever it begins anew they are looked for.
     """
 
     def __init__(
-        self, conversations: Conversations, tasks: Mapping[UUID, datetime | None], timeout_seconds: float | None
+        self,
+        conversations: Conversations,
+        tasks: Mapping[UUID, datetime | None],
+        timeout_seconds: float | None,
+        *,
+        changes: bool = False,
     ) -> None:
         self._conversations = conversations
         self._left = dict(tasks)
         self._timeout = timeout_seconds
+        self._changes = changes
         self._look_at_time = conversations.now() + LOOK_SECONDS
         self._deadline = inf if timeout_seconds is None else conversations.now() + timeout_seconds
 
@@ -159,19 +166,24 @@ class Completion:
         stream = Stream(self._conversations, "/tasks/events", None, self._deadline)
         try:
             while self._left:
-                if len(self._left) == 1:
+                if len(self._left) <= self._fewest:
                     yield from self._last()
                     return
                 yield from stream.open()
                 if stream.after is None:
                     yield from self._look_for_all()
-                while stream.is_open and len(self._left) > 1:
+                while stream.is_open and len(self._left) > self._fewest:
                     events = yield from stream.read()
                     yield from self._hear(events)
                 if stream.is_open:
                     yield from stream.close()
         except WaitTimeout as error:
             raise WaitTimeout(f"{len(self._left)} of the tasks have not ended after {self._timeout:g} s.") from error
+
+    @property
+    def _fewest(self) -> int:
+        # For a last task alone a long poll is cheaper, but tells of nothing else.
+        return 0 if self._changes else 1
 
     def _last(self) -> Conversation[None]:
         (task_id,) = self._left
@@ -180,10 +192,16 @@ class Completion:
             task: Task | None = yield from self._conversations.wait(task_id, left)
         except TaskNotFound:
             task = None
+        yield from self._give(task_id, task)
+
+    def _give(self, task_id: UUID, task: Task | None) -> Conversation[None]:
         del self._left[task_id]
-        yield Give((task_id, task))
+        yield Give((task_id, task and task.status, task))
 
     def _hear(self, events: Iterable[Event]) -> Conversation[None]:
+        for event in events if self._changes else ():
+            if event.task_id in self._left and not event.status.terminal:
+                yield Give((event.task_id, event.status, None))
         heard_of = dict.fromkeys(event.task_id for event in events if event.status.terminal)
         if heard_of.keys() & self._left.keys():
             self._look_at_time = self._conversations.now() + LOOK_SECONDS
@@ -229,5 +247,4 @@ class Completion:
         except TaskNotFound:
             task = None
         if task is None or task.ended:
-            del self._left[task_id]
-            yield Give((task_id, task))
+            yield from self._give(task_id, task)

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
-from ketline.domain.task import InputValue
-
-Inputs = Mapping[str, InputValue | Sequence[InputValue]]
+from ketline.domain.task import Inputs
 
 
 class Options(TypedDict, total=False):

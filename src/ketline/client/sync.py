@@ -26,6 +26,7 @@ from ketline.client.programs import BatchItem, Options, changes_of, items_of
 from ketline.client.refusals import failure_of
 from ketline.client.retrying import Retries
 from ketline.client.wire import Conversation
+from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
 SILENCE_SECONDS = 30.0
@@ -216,11 +217,19 @@ class Client:
         Raises:
             WaitTimeout: some have not ended in time.
         """
-        handles = {handle.task_id: handle for handle in tasks}
-        times = {task_id: handle.submitted_at for task_id, handle in handles.items()}
-        for task_id, task in self._wire.listen(Completion(self._say, times, timeout_seconds)()):
-            handles[task_id].task = task
-            yield handles[task_id]
+        for handle, status in self._watch(tasks, timeout_seconds, changes=False):
+            if status is None or status.terminal:
+                yield handle
+
+    def watch(
+        self, tasks: Iterable[TaskHandle], *, timeout_seconds: float | None = None
+    ) -> Iterator[tuple[TaskHandle, TaskStatus | None]]:
+        """Each change of status of these tasks, until all have ended: what they come to, None for one that was deleted.
+
+        Raises:
+            WaitTimeout: some have not ended in time.
+        """
+        return self._watch(tasks, timeout_seconds, changes=True)
 
     def task(self, task_id: UUID | str) -> TaskHandle:
         """A handle of a task that was submitted before; nothing is read yet."""
@@ -248,14 +257,17 @@ class Client:
         *,
         top: int | None = None,
         register: int | str | None = None,
+        point: int | None = None,
         key_format: str | None = None,
     ) -> Any:
-        """A task's counts alone: of the most frequent outcomes, of one register, with `binary` or `hex` keys.
+        """A task's counts alone: of the most frequent outcomes, of one register, or of one point of a sweep.
+
+        `key_format` is `binary` or `hex`.
 
         Raises:
             NoResult: it has none.
         """
-        asked = {"top": top, "register": register, "format": key_format}
+        asked = {"top": top, "register": register, "point": point, "format": key_format}
         return self._hold(self._say.counts(as_id(task_id), asked))
 
     def wait(self, task_id: UUID | str, *, timeout_seconds: float | None = None) -> Task:
@@ -336,6 +348,16 @@ class Client:
         """What programs are run on, and its limits, as the service tells it."""
         found: Sequence[Mapping[str, Any]] = self._hold(self._say.backends())
         return found
+
+    def _watch(
+        self, tasks: Iterable[TaskHandle], timeout_seconds: float | None, *, changes: bool
+    ) -> Iterator[tuple[TaskHandle, TaskStatus | None]]:
+        handles = {handle.task_id: handle for handle in tasks}
+        times = {task_id: handle.submitted_at for task_id, handle in handles.items()}
+        completion = Completion(self._say, times, timeout_seconds, changes=changes)
+        for task_id, status, task in self._wire.listen(completion()):
+            handles[task_id].task = task or handles[task_id].task
+            yield handles[task_id], status
 
     def _hold(self, conversation: Conversation[T]) -> T:
         return self._wire.hold(conversation)

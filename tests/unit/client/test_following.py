@@ -109,14 +109,14 @@ def test_tasks_are_given_as_they_end_and_once() -> None:
     given = service.given(Completion(service.conversations, tasks.times(), None)())
     assert [next(given)[0], next(given)[0]] == [second, third]
     tasks.ended.add(first)
-    assert [task_id for task_id, _ in given] == [first]
+    assert [task_id for task_id, _, _ in given] == [first]
 
 
 def test_those_that_ended_before_the_stream_began_are_found() -> None:
     tasks = Tasks(3)
     tasks.ended.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    found = [task_id for task_id, _ in service.given(Completion(service.conversations, tasks.times(), None)())]
+    found = [task_id for task_id, _, _ in service.given(Completion(service.conversations, tasks.times(), None)())]
     assert sorted(found) == sorted(tasks.ids)
     assert service.asked[0].path == "/tasks/events"
 
@@ -125,7 +125,8 @@ def test_a_deleted_task_is_given_without_what_it_was() -> None:
     tasks = Tasks(2)
     tasks.deleted.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    assert dict(service.given(Completion(service.conversations, tasks.times(), None)())) == dict.fromkeys(tasks.ids)
+    given = list(service.given(Completion(service.conversations, tasks.times(), None)()))
+    assert sorted(given) == sorted((one, None, None) for one in tasks.ids)
 
 
 def test_completion_ends_when_its_time_is_up() -> None:
@@ -134,3 +135,18 @@ def test_completion_ends_when_its_time_is_up() -> None:
     with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
         list(service.given(Completion(service.conversations, tasks.times(), 4)()))
     assert service.time == pytest.approx(1004, abs=0.5)
+
+
+def test_other_changes_are_told_to_those_who_ask() -> None:
+    tasks = Tasks(1)
+    (only,) = tasks.ids
+
+    def told() -> Iterator[bytes | Lost]:
+        yield event(1, "processing", only)
+        yield event(2, "processing", uuid4())
+        tasks.ended.add(only)
+        yield event(3, "completed", only)
+
+    service = Scripted(tasks, [told()])
+    given = service.given(Completion(service.conversations, tasks.times(), None, changes=True)())
+    assert [(task_id, status) for task_id, status, _ in given] == [(only, "processing"), (only, "completed")]
