@@ -23,8 +23,9 @@ from tests.acceptance.processes import Api
 from tests.acceptance.programs import BELL, ENDLESS, long_program
 
 # However slow the machine is, a restart takes less.
-PATIENT = Retries(patience_seconds=100, first_contact_seconds=100)
-WAIT_SECONDS = 100
+PATIENT = Retries(patience_seconds=250, first_contact_seconds=250)
+WAIT_SECONDS = 250
+pytestmark = pytest.mark.timeout(300)
 SLOW = long_program(qubits=18, rounds=12)
 
 
@@ -139,7 +140,7 @@ async def _statuses(task: AsyncTaskHandle) -> list[TaskStatus]:
 
 
 async def test_full_service_is_waited_for(embedded: Embedded) -> None:
-    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="1")
+    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="1", TASK_TIME_LIMIT_S="600")
     async with embedded.api() as api:
         endless = await api.submit(ENDLESS)
         await api.reached(endless, "processing")
@@ -167,7 +168,7 @@ async def test_full_service_is_waited_for(embedded: Embedded) -> None:
 
 
 async def test_full_service_is_not_waited_for_longer_than_asked(embedded: Embedded) -> None:
-    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="1")
+    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="1", TASK_TIME_LIMIT_S="600")
     async with embedded.api() as api:
         await api.reached(await api.submit(ENDLESS), "processing")
     with Client(url_of(embedded), retries=PATIENT) as client:
