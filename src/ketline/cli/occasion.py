@@ -16,12 +16,13 @@ T = TypeVar("T")
 IMPATIENT = Retries(patience_seconds=0.0)
 
 
-async def with_own_service(settings: Settings, use: Callable[[Client], T]) -> T:
-    """What `use` makes of a client of a service that serves nobody else."""
+async def with_own_service(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:
+    """What `use` makes of a client of a service that serves nobody else, and will be asked for so many programs."""
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     with TemporaryDirectory(prefix="ketline-") as directory:
-        private = settings.model_copy(update={"host": "127.0.0.1", "port": 0})
+        slots = min(settings.worker_slots, programs)
+        private = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "worker_slots": slots})
         serving = asyncio.create_task(serve_until(private, Path(directory), stop, ready.set_result))
         try:
             waited: list[asyncio.Future[Any]] = [ready, serving]

@@ -115,7 +115,7 @@ def run(
     with server_libraries("ketline run without --url or KETLINE_URL"):
         from ketline.cli.occasion import with_own_service
 
-    raise typer.Exit(run_loop(with_own_service(configured(log_level="error"), use)))
+    raise typer.Exit(run_loop(with_own_service(configured(log_level="error"), len(sources), use)))
 
 
 def wait(tasks: TaskIds, timeout: Timeout = None, url: Url = None, as_json: AsJson = False) -> None:

@@ -37,13 +37,13 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal; off it a line for each row, with tabs and without the header."""
     if not sys.stdout.isatty():
         for row in rows:
-            print("\t".join(" ".join(cell.split()) for cell in row))
+            print("\t".join(" ".join(printable(cell).split()) for cell in row))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
         table.add_column(name, overflow="fold", no_wrap=name == "task")
     for row in rows:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(printable(cell), style=_COLOURS.get(cell, "")) for cell in row))
     out().print(table)
 
 
@@ -59,7 +59,7 @@ def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, 
     """What went wrong and, where it is known, the line of the program with a caret under the place."""
     place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
     for line in (f"{place}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(printable(line)), soft_wrap=True)
 
 
 def show_task(task: Task, program: str | None = None) -> None:
@@ -78,23 +78,22 @@ def show_task(task: Task, program: str | None = None) -> None:
     console = out()
     for name, value in facts.items():
         if value:
-            console.print(Text(f"{name:<10} {value}"), soft_wrap=True)
+            console.print(Text(f"{name:<10} {printable(value)}"), soft_wrap=True)
     if task.error is not None:
         show_failure(console, task.error, name=task.name or "program", program=program or "")
     if task.result is not None:
         show_counts(console, task.result)
 
 
-def show_changes(changes: Iterable[Change]) -> None:
-    """Lines of a task's history."""
-    for change in changes:
-        print(change_line(change), flush=True)
+def printable(text: str) -> str:
+    """Text in which nothing moves the cursor or colours the screen: it may come from tasks of strangers."""
+    return "".join(character if character.isprintable() or character in "\t\n" else "\ufffd" for character in text)
 
 
 def change_line(change: Change) -> str:
     """A line of a task's history in one line."""
     took = "" if change.duration_seconds is None else f" after {change.duration_seconds:g} s"
-    return f"{_moment(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip()
+    return printable(f"{_moment(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip())
 
 
 def ending(name: str, task: Task | None) -> str:
@@ -102,7 +101,7 @@ def ending(name: str, task: Task | None) -> str:
     if task is None:
         return f"{name}: deleted"
     if task.error is not None:
-        return f"{name}: {task.status}: {task.error.code}: {task.error.message}"
+        return printable(f"{name}: {task.status}: {task.error.code}: {' '.join(task.error.message.split())}")
     return f"{name}: {task.status}{outcomes(task.result)}"
 
 

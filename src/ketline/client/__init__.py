@@ -1,7 +1,8 @@
 """Talk to a Ketline service from Python."""
 
 from ketline.client.address import AddressInvalid
-from ketline.client.asynchronous import AsyncClient, AsyncTaskHandle
+from ketline.client.async_handle import AsyncTaskHandle
+from ketline.client.asynchronous import AsyncClient
 from ketline.client.errors import (
     BacklogFull,
     BatchIncomplete,
@@ -16,6 +17,7 @@ from ketline.client.errors import (
     UnexpectedAnswer,
     WaitTimeout,
 )
+from ketline.client.handle import TaskHandle
 from ketline.client.models import (
     Change,
     Diagnostic,
@@ -30,7 +32,7 @@ from ketline.client.models import (
     Worker,
 )
 from ketline.client.retrying import Retries
-from ketline.client.sync import Client, TaskHandle
+from ketline.client.sync import Client
 from ketline.domain.task import TaskStatus
 
 __all__ = [
