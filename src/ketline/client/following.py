@@ -14,6 +14,7 @@ from ketline.client.refusals import error_of, not_ketline
 from ketline.client.streams import EventReader
 from ketline.client.wire import Close, Conversation, Give, Lost, Pause, Request, Response, heard, opened
 
+MEDIA_TYPE = "text/event-stream"
 # A service says something every 15 s at least.
 LONGEST_SILENCE_SECONDS = 45.0
 SHORTEST_SILENCE_SECONDS = 0.2
@@ -52,6 +53,9 @@ class Stream:
         while True:
             outcome = yield from opened(self._request())
             if isinstance(outcome, Response) and outcome.status in (200, 204):
+                if not outcome.headers.get("content-type", MEDIA_TYPE).startswith(MEDIA_TYPE):
+                    yield Close()
+                    raise not_ketline(self._conversations.url)
                 self.is_open, self.over = outcome.status == 200, outcome.status == 204
                 self._reader = EventReader()
                 return
@@ -91,7 +95,7 @@ class Stream:
 
     def _request(self) -> Request:
         self._silence = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._left()))
-        headers = {"accept": "text/event-stream"} | ({} if self.after is None else {"last-event-id": str(self.after)})
+        headers = {"accept": MEDIA_TYPE} | ({} if self.after is None else {"last-event-id": str(self.after)})
         return Request(method="GET", path=self._path, headers=headers, silence_seconds=self._silence)
 
     def _rest(self, seconds: float) -> Conversation[None]:

@@ -35,8 +35,10 @@ def body_of(program: str, options: Options) -> dict[str, object]:
     """The program as `POST /tasks` takes it.
 
     Raises:
-        TypeError: there is no such option.
+        TypeError: it is not text, or there is no such option.
     """
+    if not isinstance(program, str):
+        raise TypeError(f"A program is OpenQASM 3 text, not {type(program).__name__}.")
     if unknown := sorted(set(options) - Options.__optional_keys__):
         raise TypeError(
             f"There is no option {', '.join(unknown)}; there are {', '.join(sorted(Options.__annotations__))}."

@@ -255,6 +255,14 @@ def test_misspelt_option_is_named() -> None:
     assert service.asked == []
 
 
+def test_what_is_no_text_is_refused_before_anything_is_asked() -> None:
+    service = Scripted(in_turn(answered(accepted(), 202)))
+    circuit: Any = object()
+    with pytest.raises(TypeError, match="OpenQASM 3 text, not object"):
+        service.hold(service.conversations.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
+    assert service.asked == []
+
+
 def test_ids_are_checked_before_anything_is_asked() -> None:
     with Client("http://host") as client, pytest.raises(ValueError, match="hexadecimal"):
         client.task("../workers")

@@ -59,6 +59,13 @@ def test_what_is_no_stream_of_events_is_said_to_be_so() -> None:
         list(service.given(follow_task(service.conversations, TASK_ID, 0)))
 
 
+def test_a_page_is_not_followed() -> None:
+    page = answered("<html>", content_type="text/html")
+    service = Scripted(in_turn(page))
+    with pytest.raises(UnexpectedAnswer):
+        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+
+
 def test_events_that_come_twice_are_given_once() -> None:
     streams: list[list[bytes | Lost]] = [
         [event(4, "pending"), event(5, "processing"), GONE],
