@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from threading import Event as Signal
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,7 +13,6 @@ from ketline.client import (
     AsyncTaskHandle,
     BacklogFull,
     Client,
-    Result,
     Retries,
     TaskFailed,
     TaskHandle,
@@ -147,37 +147,49 @@ async def _statuses(task: AsyncTaskHandle) -> list[TaskStatus]:
     return [event.status async for event in task.events()]
 
 
+class SeesRefusals(httpx.HTTPTransport):
+    """A network that tells when a submission was refused because too many tasks wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = Signal()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if answer.status_code == 429:
+            self.refused.set()
+        return answer
+
+
 async def test_full_service_is_waited_for(embedded: Embedded) -> None:
-    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="1", TASK_TIME_LIMIT_S="600")
+    await embedded.up(KETLINE_WORKER_SLOTS="1", KETLINE_MAX_BACKLOG="3", TASK_TIME_LIMIT_S="600")
+    first, second = SeesRefusals(), SeesRefusals()
+
+    def run() -> list[UUID]:
+        with Client(url_of(embedded), retries=PATIENT, transport=first) as client:
+            return [client.run(BELL, shots=9, timeout_seconds=WAIT_SECONDS).task_id]
+
+    def run_batch() -> list[UUID]:
+        with Client(url_of(embedded), retries=PATIENT, transport=second) as client:
+            tasks = client.submit_batch([BELL] * 3, shots=9)
+            return [task.task_id for task in client.as_completed(tasks, timeout_seconds=WAIT_SECONDS)]
+
     async with embedded.api() as api:
         endless = await api.submit(ENDLESS)
         await api.reached(endless, "processing")
         with Client(url_of(embedded), retries=PATIENT) as client:
             # What was claimed counts for a moment longer, so this one may be refused at first, too.
-            waiting = client.submit(BELL)
-            with Client(url_of(embedded), retries=Retries(patience_seconds=1)) as hasty:
-                with pytest.raises(BacklogFull) as raised:
-                    hasty.submit(BELL)
-                assert (raised.value.code, raised.value.status) == ("backlog_full", 429)
-            refused = Signal()
-
-            class Watched(httpx.HTTPTransport):
-                def handle_request(self, request: httpx.Request) -> httpx.Response:
-                    answer = super().handle_request(request)
-                    if answer.status_code == 429:
-                        refused.set()
-                    return answer
-
-            def run() -> Result:
-                with Client(url_of(embedded), retries=PATIENT, transport=Watched()) as other:
-                    return other.run(BELL, shots=9, timeout_seconds=WAIT_SECONDS)
-
-            running = asyncio.create_task(asyncio.to_thread(run))
-            assert await asyncio.to_thread(refused.wait, WAIT_SECONDS)
-            await asyncio.to_thread(client.cancel, endless)
-            result = await running
-            assert sum(result.counts.values()) == 9
-            assert sorted(await stored(api)) == sorted([endless, str(waiting.task_id), str(result.task_id)])
+            waiting = [task.task_id for task in client.submit_batch([BELL] * 3)]
+        with Client(url_of(embedded), retries=Retries(patience_seconds=1)) as hasty:
+            with pytest.raises(BacklogFull) as raised:
+                hasty.submit(BELL)
+            assert (raised.value.code, raised.value.status) == ("backlog_full", 429)
+        running = asyncio.gather(asyncio.to_thread(run), asyncio.to_thread(run_batch))
+        for network in (first, second):
+            assert await asyncio.to_thread(network.refused.wait, WAIT_SECONDS)
+        assert (await api.http.post(f"/tasks/{endless}/cancel")).status_code == 200
+        alone, batch = await running
+        assert sorted(await stored(api)) == sorted([endless, *map(str, [*waiting, *alone, *batch])])
 
 
 def test_every_call_of_a_task(url: str) -> None:

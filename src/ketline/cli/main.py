@@ -10,7 +10,7 @@ import typer
 
 from ketline.cli import running, server, service, tasks
 from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TIME_UP, USAGE_ERROR, fail
-from ketline.client import AddressInvalid, ClientError, RequestRefused, WaitTimeout
+from ketline.client import AddressInvalid, BatchIncomplete, ClientError, RequestRefused, WaitTimeout
 from ketline.client.retrying import TEMPORARY
 from ketline.domain.errors import KetlineError
 
@@ -54,6 +54,8 @@ def _status_of(error: ClientError) -> int:
         return TIME_UP
     if isinstance(error, AddressInvalid):
         return USAGE_ERROR
+    if isinstance(error, BatchIncomplete) and isinstance(error.__cause__, ClientError):
+        return _status_of(error.__cause__)
     if isinstance(error, RequestRefused) and error.status < 500 and error.status not in TEMPORARY:
         return USAGE_ERROR
     return SERVICE_ERROR

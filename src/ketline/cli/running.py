@@ -30,7 +30,7 @@ from ketline.cli.options import (
 )
 from ketline.cli.server import configured, run_loop
 from ketline.cli.sources import STDIN, Source, read_sources
-from ketline.client import Client, Task, TaskHandle
+from ketline.client import BatchIncomplete, Client, Task, TaskHandle
 from ketline.client.programs import Options
 
 LONGEST_NAME = 200
@@ -70,7 +70,11 @@ def submit(
     )
     sources = read_sources(programs)
     with client_of(url) as client:
-        handles = _submitted(client, sources, options, key)
+        try:
+            handles = _submitted(client, sources, options, key)
+        except BatchIncomplete as error:
+            print(*(handle.task_id for handle in error.tasks), sep="\n")
+            raise
     if as_json:
         show_json(
             [{"file": source.name, "task_id": str(one.task_id)} for source, one in zip(sources, handles, strict=True)]

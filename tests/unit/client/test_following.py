@@ -42,9 +42,10 @@ def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
 
 
 def test_following_waits_for_a_service_that_is_away() -> None:
-    service = Scripted(in_turn(GONE, problem("database_unavailable", 503), Response(status=204)))
+    full = problem("too_many", 429)
+    service = Scripted(in_turn(GONE, problem("database_unavailable", 503), full, Response(status=204)))
     assert list(service.given(follow_task(service.conversations, TASK_ID, 7))) == []
-    assert len(service.asked) == 3
+    assert len(service.asked) == 4
 
 
 def test_following_a_task_that_is_not_there_is_refused() -> None:
