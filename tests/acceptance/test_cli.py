@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ketline.cli.main import app
+from ketline.client import Client
 from tests.acceptance.processes import any_port, running_service
 from tests.acceptance.programs import BELL, ENDLESS
 
@@ -171,6 +173,22 @@ def test_the_key_for_the_service_is_sent_and_not_told(directory: Path, monkeypat
     assert "cret" not in answer.output
     monkeypatch.setenv("KETLINE_API_KEY", "secret")
     assert ketline("stats").exit_code == 0
+
+
+def test_an_interrupted_run_leaves_its_task_alone(directory: Path, url: str) -> None:
+    # A shell that runs the tests in the background has its children ignore Ctrl-C.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listening}; from ketline.__main__ import main; main()"
+    (directory / "endless.qasm").write_text(ENDLESS)
+    command = [sys.executable, "-c", program, "run", "endless.qasm", "--tag", "interrupted", "--url", url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=directory) as process, Client(url) as client:
+        while not (found := list(client.tasks(tag="interrupted", status="processing"))):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=COMMAND_SECONDS)
+        assert process.returncode == 130
+        assert "Traceback" not in told
+        assert client.cancel(found[0].task_id).status == "cancelled"
 
 
 @pytest.mark.parametrize("arguments", [["up"], ["api"], ["worker"], ["migrate"], ["check"], ["run", "bell.qasm"]])

@@ -26,3 +26,9 @@ def test_a_client_at_work_needs_no_server_library() -> None:
     found = imported_by(program)
     assert "httpx" in found
     assert found & SERVER == set()
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    # typer brings pydantic.
+    others = SERVER - {"pydantic"} | {"httpx", "rich"}
+    assert imported_by("import ketline.cli.main") & others == set()
