@@ -68,7 +68,8 @@ def test_a_task_from_submission_to_rerun(directory: Path) -> None:
 
 
 def test_cancelled_tasks_and_their_exit_status(directory: Path) -> None:
-    task_id = done("submit", "-", typed=ENDLESS).strip()
+    task_id = done("submit", "-", "--priority", "10", typed=ENDLESS).strip()
+    assert json.loads(done("get", task_id, "--json"))["priority"] == 10
     late = ketline("wait", task_id, "--timeout", "0.2")
     assert late.exit_code == 4
     assert done("cancel", task_id).strip() == task_id

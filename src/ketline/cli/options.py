@@ -11,6 +11,7 @@ import typer
 from ketline.cli.failing import USAGE_ERROR, fail
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
+from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.task import Method
 
 # A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
@@ -44,6 +45,9 @@ Given = Annotated[
 Name = Annotated[str | None, typer.Option(help="A name for the task; default: the file's.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find the tasks by; as often as needed.")]
 Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of every shot.")]
+Priority = Annotated[
+    int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority are taken first; default: 0.")
+]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
 
 
@@ -57,6 +61,7 @@ def program_options(
     tags: Sequence[str] | None,
     memory: bool,
     time_limit: float | None,
+    priority: int | None = None,
 ) -> Options:
     """What is asked for with each program."""
     return {
@@ -68,6 +73,7 @@ def program_options(
         "tags": tags or None,
         "memory": memory or None,
         "time_limit_seconds": time_limit,
+        "priority": priority,
     }
 
 

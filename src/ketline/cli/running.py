@@ -15,6 +15,7 @@ from ketline.cli.options import (
     Memory,
     Name,
     OwnUrl,
+    Priority,
     Programs,
     Seed,
     Shots,
@@ -51,6 +52,7 @@ def submit(
     tags: Tags = None,
     memory: Memory = False,
     time_limit: TimeLimit = None,
+    priority: Priority = None,
     key: Key = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -67,6 +69,7 @@ def submit(
         tags=tags,
         memory=memory,
         time_limit=time_limit,
+        priority=priority,
     )
     sources = read_sources(programs)
     with client_of(url) as client:
@@ -93,6 +96,7 @@ def run(
     tags: Tags = None,
     memory: Memory = False,
     time_limit: TimeLimit = None,
+    priority: Priority = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -107,6 +111,7 @@ def run(
         tags=tags,
         memory=memory,
         time_limit=time_limit,
+        priority=priority,
     )
     sources = read_sources(programs)
 

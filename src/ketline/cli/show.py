@@ -71,6 +71,8 @@ def show_task(task: Task, program: str | None = None) -> None:
         "tags": ", ".join(task.tags),
         "submitted": _moment(task.data["submitted_at"]),
         "completed": _moment(task.data.get("completed_at", "")),
+        "queue": _place(task),
+        "priority": str(task.priority or ""),
         "shots": str(task.shots),
         "seed": "" if task.seed is None else str(task.seed),
         "method": "" if task.profile is None else f"{task.profile.method} ({task.profile.method_reason})",
@@ -114,6 +116,16 @@ def outcomes(result: Result | None) -> str:
     ranked = _ranked(result.counts)
     shown = [f"{key} {count}" for key, count in ranked[:MOST_IN_A_LINE]]
     return ": " + ", ".join(shown + (["…"] if len(ranked) > MOST_IN_A_LINE else []))
+
+
+def _place(task: Task) -> str:
+    if task.queue is None:
+        return ""
+    least = "at least " if task.queue.at_least else ""
+    starts = task.queue.estimated_start
+    return f"{least}number {task.queue.position}" + (
+        f", to start about {_moment(starts.isoformat())}" if starts else ""
+    )
 
 
 def _show_table(console: Console, counts: Counts, shots: int) -> None:

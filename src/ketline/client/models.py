@@ -101,6 +101,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Where a task stands among those that wait: 1 is taken next; with `at_least` there may be more before it.
+
+    `estimated_start` is told where tasks have been ending lately; it is no promise.
+    """
+
+    position: int
+    at_least: bool = False
+    estimated_start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A line of a task's history as it was told; `event_id` is what following goes on after."""
 
@@ -128,6 +140,8 @@ class Task:
     tags: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     scheduled_for: datetime | None = None
+    priority: int = 0
+    queue: Queue | None = None
     rerun_of: UUID | None = None
     worker_id: str | None = None
     result: Result | None = None

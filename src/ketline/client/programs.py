@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     scheduled_for: datetime | None
     time_limit_seconds: float | None
     max_attempts: int | None
+    priority: int | None
 
 
 # A program of a batch: its text, or `program` and options of its own.

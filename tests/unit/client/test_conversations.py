@@ -1,6 +1,7 @@
 """What a client asks, and what it makes of each answer, through failures at any point."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from ketline.client import (
     BatchIncomplete,
     Client,
     ClientError,
+    Queue,
     RequestRefused,
     ServiceUnreachable,
     Task,
@@ -216,8 +218,20 @@ def test_cancelled_task_has_an_error_of_its_own() -> None:
 
 
 def test_fields_of_newer_services_are_passed_over_and_kept() -> None:
-    found = read_task(task("pending", queue_position=4))
-    assert found.data["queue_position"] == 4
+    found = read_task(task("pending", mood="blue"))
+    assert found.data["mood"] == "blue"
+
+
+def test_place_in_the_queue_is_read() -> None:
+    place = {"position": 3, "at_least": True, "estimated_start": "2026-01-02T03:04:05Z"}
+    queue = read_task(task("pending", queue=place, priority=10)).queue
+    assert queue is not None
+    assert (queue.position, queue.at_least, queue.estimated_start) == (
+        3,
+        True,
+        datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    )
+    assert read_task(task("pending", queue={"position": 1})).queue == Queue(position=1)
 
 
 def test_sweep_has_points() -> None:
