@@ -11,10 +11,10 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv
 WORKDIR /src
 # The dependencies change less often than the code: a layer of their own.
 COPY pyproject.toml uv.lock README.md ./
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-install-project
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-install-project
 COPY src src
 COPY migrations migrations
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --no-editable
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-editable
 
 
 FROM build AS tests

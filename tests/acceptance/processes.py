@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -185,6 +186,23 @@ async def kill_at_work(process: KetlineProcess) -> None:
 def _processor_seconds(pid: int) -> float:
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def running_service(directory: Path) -> Iterator[str]:
+    """The address of an embedded service with its data in `directory`; it must not have had a defect when it ends."""
+    command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(directory), "--port", "0"]
+    with (
+        (directory / "log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            yield next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
+    assert "Traceback" not in (directory / "log").read_text()
 
 
 def any_port() -> int:

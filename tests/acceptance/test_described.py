@@ -1,7 +1,5 @@
 """Whatever is sent to a real service, its answers are those that its own OpenAPI document describes."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -22,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
+from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
 
 CHECKS = [
@@ -32,7 +31,6 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
-READY_SECONDS = 60
 END_SECONDS = 60
 
 EXPLORING = settings(
@@ -60,19 +58,8 @@ OPERATIONS = [found.ok() for found in OPERATIONS if found.ok().path != "/tasks/e
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an embedded service."""
-    directory = tmp_path_factory.mktemp("described")
-    command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(directory), "--port", "0"]
-    with (
-        (directory / "log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            yield next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
-        finally:
-            process.terminate()
-            process.wait(READY_SECONDS)
-    assert "Traceback" not in (directory / "log").read_text()
+    with running_service(tmp_path_factory.mktemp("described")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -210,6 +210,14 @@ async def test_run_needs_no_server_and_prints_a_table(embedded: Embedded, tmp_pa
     assert json.loads(printed)["status"] == "completed"
 
 
+async def test_run_of_several_programs_needs_no_server(embedded: Embedded, tmp_path: Path) -> None:
+    for name in ("one.qasm", "two.qasm"):
+        (tmp_path / name).write_text(BELL)
+    status, printed = await run(embedded.fleet, "*.qasm", "--shots", "5")
+    assert status == 0, printed
+    assert sorted(line.partition(": completed: ")[0] for line in printed.splitlines()) == ["one.qasm", "two.qasm"]
+
+
 async def test_run_points_at_the_mistake(embedded: Embedded, tmp_path: Path) -> None:
     (tmp_path / "bad.qasm").write_text('OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\n  nogate q;\n')
     status, printed = await run(embedded.fleet, "bad.qasm")

@@ -51,10 +51,19 @@ def find_rabbitmq(places: Sequence[str] = _RABBITMQ_PLACES) -> Path:
     )
 
 
+def find_curl() -> Path:
+    """The directory that holds `curl`, with which the documentation shows the API.
+
+    Raises:
+        MissingServer: it is not installed.
+    """
+    return _find(("curl",), (), package="curl", elsewhere="Fedora: dnf install curl")
+
+
 def missing_packages() -> list[str]:
-    """The Debian packages of the servers that are not installed, each explained on stderr."""
+    """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq):
+    for find in (find_postgres, find_rabbitmq, find_curl):
         try:
             find()
         except MissingServer as error:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -42,9 +43,13 @@ async def run_worker(settings: Settings) -> None:
 
 async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> None:
     """Serve everything in this process until SIGTERM or SIGINT; `ready` is told the URL."""
-    stop = _stop_on_signals()
+    await serve_until(settings, settings.data_dir, _stop_on_signals(), ready)
+
+
+async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
+    """Serve everything in this process, with its data in `directory`, until `stop` is set; `ready` is told the URL."""
     with _listen(settings) as listener:
-        async with open_embedded(settings, settings.data_dir) as (service, parts):
+        async with open_embedded(settings, directory) as (service, parts):
             ready(_url(listener))
             await asyncio.gather(
                 _serve(application(settings, service, stop), listener, stop, service.watch),

@@ -1,28 +1,135 @@
-"""Print counts and failures for people, on a terminal or off it."""
+"""Print tasks, counts and failures for people on a terminal, and plainly, with tabs, off it."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ketline.schemas.tasks import TaskFailure, TaskResult
+from ketline.client import Change, Diagnostic, Failure, Result, Task
+from ketline.client.models import Counts
+from ketline.client.refusals import pointer
 
 BAR_WIDTH = 32
 MOST_ROWS = 32
+MOST_IN_A_LINE = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
 
 
-def show_counts(console: Console, result: TaskResult) -> None:
-    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
-    if isinstance(result.counts, dict):
-        _show_table(console, result.counts, result.shots)
+def out() -> Console:
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def show_json(document: Any) -> None:
+    """Print a document."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on a terminal; off it a line for each row, with tabs and without the header."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(" ".join(printable(cell).split()) for cell in row))
         return
-    for number, counts in enumerate(result.counts):
-        console.print(f"point {number}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold", no_wrap=name == "task")
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=_COLOURS.get(cell, "")) for cell in row))
+    out().print(table)
+
+
+def show_counts(console: Console, result: Result) -> None:
+    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
+    for number, counts in enumerate(result.points):
+        if len(result.points) > 1:
+            console.print(f"point {number}")
         _show_table(console, counts, result.shots)
 
 
-def _show_table(console: Console, counts: dict[str, int], shots: int) -> None:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, program: str) -> None:
+    """What went wrong and, where it is known, the line of the program with a caret under the place."""
+    place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
+    for line in (f"{place}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
+        console.print(Text(printable(line)), soft_wrap=True)
+
+
+def show_task(task: Task, program: str | None = None) -> None:
+    """All that a task says of itself."""
+    facts = {
+        "task": str(task.task_id),
+        "status": str(task.status),
+        "name": task.name or "",
+        "tags": ", ".join(task.tags),
+        "submitted": _moment(task.data["submitted_at"]),
+        "completed": _moment(task.data.get("completed_at", "")),
+        "queue": _place(task),
+        "priority": str(task.priority or ""),
+        "shots": str(task.shots),
+        "seed": "" if task.seed is None else str(task.seed),
+        "method": "" if task.profile is None else f"{task.profile.method} ({task.profile.method_reason})",
+    }
+    console = out()
+    for name, value in facts.items():
+        if value:
+            console.print(Text(f"{name:<10} {printable(value)}"), soft_wrap=True)
+    if task.error is not None:
+        show_failure(console, task.error, name=task.name or "program", program=program or "")
+    if task.result is not None:
+        show_counts(console, task.result)
+
+
+def printable(text: str) -> str:
+    """Text in which nothing moves the cursor or colours the screen: it may come from tasks of strangers."""
+    return "".join(character if character.isprintable() or character in "\t\n" else "\ufffd" for character in text)
+
+
+def change_line(change: Change) -> str:
+    """A line of a task's history in one line."""
+    took = "" if change.duration_seconds is None else f" after {change.duration_seconds:g} s"
+    return printable(f"{_moment(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip())
+
+
+def ending(name: str, task: Task | None) -> str:
+    """How a task ended, in one line."""
+    if task is None:
+        return f"{name}: deleted"
+    if task.error is not None:
+        return printable(f"{name}: {task.status}: {task.error.code}: {' '.join(task.error.message.split())}")
+    return f"{name}: {task.status}{outcomes(task.result)}"
+
+
+def outcomes(result: Result | None) -> str:
+    """The most frequent outcomes in a few words."""
+    if result is None:
+        return ""
+    if len(result.points) != 1:
+        return f": {len(result.points)} points"
+    ranked = _ranked(result.counts)
+    shown = [f"{key} {count}" for key, count in ranked[:MOST_IN_A_LINE]]
+    return ": " + ", ".join(shown + (["…"] if len(ranked) > MOST_IN_A_LINE else []))
+
+
+def _place(task: Task) -> str:
+    if task.queue is None:
+        return ""
+    least = "at least " if task.queue.at_least else ""
+    starts = task.queue.estimated_start
+    return f"{least}number {task.queue.position}" + (
+        f", to start about {_moment(starts.isoformat())}" if starts else ""
+    )
+
+
+def _show_table(console: Console, counts: Counts, shots: int) -> None:
+    ranked = _ranked(counts)
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("outcome")
@@ -37,17 +144,12 @@ def _show_table(console: Console, counts: dict[str, int], shots: int) -> None:
         console.print(f"… and {len(hidden)} other outcomes with {rest} counts; --json prints all of them.")
 
 
-def show_failure(console: Console, failure: TaskFailure, *, name: str, program: str) -> None:
-    """What went wrong and, where it is known, the line of the program with a caret under the place."""
-    place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
-    console.print(Text(f"{place}: {failure.code}: {failure.message}"), soft_wrap=True)
-    lines = program.splitlines()
-    if failure.line is None or not 1 <= failure.line <= len(lines):
-        return
-    line = lines[failure.line - 1]
-    console.print(Text(f"  {line.expandtabs(1)}"), soft_wrap=True)
-    if failure.column is not None:
-        console.print(Text(f"  {' ' * (failure.column - 1)}^"), soft_wrap=True)
+def _ranked(counts: Counts) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _moment(moment: str) -> str:
+    return moment[:19].replace("T", " ")
 
 
 def _bar(fraction: float) -> str:

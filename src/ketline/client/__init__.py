@@ -1,6 +1,71 @@
 """Talk to a Ketline service from Python."""
 
-from ketline.client.errors import ClientError, RequestRefused, ServiceUnreachable, WaitTimeout
-from ketline.client.http import AsyncClient, connect
+from ketline.client.address import AddressInvalid
+from ketline.client.async_handle import AsyncTaskHandle
+from ketline.client.asynchronous import AsyncClient
+from ketline.client.errors import (
+    BacklogFull,
+    BatchIncomplete,
+    ClientError,
+    FieldFault,
+    NoResult,
+    RequestRefused,
+    ServiceUnreachable,
+    TaskCancelled,
+    TaskFailed,
+    TaskNotFound,
+    UnexpectedAnswer,
+    WaitTimeout,
+)
+from ketline.client.handle import TaskHandle
+from ketline.client.models import (
+    Change,
+    Diagnostic,
+    Event,
+    Failure,
+    Profile,
+    Queue,
+    Result,
+    Statistics,
+    Task,
+    TaskPage,
+    Validation,
+    Worker,
+)
+from ketline.client.retrying import Retries
+from ketline.client.sync import Client
+from ketline.domain.task import TaskStatus
 
-__all__ = ["AsyncClient", "ClientError", "RequestRefused", "ServiceUnreachable", "WaitTimeout", "connect"]
+__all__ = [
+    "AddressInvalid",
+    "AsyncClient",
+    "AsyncTaskHandle",
+    "BacklogFull",
+    "BatchIncomplete",
+    "Change",
+    "Client",
+    "ClientError",
+    "Diagnostic",
+    "Event",
+    "Failure",
+    "FieldFault",
+    "NoResult",
+    "Profile",
+    "Queue",
+    "RequestRefused",
+    "Result",
+    "Retries",
+    "ServiceUnreachable",
+    "Statistics",
+    "Task",
+    "TaskCancelled",
+    "TaskFailed",
+    "TaskHandle",
+    "TaskNotFound",
+    "TaskPage",
+    "TaskStatus",
+    "UnexpectedAnswer",
+    "Validation",
+    "WaitTimeout",
+    "Worker",
+]

@@ -1,107 +1,217 @@
-"""An asynchronous client of the REST interface."""
+"""Hold conversations over HTTP, with and without asyncio. Imports httpx: only a client that is made needs it."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import TypeVar
-from uuid import UUID
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
-from ketline.client.errors import RequestRefused, ServiceUnreachable, WaitTimeout
-from ketline.domain.task import InputValue
-from ketline.schemas.tasks import Problem, TaskAccepted, TaskView
+from ketline.client.wire import (
+    Close,
+    Conversation,
+    Give,
+    Lost,
+    Open,
+    Outcome,
+    Pause,
+    Read,
+    Request,
+    Response,
+    Send,
+    Step,
+)
 
-Model = TypeVar("Model", bound=BaseModel)
-
-REQUEST_TIMEOUT_SECONDS = 30.0
-FIRST_POLL_SECONDS = 0.002
-LONGEST_POLL_SECONDS = 0.5
-POLL_GROWTH = 1.5
+T = TypeVar("T")
+CONNECT_SECONDS = 10.0
+MOST_CONNECTIONS = 100
 
 
-class AsyncClient:
-    """Submits programs to one service and reads what became of them."""
+class HttpWire:
+    """Does the steps of conversations, each thread its own, over one pool of connections."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
+        self._http = httpx.Client(**_settings(url, headers, silence_seconds), transport=transport)
+        self._silence_seconds = silence_seconds
 
-    async def submit(
-        self, program: str, *, shots: int | None = None, inputs: Mapping[str, InputValue] | None = None
-    ) -> TaskAccepted:
-        """Hand in an OpenQASM 3 program; `shots` left out means the service's default.
+    def close(self) -> None:
+        self._http.close()
 
-        `inputs` are values for the program's `input` declarations; a string gives bits, bit 0 rightmost.
-
-        Raises:
-            RequestRefused: the service does not take it.
-            ServiceUnreachable: it may or may not have been taken.
-        """
-        body: dict[str, object] = {"qc": program}
-        if shots is not None:
-            body["shots"] = shots
-        if inputs:
-            body["inputs"] = dict(inputs)
-        return await self._call("POST", "/tasks", TaskAccepted, json=body)
-
-    async def get(self, task_id: UUID) -> TaskView:
-        """Read a task.
-
-        Raises:
-            RequestRefused: no task has this id.
-            ServiceUnreachable: there was no answer.
-        """
-        return await self._call("GET", f"/tasks/{task_id}", TaskView)
-
-    async def wait(self, task_id: UUID, *, timeout_seconds: float | None = None) -> TaskView:
-        """Read a task once it has ended, asking at growing intervals; no timeout means any time it takes.
-
-        Raises:
-            RequestRefused: no task has this id.
-            ServiceUnreachable: there was no answer.
-            WaitTimeout: it has not ended in time.
-        """
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        pause = FIRST_POLL_SECONDS
-        while not (task := await self.get(task_id)).status.terminal:
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise WaitTimeout(f"Task {task_id} is still {task.status} after {timeout_seconds:g} s.")
-            await asyncio.sleep(pause)
-            pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
-        return task
-
-    async def _call(self, method: str, path: str, shape: type[Model], *, json: object = None) -> Model:
-        try:
-            response = await self._http.request(method, path, json=json)
-        except httpx.HTTPError as error:
-            raise ServiceUnreachable(f"No answer from {self._http.base_url}: {_reason(error)}.") from error
-        if response.is_success:
+    def hold(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation that needs no stream, and give its result."""
+        outcome: Outcome = None
+        while True:
             try:
-                return shape.model_validate_json(response.content)
-            except ValidationError as error:
-                raise ServiceUnreachable(f"What answers at {self._http.base_url} is not Ketline.") from error
-        raise _refusal(response)
+                step = conversation.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = self._do(step)
+
+    def listen(self, conversation: Conversation[None]) -> Iterator[Any]:
+        """What the conversation gives, one by one; it goes on while the next one is asked for."""
+        with ExitStack() as stack:
+            chunks: Iterator[bytes] = iter(())
+            outcome: Outcome = None
+            while True:
+                try:
+                    step = conversation.send(outcome)
+                except StopIteration:
+                    return
+                outcome = None
+                if isinstance(step, Give):
+                    yield step.item
+                elif isinstance(step, Open):
+                    stack.close()
+                    outcome, chunks = self._open(step.request, stack)
+                elif isinstance(step, Read):
+                    outcome = _next(chunks)
+                elif isinstance(step, Close):
+                    stack.close()
+                else:
+                    outcome = self._do(step)
+
+    def _do(self, step: Step) -> Outcome:
+        if isinstance(step, Send):
+            try:
+                return _response(self._http.request(**self._asked(step.request)))
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                return _lost(error)
+        assert isinstance(step, Pause)
+        time.sleep(step.seconds)
+        return None
+
+    def _open(self, request: Request, stack: ExitStack) -> tuple[Response | Lost, Iterator[bytes]]:
+        try:
+            answer = stack.enter_context(self._http.stream(**self._asked(request)))
+            if answer.status_code != 200:
+                answer.read()
+                return _response(answer), iter(())
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return _lost(error), iter(())
+        return Response(status=200, headers=dict(answer.headers)), answer.iter_bytes()
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        return _asked(request, self._silence_seconds)
 
 
-@asynccontextmanager
-async def connect(url: str) -> AsyncIterator[AsyncClient]:
-    """A client of the service at `url`, with connections of its own."""
-    async with httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT_SECONDS) as http:
-        yield AsyncClient(http)
+class AsyncHttpWire:
+    """Does the steps of conversations in one event loop, over one pool of connections."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
+        self._http = httpx.AsyncClient(**_settings(url, headers, silence_seconds), transport=transport)
+        self._silence_seconds = silence_seconds
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def hold(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation that needs no stream, and give its result."""
+        outcome: Outcome = None
+        while True:
+            try:
+                step = conversation.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = await self._do(step)
+
+    async def listen(self, conversation: Conversation[None]) -> AsyncIterator[Any]:
+        """What the conversation gives, one by one; it goes on while the next one is asked for."""
+        async with AsyncExitStack() as stack:
+            chunks = _nothing()
+            outcome: Outcome = None
+            while True:
+                try:
+                    step = conversation.send(outcome)
+                except StopIteration:
+                    return
+                outcome = None
+                if isinstance(step, Give):
+                    yield step.item
+                elif isinstance(step, Open):
+                    await stack.aclose()
+                    outcome, chunks = await self._open(step.request, stack)
+                elif isinstance(step, Read):
+                    outcome = await _anext(chunks)
+                elif isinstance(step, Close):
+                    await stack.aclose()
+                else:
+                    outcome = await self._do(step)
+
+    async def _do(self, step: Step) -> Outcome:
+        if isinstance(step, Send):
+            try:
+                return _response(await self._http.request(**self._asked(step.request)))
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                return _lost(error)
+        assert isinstance(step, Pause)
+        await asyncio.sleep(step.seconds)
+        return None
+
+    async def _open(self, request: Request, stack: AsyncExitStack) -> tuple[Response | Lost, AsyncIterator[bytes]]:
+        try:
+            answer = await stack.enter_async_context(self._http.stream(**self._asked(request)))
+            if answer.status_code != 200:
+                await answer.aread()
+                return _response(answer), _nothing()
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            return _lost(error), _nothing()
+        return Response(status=200, headers=dict(answer.headers)), answer.aiter_bytes()
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        return _asked(request, self._silence_seconds)
 
 
-def _refusal(response: httpx.Response) -> RequestRefused:
+def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> dict[str, Any]:
+    return {
+        "base_url": url,
+        "headers": headers,
+        "timeout": _timeout(silence_seconds),
+        "limits": httpx.Limits(max_connections=MOST_CONNECTIONS),
+        # Reading the certificates of this world takes longer than a task, and redirects, to https or elsewhere, are
+        # not followed.
+        "verify": url.startswith("https:"),
+    }
+
+
+def _timeout(silence_seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds))
+
+
+def _asked(request: Request, silence_seconds: float) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.path,
+        "content": request.body,
+        "headers": dict(request.headers),
+        "timeout": _timeout(silence_seconds if request.silence_seconds is None else request.silence_seconds),
+    }
+
+
+def _response(answer: httpx.Response) -> Response:
+    return Response(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | Lost:
     try:
-        problem = Problem.model_validate_json(response.content)
-    except ValidationError:
-        return RequestRefused(
-            f"The service answered {response.status_code}.", code="unknown", status=response.status_code
-        )
-    places = [f"{fault.pointer or fault.parameter or 'request'}: {fault.detail}" for fault in problem.errors or []]
-    return RequestRefused("; ".join([problem.detail, *places]), code=problem.code, status=response.status_code)
+        return next(chunks, b"")
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        return _lost(error)
 
 
-def _reason(error: httpx.HTTPError) -> str:
-    return str(error) or type(error).__name__
+async def _anext(chunks: AsyncIterator[bytes]) -> bytes | Lost:
+    try:
+        return await anext(chunks, b"")
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        return _lost(error)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield
+
+
+def _lost(error: Exception) -> Lost:
+    return Lost(str(error) or type(error).__name__)

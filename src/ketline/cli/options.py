@@ -1,0 +1,109 @@
+"""Options that several commands have, and what they come to."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ketline.cli.failing import USAGE_ERROR, fail
+from ketline.client import Client, Retries
+from ketline.client.programs import Options
+from ketline.domain.priority import HIGHEST, LOWEST
+from ketline.domain.task import Method
+
+# A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
+FIRST_CONTACT_SECONDS = 3.0
+
+Url = Annotated[
+    str | None, typer.Option(envvar="KETLINE_URL", help="Address of the service; default: http://127.0.0.1:8000.")
+]
+OwnUrl = Annotated[
+    str | None, typer.Option(envvar="KETLINE_URL", help="A running service; default: one started for this run.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds to wait for the end; default: any time.")]
+Programs = Annotated[
+    list[str], typer.Argument(help="OpenQASM 3 files, directories, patterns in quotes, or - for standard input.")
+]
+TaskIds = Annotated[list[str], typer.Argument(help="Task ids, as submit prints them.")]
+AnyTaskId = Annotated[str, typer.Argument(help="A task id, as submit prints it.")]
+Shots = Annotated[int | None, typer.Option(help="How often to run each; default: the service's.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same counts.")]
+SimulationMethod = Annotated[Method | None, typer.Option(help="Simulation method.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME=VALUE",
+        help="A value for an 'input' of the program: a number, true, false, or bits in quotes; "
+        "a [list] for a sweep; as often as needed.",
+    ),
+]
+Name = Annotated[str | None, typer.Option(help="A name for the task; default: the file's.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find the tasks by; as often as needed.")]
+Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of every shot.")]
+Priority = Annotated[
+    int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority are taken first; default: 0.")
+]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
+
+
+def program_options(
+    *,
+    shots: int | None,
+    seed: int | None,
+    method: Method | None,
+    given: Sequence[str] | None,
+    name: str | None,
+    tags: Sequence[str] | None,
+    memory: bool,
+    time_limit: float | None,
+    priority: int | None = None,
+) -> Options:
+    """What is asked for with each program."""
+    return {
+        "shots": shots,
+        "seed": seed,
+        "method": None if method is None else method.value,
+        "inputs": dict(map(_read_input, given or ())) or None,
+        "name": name,
+        "tags": tags or None,
+        "memory": memory or None,
+        "time_limit_seconds": time_limit,
+        "priority": priority,
+    }
+
+
+@contextmanager
+def client_of(url: str | None) -> Iterator[Client]:
+    """A client of the service at this address, of `KETLINE_URL`, or of `ketline up` on this machine."""
+    with Client(url, retries=Retries(first_contact_seconds=FIRST_CONTACT_SECONDS)) as client:
+        yield client
+
+
+def read_id(text: str) -> UUID:
+    """A task id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        fail(f"{text!r} is not a task id; they are like 109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f.", USAGE_ERROR)
+
+
+def _read_input(given: str) -> tuple[str, bool | float | str | list[bool | float | str]]:
+    """NAME=VALUE, the value as in JSON: 0.3, 4, true, "0101" for bits, or a list of these for a sweep."""
+    name, equals, text = given.partition("=")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    values = value if isinstance(value, list) and value else [value]
+    if not equals or not all(isinstance(one, (bool, int, float, str)) for one in values):
+        fail(
+            f'--input takes NAME=VALUE with a number, true, false, a "quoted" string of bits, or a list of these, '
+            f"not {given!r}.",
+            USAGE_ERROR,
+        )
+    return name.strip(), value

@@ -1,0 +1,133 @@
+"""Commands about a service, and about programs that are not run."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ketline.cli.failing import SUCCESS, TASK_FAILED
+from ketline.cli.options import AsJson, Given, Programs, Shots, SimulationMethod, Url, client_of, program_options
+from ketline.cli.sources import Source, read_sources
+from ketline.client import Client, Validation
+
+BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+
+
+def workers(url: Url = None, as_json: AsJson = False) -> None:
+    """List the workers that live, and the tasks in their hands."""
+    from ketline.cli.show import show_json, show_rows
+
+    with client_of(url) as client:
+        found = client.workers()
+    if as_json:
+        show_json([worker.data for worker in found])
+        return
+    rows = [
+        (worker.worker_id, str(worker.slots), worker.version, ", ".join(map(str, worker.task_ids))) for worker in found
+    ]
+    show_rows(("worker", "slots", "version", "runs"), rows)
+
+
+def stats(url: Url = None, as_json: AsJson = False) -> None:
+    """Show how many tasks there are of each status, and how fast they end."""
+    from ketline.cli.show import show_json, show_rows
+
+    with client_of(url) as client:
+        found = client.statistics()
+    if as_json:
+        show_json(found.data)
+        return
+    rows = [(str(status), str(count)) for status, count in found.counts.items()]
+    rows += [
+        (f"{kind} per minute, last {rate['minutes']} min", f"{rate[f'{kind}_per_minute']:.1f}")
+        for rate in found.data.get("rates", ())
+        for kind in ("completed", "failed")
+    ]
+    show_rows(("tasks", "number"), rows)
+
+
+def validate(
+    programs: Programs,
+    shots: Shots = None,
+    method: SimulationMethod = None,
+    given: Given = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with programs, or how they would be run; exit 1 if one would not be."""
+    from ketline.cli.show import show_json
+
+    options = program_options(
+        shots=shots, seed=None, method=method, given=given, name=None, tags=None, memory=False, time_limit=None
+    )
+    sources = read_sources(programs)
+    with client_of(url) as client:
+        found = [(source, client.validate(source.text, **options)) for source in sources]
+    if as_json:
+        show_json([{"file": source.name, **validation.data} for source, validation in found])
+    else:
+        for source, validation in found:
+            _show_validation(source, validation)
+    raise typer.Exit(SUCCESS if all(validation.valid for _, validation in found) else TASK_FAILED)
+
+
+def bench(
+    program: Annotated[str | None, typer.Argument(help="An OpenQASM 3 file; default: a Bell pair.")] = None,
+    tasks: Annotated[int, typer.Option(min=1, max=100_000, help="Tasks to submit at once.")] = 200,
+    alone: Annotated[int, typer.Option(min=1, max=10_000, help="Tasks to run one after the other.")] = 20,
+    shots: Shots = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how many tasks a service runs a second, and how long one takes from submission to result."""
+    from ketline.cli.show import show_json, show_rows
+
+    text = BELL if program is None else read_sources([program])[0].text
+    with client_of(url) as client:
+        figures = _measure(client, text, tasks, alone, shots)
+    if as_json:
+        show_json(figures)
+    else:
+        show_rows(("measured", "figure"), [(name.replace("_", " "), f"{figure:g}") for name, figure in figures.items()])
+
+
+def _measure(client: Client, program: str, tasks: int, alone: int, shots: int | None) -> dict[str, float]:
+    # The first task of a service pays for what is started with it.
+    client.run(program, shots=shots)
+    seconds = sorted(_timed(client, program, shots) for _ in range(alone))
+    began = time.perf_counter()
+    handles = client.submit_batch([program] * tasks, shots=shots, tags=["bench"])
+    submitted = time.perf_counter() - began
+    for handle in client.as_completed(handles):
+        handle.result()
+    whole = time.perf_counter() - began
+    return {
+        "tasks": tasks,
+        "tasks_per_second": round(tasks / whole, 1),
+        "submitted_per_second": round(tasks / submitted, 1),
+        "milliseconds_alone_p50": round(1000 * _quantile(seconds, 0.5), 2),
+        "milliseconds_alone_p95": round(1000 * _quantile(seconds, 0.95), 2),
+    }
+
+
+def _timed(client: Client, program: str, shots: int | None) -> float:
+    began = time.perf_counter()
+    client.run(program, shots=shots)
+    return time.perf_counter() - began
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _show_validation(source: Source, validation: Validation) -> None:
+    from ketline.cli.show import errors, out, show_failure
+
+    for diagnostic in validation.diagnostics:
+        show_failure(errors(), diagnostic, name=source.name, program=source.text)
+    if validation.valid:
+        facts = [f"{validation.qubits} qubits", f"depth {validation.depth}", validation.method or ""]
+        if validation.estimated_seconds is not None:
+            facts.append(f"about {validation.estimated_seconds:.2g} s")
+        out().print(f"{source.name}: valid: {', '.join(facts)}", soft_wrap=True, markup=False)

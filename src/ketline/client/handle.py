@@ -1,0 +1,99 @@
+"""A task that was submitted, for ordinary programs."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ketline.client.errors import ClientError
+from ketline.client.models import Counts, Event, Result, Task
+from ketline.client.picture import task_html
+from ketline.client.refusals import failure_of
+
+if TYPE_CHECKING:
+    from ketline.client.sync import Client
+
+
+class TaskHandle:
+    """A task that was submitted: ask it for its result, wait for it, follow it, cancel it."""
+
+    def __init__(
+        self, client: "Client", task_id: UUID, *, submitted_at: datetime | None = None, program: str | None = None
+    ) -> None:
+        self._client = client
+        self._drawing: bytes | None = None
+        self.task_id = task_id
+        self.submitted_at = submitted_at
+        self.program = program
+        self.task: Task | None = None
+
+    def __repr__(self) -> str:
+        return f"<TaskHandle {self.task_id}{f' {self.task.status}' if self.task else ''}>"
+
+    def refresh(self) -> Task:
+        """The task as it stands; `task` keeps what was read last."""
+        self.task = self._client.get(self.task_id)
+        return self.task
+
+    def wait(self, *, timeout_seconds: float | None = None) -> Task:
+        """The task once it has ended, however it ended; no timeout means any time it takes.
+
+        Raises:
+            WaitTimeout: it has not ended in time.
+        """
+        if self.task is None or not self.task.ended:
+            self.task = self._client.wait(self.task_id, timeout_seconds=timeout_seconds)
+        return self.task
+
+    def result(self, *, timeout_seconds: float | None = None) -> Result:
+        """The outcomes, once there are any.
+
+        Raises:
+            TaskFailed: the task ended without, and never will have them; says why and where in the program.
+            WaitTimeout: it has not ended in time.
+        """
+        task = self.wait(timeout_seconds=timeout_seconds)
+        if task.result is None:
+            raise failure_of(task, self.program)
+        return task.result
+
+    def counts(self, *, timeout_seconds: float | None = None) -> Counts:
+        """How often each outcome was seen; raises as `result` does."""
+        return self.result(timeout_seconds=timeout_seconds).counts
+
+    def events(self, *, after: int = 0) -> Iterator[Event]:
+        """Each line of the task's history as it is written, from the first, or from after an event, to the last."""
+        return self._client.events(self.task_id, after=after)
+
+    def cancel(self) -> Task:
+        """Cancel it.
+
+        Raises:
+            RequestRefused: it has ended otherwise (`task_ended`).
+        """
+        self.task = self._client.cancel(self.task_id)
+        return self.task
+
+    def rerun(self, *, seed: int | str = "same", shots: int | None = None) -> "TaskHandle":
+        """Run the same program again, as a new task; `seed` is "same", "new", or a number."""
+        handle = self._client.rerun(self.task_id, seed=seed, shots=shots)
+        handle.program = self.program
+        return handle
+
+    def circuit(self, form: str = "text") -> str:
+        """The circuit as `text` or `svg`, as `flat` OpenQASM 3, or its `source` as it was submitted."""
+        return self._client.circuit(self.task_id, form)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: read now, the circuit when it is shown for the first time."""
+        task, problem = self.task, ""
+        try:
+            if task is None or not task.ended:
+                task = self.task = self._client.glance(self.task_id)
+            if self._drawing is None:
+                self._drawing = self._client.glance_at_circuit(self.task_id).encode()
+        except ClientError as error:
+            problem = "" if task is not None else str(error)
+        if task is None:
+            return task_html(title=f"Task {self.task_id}", status="unknown", problem=problem)
+        return task.html(self._drawing)

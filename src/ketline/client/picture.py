@@ -1,0 +1,68 @@
+"""Show a task in a notebook: HTML with a small histogram, in which everything from outside is escaped."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+
+MOST_BARS = 16
+MOST_POINTS = 4
+_BAR, _GAP, _HEIGHT, _MARGIN = 26, 6, 90, 14
+_COLOURS = {"completed": "#1a7f37", "failed": "#c62828", "cancelled": "#8a6d00", "processing": "#1565c0"}
+_STYLE = "font: 13px/1.5 system-ui, sans-serif"
+_PILL = "color: #fff; background: {}; border-radius: 9px; padding: 1px 9px"
+
+
+def task_html(
+    *,
+    title: str,
+    status: str,
+    points: Sequence[Mapping[str, int]] = (),
+    problem: str = "",
+    drawing: bytes | None = None,
+) -> str:
+    """A task's status, circuit (an SVG file) and outcomes."""
+    colour = _COLOURS.get(status, "#57606a")
+    parts = [
+        f'<div style="{_STYLE}"><b>{escape(title)}</b> <span style="{_PILL.format(colour)}">{escape(status)}</span>'
+    ]
+    if problem:
+        parts.append(f'<pre style="color: #c62828">{escape(problem)}</pre>')
+    if drawing is not None:
+        parts.append(_image(drawing))
+    parts += [f"<div>{histogram_svg(counts)}</div>" for counts in points[:MOST_POINTS]]
+    if len(points) > MOST_POINTS:
+        parts.append(f"<div>… and {len(points) - MOST_POINTS} more points</div>")
+    return "".join([*parts, "</div>"])
+
+
+def histogram_svg(counts: Mapping[str, int]) -> str:
+    """The most frequent outcomes as bars, in the order of their keys."""
+    shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:MOST_BARS])
+    largest = max(counts.values(), default=0) or 1
+    label = max((len(key) for key in shown), default=0) * 7
+    width = len(shown) * (_BAR + _GAP) + _GAP
+    bars = [_bar(place, key, counts[key], largest) for place, key in enumerate(shown)]
+    hidden = len(counts) - len(shown)
+    note = f"<div>… and {hidden} other outcomes</div>" if hidden else ""
+    height = _HEIGHT + _MARGIN + label + 8
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" role="img" '
+        f'aria-label="Histogram of outcomes" font-family="monospace" font-size="11">{"".join(bars)}</svg>{note}'
+    )
+
+
+def _bar(place: int, key: str, count: int, largest: int) -> str:
+    left = _GAP + place * (_BAR + _GAP)
+    height = round(_HEIGHT * int(count) / largest, 1)
+    middle, foot = left + _BAR / 2, _HEIGHT + _MARGIN
+    return (
+        f"<g><title>{escape(key)}: {int(count)}</title>"
+        f'<rect x="{left}" y="{foot - height}" width="{_BAR}" height="{height}" fill="#4c78a8"/>'
+        f'<text x="{middle}" y="{foot - height - 3}" text-anchor="middle" font-size="9">{int(count)}</text>'
+        f'<text transform="translate({middle + 4},{foot + 6}) rotate(90)">{escape(key)}</text></g>'
+    )
+
+
+def _image(drawing: bytes) -> str:
+    # As an image a drawing can run and load nothing, whatever is in it.
+    return f'<div><img alt="Circuit" src="data:image/svg+xml;base64,{b64encode(drawing).decode()}"/></div>'

@@ -1,0 +1,112 @@
+"""Read a service's JSON into values; fields that are not known are passed over, so that newer services can be read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from ketline.client.models import (
+    Accepted,
+    Change,
+    Diagnostic,
+    Event,
+    Failure,
+    Profile,
+    Queue,
+    Result,
+    Statistics,
+    Task,
+    TaskPage,
+    Validation,
+    Worker,
+)
+from ketline.domain.task import TaskStatus
+
+T = TypeVar("T")
+Document = Mapping[str, Any]
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "task_id": UUID,
+    "rerun_of": UUID,
+    "status": TaskStatus,
+    "submitted_at": datetime.fromisoformat,
+    "completed_at": datetime.fromisoformat,
+    "scheduled_for": datetime.fromisoformat,
+    "estimated_start": datetime.fromisoformat,
+    "counted_at": datetime.fromisoformat,
+    "started_at": datetime.fromisoformat,
+    "last_seen_at": datetime.fromisoformat,
+}
+
+
+def read_accepted(document: Document) -> Accepted:
+    return _read(Accepted, document)
+
+
+def read_task(document: Document) -> Task:
+    profile = None if document.get("profile") is None else _read(Profile, document["profile"])
+    return _read(
+        Task,
+        document,
+        profile=profile,
+        error=None if document.get("error") is None else _read(Failure, document["error"]),
+        history=tuple(map(_read_change, document.get("status_history") or ())),
+        queue=None if document.get("queue") is None else _read(Queue, document["queue"]),
+        tags=tuple(document.get("tags") or ()),
+        metadata=document.get("metadata") or {},
+        result=None if document.get("result") is None else _read_result(document, document["result"], profile),
+        data=document,
+    )
+
+
+def read_page(document: Document) -> TaskPage:
+    return TaskPage(tasks=tuple(map(read_task, document["tasks"])), next=document.get("next"))
+
+
+def read_event(event_id: int, document: Document) -> Event:
+    return Event(event_id=event_id, task_id=UUID(document["task_id"]), change=_read_change(document))
+
+
+def read_validation(document: Document) -> Validation:
+    diagnostics = tuple(_read(Diagnostic, one) for one in document["diagnostics"])
+    return _read(Validation, document, data=document, diagnostics=diagnostics)
+
+
+def read_workers(document: Document) -> tuple[Worker, ...]:
+    return tuple(
+        _read(Worker, one, data=one, task_ids=tuple(UUID(task["task_id"]) for task in one["tasks"]))
+        for one in document["workers"]
+    )
+
+
+def read_statistics(document: Document) -> Statistics:
+    return _read(Statistics, document, data=document)
+
+
+def _read_change(document: Document) -> Change:
+    return _read(Change, document, at=datetime.fromisoformat(document["transitioned_at"]))
+
+
+def _read_result(task: Document, result: Document, profile: Profile | None) -> Result:
+    counts, memory = result["counts"], result.get("memory")
+    sweep = isinstance(counts, list)
+    return Result(
+        task_id=UUID(task["task_id"]),
+        points=tuple(counts) if sweep else (counts,),
+        shots=result["shots"],
+        memories=None if memory is None else tuple(memory) if sweep else (memory,),
+        seed=task.get("seed"),
+        profile=profile,
+        data=result,
+    )
+
+
+def _read(shape: type[T], document: Document, **made: Any) -> T:
+    names = [field.name for field in fields(cast("Any", shape))]
+    given = {name: document[name] for name in names if name not in made and document.get(name) is not None}
+    return shape(**{name: _READERS.get(name, _as_is)(value) for name, value in given.items()}, **made)
+
+
+def _as_is(value: Any) -> Any:
+    return value

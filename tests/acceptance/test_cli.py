@@ -1,0 +1,212 @@
+"""The commands of the client, as a user types them, at a real service."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ketline.cli.main import app
+from ketline.client import Client
+from tests.acceptance.processes import any_port, running_service
+from tests.acceptance.programs import BELL, ENDLESS
+
+WRONG = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\n  nogate q;\n'
+COMMAND_SECONDS = 250
+pytestmark = pytest.mark.timeout(300)
+WHOLE = ["--timeout", str(COMMAND_SECONDS)]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_service(tmp_path_factory.mktemp("cli")) as url:
+        yield url
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> Path:
+    """The working directory of a user whose service is known."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KETLINE_URL", url)
+    return tmp_path
+
+
+def ketline(*arguments: str, typed: str | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, input=typed)
+
+
+def done(*arguments: str, typed: str | None = None) -> str:
+    """What a command that does well prints."""
+    answer = ketline(*arguments, typed=typed)
+    assert answer.exit_code == 0, answer.output
+    return answer.stdout
+
+
+def test_a_task_from_submission_to_rerun(directory: Path) -> None:
+    (directory / "bell.qasm").write_text(BELL)
+    task_id = done("submit", "bell.qasm", "--shots", "50", "--seed", "7", "--tag", "one", "--memory").strip()
+    assert done("wait", task_id, *WHOLE).startswith(f"{task_id}: completed: ")
+    counts = json.loads(done("get", task_id, "--counts"))
+    assert sum(counts.values()) == 50
+    document = json.loads(done("get", task_id, "--json"))
+    assert (document["name"], document["seed"], len(document["result"]["memory"])) == ("bell.qasm", 7, 50)
+    assert "statevector" in done("get", task_id)
+    assert "┤ H ├" in done("get", task_id, "--circuit", "text")
+    history = done("logs", task_id).splitlines()
+    assert [line.split()[2] for line in history] == ["pending", "processing", "completed"]
+    assert done("logs", task_id, "--follow").splitlines() == history
+    again = done("rerun", task_id).strip()
+    assert json.loads(done("wait", again, "--json", *WHOLE))[0]["result"]["counts"] == counts
+    assert [line.split("\t")[0] for line in done("list", "--tag", "one").splitlines()] == [again, task_id]
+    assert len(json.loads(done("list", "--tag", "one", "--limit", "1", "--json"))) == 1
+
+
+def test_cancelled_tasks_and_their_exit_status(directory: Path) -> None:
+    task_id = done("submit", "-", "--priority", "10", typed=ENDLESS).strip()
+    assert json.loads(done("get", task_id, "--json"))["priority"] == 10
+    late = ketline("wait", task_id, "--timeout", "0.2")
+    assert late.exit_code == 4
+    assert done("cancel", task_id).strip() == task_id
+    assert ketline("wait", task_id).exit_code == 1
+    assert "cancelled" in ketline("get", task_id).output
+    ended = done("submit", "-", typed=BELL).strip()
+    done("wait", ended, *WHOLE)
+    refused = ketline("cancel", ended, task_id, "--json")
+    assert (refused.exit_code, "has ended" in refused.stderr) == (1, True)
+    assert [one["task_id"] for one in json.loads(refused.stdout)] == [task_id]
+
+
+def test_many_programs_are_one_batch_with_a_line_each(directory: Path) -> None:
+    for name in ("a/one.qasm", "a/b/two.qasm", "c/three.qasm"):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(BELL)
+    (directory / "a/notes.txt").write_text("none of its business")
+    printed = done("run", "a", "c/*.qasm", "-", "a/one.qasm", "--shots", "10", *WHOLE, typed=BELL)
+    names = sorted(line.partition(": completed: ")[0] for line in printed.splitlines())
+    assert names == ["-", "a/b/two.qasm", "a/one.qasm", "c/three.qasm"]
+    documents = json.loads(done("run", "a", "--shots", "10", "--json", *WHOLE))
+    assert [one["file"] for one in documents] == ["a/b/two.qasm", "a/one.qasm"]
+    assert {sum(one["result"]["counts"].values()) for one in documents} == {10}
+
+
+def test_a_batch_with_a_mistake_points_at_it_and_runs_the_rest(directory: Path) -> None:
+    (directory / "good.qasm").write_text(BELL)
+    (directory / "bad.qasm").write_text(WRONG)
+    answer = ketline("run", "good.qasm", "bad.qasm", *WHOLE)
+    assert answer.exit_code == 1
+    assert answer.stdout.startswith("good.qasm: completed: ")
+    assert answer.stderr.splitlines() == [
+        "bad.qasm:4:3: parse_error: gate 'nogate' is not defined",
+        "    nogate q;",
+        "    ^",
+    ]
+
+
+def test_submitting_under_one_key_is_submitting_once(directory: Path) -> None:
+    first = json.loads(done("submit", "-", "--key", "k-1", "--json", typed=BELL))
+    again = json.loads(done("submit", "-", "--key", "k-1", "--json", typed=BELL))
+    assert first == again
+    assert str(UUID(first[0]["task_id"])) == first[0]["task_id"]
+
+
+def test_sweeps_and_inputs(directory: Path) -> None:
+    program = "input float t; qubit q; bit c; U(t, 0, 0) q; c = measure q;"
+    printed = done("run", "-", "--shots", "9", "--input", "t=[0.0, 3.141592653589793]", *WHOLE, typed=program)
+    assert [line.split()[:2] for line in printed.splitlines() if line[:1] in "01"] == [["0", "9"], ["1", "9"]]
+
+
+def test_validation_points_at_mistakes(directory: Path) -> None:
+    assert "valid: 2 qubits" in done("validate", "-", typed=BELL)
+    answer = ketline("validate", "-", typed=WRONG)
+    assert answer.exit_code == 1
+    assert answer.stderr.splitlines()[-1] == "    ^"
+    assert json.loads(ketline("validate", "-", "--json", typed=WRONG).stdout)[0]["valid"] is False
+
+
+def test_the_service_is_described(directory: Path) -> None:
+    assert json.loads(done("workers", "--json"))[0]["slots"] > 0
+    assert done("workers").count("\n") == 1
+    assert "completed" in json.loads(done("stats", "--json"))["counts"]
+    assert done("stats").startswith("pending\t")
+    measured = json.loads(done("bench", "--tasks", "5", "--alone", "2", "--shots", "10", "--json"))
+    assert measured["tasks"] == 5
+    assert measured["tasks_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["get", "nope"], "is not a task id"),
+        (["get", "00000000-0000-4000-8000-000000000000"], "was not found"),
+        (["run", "none.qasm"], "Cannot read none.qasm"),
+        (["run", "*.qasm"], "No file matches *.qasm"),
+        (["submit", "."], "has no .qasm files"),
+        (["submit", "-", "--shots", "0"], "shots must be at least 1"),
+        (["submit", "-", "--input", "t=many"], "--input takes NAME=VALUE"),
+        (["rerun", "00000000-0000-4000-8000-000000000000", "--seed", "old"], "--seed takes same, new or a number"),
+        (["list", "--after", "yesterday"], "submitted_after"),
+        (["stats", "--url", "localhost:8000"], "A service's address is like"),
+    ],
+)
+def test_wrong_command_lines_say_what_to_do(directory: Path, arguments: list[str], told: str) -> None:
+    answer = ketline(*arguments, typed=BELL)
+    assert answer.exit_code == 2, answer.output
+    assert told in answer.stderr
+    assert "Traceback" not in answer.output
+
+
+def test_no_answer_has_an_exit_status_of_its_own(directory: Path) -> None:
+    answer = ketline("stats", "--url", f"http://127.0.0.1:{any_port()}")
+    assert answer.exit_code == 3
+    assert "No answer from" in answer.stderr
+
+
+def test_the_key_for_the_service_is_sent_and_not_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETLINE_API_KEY", "sécret")
+    answer = ketline("stats")
+    assert answer.exit_code == 2
+    assert "cret" not in answer.output
+    monkeypatch.setenv("KETLINE_API_KEY", "secret")
+    assert ketline("stats").exit_code == 0
+
+
+def test_an_interrupted_run_leaves_its_task_alone(directory: Path, url: str) -> None:
+    # A shell that runs the tests in the background has its children ignore Ctrl-C.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listening}; from ketline.__main__ import main; main()"
+    (directory / "endless.qasm").write_text(ENDLESS)
+    command = [sys.executable, "-c", program, "run", "endless.qasm", "--tag", "interrupted", "--url", url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=directory) as process, Client(url) as client:
+        while not (found := list(client.tasks(tag="interrupted", status="processing"))):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=COMMAND_SECONDS)
+        assert process.returncode == 130
+        assert "Traceback" not in told
+        assert client.cancel(found[0].task_id).status == "cancelled"
+
+
+@pytest.mark.parametrize("arguments", [["up"], ["api"], ["worker"], ["migrate"], ["check"], ["run", "bell.qasm"]])
+def test_without_the_service_s_libraries_its_commands_say_what_to_install(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "bell.qasm").write_text(BELL)
+    absent = ("structlog", "pydantic_settings", "sqlalchemy", "fastapi", "uvicorn", "uvloop", "alembic", "dotenv")
+    program = f"import sys; sys.modules |= dict.fromkeys({absent!r}); from ketline.__main__ import main; main()"
+    environment = {name: value for name, value in os.environ.items() if name != "KETLINE_URL"}
+    answer = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert "pip install 'ketline[server]'" in answer.stderr
+    assert answer.stderr.count("\n") == 1

@@ -1,0 +1,109 @@
+"""Runs the snippets of docs/clients.md and writes what they print into it: `python -m tests.pages.walk URL`.
+
+A block of `console` has commands after `$`, and below each what it prints; a block of `python` is followed by one of
+`text` with what it prints, if anything. All Python blocks are one program, all commands one shell's.
+"""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = ROOT / "docs" / "clients.md"
+SHOWN_URL = "http://localhost:8000"
+COMMAND_SECONDS = 120
+_BLOCK = re.compile(r"```(console|python)\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
+# No program prints this.
+_END = "--- 7f0c end of a command ---"
+
+
+def main() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(executed(page, sys.argv[1]), encoding="utf-8")
+
+
+def executed(page: str, url: str) -> str:
+    """The page with what its snippets print when they are run, in order, against the service at `url`."""
+    namespace: dict[str, object] = {"__name__": "walk"}
+    with TemporaryDirectory() as directory:
+        shutil.copytree(ROOT / "examples", Path(directory) / "examples")
+        with _shell(directory, url) as shell, _service_at(url):
+            return _BLOCK.sub(lambda found: _block(found, shell, namespace, url), page)
+
+
+def _block(found: re.Match[str], shell: "subprocess.Popen[str]", namespace: dict[str, object], url: str) -> str:
+    kind, code, _ = found.groups()
+    if kind == "console":
+        commands = [line.removeprefix("$ ") for line in code.splitlines() if line.startswith("$ ")]
+        shown = "".join(f"$ {command}\n{_told(shell, command, url)}" for command in commands)
+        return f"```console\n{shown}```\n"
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(code, str(PAGE), "exec"), namespace)  # the page is ours
+    text = f"\n```text\n{_trimmed(printed.getvalue())}```\n" if printed.getvalue() else ""
+    return f"```python\n{code}```\n{text}"
+
+
+def _told(shell: "subprocess.Popen[str]", command: str, url: str) -> str:
+    assert shell.stdin is not None
+    assert shell.stdout is not None
+    shell.stdin.write(f"{command.replace(SHOWN_URL, url)}\necho '{_END}'\n")
+    shell.stdin.flush()
+    lines = iter(shell.stdout.readline, "")
+    printed: list[str] = []
+    for line in lines:
+        # What a program prints may end without a newline.
+        before, end, _ = line.partition(_END)
+        printed.append(before)
+        if end:
+            return _trimmed("".join(printed).replace(url, SHOWN_URL))
+    raise AssertionError(f"The shell ended at: {command}")
+
+
+def _trimmed(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.rstrip().splitlines())
+
+
+@contextmanager
+def _shell(directory: str, url: str) -> Iterator["subprocess.Popen[str]"]:
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KETLINE_")}
+    with subprocess.Popen(
+        ["bash", "--noprofile", "--norc"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=directory,
+        env={**inherited, "PATH": commands, "PYTHONUTF8": "1"},
+    ) as shell:
+        try:
+            yield shell
+        finally:
+            assert shell.stdin is not None
+            shell.stdin.close()
+            shell.wait(COMMAND_SECONDS)
+
+
+@contextmanager
+def _service_at(url: str) -> Iterator[None]:
+    before = os.environ.get("KETLINE_URL")
+    os.environ["KETLINE_URL"] = url
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["KETLINE_URL"]
+        else:
+            os.environ["KETLINE_URL"] = before
+
+
+if __name__ == "__main__":
+    main()

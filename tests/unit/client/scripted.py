@@ -1,0 +1,123 @@
+"""Drives a client's conversations over nothing: a script answers, and time passes only in pauses."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+from uuid import UUID
+
+from ketline.client.conversations import Conversations
+from ketline.client.retrying import Retries
+from ketline.client.wire import (
+    Close,
+    Conversation,
+    Give,
+    Lost,
+    Open,
+    Outcome,
+    Pause,
+    Read,
+    Request,
+    Response,
+    Send,
+)
+
+T = TypeVar("T")
+TASK_ID = UUID("109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f")
+URL = "http://ketline.test"
+
+Answers = Callable[[Request], Response | Lost]
+
+
+class Scripted:
+    """A service of a test's own making. `asked` are the requests in order, `pauses` the seconds let pass."""
+
+    def __init__(self, answer: Answers, streams: Iterable[Iterable[bytes | Lost]] = ()) -> None:
+        self.time = 1000.0
+        self.asked: list[Request] = []
+        self.pauses: list[float] = []
+        self.streams = iter(streams)
+        self.conversations = Conversations(
+            url=URL, retries=Retries(), silence_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0
+        )
+        self._answer = answer
+        self._chunks: Iterator[bytes | Lost] = iter(())
+
+    def hold(self, conversation: Conversation[T]) -> T:
+        """The conversation's result; what it gives is passed over."""
+        outcome: Outcome = None
+        while True:
+            try:
+                step = conversation.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = self._do(step)
+
+    def given(self, conversation: Conversation[None]) -> Iterator[Any]:
+        """What the conversation gives."""
+        outcome: Outcome = None
+        while True:
+            try:
+                step = conversation.send(outcome)
+            except StopIteration:
+                return
+            if isinstance(step, Give):
+                yield step.item
+            outcome = self._do(step)
+
+    def _do(self, step: object) -> Outcome:
+        match step:
+            case Send(request):
+                self.asked.append(request)
+                return self._answer(request)
+            case Pause(seconds):
+                self.pauses.append(seconds)
+                self.time += seconds
+            case Open(request):
+                self.asked.append(request)
+                chunks = next(self.streams, None)
+                self._chunks = iter(chunks or ())
+                return self._answer(request) if chunks is None else Response(status=200)
+            case Read():
+                return next(self._chunks, b"")
+            case Give() | Close():
+                pass
+        return None
+
+
+def in_turn(*answers: Response | Lost) -> Answers:
+    """These answers, the last one for ever."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def answered(document: object, status: int = 200, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status=status, headers=named, body=json.dumps(document).encode())
+
+
+def problem(code: str, status: int, **more: object) -> Response:
+    return answered({"code": code, "detail": f"It is {code}.", "status": status, **more}, status)
+
+
+def task(status: str = "completed", task_id: UUID = TASK_ID, **more: object) -> dict[str, object]:
+    result = {"result": {"counts": {"00": 3, "11": 4}, "shots": 7, "success": True}} if status == "completed" else {}
+    return {
+        "task_id": str(task_id),
+        "status": status,
+        "submitted_at": "2026-01-02T03:04:05.678901Z",
+        "shots": 7,
+        "correlation_id": "c",
+        "status_history": [],
+        **result,
+        **more,
+    }
+
+
+def accepted(task_id: UUID = TASK_ID) -> dict[str, object]:
+    return {"task_id": str(task_id), "submitted_at": "2026-01-02T03:04:05.678901Z", "correlation_id": "c"}
+
+
+def event(event_id: int, status: str, task_id: UUID = TASK_ID) -> bytes:
+    data = {"task_id": str(task_id), "status": status, "transitioned_at": "2026-01-02T03:04:05.678901Z"}
+    return f"event: status\ndata: {json.dumps(data)}\nid: {event_id}\n\n".encode()

@@ -1,0 +1,172 @@
+"""Conversations over httpx, with and without asyncio, at a service of the test's own making."""
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from ketline.client import (
+    AsyncClient,
+    AsyncTaskHandle,
+    Client,
+    RequestRefused,
+    Retries,
+    ServiceUnreachable,
+    TaskHandle,
+    UnexpectedAnswer,
+)
+from tests.unit.client.scripted import TASK_ID, event, task
+
+URL = "http://ketline.test/below/"
+AT_ONCE = Retries(patience_seconds=0)
+
+
+class Service:
+    """Answers every request with the same response, and keeps the requests."""
+
+    def __init__(self, response: httpx.Response | None = None, error: httpx.HTTPError | None = None) -> None:
+        self.asked: list[httpx.Request] = []
+        self._response, self._error = response, error
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if self._error is not None:
+            raise self._error
+        assert self._response is not None
+        return self._response
+
+    def client(self, **options: Any) -> Client:
+        return Client(URL, transport=httpx.MockTransport(self), retries=AT_ONCE, **options)
+
+
+class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body in pieces that breaks off at the end; `closed` once it was let go."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self._chunks = chunks
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        raise httpx.ReadError("cut")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._chunks:
+            yield chunk
+        raise httpx.ReadError("cut")
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def test_key_and_path_of_a_service_are_used() -> None:
+    service = Service(httpx.Response(200, json=task()))
+    with service.client(api_key="secret") as client:
+        client.get(TASK_ID)
+    (request,) = service.asked
+    assert str(request.url) == f"http://ketline.test/below/tasks/{TASK_ID}"
+    assert request.headers["authorization"] == "Bearer secret"
+
+
+def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETLINE_URL", "http://elsewhere:1/")
+    monkeypatch.setenv("KETLINE_API_KEY", "hidden")
+    service = Service(httpx.Response(200, json=task()))
+    with Client(transport=httpx.MockTransport(service)) as client:
+        client.get(TASK_ID)
+        assert client.url == "http://elsewhere:1"
+    assert service.asked[0].headers["authorization"] == "Bearer hidden"
+
+
+def test_key_is_not_carried_elsewhere_by_a_redirect() -> None:
+    service = Service(httpx.Response(307, headers={"location": "http://other.test/tasks"}))
+    with service.client(api_key="secret") as client, pytest.raises(UnexpectedAnswer, match=r"other\.test"):
+        client.submit("qubit q;")
+    assert len(service.asked) == 1
+
+
+def test_every_submission_has_a_key_of_its_own() -> None:
+    accepted = {"task_id": str(TASK_ID), "submitted_at": "2026-01-02T03:04:05Z", "correlation_id": "c"}
+    service = Service(httpx.Response(202, json=accepted))
+    with service.client() as client:
+        for _ in range(3):
+            client.submit("qubit q;")
+        client.rerun(TASK_ID)
+    assert len({request.headers["idempotency-key"] for request in service.asked}) == 4
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.RemoteProtocolError("x")]
+)
+async def test_what_httpx_raises_is_no_answer(error: httpx.HTTPError) -> None:
+    transport = httpx.MockTransport(Service(error=error))
+    with Client(URL, transport=transport, retries=AT_ONCE) as client, pytest.raises(ServiceUnreachable):
+        client.workers()
+    async with AsyncClient(URL, transport=transport, retries=AT_ONCE) as asking:
+        with pytest.raises(ServiceUnreachable):
+            await asking.workers()
+
+
+def test_a_stream_is_read_across_breaks_and_let_go() -> None:
+    first, second = Chunks(event(1, "pending")), Chunks(event(2, "processing"), event(3, "completed"))
+    streams = iter([first, second])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=next(streams))
+
+    with Client(URL, transport=httpx.MockTransport(answer)) as client:
+        assert [one.event_id for one in client.events(TASK_ID)] == [1, 2, 3]
+    assert first.closed
+    assert second.closed
+
+
+async def test_a_stream_is_read_across_breaks_with_asyncio_too() -> None:
+    first, second = Chunks(event(1, "pending")), Chunks(event(2, "processing"), event(3, "completed"))
+    streams = iter([first, second])
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=next(streams))
+
+    async with AsyncClient(URL, transport=httpx.MockTransport(answer)) as client:
+        assert [one.event_id async for one in client.events(TASK_ID)] == [1, 2, 3]
+    assert first.closed
+    assert second.closed
+
+
+def test_a_stream_that_nobody_reads_on_is_let_go() -> None:
+    stream = Chunks(event(1, "pending"), event(2, "processing"))
+    with Client(URL, transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
+        events = client.events(TASK_ID)
+        next(events)
+        events.close()  # type: ignore[attr-defined]  # it is a generator
+    assert stream.closed
+
+
+def test_refusal_of_a_stream_has_its_code() -> None:
+    problem = {"code": "task_not_found", "detail": "Task was not found.", "status": 404}
+    with Service(httpx.Response(404, json=problem)).client() as client, pytest.raises(RequestRefused) as raised:
+        next(client.events(TASK_ID))
+    assert raised.value.code == "task_not_found"
+
+
+@pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (TaskHandle, AsyncTaskHandle)])
+def test_both_clients_have_the_same_calls(sync: type, awaited: type) -> None:
+    assert _calls(sync) == _calls(awaited)
+
+
+def _calls(shape: type) -> dict[str, list[str]]:
+    return {
+        name: list(inspect.signature(call).parameters)
+        for name, call in inspect.getmembers(shape, inspect.isfunction)
+        if not name.startswith("_") and not name.startswith("glance")
+    }
+
+
+def test_a_notebook_shows_a_task_also_where_the_service_is_gone() -> None:
+    with Service(error=httpx.ConnectError("refused")).client() as client:
+        assert "refused" in client.task(TASK_ID)._repr_html_()

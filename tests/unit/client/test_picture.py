@@ -1,0 +1,41 @@
+"""What a notebook shows."""
+
+from xml.etree.ElementTree import fromstring
+
+from ketline.client.picture import MOST_BARS, histogram_svg, task_html
+from ketline.client.reading import read_task
+from tests.unit.client.scripted import task
+
+HOSTILE = '<script>alert(1)</script>"&'
+
+
+def test_everything_from_outside_is_escaped() -> None:
+    error = {"code": "parse_error", "message": HOSTILE}
+    shown = read_task(task("failed", name=HOSTILE, error=error)).html(
+        b"<svg onload='alert(1)'><script>x</script></svg>"
+    )
+    shown += task_html(title=HOSTILE, status=HOSTILE, problem=HOSTILE, points=[{HOSTILE: 3}])
+    assert "<script" not in shown
+    assert "onload" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_histogram_has_a_bar_for_each_outcome_in_order() -> None:
+    picture = fromstring(histogram_svg({"11": 40, "00": 60}))
+    labels = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert labels == ["60", "00", "40", "11"]
+    heights = [float(bar.attrib["height"]) for bar in picture.iter("{http://www.w3.org/2000/svg}rect")]
+    assert heights == [90.0, 60.0]
+
+
+def test_histogram_of_many_outcomes_says_how_many_it_leaves_out() -> None:
+    shown = histogram_svg({f"{number:06b}": number + 1 for number in range(50)})
+    assert shown.count("<rect") == MOST_BARS
+    assert f"{50 - MOST_BARS} other outcomes" in shown
+
+
+def test_result_shows_itself() -> None:
+    found = read_task(task())
+    assert found.result is not None
+    assert "<svg" in found.result._repr_html_()
+    assert "completed" in found._repr_html_()
