@@ -58,6 +58,7 @@ class FakeTaskRepository:
             submitted_at=now,
             correlation_id=submission.correlation_id,
             attempt=0,
+            options=submission.options,
             history=(created,),
             labels=submission.labels,
             scheduled_for=submission.scheduled_for,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -28,6 +28,7 @@ from ketline.domain.task import (
     Method,
     Point,
     Profile,
+    ProgramFormat,
     Register,
     RunOptions,
     RunResult,
@@ -173,6 +174,27 @@ async def test_points_of_a_sweep_are_kept(repository: SqlTaskRepository) -> None
         assert await repository.finish(claim.lease, replace(RESULT, counts={}, shots=2, points=points))
         task = await repository.get(claim.lease.task_id)
         assert (task.points, task.counts, task.memory, task.shots) == (points, None, None, 10)
+
+
+@pytest.mark.parametrize("values", [[0.5, -1.0], [[0.5, -1.0], [1e-17, 2.0]]])
+async def test_expectation_values_are_kept(repository: SqlTaskRepository, values: Any) -> None:
+    claim = await claimed(repository)
+    assert await repository.finish(claim.lease, replace(RESULT, counts={}, expectation_values=values))
+    task = await repository.get(claim.lease.task_id)
+    assert (task.expectation_values, task.counts, task.points) == (values, None, None)
+
+
+@pytest.mark.parametrize("observables", [({"XZ": 0.5, "II": -1.0},), ([{"XZ": 0.5}], [{"ZZ": 1.0}, {"II": 2.0}])])
+async def test_what_is_asked_of_a_program_reaches_the_worker(repository: SqlTaskRepository, observables: Any) -> None:
+    options = RunOptions(seed=1, format=ProgramFormat.QPY, observables=observables)
+    new, other = replace(submission(), options=options), submission()
+    await repository.add_all([new, other])
+    for one in (new, other):
+        claim = await repository.claim(one.task_id, WORKER, LEASE)
+        assert claim is not None
+        assert claim.options == one.options
+    assert (await repository.get(new.task_id)).options.format is ProgramFormat.QPY
+    assert (await repository.get(other.task_id)).options.format is ProgramFormat.OPENQASM3
 
 
 async def test_finish_records_result_and_history(repository: SqlTaskRepository) -> None:

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ketline.db.engine import open_database
-from ketline.db.migrate import migrate
+from ketline.db.migrate import migrate, migration_config
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import metadata
 from ketline.domain.errors import DatabaseUnavailable
@@ -82,6 +83,22 @@ async def test_concurrent_migrations_take_turns(postgres_server: PostgresServer)
     async with open_database(url) as database:
         assert await SqlTaskRepository(database).take_due(1) == []
     await postgres_server.drop_database("race")
+
+
+async def test_the_newest_migrations_can_be_taken_back_and_made_again(database_url: str) -> None:
+    def columns(connection: Connection) -> set[str]:
+        return {column["name"] for column in inspect(connection).get_columns("tasks")}
+
+    engine = create_async_engine(database_url)
+    added = {"program_format", "observables"}
+    async with engine.begin() as connection:
+        assert added <= await connection.run_sync(columns)
+        await connection.run_sync(lambda given: command.downgrade(migration_config(given), "0007"))
+        assert not added & await connection.run_sync(columns)
+    await engine.dispose()
+    await migrate(database_url)
+    async with open_database(database_url) as database:
+        assert await SqlTaskRepository(database).take_due(1) == []
 
 
 async def test_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Show the circuit of a task: its program, drawings of it, and what it comes to."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,11 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from ketline.api.errors import Refusal
 from ketline.api.openapi import problem_responses
-from ketline.api.representation import represented
+from ketline.api.representation import negotiated, represented
 from ketline.api.services import services_of
+from ketline.api.stored import not_found
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
-from ketline.domain.inspection import Drawing
-from ketline.domain.task import TaskId
+from ketline.domain.inspection import Drawing, ProgramSource
+from ketline.domain.task import ProgramFormat, TaskId
 from ketline.schemas.inspection import CircuitQuery
 from ketline.schemas.tasks import BELL, TaskFailure
 
@@ -20,6 +22,7 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 _TEXT = "text/plain; charset=utf-8"
 _SVG = "image/svg+xml"
+_BINARY = "application/octet-stream"
 # The process that drew it has read a stranger's program: no browser is to run or load anything for it.
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -31,6 +34,7 @@ _DOCUMENTED: dict[int | str, dict[str, Any]] = {
         "headers": {"ETag": {"description": "Changes with the content", "schema": {"type": "string"}}},
         "content": {
             "text/plain": {"schema": {"type": "string"}, "example": BELL},
+            _BINARY: {"schema": {"type": "string", "format": "binary"}},
             _SVG: {"schema": {"type": "string"}, "example": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'},
         },
     },
@@ -50,6 +54,7 @@ _ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand
             "task_not_found",
             "circuit_unreadable",
             "drawing_too_large",
+            "not_acceptable",
             "range_not_satisfiable",
             "invalid_request",
             "database_unavailable",
@@ -60,18 +65,34 @@ _ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand
     openapi_extra={"parameters": [_ASKED]},
 )
 async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], request: Request) -> Response:
-    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3."""
-    drawing = None if query.format == "source" else Drawing(query.format)
-    shown = await _shown(request, TaskId(task_id), drawing)
-    media_type = _SVG if drawing is Drawing.SVG else _TEXT
-    return await represented(request, shown.encode(), media_type, _HEADERS)
+    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3.
+
+    A program that was submitted in QPY is base64 text, or the file itself as `application/octet-stream`."""
+    try:
+        if query.format == "source":
+            return await _source(request, await services_of(request).draw.source(TaskId(task_id)))
+        return await _drawn(request, TaskId(task_id), Drawing(query.format))
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
 
 
-async def _shown(request: Request, task_id: TaskId, drawing: Drawing | None) -> str:
+async def _source(request: Request, source: ProgramSource) -> Response:
+    if source.format is not ProgramFormat.QPY:
+        return await represented(request, source.circuit.encode(), _TEXT, _HEADERS)
+    headers = {**_HEADERS, "Vary": "Accept, Accept-Encoding"}
+    if negotiated(request, ("text/plain", _BINARY)) == _BINARY:
+        return await represented(request, b64decode(source.circuit), _BINARY, headers)
+    return await represented(request, source.circuit.encode(), _TEXT, headers)
+
+
+async def _drawn(request: Request, task_id: TaskId, drawing: Drawing) -> Response:
+    shown = await _shown(request, task_id, drawing)
+    return await represented(request, shown.encode(), _SVG if drawing is Drawing.SVG else _TEXT, _HEADERS)
+
+
+async def _shown(request: Request, task_id: TaskId, drawing: Drawing) -> str:
     try:
         return await services_of(request).draw(task_id, drawing)
-    except TaskNotFound as error:
-        raise Refusal(error.code, f"Task {task_id} was not found.") from error
     except ExecutionFailed as error:
         code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
         detail = f"{error.message[:1].upper()}{error.message[1:]}."

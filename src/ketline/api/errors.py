@@ -62,6 +62,9 @@ KINDS: Mapping[str, ProblemKind] = {
             "No shots kept",
             'The outcomes of single shots were not kept; submit with "memory": true to have them.',
         ),
+        ProblemKind(
+            "no_counts", 409, "No counts", "The task was submitted with observables: it has `expectation_values`."
+        ),
         ProblemKind("not_acceptable", 406, "Not acceptable", "This is not there in any form the Accept header names."),
         ProblemKind(
             "range_not_satisfiable",
@@ -96,6 +99,13 @@ KINDS: Mapping[str, ProblemKind] = {
         ),
         ProblemKind("invalid_json", 422, "Invalid JSON", "The request body is not valid JSON."),
         ProblemKind("invalid_request", 422, "Invalid request", "The request is not valid; `errors` lists each field."),
+        ProblemKind("qpy_invalid", 422, "Invalid QPY", "`qpy` is not a QPY file of one circuit in base64."),
+        ProblemKind(
+            "qpy_version_unsupported",
+            422,
+            "QPY version not supported",
+            "`qpy` is of a version that this service does not read: write it with one of 13 to 18.",
+        ),
         ProblemKind(
             "field_read_only", 422, "Field read-only", "The field is the service's own; `errors` lists each such field."
         ),

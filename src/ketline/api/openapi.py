@@ -95,6 +95,8 @@ SUBMIT_PROBLEMS = problem_responses(
     "unsupported_media_type",
     "invalid_request",
     "invalid_json",
+    "qpy_invalid",
+    "qpy_version_unsupported",
     "database_unavailable",
 )
 

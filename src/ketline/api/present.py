@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from ketline.api.errors import Refusal
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Failure, Point, Profile, StatusChange, Task, TaskStatus
+from ketline.domain.task import Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
 from ketline.schemas.tasks import QueueView, RegisterView, StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
 
 _MESSAGES: Mapping[TaskStatus, str] = {
@@ -39,6 +39,7 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None 
         message=_MESSAGES[task.status],
         shots=task.shots,
         seed=task.options.seed,
+        program_format=ProgramFormat.QPY if task.options.format is ProgramFormat.QPY else None,
         name=task.labels.name,
         tags=list(task.labels.tags) or None,
         metadata=cast("dict[str, JsonValue]", task.labels.metadata) or None,
@@ -74,6 +75,8 @@ def outcomes_of(task: Task) -> Sequence[Point]:
         return task.points
     if task.counts is not None:
         return [Point(counts=task.counts, memory=task.memory)]
+    if task.expectation_values is not None:
+        raise Refusal("no_counts", task_status=task.status)
     code = _NO_COUNTS[task.status]
     detail = f"Task {task.task_id} has no counts: it is {task.status}."
     raise Refusal(code, detail, task_status=task.status, failure=_view_failure(task.failure))
@@ -91,6 +94,8 @@ def memory_of(task: Task, point: Point) -> Sequence[str]:
 
 
 def _view_result(task: Task) -> TaskResult | None:
+    if task.expectation_values is not None:
+        return TaskResult(expectation_values=cast("list[float] | list[list[float]]", task.expectation_values))
     if task.points is not None:
         swept = None if task.points[0].memory is None else [list(point.memory or ()) for point in task.points]
         return TaskResult(counts=[dict(point.counts) for point in task.points], shots=task.shots, memory=swept)

@@ -51,6 +51,7 @@ _PROBLEMS = problem_responses(
     "result_not_ready",
     "task_failed",
     "task_cancelled",
+    "no_counts",
     "no_memory",
     "not_acceptable",
     "range_not_satisfiable",

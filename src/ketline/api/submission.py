@@ -15,6 +15,8 @@ from starlette.datastructures import Headers
 from ketline.api.errors import Refusal
 from ketline.api.services import ApiOptions, correlation_id_of
 from ketline.api.validation import refuse, refuse_body
+from ketline.domain import qpy
+from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.labels import Labels
 from ketline.domain.task import IdempotencyKey, Method, RunOptions
 from ketline.schemas.tasks import BatchRequest, FieldError, SubmitRequest
@@ -56,7 +58,7 @@ def asked_of(request: Request, submission: SubmitRequest, key: IdempotencyKey | 
         "correlation_id": correlation_id_of(request),
         "max_attempts": submission.max_attempts,
         "time_limit": timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None,
-        "options": RunOptions(seed=submission.seed, method=submission.method, memory=submission.memory),
+        "options": options_asked(submission),
         "trace_context": read_trace_context(request),
         "idempotency_key": key,
         "inputs": submission.inputs,
@@ -64,6 +66,17 @@ def asked_of(request: Request, submission: SubmitRequest, key: IdempotencyKey | 
         "scheduled_for": submission.scheduled_for,
         "priority": submission.priority,
     }
+
+
+def options_asked(submission: SubmitRequest) -> RunOptions:
+    """How a submission's program is to be read and run."""
+    return RunOptions(
+        seed=submission.seed,
+        method=submission.method,
+        memory=submission.memory,
+        format=submission.format,
+        observables=submission.observables or (),
+    )
 
 
 def read_idempotency_key(request: Request, submission: SubmitRequest) -> IdempotencyKey | None:
@@ -113,6 +126,8 @@ def _later_fields(submission: SubmitRequest) -> Iterator[tuple[str, object]]:
     yield "seed", None if submission.seed is None else str(submission.seed)
     yield "method", None if submission.method is Method.AUTOMATIC else submission.method
     yield "memory", submission.memory
+    yield "format", submission.qpy and submission.format
+    yield "observables", submission.observables and json.dumps(submission.observables, sort_keys=True)
     yield "inputs", sorted(submission.inputs.items())
     yield "name", submission.name
     yield "tags", submission.tags
@@ -140,13 +155,28 @@ def _within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[
     if size > options.max_program_bytes:
         most = options.max_program_bytes
         detail = f"The program has {size} bytes; this service accepts at most {most}."
-        errors = [FieldError(pointer=f"#/{'/'.join(map(str, place))}/qc", detail=f"must have at most {most} bytes")]
+        field = "qpy" if submission.qpy else "qc"
+        errors = [FieldError(pointer=_pointer(place, field), detail=f"must have at most {most} bytes")]
         raise Refusal("program_too_large", detail, errors=errors if place else None)
+    if submission.qpy:
+        _require_qpy(submission.qpy, place)
     if "shots" not in submission.model_fields_set:
         submission = submission.model_copy(update={"shots": options.default_shots})
     asked = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
     require_within_limits(asked, options, place)
     return submission
+
+
+def _require_qpy(text: str, place: tuple[str | int, ...]) -> None:
+    try:
+        qpy.decoded(text)
+    except (QpyInvalid, QpyVersionUnsupported) as error:
+        found = FieldError(pointer=_pointer(place, "qpy"), detail=str(error))
+        raise Refusal(error.code, f"{'/'.join(map(str, (*place, 'qpy')))} {error}.", errors=[found]) from error
+
+
+def _pointer(place: tuple[str | int, ...], field: str) -> str:
+    return f"#/{'/'.join(map(str, (*place, field)))}"
 
 
 def require_within_limits(

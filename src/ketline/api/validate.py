@@ -6,9 +6,8 @@ from fastapi import APIRouter, Request
 
 from ketline.api.openapi import SUBMIT_BODY, problem_responses
 from ketline.api.services import options_of, services_of
-from ketline.api.submission import read_submission
+from ketline.api.submission import options_asked, read_submission
 from ketline.domain.inspection import Diagnostic, ProgramSource
-from ketline.domain.task import RunOptions
 from ketline.schemas.inspection import DiagnosticView, ValidationView
 from ketline.service.validate import Validation
 
@@ -25,6 +24,8 @@ router = APIRouter(tags=["tasks"])
         "unsupported_media_type",
         "invalid_request",
         "invalid_json",
+        "qpy_invalid",
+        "qpy_version_unsupported",
         "inspector_busy",
         "service_unavailable",
     ),
@@ -35,9 +36,9 @@ async def validate_program(request: Request) -> ValidationView:
     Nothing is stored or run."""
     submission = await read_submission(request, options_of(request))
     validation = await services_of(request).validate(
-        ProgramSource(circuit=submission.program, inputs=submission.inputs),
+        ProgramSource(circuit=submission.program, inputs=submission.inputs, format=submission.format),
         submission.shots,
-        RunOptions(seed=submission.seed, method=submission.method, memory=submission.memory),
+        options_asked(submission),
         timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None,
     )
     return _view(validation)

@@ -49,6 +49,9 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def show_counts(console: Console, result: Result) -> None:
     """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
+    if result.expectation_values is not None:
+        console.print_json(data=result.expectation_values)
+        return
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
@@ -111,6 +114,8 @@ def outcomes(result: Result | None) -> str:
     """The most frequent outcomes in a few words."""
     if result is None:
         return ""
+    if result.expectation_values is not None:
+        return f": {len(result.expectation_values)} expectation values"
     if len(result.points) != 1:
         return f": {len(result.points)} points"
     ranked = _ranked(result.counts)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ketline.client.picture import task_html
-from ketline.domain.task import TaskStatus
+from ketline.domain.task import ExpectationValues, TaskStatus
 
 T = TypeVar("T")
 
@@ -53,14 +53,16 @@ class Result:
     """The outcomes of a task: keys as Qiskit writes them, bit 0 rightmost, a space between registers.
 
     `points` has the counts of each point of a sweep, in order, and one map for a task that is no sweep; `memories`
-    likewise the outcome of every shot, if the task was told to keep them. `shots` are those of one point. `data` is
-    the result as the service wrote it.
+    likewise the outcome of every shot, if the task was told to keep them. `shots` are those of one point. A task with
+    observables has `expectation_values` instead, of a sweep a list of them for each point. `data` is the result as the
+    service wrote it.
     """
 
     task_id: UUID
     points: Sequence[Counts]
     shots: int
     memories: Sequence[Sequence[str]] | None = None
+    expectation_values: ExpectationValues | None = None
     seed: int | None = None
     profile: Profile | None = None
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
-from ketline.domain.task import Inputs
+from ketline.domain.task import Inputs, Observables, ProgramFormat
 
 
 class Options(TypedDict, total=False):
@@ -12,6 +12,8 @@ class Options(TypedDict, total=False):
 
     `inputs`: values for the program's `input` declarations, a string for bits, bit 0 rightmost; lists of one length
     make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits the run, not the wait for it.
+    `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted in place of counts.
+    `program_format`: "qpy" says that the program is a circuit in QPY, as base64.
     """
 
     shots: int | None
@@ -19,6 +21,8 @@ class Options(TypedDict, total=False):
     method: str | None
     memory: bool | None
     inputs: Inputs | None
+    observables: Observables | None
+    program_format: str | None
     name: str | None
     tags: Sequence[str] | None
     metadata: Mapping[str, Any] | None
@@ -44,7 +48,9 @@ def body_of(program: str, options: Options) -> dict[str, object]:
         raise TypeError(
             f"There is no option {', '.join(unknown)}; there are {', '.join(sorted(Options.__annotations__))}."
         )
-    return {"qc": program, **dict(_fields(options))}
+    written = dict(_fields(options))
+    form = ProgramFormat(written.pop("program_format", ProgramFormat.OPENQASM3))
+    return {"qpy" if form is ProgramFormat.QPY else "qc": program, **written}
 
 
 def items_of(programs: Iterable[BatchItem], shared: Options) -> list[tuple[str, Options]]:

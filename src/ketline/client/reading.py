@@ -89,6 +89,8 @@ def _read_change(document: Document) -> Change:
 
 
 def _read_result(task: Document, result: Document, profile: Profile | None) -> Result:
+    if "expectation_values" in result:
+        return _values(task, result, profile)
     counts, memory = result["counts"], result.get("memory")
     sweep = isinstance(counts, list)
     return Result(
@@ -97,6 +99,18 @@ def _read_result(task: Document, result: Document, profile: Profile | None) -> R
         shots=result["shots"],
         memories=None if memory is None else tuple(memory) if sweep else (memory,),
         seed=task.get("seed"),
+        profile=profile,
+        data=result,
+    )
+
+
+def _values(task: Document, result: Document, profile: Profile | None) -> Result:
+    """The values of observables; there are no counts beside them."""
+    return Result(
+        task_id=UUID(task["task_id"]),
+        points=(),
+        shots=0,
+        expectation_values=result["expectation_values"],
         profile=profile,
         data=result,
     )

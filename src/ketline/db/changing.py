@@ -65,6 +65,8 @@ def select_original(task_id: UUID) -> Select[Any]:
         tasks.c.seed,
         tasks.c.method,
         tasks.c.memory,
+        tasks.c.program_format,
+        tasks.c.observables,
         tasks.c.max_attempts,
         tasks.c.time_limit_seconds,
         tasks.c.correlation_id,

@@ -46,6 +46,7 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.seed,
     tasks.c.method,
     tasks.c.memory,
+    tasks.c.program_format,
     tasks.c.current_status,
     tasks.c.submitted_at,
     tasks.c.completed_at,

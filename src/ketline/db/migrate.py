@@ -28,12 +28,17 @@ async def migrate(url: str) -> None:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def migration_config(connection: Connection) -> Config:
+    """Alembic's configuration for this package's migrations on a connection."""
     config = Config()
     config.set_main_option("script_location", str(_scripts()))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    command.upgrade(migration_config(connection), "head")
 
 
 def _scripts() -> Path:

@@ -16,7 +16,7 @@ LATE_COMMIT_SECONDS = 10.0
 LATE_LINES = 1000
 
 _LARGE = {"result", "profile", "metadata"}
-_UNREAD = {"circuit", "inputs", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+_UNREAD = {"circuit", "inputs", "observables", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
 
 LINE = [
     status_history.c.id.label("line_id"),

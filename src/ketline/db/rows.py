@@ -1,6 +1,7 @@
 """Rows to domain values and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from ketline.domain.task import (
     Method,
     Point,
     Profile,
+    ProgramFormat,
     Reaped,
     Register,
     RunOptions,
@@ -66,9 +68,11 @@ def to_profile(stored: Mapping[str, Any]) -> Profile:
 
 
 def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Counts and shots of a stored result; those of a sweep as its points."""
+    """Counts and shots of a stored result, those of a sweep as its points; or expectation values."""
     if result is None:
         return {}
+    if "expectation_values" in result:
+        return {"expectation_values": result["expectation_values"]}
     counts, memory = result["counts"], result.get("memory")
     if isinstance(counts, dict):
         return {"counts": counts, "memory": memory}
@@ -85,7 +89,7 @@ def to_original(task_id: TaskId, row: Row[Any]) -> Submission:
         correlation_id=CorrelationId(row.correlation_id),
         max_attempts=row.max_attempts,
         time_limit=_to_time_limit(row),
-        options=to_options(row),
+        options=to_full_options(row),
         inputs=row.inputs or {},
         labels=to_labels(row),
         priority=row.priority,
@@ -101,7 +105,22 @@ def _to_time_limit(row: Row[Any]) -> timedelta | None:
 
 
 def to_options(row: Row[Any]) -> RunOptions:
-    return RunOptions(seed=row.seed, method=Method(row.method or Method.AUTOMATIC), memory=bool(row.memory))
+    """How a program is run, but for the observables, which not every row has."""
+    return RunOptions(
+        seed=row.seed,
+        method=Method(row.method or Method.AUTOMATIC),
+        memory=bool(row.memory),
+        format=format_of(row),
+    )
+
+
+def to_full_options(row: Row[Any]) -> RunOptions:
+    return replace(to_options(row), observables=tuple(row.observables or ()))
+
+
+def format_of(row: Row[Any]) -> ProgramFormat:
+    """What a program is written in; for tasks of before there was a choice it is not recorded."""
+    return ProgramFormat(row.program_format or ProgramFormat.OPENQASM3)
 
 
 def to_failure(row: Row[Any]) -> Failure | None:
@@ -143,7 +162,7 @@ def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
         correlation_id=CorrelationId(row.correlation_id),
         queued_seconds=max(_NONE, row.claimed_at - row.available_at).total_seconds(),
         time_limit=_to_time_limit(row),
-        options=to_options(row),
+        options=to_full_options(row),
         trace_context=row.trace_context,
         inputs=row.inputs or {},
     )
@@ -181,7 +200,7 @@ def to_reaped(row: Row[Any]) -> Reaped:
 def result_columns(result: RunResult) -> Mapping[str, object]:
     profile = result.profile
     return {
-        "result": {**_result(result), "shots": result.shots, "success": True, **_shots(result)},
+        "result": {**_result(result), "success": True},
         "profile": {
             "method": profile.method,
             "method_reason": profile.method_reason,
@@ -204,8 +223,11 @@ def _registers(profile: Profile) -> Mapping[str, object]:
 
 
 def _result(result: RunResult) -> Mapping[str, object]:
+    if result.expectation_values is not None:
+        return {"expectation_values": result.expectation_values}
     points = result.points
-    return {"counts": dict(result.counts) if points is None else [dict(point.counts) for point in points]}
+    counts = dict(result.counts) if points is None else [dict(point.counts) for point in points]
+    return {"counts": counts, "shots": result.shots, **_shots(result)}
 
 
 def _shots(result: RunResult) -> Mapping[str, object]:

@@ -85,6 +85,8 @@ tasks = Table(
     Column("method", Text),
     Column("memory", Boolean),
     Column("inputs", _json_type()),
+    Column("program_format", Text),
+    Column("observables", _json_type()),
     Column("name", Text),
     # For readers; who looks for tasks by name or tag goes by `task_labels`.
     Column("tags", _json_type()),

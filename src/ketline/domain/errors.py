@@ -8,6 +8,8 @@ KetlineError
 ├── IdempotencyKeyReused
 ├── BacklogFull
 ├── ConfigurationInvalid
+├── QpyInvalid
+├── QpyVersionUnsupported
 ├── ServiceUnavailable
 │   ├── InspectorBusy
 │   ├── DatabaseUnavailable
@@ -17,6 +19,7 @@ KetlineError
     ├── ProgramInvalid
     ├── ProgramUnsupported
     ├── ProgramTooLarge
+    ├── ObservablesInvalid
     ├── TimeLimitExceeded
     ├── MemoryLimitExceeded
     └── SimulationFailed
@@ -86,6 +89,18 @@ class ConfigurationInvalid(KetlineError):
     code = "configuration_invalid"
 
 
+class QpyInvalid(KetlineError):
+    """What was sent as QPY is not a QPY file of one circuit; the message says what it must be."""
+
+    code = "qpy_invalid"
+
+
+class QpyVersionUnsupported(KetlineError):
+    """It is QPY of a version that is not read here."""
+
+    code = "qpy_version_unsupported"
+
+
 class ServiceUnavailable(KetlineError):
     """Something Ketline depends on does not answer now; the same call may succeed later."""
 
@@ -146,6 +161,12 @@ class ProgramTooLarge(ExecutionFailed):
     """Running the program would need more than the operator allows; known before memory is touched."""
 
     code = failure_code = FailureCode.TOO_LARGE
+
+
+class ObservablesInvalid(ExecutionFailed):
+    """The observables do not fit the circuit, or it does not end in one state that they could be computed for."""
+
+    code = failure_code = FailureCode.OBSERVABLES_INVALID
 
 
 class TimeLimitExceeded(ExecutionFailed):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ketline.domain.task import Failure, Inputs, Method
+from ketline.domain.task import Failure, Inputs, Method, ProgramFormat
 
 
 class Drawing(StrEnum):
@@ -28,6 +28,7 @@ class ProgramSource:
 
     circuit: str
     inputs: Inputs = field(default_factory=dict)
+    format: ProgramFormat = ProgramFormat.OPENQASM3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

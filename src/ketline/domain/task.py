@@ -44,6 +44,7 @@ class FailureCode(StrEnum):
     PARSE_ERROR = "parse_error"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
+    OBSERVABLES_INVALID = "observables_invalid"
     TIMEOUT = "timeout"
     MEMORY_LIMIT = "memory_limit"
     SIMULATION_ERROR = "simulation_error"
@@ -63,16 +64,33 @@ class Method(StrEnum):
     STIM = "stim"
 
 
+class ProgramFormat(StrEnum):
+    """What a program is written in; QPY is kept as base64 text."""
+
+    OPENQASM3 = "openqasm3"
+    QPY = "qpy"
+
+
+# A sum of Pauli operators: coefficients by label, whose rightmost letter is that of qubit 0.
+Observable = Mapping[str, float]
+# Those of a task, the same at each point of a sweep or of each point its own; and their values, of a sweep by point.
+Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
+ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How a program is run: the same `seed`, program, shots and versions give the same counts.
+    """How a program is read and run: the same `seed`, program, shots and versions give the same counts.
 
     Without a seed the outcome is drawn anew each time. With `memory` the result has every shot's outcome, in order.
+    With `observables` it has their expectation values, and nothing is measured.
     """
 
     seed: int | None = None
     method: Method = Method.AUTOMATIC
     memory: bool = False
+    format: ProgramFormat = ProgramFormat.OPENQASM3
+    observables: Observables = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +227,8 @@ class RunResult:
 
     Keys are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first.
     The values sum to `shots`. `memory`, where it was asked for, has the key of every shot in order.
-    A sweep has `points`, each of so many `shots`, and no `counts` or `memory` of its own.
+    A sweep has `points`, each of so many `shots`, and no `counts` or `memory` of its own. With `expectation_values`,
+    those of the observables in their order, or of a sweep a sequence of them for each point, there are no counts.
     """
 
     counts: Mapping[str, int]
@@ -217,6 +236,7 @@ class RunResult:
     profile: Profile
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
+    expectation_values: ExpectationValues | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +264,7 @@ class Task:
     counts: Mapping[str, int] | None = None
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
+    expectation_values: ExpectationValues | None = None
     profile: Profile | None = None
     failure: Failure | None = None
     history: Sequence[StatusChange] = field(default_factory=tuple)

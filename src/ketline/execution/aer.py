@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
-from ketline.domain.task import Method, RunOptions
+from ketline.domain.task import Method, Observable, RunOptions
 from ketline.execution import stim
 from ketline.execution.keys import counts_of, key_format
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import restrict
-from ketline.execution.methods import Choice, Engine, choose
+from ketline.execution.methods import Choice, Engine, choose, choose_observed
+from ketline.execution.observing import MOST_QUBITS_SAVED, operator_of, saved_values, saving_circuit, values_in_state
 from ketline.execution.program import Program
 from ketline.execution.sampling import LABEL, Distribution, distribution_of, probability_circuit
 
@@ -71,6 +72,14 @@ class Simulation(NamedTuple):
     memory: Sequence[str] | None
 
 
+class Expectation(NamedTuple):
+    """Expectation values in the order of the observables, the method's name, and why it was chosen."""
+
+    values: Sequence[float]
+    method: str
+    reason: str
+
+
 class Simulator:
     """Runs lowered programs; picks the method and the number of threads for each."""
 
@@ -97,13 +106,32 @@ class Simulator:
         counts, memory = self._sample(program, shots, options, choice)
         return Simulation(counts, choice.method.value, choice.reason, memory)
 
+    def expect(
+        self, program: Program, observables: Sequence[Observable], method: Method = Method.AUTOMATIC
+    ) -> Expectation:
+        """The expectation values of observables in a program's final state, and how they were found.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as `run` does.
+        """
+        choice = choose_observed(program.lowered, method, self._limits.memory_bytes)
+        operators = [operator_of(observable, program.kept_qubits) for observable in observables]
+        circuit = self._circuit(program, choice.method)
+        whole = choice.method is Method.STATEVECTOR and circuit.num_qubits <= MOST_QUBITS_SAVED
+        data = self._execute(saving_circuit(circuit, () if whole else operators), 1, choice.method, RunOptions())
+        values = (values_in_state if whole else saved_values)(data, operators)
+        return Expectation(values, choice.method.value, choice.reason)
+
     def plan(self, program: Program, shots: int, options: RunOptions) -> Choice:
         """How `run` would simulate a program; nothing is simulated.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
         """
-        choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+        if options.observables:
+            choice = choose_observed(program.lowered, options.method, self._limits.memory_bytes)
+        else:
+            choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
         if choice.engine is Engine.AER:
             self._circuit(program, choice.method)
         return choice

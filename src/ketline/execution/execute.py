@@ -5,8 +5,8 @@ For the child process only.
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
 from types import FrameType
@@ -19,13 +19,15 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Inspection
+from ketline.domain.observables import observables_at
 from ketline.domain.sweep import first_point, points_of, seed_at
-from ketline.domain.task import InputValue, Point, Profile, Register, RunResult
-from ketline.execution.aer import Simulation, Simulator
+from ketline.domain.task import InputValue, Point, Profile, ProgramFormat, Register, RunResult
+from ketline.execution.aer import Expectation, Simulation, Simulator
 from ketline.execution.drawing import draw
 from ketline.execution.inspecting import inspect_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import Program, load_program, program_reader, read_program
+from ketline.execution.observing import Support, support_of
+from ketline.execution.program import Program, load_program, program_reader, read_program, with_inputs
 from ketline.execution.wire import Answer, Order, Outcome, Purpose
 
 # An alarm that goes off inside a callback can be lost there; then it goes off again.
@@ -36,6 +38,7 @@ _LEAST_SECONDS = 1e-3
 _PROGRAMS_KEPT = 32
 _KEPT_CHARACTERS = 1 << 14
 _LONGEST_NAME = 255
+_CHARACTERS_OF_A_VALUE = 25
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
 
@@ -71,7 +74,8 @@ class Executor:
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
         self._simulator = Simulator(limits)
-        self._kept = lru_cache(_PROGRAMS_KEPT)(partial(load_program, limits=limits))
+        self._read = partial(load_program, limits=limits)
+        self._kept = lru_cache(_PROGRAMS_KEPT)(self._read)
 
     def warm_up(self) -> None:
         """Run one program without time limit, so that the first real one finds caches and lazy imports filled."""
@@ -80,7 +84,33 @@ class Executor:
     def run(self, order: Order) -> RunResult:
         points = points_of(order.inputs)
         stopwatch = Stopwatch(self._soft_limit_seconds(order))
+        if order.options.observables:
+            return self._expect(order, points, stopwatch)
         return self._run_once(order, stopwatch) if points is None else self._sweep(order, points, stopwatch)
+
+    def _expect(
+        self, order: Order, points: Sequence[Mapping[str, InputValue]] | None, stopwatch: Stopwatch
+    ) -> RunResult:
+        """Expectation values, of a sweep at each point."""
+        asked = observables_at(order.options.observables, 1 if points is None else len(points))
+        self._check_values(sum(map(len, asked)))
+        with stopwatch.reading():
+            read = self._reader(order) if points else None
+        runs: list[tuple[Program, Expectation]] = []
+        for number, (inputs, observables) in enumerate(zip(points or [{}], asked, strict=True)):
+            with _named(number) if points else nullcontext():
+                with stopwatch.reading():
+                    program = read(inputs) if read else self._load(order)
+                with stopwatch.simulating():
+                    found = self._simulator.expect(program, observables, order.options.method)
+            runs.append((program, found) if not runs else (runs[0][0], found))
+        values = [found.values for _, found in runs]
+        return RunResult(
+            counts={},
+            shots=order.shots,
+            profile=_profile(*runs[0], stopwatch),
+            expectation_values=values if points else values[0],
+        )
 
     def _run_once(self, order: Order, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
@@ -93,7 +123,7 @@ class Executor:
 
     def _sweep(self, order: Order, points: Sequence[Mapping[str, InputValue]], stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            read = program_reader(order.circuit, self._limits)
+            read = self._reader(order)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
         for number, inputs in enumerate(points):
@@ -126,13 +156,27 @@ class Executor:
     def draw(self, order: Order) -> str:
         inputs = first_point(order.inputs)
         with soft_time_limit(self._soft_limit_seconds(order)):
-            return draw(read_program(order.circuit, self._limits, inputs), order.drawing, self._limits)
+            reading = read_program(order.circuit, self._limits, inputs, order.options.format)
+            return draw(reading, order.drawing, self._limits)
 
     def _load(self, order: Order) -> Program:
-        """Programs come again and again: the last short ones without inputs are kept as they were read."""
+        """Programs come again and again: the last short ones are kept as they were read, unless inputs are in them."""
+        if order.options.format is ProgramFormat.QPY:
+            return with_inputs(self._load_qpy(order), first_point(order.inputs))
+        observed = _observed(order)
         if order.inputs or len(order.circuit) > _KEPT_CHARACTERS:
-            return load_program(order.circuit, self._limits, first_point(order.inputs))
-        return self._kept(order.circuit)
+            return self._read(order.circuit, inputs=first_point(order.inputs), observed=observed)
+        return self._kept(order.circuit, observed=observed)
+
+    def _load_qpy(self, order: Order) -> Program:
+        read = self._kept if len(order.circuit) <= _KEPT_CHARACTERS else self._read
+        return read(order.circuit, form=ProgramFormat.QPY, observed=_observed(order))
+
+    def _reader(self, order: Order) -> Callable[[Mapping[str, InputValue]], Program]:
+        """What reads the program for any values of its inputs, of which the first part is done."""
+        if order.options.format is ProgramFormat.QPY:
+            return partial(with_inputs, self._load_qpy(order))
+        return program_reader(order.circuit, self._limits, _observed(order))
 
     def answer(self, order: Order) -> Answer:
         """An answer to any order; one that may have left its mark on the process makes the process retire."""
@@ -163,6 +207,13 @@ class Executor:
         soft = self._limits.soft_time_limit.total_seconds()
         return soft if order.time_limit_seconds is None else min(soft, order.time_limit_seconds)
 
+    def _check_values(self, values: int) -> None:
+        if values * _CHARACTERS_OF_A_VALUE > self._limits.max_result_bytes:
+            most = self._limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+            raise ProgramTooLarge(
+                f"{values} expectation values are more than {most}: ask for fewer, or for fewer points"
+            )
+
     def _check_size(self, characters: int, simulation: Simulation) -> None:
         if characters <= self._limits.max_result_bytes:
             return
@@ -172,6 +223,11 @@ class Executor:
             f"{outcomes} different outcomes{memory} of {width} characters are more than "
             f"{self._limits.max_result_bytes / 2**20:g} MiB: measure fewer bits or take fewer shots"
         )
+
+
+def _observed(order: Order) -> Support | None:
+    observables = order.options.observables
+    return support_of(observables) if observables else None
 
 
 def _size(simulation: Simulation) -> tuple[int, int, int]:
@@ -186,7 +242,7 @@ def _characters(simulation: Simulation) -> int:
     return outcomes * (width + 12) + shots * (width + 3)
 
 
-def _profile(program: Program, simulation: Simulation, stopwatch: Stopwatch) -> Profile:
+def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: Stopwatch) -> Profile:
     return Profile(
         method=simulation.method,
         method_reason=simulation.reason,

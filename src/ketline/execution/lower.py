@@ -1,14 +1,14 @@
 """Rewrites a circuit into what Aer simulates as it is, so that no task pays for `transpile`."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from qiskit.circuit import ControlFlowOp, QuantumCircuit
 
-from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
 AER_GATES = frozenset(
@@ -66,6 +66,7 @@ BRANCHES = _LOOPS_AND_BRANCHES | {"break_loop", "continue_loop"}
 _DEEPEST_DEFINITION = 500
 
 _Append = Callable[[Any, Sequence[Any], Sequence[Any]], None]
+_IsGenuine = Callable[[Any], bool]
 
 
 @dataclass
@@ -108,24 +109,52 @@ class Lowered:
         return [(index(qubit).index, index(clbit).index) for qubit, clbit in found.items()]
 
 
-def lower(circuit: Any, max_operations: int) -> Lowered:
+def lower(circuit: Any, max_operations: int, genuine: _IsGenuine | None = None) -> Lowered:
     """Inline definitions, drop what has no effect, and leave out qubits that no measurement can see.
+
+    With `genuine`, an operation that is not so is inlined whatever its name is.
 
     Raises:
         ProgramUnsupported: nothing is measured.
         ProgramTooLarge: it comes to more than `max_operations` operations.
     """
-    lowered = Lowered(circuit)
-    if not _KEPT.issuperset(circuit.count_ops()):
-        lowered.circuit = _Lowering(lowered.operations, max_operations).rewrite(circuit)
-    else:
-        lowered.operations.update(circuit.count_ops())
+    lowered = _inlined(circuit, max_operations, genuine)
     if not lowered.operations["measure"]:
         raise ProgramUnsupported(
             "nothing is measured, so there are no counts: declare bits and measure into them, "
             "for instance 'bit[2] c; c = measure q;'"
         )
-    _leave_out_unseen(lowered)
+    _leave_out_unseen(lowered, set())
+    return lowered
+
+
+def lower_observed(
+    circuit: Any, max_operations: int, qubits: Collection[int], genuine: _IsGenuine | None = None
+) -> Lowered:
+    """As `lower`, for a circuit whose final state is looked at on these qubits, by index, and not measured.
+
+    Raises:
+        ObservablesInvalid: its final state is not one pure state: it measures, resets or branches.
+        ProgramTooLarge: it comes to more than `max_operations` operations.
+    """
+    lowered = _inlined(circuit, max_operations, genuine)
+    _leave_out_first_resets(lowered)
+    for what in ("measure", "reset", "store", *_LOOPS_AND_BRANCHES):
+        if lowered.operations[what]:
+            raise ObservablesInvalid(
+                f"observables are computed for the state a circuit ends in, and this one has '{what}': "
+                "leave measurements, resets and branches out, or ask for counts"
+            )
+    _leave_out_unseen(lowered, {circuit.qubits[qubit] for qubit in qubits})
+    return lowered
+
+
+def _inlined(circuit: Any, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
+    lowered = Lowered(circuit)
+    if genuine is None and _KEPT.issuperset(circuit.count_ops()):
+        lowered.operations.update(circuit.count_ops())
+    else:
+        lowered.circuit = _Lowering(lowered.operations, max_operations, genuine=genuine).rewrite(circuit)
     return lowered
 
 
@@ -144,7 +173,7 @@ def restrict(lowered: Lowered, gates: frozenset[str], max_operations: int) -> Lo
     return restricted
 
 
-def rewritten(circuit: Any, kept: frozenset[str], max_operations: int) -> Lowered:
+def rewritten(circuit: Any, kept: frozenset[str], max_operations: int, genuine: _IsGenuine | None = None) -> Lowered:
     """A copy of a circuit with only these operations, and loops and branches; unlike `lower` it leaves nothing out.
 
     Raises:
@@ -152,15 +181,22 @@ def rewritten(circuit: Any, kept: frozenset[str], max_operations: int) -> Lowere
         ProgramTooLarge: it comes to more than `max_operations` operations.
     """
     copy = Lowered(circuit)
-    copy.circuit = _Lowering(copy.operations, max_operations, kept).rewrite(circuit)
+    copy.circuit = _Lowering(copy.operations, max_operations, kept, genuine).rewrite(circuit)
     return copy
 
 
 class _Lowering:
-    def __init__(self, operations: Counter[str], max_operations: int, kept: frozenset[str] = _KEPT) -> None:
+    def __init__(
+        self,
+        operations: Counter[str],
+        max_operations: int,
+        kept: frozenset[str] = _KEPT,
+        genuine: _IsGenuine | None = None,
+    ) -> None:
         self._operations = operations
         self._max_operations = max_operations
         self._kept = kept
+        self._genuine = genuine
         self._total = 0
         self._depth = 0
 
@@ -179,35 +215,67 @@ class _Lowering:
 
     def _lower(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
         name = operation.name
-        if name in self._kept:
+        genuine = self._genuine is None or self._genuine(operation)
+        if genuine and name in self._kept:
             append(operation, qubits, clbits)
-        elif isinstance(operation, ControlFlowOp):
-            blocks = [self.rewrite(block) for block in operation.blocks]
-            append(operation.replace_blocks(blocks), qubits, clbits)
-        elif name not in _WITHOUT_EFFECT:
-            self._expand(operation, qubits, append)
+        elif isinstance(operation, ControlFlowOp) and name != "box":
+            self._rewrite_blocks(operation, qubits, clbits, append)
+        elif not genuine or name not in _WITHOUT_EFFECT:
+            self._expand(operation, qubits, clbits, append)
 
-    def _expand(self, operation: Any, qubits: Sequence[Any], append: _Append) -> None:
-        definition = operation.definition
+    def _rewrite_blocks(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
+        if self._depth:
+            # Its condition names bits of the definition that it stands in.
+            raise ProgramUnsupported(f"'{operation.name}' inside of a box or an instruction is not supported")
+        before = self._total
+        append(operation.replace_blocks([self.rewrite(block) for block in operation.blocks]), qubits, clbits)
+        if operation.name == "for_loop":
+            # Aer unrolls it.
+            self._spend((self._total - before) * (len(operation.params[0]) - 1))
+
+    def _expand(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
+        definition = operation.blocks[0] if operation.name == "box" else getattr(operation, "definition", None)
         if definition is None or self._depth > _DEEPEST_DEFINITION:
             raise ProgramUnsupported(f"'{operation.name}' cannot be simulated by this method")
-        outer = dict(zip(definition.qubits, qubits, strict=True))
+        outer = dict(zip(definition.qubits, qubits, strict=True)) | dict(zip(definition.clbits, clbits, strict=True))
         self._depth += 1
         for inner in definition.data:
-            self._lower(inner.operation, [outer[qubit] for qubit in inner.qubits], (), append)
+            self._lower(
+                inner.operation,
+                [outer[qubit] for qubit in inner.qubits],
+                [outer[clbit] for clbit in inner.clbits],
+                append,
+            )
         self._depth -= 1
 
     def _count(self, name: str) -> None:
         self._operations[name] += 1
-        self._total += 1
+        self._spend(1)
+
+    def _spend(self, operations: int) -> None:
+        self._total += operations
         if self._total > self._max_operations:
             raise ProgramTooLarge(f"the program comes to more than {self._max_operations} operations")
 
 
-def _leave_out_unseen(lowered: Lowered) -> None:
-    """Keep the qubits, and outside of control flow the operations, that some measurement depends on."""
+def _leave_out_first_resets(lowered: Lowered) -> None:
+    """Drop resets of qubits that nothing has been done to; whoever prepares a state begins so."""
+    if not lowered.operations["reset"]:
+        return
+    touched: set[Any] = set()
+    kept: list[Any] = []
+    for instruction in lowered.circuit.data:
+        if instruction.operation.name == "reset" and touched.isdisjoint(instruction.qubits):
+            lowered.operations["reset"] -= 1
+        else:
+            touched.update(instruction.qubits)
+            kept.append(instruction)
+    lowered.circuit = _rebuild(lowered.circuit, lowered.circuit.qubits, kept)
+
+
+def _leave_out_unseen(lowered: Lowered, seen: set[Any]) -> None:
+    """Keep the qubits, and outside of control flow the operations, that some measurement, or what is `seen`, needs."""
     circuit = lowered.circuit
-    seen: set[Any] = set()
     kept: list[Any] = []
     for instruction in reversed(circuit.data):
         name = instruction.operation.name

@@ -24,6 +24,8 @@ EXACT_QUBITS = 12
 EXACT_OUTCOMES_PER_SHOT = 4
 EXACT_OUTCOMES = 16
 WIDEST_BOND = 4096
+# Aer's extended stabilizer estimates them from samples, stim only samples.
+_WITHOUT_VALUES = frozenset({Method.STIM, Method.EXTENDED_STABILIZER})
 
 
 class Engine(Enum):
@@ -57,6 +59,18 @@ def choose(lowered: Lowered, shots: int, requested: Method, memory_bytes: int) -
     return Choice(engine, requested, "as requested")
 
 
+def choose_observed(lowered: Lowered, requested: Method, memory_bytes: int) -> Choice:
+    """As `choose`, for a circuit whose final state is looked at instead of measured."""
+    if requested in _WITHOUT_VALUES:
+        raise ProgramUnsupported(f"method '{requested}' has no expectation values; choose another, or 'automatic'")
+    if requested is not Method.AUTOMATIC:
+        return choose(lowered, 1, requested, memory_bytes)
+    qubits = lowered.circuit.num_qubits
+    if qubits > EXACT_QUBITS and is_clifford(lowered):
+        return Choice(Engine.AER, Method.STABILIZER, "Clifford gates only")
+    return _by_memory(lowered, memory_bytes)
+
+
 def is_clifford(lowered: Lowered) -> bool:
     return (CLIFFORD_GATES | _NO_GATES | BRANCHES | _STORE).issuperset(lowered.operations)
 
@@ -70,7 +84,11 @@ def _automatic(lowered: Lowered, shots: int, memory_bytes: int) -> Choice:
         if (BRANCHES | _STORE).isdisjoint(lowered.operations) and qubits > EXACT_QUBITS:
             return Choice(Engine.STIM, Method.STIM, "Clifford gates only, without branches")
         return Choice(Engine.AER, Method.STABILIZER, "Clifford gates only")
-    needed = statevector_bytes(qubits)
+    return _by_memory(lowered, memory_bytes)
+
+
+def _by_memory(lowered: Lowered, memory_bytes: int) -> Choice:
+    needed = statevector_bytes(lowered.circuit.num_qubits)
     if needed <= memory_bytes:
         return Choice(Engine.AER, Method.STATEVECTOR, f"the state takes {readable(needed)}")
     return _beyond_statevector(lowered, needed, memory_bytes)

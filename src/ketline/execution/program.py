@@ -5,23 +5,26 @@ parser with the guarded importer reads the rest, and finds the place and the wor
 does not know, classical values above all, is unrolled.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openqasm3
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import InputValue
+from ketline.domain.task import InputValue, ProgramFormat
+from ketline.execution import qpy
 from ketline.execution.convert import ProgramConverter
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.lower import Lowered, lower
+from ketline.execution.lower import Lowered, lower, lower_observed
+from ketline.execution.observing import Support
 from ketline.execution.scanner import scan
 from ketline.execution.text import check_text
 from ketline.execution.unroller import unroll
 
 Values = Mapping[str, InputValue]
+QPY_TIER = "qpy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Reading:
 class Program:
     """A program ready to be simulated; what it shares with `Reading` is as there, `declared_qubits` as it has them.
 
-    It is equal to none but itself, so that what is known of it can be kept.
+    `parameters` are the names that need values before it can be run, see `with_inputs`; `kept_qubits` are the indices
+    of its qubits among the declared ones. It is equal to none but itself, so that what is known of it can be kept.
     """
 
     lowered: Lowered
@@ -52,41 +56,99 @@ class Program:
     tier: str
     declared_qubits: int
     outcome: Callable[[int], int] | None = None
+    parameters: frozenset[str] = frozenset()
+    kept_qubits: Sequence[int] = ()
 
 
-def load_program(text: str, limits: ExecutionLimits, inputs: Values | None = None) -> Program:
+def load_program(
+    text: str,
+    limits: ExecutionLimits,
+    inputs: Values | None = None,
+    form: ProgramFormat = ProgramFormat.OPENQASM3,
+    observed: Support | None = None,
+) -> Program:
     """Read a program without letting it take more than the limits.
 
-    `inputs` are the values of the names that the program declares as `input`.
+    `inputs` are the values of the names that the program declares as `input`; those of QPY get theirs by `with_inputs`.
+    With `observed` its final state is wanted on these qubits, instead of counts.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
+        ObservablesInvalid: it has no such state.
     """
-    return _lowered(read_program(text, limits, inputs), limits)
+    if form is ProgramFormat.QPY:
+        reading = _read_qpy(text, limits)
+        with qpy.mistakes_named("the circuit cannot be taken apart"):
+            return _lowered(reading, limits, observed)
+    return _lowered(_read_text(text, limits, inputs), limits, observed)
 
 
-def program_reader(text: str, limits: ExecutionLimits) -> Callable[[Values], Program]:
+def program_reader(text: str, limits: ExecutionLimits, observed: Support | None = None) -> Callable[[Values], Program]:
     """Parses a program, once, and gives what `load_program` would make of it for any values of its inputs.
 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
     """
     tree = _parse(text, limits)
-    return lambda inputs: _lowered(_unrolled(tree, limits, inputs), limits)
+    return lambda inputs: _lowered(_unrolled(tree, limits, inputs), limits, observed)
 
 
-def _lowered(reading: Reading, limits: ExecutionLimits) -> Program:
-    qubits = reading.circuit.num_qubits
-    lowered = lower(reading.circuit, limits.max_operations)
-    return Program(lowered, reading.groups, reading.names, reading.tier, qubits, reading.outcome)
+def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None) -> Program:
+    circuit, of_qpy = reading.circuit, reading.tier == QPY_TIER
+    genuine = qpy.is_genuine if of_qpy else None
+    if observed is None:
+        lowered = lower(circuit, limits.max_operations, genuine)
+    else:
+        observed.require_fit(circuit.num_qubits)
+        lowered = lower_observed(circuit, limits.max_operations, observed.qubits, genuine)
+    return Program(
+        lowered,
+        reading.groups,
+        reading.names,
+        reading.tier,
+        circuit.num_qubits,
+        reading.outcome,
+        qpy.names_of(circuit) if of_qpy else frozenset(),
+        [circuit.find_bit(qubit).index for qubit in lowered.circuit.qubits] if observed else (),
+    )
 
 
-def read_program(text: str, limits: ExecutionLimits, inputs: Values | None = None) -> Reading:
+def with_inputs(program: Program, inputs: Values) -> Program:
+    """The program with values for its parameters.
+
+    Raises:
+        ProgramInvalid: they are not those that it has, or give no angles.
+    """
+    if not program.parameters and not inputs:
+        return program  # what is known of it is kept for it
+    circuit = qpy.bound(program.lowered.circuit, program.parameters, inputs)
+    return replace(program, lowered=Lowered(circuit, program.lowered.operations), parameters=frozenset())
+
+
+def read_program(
+    text: str,
+    limits: ExecutionLimits,
+    inputs: Values | None = None,
+    form: ProgramFormat = ProgramFormat.OPENQASM3,
+) -> Reading:
     """What the first tier that can read a program makes of it; `inputs` as for `load_program`.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: none can.
     """
+    if form is ProgramFormat.QPY:
+        reading = _read_qpy(text, limits)
+        return replace(reading, circuit=qpy.bound(reading.circuit, qpy.names_of(reading.circuit), inputs or {}))
+    return _read_text(text, limits, inputs)
+
+
+def _read_qpy(text: str, limits: ExecutionLimits) -> Reading:
+    circuit = qpy.read_circuit(text, limits)
+    groups = qpy.groups_of(circuit)
+    return Reading(circuit, groups.widths, groups.names, QPY_TIER, groups.outcome)
+
+
+def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:
     reading = None if inputs else _read_with_scanner(text, limits)
     return reading or _read_with_parser(text, limits, inputs or {})
 

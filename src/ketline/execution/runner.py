@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -82,6 +82,7 @@ class ChildRunner:
 
     async def inspect(self, source: ProgramSource, shots: int, options: RunOptions, seconds: float) -> Inspection:
         """Read a program and say how it would be simulated; it is raised and cancelled as `run` is."""
+        options = replace(options, format=source.format)
         order = Order(source.circuit, shots, _token(), seconds, options, source.inputs, Purpose.INSPECT)
         outcome = await self._answer(order)
         assert isinstance(outcome, Inspection)
@@ -89,7 +90,8 @@ class ChildRunner:
 
     async def draw(self, source: ProgramSource, drawing: Drawing, seconds: float) -> str:
         """Read a program and draw its circuit; it is raised and cancelled as `run` is."""
-        order = Order(source.circuit, 1, _token(), seconds, RunOptions(), source.inputs, Purpose.DRAW, drawing)
+        options = RunOptions(format=source.format)
+        order = Order(source.circuit, 1, _token(), seconds, options, source.inputs, Purpose.DRAW, drawing)
         outcome = await self._answer(order)
         assert isinstance(outcome, str)
         return outcome

@@ -4,9 +4,10 @@ The parent sends `Order`; the child says `ready` once and then answers each orde
 """
 
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Any
 from ketline.domain.errors import (
     ExecutionFailed,
     MemoryLimitExceeded,
+    ObservablesInvalid,
     ProgramInvalid,
     ProgramTooLarge,
     ProgramUnsupported,
@@ -22,8 +24,20 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.observables import observables_at
 from ketline.domain.sweep import points_of
-from ketline.domain.task import FailureCode, Inputs, Method, Point, Profile, Register, RunOptions, RunResult
+from ketline.domain.task import (
+    FailureCode,
+    Inputs,
+    Method,
+    Observable,
+    Point,
+    Profile,
+    ProgramFormat,
+    Register,
+    RunOptions,
+    RunResult,
+)
 from ketline.execution.limits import ExecutionLimits
 
 READY = b'"ready"'
@@ -39,6 +53,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         ProgramInvalid,
         ProgramUnsupported,
         ProgramTooLarge,
+        ObservablesInvalid,
         TimeLimitExceeded,
         MemoryLimitExceeded,
         SimulationFailed,
@@ -102,13 +117,22 @@ def encode_order(order: Order) -> bytes:
 
 def decode_order(data: bytes) -> Order:
     said = json.loads(data)
-    options = said["options"]
     read = {
-        "options": RunOptions(**options | {"method": Method(options["method"])}),
+        "options": _options(said["options"]),
         "purpose": Purpose(said["purpose"]),
         "drawing": Drawing(said["drawing"]),
     }
     return Order(**said | read)
+
+
+def _options(said: dict[str, Any]) -> RunOptions:
+    return RunOptions(
+        seed=said["seed"],
+        method=Method(said["method"]),
+        memory=said["memory"],
+        format=ProgramFormat(said["format"]),
+        observables=tuple(said["observables"]),
+    )
 
 
 def encode_answer(answer: Answer, order: Order) -> bytes:
@@ -147,7 +171,7 @@ def decode_answer(data: bytes, order: Order) -> Answer:
 def _outcome(said: dict[str, Any], order: Order) -> Outcome:
     match order.purpose:
         case Purpose.RUN:
-            return _result(said["result"], order)
+            return (_values if order.options.observables else _result)(said["result"], order)
         case Purpose.INSPECT:
             return _inspection(said["inspection"])
         case Purpose.DRAW:
@@ -184,6 +208,26 @@ def _point(said: dict[str, Any], shots: int) -> Point:
     if memory is not None and Counter(memory) != counts:
         raise ValueError("the shots are not those of the counts")
     return Point(counts=counts, memory=memory)
+
+
+def _values(said: dict[str, Any], order: Order) -> RunResult:
+    points = points_of(order.inputs)
+    asked = observables_at(order.options.observables, 1 if points is None else len(points))
+    answered = said["expectation_values"]
+    values = [
+        _values_of(at_point, observables)
+        for at_point, observables in zip([answered] if points is None else answered, asked, strict=True)
+    ]
+    profile = _profile(said["profile"])
+    found = values[0] if points is None else values
+    return RunResult(counts={}, shots=order.shots, profile=profile, expectation_values=found)
+
+
+def _values_of(said: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:
+    values = [float(value) for value in said]
+    if len(values) != len(observables) or not all(map(math.isfinite, values)):
+        raise ValueError("not an expectation value for each observable")
+    return values
 
 
 def _inspection(said: dict[str, Any]) -> Inspection:

@@ -19,8 +19,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.task import FailureCode, InputValue, Method, TaskStatus
+from ketline.domain.task import FailureCode, InputValue, Method, ProgramFormat, TaskStatus
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
+from ketline.schemas.observables import Observables
 
 DEFAULT_SHOTS = 1024
 
@@ -53,6 +54,7 @@ def _refuse_unstorable(text: str) -> str:
 
 
 ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_length=1)]
+QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
 MOST_INPUTS = 1000
@@ -60,12 +62,14 @@ MOST_POINTS = 10_000
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64
 _BITS = re.compile("[01]{1,4096}")
+_INDEX = re.compile(r"\[[0-9]+\]$")
 InputValues = Annotated[list[InputValue], Field(min_length=1, max_length=MOST_POINTS)]
 
 
 def _check_inputs(inputs: dict[str, InputValue | list[InputValue]]) -> dict[str, InputValue | list[InputValue]]:
     for name, values in inputs.items():
-        if not name.isidentifier() or len(name) > LONGEST_INPUT_NAME:
+        # Parameters of QPY may be elements of vectors: "x[3]".
+        if not _INDEX.sub("", name).isidentifier() or len(name) > LONGEST_INPUT_NAME:
             raise PydanticCustomError("input_name", "must have identifiers for names")
         for value in values if isinstance(values, list) else (values,):
             _check_input(value)
@@ -81,6 +85,9 @@ def _check_input(value: InputValue) -> None:
         raise PydanticCustomError("input_number", "must have finite numbers, integers of at most 64 bits")
 
 
+_MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
+
+
 class SubmitRequest(BaseModel):
     """A program to run; `shots` left out means the server's default."""
 
@@ -88,13 +95,14 @@ class SubmitRequest(BaseModel):
         extra="forbid",
         strict=True,
         json_schema_extra={
-            "anyOf": [{"required": ["qc"]}, {"required": ["circuit"]}],
+            "anyOf": [{"required": ["qc"]}, {"required": ["circuit"]}, {"required": ["qpy"]}],
             "examples": [{"qc": BELL, "shots": 1024}],
         },
     )
 
     qc: Annotated[ProgramText, Field(description="OpenQASM 3 text")] = ""
     circuit: Annotated[ProgramText, Field(description="Another name for `qc`; give one of the two")] = ""
+    qpy: Annotated[QpyText, Field(description="A circuit in QPY, versions 13 to 18, as base64; instead of `qc`")] = ""
     shots: Annotated[int, Field(ge=1, description="How often the program is run")] = DEFAULT_SHOTS
     seed: Annotated[
         int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
@@ -141,9 +149,26 @@ class SubmitRequest(BaseModel):
         ),
     ] = 0
 
+    observables: Annotated[
+        Observables,
+        Field(
+            description="Sums of Pauli operators whose expectation values are wanted instead of counts: coefficients "
+            "by label, whose rightmost letter is that of qubit 0. A sweep may have a list of them for each point",
+            examples=[[{"ZZ": 1.0}, {"XX": 0.5, "IZ": -1.25}]],
+        ),
+    ] = []
+
     @property
     def program(self) -> str:
-        return self.qc or self.circuit
+        return self.qc or self.circuit or self.qpy
+
+    @property
+    def format(self) -> ProgramFormat:
+        return ProgramFormat.QPY if self.qpy else ProgramFormat.OPENQASM3
+
+    @property
+    def _points(self) -> int | None:
+        return next((len(values) for values in self.inputs.values() if isinstance(values, list)), None)
 
     @model_validator(mode="after")
     def _require_one_program(self) -> Self:
@@ -151,6 +176,20 @@ class SubmitRequest(BaseModel):
             raise PydanticCustomError("program_missing", "is required", {"field": "qc"})
         if self.qc and self.circuit and self.qc != self.circuit:
             raise PydanticCustomError("program_ambiguous", "differs from qc: give one of the two", {"field": "circuit"})
+        if self.qpy and (self.qc or self.circuit):
+            raise PydanticCustomError("program_ambiguous", "is a second program: give qc or qpy", {"field": "qpy"})
+        return self
+
+    @model_validator(mode="after")
+    def _require_one_wish(self) -> Self:
+        if self.observables and self.memory:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: there are no shots", _MEMORY)
+        if self.observables and "shots" in self.model_fields_set:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: values are exact", _SHOTS)
+        own, points = [one for one in self.observables if isinstance(one, list)], self._points
+        if own and len(own) != points:
+            text = "must be one list for all points, or a list for each of the {points} points that inputs make"
+            raise PydanticCustomError("observable_points", text, {**_OBSERVABLES, "points": points or "0"})
         return self
 
 
@@ -185,13 +224,17 @@ class BatchAccepted(BaseModel):
 class TaskResult(BaseModel):
     """Counts as Qiskit writes them: bit 0 rightmost, a space between registers, the last declared one first.
 
-    A sweep has an array of them, one for each point.
+    A sweep has an array of them, one for each point. A task with observables has their expectation values in their
+    order, of a sweep an array of them for each point, and neither counts nor shots.
     """
 
-    counts: dict[str, int] | list[dict[str, int]] = Field(examples=[{"00": 512, "11": 512}])
-    shots: int = Field(examples=[1024], description="Of each point, where there are points")
+    counts: dict[str, int] | list[dict[str, int]] | None = Field(default=None, examples=[{"00": 512, "11": 512}])
+    shots: int | None = Field(default=None, examples=[1024], description="Of each point, where there are points")
     memory: list[str] | list[list[str]] | None = Field(
         default=None, description="The outcome of every shot, in order, if asked for"
+    )
+    expectation_values: list[float] | list[list[float]] | None = Field(
+        default=None, examples=[[1.0, 0.5]], description="Of the observables, if asked for"
     )
     success: Literal[True] = True
 
@@ -275,6 +318,7 @@ class TaskView(BaseModel):
     message: str = Field(examples=["Task completed successfully."])
     shots: int = Field(examples=[1024])
     seed: int | None = Field(default=None, examples=[3472614], description="Submit it again for the same counts")
+    program_format: ProgramFormat | None = Field(default=None, description="`qpy` where it is not OpenQASM 3")
     name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])

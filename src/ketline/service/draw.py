@@ -41,8 +41,17 @@ class DrawCircuit:
     inspector: Inspector
     cache: DrawingCache
 
-    async def __call__(self, task_id: TaskId, drawing: Drawing | None) -> str:
-        """Return a task's circuit in a form, or its program as it was submitted.
+    async def source(self, task_id: TaskId) -> ProgramSource:
+        """Return a task's program as it was submitted.
+
+        Raises:
+            TaskNotFound: no task has this id.
+            DatabaseUnavailable: it could not be read.
+        """
+        return await self.library.get(task_id)
+
+    async def __call__(self, task_id: TaskId, drawing: Drawing) -> str:
+        """Return a task's circuit in a form.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -50,9 +59,7 @@ class DrawCircuit:
             InspectorBusy: too many others ask.
             ServiceUnavailable: it cannot be read or drawn now.
         """
-        source = await self.library.get(task_id)
-        if drawing is None:
-            return source.circuit
+        source = await self.source(task_id)
         key = _digest(source, drawing)
         drawn = self.cache.get(key)
         if drawn is None:
@@ -62,4 +69,4 @@ class DrawCircuit:
 
 
 def _digest(source: ProgramSource, drawing: Drawing) -> bytes:
-    return sha256(json.dumps([source.circuit, sorted(source.inputs.items()), drawing]).encode()).digest()
+    return sha256(json.dumps([source.circuit, sorted(source.inputs.items()), drawing, source.format]).encode()).digest()

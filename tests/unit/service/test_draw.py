@@ -27,7 +27,7 @@ class Studio:
 
 async def test_source_is_what_was_submitted_and_needs_no_inspector() -> None:
     studio = Studio()
-    assert await studio.draw(studio.store("qubit é;"), None) == "qubit é;"
+    assert (await studio.draw.source(studio.store("qubit é;"))).circuit == "qubit é;"
     assert studio.inspector.drawn == []
 
 

@@ -13,7 +13,8 @@ from ketline.execution.drawing.svg import render
 from ketline.execution.gates import STANDARD_GATES
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import AER_GATES, NO_GATES, Lowered, rewritten
-from ketline.execution.program import Reading
+from ketline.execution.program import QPY_TIER, Reading
+from ketline.execution.qpy import is_genuine
 
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
 _SHOWN = _FLAT | AER_GATES
@@ -39,7 +40,9 @@ def draw(reading: Reading, drawing: Drawing, limits: ExecutionLimits) -> str:
         ProgramTooLarge: it has more qubits or operations than this form shows.
         ProgramUnsupported: it cannot be written in this form.
     """
-    shown = rewritten(reading.circuit, _FLAT if drawing is Drawing.FLAT else _SHOWN, limits.max_operations)
+    genuine = is_genuine if reading.tier == QPY_TIER else None
+    kept = _FLAT if drawing is Drawing.FLAT else _SHOWN
+    shown = rewritten(reading.circuit, kept, limits.max_operations, genuine)
     if drawing is not Drawing.FLAT:
         _require_room(shown, drawing)
     text = _drawn(reading, shown.circuit, drawing)

@@ -47,12 +47,12 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
     if not bits:
         shown = [[variable] for variable in variables.numbers if isinstance(variable.value, Measured)]
         bits = [list(bits_of_number(variable.value, variable.kind)) for (variable,) in shown]
-    if not bits:
+    circuit = interpreter.writer.circuit
+    if not bits and circuit.num_clbits:
         raise ProgramUnsupported(
             "no bits are declared, so there are no counts: declare bits and measure into them, "
             "for instance 'bit[2] c; c = measure q;'"
         )
-    circuit = interpreter.writer.circuit
     values = [bit for group in bits for bit in group]
     names = tuple(group[0].name if len(group) == 1 else None for group in shown)
     return Unrolled(circuit, tuple(map(len, bits)), names, _outcome(values, circuit.num_clbits))

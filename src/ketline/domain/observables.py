@@ -1,0 +1,20 @@
+"""Observables: sums of Pauli operators whose expectation values are wanted instead of counts."""
+
+from collections.abc import Mapping, Sequence
+
+from ketline.domain.task import Observable, Observables
+
+
+def observables_at(observables: Observables, points: int) -> Sequence[Sequence[Observable]]:
+    """The observables of each point of a sweep, or of the one that every other task is.
+
+    Raises:
+        ValueError: there are observables for another number of points.
+    """
+    same = [observable for observable in observables if isinstance(observable, Mapping)]
+    own = [at_point for at_point in observables if not isinstance(at_point, Mapping)]
+    if same:
+        return [same] * points
+    if len(own) != points:
+        raise ValueError(f"observables for {len(own)} points, of which there are {points}")
+    return own

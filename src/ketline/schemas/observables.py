@@ -1,0 +1,73 @@
+"""Observables as they are asked for over HTTP."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+MOST_OBSERVABLES = 1000
+MOST_TERMS = 100_000
+_LABEL = re.compile("[IXYZ]{1,4096}")
+
+Observable = dict[str, float]
+_TERMS = {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 1}
+_LIST = {"type": "array", "items": _TERMS, "maxItems": MOST_OBSERVABLES}
+
+
+def _check(value: object) -> object:
+    """One list for all points, or a list for each; by hand, since of a union each member would list its own errors."""
+    if not isinstance(value, list):
+        raise _refused("must be a list")
+    if any(isinstance(one, list) for one in value):
+        for own in value:
+            _check_list(own)
+            if not own:
+                raise _refused("must not be empty at any point")
+        terms = [terms for own in value for terms in own]
+    else:
+        _check_list(value)
+        terms = value
+    _check_labels([label for one in terms for label in one])
+    return value
+
+
+def _check_list(value: object) -> None:
+    if not isinstance(value, list):
+        raise _refused("must be a list of observables, or one for each point")
+    if len(value) > MOST_OBSERVABLES:
+        raise _refused(f"must have at most {MOST_OBSERVABLES} observables")
+    for one in value:
+        if not isinstance(one, dict) or not one:
+            raise _refused("must be objects of coefficients by label, which must not be empty")
+        if not all(map(_is_number, one.values())):
+            raise _refused("must have finite numbers for coefficients")
+
+
+def _check_labels(labels: Iterable[str]) -> None:
+    labels = list(labels)
+    if len(labels) > MOST_TERMS:
+        raise _refused(f"must have at most {MOST_TERMS} terms in all")
+    if not all(map(_LABEL.fullmatch, labels)):
+        raise _refused("must have labels of the letters I, X, Y and Z")
+    if len(set(map(len, labels))) > 1:
+        raise _refused("must have labels of one length, a letter for each qubit")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < 1e300 and math.isfinite(value)
+
+
+def _refused(message: str) -> PydanticCustomError:
+    return PydanticCustomError("observables", "{message}", {"message": message})
+
+
+Observables = Annotated[
+    list[Observable] | list[list[Observable]],
+    BeforeValidator(_check),
+    WithJsonSchema({"anyOf": [_LIST, {"type": "array", "items": {**_LIST, "minItems": 1}}]}),
+]

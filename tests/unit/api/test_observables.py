@@ -1,0 +1,83 @@
+"""Observables over HTTP."""
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes import FakeTaskRepository
+from tests.unit.api.test_results import PATH, STORED, TASK_ID
+
+PAIR: list[dict[str, float]] = [{"ZZ": 1.0}, {"XX": 0.5, "IZ": -2}]
+
+
+@pytest.mark.parametrize(
+    ("observables", "inputs"),
+    [(PAIR, {}), (PAIR, {"t": [0.1, 0.2]}), ([PAIR, PAIR[:1]], {"t": [0.1, 0.2]})],
+)
+async def test_observables_are_stored(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, observables: list[Any], inputs: dict[str, Any]
+) -> None:
+    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "observables": observables, "inputs": inputs})
+    assert answer.status_code == 202
+    assert list(repository.submissions[0].options.observables) == observables
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "words"),
+    [
+        ({"observables": [{"AB": 1}]}, "#/observables", "letters I, X, Y and Z"),
+        ({"observables": [{"": 1}]}, "#/observables", "letters I, X, Y and Z"),
+        ({"observables": [{"ZZ": 1, "Z": 1}]}, "#/observables", "one length"),
+        ({"observables": [{"Z": 1}] * 1001}, "#/observables", "at most 1000"),
+        ({"observables": PAIR, "memory": True}, "#/memory", "no shots"),
+        ({"observables": PAIR, "shots": 5}, "#/shots", "exact"),
+        ({"observables": [PAIR, PAIR]}, "#/observables", "one list for all points"),
+        ({"observables": [PAIR, PAIR], "inputs": {"t": [1, 2, 3]}}, "#/observables", "3 points"),
+        ({"observables": [{}]}, "#/observables", "not be empty"),
+        ({"observables": [{"Z": "1"}]}, "#/observables", ""),
+        ({"observables": [{"Z": None}]}, "#/observables", ""),
+        ({"observables": "Z"}, "#/observables", ""),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, Any], pointer: str, words: str
+) -> None:
+    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", **body})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid_request")
+    assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
+    assert words in problem["detail"]
+    assert repository.submissions == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "Infinity"])
+async def test_coefficients_are_finite(client: httpx.AsyncClient, number: str) -> None:
+    body = f'{{"qc": "qubit q;", "observables": [{{"Z": {number}}}]}}'
+    answer = await client.post("/tasks", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
+async def test_terms_are_limited_in_all(client: httpx.AsyncClient) -> None:
+    wide = {f"{number:011b}".replace("0", "I").replace("1", "X"): 1 for number in range(2000)}
+    answer = await client.post("/tasks/batch", json={"tasks": [{"qc": "q", "observables": [wide] * 51}]})
+    assert answer.status_code in (413, 422)
+
+
+async def test_another_observable_is_another_submission(client: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k"}
+    for observables, status in ((PAIR, 202), (PAIR, 200), (PAIR[:1], 422)):
+        body = {"qc": "qubit[2] q;", "observables": observables}
+        assert (await client.post("/tasks", json=body, headers=key)).status_code == status
+
+
+@pytest.mark.parametrize("values", [[0.5, -1.0], [[0.5, -1.0], [0.25, 1.0]]])
+async def test_result_has_values_and_no_counts(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, values: list[Any]
+) -> None:
+    repository.tasks[TASK_ID] = replace(STORED, counts=None, memory=None, expectation_values=values)
+    view = (await client.get(f"/tasks/{TASK_ID}")).json()
+    assert view["result"] == {"expectation_values": values, "success": True}
+    answer = await client.get(PATH)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_counts")

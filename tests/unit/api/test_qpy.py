@@ -1,0 +1,115 @@
+"""Programs in QPY over HTTP."""
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from qiskit.circuit import QuantumCircuit
+
+from ketline.domain.inspection import ProgramSource
+from ketline.domain.task import ProgramFormat, TaskId
+from tests.circuits import as_qpy
+from tests.fakes import FakeTaskRepository
+from tests.inspectors import FakeInspector, FakeProgramLibrary
+
+CIRCUIT = QuantumCircuit(1, 1)
+QPY = as_qpy(CIRCUIT)
+NEWER = base64.b64encode(b"QISKIT\x13" + base64.b64decode(QPY)[7:]).decode()
+LONG = as_qpy(QuantumCircuit(1, name="n" * 2000))
+
+
+async def test_qpy_is_stored_as_it_came(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    answer = await client.post("/tasks", json={"qpy": QPY, "shots": 7, "inputs": {"x[10]": 0.5, "θ": [1, 2]}})
+    assert answer.status_code == 202
+    (stored,) = repository.submissions
+    assert (stored.circuit, stored.options.format, stored.shots) == (QPY, ProgramFormat.QPY, 7)
+    assert stored.inputs == {"x[10]": 0.5, "θ": [1, 2]}
+
+
+async def test_text_stays_openqasm(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    await client.post("/tasks", json={"qc": "qubit q;"})
+    assert repository.submissions[0].options.format is ProgramFormat.OPENQASM3
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"qpy": "!"}, "qpy_invalid", "#/qpy"),
+        ({"qpy": QPY[:-4]}, None, None),
+        ({"qpy": NEWER}, "qpy_version_unsupported", "#/qpy"),
+        ({"qpy": QPY, "qc": "qubit q;"}, "invalid_request", "#/qpy"),
+        ({"qpy": QPY, "circuit": "qubit q;"}, "invalid_request", "#/qpy"),
+        ({"qpy": ""}, "invalid_request", "#/qpy"),
+        ({"qpy": 5}, "invalid_request", "#/qpy"),
+        ({"qpy": QPY, "inputs": {"x[]": 1}}, "invalid_request", "#/inputs"),
+        ({"qpy": QPY, "inputs": {"x[1][2]": 1}}, "invalid_request", "#/inputs"),
+    ],
+)
+async def test_what_is_refused_says_why(
+    client: httpx.AsyncClient, body: dict[str, Any], code: str | None, pointer: str | None
+) -> None:
+    answer = await client.post("/tasks", json=body)
+    if code is None:
+        assert answer.status_code == 202  # what is in the file only the task can tell
+        return
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert QPY not in answer.text
+
+
+async def test_versions_are_named(client: httpx.AsyncClient) -> None:
+    detail = (await client.post("/tasks", json={"qpy": NEWER})).json()["detail"]
+    assert detail.startswith("qpy is QPY version 19; this service reads versions 13 to 18")
+
+
+async def test_long_qpy_is_too_large(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": LONG}]})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (413, "#/tasks/1/qpy")
+
+
+async def test_batch_names_the_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    answer = await client.post("/tasks/batch", json={"tasks": [{"qpy": QPY}, {"qpy": NEWER}]})
+    assert (answer.status_code, answer.json()["code"]) == (422, "qpy_version_unsupported")
+    assert answer.json()["errors"][0]["pointer"] == "#/tasks/1/qpy"
+    assert repository.submissions == []
+
+
+async def test_same_text_in_another_form_is_another_submission(client: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k"}
+    assert (await client.post("/tasks", json={"qpy": QPY}, headers=key)).status_code == 202
+    assert (await client.post("/tasks", json={"qpy": QPY}, headers=key)).status_code == 200
+    assert (await client.post("/tasks", json={"qc": QPY}, headers=key)).json()["code"] == "idempotency_key_reused"
+
+
+async def test_validation_takes_it_too(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+    assert (await client.post("/validate", json={"qpy": QPY})).status_code == 200
+    assert inspector.inspected[0][0] == ProgramSource(circuit=QPY, format=ProgramFormat.QPY)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "body"),
+    [
+        ("*/*", "text/plain; charset=utf-8", QPY.encode()),
+        ("text/plain", "text/plain; charset=utf-8", QPY.encode()),
+        ("application/octet-stream", "application/octet-stream", base64.b64decode(QPY)),
+    ],
+)
+async def test_source_is_text_or_the_file(
+    client: httpx.AsyncClient, library: FakeProgramLibrary, accept: str, media_type: str, body: bytes
+) -> None:
+    task_id = TaskId(uuid4())
+    library.programs[task_id] = ProgramSource(circuit=QPY, format=ProgramFormat.QPY)
+    answer = await client.get(f"/tasks/{task_id}/circuit", headers={"Accept": accept})
+    assert (answer.status_code, answer.content) == (200, body)
+    assert answer.headers["content-type"] == media_type
+
+
+async def test_a_task_says_what_its_program_is_written_in(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    ids = [(await client.post("/tasks", json=body)).json()["task_id"] for body in ({"qpy": QPY}, {"qc": "qubit q;"})]
+    views = [(await client.get(f"/tasks/{task_id}")).json() for task_id in ids]
+    assert [view.get("program_format") for view in views] == ["qpy", None]

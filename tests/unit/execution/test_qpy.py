@@ -1,0 +1,317 @@
+"""Circuits in QPY: read, refused, and run as Qiskit means them."""
+
+import base64
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import transpile
+from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
+from qiskit.circuit.classical import expr, types
+from qiskit.circuit.library import QFTGate, UnitaryGate, efficient_su2
+from qiskit.circuit.random import random_circuit
+from qiskit_aer import AerSimulator
+
+from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.qpy import VERSIONS
+from ketline.domain.task import Inputs, ProgramFormat, RunOptions, RunResult
+from ketline.execution.execute import Executor
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.wire import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
+from tests.circuits import as_qpy
+
+LIMITS = ExecutionLimits(max_operations=2000, max_qubits=40, max_bits=50)
+OPTIONS = RunOptions(seed=7, format=ProgramFormat.QPY)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Executor:
+    return Executor(LIMITS)
+
+
+def asked(executor: Executor, circuit: Any, inputs: Inputs | None = None, **order: Any) -> Any:
+    """What a worker hears of a circuit."""
+    text = circuit if isinstance(circuit, str) else as_qpy(circuit)
+    options = order.pop("options", OPTIONS)
+    sent = decode_order(encode_order(Order(text, order.pop("shots", 100), "t", None, options, inputs or {}, **order)))
+    return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
+
+
+def counts(executor: Executor, circuit: Any, inputs: Inputs | None = None) -> Mapping[str, int]:
+    result = asked(executor, circuit, inputs)
+    assert isinstance(result, RunResult), result
+    return result.counts
+
+
+def failure(executor: Executor, circuit: Any, inputs: Inputs | None = None) -> ExecutionFailed:
+    outcome = asked(executor, circuit, inputs)
+    assert isinstance(outcome, ExecutionFailed), outcome
+    return outcome
+
+
+def flipped(qubits: int = 1) -> Any:
+    circuit = QuantumCircuit(qubits, qubits)
+    circuit.x(range(qubits))
+    return circuit
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_is_read(executor: Executor, version: int) -> None:
+    angle = Parameter("θ")
+    circuit = QuantumCircuit(2, 2)
+    circuit.rx(angle + math.pi / 2, 0)
+    circuit.append(QFTGate(2), [0, 1])
+    circuit.append(QFTGate(2).definition.inverse().to_gate(label="mine"), [0, 1])
+    circuit.measure([0, 1], [0, 1])
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    assert counts(executor, as_qpy(circuit, version), {"θ": math.pi / 2}) == {"11": 100}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_circuits_come_out_as_with_qiskit(executor: Executor, seed: int) -> None:
+    circuit = random_circuit(4, 5, max_operands=4, seed=seed)
+    circuit = circuit.compose(circuit.inverse())
+    circuit.x(seed % 4)
+    circuit.measure_all()
+    assert counts(executor, circuit) == {f"{1 << seed % 4:04b}": 100}
+
+
+def test_registers_that_share_bits_and_bits_without_show_as_they_are(executor: Executor) -> None:
+    shared = [Clbit() for _ in range(3)]
+    first, second = ClassicalRegister(name="a", bits=shared[:2]), ClassicalRegister(name="b", bits=shared[1:])
+    circuit = QuantumCircuit(QuantumRegister(4, "q"), shared, [Clbit()])
+    circuit.add_register(second, first)
+    circuit.x([1, 3])
+    circuit.measure(range(4), range(4))
+    result = asked(executor, circuit)
+    assert result.counts == {"10 01 1": 100}
+    assert [(one.name, one.bits) for one in result.profile.registers] == [(None, 1), ("b", 2), ("a", 2)]
+
+
+def test_keys_are_those_of_qiskit(executor: Executor) -> None:
+    circuit = QuantumCircuit(QuantumRegister(3, "q"), ClassicalRegister(1, "z"), ClassicalRegister(2, "a"))
+    circuit.x([0, 2])
+    circuit.measure([0, 1, 2], [0, 1, 2])
+    assert counts(executor, circuit) == AerSimulator().run(circuit, shots=100).result().get_counts()
+
+
+def test_control_flow_runs(executor: Executor) -> None:
+    circuit = QuantumCircuit(2, 3)
+    with circuit.for_loop(range(3)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.cregs[0], 1)):
+        circuit.x(1)
+        with circuit.if_test(expr.logic_not(circuit.clbits[1])):
+            circuit.x(0)
+    circuit.measure([0, 1], [1, 2])
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        circuit.measure(0, 0)
+    with circuit.box():
+        circuit.x(0)
+        circuit.measure(0, 1)
+    assert counts(executor, circuit) == {"110": 100}
+
+
+def test_instructions_with_bits_of_their_own_are_taken_apart(executor: Executor) -> None:
+    inner = flipped()
+    inner.measure(0, 0)
+    circuit = QuantumCircuit(2, 2)
+    circuit.append(inner.to_instruction(), [1], [1])
+    circuit.measure(0, 0)
+    assert counts(executor, circuit) == {"10": 100}
+
+
+def test_names_are_not_believed(executor: Executor) -> None:
+    """A gate that is called like one of Aer's and is another one."""
+    circuit = QuantumCircuit(1, 1)
+    for name in ("h", "id", "unitary", "measure", "reset"):
+        liar = Gate(name, 1, [])
+        liar.definition = QuantumCircuit(1)
+        liar.definition.x(0)
+        circuit.append(liar, [0])
+    circuit.measure(0, 0)
+    assert counts(executor, circuit) == {"1": 100}
+    assert "h q" not in asked(executor, circuit, purpose=Purpose.DRAW, drawing=Drawing.FLAT)
+
+
+def test_parameters_are_the_inputs(executor: Executor) -> None:
+    vector, scale = ParameterVector("x", 2), Parameter("scale")
+    circuit = QuantumCircuit(2, 2)
+    circuit.rx(scale * vector[0], 0)
+    circuit.append(efficient_su2(1, reps=0, parameter_prefix="y").to_gate(), [1])
+    circuit.rx(vector[1], 1)
+    circuit.measure([0, 1], [0, 1])
+    given: dict[str, Any] = {"x[0]": math.pi / 2, "x[1]": 0.0, "scale": 2, "y[0]": 0.0, "y[1]": 0.0}
+    assert counts(executor, circuit, given) == {"01": 100}
+    swept = asked(executor, circuit, {**given, "x[1]": [0.0, math.pi]})
+    assert [point.counts for point in swept.points] == [{"01": 100}, {"11": 100}]
+
+
+def test_a_point_of_a_sweep_is_what_a_task_of_it_alone_gives(executor: Executor) -> None:
+    angle = Parameter("t")
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(angle, 0)
+    circuit.measure(0, 0)
+    values = [0.3, 1.1, 2.0]
+    swept = asked(executor, circuit, {"t": values})
+    for number, value in enumerate(values):
+        options = RunOptions(seed=7 + number, format=ProgramFormat.QPY)
+        assert asked(executor, circuit, {"t": value}, options=options).counts == swept.points[number].counts
+
+
+def turned(angle: Any) -> Any:
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(angle, 0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+T = Parameter("t")
+
+
+@pytest.mark.parametrize(
+    ("circuit", "inputs", "words"),
+    [
+        (turned(T), {}, "parameter 't' has no value"),
+        (turned(T), {"t": 1, "u": 2}, "no parameter 'u'"),
+        (turned(1.0), {"u": 2}, "no parameter 'u'"),
+        (turned(T), {"t": True}, "takes a number"),
+        (turned(T), {"t": "01"}, "takes a number"),
+        (turned(1 / T), {"t": 0}, "do not give angles"),
+        (turned(T.log()), {"t": -1}, "do not give angles|not a finite number"),
+        (turned(T.exp()), {"t": 1e5}, "do not give angles|not a finite number"),
+        (turned(T), {"t": [1, "0"]}, "at point 1: .*takes a number"),
+        (turned(math.nan), {}, "not a finite number"),
+        (turned(math.inf), {}, "not a finite number"),
+    ],
+)
+def test_inputs_that_do_not_fit(executor: Executor, circuit: Any, inputs: Inputs, words: str) -> None:
+    error = failure(executor, circuit, inputs)
+    assert isinstance(error, ProgramInvalid)
+    assert re.search(words, error.message)
+
+
+def with_variable() -> Any:
+    circuit = flipped()
+    circuit.add_var("v", expr.lift(1, types.Uint(4)))
+    return circuit
+
+
+def with_switch() -> Any:
+    circuit = flipped()
+    with circuit.switch(circuit.clbits[0]) as case, case(1):
+        circuit.x(0)
+    return circuit
+
+
+def with_opaque_gate() -> Any:
+    circuit = flipped()
+    circuit.append(Gate("oracle", 1, []), [0])
+    circuit.measure(0, 0)
+    return circuit
+
+
+def with_branch_in_box() -> Any:
+    circuit = flipped()
+    with circuit.box(), circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+def with_repeats() -> Any:
+    circuit = flipped()
+    with circuit.for_loop((1, 1)):
+        circuit.x(0)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("circuit", "words"),
+    [
+        (flipped(), "nothing is measured"),
+        (with_variable(), "variables"),
+        (with_switch(), "'switch_case' is not supported"),
+        (with_opaque_gate(), "'oracle' cannot be simulated"),
+        (with_branch_in_box(), "inside of a box"),
+        (with_repeats(), "not all different"),
+    ],
+)
+def test_what_is_not_supported_says_so(executor: Executor, circuit: Any, words: str) -> None:
+    error = failure(executor, circuit)
+    assert isinstance(error, ProgramUnsupported)
+    assert words in error.message
+
+
+def endless_loop() -> Any:
+    circuit = flipped()
+    with circuit.for_loop(range(10**9)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+def doubling(times: int) -> Any:
+    inner = QuantumCircuit(1)
+    inner.x(0)
+    for number in range(times):
+        outer = QuantumCircuit(1, name=f"d{number}")
+        outer.append(inner.to_gate(), [0])
+        outer.append(inner.to_gate(), [0])
+        inner = outer
+    circuit = QuantumCircuit(1, 1)
+    circuit.append(inner.to_gate(), [0])
+    circuit.measure(0, 0)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    "circuit",
+    [flipped(41), QuantumCircuit(1, 51), endless_loop(), doubling(12)],
+    ids=["qubits", "bits", "loop", "gates"],
+)
+def test_limits_are_those_of_text(executor: Executor, circuit: Any) -> None:
+    assert isinstance(failure(executor, circuit), ProgramTooLarge)
+
+
+def test_matrices_are_unitary(executor: Executor) -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.append(UnitaryGate(np.array([[0, 1], [1, 0]])), [0])
+    circuit.measure(0, 0)
+    assert counts(executor, circuit) == {"1": 100}
+    scaled = base64.b64decode(as_qpy(circuit)).replace(np.float64(1.0).tobytes(), np.float64(2.0).tobytes())
+    outcome = failure(executor, base64.b64encode(scaled).decode())
+    assert isinstance(outcome, ProgramInvalid)
+
+
+def test_version_and_garbage_are_found_by_the_child_too(executor: Executor) -> None:
+    assert isinstance(failure(executor, "QPY"), ProgramInvalid)
+    old = b"QISKIT\x0c" + base64.b64decode(as_qpy(flipped()))[7:]
+    error = failure(executor, base64.b64encode(old).decode())
+    assert isinstance(error, ProgramUnsupported)
+    assert "versions 13 to 18" in error.message
+
+
+def test_it_is_inspected_and_drawn(executor: Executor) -> None:
+    circuit = turned(T)
+    inspection = asked(executor, circuit, {"t": [0.5, 0.6]}, purpose=Purpose.INSPECT)
+    assert isinstance(inspection, Inspection)
+    assert (inspection.tier, inspection.qubits, dict(inspection.operations)) == ("qpy", 1, {"rx": 1, "measure": 1})
+    flat = asked(executor, circuit, {"t": [0.5, 0.6]}, purpose=Purpose.DRAW, drawing=Drawing.FLAT)
+    assert "rx(0.5) q[0];" in flat
+    assert "parameter 't'" in asked(executor, circuit, purpose=Purpose.DRAW).message
+
+
+def test_what_transpile_makes_runs_unchanged(executor: Executor) -> None:
+    circuit = random_circuit(3, 4, seed=3)
+    circuit = circuit.compose(circuit.inverse())
+    circuit.measure_all()
+    made = transpile(circuit, basis_gates=["rz", "sx", "x", "cx"], seed_transpiler=1)
+    assert counts(executor, made) == {"000": 100}
