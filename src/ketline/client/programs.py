@@ -12,7 +12,7 @@ class Options(TypedDict, total=False):
 
     `inputs`: values for the program's `input` declarations, a string for bits, bit 0 rightmost; lists of one length
     make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits the run, not the wait for it.
-    `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted in place of counts.
+    `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted, not counts.
     `program_format`: "qpy" says that the program is a circuit in QPY, as base64.
     """
 
@@ -49,7 +49,7 @@ def body_of(program: str, options: Options) -> dict[str, object]:
             f"There is no option {', '.join(unknown)}; there are {', '.join(sorted(Options.__annotations__))}."
         )
     written = dict(_fields(options))
-    form = ProgramFormat(written.pop("program_format", ProgramFormat.OPENQASM3))
+    form = ProgramFormat(str(written.pop("program_format", ProgramFormat.OPENQASM3)))
     return {"qpy" if form is ProgramFormat.QPY else "qc": program, **written}
 
 

@@ -1,0 +1,149 @@
+"""A service as a provider with one backend."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qiskit.circuit import Delay, ForLoopOp, IfElseOp, Measure, Parameter, QuantumCircuit, Reset, WhileLoopOp
+from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
+from qiskit.exceptions import QiskitError
+from qiskit.providers import BackendV2, Options
+from qiskit.result import Result
+from qiskit.result.models import ExperimentResult, ExperimentResultData
+from qiskit.transpiler import Target
+
+from ketline.client import Client
+from ketline.qiskit.connecting import client_of, described
+from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
+from ketline.qiskit.travelling import travelling
+
+_CONTROL_FLOW = {"if_else": IfElseOp, "for_loop": ForLoopOp, "while_loop": WhileLoopOp}
+
+
+class KetlineProvider:
+    """The backends of the service at `url`; without one, of the service that `KETLINE_URL` names."""
+
+    def __init__(self, url: str | None = None, *, api_key: str | None = None, client: Client | None = None) -> None:
+        self.client = client or Client(url, api_key=api_key)
+
+    def __repr__(self) -> str:
+        return f"<KetlineProvider of {self.client!r}>"
+
+    def backends(self, name: str | None = None) -> list["KetlineBackend"]:
+        """All backends, or the one of this name."""
+        backend = KetlineBackend(self)
+        return [backend] if name in (None, backend.name) else []
+
+    def get_backend(self, name: str | None = None) -> "KetlineBackend":
+        """The backend of this name, or the one that there is.
+
+        Raises:
+            QiskitError: there is none.
+        """
+        found = self.backends(name)
+        if not found:
+            raise QiskitError(f"There is no backend {name!r}; this service has {KetlineBackend(self).name!r}.")
+        return found[0]
+
+
+class KetlineBackend(BackendV2):  # type: ignore[misc]
+    """Ideal simulation by a service. Any gate on any qubits: transpiling to it changes nothing that it supports.
+
+    `service` is a provider, a client or the URL of a service.
+    """
+
+    def __init__(self, service: Any = None, **options: Any) -> None:
+        self.client: Client = client_of(service)
+        self._described = described(self.client)
+        super().__init__(
+            provider=service if isinstance(service, KetlineProvider) else None,
+            name=self._described["name"],
+            description=self._described["description"],
+            backend_version=self._described["versions"].get("ketline"),
+            **options,
+        )
+        self._target = _target_of(self._described)
+
+    @property
+    def target(self) -> Any:
+        return self._target
+
+    @property
+    def max_circuits(self) -> int | None:
+        return None
+
+    @classmethod
+    def _default_options(cls) -> Any:
+        return Options(shots=1024, memory=False, seed_simulator=None, method=None)
+
+    def run(self, run_input: Any, **options: Any) -> KetlineJob:
+        """Submit circuits, each as a task; options are `shots`, `memory`, `seed_simulator` and `method`.
+
+        Raises:
+            QiskitError: a circuit has parameters without values, or there is no such option.
+            ClientError: the service does not take them, or is not known to have done so.
+        """
+        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
+        asked = self._asked(options)
+        group = TaskGroup(self.client, [_task_of(circuit, asked) for circuit in circuits])
+        return KetlineJob(self, group, lambda results: self._result(group.job_id, circuits, results))
+
+    def _asked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        known = dict(self.options)
+        if unknown := sorted(options.keys() - known.keys()):
+            raise QiskitError(f"There is no option {unknown[0]!r}; there are {', '.join(sorted(known))}.")
+        asked = {**known, **options}
+        asked["seed"] = asked.pop("seed_simulator")
+        return {**asked, "memory": asked["memory"] or None}
+
+    def _result(self, job_id: str, circuits: Sequence[Any], results: Sequence[Any]) -> Any:
+        found = [_experiment(circuit, result) for circuit, result in zip(circuits, results, strict=True)]
+        return Result(
+            backend_name=self.name,
+            backend_version=self.backend_version,
+            job_id=job_id,
+            success=True,
+            status="COMPLETED",
+            results=found,
+        )
+
+
+def _task_of(circuit: Any, options: Mapping[str, Any]) -> Asked:
+    if circuit.parameters:
+        raise QiskitError(f"Circuit {circuit.name!r} has parameters without values: assign them first.")
+    return travelling(circuit), dict(options)
+
+
+def _experiment(circuit: Any, result: Any) -> Any:
+    keys = {key: hex(int(key.replace(" ", ""), 2)) for key in result.counts}
+    data: dict[str, Any] = {"counts": {keys[key]: count for key, count in result.counts.items()}}
+    if result.memory is not None:
+        data["memory"] = [keys[key] for key in result.memory]
+    header = {
+        "name": circuit.name,
+        "creg_sizes": [[register.name, register.size] for register in circuit.cregs],
+        "memory_slots": len(next(iter(keys)).replace(" ", "")),
+        "n_qubits": circuit.num_qubits,
+        "metadata": circuit.metadata or {},
+    }
+    return ExperimentResult(
+        shots=result.shots,
+        success=True,
+        data=ExperimentResultData(**data),
+        status="DONE",
+        seed=result.seed,
+        header=header,
+    )
+
+
+def _target_of(service: Mapping[str, Any]) -> Any:
+    target = Target(description=service["description"], num_qubits=service["limits"]["max_qubits"])
+    gates = get_standard_gate_name_mapping()
+    for name in sorted(gates.keys() & set(service["gates"])):
+        target.add_instruction(gates[name], {None: None}, name=name)
+    for operation in (Measure(), Reset()):
+        target.add_instruction(operation, {None: None})
+    target.add_instruction(Delay(Parameter("t")), {None: None})
+    target.add_instruction(UnitaryGate, name="unitary")
+    for name, operation in _CONTROL_FLOW.items():
+        target.add_instruction(operation, name=name)
+    return target

@@ -1,0 +1,91 @@
+"""How circuits travel: as OpenQASM 3 where that says exactly the same, as QPY otherwise."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qiskit import qasm3, qpy
+from qiskit.circuit import Parameter
+
+# A version that every Qiskit since 2.0 writes and every Ketline reads.
+_QPY_VERSION = 13
+# Qiskit's own gates that stdgates.inc, or the language, knows under a name and with the same meaning, and whose
+# parameters are written as they are.
+_EXACT = frozenset(
+    [
+        "barrier",
+        "ccx",
+        "ch",
+        "cp",
+        "crx",
+        "cry",
+        "crz",
+        "cswap",
+        "cx",
+        "cy",
+        "cz",
+        "h",
+        "id",
+        "measure",
+        "p",
+        "reset",
+        "rx",
+        "ry",
+        "rz",
+        "s",
+        "sdg",
+        "swap",
+        "sx",
+        "t",
+        "tdg",
+        "u",
+        "x",
+        "y",
+        "z",
+    ]
+)
+_OWN_MODULES = ("qiskit.circuit.library.standard_gates.", "qiskit.circuit.measure", "qiskit.circuit.reset")
+_EXPORTER = qasm3.Exporter(disable_constants=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling:
+    """A program as the service takes it, its format, and the names under which parameters get their values."""
+
+    program: str
+    program_format: str
+    parameters: Sequence[str] = ()
+
+
+def travelling(circuit: Any) -> Travelling:
+    """A circuit as it is sent; its parameters, in the order of `circuit.parameters`, are called `p0`, `p1`, …"""
+    if not circuit.parameters and _is_exact_in_openqasm(circuit):
+        return Travelling(_EXPORTER.dumps(circuit), "openqasm3")
+    names = [f"p{number}" for number in range(len(circuit.parameters))]
+    fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
+    sent = circuit.assign_parameters(fresh) if fresh else circuit.copy()
+    sent.metadata = {}
+    file = io.BytesIO()
+    qpy.dump(sent, file, version=_QPY_VERSION)
+    return Travelling(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+
+
+def _is_exact_in_openqasm(circuit: Any) -> bool:
+    return _registers_are_plain(circuit) and all(map(_is_exact, circuit.data)) and not circuit.num_vars
+
+
+def _is_exact(instruction: Any) -> bool:
+    operation = instruction.operation
+    if operation.name == "barrier":
+        return True
+    own = operation.name in _EXACT and operation.base_class.__module__.startswith(_OWN_MODULES)
+    return own and all(isinstance(value, (int, float)) for value in operation.params)
+
+
+def _registers_are_plain(circuit: Any) -> bool:
+    """Whether every bit is in exactly one register, and the registers follow each other."""
+    qubits = [qubit for register in circuit.qregs for qubit in register]
+    clbits = [clbit for register in circuit.cregs for clbit in register]
+    return bool(qubits == list(circuit.qubits) and clbits == list(circuit.clbits))
