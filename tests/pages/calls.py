@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+PAIR = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; h q[0]; cx q[0], q[1];'
 ROTATION = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit q; bit c; ry(theta) q; c = measure q;'
 WRONG = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nfoo q;\n'
 # Never ends by itself: it waits for a 1 that cannot come.
@@ -72,6 +73,14 @@ CALLS: Sequence[str | Call] = (
         path="/tasks",
         body={"qc": BELL, "shots": 10, "priority": 50},
         headers={"Prefer": "wait=30"},
+    ),
+    Call(
+        text="With `observables` the result is their expectation values, computed exactly; no bits are needed.",
+        method="POST",
+        path="/tasks",
+        body={"qc": PAIR, "observables": [{"ZZ": 1.0}, {"XX": 0.5, "IZ": -2.0}]},
+        headers={"Prefer": "wait=30"},
+        keep={"values": task_id},
     ),
     Call(
         text="A repeated submission under one key is the same task: 200 instead of 202.",

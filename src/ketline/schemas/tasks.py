@@ -261,7 +261,7 @@ class TaskProfile(BaseModel):
     method: str = Field(examples=["stabilizer"], description="Simulation method used")
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     tier: str | None = Field(
-        default=None, examples=["scanner"], description="What read the program: scanner, importer or unroller"
+        default=None, examples=["scanner"], description="What read the program: scanner, importer, unroller or qpy"
     )
     registers: list[RegisterView] | None = Field(
         default=None,
