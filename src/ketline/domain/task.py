@@ -196,7 +196,7 @@ class Profile:
 
     `method` is the simulation method used and `method_reason` why, `operations` maps operation names of the circuit as
     it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
-    `tier` is what read the program: scanner, importer or unroller; None for tasks of before it was recorded.
+    `tier` is what read the program: scanner, importer, unroller or qpy; None for tasks of before it was recorded.
     `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
     Times are wall-clock seconds; `queued_seconds` runs from the moment the task became available to its claim.
     """
