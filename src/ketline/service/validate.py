@@ -42,8 +42,9 @@ class ValidateProgram:
             inspection = await self.inspector.inspect(source, shots, options)
         except ExecutionFailed as error:
             return Validation(diagnostics=[_error(_undecided(error) or error.failure)])
+        looked_at = "observable" if options.observables else "measurement"
         limit = (time_limit or self.time_limit).total_seconds()
-        return Validation(diagnostics=list(_remarks(inspection, limit)), inspection=inspection)
+        return Validation(diagnostics=list(_remarks(inspection, limit, looked_at)), inspection=inspection)
 
 
 def _undecided(error: ExecutionFailed) -> Failure | None:
@@ -57,11 +58,11 @@ def _undecided(error: ExecutionFailed) -> Failure | None:
     return Failure(code=error.failure_code, message=message)
 
 
-def _remarks(inspection: Inspection, limit_seconds: float) -> Iterator[Diagnostic]:
+def _remarks(inspection: Inspection, limit_seconds: float, looked_at: str) -> Iterator[Diagnostic]:
     if inspection.refusal is not None:
         yield _error(inspection.refusal)
     if inspection.unused_qubits:
-        message = f"no measurement depends on {inspection.unused_qubits} of the qubits: they are not simulated"
+        message = f"no {looked_at} depends on {inspection.unused_qubits} of the qubits: they are not simulated"
         yield Diagnostic(severity=Severity.WARNING, code="unused_qubits", message=message)
     estimated = inspection.estimated_seconds
     if estimated is not None and estimated > limit_seconds:

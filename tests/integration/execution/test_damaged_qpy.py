@@ -15,7 +15,7 @@ from ketline.execution.runner import ChildRunner
 from tests.circuits import as_qpy
 from tests.integration.execution.conftest import read_proc
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 QPY = RunOptions(format=ProgramFormat.QPY)
 HEADER_BYTES = 20

@@ -81,6 +81,14 @@ async def test_unused_qubits_are_a_warning() -> None:
     assert "3 of the qubits" in diagnostic.message
 
 
+async def test_qubits_that_no_observable_depends_on_are_named_so() -> None:
+    inspector = FakeInspector()
+    inspector.inspection = replace(INSPECTION, unused_qubits=1)
+    options = RunOptions(observables=({"ZI": 1.0},))
+    validation = await ValidateProgram(inspector, timedelta(seconds=90))(SOURCE, 10, options)
+    assert validation.diagnostics[0].message.startswith("no observable depends on 1 of the qubits")
+
+
 @pytest.mark.parametrize(("limit", "warned"), [(None, False), (timedelta(seconds=9), True), (timedelta(10), False)])
 async def test_time_over_the_limit_of_the_task_is_a_warning(limit: timedelta | None, warned: bool) -> None:
     inspector = FakeInspector()
