@@ -119,6 +119,14 @@ def test_control_flow_runs(executor: Executor) -> None:
     assert counts(executor, circuit) == {"110": 100}
 
 
+def test_loops_know_their_turn(executor: Executor) -> None:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(4)) as turn:
+        circuit.rx(turn * math.pi / 6, 0)
+    circuit.measure(0, 0)
+    assert counts(executor, circuit) == {"1": 100}
+
+
 def test_instructions_with_bits_of_their_own_are_taken_apart(executor: Executor) -> None:
     inner = flipped()
     inner.measure(0, 0)
