@@ -14,12 +14,12 @@ COPY pyproject.toml uv.lock README.md ./
 RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-install-project
 COPY src src
 COPY migrations migrations
+COPY examples examples
 RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-editable
 
 
 FROM build AS tests
 RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable
-COPY examples examples
 COPY tests/stack tests/stack
 ENV PATH=/opt/ketline/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001

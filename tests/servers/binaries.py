@@ -60,10 +60,21 @@ def find_curl() -> Path:
     return _find(("curl",), (), package="curl", elsewhere="Fedora: dnf install curl")
 
 
+def find_chromium() -> Path:
+    """The browser's program, on PATH.
+
+    Raises:
+        MissingServer: it is not installed.
+    """
+    elsewhere = "Fedora: dnf install chromium · other Linux: put chromium on PATH"
+    directory = _find(("chromium",), (), package="chromium", elsewhere=elsewhere)
+    return directory / "chromium"
+
+
 def missing_packages() -> list[str]:
     """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq, find_curl):
+    for find in (find_postgres, find_rabbitmq, find_curl, find_chromium):
         try:
             find()
         except MissingServer as error:
@@ -79,7 +90,7 @@ def _find(programs: Sequence[str], places: Sequence[str], *, package: str, elsew
         if all(os.access(directory / program, os.X_OK) for program in programs):
             return directory.resolve()
     raise MissingServer(
-        f"{' and '.join(programs)} are not installed, and tests need the real server. Install it and run them again.\n"
+        f"{' and '.join(programs)} are not installed, and tests need the real thing. Install it and run them again.\n"
         f"Debian, Ubuntu: apt-get install {package} · {elsewhere}",
         package=package,
     )

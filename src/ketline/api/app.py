@@ -15,17 +15,19 @@ from ketline.api import (
     events,
     feed,
     health,
-    landing,
     listing,
     results,
     routes,
     validate,
     workers,
 )
+from ketline.api.crosssite import SameOrigin
 from ketline.api.handlers import install_handlers
 from ketline.api.middleware import BodyLimit, RequestContext
 from ketline.api.openapi import DescribedApi
+from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
 from ketline.api.services import ApiOptions, ApiServices
+from ketline.web.course import Course
 
 __all__ = ["ApiOptions", "ApiServices", "create_app"]
 
@@ -55,10 +57,15 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, max_bytes=options.max_body_bytes)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(SameOrigin),
+            Middleware(BodyLimit, max_bytes=options.max_body_bytes),
+        ],
     )
     app.state.services = services
     app.state.options = options
+    app.state.course = Course()
     install_handlers(app)
     # Lists first: `/tasks/stats` is no task.
     for module in (
@@ -75,7 +82,13 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
         workers,
         health,
         docs,
-        landing,
+        files,
+        submit,
+        tasks,
+        bulk,
+        system,
+        downloads,
+        task,
     ):
         app.include_router(module.router)
     return app

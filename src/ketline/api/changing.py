@@ -83,7 +83,7 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
         accepted = await services_of(request).rerun(
             TaskId(task_id),
             correlation_id=correlation_id_of(request),
-            permit=lambda submission: _require_permitted(request, submission),
+            permit=lambda submission: require_permitted(request, submission),
             seed=asked.seed if isinstance(asked.seed, int) else None,
             new_seed=asked.seed == "new",
             shots=asked.shots,
@@ -98,8 +98,12 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
     )
 
 
-def _require_permitted(request: Request, submission: Submission) -> None:
-    """Hold what was asked for with the original to the limits of today."""
+def require_permitted(request: Request, submission: Submission) -> None:
+    """Hold what was asked for with the original to the limits of today.
+
+    Raises:
+        Refusal: it asks for more than they allow.
+    """
     most = submission.max_attempts
     asked = {
         "shots": submission.shots,

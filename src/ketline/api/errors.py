@@ -38,6 +38,12 @@ KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (
         ProblemKind("bad_request", 400, "Bad request", "The request cannot be read."),
+        ProblemKind(
+            "cross_site_refused",
+            403,
+            "Sent by another site",
+            "A page of another site sent this request: open Ketline's own page, and send it from there.",
+        ),
         ProblemKind("task_not_found", 404, "Task not found", "The task was not found."),
         ProblemKind("path_not_found", 404, "Nothing here", "This path was not found; /docs lists all that exist."),
         ProblemKind(

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from ketline.api.errors import KINDS, Refusal, problem_response
+from ketline.api.pages.answers import is_of_pages, refusal_page
 from ketline.api.validation import refuse
 from ketline.domain.errors import KetlineError
 
@@ -28,7 +29,7 @@ def install_handlers(app: FastAPI) -> None:
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return problem_response(request.scope, error)
+    return _refused(request, error)
 
 
 async def _answer_domain_error(request: Request, error: Exception) -> Response:
@@ -37,12 +38,12 @@ async def _answer_domain_error(request: Request, error: Exception) -> Response:
         raise error
     # The message may name hosts and files: it is for the operator, the client gets the table's text.
     _log.warning("http.refused", code=error.code, reason=str(error))
-    return problem_response(request.scope, Refusal(error.code))
+    return _refused(request, Refusal(error.code))
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem_response(request.scope, refuse(error.errors()))
+    return _refused(request, refuse(error.errors()))
 
 
 async def _answer_framework(request: Request, error: Exception) -> Response:
@@ -51,7 +52,13 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
         return Response(status_code=204, headers={"Allow": _allow(request)})
     headers = {"Allow": _allow(request)} if error.status_code == 405 else None
     code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
-    return problem_response(request.scope, Refusal(code, headers=headers))
+    return _refused(request, Refusal(code, headers=headers))
+
+
+def _refused(request: Request, refusal: Refusal) -> Response:
+    if is_of_pages(request.scope):
+        return refusal_page(request, refusal)
+    return problem_response(request.scope, refusal)
 
 
 def _allow(request: Request) -> str:

@@ -1,6 +1,7 @@
 """The routes of all tasks: lists and statistics."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -37,6 +38,20 @@ _NEXT_PAGE = {"Link": {"description": 'The next page, as `rel="next"`', "schema"
 async def list_tasks(parameters: Annotated[ListParameters, Query()], request: Request, response: Response) -> TaskList:
     """List tasks to which all parameters apply, newest first unless told otherwise. While there is a `next`, the list
     goes on there: a page looks at a bounded number of tasks, so it may have fewer than `limit`, or none."""
+    tasks, following = await find_tasks(request, parameters)
+    if following is not None:
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    parts = frozenset(parameters.fields)
+    return TaskList(tasks=[_summarize(task, parts) for task in tasks], next=following)
+
+
+async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequence[ListedTask], str | None]:
+    """The tasks of the page that a request asks for, and the address of the next one if the list goes on.
+
+    Raises:
+        Refusal: a parameter is given twice, or its cursor belongs to another list.
+        DatabaseUnavailable: they could not be read.
+    """
     _refuse_repeated(request)
     scope = _scope(request)
     query = TaskQuery(
@@ -47,10 +62,7 @@ async def list_tasks(parameters: Annotated[ListParameters, Query()], request: Re
         parts=frozenset(parameters.fields),
     )
     page = await services_of(request).catalogue.find(query)
-    following = None if page.next is None else _next(request, page.next, scope)
-    if following is not None:
-        response.headers["Link"] = f'<{following}>; rel="next"'
-    return TaskList(tasks=[_summarize(task, query.parts) for task in page.tasks], next=following)
+    return page.tasks, None if page.next is None else _next(request, page.next, scope)
 
 
 @router.get(

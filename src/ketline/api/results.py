@@ -96,7 +96,7 @@ async def read_counts(
     """Read the counts of a completed task, and nothing else."""
     refuse_unknown_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    chosen = _chosen(await stored_task(request, task_id), point)
+    chosen = chosen_points(await stored_task(request, task_id), point)
     view = _view(chosen, register)
     outcomes = sum(len(one.counts) for one in chosen.points)
     show = formatted(key_format)
@@ -142,7 +142,7 @@ async def read_memory(
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
     refuse_unknown_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    chosen = _chosen(await stored_task(request, task_id), point)
+    chosen = chosen_points(await stored_task(request, task_id), point)
     shots = [memory_of(chosen.task, one) for one in chosen.points]
     view = _view(chosen, register) or str
 
@@ -155,7 +155,7 @@ async def read_memory(
     return await represented(request, await _aside(written, sum(map(len, shots))), media_type)
 
 
-class _Chosen(NamedTuple):
+class Chosen(NamedTuple):
     """The points of a task that are shown; `swept` says that they are shown as points of a sweep."""
 
     task: Task
@@ -163,15 +163,20 @@ class _Chosen(NamedTuple):
     swept: bool
 
 
-def _chosen(task: Task, place: int | None) -> _Chosen:
+def chosen_points(task: Task, place: int | None) -> Chosen:
+    """The points of a completed task, or the one at a place.
+
+    Raises:
+        Refusal: it has no points, or none there.
+    """
     points, swept = outcomes_of(task), task.points is not None
     if place is None:
-        return _Chosen(task, points, swept)
+        return Chosen(task, points, swept)
     if not swept:
         raise _refused("point", "must be left out: this task is no sweep")
     if place >= len(points):
         raise _refused("point", f"must be less than {len(points)}, the number of points of this task")
-    return _Chosen(task, [points[place]], swept=False)
+    return Chosen(task, [points[place]], swept=False)
 
 
 def _totals(counts: Sequence[Counts]) -> Mapping[str, str]:
@@ -181,7 +186,7 @@ def _totals(counts: Sequence[Counts]) -> Mapping[str, str]:
     }
 
 
-def _view(chosen: _Chosen, register: str | None) -> Callable[[str], str] | None:
+def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
     """What shows this register of a key; None shows the whole key."""
     if register is None:
         return None

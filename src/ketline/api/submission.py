@@ -37,7 +37,7 @@ async def read_submission(request: Request, options: ApiOptions) -> SubmitReques
     Raises:
         Refusal: it is not one that this service takes.
     """
-    return _within_limits(await _read(request, SubmitRequest), options, ())
+    return within_limits(await _read(request, SubmitRequest), options, ())
 
 
 async def read_batch(request: Request, options: ApiOptions) -> Sequence[SubmitRequest]:
@@ -47,7 +47,7 @@ async def read_batch(request: Request, options: ApiOptions) -> Sequence[SubmitRe
         Refusal: one of them, or the batch, is not one that this service takes.
     """
     batch = await _read(request, BatchRequest)
-    return [_within_limits(item, options, ("tasks", number)) for number, item in enumerate(batch.tasks)]
+    return [within_limits(item, options, ("tasks", number)) for number, item in enumerate(batch.tasks)]
 
 
 def asked_of(request: Request, submission: SubmitRequest, key: IdempotencyKey | None) -> Asked:
@@ -150,7 +150,12 @@ async def _read(request: Request, shape: type[Model]) -> Model:
         raise refuse_body(error) from error
 
 
-def _within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[str | int, ...]) -> SubmitRequest:
+def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[str | int, ...]) -> SubmitRequest:
+    """The submission with the default number of shots filled in; `place` leads to it in the body.
+
+    Raises:
+        Refusal: it asks for more than this service allows.
+    """
     size = len(submission.program.encode())
     if size > options.max_program_bytes:
         most = options.max_program_bytes

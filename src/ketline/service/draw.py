@@ -59,7 +59,14 @@ class DrawCircuit:
             InspectorBusy: too many others ask.
             ServiceUnavailable: it cannot be read or drawn now.
         """
-        source = await self.source(task_id)
+        return await self.program(await self.source(task_id), drawing)
+
+    async def program(self, source: ProgramSource, drawing: Drawing) -> str:
+        """Return a program's circuit in a form, for a task or not.
+
+        Raises:
+            ExecutionFailed, InspectorBusy, ServiceUnavailable: as for a task's.
+        """
         key = _digest(source, drawing)
         drawn = self.cache.get(key)
         if drawn is None:

@@ -52,15 +52,6 @@ async def test_no_other_file_is_served(client: httpx.AsyncClient, path: str) -> 
     assert (await client.get("/docs/assets/" + path)).status_code == 404
 
 
-async def test_front_page_says_what_ketline_is(client: httpx.AsyncClient) -> None:
-    page = await client.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    assert "OpenQASM 3" in page.text
-    assert "curl -s http://ketline.test/tasks" in page.text
-    assert 'href="docs"' in page.text
-    assert "1.2.3" in page.text
-
-
 async def test_front_page_escapes_the_host(client: httpx.AsyncClient) -> None:
     page = await client.get("/", headers={"Host": "x<script>alert(1)</script>"})
     assert "<script>" not in page.text

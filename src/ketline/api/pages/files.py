@@ -1,0 +1,18 @@
+"""Send the files that pages load."""
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from ketline.api.errors import Refusal
+from ketline.web.assets import ASSETS, EDITION
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/ui/assets/{edition}/{name}")
+async def send_file(edition: str, name: str) -> FileResponse:
+    if edition != EDITION or name not in ASSETS:
+        raise Refusal("path_not_found")
+    asset = ASSETS[name]
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return FileResponse(asset.path, media_type=asset.media_type, headers=headers)

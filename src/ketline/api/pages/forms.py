@@ -1,0 +1,120 @@
+"""Read forms as browsers send them, and make submissions of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from ketline.api.errors import Refusal
+from ketline.api.services import ApiOptions
+from ketline.api.submission import within_limits
+from ketline.api.validation import refuse, refuse_body
+from ketline.domain.task import Submission
+from ketline.schemas.tasks import SubmitRequest
+from ketline.web.examples import examples
+
+MOST_FIELDS = 1000
+_FORM = "application/x-www-form-urlencoded"
+FIELDS = ("qc", "shots", "seed", "method", "priority", "name", "tags", "inputs", "timeout_s", "memory")
+_INTEGERS = ("shots", "seed", "priority")
+
+Form = Sequence[tuple[str, str]]
+
+
+async def read_form(request: Request) -> Form:
+    """The fields of a form, in order.
+
+    Raises:
+        Refusal: it is none.
+    """
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != _FORM:
+        raise Refusal("unsupported_media_type", f"Send the form as {_FORM}.")
+    body = await request.body()
+    try:
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise Refusal("bad_request", "The form cannot be read: it is not UTF-8, or has too many fields.") from error
+
+
+def fields_of(form: Form) -> Mapping[str, str]:
+    """The known fields; a browser ends the lines of a program with two characters."""
+    given = {name: value for name, value in form if name in FIELDS}
+    return {name: given.get(name, "").replace("\r\n", "\n") for name in FIELDS}
+
+
+def fields_of_submission(submission: Submission) -> Mapping[str, str]:
+    """The form that makes the same submission once more."""
+    limit = submission.time_limit
+    return dict.fromkeys(FIELDS, "") | {
+        "qc": submission.circuit,
+        "shots": str(submission.shots),
+        "seed": "" if submission.options.seed is None else str(submission.options.seed),
+        "method": submission.options.method,
+        "priority": str(submission.priority) if submission.priority else "",
+        "name": submission.labels.name or "",
+        "tags": ", ".join(submission.labels.tags),
+        "inputs": json.dumps(dict(submission.inputs)) if submission.inputs else "",
+        "timeout_s": "" if limit is None else f"{limit.total_seconds():g}",
+        "memory": "on" if submission.options.memory else "",
+    }
+
+
+def blank_fields(options: ApiOptions) -> Mapping[str, str]:
+    """The form as it is first seen."""
+    first = examples()[0]
+    return dict.fromkeys(FIELDS, "") | {
+        "qc": first.program,
+        "shots": str(options.default_shots),
+        "method": "automatic",
+    }
+
+
+def submission_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
+    """What the form asks for, held to what a JSON body is held to.
+
+    Raises:
+        Refusal: it is not one that this service takes.
+    """
+    body: dict[str, object] = {"qc": fields["qc"], "memory": fields["memory"] == "on"}
+    body |= {name: _number(fields[name], int) for name in _INTEGERS if fields[name].strip()}
+    body |= {"timeout_s": _number(fields["timeout_s"], float)} if fields["timeout_s"].strip() else {}
+    body |= {name: fields[name].strip() for name in ("method", "name") if fields[name].strip()}
+    tags = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
+    body |= {"tags": tags} if tags else {}
+    body |= {"inputs": _inputs(fields["inputs"])} if fields["inputs"].strip() else {}
+    if not body["memory"]:
+        del body["memory"]
+    try:
+        return within_limits(SubmitRequest.model_validate(body), options, ())
+    except ValidationError as error:
+        raise refuse_body(error) from error
+
+
+def field_errors(refusal: Refusal) -> Mapping[str, str]:
+    """What is wrong with each field of the form; what belongs to no field of it is under an empty name."""
+    found: dict[str, list[str]] = {}
+    for error in refusal.errors or ():
+        name = (error.pointer or "").removeprefix("#").strip("/").split("/")[0]
+        found.setdefault(name if name in FIELDS else "", []).append(error.detail)
+    if not found:
+        found["qc" if refusal.kind.code == "program_too_large" else ""] = [refusal.detail]
+    return {name: "; ".join(dict.fromkeys(details)) for name, details in found.items()}
+
+
+def _number(text: str, kind: type[int] | type[float]) -> object:
+    """A number where it is one; what is not is left to be refused by name."""
+    try:
+        return kind(text.strip())
+    except ValueError:
+        return text
+
+
+def _inputs(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        found = [{"type": "inputs", "loc": ("body", "inputs"), "msg": 'must be a JSON object, as {"theta": 0.3}'}]
+        raise refuse(found) from error

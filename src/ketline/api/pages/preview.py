@@ -1,0 +1,96 @@
+"""What can be said of a program before it is a task: what is wrong with it, or how it would run, and its circuit."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import Request
+
+from ketline.api.errors import KINDS, Refusal
+from ketline.api.pages.forms import field_errors, submission_of
+from ketline.api.services import ApiServices, options_of, services_of
+from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
+from ketline.domain.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.task import RunOptions
+from ketline.schemas.tasks import SubmitRequest
+from ketline.service.validate import Validation
+from ketline.web.highlight import excerpt
+from ketline.web.snippets import form_address, snippets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnCircuit:
+    """A circuit as an image's address, or as text, or why it is neither, with what it comes to if that is known."""
+
+    image: str | None = None
+    text: str | None = None
+    reason: str | None = None
+    summary: Inspection | None = None
+
+
+async def drawn_circuit(services: ApiServices, source: ProgramSource) -> DrawnCircuit:
+    """The largest form that holds the circuit.
+
+    Raises:
+        ServiceUnavailable: it cannot be drawn now.
+    """
+    try:
+        svg = await services.draw.program(source, Drawing.SVG)
+        # As an image it can neither run nor load anything.
+        return DrawnCircuit(image="data:image/svg+xml;base64," + b64encode(svg.encode()).decode())
+    except ProgramTooLarge:
+        return await _as_text(services, source)
+    except ExecutionFailed as error:
+        return DrawnCircuit(reason=error.message)
+
+
+async def _as_text(services: ApiServices, source: ProgramSource) -> DrawnCircuit:
+    try:
+        return DrawnCircuit(text=await services.draw.program(source, Drawing.TEXT))
+    except ProgramTooLarge as error:
+        validation = await services.validate(source, 1, RunOptions())
+        return DrawnCircuit(reason=error.message, summary=validation.inspection)
+    except ExecutionFailed as error:
+        return DrawnCircuit(reason=error.message)
+
+
+async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, object]:
+    """What the preview of a form shows."""
+    shown: dict[str, object] = {
+        "errors": {},
+        "trouble": None,
+        "validation": None,
+        "drawing": None,
+        "excerpts": [],
+        "snippets": [],
+        "link": form_address(fields),
+    }
+    if not fields["qc"].strip():
+        return shown
+    try:
+        submission = submission_of(fields, options_of(request))
+    except Refusal as refusal:
+        return shown | {"errors": field_errors(refusal)}
+    shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
+    try:
+        return {**shown, **await _inspected(services_of(request), submission)}
+    except ServiceUnavailable as error:
+        return shown | {"trouble": KINDS[error.code].detail}
+
+
+async def _inspected(services: ApiServices, submission: SubmitRequest) -> Mapping[str, object]:
+    source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
+    options = RunOptions(seed=submission.seed, method=submission.method, memory=submission.memory)
+    limit = timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None
+    validation = await services.validate(source, submission.shots, options, limit)
+    readable = validation.inspection is not None
+    return {
+        "validation": validation,
+        "excerpts": _excerpts(submission.program, validation),
+        "drawing": await drawn_circuit(services, source) if readable else None,
+    }
+
+
+def _excerpts(program: str, validation: Validation) -> list[object]:
+    return [None if one.line is None else excerpt(program, one.line, one.column) for one in validation.diagnostics]

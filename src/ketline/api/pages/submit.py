@@ -1,0 +1,107 @@
+"""The front page: a program, how to run it, and what can be said of it beforehand."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ketline.api.errors import KINDS, Refusal
+from ketline.api.pages.answers import page, wants_part
+from ketline.api.pages.forms import (
+    blank_fields,
+    field_errors,
+    fields_of,
+    fields_of_submission,
+    read_form,
+    submission_of,
+)
+from ketline.api.pages.preview import preview
+from ketline.api.services import options_of, services_of
+from ketline.api.stored import not_found
+from ketline.api.submission import asked_of
+from ketline.domain.errors import BacklogFull, ServiceUnavailable, TaskNotFound
+from ketline.domain.task import Method, TaskId
+from ketline.web.examples import example, examples
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def show_form(request: Request) -> Response:
+    """The form: empty, of an example, of a stored task, or as a shared address says."""
+    return await _form(request, await _fields(request))
+
+
+@router.get("/ui")
+async def lead_to_form() -> Response:
+    """For those who leave out what comes after it."""
+    return RedirectResponse("./", status_code=303)
+
+
+@router.post("/ui/check")
+async def check(request: Request) -> Response:
+    """The preview alone for a page that is open, or else the whole page with it."""
+    fields = fields_of(await read_form(request))
+    if wants_part(request):
+        return page(request, "preview.html", await preview(request, fields))
+    return await _form(request, fields, checked=True)
+
+
+@router.post("/ui/submit")
+async def submit(request: Request) -> Response:
+    """Store the task and show it; a form that is refused comes back as it was sent, with the reason."""
+    fields = fields_of(await read_form(request))
+    try:
+        submission = submission_of(fields, options_of(request))
+        accepted = await services_of(request).submit(**asked_of(request, submission, None))
+    except Refusal as refusal:
+        return await _form(request, fields, status=refusal.kind.status, errors=field_errors(refusal))
+    except (BacklogFull, ServiceUnavailable) as error:
+        kind = KINDS[error.code]
+        return await _form(request, fields, status=kind.status, errors={"": f"{kind.title}. {kind.detail}"})
+    return RedirectResponse(f"tasks/{accepted.task_id}", status_code=303)
+
+
+async def _fields(request: Request) -> Mapping[str, str]:
+    query = request.query_params
+    blank = blank_fields(options_of(request))
+    if (name := query.get("example")) is not None:
+        picked = example(name)
+        return blank if picked is None else {**blank, "qc": picked.program, "name": picked.title}
+    if (copied := query.get("copy")) is not None:
+        return await _fields_of_task(request, copied)
+    return fields_of(query.multi_items()) if "qc" in query else blank
+
+
+async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
+    try:
+        task_id = TaskId(UUID(text))
+    except ValueError as error:
+        raise Refusal("task_not_found") from error
+    try:
+        return fields_of_submission(await services_of(request).catalogue.original(task_id))
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+
+
+async def _form(
+    request: Request,
+    fields: Mapping[str, str],
+    *,
+    status: int = 200,
+    errors: Mapping[str, str] | None = None,
+    checked: bool = False,
+) -> Response:
+    shown: dict[str, object] = {
+        "fields": fields,
+        "field_errors": errors or {},
+        "examples": examples(),
+        "picked": request.query_params.get("example"),
+        "methods": [method.value for method in Method],
+        "options": options_of(request),
+        "checked": checked,
+    }
+    if checked:
+        shown.update(await preview(request, fields))
+    return page(request, "submit.html", shown, status=status)

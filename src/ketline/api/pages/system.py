@@ -1,0 +1,39 @@
+"""How the service stands, for those who run it."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request, Response
+
+from ketline.api.pages.answers import page, wants_part
+from ketline.api.services import options_of, services_of
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.listing import TaskStatistics
+from ketline.domain.worker import LiveWorker
+from ketline.web.course import Course
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/ui/system")
+async def show_system(request: Request) -> Response:
+    """The page, or its figures for a page that is open; it is there also when the database is not."""
+    health = await services_of(request).health()
+    statistics, workers = await _figures(request) if health.database_connected else (None, None)
+    course: Course = request.app.state.course
+    shown: dict[str, object] = {
+        "health": health,
+        "stopping": options_of(request).stopping(),
+        "statistics": statistics,
+        "workers": workers,
+        "point": None if statistics is None else course.add(statistics),
+        "course": course,
+        "backend": services_of(request).backend,
+    }
+    return page(request, "system_live.html" if wants_part(request) else "system.html", shown)
+
+
+async def _figures(request: Request) -> tuple[TaskStatistics | None, Sequence[LiveWorker] | None]:
+    try:
+        return await services_of(request).statistics(), await services_of(request).workers.live()
+    except DatabaseUnavailable:
+        return None, None

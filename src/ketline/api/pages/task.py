@@ -1,0 +1,109 @@
+"""The page of one task, kept up to date while it is open, and what can be done with it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ketline.api.changing import require_permitted
+from ketline.api.errors import KINDS
+from ketline.api.pages.answers import page, wants_part
+from ketline.api.pages.forms import read_form
+from ketline.api.pages.preview import DrawnCircuit, drawn_circuit
+from ketline.api.results import Place, chosen_points
+from ketline.api.services import correlation_id_of, services_of
+from ketline.api.stored import not_found, stored_task
+from ketline.api.submission import read_trace_context
+from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
+from ketline.domain.priority import QueuePlace
+from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.web.highlight import excerpt, listing
+from ketline.web.histogram import BarOrder, histogram
+from ketline.web.timeline import parts, steps
+
+router = APIRouter(prefix="/ui/tasks", include_in_schema=False)
+
+Order = Annotated[BarOrder, Query()]
+
+
+@router.get("/{task_id}")
+async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALUE, point: Place = None) -> Response:
+    """The whole page, or what of it changes while it is open."""
+    task = await stored_task(request, task_id)
+    try:
+        program = await services_of(request).draw(TaskId(task_id), None)
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    waiting = task.status is TaskStatus.PENDING
+    place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    template = "task_live.html" if wants_part(request) else "task.html"
+    return page(request, template, {**_shown(task, program, place), **_result(task, sort, point)})
+
+
+@router.get("/{task_id}/circuit")
+async def show_circuit(task_id: UUID, request: Request) -> Response:
+    """The circuit, for a page to put in: drawn, which may take a second, in the largest form that holds it."""
+    services = services_of(request)
+    try:
+        drawing = await drawn_circuit(services, await services.draw.library.get(TaskId(task_id)))
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    except ServiceUnavailable as error:
+        drawing = DrawnCircuit(reason=KINDS[error.code].detail)
+    return page(request, "circuit.html", {"drawing": drawing})
+
+
+@router.post("/{task_id}/cancel")
+async def cancel(task_id: UUID, request: Request) -> Response:
+    """Cancel the task; where it has ended meanwhile its page says so."""
+    try:
+        await services_of(request).repository.cancel(TaskId(task_id))
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    except TaskEnded:
+        pass
+    return RedirectResponse(f"../{task_id}", status_code=303)
+
+
+@router.post("/{task_id}/rerun")
+async def rerun(task_id: UUID, request: Request) -> Response:
+    """Run the program again, with the same seed or a new one, and show the new task."""
+    new_seed = ("seed", "new") in await read_form(request)
+    try:
+        accepted = await services_of(request).rerun(
+            TaskId(task_id),
+            correlation_id=correlation_id_of(request),
+            permit=lambda submission: require_permitted(request, submission),
+            new_seed=new_seed,
+            trace_context=read_trace_context(request),
+        )
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    return RedirectResponse(f"../{accepted.task_id}", status_code=303)
+
+
+def _shown(task: Task, program: str, place: QueuePlace | None) -> Mapping[str, object]:
+    failure = task.failure
+    line, column = (failure.line, failure.column) if failure else (None, None)
+    return {
+        "task": task,
+        "short_id": str(task.task_id)[:8],
+        "source": listing(program, line=line, column=column),
+        "excerpt": excerpt(program, line, column) if line else None,
+        "steps": steps(task, datetime.now(UTC)),
+        "parts": parts(task),
+        "place": place,
+    }
+
+
+def _result(task: Task, sort: BarOrder, place: int | None) -> Mapping[str, object]:
+    """The histogram: of a sweep that of one point, the first unless another is asked for."""
+    if task.counts is None and task.points is None:
+        return {"histogram": None, "point": None, "sort": sort}
+    if task.points is not None:
+        place = place or 0
+    chosen = chosen_points(task, place)
+    return {"histogram": histogram(chosen.points[0].counts, sort), "point": place, "sort": sort}

@@ -1,0 +1,114 @@
+"""The list of tasks: its filters are in the address, and the page follows what changes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from ketline.api.errors import Refusal
+from ketline.api.listing import find_tasks
+from ketline.api.pages.answers import page, wants_part
+from ketline.api.validation import refuse
+from ketline.domain.listing import ListedTask, Order
+from ketline.domain.task import FailureCode, TaskStatus
+from ketline.schemas.lists import ListParameters
+
+router = APIRouter(include_in_schema=False)
+
+SEARCH = "search"
+_SEVERAL = ("status", "tag")
+_MOMENTS = ("submitted_after", "submitted_before", "completed_after", "completed_before")
+_ORDERS: Mapping[Order, str] = {
+    Order.NEWEST_FIRST: "newest first",
+    Order.OLDEST_FIRST: "oldest first",
+    Order.LAST_ENDED_FIRST: "last ended first",
+    Order.FIRST_ENDED_FIRST: "first ended first",
+}
+
+Items = Sequence[tuple[str, str]]
+
+
+@router.get("/ui/tasks")
+async def show_tasks(request: Request) -> Response:
+    """The page of a list, or the list alone for a page that is open."""
+    given = request.query_params.multi_items()
+    if (task_id := _searched_task(given)) is not None:
+        return RedirectResponse(f"tasks/{task_id}", status_code=303)
+    if (plain := _plain(given)) != given:
+        return RedirectResponse(f"tasks?{urlencode(plain)}" if plain else "tasks", status_code=303)
+    template = "tasks_live.html" if wants_part(request) else "tasks.html"
+    try:
+        parameters = _parameters(given)
+        listed, following = await find_tasks(request, parameters)
+    except Refusal as refusal:
+        shown = _shown(given, ListParameters(), [], None) | {"trouble": refusal.detail}
+        return page(request, template, shown, status=refusal.kind.status)
+    return page(request, template, _shown(given, parameters, listed, following))
+
+
+def _searched_task(items: Items) -> UUID | None:
+    """The task whose id was put into the search field."""
+    try:
+        return UUID(next((value for name, value in items if name == SEARCH), "").strip())
+    except ValueError:
+        return None
+
+
+def _plain(items: Items) -> list[tuple[str, str]]:
+    """The parameters of the list that a filled-in form means: nothing empty, each tag by itself, times in UTC."""
+    found: list[tuple[str, str]] = []
+    for name, value in items:
+        text = value.strip()
+        if name == SEARCH:
+            found += [("name", text if text.endswith("*") else f"{text}*")] if text else []
+        elif name == "tag":
+            found += [("tag", part.strip()) for part in text.split(",") if part.strip()]
+        elif name in _MOMENTS:
+            found += [(name, _moment(text))] if text else []
+        elif text and (name, text) != ("order", Order.NEWEST_FIRST):
+            found.append((name, text))
+    return list(dict.fromkeys(found))
+
+
+def _moment(text: str) -> str:
+    """What a browser's field for a time gives, which has no zone and may have no seconds, as UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if moment.tzinfo else f"{moment.isoformat()}Z"
+
+
+def _parameters(items: Items) -> ListParameters:
+    several = {name: [value for key, value in items if key == name] for name in _SEVERAL}
+    single = {name: value for name, value in items if name not in _SEVERAL}
+    try:
+        return ListParameters.model_validate({**single, **several})
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise refuse([{**one, "loc": ("query", *one["loc"])} for one in found]) from error
+
+
+def _shown(
+    items: Items, parameters: ListParameters, listed: Sequence[ListedTask], following: str | None
+) -> dict[str, object]:
+    name = parameters.name or ""
+    return {
+        "tasks": listed,
+        "query": urlencode(items),
+        "next": None if following is None else following.partition("?")[2],
+        "first": urlencode([item for item in items if item[0] != "cursor"]) if parameters.cursor else None,
+        "feed": urlencode([("tag", tag) for tag in parameters.tag]),
+        "given": dict(items),
+        "parameters": parameters,
+        "search": name.removesuffix("*"),
+        "statuses": [status.value for status in TaskStatus],
+        "codes": [code.value for code in FailureCode],
+        "orders": _ORDERS,
+        "filtered": any(item[0] not in {"cursor", "limit", "order"} for item in items),
+        "trouble": None,
+    }

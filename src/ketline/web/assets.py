@@ -1,0 +1,34 @@
+"""The files that pages load: all of them are in this package, under addresses that change with their content."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+VENDOR = STATIC / "vendor"
+
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_FILES = (
+    STATIC / "ketline.css",
+    STATIC / "ketline.js",
+    STATIC / "icon.svg",
+    VENDOR / "htmx.min.js",
+    VENDOR / "hx-sse.min.js",
+    VENDOR / "prism-core.min.js",
+    VENDOR / "prism-openqasm.min.js",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is sent."""
+
+    path: Path
+    media_type: str
+
+
+ASSETS: Mapping[str, Asset] = {path.name: Asset(path, _MEDIA_TYPES[path.suffix]) for path in _FILES}
+
+# Part of every asset's address, so that what is behind an address never changes and may be kept for good.
+EDITION = sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:12]

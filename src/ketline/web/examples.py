@@ -1,0 +1,45 @@
+"""Programs to begin with: those of the repository's `examples`, which the package carries along."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_PACKAGED = Path(__file__).parent.parent / "_examples"
+_REPOSITORY = Path(__file__).parents[3] / "examples"
+
+_LONGEST_ACRONYM = 3  # GHZ, QFT
+
+# The simplest first.
+_ORDER = ("bell", "ghz", "teleportation", "qft", "grover", "ansatz", "error_correction")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A program to pick; its first line says in a comment what it is."""
+
+    name: str
+    program: str
+
+    @property
+    def title(self) -> str:
+        words = self.name.replace("_", " ")
+        return words.upper() if len(words) <= _LONGEST_ACRONYM else words.capitalize()
+
+    @property
+    def summary(self) -> str:
+        return self.program.partition("\n")[0].removeprefix("//").strip()
+
+
+@cache
+def examples() -> Sequence[Example]:
+    """All of them, in the order in which they are offered."""
+    directory = _PACKAGED if _PACKAGED.is_dir() else _REPOSITORY
+    found = {path.stem: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.qasm"))}
+    names = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
+    return [Example(name, found[name]) for name in names]
+
+
+def example(name: str) -> Example | None:
+    """The one of this name."""
+    return next((one for one in examples() if one.name == name), None)

@@ -1,0 +1,110 @@
+"""Show a program line by line, its words in classes, with the place that an error is about."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+# The classes are those of Prism, which highlights the editor: one style sheet serves both.
+_TOKEN = re.compile(
+    r"""
+    (?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)
+  | (?P<string>"[^"\n]*"|'[^'\n]*')
+  | (?P<keyword>\b(?:OPENQASM|include|barrier|box|break|case|const|continue|ctrl|def|default|delay|else|end|for|gate
+      |gphase|if|in|input|inv|let|measure|negctrl|output|pow|reset|return|switch|while)\b)
+  | (?P<class_name>\b(?:angle|array|bit|bool|complex|creg|duration|float|int|qreg|qubit|stretch|uint)\b)
+  | (?P<constant>\b(?:euler|pi|tau|true|false)\b|[π𝜏ℇ])
+  | (?P<number>\b\d[\w.]*(?:(?<=[eE])[+-]\d+)?)
+  | (?P<plain>\w+|.|\n)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+MOST_LINES = 1000
+MOST_CHARACTERS = 100_000
+CONTEXT_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Text of one kind; plain text has none."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a program; `caret` is the column, counted from 1, that an error points at."""
+
+    number: int
+    tokens: Sequence[Token]
+    wrong: bool = False
+    caret: int | None = None
+
+    @property
+    def indent(self) -> str:
+        """What stands before the caret, as blanks of the same width."""
+        before = "".join(token.text for token in self.tokens)[: (self.caret or 1) - 1]
+        return "".join("\t" if character == "\t" else " " for character in before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Some lines of a program; `cut` says that a rest of it is left out."""
+
+    lines: Sequence[Line]
+    cut: bool = False
+
+
+def listing(program: str, *, line: int | None = None, column: int | None = None) -> Listing:
+    """A program's beginning, which holds all of most programs, with a caret at the place given."""
+    text = _newlines(program)
+    shown = "\n".join(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
+    return Listing(lines=_lines(shown, first=1, wrong=line, column=column), cut=len(shown) < len(text))
+
+
+def excerpt(program: str, line: int, column: int | None = None) -> Listing:
+    """The lines about one line, with a caret under the place given."""
+    text = _newlines(program).split("\n")
+    first = max(1, line - CONTEXT_LINES)
+    shown = text[first - 1 : line + CONTEXT_LINES]
+    if line > len(text):
+        return Listing(lines=())
+    part = "\n".join(shown)[:MOST_CHARACTERS]
+    return Listing(lines=_lines(part, first=first, wrong=line, column=column))
+
+
+def _lines(text: str, *, first: int, wrong: int | None, column: int | None) -> Sequence[Line]:
+    return [
+        Line(number=number, tokens=tokens, wrong=number == wrong, caret=column if number == wrong else None)
+        for number, tokens in enumerate(_split(_tokens(text)), start=first)
+    ]
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    for found in _TOKEN.finditer(text):
+        kind = (found.lastgroup or "plain").replace("_", "-")
+        yield Token(found[0], "" if kind == "plain" else kind)
+
+
+def _split(tokens: Iterator[Token]) -> Iterator[Sequence[Token]]:
+    """The tokens of each line; one that spans lines, as a comment may, is cut."""
+    line: list[Token] = []
+    for token in tokens:
+        head, *rest = token.text.split("\n")
+        _append(line, Token(head, token.kind))
+        for part in rest:
+            yield line
+            line = []
+            _append(line, Token(part, token.kind))
+    yield line
+
+
+def _append(line: list[Token], token: Token) -> None:
+    if line and line[-1].kind == token.kind:
+        line[-1] = Token(line[-1].text + token.text, token.kind)
+    elif token.text:
+        line.append(token)
+
+
+def _newlines(program: str) -> str:
+    return program.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")

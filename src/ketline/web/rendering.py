@@ -1,0 +1,45 @@
+"""Fill templates; whatever is put into one is escaped."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ketline.web import wording
+from ketline.web.assets import EDITION
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+# No inline script or style, nothing from other hosts, and no other site may frame these pages or take their forms.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def render(template: str, shown: Mapping[str, object], *, root: str) -> str:
+    """A page or a part of one; `root` leads from the page's address to `/`."""
+    return _environment().get_template(template).render({**shown, "root": root, "now": datetime.now(UTC)})
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        absolute=wording.absolute,
+        relative=wording.relative,
+        duration=wording.duration,
+        long_duration=wording.long_duration,
+        size=wording.size,
+    )
+    environment.globals["edition"] = EDITION
+    return environment

@@ -1,0 +1,55 @@
+"""Write times, durations and sizes for people."""
+
+from datetime import UTC, datetime
+
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def duration(seconds: float | None) -> str:
+    """A duration with two or three digits that matter."""
+    if seconds is None:
+        return "–"
+    if not seconds:
+        return "0 s"
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    return long_duration(seconds)
+
+
+def long_duration(seconds: float) -> str:
+    """A duration in the two largest of days, hours, minutes and seconds."""
+    whole = round(seconds)
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    found = [(name, size) for name, size in units if whole >= size][:2] or [("s", 1)]
+    words = []
+    for name, size in found:
+        words.append(f"{whole // size} {name}")
+        whole %= size
+    return " ".join(words)
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """How long ago, or from now, a moment is."""
+    seconds = (now - moment).total_seconds()
+    if abs(seconds) < 2:
+        return "now"
+    return f"{long_duration(seconds)} ago" if seconds > 0 else f"in {long_duration(-seconds)}"
+
+
+def absolute(moment: datetime) -> str:
+    """A moment to the millisecond, in UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") + " UTC"
+
+
+def size(count: int | None) -> str:
+    """So many bytes."""
+    if count is None:
+        return "–"
+    value, unit = float(count), 0
+    while value >= 1024 and unit < len(_SIZES) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.3g} {_SIZES[unit]}"
