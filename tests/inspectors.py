@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ketline.domain.backend import Backend, BackendLimits
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import Method, RunOptions, TaskId, WorkerId
+from ketline.domain.task import Method, ProgramFormat, RunOptions, TaskId, WorkerId
 from ketline.domain.worker import LiveWorker, WorkerIdentity
 
 INSPECTION = Inspection(
@@ -58,9 +58,10 @@ class FakeInspector:
 
 
 class FakeProgramLibrary:
-    """The programs that a test puts into `programs`."""
+    """The programs that a test puts into `programs`; `format` is for those that are made up by others."""
 
     def __init__(self) -> None:
+        self.format = ProgramFormat.OPENQASM3
         self.programs: dict[TaskId, ProgramSource] = {}
 
     async def get(self, task_id: TaskId) -> ProgramSource:

@@ -12,6 +12,14 @@ Snippet = tuple[str, str]
 # Proxies take 8 kB or more of a request's first line, and so do we.
 LONGEST_ADDRESS = 7_500
 
+# What fields are called there; a time would need a type of its own, and is left to who wants one.
+_CLIENT_NAMES = {
+    **{name: name for name in ("shots", "seed", "method", "memory", "inputs", "name", "tags", "metadata", "priority")},
+    "timeout_s": "time_limit_seconds",
+    "max_attempts": "max_attempts",
+}
+_BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
+
 _LEFT_OUT: Sequence[object] = ("automatic", None, "", [], {})
 
 
@@ -39,37 +47,32 @@ def _curl(body: Mapping[str, object], base: str) -> str:
 
 
 def _python(body: Mapping[str, object], base: str) -> str:
-    return f"""import httpx
+    return f"""from ketline.client import Client
 
-with httpx.Client(base_url={base!r}, timeout=90) as http:
-    submitted = http.post("/tasks", json={_literal(body)})
-    task_id = submitted.raise_for_status().json()["task_id"]
-    task = http.get(f"/tasks/{{task_id}}", params={{"wait": 30}}).raise_for_status().json()
-    print(task["status"], task.get("result") or task.get("error"))
+PROGRAM = {_text(body.get("qc", ""))}
+
+with Client({base!r}) as client:
+    result = client.run(PROGRAM{_keywords(body, _CLIENT_NAMES)})
+    print(result.counts)
 """
 
 
 def _qiskit(body: Mapping[str, object], base: str) -> str:
-    options = {name: value for name, value in body.items() if name not in ("qc", "circuit")}
-    return f"""import httpx
-from qiskit import qasm3
-from qiskit.result import Counts
+    return f"""from qiskit import qasm3
+
+from ketline.qiskit import KetlineProvider
 
 # Any circuit of yours: circuit = QuantumCircuit(2); ...
-circuit = qasm3.loads({_text(str(body.get("qc", "")))})
+circuit = qasm3.loads({_text(body.get("qc", ""))})
 
-body = {{"qc": qasm3.dumps(circuit), **{_literal(options)}}}
-with httpx.Client(base_url={base!r}, timeout=90) as http:
-    task_id = http.post("/tasks", json=body).raise_for_status().json()["task_id"]
-    http.get(f"/tasks/{{task_id}}", params={{"wait": 30}}).raise_for_status()
-    counts = Counts(http.get(f"/tasks/{{task_id}}/counts").raise_for_status().json())
-    print(counts)
+backend = KetlineProvider({base!r}).get_backend()
+print(backend.run(circuit{_keywords(body, _BACKEND_NAMES)}).result().get_counts())
 """
 
 
-def _literal(body: Mapping[str, object]) -> str:
-    lines = [f"        {name!r}: {_text(value) if name == 'qc' else repr(value)}," for name, value in body.items()]
-    return "\n".join(["{", *lines, "    }"]) if lines else "{}"
+def _keywords(body: Mapping[str, object], names: Mapping[str, str]) -> str:
+    """What was given and is known there, under the names it has there."""
+    return "".join(f", {names[name]}={value!r}" for name, value in body.items() if name in names)
 
 
 def _text(value: object) -> str:

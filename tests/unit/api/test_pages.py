@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Failure, FailureCode, Point, Profile, Register, TaskId, TaskStatus
+from ketline.domain.task import Failure, FailureCode, Point, Profile, ProgramFormat, Register, TaskId, TaskStatus
 from ketline.web.examples import examples
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
@@ -38,7 +39,8 @@ def library(repository: FakeTaskRepository) -> FakeProgramLibrary:
     class Submitted(FakeProgramLibrary):
         async def get(self, task_id: TaskId) -> ProgramSource:
             await repository.get(task_id)
-            return ProgramSource(circuit=next(s.circuit for s in repository.submissions if s.task_id == task_id))
+            circuit = next(s.circuit for s in repository.submissions if s.task_id == task_id)
+            return ProgramSource(circuit=circuit, format=self.format)
 
     return Submitted()
 
@@ -363,6 +365,38 @@ async def test_sweep_shows_one_point_after_the_other(client: httpx.AsyncClient, 
     assert "<title>0: 6 " in drawn.text
     assert (await client.get(f"/ui/tasks/{task_id}/counts.json")).json() == [{"0": 10}, {"1": 4, "0": 6}]
     assert (await client.get(f"/ui/tasks/{task_id}/counts.csv")).text.startswith("point,outcome,count\r\n0,0,10\r\n")
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [((0.5, -1.0), ["0.500000", "-1.000000"]), (((0.25,), (1.0,)), ["0", "0.250000", "1", "1.000000"])],
+)
+async def test_expectation_values_are_a_table(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, values: Any, rows: list[str]
+) -> None:
+    task_id = await submitted(client)
+    complete(repository, task_id, {})
+    task = repository.tasks[TaskId(task_id)]
+    repository.tasks[TaskId(task_id)] = replace(task, counts=None, expectation_values=values)
+    page = (await client.get(f"/ui/tasks/{task_id}")).text
+    table = page[page.index("Expectation values") : page.index("Timeline")]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == rows
+
+
+async def test_circuit_in_qpy_is_no_text_to_show_or_edit(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, library: FakeProgramLibrary
+) -> None:
+    task_id = await submitted(client, qc="aGVsbG8=")
+    library.format = ProgramFormat.QPY
+    page = (await client.get(f"/ui/tasks/{task_id}")).text
+    assert "A circuit in QPY" in page
+    assert "aGVsbG8=" not in page
+    assert "Edit a copy" not in page
+    stored = repository.submissions[0]
+    options = replace(stored.options, format=ProgramFormat.QPY)
+    repository.submissions[0] = replace(stored, options=options)
+    refused = await client.get(f"/?copy={task_id}")
+    assert "is no text to edit" in refused.text
 
 
 async def test_large_result_is_cut_on_the_page(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

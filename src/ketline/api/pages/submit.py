@@ -21,7 +21,7 @@ from ketline.api.services import options_of, services_of
 from ketline.api.stored import not_found
 from ketline.api.submission import asked_of
 from ketline.domain.errors import BacklogFull, ServiceUnavailable, TaskNotFound
-from ketline.domain.task import Method, TaskId
+from ketline.domain.task import Method, ProgramFormat, TaskId
 from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
@@ -80,9 +80,12 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
     except ValueError as error:
         raise Refusal("task_not_found") from error
     try:
-        return fields_of_submission(await services_of(request).catalogue.original(task_id))
+        original = await services_of(request).catalogue.original(task_id)
     except TaskNotFound as error:
         raise not_found(task_id) from error
+    if original.options.format is ProgramFormat.QPY:
+        raise Refusal("circuit_unreadable", f"Task {task_id} is a circuit in QPY, which is no text to edit.")
+    return fields_of_submission(original)
 
 
 async def _form(

@@ -1,6 +1,6 @@
 """The page of one task, kept up to date while it is open, and what can be done with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -18,8 +18,9 @@ from ketline.api.services import correlation_id_of, services_of
 from ketline.api.stored import not_found, stored_task
 from ketline.api.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
+from ketline.domain.inspection import ProgramSource
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.domain.task import ProgramFormat, Task, TaskId, TaskStatus
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.timeline import parts, steps
@@ -34,13 +35,13 @@ async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALU
     """The whole page, or what of it changes while it is open."""
     task = await stored_task(request, task_id)
     try:
-        program = await services_of(request).draw(TaskId(task_id), None)
+        source = await services_of(request).draw.source(TaskId(task_id))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     waiting = task.status is TaskStatus.PENDING
     place = await services_of(request).catalogue.place(task.task_id) if waiting else None
     template = "task_live.html" if wants_part(request) else "task.html"
-    return page(request, template, {**_shown(task, program, place), **_result(task, sort, point)})
+    return page(request, template, {**_shown(task, source, place), **_result(task, sort, point)})
 
 
 @router.get("/{task_id}/circuit")
@@ -48,7 +49,7 @@ async def show_circuit(task_id: UUID, request: Request) -> Response:
     """The circuit, for a page to put in: drawn, which may take a second, in the largest form that holds it."""
     services = services_of(request)
     try:
-        drawing = await drawn_circuit(services, await services.draw.library.get(TaskId(task_id)))
+        drawing = await drawn_circuit(services, await services.draw.source(TaskId(task_id)))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except ServiceUnavailable as error:
@@ -85,18 +86,30 @@ async def rerun(task_id: UUID, request: Request) -> Response:
     return RedirectResponse(f"../{accepted.task_id}", status_code=303)
 
 
-def _shown(task: Task, program: str, place: QueuePlace | None) -> Mapping[str, object]:
+def _shown(task: Task, source: ProgramSource, place: QueuePlace | None) -> Mapping[str, object]:
     failure = task.failure
     line, column = (failure.line, failure.column) if failure else (None, None)
+    is_text = source.format is not ProgramFormat.QPY
     return {
         "task": task,
         "short_id": str(task.task_id)[:8],
-        "source": listing(program, line=line, column=column),
-        "excerpt": excerpt(program, line, column) if line else None,
+        "source": listing(source.circuit, line=line, column=column) if is_text else None,
+        "excerpt": excerpt(source.circuit, line, column) if is_text and line else None,
+        "values": list(_values(task)),
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
         "place": place,
     }
+
+
+def _values(task: Task) -> Iterator[Sequence[float]]:
+    """Expectation values, a row for each point of a sweep or for the one that every other task is."""
+    for value in (values := task.expectation_values or ()):
+        if isinstance(value, Sequence):
+            yield value
+        else:
+            yield [one for one in values if not isinstance(one, Sequence)]
+            return
 
 
 def _result(task: Task, sort: BarOrder, place: int | None) -> Mapping[str, object]:
