@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ketline.domain.deadletters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
 from ketline.domain.task import (
     Accepted,
@@ -172,3 +173,25 @@ class FakeTaskPublisher:
     def _fail_if_told(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class FakeDeadLetterBox:
+    """Holds `letters`; raises `error` from every call while that is set."""
+
+    def __init__(self) -> None:
+        self.letters: list[DeadLetter] = []
+        self.error: Exception | None = None
+        self.looks = 0
+
+    async def look(self, most: int) -> DeadLetters:
+        self.looks += 1
+        if self.error is not None:
+            raise self.error
+        return DeadLetters(count=len(self.letters), oldest=self.letters[:most])
+
+    async def requeue(self, most: int) -> int:
+        if self.error is not None:
+            raise self.error
+        before = len(self.letters)
+        self.letters = [letter for letter in self.letters if letter.task_id is None]
+        return before - len(self.letters)

@@ -23,9 +23,18 @@ from ketline.inspection_runtime import InspectionServices, heartbeat, open_inspe
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.tasks import Announcer, Clock, RunnerFactory, TaskConsumer, TaskPublisher, TaskRepository
+from ketline.ports.tasks import (
+    Announcer,
+    Clock,
+    DeadLetterBox,
+    RunnerFactory,
+    TaskConsumer,
+    TaskPublisher,
+    TaskRepository,
+)
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.deadletters import KeepDeadLetters
 from ketline.service.health import CheckHealth
 from ketline.service.process import ProcessTask
 from ketline.service.recover import Dispatcher, Reaper
@@ -61,6 +70,7 @@ class Service:
     rerun: RerunTask
     statistics: CountTasks
     inspection: InspectionServices
+    dead_letters: KeepDeadLetters
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         repository = _repository(settings, database, announcer)
         watch = Watch(repository, SystemClock())
         async with (
-            _service(settings, repository, publisher, watch) as service,
+            _service(settings, repository, publisher, watch, publisher.dead_letters) as service,
             _listening(settings, database, watch),
         ):
             yield service
@@ -171,7 +181,11 @@ async def _recovery(
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, watch: Watch
+    settings: Settings,
+    repository: SqlTaskRepository,
+    publisher: TaskPublisher,
+    watch: Watch,
+    box: DeadLetterBox | None = None,
 ) -> AsyncIterator[Service]:
     clock = SystemClock()
     backlog = Backlog(repository, clock, settings.max_backlog)
@@ -192,6 +206,7 @@ async def _service(
             rerun=RerunTask(catalogue, submit),
             statistics=CountTasks(catalogue, clock),
             inspection=inspection,
+            dead_letters=KeepDeadLetters(clock, box),
         )
 
 
@@ -209,7 +224,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _publisher(settings: Settings) -> AsyncIterator[TaskPublisher]:
+async def _publisher(settings: Settings) -> AsyncIterator[RabbitPublisher]:
     async with RabbitPublisher(
         settings.rabbitmq_url.get_secret_value(),
         queue_name=settings.task_queue_name,

@@ -12,6 +12,7 @@ from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import TaskRepository
 from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.deadletters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit
 from ketline.service.health import CheckHealth
 from ketline.service.statistics import CountTasks
@@ -42,6 +43,7 @@ class ApiServices:
     draw: DrawCircuit
     workers: WorkerRegistry
     backend: Backend
+    dead_letters: KeepDeadLetters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,7 @@ def application(settings: Settings, service: Service, stop: asyncio.Event) -> Fa
         draw=service.inspection.draw,
         workers=service.inspection.workers,
         backend=service.inspection.backend,
+        dead_letters=service.dead_letters,
     )
     options = ApiOptions(
         default_shots=settings.default_shots,

@@ -10,6 +10,7 @@ from pamqp.common import FieldTable
 from ketline.messaging.supervision import real_cancellation_only
 
 DEFAULT_QUEUE_NAME = "quantum_tasks"
+_NEVER_REACHED = 1_000_000_000
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -31,7 +32,9 @@ class Topology:
 
     async def declare(self, connection: AbstractConnection) -> None:
         """Make sure both queues exist; safe to repeat and to run from many processes at once."""
-        await self._declare(connection, self.dead_queue_name, {"x-queue-type": "quorum"})
+        # RabbitMQ 4 would drop a message that was looked at 20 times.
+        dead: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": _NEVER_REACHED}
+        await self._declare(connection, self.dead_queue_name, dead)
         await self._declare(
             connection,
             self.queue_name,

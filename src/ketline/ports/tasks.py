@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol
 
+from ketline.domain.deadletters import DeadLetters
 from ketline.domain.task import (
     Accepted,
     Change,
@@ -220,6 +221,28 @@ class ConsumerSlot(Protocol):
 
     async def receive(self) -> Delivery:
         """Wait for the next message, across reconnections; safe to cancel."""
+        ...
+
+
+class DeadLetterBox(Protocol):
+    """The messages that were set aside: those a consumer could not read, or that were handed out too often."""
+
+    async def look(self, most: int) -> DeadLetters:
+        """Count them and give up to `most` of the oldest; they stay where they are.
+
+        Raises:
+            QueueUnavailable: the broker does not answer.
+        """
+        ...
+
+    async def requeue(self, most: int) -> int:
+        """Put those of the oldest `most` that can be read back on the queue, and give how many it were.
+
+        None is lost; one may come twice, which does no harm.
+
+        Raises:
+            QueueUnavailable: the broker does not do it, or not to the end.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from ketline.api.app import ApiOptions, ApiServices, create_app
 from ketline.runtime import SystemClock
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.deadletters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit, DrawingCache
 from ketline.service.health import CheckHealth
 from ketline.service.recover import Dispatcher
@@ -19,7 +20,7 @@ from ketline.service.submit import SubmitTask
 from ketline.service.validate import ValidateProgram
 from ketline.service.watching import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
-from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
 
 MAX_PROGRAM_BYTES = 2000
@@ -73,6 +74,11 @@ def workers() -> FakeWorkerRegistry:
 
 
 @pytest.fixture
+def dead_letters() -> FakeDeadLetterBox:
+    return FakeDeadLetterBox()
+
+
+@pytest.fixture
 def app(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
@@ -83,6 +89,7 @@ def app(
     inspector: FakeInspector,
     library: FakeProgramLibrary,
     workers: FakeWorkerRegistry,
+    dead_letters: FakeDeadLetterBox,
 ) -> FastAPI:
     dispatcher = Dispatcher(repository, publisher, SystemClock(), interval_seconds=60.0)
     submit = SubmitTask(repository, dispatcher, backlog, max_attempts=3)
@@ -99,6 +106,7 @@ def app(
         draw=DrawCircuit(library, inspector, DrawingCache(1000)),
         workers=workers,
         backend=BACKEND,
+        dead_letters=KeepDeadLetters(SystemClock(), dead_letters),
     )
     options = ApiOptions(
         default_shots=777,

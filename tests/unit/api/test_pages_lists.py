@@ -11,12 +11,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from ketline.domain.deadletters import DeadLetter
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
 from ketline.domain.listing import Order, Position
 from ketline.domain.task import CorrelationId, Failure, FailureCode, Task, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
 from tests.fake_catalogue import FakeTaskCatalogue
-from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import FakeWorkerRegistry
 
 MARKUP = "<script>alert(1)</script>\"'"
@@ -300,3 +301,42 @@ async def test_system_survives_figures_that_cannot_be_read(
 async def test_system_says_that_the_process_stops(client: httpx.AsyncClient, stopping: list[bool]) -> None:
     stopping.append(True)
     assert "This process is stopping." in (await client.get("/ui/system", headers=PART)).text
+
+
+async def test_system_shows_what_was_set_aside_and_puts_it_back(
+    client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
+) -> None:
+    readable = TaskId(uuid4())
+    dead_letters.letters = [
+        DeadLetter(reason="<b>rejected</b>", at=datetime.now(UTC), problem="the message is not JSON"),
+        DeadLetter(reason="delivery_limit", task_id=readable),
+    ]
+    page = (await client.get("/ui/system")).text
+    assert "<b>rejected" not in page
+    assert "<b>rejected</b>: the message is not JSON" in shown(page)
+    assert f"ui/tasks/{readable}" in page
+    assert (await client.get("/ui/system")).text.count("Messages set aside") == 1
+    assert dead_letters.looks == 1, "pages that are open share a look"
+    answer = await client.post("/ui/dead-letters/requeue")
+    assert (answer.status_code, answer.headers["location"]) == (303, "../system")
+    left = (await client.get("/ui/system")).text
+    assert str(readable) not in left
+    assert "not JSON" in left
+    assert "Requeue" not in left
+
+
+async def test_system_has_no_table_of_messages_where_there_are_none_or_nobody_tells(
+    client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
+) -> None:
+    assert "set aside" not in (await client.get("/ui/system")).text
+    dead_letters.error = QueueUnavailable("away")
+    refused = await client.post("/ui/dead-letters/requeue")
+    assert refused.status_code == 503
+    assert "Queue unavailable" in refused.text
+
+
+async def test_nobody_requeues_from_another_site(client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox) -> None:
+    dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
+    answer = await client.post("/ui/dead-letters/requeue", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert dead_letters.letters

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
+from ketline.api.errors import Refusal
 from ketline.api.pages.answers import page, wants_part
 from ketline.api.services import options_of, services_of
-from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.deadletters import DeadLetters
+from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
 from ketline.domain.listing import TaskStatistics
 from ketline.domain.worker import LiveWorker
 from ketline.web.course import Course
@@ -28,8 +31,26 @@ async def show_system(request: Request) -> Response:
         "point": None if statistics is None else course.add(statistics),
         "course": course,
         "backend": services_of(request).backend,
+        "dead": await _dead_letters(request) if health.queue_connected else None,
     }
     return page(request, "system_live.html" if wants_part(request) else "system.html", shown)
+
+
+@router.post("/ui/dead-letters/requeue")
+async def requeue_dead_letters(request: Request) -> Response:
+    """Put the messages back that can be read; the page tells what is left."""
+    try:
+        await services_of(request).dead_letters.requeue()
+    except QueueUnavailable as error:
+        raise Refusal(error.code) from error
+    return RedirectResponse("../system", status_code=303)
+
+
+async def _dead_letters(request: Request) -> DeadLetters | None:
+    try:
+        return await services_of(request).dead_letters.look()
+    except QueueUnavailable:
+        return None
 
 
 async def _figures(request: Request) -> tuple[TaskStatistics | None, Sequence[LiveWorker] | None]:

@@ -12,6 +12,7 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from ketline.domain.errors import PublishFailed, QueueUnavailable
 from ketline.domain.task import Dispatch
 from ketline.messaging import message
+from ketline.messaging.rabbit.dead import RabbitDeadLetterBox
 from ketline.messaging.rabbit.link import Link, LinkTiming
 from ketline.messaging.rabbit.session import Session
 from ketline.messaging.supervision import bounded
@@ -38,13 +39,15 @@ class RabbitPublisher:
         self._publish_timeout_seconds = publish_timeout_seconds
         self._ping_timeout_seconds = ping_timeout_seconds
         self._channel: AbstractChannel | None = None
+        topology = Topology(queue_name)
         self._link = Link(
             url,
             name="ketline-publish",
-            topology=Topology(queue_name),
+            topology=topology,
             timing=timing or LinkTiming(),
             prepare=self._open_channel,
         )
+        self.dead_letters = RabbitDeadLetterBox(self._link, topology)
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()

@@ -1,0 +1,105 @@
+"""Look at the messages that were set aside on RabbitMQ, and put back those that can be read."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from ketline.domain.deadletters import DeadLetter, DeadLetters
+from ketline.domain.errors import QueueUnavailable
+from ketline.messaging import message
+from ketline.messaging.rabbit.link import Link
+from ketline.messaging.rabbit.session import close_quietly
+from ketline.messaging.supervision import bounded
+from ketline.messaging.topology import Topology
+
+TIMEOUT_SECONDS = 5.0
+
+
+class RabbitDeadLetterBox:
+    """The `DeadLetterBox` on RabbitMQ, on the connection of a publisher.
+
+    Each call has a channel of its own. Whatever it received and did not acknowledge goes back when that is closed,
+    which counts as a delivery: the queue is declared with a limit of deliveries that is never reached.
+    """
+
+    def __init__(self, link: Link, topology: Topology) -> None:
+        self._link = link
+        self._topology = topology
+
+    async def look(self, most: int) -> DeadLetters:
+        async with self._channel() as channel:
+            queue = await channel.declare_queue(self._topology.dead_queue_name, passive=True)
+            count = queue.declaration_result.message_count or 0
+            oldest: list[DeadLetter] = []
+            while len(oldest) < min(most, count) and (found := await queue.get(fail=False)) is not None:
+                oldest.append(_letter(found))
+            return DeadLetters(count=max(count, len(oldest)), oldest=oldest)
+
+    async def requeue(self, most: int) -> int:
+        moved = 0
+        async with self._channel() as channel:
+            queue = await channel.declare_queue(self._topology.dead_queue_name, passive=True)
+            for _ in range(min(most, queue.declaration_result.message_count or 0)):
+                found = await queue.get(fail=False)
+                if found is None:
+                    break
+                if _letter(found).task_id is None:
+                    continue
+                # The copy first: a message that is there twice does no harm, one that is lost is missed for a while.
+                await channel.default_exchange.publish(_copy(found), self._topology.queue_name, mandatory=True)
+                await found.ack()
+                moved += 1
+        return moved
+
+    @asynccontextmanager
+    async def _channel(self) -> AsyncIterator[AbstractChannel]:
+        session = self._link.current
+        if session is None or session.lost:
+            raise QueueUnavailable(f"No connection to the broker at {self._link.address}")
+        channel = session.connection.channel(publisher_confirms=True, on_return_raises=True)
+        try:
+            async with bounded(TIMEOUT_SECONDS):
+                await channel.initialize()
+                yield channel
+        except Exception as error:
+            raise QueueUnavailable(f"The broker at {self._link.address} did not do it: {error!r}") from error
+        finally:
+            await close_quietly(channel)
+
+
+def _letter(found: AbstractIncomingMessage) -> DeadLetter:
+    reason, at = _death(found)
+    try:
+        dispatch = message.decode(found.body)
+    except message.MessageInvalid as error:
+        return DeadLetter(reason=reason, at=at, problem=str(error))
+    return DeadLetter(reason=reason, at=at, task_id=dispatch.task_id)
+
+
+def _death(found: AbstractIncomingMessage) -> tuple[str, datetime | None]:
+    """Why and when the message was set aside last, from a header that anybody may have written."""
+    deaths: Any = found.headers.get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else None
+    if not isinstance(latest, dict):
+        return "put there by somebody", None
+    at = latest.get("time")
+    moment = at.replace(tzinfo=UTC) if isinstance(at, datetime) and at.tzinfo is None else at
+    return str(latest.get("reason", "unknown"))[:100], moment if isinstance(moment, datetime) else None
+
+
+def _copy(found: AbstractIncomingMessage) -> Message:
+    """The message as it was, without the tale of its death."""
+    headers = {name: value for name, value in found.headers.items() if name == "traceparent"}
+    return Message(
+        found.body,
+        content_type=message.CONTENT_TYPE,
+        delivery_mode=DeliveryMode.PERSISTENT,
+        message_id=found.message_id,
+        correlation_id=found.correlation_id,
+        timestamp=datetime.now(UTC),
+        headers=headers,
+    )
