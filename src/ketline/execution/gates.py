@@ -147,6 +147,9 @@ def _check_expressions(statement: Any, parameters: set[str], gate: str) -> int:
         if not isinstance(node, ast.Expression):
             continue
         parts += 1
+        if isinstance(node, ast.FunctionCall):
+            # The importer cannot call it; the next tier can, or says that there is no such function.
+            raise unsupported(node, "function calls are not supported")
         if isinstance(node, ast.Identifier) and node.name not in parameters | _CONSTANTS:
             raise invalid(node, f"'{node.name}' is not a parameter of gate '{gate}'")
         pending.extend(vars(node).values())

@@ -66,6 +66,7 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
     "standard gate defined again": ("gate h a { x a; }", 2, 1, "'h' is already defined"),
     "gate of itself": ("gate a q { a q; }", 2, 12, "gate 'a' is not defined"),
     "foreign qubit in a gate": ("gate a q { x r; }", 2, 14, "'r' is not a qubit of gate 'a'"),
+    "unknown function in a gate": ("gate g(a) q { rx(foo(a)) q; } qubit q; g(1) q;", 2, 18, "foo"),
     "foreign name in a gate": ("gate g(a) q { rx(2 * b) q; }", 2, 22, "'b' is not a parameter of gate 'g'"),
     "measurement in a gate": ("gate a q { measure q; }", 2, 12, "measure"),
     "infinite angle": ("qubit q; rx(1e999) q;", 2, 13, "not a finite number"),

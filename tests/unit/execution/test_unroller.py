@@ -200,6 +200,10 @@ CERTAIN: dict[str, tuple[str, str]] = {
         "c = measure q;",
         "11",
     ),
+    "function in a gate, and a loop": (
+        "gate g(t) a { rx(2 * arcsin(sin(t))) a; } qubit q; bit c; for int i in [1:2] { g(pi / 4) q; } c = measure q;",
+        "1",
+    ),
     "gates that stdgates.inc lacks": (
         "qubit[2] q; bit[2] c; rxx(pi) q[0], q[1]; rzz(0.3) q[0], q[1]; c = measure q;",
         "11",
