@@ -16,6 +16,7 @@ from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotPending
+from ketline.domain.ids import TaskIds
 from ketline.domain.listing import Changeable, TaskChange
 from ketline.domain.task import Claim, TaskId, TaskStatus
 from ketline.domain.worker import WorkerIdentity
@@ -168,6 +169,19 @@ async def test_place_counts_those_before(repository: SqlTaskRepository, catalogu
     held = await claim(repository, zero)
     assert await catalogue.place(held.lease.task_id) is None
     assert await catalogue.place(UNKNOWN) is None
+
+
+async def test_tasks_of_a_batch_have_places_in_their_order(
+    repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
+) -> None:
+    new_id = TaskIds()
+    batch = [replace(submission(), task_id=new_id(), priority=-1) for _ in range(5)]
+    await repository.add_all(batch)
+    assert len(await repository.take_due(10)) == 5
+    ids = [new.task_id for new in batch]
+    places = [await catalogue.place(task_id) for task_id in ids]
+    assert [place.position if place else None for place in places] == [1, 2, 3, 4, 5]
+    assert await claims(repository, ids) == ids
 
 
 async def test_place_knows_slots_and_ends(

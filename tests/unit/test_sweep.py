@@ -1,11 +1,12 @@
-from ketline.domain.sweep import first_point, points_of, seed_at
+from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
 from ketline.domain.task import Inputs
 
 SWEPT: Inputs = {"theta": [0.1, 0.2], "bits": ["01", "10"], "n": 3, "word": "11"}
 
 
 def test_lists_are_taken_together_and_the_rest_holds_for_all() -> None:
-    assert points_of(SWEPT) == [
+    assert number_of_points(SWEPT) == 2
+    assert list(points_of(SWEPT)) == [
         {"theta": 0.1, "bits": "01", "n": 3, "word": "11"},
         {"theta": 0.2, "bits": "10", "n": 3, "word": "11"},
     ]
@@ -14,7 +15,7 @@ def test_lists_are_taken_together_and_the_rest_holds_for_all() -> None:
 
 def test_single_values_are_no_sweep() -> None:
     inputs: Inputs = {"theta": 0.1, "bits": "01", "flag": True}
-    assert points_of(inputs) is None
+    assert number_of_points(inputs) is None
     assert first_point(inputs) == inputs
 
 

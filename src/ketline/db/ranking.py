@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.sql.selectable import Exists
@@ -69,7 +70,7 @@ def select_best() -> Select[Any]:
     return (
         select(tasks.c.task_id)
         .where(ready(), tasks.c.available_at <= now())
-        .order_by(tasks.c.rank_at)
+        .order_by(tasks.c.rank_at, tasks.c.task_id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -80,7 +81,8 @@ def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
     row = connection.execute(_select_rank(), {"asked_task_id": task_id}).one_or_none()
     if row is None:
         return None
-    ahead: int = connection.execute(_count_ahead(), {"asked_rank": row.rank_at}).scalar_one()
+    asked = {"asked_rank": row.rank_at, "asked_task_id": task_id}
+    ahead: int = connection.execute(_count_ahead(), asked).scalar_one()
     slots: int = connection.execute(select(func.sum(workers.c.slots)).where(workers.c.live_until > now())).scalar() or 0
     busy: int = connection.execute(_count(has_status([TaskStatus.PROCESSING]))).scalar_one()
     ended: int = connection.execute(_count_ended()).scalar_one()
@@ -105,7 +107,10 @@ def _select_rank() -> Select[Any]:
 @cache
 def _count_ahead() -> Select[Any]:
     """No further than so many: it is asked for by everybody who waits."""
-    before = (ready(), tasks.c.rank_at < _asked("rank", tasks.c.rank_at.type), tasks.c.available_at <= now())
+    rank, task_id = _asked("rank", tasks.c.rank_at.type), _asked("task_id", tasks.c.task_id.type)
+    # Those of a batch have one rank, and ids that grow.
+    comes_before = or_(tasks.c.rank_at < rank, and_(tasks.c.rank_at == rank, tasks.c.task_id < task_id))
+    before = (ready(), tasks.c.rank_at <= rank, comes_before, tasks.c.available_at <= now())
     some = select(literal_column("1")).select_from(tasks).where(*before).limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(some)
 

@@ -1,6 +1,6 @@
 """Sweeps: tasks that run one program for many values of its inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from ketline.domain.task import Inputs, InputValue
 
@@ -8,16 +8,20 @@ _SEEDS = 2**63
 _ONE_VALUE = (bool, int, float, str)
 
 
-def points_of(inputs: Inputs) -> Sequence[Mapping[str, InputValue]] | None:
-    """The inputs of each point, in order, or None where no input has a sequence of values.
+def number_of_points(inputs: Inputs) -> int | None:
+    """How many points there are, or None where no input has a sequence of values."""
+    return next((len(values) for values in inputs.values() if not isinstance(values, _ONE_VALUE)), None)
+
+
+def points_of(inputs: Inputs) -> Iterator[Mapping[str, InputValue]]:
+    """The inputs of each point of a sweep, in order, one at a time.
 
     All sequences have one length; a value that is not in a sequence holds for every point.
     """
     swept = {name: values for name, values in inputs.items() if not isinstance(values, _ONE_VALUE)}
-    if not swept:
-        return None
     fixed = {name: value for name, value in inputs.items() if isinstance(value, _ONE_VALUE)}
-    return [fixed | dict(zip(swept, values, strict=True)) for values in zip(*swept.values(), strict=True)]
+    for values in zip(*swept.values(), strict=True):
+        yield fixed | dict(zip(swept, values, strict=True))
 
 
 def first_point(inputs: Inputs) -> Mapping[str, InputValue]:

@@ -93,8 +93,10 @@ class Simulator:
         # By program, not by text: what gives the same program again gives the same distribution.
         self._distribution = lru_cache(_DISTRIBUTIONS_KEPT)(self._find_distribution)
 
-    def run(self, program: Program, shots: int, options: RunOptions | None = None) -> Simulation:
-        """The counts of a program and how they were found.
+    def run(
+        self, program: Program, shots: int, options: RunOptions | None = None, *, comes_again: bool = True
+    ) -> Simulation:
+        """The counts of a program and how they were found; nothing is kept of one that does not come again.
 
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
@@ -103,7 +105,11 @@ class Simulator:
         """
         options = options or RunOptions()
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
-        counts, memory = self._sample(program, shots, options, choice)
+        if choice.engine is Engine.EXACT:
+            distribution = self._distribution(program) if comes_again else self._find_distribution(program)
+            counts, memory = distribution.draw(shots, options.seed, _key(program), memory=options.memory)
+        else:
+            counts, memory = self._sample(program, shots, options, choice)
         return Simulation(counts, choice.method.value, choice.reason, memory)
 
     def expect(
@@ -140,8 +146,6 @@ class Simulator:
         self, program: Program, shots: int, options: RunOptions, choice: Choice
     ) -> tuple[dict[str, int], Sequence[str] | None]:
         key = _key(program)
-        if choice.engine is Engine.EXACT:
-            return self._distribution(program).draw(shots, options.seed, key, memory=options.memory)
         if choice.engine is Engine.STIM:
             return stim.sample(program.lowered, shots, options.seed, key, memory=options.memory)
         data = self._execute(self._circuit(program, choice.method), shots, choice.method, options)

@@ -20,7 +20,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Inspection
 from ketline.domain.observables import observables_at
-from ketline.domain.sweep import first_point, points_of, seed_at
+from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
 from ketline.domain.task import InputValue, Point, Profile, ProgramFormat, Register, RunResult
 from ketline.execution.aer import Expectation, Simulation, Simulator
 from ketline.execution.drawing import draw
@@ -37,7 +37,6 @@ _LEAST_SECONDS = 1e-3
 # A reading takes up to some megabytes for each 64 KiB of text.
 _PROGRAMS_KEPT = 32
 _KEPT_CHARACTERS = 1 << 14
-_LONGEST_NAME = 255
 _CHARACTERS_OF_A_VALUE = 25
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
@@ -82,22 +81,23 @@ class Executor:
         self._simulator.run(load_program(_WARM_UP, self._limits), 16)
 
     def run(self, order: Order) -> RunResult:
-        points = points_of(order.inputs)
         stopwatch = Stopwatch(self._soft_limit_seconds(order))
         if order.options.observables:
-            return self._expect(order, points, stopwatch)
-        return self._run_once(order, stopwatch) if points is None else self._sweep(order, points, stopwatch)
+            return self._expect(order, stopwatch)
+        if number_of_points(order.inputs) is None:
+            return self._run_once(order, stopwatch)
+        return self._sweep(order, stopwatch)
 
-    def _expect(
-        self, order: Order, points: Sequence[Mapping[str, InputValue]] | None, stopwatch: Stopwatch
-    ) -> RunResult:
+    def _expect(self, order: Order, stopwatch: Stopwatch) -> RunResult:
         """Expectation values, of a sweep at each point."""
-        asked = observables_at(order.options.observables, 1 if points is None else len(points))
+        points = number_of_points(order.inputs)
+        asked = observables_at(order.options.observables, points or 1)
         self._check_values(sum(map(len, asked)))
         with stopwatch.reading():
             read = self._reader(order) if points else None
         runs: list[tuple[Program, Expectation]] = []
-        for number, (inputs, observables) in enumerate(zip(points or [{}], asked, strict=True)):
+        each = points_of(order.inputs) if points else [first_point(order.inputs)]
+        for number, (inputs, observables) in enumerate(zip(each, asked, strict=True)):
             with _named(number) if points else nullcontext():
                 with stopwatch.reading():
                     program = read(inputs) if read else self._load(order)
@@ -121,18 +121,18 @@ class Executor:
         profile = _profile(program, simulation, stopwatch)
         return RunResult(counts=simulation.counts, shots=order.shots, memory=simulation.memory, profile=profile)
 
-    def _sweep(self, order: Order, points: Sequence[Mapping[str, InputValue]], stopwatch: Stopwatch) -> RunResult:
+    def _sweep(self, order: Order, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
             read = self._reader(order)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
-        for number, inputs in enumerate(points):
+        for number, inputs in enumerate(points_of(order.inputs)):
             options = replace(order.options, seed=seed_at(order.options.seed, number))
             with _named(number):
                 with stopwatch.reading():
                     program = read(inputs)
                 with stopwatch.simulating():
-                    simulation = self._simulator.run(program, order.shots, options)
+                    simulation = self._simulator.run(program, order.shots, options, comes_again=False)
                 characters += _characters(simulation)
                 self._check_size(characters, simulation)
             runs.append((program, simulation) if not runs else (runs[0][0], simulation))
@@ -149,8 +149,7 @@ class Executor:
         with soft_time_limit(self._soft_limit_seconds(order)):
             program = self._load(order)
             reading = time.process_time() - started
-            points = points_of(order.inputs)
-            runs = 1 if points is None else len(points)
+            runs = number_of_points(order.inputs) or 1
             return inspect_program(program, self._simulator, order.shots, order.options, reading, runs)
 
     def draw(self, order: Order) -> str:
@@ -257,9 +256,7 @@ def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: 
 
 
 def _registers(program: Program) -> Sequence[Register]:
-    """A name as long as a program is none to ask for."""
-    short = (name if name is None or len(name) <= _LONGEST_NAME else None for name in program.names)
-    return tuple(Register(bits=bits, name=name) for bits, name in zip(program.groups, short, strict=True))
+    return tuple(Register(bits=bits, name=name) for bits, name in zip(program.groups, program.names, strict=True))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.observables import observables_at
-from ketline.domain.sweep import points_of
+from ketline.domain.sweep import number_of_points
 from ketline.domain.task import (
     FailureCode,
     Inputs,
@@ -46,6 +46,7 @@ _KEY = re.compile("[01]+(?: [01]+)*")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 # A message may quote a name from the program, and names can be as long as programs.
 _MAX_MESSAGE_CHARACTERS = 500
+_LONGEST_NAME = 255
 
 _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
     kind.failure_code: kind
@@ -137,7 +138,8 @@ def _options(said: dict[str, Any]) -> RunOptions:
 
 def encode_answer(answer: Answer, order: Order) -> bytes:
     said = _said(answer.outcome) | {"retiring": answer.retiring, "token": order.token}
-    return json.dumps(said).encode()
+    # Without blanks, as the sizes of results are counted.
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 def _said(outcome: Outcome | ExecutionFailed) -> dict[str, object]:
@@ -181,21 +183,27 @@ def _outcome(said: dict[str, Any], order: Order) -> Outcome:
 
 
 def _result(said: dict[str, Any], order: Order) -> RunResult:
-    profile, points = _profile(said["profile"]), points_of(order.inputs)
+    profile, points = _profile(said["profile"]), number_of_points(order.inputs)
     if points is None:
         point = _point(said, order.shots)
         return RunResult(counts=point.counts, shots=order.shots, profile=profile, memory=point.memory)
     results = [_point(result, order.shots) for result in said["points"]]
-    if len(results) != len(points):
-        raise ValueError(f"{len(results)} results of {len(points)} points")
+    if len(results) != points:
+        raise ValueError(f"{len(results)} results of {points} points")
     return RunResult(counts={}, shots=order.shots, profile=profile, points=results)
 
 
 def _profile(said: dict[str, Any]) -> Profile:
     registers = said["registers"]
     if registers is not None:
-        registers = tuple(Register(bits=int(one["bits"]), name=one["name"]) for one in registers)
+        registers = tuple(Register(bits=int(one["bits"]), name=_name(one["name"])) for one in registers)
     return Profile(**said | {"registers": registers})
+
+
+def _name(said: object) -> str | None:
+    """A register's name, or None for one that nobody could ask for or a database cannot keep: QPY allows any."""
+    name = None if said is None else str(said)
+    return None if name is None or len(name) > _LONGEST_NAME or _UNPRINTABLE.search(name) else name
 
 
 def _point(said: dict[str, Any], shots: int) -> Point:
@@ -211,8 +219,8 @@ def _point(said: dict[str, Any], shots: int) -> Point:
 
 
 def _values(said: dict[str, Any], order: Order) -> RunResult:
-    points = points_of(order.inputs)
-    asked = observables_at(order.options.observables, 1 if points is None else len(points))
+    points = number_of_points(order.inputs)
+    asked = observables_at(order.options.observables, points or 1)
     answered = said["expectation_values"]
     values = [
         _values_of(at_point, observables)

@@ -1,6 +1,5 @@
 """What goes over HTTP: the shapes that the API writes and the client reads, and the other way round."""
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -19,7 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.task import FailureCode, InputValue, Method, ProgramFormat, TaskStatus
+from ketline.domain.task import FailureCode, Method, ProgramFormat, TaskStatus
+from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.observables import Observables
 
@@ -57,34 +57,6 @@ ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_lengt
 QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
-MOST_INPUTS = 1000
-MOST_POINTS = 10_000
-LONGEST_INPUT_NAME = 255
-_LARGEST_INPUT = 2**64
-_BITS = re.compile("[01]{1,4096}")
-_INDEX = re.compile(r"\[[0-9]+\]$")
-InputValues = Annotated[list[InputValue], Field(min_length=1, max_length=MOST_POINTS)]
-
-
-def _check_inputs(inputs: dict[str, InputValue | list[InputValue]]) -> dict[str, InputValue | list[InputValue]]:
-    for name, values in inputs.items():
-        # Parameters of QPY may be elements of vectors: "x[3]".
-        if not _INDEX.sub("", name).isidentifier() or len(name) > LONGEST_INPUT_NAME:
-            raise PydanticCustomError("input_name", "must have identifiers for names")
-        for value in values if isinstance(values, list) else (values,):
-            _check_input(value)
-    if len({len(values) for values in inputs.values() if isinstance(values, list)}) > 1:
-        raise PydanticCustomError("input_lengths", "must have lists of one length: point k takes the k-th of each")
-    return inputs
-
-
-def _check_input(value: InputValue) -> None:
-    if isinstance(value, str) and not _BITS.fullmatch(value):
-        raise PydanticCustomError("input_bits", "must have strings of 0 and 1 only")
-    if isinstance(value, (int, float)) and not abs(value) < _LARGEST_INPUT:
-        raise PydanticCustomError("input_number", "must have finite numbers, integers of at most 64 bits")
-
-
 _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
 
 
@@ -117,10 +89,8 @@ class SubmitRequest(BaseModel):
     ] = None
 
     inputs: Annotated[
-        dict[str, InputValue | InputValues],
-        AfterValidator(_check_inputs),
+        Inputs,
         Field(
-            max_length=MOST_INPUTS,
             description="Values for the program's `input` declarations: numbers, booleans, or strings of bits, "
             "bit 0 rightmost. Lists of one length make a sweep: the program is run once for each of their places",
             examples=[

@@ -1,12 +1,12 @@
 """Accept a program: store it durably, then have it published."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, Required, TypedDict, Unpack
-from uuid import uuid4
 
+from ketline.domain.ids import TaskIds
 from ketline.domain.labels import Labels
 from ketline.domain.task import (
     Accepted,
@@ -61,6 +61,7 @@ class SubmitTask:
     outbox: Outbox
     backlog: Backlog
     max_attempts: int
+    new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
 
     async def __call__(self, **asked: Unpack[Asked]) -> Accepted:
         """Return once the task is committed; where no seed is asked for it is given one.
@@ -96,7 +97,7 @@ class SubmitTask:
 
     def _submission(self, asked: Asked) -> Submission:
         return Submission(
-            task_id=TaskId(uuid4()),
+            task_id=self.new_id(),
             circuit=asked["circuit"],
             shots=asked["shots"],
             correlation_id=asked["correlation_id"],

@@ -14,12 +14,14 @@ _TOKEN = re.compile(
   | (?P<class_name>\b(?:angle|array|bit|bool|complex|creg|duration|float|int|qreg|qubit|stretch|uint)\b)
   | (?P<constant>\b(?:euler|pi|tau|true|false)\b|[π𝜏ℇ])
   | (?P<number>\b\d[\w.]*(?:(?<=[eE])[+-]\d+)?)
-  | (?P<plain>\w+|.|\n)
+  | (?P<plain>\w+|[^\w"'/π𝜏ℇ]+|.|\n)
     """,
     re.VERBOSE | re.DOTALL,
 )
 MOST_LINES = 1000
 MOST_CHARACTERS = 100_000
+# What is longer is no line to read: its end is left out.
+MOST_IN_A_LINE = 500
 CONTEXT_LINES = 2
 
 
@@ -58,7 +60,7 @@ class Listing:
 def listing(program: str, *, line: int | None = None, column: int | None = None) -> Listing:
     """A program's beginning, which holds all of most programs, with a caret at the place given."""
     text = _newlines(program)
-    shown = "\n".join(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
+    shown = _cut(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
     return Listing(lines=_lines(shown, first=1, wrong=line, column=column), cut=len(shown) < len(text))
 
 
@@ -69,8 +71,11 @@ def excerpt(program: str, line: int, column: int | None = None) -> Listing:
     shown = text[first - 1 : line + CONTEXT_LINES]
     if line > len(text):
         return Listing(lines=())
-    part = "\n".join(shown)[:MOST_CHARACTERS]
-    return Listing(lines=_lines(part, first=first, wrong=line, column=column))
+    return Listing(lines=_lines(_cut(shown), first=first, wrong=line, column=column))
+
+
+def _cut(lines: Sequence[str]) -> str:
+    return "\n".join(line if len(line) <= MOST_IN_A_LINE else f"{line[:MOST_IN_A_LINE]} …" for line in lines)
 
 
 def _lines(text: str, *, first: int, wrong: int | None, column: int | None) -> Sequence[Line]:

@@ -49,6 +49,14 @@ async def test_other_inputs_are_refused(client: httpx.AsyncClient, repository: F
     assert not repository.submissions
 
 
+@pytest.mark.parametrize("wrong", [[None] * 300, [], {"b": 1}])
+async def test_one_fault_is_told_however_many_there_are(client: httpx.AsyncClient, wrong: Any) -> None:
+    """Of a union every member would list its own for every value: seconds, and gigabytes."""
+    answer = await client.post("/tasks", json={"qc": "x", "inputs": {f"a{number}": wrong for number in range(5)}})
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "#/inputs"
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 async def test_inputs_are_finite(client: httpx.AsyncClient, repository: FakeTaskRepository, number: str) -> None:
     answer = await client.post(

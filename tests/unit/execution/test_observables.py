@@ -192,7 +192,7 @@ def test_answers_that_are_no_values_are_not_believed(executor: Executor) -> None
     answer = encode_answer(executor.answer(order), order)
     assert isinstance(decode_answer(answer, order).outcome, RunResult)
     for other in (b"[1.0]", b"[1.0, NaN]", b'"ab"', b"null"):
-        said = answer.replace(answer[answer.index(b'"expectation_values": ') + 22 : answer.index(b"]") + 1], other)
+        said = answer.replace(answer[answer.index(b'"expectation_values":') + 21 : answer.index(b"]") + 1], other)
         with pytest.raises(ValueError):
             decode_answer(said, order)
 

@@ -1,5 +1,6 @@
 """One program at many points, in the simulator process."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import ANY
@@ -84,6 +85,23 @@ def test_answer_travels(executor: Executor) -> None:
     asked = order(SWEPT, seed=1, memory=True)
     answer = executor.answer(asked)
     assert decode_answer(encode_answer(answer, asked), asked).outcome == answer.outcome
+
+
+def test_shots_take_no_more_than_was_counted(executor: Executor) -> None:
+    """Otherwise a result within the limit would break off on its way."""
+    asked = order({"theta": [0.0] * 9, "times": 1}, memory=True)
+    encoded = encode_answer(executor.answer(asked), asked)
+    assert len(encoded) < 9 * 200 * len('"0 00",') + 2000
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800", "n" * 300])
+def test_register_name_that_nobody_could_ask_for_is_none(executor: Executor, name: str) -> None:
+    """QPY allows any; PostgreSQL could never store some of them."""
+    asked = order({"theta": 0.1, "times": 1})
+    result = result_of(executor.answer(asked))
+    profile = replace(result.profile, registers=(Register(bits=2, name=name), Register(bits=1, name="d")))
+    answer = decode_answer(encode_answer(Answer(replace(result, profile=profile)), asked), asked)
+    assert result_of(answer).profile.registers == (Register(bits=2), Register(bits=1, name="d"))
 
 
 def test_answer_with_other_points_is_refused(executor: Executor) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketline.web.highlight import MOST_CHARACTERS, MOST_LINES, Line, excerpt, listing
+from ketline.web.highlight import MOST_IN_A_LINE, MOST_LINES, Line, excerpt, listing
 
 PROGRAM = 'OPENQASM 3.0; // head\ninclude "stdgates.inc";\n/* two\nlines */ qubit[2] q;\n\nfoo q[0];\n'
 
@@ -45,12 +45,20 @@ def test_long_program_is_cut() -> None:
     shown = listing("h q;\n" * 5000)
     assert (len(shown.lines), shown.cut) == (MOST_LINES, True)
     shown = listing("x" * 1_000_000)
-    assert (text_of(shown.lines[0]), shown.cut) == ("x" * MOST_CHARACTERS, True)
+    assert (text_of(shown.lines[0]), shown.cut) == ("x" * MOST_IN_A_LINE + " …", True)
     [line] = excerpt("x" * 1_000_000, 1, 1).lines
-    assert len(text_of(line)) == MOST_CHARACTERS
+    assert len(text_of(line)) == MOST_IN_A_LINE + 2
 
 
 @given(st.text(alphabet="ab1. \n\r\t/*\"'<>é", max_size=60))
 def test_nothing_of_a_program_is_lost(program: str) -> None:
     expected = program.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     assert [text_of(line) for line in listing(program).lines] == expected
+
+
+def test_endless_line_is_cut_and_quick() -> None:
+    """Each character of it was once a copy of all before it."""
+    shown = listing(";" * 99_000)
+    assert [len("".join(token.text for token in line.tokens)) for line in shown.lines] == [MOST_IN_A_LINE + 2]
+    assert shown.cut
+    assert len(shown.lines[0].tokens) == 1

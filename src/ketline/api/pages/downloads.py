@@ -1,5 +1,6 @@
 """A task's counts as files to keep: JSON, CSV, and the histogram as SVG."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -19,12 +20,14 @@ _SANDBOX = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-in
 
 @router.get("/{task_id}/counts.json")
 async def send_json(task_id: UUID, request: Request) -> Response:
-    return _file(_counts(await stored_task(request, task_id), JSON), JSON, f"counts-{task_id}.json")
+    body = await asyncio.to_thread(_counts, await stored_task(request, task_id), JSON)
+    return _file(body, JSON, f"counts-{task_id}.json")
 
 
 @router.get("/{task_id}/counts.csv")
 async def send_csv(task_id: UUID, request: Request) -> Response:
-    return _file(_counts(await stored_task(request, task_id), CSV), CSV, f"counts-{task_id}.csv")
+    body = await asyncio.to_thread(_counts, await stored_task(request, task_id), CSV)
+    return _file(body, CSV, f"counts-{task_id}.csv")
 
 
 @router.get("/{task_id}/histogram.svg")
@@ -32,7 +35,7 @@ async def send_svg(
     task_id: UUID, request: Request, sort: Annotated[BarOrder, Query()] = BarOrder.VALUE, point: Place = None
 ) -> Response:
     chosen = chosen_points(await stored_task(request, task_id), point)
-    bars = histogram(chosen.points[0].counts, sort)
+    bars = await asyncio.to_thread(histogram, chosen.points[0].counts, sort)
     text = render("histogram.svg", {"histogram": bars, "standalone": True}, root="")
     return _file(text.encode(), "image/svg+xml", f"histogram-{task_id}.svg")
 

@@ -18,6 +18,9 @@ from ketline.service.validate import Validation
 from ketline.web.highlight import excerpt
 from ketline.web.snippets import form_address, snippets
 
+# Larger programs are sent from a file rather than copied from a page.
+MOST_COPIED = 20_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnCircuit:
@@ -72,7 +75,8 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
         submission = submission_of(fields, options_of(request))
     except Refusal as refusal:
         return shown | {"errors": field_errors(refusal)}
-    shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
+    if len(fields["qc"]) <= MOST_COPIED:
+        shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
     try:
         return {**shown, **await _inspected(services_of(request), submission)}
     except ServiceUnavailable as error:

@@ -1,5 +1,6 @@
 """The front page: a program, how to run it, and what can be said of it beforehand."""
 
+import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -85,6 +86,8 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
         raise not_found(task_id) from error
     if original.options.format is ProgramFormat.QPY:
         raise Refusal("circuit_unreadable", f"Task {task_id} is a circuit in QPY, which is no text to edit.")
+    if original.options.observables:
+        raise Refusal("circuit_unreadable", f"Task {task_id} has observables, for which the form has no field.")
     return fields_of_submission(original)
 
 
@@ -107,4 +110,5 @@ async def _form(
     }
     if checked:
         shown.update(await preview(request, fields))
-    return page(request, "submit.html", shown, status=status)
+    # A long program takes a good part of a second: the event loop stays free.
+    return await asyncio.to_thread(page, request, "submit.html", shown, status=status)

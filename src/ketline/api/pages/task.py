@@ -1,5 +1,6 @@
 """The page of one task, kept up to date while it is open, and what can be done with it."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -25,6 +26,8 @@ from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.timeline import parts, steps
 
+MOST_CELLS = 2000
+
 router = APIRouter(prefix="/ui/tasks", include_in_schema=False)
 
 Order = Annotated[BarOrder, Query()]
@@ -41,7 +44,12 @@ async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALU
     waiting = task.status is TaskStatus.PENDING
     place = await services_of(request).catalogue.place(task.task_id) if waiting else None
     template = "task_live.html" if wants_part(request) else "task.html"
-    return page(request, template, {**_shown(task, source, place), **_result(task, sort, point)})
+
+    def written() -> Response:
+        return page(request, template, {**_shown(task, source, place), **_result(task, sort, point)})
+
+    # A long program or result takes a good part of a second: the event loop stays free.
+    return await asyncio.to_thread(written)
 
 
 @router.get("/{task_id}/circuit")
@@ -95,11 +103,17 @@ def _shown(task: Task, source: ProgramSource, place: QueuePlace | None) -> Mappi
         "short_id": str(task.task_id)[:8],
         "source": listing(source.circuit, line=line, column=column) if is_text else None,
         "excerpt": excerpt(source.circuit, line, column) if is_text and line else None,
-        "values": list(_values(task)),
+        **_table(task),
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
         "place": place,
     }
+
+
+def _table(task: Task) -> Mapping[str, object]:
+    """Expectation values in as many rows as a page can hold."""
+    values = list(_values(task))
+    return {"values": values, "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0}
 
 
 def _values(task: Task) -> Iterator[Sequence[float]]:

@@ -1,0 +1,79 @@
+"""Values for a program's inputs as they are asked for over HTTP."""
+
+import re
+from typing import Annotated
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ketline.domain.task import InputValue
+
+MOST_INPUTS = 1000
+MOST_POINTS = 10_000
+LONGEST_INPUT_NAME = 255
+_LARGEST_INPUT = 2**64
+_BITS = re.compile("[01]{1,4096}")
+_INDEX = re.compile(r"\[[0-9]+\]$")
+
+_VALUE = {
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "integer"},
+        {"type": "number"},
+        {"type": "string", "pattern": f"^{_BITS.pattern}$"},
+    ]
+}
+_SCHEMA = {
+    "type": "object",
+    "maxProperties": MOST_INPUTS,
+    "additionalProperties": {
+        "anyOf": [*_VALUE["anyOf"], {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MOST_POINTS}]
+    },
+}
+
+
+def _check(inputs: object) -> object:
+    """By hand, and to the first fault: of a union each member would list its own errors, for each of 10,000 values."""
+    if not isinstance(inputs, dict):
+        raise _refused("must be a JSON object of values by name")
+    if len(inputs) > MOST_INPUTS:
+        raise _refused(f"must have at most {MOST_INPUTS} names")
+    lengths = set()
+    for name, values in inputs.items():
+        _check_name(name)
+        if isinstance(values, list):
+            lengths.add(len(values))
+            _check_length(values)
+        for value in values if isinstance(values, list) else (values,):
+            _check_value(value)
+    if len(lengths) > 1:
+        raise _refused("must have lists of one length: point k takes the k-th of each")
+    return inputs
+
+
+def _check_name(name: str) -> None:
+    # Parameters of QPY may be elements of vectors: "x[3]".
+    if not _INDEX.sub("", name).isidentifier() or len(name) > LONGEST_INPUT_NAME:
+        raise _refused("must have identifiers for names")
+
+
+def _check_length(values: list[object]) -> None:
+    if not 1 <= len(values) <= MOST_POINTS:
+        raise _refused(f"must have lists of 1 to {MOST_POINTS} values")
+
+
+def _check_value(value: object) -> None:
+    if isinstance(value, str):
+        if not _BITS.fullmatch(value):
+            raise _refused("must have strings of 0 and 1 only")
+    elif not isinstance(value, (bool, int, float)):
+        raise _refused("must have numbers, booleans, strings of bits, or lists of them")
+    elif not abs(value) < _LARGEST_INPUT:
+        raise _refused("must have finite numbers, integers of at most 64 bits")
+
+
+def _refused(message: str) -> PydanticCustomError:
+    return PydanticCustomError("inputs", "{message}", {"message": message})
+
+
+Inputs = Annotated[dict[str, InputValue | list[InputValue]], PlainValidator(_check), WithJsonSchema(_SCHEMA)]
