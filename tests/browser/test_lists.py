@@ -105,7 +105,7 @@ async def test_system_shows_the_worker_at_work(service: Api, opened: Open) -> No
     await expect(page.get_by_text("1 worker alive")).to_be_visible()
     await expect(page.get_by_text("1 of 1 busy")).to_be_visible()
     await expect(
-        page.get_by_role("region", name="Table of workers").get_by_role("link", name=task_id[:8])
+        page.get_by_role("region", name="Table of workers").get_by_role("link", name=task_id[-8:])
     ).to_be_visible()
     await expect(page.get_by_role("img", name=re.compile("Waiting: course"))).to_be_visible()
     await window.accessible()

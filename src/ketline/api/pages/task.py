@@ -100,7 +100,8 @@ def _shown(task: Task, source: ProgramSource, place: QueuePlace | None) -> Mappi
     is_text = source.format is not ProgramFormat.QPY
     return {
         "task": task,
-        "short_id": str(task.task_id)[:8],
+        # Ids begin with the time, which many have in common.
+        "short_id": str(task.task_id)[-8:],
         "source": listing(source.circuit, line=line, column=column) if is_text else None,
         "excerpt": excerpt(source.circuit, line, column) if is_text and line else None,
         **_table(task),
