@@ -30,7 +30,8 @@ def service_url(url: str | None) -> str:
         valid = False
     if not valid or parts.query or parts.fragment:
         raise AddressInvalid(f"A service's address is like {DEFAULT_URL}; {_without_secrets(chosen)!r} is not.")
-    return chosen
+    # However it is written, others go by how it begins.
+    return parts.scheme + chosen[len(parts.scheme) :]
 
 
 def shown_url(url: str) -> str:

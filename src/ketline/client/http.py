@@ -172,7 +172,7 @@ def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> d
         "limits": httpx.Limits(max_connections=MOST_CONNECTIONS),
         # Reading the certificates of this world takes longer than a task, and redirects, to https or elsewhere, are
         # not followed.
-        "verify": url.startswith("https:"),
+        "verify": not url.startswith("http:"),
     }
 
 

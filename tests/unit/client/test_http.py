@@ -17,6 +17,7 @@ from ketline.client import (
     TaskHandle,
     UnexpectedAnswer,
 )
+from ketline.client.http import _settings
 from tests.unit.client.scripted import TASK_ID, event, task
 
 URL = "http://ketline.test/below/"
@@ -81,6 +82,17 @@ def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPat
         client.get(TASK_ID)
         assert client.url == "http://elsewhere:1"
     assert service.asked[0].headers["authorization"] == "Bearer hidden"
+
+
+@pytest.mark.parametrize(
+    ("url", "verified"),
+    [("https://host", True), ("HTTPS://host", True), ("Https://host", True), ("HTTP://host", False)],
+)
+def test_certificates_are_verified_however_https_is_written(url: str, verified: bool) -> None:
+    with Client(url) as client:
+        assert client.url == url.lower()
+        assert _settings(client.url, {}, 1.0)["verify"] is verified
+    assert _settings(url, {}, 1.0)["verify"] is True or not verified
 
 
 def test_key_is_not_carried_elsewhere_by_a_redirect() -> None:
