@@ -26,16 +26,22 @@ from ketline.client.wire import (
 T = TypeVar("T")
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 100
+REQUESTS = httpx.Limits(max_connections=MOST_CONNECTIONS)
+# Each stream has a connection for as long as it is open, which no request can wait for.
+STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONNECTIONS)
 
 
 class HttpWire:
-    """Does the steps of conversations, each thread its own, over one pool of connections."""
+    """Does the steps of conversations, each thread its own; streams have a pool of connections to themselves."""
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
-        self._http = httpx.Client(**_settings(url, headers, silence_seconds), transport=transport)
+        settings = _settings(url, headers, silence_seconds)
+        self._http = httpx.Client(**settings, limits=REQUESTS, transport=transport)
+        self._streams = httpx.Client(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
 
     def close(self) -> None:
+        self._streams.close()
         self._http.close()
 
     def hold(self, conversation: Conversation[T]) -> T:
@@ -84,7 +90,7 @@ class HttpWire:
 
     def _open(self, request: Request, stack: ExitStack) -> tuple[Response | Lost, Iterator[bytes]]:
         try:
-            answer = stack.enter_context(self._http.stream(**self._asked(request)))
+            answer = stack.enter_context(self._streams.stream(**self._asked(request)))
             if answer.status_code != 200:
                 answer.read()
                 return _response(answer), iter(())
@@ -97,13 +103,16 @@ class HttpWire:
 
 
 class AsyncHttpWire:
-    """Does the steps of conversations in one event loop, over one pool of connections."""
+    """Does the steps of conversations in one event loop; streams have a pool of connections to themselves."""
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
-        self._http = httpx.AsyncClient(**_settings(url, headers, silence_seconds), transport=transport)
+        settings = _settings(url, headers, silence_seconds)
+        self._http = httpx.AsyncClient(**settings, limits=REQUESTS, transport=transport)
+        self._streams = httpx.AsyncClient(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
 
     async def close(self) -> None:
+        await self._streams.aclose()
         await self._http.aclose()
 
     async def hold(self, conversation: Conversation[T]) -> T:
@@ -152,7 +161,7 @@ class AsyncHttpWire:
 
     async def _open(self, request: Request, stack: AsyncExitStack) -> tuple[Response | Lost, AsyncIterator[bytes]]:
         try:
-            answer = await stack.enter_async_context(self._http.stream(**self._asked(request)))
+            answer = await stack.enter_async_context(self._streams.stream(**self._asked(request)))
             if answer.status_code != 200:
                 await answer.aread()
                 return _response(answer), _nothing()
@@ -169,15 +178,15 @@ def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> d
         "base_url": url,
         "headers": headers,
         "timeout": _timeout(silence_seconds),
-        "limits": httpx.Limits(max_connections=MOST_CONNECTIONS),
         # Reading the certificates of this world takes longer than a task, and redirects, to https or elsewhere, are
         # not followed.
-        "verify": not url.startswith("http:"),
+        "verify": False if url.startswith("http:") else httpx.create_ssl_context(),
     }
 
 
 def _timeout(silence_seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds))
+    # A request that waits for those before it is not unanswered.
+    return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds), pool=None)
 
 
 def _asked(request: Request, silence_seconds: float) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Conversations over httpx, with and without asyncio, at a service of the test's own making."""
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 
@@ -17,7 +19,7 @@ from ketline.client import (
     TaskHandle,
     UnexpectedAnswer,
 )
-from ketline.client.http import _settings
+from ketline.client.http import MOST_CONNECTIONS, _settings
 from tests.unit.client.scripted import TASK_ID, event, task
 
 URL = "http://ketline.test/below/"
@@ -91,8 +93,8 @@ def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPat
 def test_certificates_are_verified_however_https_is_written(url: str, verified: bool) -> None:
     with Client(url) as client:
         assert client.url == url.lower()
-        assert _settings(client.url, {}, 1.0)["verify"] is verified
-    assert _settings(url, {}, 1.0)["verify"] is True or not verified
+        assert bool(_settings(client.url, {}, 1.0)["verify"]) is verified
+    assert _settings(url, {}, 1.0)["verify"] or not verified
 
 
 def test_key_is_not_carried_elsewhere_by_a_redirect() -> None:
@@ -157,6 +159,48 @@ def test_a_stream_that_nobody_reads_on_is_let_go() -> None:
         next(events)
         events.close()  # type: ignore[attr-defined]  # it is a generator
     assert stream.closed
+
+
+class Connection(httpcore.NetworkStream):
+    """A connection on which a task is answered, or one event of a stream that goes on."""
+
+    def __init__(self) -> None:
+        self._asked, self._answer = b"", [b""]
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._asked += buffer
+        head, body = b"HTTP/1.1 200 OK\r\n", json.dumps(task()).encode()
+        if b"/events" in self._asked:
+            self._answer = [head + b"\r\n", event(1, "pending")]
+        else:
+            self._answer = [head + f"content-length: {len(body)}\r\n\r\n".encode() + body]
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._answer.pop(0) if self._answer else b""
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_open_streams_take_no_connections_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *_, **__: Connection())
+    with Client(URL, silence_seconds=0.1, retries=AT_ONCE) as client:
+        streams = [client.events(TASK_ID) for _ in range(MOST_CONNECTIONS + 1)]
+        for stream in streams:
+            assert next(stream).event_id == 1
+        assert client.get(TASK_ID).task_id == TASK_ID
+        for stream in streams:
+            stream.close()  # type: ignore[attr-defined]  # it is a generator
+
+
+def test_a_request_waits_for_those_before_it_for_as_long_as_they_take() -> None:
+    service = Service(httpx.Response(200, json=task()))
+    with service.client(silence_seconds=0.1) as client:
+        client.get(TASK_ID)
+    assert service.asked[0].extensions["timeout"] == {"connect": 0.1, "read": 0.1, "write": 0.1, "pool": None}
 
 
 def test_refusal_of_a_stream_has_its_code() -> None:
