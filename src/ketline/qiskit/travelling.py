@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 from qiskit import qasm3, qpy
@@ -60,16 +61,25 @@ class Travelling:
 
 
 def travelling(circuit: Any) -> Travelling:
-    """A circuit as it is sent; its parameters, in the order of `circuit.parameters`, are called `p0`, `p1`, …"""
+    """A circuit as it is sent; its parameters, in the order of `circuit.parameters`, are called `p0`, `p1`, …
+
+    A number is left out where a parameter or a variable of the circuit has the name already.
+    """
     if not circuit.parameters and _is_exact_in_openqasm(circuit):
         return Travelling(_EXPORTER.dumps(circuit), "openqasm3")
-    names = [f"p{number}" for number in range(len(circuit.parameters))]
+    names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
     sent = circuit.assign_parameters(fresh) if fresh else circuit.copy()
     sent.metadata = {}
     file = io.BytesIO()
     qpy.dump(sent, file, version=_QPY_VERSION)
     return Travelling(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+
+
+def _names_for(circuit: Any) -> Sequence[str]:
+    taken = {one.name for one in (*circuit.parameters, *circuit.iter_vars())}
+    free = (name for name in map("p{}".format, count()) if name not in taken)
+    return list(islice(free, len(circuit.parameters)))
 
 
 def _is_exact_in_openqasm(circuit: Any) -> bool:

@@ -98,3 +98,15 @@ def test_parameters_get_names_that_the_service_takes() -> None:
     assert bound.data[0].params == circuit.assign_parameters(values).data[0].params
     assert arrived.metadata == {}
     assert circuit.metadata == {"private": 1}
+
+
+@pytest.mark.parametrize("own", [["p1", "p0"], ["a", "p0"], ["p1", "z"], ["p0", "p1", "p2", "p3"]])
+def test_names_that_parameters_have_already_are_not_given_again(own: list[str]) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(sum(number * Parameter(name) for number, name in enumerate(own, 1)), 0)
+    sent = travelling(circuit)
+    assert len(set(sent.parameters)) == len(own)
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
+    values = [0.5 + number for number in range(len(own))]
+    bound = arrived.assign_parameters(dict(zip(sent.parameters, values, strict=True)))
+    assert bound.data[0].params == circuit.assign_parameters(values).data[0].params
