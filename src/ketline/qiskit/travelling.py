@@ -8,7 +8,7 @@ from itertools import count, islice
 from typing import Any
 
 from qiskit import qasm3, qpy
-from qiskit.circuit import Parameter
+from qiskit.circuit import ControlFlowOp, Delay, Parameter
 
 # A version that every Qiskit since 2.0 writes and every Ketline reads.
 _QPY_VERSION = 13
@@ -64,7 +64,9 @@ def travelling(circuit: Any) -> Travelling:
     """A circuit as it is sent; its parameters, in the order of `circuit.parameters`, are called `p0`, `p1`, …
 
     A number is left out where a parameter or a variable of the circuit has the name already.
+    Delays stay behind: ideally nothing happens in them.
     """
+    circuit = _without_delays(circuit)
     if not circuit.parameters and _is_exact_in_openqasm(circuit):
         return Travelling(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
@@ -74,6 +76,27 @@ def travelling(circuit: Any) -> Travelling:
     file = io.BytesIO()
     qpy.dump(sent, file, version=_QPY_VERSION)
     return Travelling(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+
+
+def _without_delays(circuit: Any) -> Any:
+    """The same circuit where there are none. Those that are a parameter's stay: it has its place among the values."""
+    if not any(_has_delays(one.operation) for one in circuit.data):
+        return circuit
+    left = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if isinstance(operation, ControlFlowOp) and _has_delays(operation):
+            blocks = [_without_delays(block) for block in operation.blocks]
+            left.append(instruction.replace(operation=operation.replace_blocks(blocks)))
+        elif not _has_delays(operation):
+            left.append(instruction)
+    return left
+
+
+def _has_delays(operation: Any) -> bool:
+    if isinstance(operation, ControlFlowOp):
+        return any(_has_delays(one.operation) for block in operation.blocks for one in block.data)
+    return isinstance(operation, Delay) and not getattr(operation.duration, "parameters", ())
 
 
 def _names_for(circuit: Any) -> Sequence[str]:

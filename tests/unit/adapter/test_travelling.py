@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import qpy
-from qiskit.circuit import Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
+from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
@@ -110,3 +110,38 @@ def test_names_that_parameters_have_already_are_not_given_again(own: list[str]) 
     values = [0.5 + number for number in range(len(own))]
     bound = arrived.assign_parameters(dict(zip(sent.parameters, values, strict=True)))
     assert bound.data[0].params == circuit.assign_parameters(values).data[0].params
+
+
+def waiting(*, delays: bool) -> Any:
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), ClassicalRegister(2, "c"), name="waiting", global_phase=0.5)
+    circuit.rx(Parameter("a"), 0)
+    if delays:
+        circuit.delay(1e-07, 0, unit="s")
+        circuit.delay(100, 1, unit="dt")
+    circuit.measure(0, 0)
+    with circuit.if_test((0, 1)) as otherwise:
+        circuit.x(1)
+        with circuit.for_loop(range(3)):
+            if delays:
+                circuit.delay(2.5, 1, unit="ns")
+            circuit.h(1)
+    with otherwise:
+        if delays:
+            circuit.delay(1, 1, unit="us")
+        circuit.y(1)
+    return circuit
+
+
+def test_delays_stay_behind_and_all_else_arrives() -> None:
+    left, plain = (module._without_delays(waiting(delays=delays)).assign_parameters([0.25]) for delays in (True, False))
+    assert left == plain
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(travelling(waiting(delays=True)).program)))
+    assert arrived.assign_parameters({"p0": 0.25}) == plain
+    assert arrived.global_phase == 0.5
+
+
+def test_parameter_of_a_delay_keeps_its_place() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.delay(Parameter("a"), 0, unit="s")
+    circuit.rx(Parameter("b"), 0)
+    assert travelling(circuit).parameters == ["p0", "p1"]
