@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qiskit.circuit import Delay, ForLoopOp, IfElseOp, Measure, Parameter, QuantumCircuit, Reset, WhileLoopOp
+from qiskit.circuit import (
+    BreakLoopOp,
+    ContinueLoopOp,
+    Delay,
+    ForLoopOp,
+    IfElseOp,
+    Measure,
+    Parameter,
+    QuantumCircuit,
+    Reset,
+    WhileLoopOp,
+)
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.exceptions import QiskitError
 from qiskit.providers import BackendV2, Options
@@ -16,7 +27,13 @@ from ketline.qiskit.connecting import client_of, described
 from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
 from ketline.qiskit.travelling import travelling
 
-_CONTROL_FLOW = {"if_else": IfElseOp, "for_loop": ForLoopOp, "while_loop": WhileLoopOp}
+_CONTROL_FLOW = {
+    "if_else": IfElseOp,
+    "for_loop": ForLoopOp,
+    "while_loop": WhileLoopOp,
+    "break_loop": BreakLoopOp,
+    "continue_loop": ContinueLoopOp,
+}
 
 
 class KetlineProvider:

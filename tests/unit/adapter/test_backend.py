@@ -1,0 +1,21 @@
+"""What the backend tells the transpiler."""
+
+import pytest
+from qiskit import QuantumCircuit, transpile
+
+from ketline.qiskit.backend import _target_of
+
+TARGET = _target_of({"description": "", "limits": {"max_qubits": 5}, "gates": ["h", "x"]})
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_transpiling_leaves_loops_that_are_left_early_as_they_are(level: int) -> None:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(3)):
+        circuit.h(0)
+        circuit.measure(0, 0)
+        with circuit.if_test((0, 1)):
+            circuit.break_loop()
+        with circuit.if_test((0, 0)):
+            circuit.continue_loop()
+    assert transpile(circuit, target=TARGET, optimization_level=level).count_ops() == circuit.count_ops()
