@@ -104,6 +104,8 @@ def _parts_of(pub: Any, room: Room, options: Mapping[str, Any]) -> list[_Part]:
         for point, of_point in wanted.items()
         for part in portions(len(of_point), MOST_OBSERVABLES)
     ]
+    if not asked:
+        return []
     values = values_of(pub)
     circuit = pub.circuit
     if not circuit.parameters or len(circuit.parameters) > MOST_INPUTS:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
@@ -9,7 +10,8 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp
 
-from ketline.qiskit.estimator import _parts_of
+from ketline.client import Client
+from ketline.qiskit.estimator import KetlineEstimator, _parts_of
 from ketline.qiskit.sampler import _tasks_of
 from ketline.qiskit.sweeping import Room
 
@@ -93,3 +95,17 @@ def test_many_observables_and_terms_are_cut() -> None:
     )
     assert sum(len(part.places) for part in own) == 100
     assert max(len(part.places) for part in own) == 10
+
+
+def described(request: httpx.Request) -> httpx.Response:
+    limits = {"max_program_bytes": 1 << 20, "max_result_megabytes": 16}
+    return httpx.Response(200, json={"backends": [{"limits": limits}]})
+
+
+@pytest.mark.parametrize("points", [np.zeros((0, 1)), np.zeros((0, 3, 1))])
+def test_no_points_are_no_task_and_no_values(points: Any) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a"), 0)
+    with Client("http://ketline.test", transport=httpx.MockTransport(described)) as client:
+        found = KetlineEstimator(client).run([(circuit, "Z", points)]).result()[0].data
+    assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
