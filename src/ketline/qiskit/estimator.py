@@ -1,6 +1,6 @@
 """An estimator whose expectation values a Ketline service computes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ def _parts_of(pub: Any, room: Room, options: Mapping[str, Any]) -> list[_Part]:
     asked = [
         (point, list(of_point)[part], list(of_point.values())[part])
         for point, of_point in wanted.items()
-        for part in portions(len(of_point), MOST_OBSERVABLES)
+        for part in _cut([len(terms[one]) for one in of_point])
     ]
     if not asked:
         return []
@@ -116,6 +116,18 @@ def _parts_of(pub: Any, room: Room, options: Mapping[str, Any]) -> list[_Part]:
             for point, observables, places in asked
         ]
     return list(_swept(travelling(circuit), asked, values, terms, room, options))
+
+
+def _cut(terms: Sequence[int]) -> Iterator[slice]:
+    """Slices of a point's observables, of so many terms each, none of which is too much for a task."""
+    first, together = 0, 0
+    for number, more in enumerate(terms):
+        if number - first == MOST_OBSERVABLES or (number > first and together + more > MOST_TERMS):
+            yield slice(first, number)
+            first, together = number, 0
+        together += more
+    if terms:
+        yield slice(first, len(terms))
 
 
 def _swept(

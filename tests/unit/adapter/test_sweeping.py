@@ -11,7 +11,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp
 
 from ketline.client import Client
-from ketline.qiskit.estimator import KetlineEstimator, _parts_of
+from ketline.qiskit.estimator import KetlineEstimator, _cut, _parts_of
 from ketline.qiskit.sampler import _tasks_of
 from ketline.qiskit.sweeping import Room
 
@@ -109,3 +109,25 @@ def test_no_points_are_no_task_and_no_values(points: Any) -> None:
     with Client("http://ketline.test", transport=httpx.MockTransport(described)) as client:
         found = KetlineEstimator(client).run([(circuit, "Z", points)]).result()[0].data
     assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
+
+
+def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
+    operators = [SparsePauliOp([f"{number:016b}".translate({48: "I", 49: "Z"}) for number in range(1, 60_001)])] * 2
+    pub = EstimatorPub.coerce((QuantumCircuit(16), operators), 0.0)
+    parts = _parts_of(pub, AMPLE, {})
+    assert [[len(one) for one in part.asked[1]["observables"]] for part in parts] == [[60_000], [60_000]]
+    assert [part.places for part in parts] == [[[[0]]], [[[1]]]]
+
+
+@pytest.mark.parametrize(
+    ("terms", "cut"),
+    [
+        ([], []),
+        ([60_000, 40_000, 1], [2, 1]),
+        ([1, 100_001, 1], [1, 1, 1]),
+        ([1] * 1001, [1000, 1]),
+        ([101] * 1000, [990, 10]),
+    ],
+)
+def test_cut_is_as_late_as_number_and_terms_allow(terms: list[int], cut: list[int]) -> None:
+    assert [len(terms[part]) for part in _cut(terms)] == cut
