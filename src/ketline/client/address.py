@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ketline.client.errors import ClientError
@@ -26,12 +27,23 @@ def service_url(url: str | None) -> str:
     try:
         parts = urlsplit(chosen)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        # A name of a host that has no place in a request, such as a..b, is a ValueError here.
+        (parts.hostname or "").encode("idna")
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment:
         raise AddressInvalid(f"A service's address is like {DEFAULT_URL}; {_without_secrets(chosen)!r} is not.")
     # However it is written, others go by how it begins.
     return parts.scheme + chosen[len(parts.scheme) :]
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the service at this address is on this machine, where no proxy would find it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def shown_url(url: str) -> str:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import httpx
 
+from ketline.client.address import AddressInvalid, is_loopback, shown_url
 from ketline.client.wire import (
     Close,
     Conversation,
@@ -36,8 +37,9 @@ class HttpWire:
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
         settings = _settings(url, headers, silence_seconds)
-        self._http = httpx.Client(**settings, limits=REQUESTS, transport=transport)
-        self._streams = httpx.Client(**settings, limits=STREAMS, transport=transport)
+        with _refused(url):
+            self._http = httpx.Client(**settings, limits=REQUESTS, transport=transport)
+            self._streams = httpx.Client(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
 
     def close(self) -> None:
@@ -107,8 +109,9 @@ class AsyncHttpWire:
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
         settings = _settings(url, headers, silence_seconds)
-        self._http = httpx.AsyncClient(**settings, limits=REQUESTS, transport=transport)
-        self._streams = httpx.AsyncClient(**settings, limits=STREAMS, transport=transport)
+        with _refused(url):
+            self._http = httpx.AsyncClient(**settings, limits=REQUESTS, transport=transport)
+            self._streams = httpx.AsyncClient(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
 
     async def close(self) -> None:
@@ -173,11 +176,22 @@ class AsyncHttpWire:
         return _asked(request, self._silence_seconds)
 
 
+@contextmanager
+def _refused(url: str) -> Iterator[None]:
+    """Proxies of the environment may be such as httpx does not know, or lack a library for."""
+    try:
+        assert httpx.URL(url).host
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise AddressInvalid(f"{shown_url(url)} cannot be asked: {error}") from error
+
+
 def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> dict[str, Any]:
     return {
         "base_url": url,
         "headers": headers,
         "timeout": _timeout(silence_seconds),
+        "trust_env": not is_loopback(url),
         # Reading the certificates of this world takes longer than a task, and redirects, to https or elsewhere, are
         # not followed.
         "verify": False if url.startswith("http:") else httpx.create_ssl_context(),

@@ -244,7 +244,10 @@ def test_sweep_has_points() -> None:
         _ = result.counts
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host:port", "http://host?x=1"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://host", "http://", "http://host:port", "http://host?x=1", "http://a..b/", "http://xn--a/"],
+)
 def test_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(AddressInvalid):
         Client(url)

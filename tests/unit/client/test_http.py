@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from ketline.client import (
+    AddressInvalid,
     AsyncClient,
     AsyncTaskHandle,
     Client,
@@ -226,3 +227,18 @@ def _calls(shape: type) -> dict[str, list[str]]:
 def test_a_notebook_shows_a_task_also_where_the_service_is_gone() -> None:
     with Service(error=httpx.ConnectError("refused")).client() as client:
         assert "refused" in client.task(TASK_ID)._repr_html_()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1", "http://127.9.9.9"])
+def test_a_service_on_this_machine_is_asked_without_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://proxy")
+    with Client(url) as client:
+        assert client.url == url
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://proxy:1", "socks5://proxy:1", "http://proxy:port"])
+async def test_a_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    for make in (Client, AsyncClient):
+        with pytest.raises(AddressInvalid, match="http://elsewhere cannot be asked"):
+            make("http://elsewhere")
