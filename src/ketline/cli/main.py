@@ -10,7 +10,7 @@ import typer
 
 from ketline.cli import running, server, service, tasks
 from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TIME_UP, USAGE_ERROR, fail
-from ketline.client import AddressInvalid, BatchIncomplete, ClientError, RequestRefused, WaitTimeout
+from ketline.client import AddressInvalid, BatchIncomplete, ClientError, RequestInvalid, RequestRefused, WaitTimeout
 from ketline.client.retrying import TEMPORARY
 from ketline.domain.errors import KetlineError
 
@@ -52,7 +52,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 def _status_of(error: ClientError) -> int:
     if isinstance(error, WaitTimeout):
         return TIME_UP
-    if isinstance(error, AddressInvalid):
+    if isinstance(error, (AddressInvalid, RequestInvalid)):
         return USAGE_ERROR
     if isinstance(error, BatchIncomplete) and isinstance(error.__cause__, ClientError):
         return _status_of(error.__cause__)

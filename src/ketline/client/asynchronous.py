@@ -21,7 +21,7 @@ from ketline.client.models import (
 )
 from ketline.client.programs import BatchItem, Options, changes_of, items_of
 from ketline.client.retrying import Retries
-from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, new_key
+from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, key_of
 from ketline.client.wire import Conversation
 from ketline.domain.task import TaskStatus
 
@@ -81,7 +81,7 @@ class AsyncClient:
             RequestRefused: the service does not take it.
             ServiceUnreachable: it is not known whether it did; submit again with the same key to know.
         """
-        accepted = await self._hold(self._say.submit(program, options, idempotency_key or new_key()))
+        accepted = await self._hold(self._say.submit(program, options, key_of(idempotency_key)))
         return self._handle(accepted, program)
 
     async def run(
@@ -93,7 +93,7 @@ class AsyncClient:
         **options: Unpack[Options],
     ) -> Result:
         """Have a program run, and wait for its outcomes. Raises as `submit` and `AsyncTaskHandle.result` do."""
-        answer = await self._hold(self._say.run(program, options, idempotency_key or new_key()))
+        answer = await self._hold(self._say.run(program, options, key_of(idempotency_key)))
         handle = self._handle(answer, program)
         handle.task = answer if isinstance(answer, Task) else None
         return await handle.result(timeout_seconds=timeout_seconds)
@@ -112,7 +112,7 @@ class AsyncClient:
         items = items_of(programs, options)
         made = iter([text for text, _ in items])
         conversation = self._say.submit_batch(
-            items, idempotency_key or new_key(), lambda accepted: self._handle(accepted, next(made))
+            items, key_of(idempotency_key), lambda accepted: self._handle(accepted, next(made))
         )
         accepted = await self._hold(conversation)
         return [self._handle(one, text) for one, (text, _) in zip(accepted, items, strict=True)]
@@ -192,9 +192,7 @@ class AsyncClient:
     ) -> AsyncTaskHandle:
         """Run the program of a task again, as a new task; `seed` is "same", "new", or a number."""
         asked = {"seed": seed, **({} if shots is None else {"shots": shots})}
-        return self._handle(
-            await self._hold(self._say.rerun(as_id(task_id), asked, idempotency_key or new_key())), None
-        )
+        return self._handle(await self._hold(self._say.rerun(as_id(task_id), asked, key_of(idempotency_key))), None)
 
     async def change(self, task_id: UUID | str, **changes: Any) -> Task:
         """Give a task another `name`, other `tags` or `metadata`, or another time it is `scheduled_for`."""

@@ -3,6 +3,7 @@
 ClientError
 ├── ServiceUnreachable
 ├── UnexpectedAnswer
+├── RequestInvalid
 ├── RequestRefused
 │   ├── TaskNotFound
 │   ├── BacklogFull
@@ -42,6 +43,12 @@ class UnexpectedAnswer(ClientError):
     """Something answered that is not a Ketline service, or not one that this client knows."""
 
     code = "unexpected_answer"
+
+
+class RequestInvalid(ClientError, ValueError):
+    """What was asked for makes no request, and nothing was sent: an idempotency key has characters no header can."""
+
+    code = "request_invalid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

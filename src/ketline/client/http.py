@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ketline.client.address import AddressInvalid, is_loopback, shown_url
+from ketline.client.errors import RequestInvalid
 from ketline.client.wire import (
     Close,
     Conversation,
@@ -237,4 +238,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _lost(error: Exception) -> Lost:
+    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
+        # It is this side's fault, and the same again will not do.
+        raise RequestInvalid(f"This cannot be asked: {error}") from error
     return Lost(str(error) or type(error).__name__)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from ketline.client.address import request_headers, service_url, shown_url
 from ketline.client.conversations import Conversations
+from ketline.client.errors import RequestInvalid
 from ketline.client.following import Completion, follow_task, follow_tasks
 from ketline.client.handle import TaskHandle
 from ketline.client.models import (
@@ -84,7 +85,7 @@ class Client:
             RequestRefused: the service does not take it.
             ServiceUnreachable: it is not known whether it did; submit again with the same key to know.
         """
-        accepted = self._hold(self._say.submit(program, options, idempotency_key or new_key()))
+        accepted = self._hold(self._say.submit(program, options, key_of(idempotency_key)))
         return self._handle(accepted, program)
 
     def run(
@@ -96,7 +97,7 @@ class Client:
         **options: Unpack[Options],
     ) -> Result:
         """Have a program run, and wait for its outcomes. Raises as `submit` and `TaskHandle.result` do."""
-        answer = self._hold(self._say.run(program, options, idempotency_key or new_key()))
+        answer = self._hold(self._say.run(program, options, key_of(idempotency_key)))
         handle = self._handle(answer, program)
         handle.task = answer if isinstance(answer, Task) else None
         return handle.result(timeout_seconds=timeout_seconds)
@@ -115,7 +116,7 @@ class Client:
         items = items_of(programs, options)
         made = iter([text for text, _ in items])
         conversation = self._say.submit_batch(
-            items, idempotency_key or new_key(), lambda accepted: self._handle(accepted, next(made))
+            items, key_of(idempotency_key), lambda accepted: self._handle(accepted, next(made))
         )
         accepted = self._hold(conversation)
         return [self._handle(one, text) for one, (text, _) in zip(accepted, items, strict=True)]
@@ -203,7 +204,7 @@ class Client:
     ) -> TaskHandle:
         """Run the program of a task again, as a new task; `seed` is "same", "new", or a number."""
         asked = {"seed": seed, **({} if shots is None else {"shots": shots})}
-        return self._handle(self._hold(self._say.rerun(as_id(task_id), asked, idempotency_key or new_key())), None)
+        return self._handle(self._hold(self._say.rerun(as_id(task_id), asked, key_of(idempotency_key))), None)
 
     def change(self, task_id: UUID | str, **changes: Any) -> Task:
         """Give a task another `name`, other `tags` or `metadata`, or another time it is `scheduled_for`."""
@@ -277,9 +278,16 @@ class Client:
         return TaskHandle(self, known.task_id, submitted_at=known.submitted_at, program=program)
 
 
-def new_key() -> str:
-    """A name for one submission that no other has."""
-    return uuid4().hex
+def key_of(idempotency_key: str | None) -> str:
+    """The name of one submission: the one given, or one that no other has.
+
+    Raises:
+        RequestInvalid: it has characters that a header cannot have.
+    """
+    key = idempotency_key or uuid4().hex
+    if not (key.isascii() and key.isprintable() and key.strip()):
+        raise RequestInvalid("An idempotency key has printable ASCII characters only, not only blanks.")
+    return key
 
 
 def as_id(task_id: UUID | str) -> UUID:

@@ -14,6 +14,7 @@ from ketline.client import (
     AsyncClient,
     AsyncTaskHandle,
     Client,
+    RequestInvalid,
     RequestRefused,
     Retries,
     ServiceUnreachable,
@@ -242,3 +243,28 @@ async def test_a_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pyte
     for make in (Client, AsyncClient):
         with pytest.raises(AddressInvalid, match="http://elsewhere cannot be asked"):
             make("http://elsewhere")
+
+
+@pytest.mark.parametrize("key", ["ü", "a\nb", "   ", "\x7f"])
+async def test_key_that_no_header_can_have_is_refused_before_anything_is_asked(key: str) -> None:
+    service = Service()
+    with service.client() as client:
+        for ask in (client.submit, client.run, client.submit_batch):
+            with pytest.raises(RequestInvalid):
+                ask("q", idempotency_key=key)
+    async with AsyncClient(URL, transport=httpx.MockTransport(service)) as asking:
+        with pytest.raises(RequestInvalid):
+            await asking.submit("q", idempotency_key=key)
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("error", [httpx.LocalProtocolError("illegal"), httpx.UnsupportedProtocol("other")])
+async def test_what_cannot_be_sent_is_not_sent_again(error: httpx.HTTPError) -> None:
+    service = Service(error=error)
+    transport = httpx.MockTransport(service)
+    with Client(URL, transport=transport) as client, pytest.raises(RequestInvalid):
+        client.workers()
+    async with AsyncClient(URL, transport=transport) as asking:
+        with pytest.raises(RequestInvalid):
+            await asking.workers()
+    assert len(service.asked) == 2
