@@ -46,7 +46,7 @@ class UnexpectedAnswer(ClientError):
 
 
 class RequestInvalid(ClientError, ValueError):
-    """What was asked for makes no request, and nothing was sent: an idempotency key has characters no header can."""
+    """Nothing was sent: what was asked for makes no request, as with a strange key, or the client is closed."""
 
     code = "request_invalid"
 

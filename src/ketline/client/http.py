@@ -102,6 +102,8 @@ class HttpWire:
         return Response(status=200, headers=dict(answer.headers)), answer.iter_bytes()
 
     def _asked(self, request: Request) -> dict[str, Any]:
+        if self._http.is_closed:
+            raise RequestInvalid("This client is closed: make another.")
         return _asked(request, self._silence_seconds)
 
 
@@ -174,6 +176,8 @@ class AsyncHttpWire:
         return Response(status=200, headers=dict(answer.headers)), answer.aiter_bytes()
 
     def _asked(self, request: Request) -> dict[str, Any]:
+        if self._http.is_closed:
+            raise RequestInvalid("This client is closed: make another.")
         return _asked(request, self._silence_seconds)
 
 

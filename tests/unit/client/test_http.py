@@ -268,3 +268,18 @@ async def test_what_cannot_be_sent_is_not_sent_again(error: httpx.HTTPError) -> 
         with pytest.raises(RequestInvalid):
             await asking.workers()
     assert len(service.asked) == 2
+
+
+async def test_a_closed_client_says_so() -> None:
+    service = Service(httpx.Response(200, json=task()))
+    client = service.client()
+    client.close()
+    with pytest.raises(RequestInvalid, match="closed"):
+        client.get(TASK_ID)
+    with pytest.raises(RequestInvalid, match="closed"):
+        next(client.events(TASK_ID))
+    assert "closed" in client.task(TASK_ID)._repr_html_()
+    asking = AsyncClient(URL, transport=httpx.MockTransport(service))
+    await asking.close()
+    with pytest.raises(RequestInvalid, match="closed"):
+        await asking.get(TASK_ID)
