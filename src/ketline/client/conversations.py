@@ -266,8 +266,13 @@ def _posted(path: str, body: object, headers: Mapping[str, str] | None = None) -
 
 
 def _address(path: str, asked: Mapping[str, object]) -> str:
-    given = [(name, value) for name, value in asked.items() if value is not None]
+    given = [(name, _text(value)) for name, value in asked.items() if value is not None]
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+def _text(value: object) -> object:
+    # The service takes no time without an offset; one that has none is local, as datetime has it.
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
 def _read_either(document: Mapping[str, Any]) -> Accepted | Task:

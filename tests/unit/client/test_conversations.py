@@ -1,8 +1,9 @@
 """What a client asks, and what it makes of each answer, through failures at any point."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -262,6 +263,17 @@ def test_key_that_is_none_is_refused_without_being_told() -> None:
 def test_password_in_an_address_is_not_told() -> None:
     with Client("http://ada:secret@host") as client:
         assert "secret" not in repr(client)
+
+
+@pytest.mark.parametrize("offset", [UTC, timezone(timedelta(hours=5)), None])
+def test_times_in_a_filter_have_an_offset(offset: timezone | None) -> None:
+    service = Scripted(in_turn(answered({"tasks": [], "next": None})))
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=offset)
+    service.hold(service.conversations.page({"submitted_after": moment}))
+    (written,) = parse_qs(urlsplit(service.asked[0].path).query)["submitted_after"]
+    assert "T" in written
+    assert datetime.fromisoformat(written).utcoffset() is not None
+    assert datetime.fromisoformat(written) == moment.astimezone(UTC)
 
 
 def test_misspelt_option_is_named() -> None:
