@@ -9,8 +9,16 @@ from typing import Any
 import typer
 
 from ketline.cli import running, server, service, tasks
-from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TIME_UP, USAGE_ERROR, fail
-from ketline.client import AddressInvalid, BatchIncomplete, ClientError, RequestInvalid, RequestRefused, WaitTimeout
+from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TASK_FAILED, TIME_UP, USAGE_ERROR, fail
+from ketline.client import (
+    AddressInvalid,
+    BatchIncomplete,
+    ClientError,
+    RequestInvalid,
+    RequestRefused,
+    TaskFailed,
+    WaitTimeout,
+)
 from ketline.client.retrying import TEMPORARY
 from ketline.domain.errors import KetlineError
 
@@ -50,6 +58,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _status_of(error: ClientError) -> int:
+    if isinstance(error, TaskFailed):
+        return TASK_FAILED
     if isinstance(error, WaitTimeout):
         return TIME_UP
     if isinstance(error, (AddressInvalid, RequestInvalid)):

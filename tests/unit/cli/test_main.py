@@ -1,0 +1,36 @@
+"""What the command makes of errors."""
+
+from uuid import UUID
+
+import pytest
+
+from ketline.cli.main import _guarded
+from ketline.client import AddressInvalid, Client, ClientError, TaskCancelled, TaskFailed
+from ketline.client.errors import RequestInvalid
+
+TASK_ID = UUID("109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (TaskFailed("No such gate.", code="parse_error", task_id=TASK_ID, reason=""), 1),
+        (TaskCancelled("It was cancelled.", code="cancelled", task_id=TASK_ID, reason=""), 1),
+        (AddressInvalid("No address."), 2),
+        (RequestInvalid("No key."), 2),
+    ],
+)
+def test_errors_have_their_exit_status(error: ClientError, status: int) -> None:
+    def command() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as raised:
+        _guarded(command)()
+    assert raised.value.code == status
+
+
+def test_host_that_cannot_be_one_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        _guarded(lambda: Client("http://a..b/").close())()
+    assert raised.value.code == 2
+    assert "a..b" in capsys.readouterr().err
