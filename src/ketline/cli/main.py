@@ -1,9 +1,11 @@
 """The `ketline` command."""
 
 import gc
+import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -85,4 +87,7 @@ app.command("version", rich_help_panel="Run the service")(show_version)
 
 def main() -> None:
     """Entry point."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Bars, and what others name their tasks, are not all in every encoding.
+        sys.stdout.reconfigure(errors="replace")
     app()

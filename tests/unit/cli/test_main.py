@@ -1,10 +1,13 @@
 """What the command makes of errors."""
 
+import sys
+from io import BytesIO, TextIOWrapper
 from uuid import UUID
 
 import pytest
 
-from ketline.cli.main import _guarded
+from ketline.cli.main import _guarded, main
+from ketline.cli.show import out
 from ketline.client import AddressInvalid, Client, ClientError, TaskCancelled, TaskFailed
 from ketline.client.errors import RequestInvalid
 
@@ -27,6 +30,16 @@ def test_errors_have_their_exit_status(error: ClientError, status: int) -> None:
     with pytest.raises(SystemExit) as raised:
         _guarded(command)()
     assert raised.value.code == status
+
+
+def test_what_the_encoding_of_the_output_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = BytesIO()
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii", write_through=True))
+    monkeypatch.setattr(sys, "argv", ["ketline", "version"])
+    with pytest.raises(SystemExit):
+        main()
+    out().print("█ 50 %")
+    assert written.getvalue().endswith(b"? 50 %\n")
 
 
 def test_host_that_cannot_be_one_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
