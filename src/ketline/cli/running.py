@@ -227,7 +227,7 @@ def _report(task: Task, source: Source, *, as_json: bool) -> None:
 
 def _show_documents(handles: Sequence[TaskHandle], files: Sequence[str]) -> None:
     documents = [
-        {"task_id": str(one.task_id), "status": "deleted"} if one.task is None else one.task.data for one in handles
+        {"task_id": str(one.task_id), "status": "not_found"} if one.task is None else one.task.data for one in handles
     ]
     named = (
         [{"file": file, **document} for file, document in zip(files, documents, strict=True)] if files else documents

@@ -104,7 +104,7 @@ def change_line(change: Change) -> str:
 def ending(name: str, task: Task | None) -> str:
     """How a task ended, in one line."""
     if task is None:
-        return f"{name}: deleted"
+        return f"{name}: not found: it was never submitted, or has been deleted"
     if task.error is not None:
         return printable(f"{name}: {task.status}: {task.error.code}: {' '.join(task.error.message.split())}")
     return f"{name}: {task.status}{outcomes(task.result)}"
