@@ -86,7 +86,9 @@ class Result:
         return None if self.memories is None else _only(self.memories)
 
     def _repr_html_(self) -> str:
-        return task_html(title=f"Task {self.task_id}", status="completed", points=self.points)
+        return task_html(
+            title=f"Task {self.task_id}", status="completed", points=self.points, values=self.expectation_values
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,7 @@ class Task:
             title=self.name or f"Task {self.task_id}",
             status=self.status,
             points=() if self.result is None else self.result.points,
+            values=None if self.result is None else self.result.expectation_values,
             problem="" if self.error is None else f"{self.error.code}: {self.error.message}",
             drawing=drawing,
         )

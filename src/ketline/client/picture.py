@@ -4,8 +4,11 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from ketline.domain.task import ExpectationValues
+
 MOST_BARS = 16
 MOST_POINTS = 4
+MOST_ROWS = 16
 _BAR, _GAP, _HEIGHT, _MARGIN = 26, 6, 90, 14
 _COLOURS = {"completed": "#1a7f37", "failed": "#c62828", "cancelled": "#8a6d00", "processing": "#1565c0"}
 _STYLE = "font: 13px/1.5 system-ui, sans-serif"
@@ -17,10 +20,11 @@ def task_html(
     title: str,
     status: str,
     points: Sequence[Mapping[str, int]] = (),
+    values: ExpectationValues | None = None,
     problem: str = "",
     drawing: bytes | None = None,
 ) -> str:
-    """A task's status, circuit (an SVG file) and outcomes."""
+    """A task's status, circuit (an SVG file), and outcomes or expectation values."""
     colour = _COLOURS.get(status, "#57606a")
     parts = [
         f'<div style="{_STYLE}"><b>{escape(title)}</b> <span style="{_PILL.format(colour)}">{escape(status)}</span>'
@@ -29,10 +33,27 @@ def task_html(
         parts.append(f'<pre style="color: #c62828">{escape(problem)}</pre>')
     if drawing is not None:
         parts.append(_image(drawing))
+    if values is not None:
+        return "".join([*parts, values_table(values), "</div>"])
     parts += [f"<div>{histogram_svg(counts)}</div>" for counts in points[:MOST_POINTS]]
     if len(points) > MOST_POINTS:
         parts.append(f"<div>… and {len(points) - MOST_POINTS} more points</div>")
     return "".join([*parts, "</div>"])
+
+
+def values_table(values: ExpectationValues) -> str:
+    """Expectation values, a row for each point of a sweep."""
+    swept = [value for value in values if isinstance(value, Sequence)]
+    rows = swept or [[value for value in values if not isinstance(value, Sequence)]]
+    shown = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[:MOST_ROWS])
+    note = f"<div>… and {len(rows) - MOST_ROWS} more points</div>" if len(rows) > MOST_ROWS else ""
+    return f'<table aria-label="Expectation values">{shown}</table>{note}'
+
+
+def _cells(row: Sequence[float]) -> str:
+    shown = [f"<td>{escape(f'{float(value):.6g}')}</td>" for value in row]
+    more = [f"<td>… and {len(row) - MOST_BARS} more</td>"] if len(row) > MOST_BARS else []
+    return "".join(shown[:MOST_BARS] + more)
 
 
 def histogram_svg(counts: Mapping[str, int]) -> str:

@@ -1,8 +1,11 @@
 """What a notebook shows."""
 
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
-from ketline.client.picture import MOST_BARS, histogram_svg, task_html
+import pytest
+
+from ketline.client.picture import MOST_BARS, MOST_ROWS, histogram_svg, task_html, values_table
 from ketline.client.reading import read_task
 from tests.unit.client.scripted import task
 
@@ -39,3 +42,22 @@ def test_result_shows_itself() -> None:
     assert found.result is not None
     assert "<svg" in found.result._repr_html_()
     assert "completed" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("values", "rows"),
+    [([1.0, -0.25], [["1", "-0.25"]]), ([[0.5, 1 / 3], [0.0, 1e-9]], [["0.5", "0.333333"], ["0", "1e-09"]])],
+)
+def test_expectation_values_are_shown_in_a_row_for_each_point(values: list[Any], rows: list[list[str]]) -> None:
+    found = read_task(task(result={"expectation_values": values, "shots": 1, "success": True}))
+    assert found.result is not None
+    for shown in (found._repr_html_(), found.result._repr_html_()):
+        table = fromstring(shown[shown.index("<table") : shown.index("</table>") + 8])
+        assert [[cell.text for cell in row] for row in table] == rows
+
+
+def test_of_many_values_it_is_said_how_many_are_left_out() -> None:
+    shown = values_table([[0.5] * (MOST_BARS + 3)] * (MOST_ROWS + 2))
+    assert shown.count("0.5") == MOST_BARS * MOST_ROWS
+    assert "and 3 more" in shown
+    assert "and 2 more points" in shown
