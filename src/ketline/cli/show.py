@@ -48,14 +48,18 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def show_counts(console: Console, result: Result) -> None:
-    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
+    """Outcomes, the most frequent first, each with its share and, on a terminal, a bar; for each point of a sweep."""
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
         return
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
-        _show_table(console, counts, result.shots)
+        if console.is_terminal:
+            _show_table(console, counts, result.shots)
+        else:
+            for outcome, count in _ranked(counts):
+                print(outcome, count, f"{count / result.shots:.1%}", sep="\t", file=console.file)
 
 
 def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, program: str) -> None:
@@ -137,7 +141,8 @@ def _show_table(console: Console, counts: Counts, shots: int) -> None:
     ranked = _ranked(counts)
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("outcome")
+    # Cut off, different outcomes would look the same.
+    table.add_column("outcome", overflow="fold")
     table.add_column("counts", justify="right")
     table.add_column("share", justify="right")
     table.add_column("", no_wrap=True)

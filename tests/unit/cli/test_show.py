@@ -1,7 +1,33 @@
 """What is told of tasks."""
 
-from ketline.cli.show import ending
+from io import StringIO
+from uuid import UUID
+
+import pytest
+from rich.console import Console
+
+from ketline.cli.show import ending, show_counts
+from ketline.client import Result
+
+TASK_ID = UUID("109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f")
+LONG = [f"{'0' * 100}{end}" for end in ("01", "10")]
+RESULT = Result(task_id=TASK_ID, points=[{LONG[0]: 3, LONG[1]: 1}], shots=4)
 
 
 def test_a_task_that_is_not_there_may_never_have_been() -> None:
     assert ending("id", None) == "id: not found: it was never submitted, or has been deleted"
+
+
+def test_counts_off_a_terminal_are_lines_with_tabs() -> None:
+    written = StringIO()
+    show_counts(Console(file=written, width=40, highlight=False), RESULT)
+    assert written.getvalue() == f"{LONG[0]}\t3\t75.0%\n{LONG[1]}\t1\t25.0%\n"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_outcomes_on_a_terminal_are_never_cut_off(width: int) -> None:
+    written = StringIO()
+    show_counts(Console(file=written, width=width, force_terminal=True, color_system=None, highlight=False), RESULT)
+    assert "…" not in written.getvalue()
+    digits = [line.split()[0] for line in written.getvalue().splitlines()[1:] if line.split()]
+    assert "".join(part for part in digits if set(part) <= {"0", "1"}) == "".join(LONG)
