@@ -14,6 +14,7 @@ from ketline.client.models import Counts
 from ketline.client.refusals import pointer
 
 BAR_WIDTH = 32
+_WIDEST = 10_000
 MOST_ROWS = 32
 MOST_IN_A_LINE = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -48,18 +49,16 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def show_counts(console: Console, result: Result) -> None:
-    """Outcomes, the most frequent first, each with its share and, on a terminal, a bar; for each point of a sweep."""
+    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
         return
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDEST)  # nothing is folded where no line ends
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
-        if console.is_terminal:
-            _show_table(console, counts, result.shots)
-        else:
-            for outcome, count in _ranked(counts):
-                print(outcome, count, f"{count / result.shots:.1%}", sep="\t", file=console.file)
+        _show_table(console, counts, result.shots)
 
 
 def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, program: str) -> None:
