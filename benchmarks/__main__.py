@@ -3,35 +3,51 @@
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
 
+from benchmarks.backlog import measure_backlog
 from benchmarks.bare import measure_bare
-from benchmarks.deployment import Deployment, open_distributed, open_embedded
-from benchmarks.figures import BareRound, Figures, FrontendFigures, PauseFigures, ServiceFigures, StartFigures
+from benchmarks.deployment import MODES
+from benchmarks.execution.figures import CostFigures, CountsFigures, SuiteFigures
+from benchmarks.execution.parts import measure_cost, measure_counts, measure_suite
+from benchmarks.execution.report import write_plots
+from benchmarks.figures import (
+    BacklogFigures,
+    BareRound,
+    Figures,
+    FrontendFigures,
+    LoadRound,
+    MemoryFigures,
+    OverheadFigures,
+    PauseFigures,
+    ScalingFigures,
+    ServiceFigures,
+    StartFigures,
+    SubmitPauseFigures,
+)
 from benchmarks.frontend import measure_frontend
 from benchmarks.load import measure_service
 from benchmarks.machine import describe_machine
+from benchmarks.memory import measure_memory
+from benchmarks.naive import MISSING, is_available, measure_naive
+from benchmarks.options import RESULTS, parse
+from benchmarks.overhead import measure_overhead
 from benchmarks.pause import measure_pause
 from benchmarks.report import render, summarize
+from benchmarks.scaling import measure_scaling
 from benchmarks.start import measure_start
+from benchmarks.submit_pause import measure_submit_pause
 from ketline.config import available_cores
-
-PARTS = ("bare", "embedded", "distributed", "pause", "start", "frontend")
-RESULTS = Path(__file__).with_name("results")
-
-_MODES: dict[str, Callable[[], AbstractAsyncContextManager[Deployment]]] = {
-    "embedded": open_embedded,
-    "distributed": open_distributed,
-}
 
 
 def main() -> None:
-    options = _parse()
+    options = parse(None, description=__doc__)
+    if not is_available():
+        _say(f"without naive: {MISSING}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         figures = runner.run(_measure(options))
     page = render(figures)
@@ -39,36 +55,28 @@ def main() -> None:
     for name, ratio in summarize(figures).items():
         print(f"{name}: {ratio:.3f}")
     print(f"Written to {_write(figures, page)}.md and .json")
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a round of load (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts (%(default)s)")
-    parser.add_argument("--sequential", type=int, default=300, help="tasks run one after the other (%(default)s)")
-    parser.add_argument("--simulation", type=float, default=20.0, help="seconds of the long simulation (%(default)s)")
-    parser.add_argument("--starts", type=int, default=10, help="starts of an API process (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the simulator and the programs (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="one round of 3 s, 100 tasks, a simulation of 5 s")
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    options.parts = options.parts or list(PARTS)
-    if options.quick:
-        options.seconds, options.rounds, options.sequential, options.simulation = 3.0, 1, 100, 5.0
-    return options
+    if figures.cost:
+        print("Drawn:", *write_plots(figures.cost, options.plots))
 
 
 async def _measure(options: argparse.Namespace) -> Figures:
-    machine = describe_machine()
+    machine, parts = describe_machine(), options.parts
     return Figures(
         machine=machine,
-        bare=await _bare(options) if "bare" in options.parts else [],
-        services=[await _service(mode, options) for mode in _MODES if mode in options.parts],
-        pause=await _pause(options) if "pause" in options.parts else None,
-        start=await _start(options) if "start" in options.parts else None,
-        frontend=await _frontend() if "frontend" in options.parts else None,
+        bare=await _bare(options) if "bare" in parts else [],
+        services=[await _service(mode, options) for mode in MODES if mode in parts],
+        naive=await _naive(options) if "naive" in parts else [],
+        backlog=[await _backlog(mode, options) for mode in MODES if "backlog" in parts],
+        scaling=await _scaling(options) if "scaling" in parts else None,
+        overhead=[await _overhead(mode, options) for mode in MODES if "overhead" in parts],
+        memory=[row for mode in MODES if "memory" in parts for row in await _memory(mode, options)],
+        pause=await _pause(options) if "pause" in parts else None,
+        submit_pauses=[await _submit_pause(mode, options) for mode in MODES if "pause" in parts],
+        start=await _start(options) if "start" in parts else None,
+        frontend=await _frontend() if "frontend" in parts else None,
+        counts=await _counts(options) if "counts" in parts else None,
+        suite=await _suite(options) if "suite" in parts else None,
+        cost=await _cost(options) if "cost" in parts else None,
     )
 
 
@@ -82,15 +90,49 @@ async def _bare(options: argparse.Namespace) -> Sequence[BareRound]:
 
 async def _service(mode: str, options: argparse.Namespace) -> ServiceFigures:
     _say(f"{mode} service")
-    async with _MODES[mode]() as deployment:
+    async with MODES[mode]() as deployment:
         return await measure_service(
             deployment, rounds=options.rounds, seconds=options.seconds, sequential_tasks=options.sequential
         )
 
 
+async def _naive(options: argparse.Namespace) -> Sequence[LoadRound]:
+    _say("naive design")
+    return await measure_naive(rounds=options.rounds, tasks=options.naive_tasks)
+
+
+async def _backlog(mode: str, options: argparse.Namespace) -> BacklogFigures:
+    _say(f"{mode} service with tasks stored and waiting")
+    return await measure_backlog(
+        mode, stored=options.rows, waiting=options.pending, rounds=options.rounds, seconds=options.seconds
+    )
+
+
+async def _scaling(options: argparse.Namespace) -> ScalingFigures:
+    _say("more workers for waiting work")
+    return await measure_scaling(task_seconds=options.sleep, seconds=options.seconds)
+
+
+async def _overhead(mode: str, options: argparse.Namespace) -> OverheadFigures:
+    _say(f"{mode} service beside a long simulation")
+    async with MODES[mode]() as deployment:
+        return await measure_overhead(deployment, seconds=options.program, rounds=options.rounds, seed=options.seed)
+
+
+async def _memory(mode: str, options: argparse.Namespace) -> Sequence[MemoryFigures]:
+    _say(f"memory of the {mode} service")
+    async with MODES[mode]() as deployment:
+        return await measure_memory(deployment, seconds=options.seconds)
+
+
 async def _pause(options: argparse.Namespace) -> PauseFigures:
     _say("event loop beside a long simulation")
     return await measure_pause(seconds=options.simulation, seed=options.seed)
+
+
+async def _submit_pause(mode: str, options: argparse.Namespace) -> SubmitPauseFigures:
+    _say(f"event loop of the {mode} API while long programs are submitted")
+    return await measure_submit_pause(mode, seed=options.seed)
 
 
 async def _start(options: argparse.Namespace) -> StartFigures:
@@ -101,6 +143,21 @@ async def _start(options: argparse.Namespace) -> StartFigures:
 async def _frontend() -> FrontendFigures:
     _say("text to circuit")
     return await measure_frontend()
+
+
+async def _counts(options: argparse.Namespace) -> CountsFigures:
+    _say("text to counts")
+    return await measure_counts(rounds=options.bells)
+
+
+async def _suite(options: argparse.Namespace) -> SuiteFigures:
+    _say("suite of circuits")
+    return await measure_suite(seconds=options.circuit)
+
+
+async def _cost(options: argparse.Namespace) -> CostFigures:
+    _say("cost as the work grows")
+    return await measure_cost(largest=not options.quick)
 
 
 def _write(figures: Figures, page: str) -> Path:

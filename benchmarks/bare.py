@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.figures import BareRound
-from benchmarks.processes import Account, Watch, end, start_module
+from benchmarks.processes import Account, Watch, end, read_line, say_line, start_module
 from benchmarks.programs import BELL, SHOTS
 
 PREPARE_SECONDS = 120.0
@@ -51,8 +51,7 @@ async def measure_bare(*, processes: int, seconds: float, seed: int) -> BareRoun
     try:
         await _read_lines(loops, PREPARE_SECONDS)
         for loop in loops:
-            assert loop.stdin is not None
-            loop.stdin.write(b"go\n")
+            say_line(loop, "go")
         watch = Watch.start({str(loop.pid): Account(loop.pid) for loop in loops})
         results = await _read_lines(loops, seconds + GRACE_SECONDS)
         others = watch.others_share()
@@ -63,14 +62,7 @@ async def measure_bare(*, processes: int, seconds: float, seed: int) -> BareRoun
 
 
 async def _read_lines(loops: Sequence[asyncio.subprocess.Process], timeout_seconds: float) -> list[bytes]:
-    async def read(loop: asyncio.subprocess.Process) -> bytes:
-        assert loop.stdout is not None
-        if not (line := await loop.stdout.readline()):
-            raise RuntimeError(f"the bare loop {loop.pid} ended early")
-        return line
-
-    async with asyncio.timeout(timeout_seconds):
-        return await asyncio.gather(*map(read, loops))
+    return await asyncio.gather(*(read_line(loop, timeout_seconds) for loop in loops))
 
 
 if __name__ == "__main__":

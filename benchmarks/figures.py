@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Self
 
+from benchmarks.execution.figures import CostFigures, CountsFigures, SuiteFigures
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
@@ -52,6 +54,11 @@ class LoadRound:
     def tasks_per_second(self) -> float:
         return self.tasks / self.seconds
 
+    @property
+    def all_cpu_ms(self) -> float:
+        """Of all parts together."""
+        return sum(self.cpu_ms.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFigures:
@@ -85,6 +92,18 @@ class PauseFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitPauseFigures:
+    """How long the loop that serves the API kept its ticker waiting while long programs were submitted, and without."""
+
+    mode: str
+    program_bytes: int
+    submits: int
+    others: float
+    idle: Spread
+    submitting: Spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartFigures:
     """From starting an API process to its first answer; `libraries` is a process that only imports what that needs."""
 
@@ -114,6 +133,109 @@ class FrontendFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogFigures:
+    """One mode with an empty database and with `stored` finished tasks, and its worker with few and many waiting.
+
+    Each round of `few` and `many` counts tasks that waited on the queue when its worker started; of them `waiting`
+    waited when the first round of `many` did. A mode that was not asked to has neither.
+    """
+
+    mode: str
+    stored: int
+    waiting: int
+    empty: Sequence[LoadRound]
+    full: Sequence[LoadRound]
+    few: Sequence["WorkRound"]
+    many: Sequence["WorkRound"]
+
+    @property
+    def stored_ratio(self) -> float:
+        """The rate with the stored tasks to that without."""
+        return typical(self.full) / typical(self.empty)
+
+    @property
+    def waiting_ratio(self) -> float | None:
+        """The rate with many waiting tasks to that with few."""
+        return typical(self.many) / typical(self.few) if self.many else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRound:
+    """Completions within `seconds` on the database's clock by so many workers; nothing was submitted meanwhile.
+
+    `cpu_ms` is the processor time per task of the workers, the database and the broker together.
+    """
+
+    workers: int
+    tasks: int
+    seconds: float
+    cpu_ms: float
+    others: float
+
+    @property
+    def tasks_per_second(self) -> float:
+        return self.tasks / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingFigures:
+    """How fast tasks that only wait for `task_seconds` are worked off by more and more workers of `slots` slots."""
+
+    task_seconds: float
+    slots: int
+    rounds: Sequence[WorkRound]
+
+    def times(self, entry: WorkRound) -> float:
+        """How many times faster a round was than the first, which one worker did."""
+        return entry.tasks_per_second / self.rounds[0].tasks_per_second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverheadRound:
+    """One long program: alone in a process, and then through the service on an idle system, in seconds.
+
+    `bare` is Aer's part alone, of a circuit that was parsed before; `simulator` is what the service's simulator says
+    it took for parsing and simulating; `client` is from submit to the answer with the counts.
+    """
+
+    bare: float
+    simulator: float
+    recorded: float
+    client: float
+
+    @property
+    def over_simulator(self) -> float:
+        """The share that the service adds to what its simulator took."""
+        return self.client / self.simulator - 1
+
+    @property
+    def over_bare(self) -> float:
+        """The share that the service takes more than Aer alone; noise can make it negative."""
+        return self.client / self.bare - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverheadFigures:
+    """Rounds of one mode; the median of each share counts."""
+
+    mode: str
+    others: float
+    rounds: Sequence[OverheadRound]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryFigures:
+    """Largest resident memory of one kind of process since its start, and after a round of load, in 10^6 bytes."""
+
+    mode: str
+    process: str
+    count: int
+    tasks: int
+    peak_mb: float
+    resident_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Where and when the figures were taken."""
 
@@ -132,11 +254,20 @@ class Figures:
     machine: Machine
     bare: Sequence[BareRound]
     services: Sequence[ServiceFigures]
+    naive: Sequence[LoadRound]
+    backlog: Sequence[BacklogFigures]
+    scaling: ScalingFigures | None
+    overhead: Sequence[OverheadFigures]
+    memory: Sequence[MemoryFigures]
     pause: PauseFigures | None
+    submit_pauses: Sequence[SubmitPauseFigures]
     start: StartFigures | None
     frontend: FrontendFigures | None
+    counts: CountsFigures | None
+    suite: SuiteFigures | None
+    cost: CostFigures | None
 
 
-def typical(rates: Sequence[BareRound] | Sequence[LoadRound]) -> float:
+def typical(rates: Sequence[BareRound] | Sequence[LoadRound] | Sequence[WorkRound]) -> float:
     """The median round's tasks per second."""
     return median(entry.tasks_per_second for entry in rates)

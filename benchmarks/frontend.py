@@ -4,17 +4,15 @@ As a program, `python -m benchmarks.frontend`, it prints a line of JSON for each
 Rounds of both readers take turns, and processor time counts, since others may share the machine.
 """
 
-import asyncio
 import json
 import random
 import sys
 import time
-from asyncio.subprocess import Process
 from collections.abc import Callable
 from statistics import median
 
 from benchmarks.figures import FrontendFigures, Reading
-from benchmarks.processes import Account, Watch, end, start_module
+from benchmarks.processes import Account, Watch, end, read_line, start_module
 from benchmarks.programs import BELL
 
 _WIDTH = 20
@@ -36,19 +34,11 @@ async def measure_frontend() -> FrontendFigures:
     process = await start_module("benchmarks.frontend")
     try:
         watch = Watch.start({"readers": Account(process.pid)})
-        async with asyncio.timeout(_SECONDS):
-            lines = [await _line(process) for _ in _LENGTHS]
+        lines = [await read_line(process, _SECONDS) for _ in _LENGTHS]
         others = watch.others_share()
     finally:
         await end(process)
     return FrontendFigures(readings=[Reading(**json.loads(line)) for line in lines], others=others)
-
-
-async def _line(process: Process) -> bytes:
-    assert process.stdout is not None
-    if not (line := await process.stdout.readline()):
-        raise RuntimeError("the readers ended early")
-    return line
 
 
 def mixed_gates(number: int) -> str:

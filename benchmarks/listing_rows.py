@@ -11,7 +11,8 @@ INDEXES = """
 SELECT indexrelname, pg_relation_size(indexrelid) FROM pg_stat_user_indexes
 WHERE relname IN ('tasks', 'task_labels') ORDER BY 2 DESC"""
 
-_STATUS = """CASE WHEN n > {count} - 5000 AND n % 2 = 0 THEN 'pending' WHEN n > {count} - 40 THEN 'processing'
+_UNFINISHED = "WHEN n > {count} - 5000 AND n % 2 = 0 THEN 'pending' WHEN n > {count} - 40 THEN 'processing'"
+_STATUS = """CASE {unfinished}
   WHEN n % 50 = 7 THEN 'failed' WHEN n % 200 = 3 THEN 'cancelled' ELSE 'completed' END"""
 
 _ROW = """'OPENQASM 3.0; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q; // ' || n,
@@ -55,25 +56,48 @@ _LABELS = (
     ("'old'", f"{_NUMBER} < {{count}} / 10"),
 )
 _HISTORY = """INSERT INTO status_history (task_id, status, transitioned_at, notes)
-SELECT task_id, {status}, submitted_at, 'Task created and queued' FROM tasks"""
+SELECT task_id, {pending}, submitted_at, 'Task created and queued' FROM tasks"""
+_ENDED_HISTORY = """INSERT INTO status_history (task_id, status, transitioned_at, notes, attempt, worker_id)
+SELECT task_id, {processing}, submitted_at, 'Attempt 1 started on ' || lease_owner, attempt, lease_owner FROM tasks
+UNION ALL SELECT task_id, current_status, completed_at, 'The task ended', attempt, lease_owner FROM tasks"""
 
 
 async def fill(url: str, count: int) -> None:
     """Store `count` tasks that were submitted over the last days, with labels and a line of history each."""
+    await _store(url, [_UNFINISHED], [_HISTORY, *_label_statements()], count)
+
+
+async def fill_finished(url: str, count: int) -> None:
+    """Store `count` tasks that have all ended, with the history of it and without labels."""
+    await _store(url, [], [_HISTORY, _ENDED_HISTORY], count)
+
+
+async def _store(url: str, unfinished: Sequence[str], others: Sequence[str], count: int) -> None:
+    sqlite = url.startswith("sqlite")
+    tasks = (_SQLITE if sqlite else _POSTGRESQL).replace("{unfinished}", " ".join(unfinished))
     engine = create_async_engine(url)
     async with engine.begin() as connection:
-        for statement in _statements(count, sqlite=url.startswith("sqlite")):
+        for statement in [_valued(statement, count, sqlite=sqlite) for statement in (tasks, *others)]:
             # Statements with colons, which SQLAlchemy takes for parameters.
             await connection.exec_driver_sql(statement)
-    if not url.startswith("sqlite"):
-        # As autovacuum does in time.
+    if not sqlite:
+        # As the database does in time.
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             await connection.execute(text("VACUUM ANALYZE"))
+            await connection.execute(text("CHECKPOINT"))
     await engine.dispose()
 
 
-def _statements(count: int, *, sqlite: bool) -> Sequence[str]:
-    json = "" if sqlite else "::jsonb"
+def _label_statements() -> Sequence[str]:
+    return [
+        "INSERT INTO task_labels (task_id, kind, value, submitted_at) "
+        f"SELECT task_id, '{'name' if value == 'name' else 'tag'}', {value}, submitted_at FROM tasks WHERE {condition}"
+        for value, condition in _LABELS
+    ]
+
+
+def _valued(statement: str, count: int, *, sqlite: bool) -> str:
+    json, status = ("", "") if sqlite else ("::jsonb", "::taskstatus")
     values = {
         "{count}": str(count),
         "{ended}": "strftime('%Y-%m-%d %H:%M:%f000', at, '2 seconds')" if sqlite else "at + interval '2 seconds'",
@@ -81,14 +105,9 @@ def _statements(count: int, *, sqlite: bool) -> Sequence[str]:
         "{metadata}": f"'{{\"experiment\": 12}}'{json}",
         "{result}": f"{_RESULT}{json}",
         "{profile}": f"{_PROFILE}{json}",
-        "{status}": "'pending'" if sqlite else "'pending'::taskstatus",
+        "{pending}": f"'pending'{status}",
+        "{processing}": f"'processing'{status}",
     }
-    labels = [
-        "INSERT INTO task_labels (task_id, kind, value, submitted_at) "
-        f"SELECT task_id, '{'name' if value == 'name' else 'tag'}', {value}, submitted_at FROM tasks WHERE {condition}"
-        for value, condition in _LABELS
-    ]
-    statements = [_SQLITE if sqlite else _POSTGRESQL, _HISTORY, *labels]
-    for old, new in values.items():
-        statements = [statement.replace(old, new) for statement in statements]
-    return statements
+    for name, value in values.items():
+        statement = statement.replace(name, value)
+    return statement

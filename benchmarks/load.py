@@ -27,10 +27,10 @@ async def measure_service(
     """Measure one deployment: the idle system first, then `rounds` of load."""
     async with open_records(deployment.database_url) as records:
         async with _clients(deployment) as clients:
-            await asyncio.gather(*(_run_sequentially(client, WARM_UP_TASKS // CLIENTS) for client in clients))
+            await _warm_up(clients)
             idle_since, latencies = await _run_sequentially(clients[0], sequential_tasks)
         idle = await records.completed(idle_since)
-        measured = [await _load_round(deployment, records, seconds) for _ in range(rounds)]
+        measured = [await load_round(deployment, records, seconds) for _ in range(rounds)]
     return ServiceFigures(
         mode=deployment.mode,
         rounds=[entry for entry, _ in measured],
@@ -39,6 +39,18 @@ async def measure_service(
         idle_stages=stage_spreads(idle),
         load_stages=stage_spreads(measured[-1][1]),
     )
+
+
+async def measure_rounds(deployment: Deployment, *, rounds: int, seconds: float) -> list[LoadRound]:
+    """So many rounds of load on one deployment, once it is warm."""
+    async with open_records(deployment.database_url) as records:
+        async with _clients(deployment) as clients:
+            await _warm_up(clients)
+        return [(await load_round(deployment, records, seconds))[0] for _ in range(rounds)]
+
+
+async def _warm_up(clients: Sequence[Connection]) -> None:
+    await asyncio.gather(*(_run_sequentially(client, WARM_UP_TASKS // CLIENTS) for client in clients))
 
 
 @asynccontextmanager
@@ -62,7 +74,8 @@ async def _run_sequentially(client: Connection, count: int) -> tuple[datetime, l
     return datetime.fromisoformat(submitted_at[0]), latencies
 
 
-async def _load_round(deployment: Deployment, records: Records, seconds: float) -> tuple[LoadRound, Sequence[Record]]:
+async def load_round(deployment: Deployment, records: Records, seconds: float) -> tuple[LoadRound, Sequence[Record]]:
+    """Submit Bell programs for so long and wait until all have ended; gives the round and its completed tasks."""
     watch = Watch.start(deployment.accounts)
     async with _clients(deployment) as clients:
         started = time.monotonic()

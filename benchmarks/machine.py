@@ -3,14 +3,16 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.figures import Machine
 from ketline.config import available_cores
 
-_PACKAGES = ("ketline", "qiskit", "qiskit-aer", "sqlalchemy", "aio-pika", "uvicorn")
+_PACKAGES = ("ketline", "qiskit", "qiskit-aer", "sqlalchemy", "aio-pika", "uvicorn", "celery")
 
 
 def describe_machine() -> Machine:
@@ -21,8 +23,14 @@ def describe_machine() -> Machine:
         cores=available_cores(),
         memory_gib=memory / 2**30,
         load_average=os.getloadavg()[0],
-        versions={"Python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        versions={"Python": platform.python_version()} | dict(_versions()),
     )
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def commit() -> str:

@@ -22,11 +22,38 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)} | settings
 
 
-async def start_module(module: str, *arguments: str) -> Process:
-    """Start one of the benchmark's own programs, with pipes for its input and output."""
+async def start_module(
+    module: str, *arguments: str, log: IO[bytes] | None = None, settings: Mapping[str, str] | None = None
+) -> Process:
+    """Start a program of this environment, such as one of the benchmark's own, with pipes for its input and output.
+
+    Its errors go to `log`, or else where this process's go.
+    """
+    command = (sys.executable, "-m", module, *arguments)
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=clean_environment()
+        *command, stdin=PIPE, stdout=PIPE, stderr=log, cwd=ROOT, env=clean_environment(**settings or {})
     )
+
+
+def say_line(process: Process, line: str) -> None:
+    """Say a line to a program started with pipes."""
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n".encode())
+
+
+async def read_line(process: Process, timeout_seconds: float) -> bytes:
+    """The next line that a program started with pipes prints.
+
+    Raises:
+        RuntimeError: it ended instead.
+        TimeoutError: it printed none in time.
+    """
+    assert process.stdout is not None
+    async with asyncio.timeout(timeout_seconds):
+        line = await process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the process {process.pid} ended early")
+    return line
 
 
 async def start_ketline(*arguments: str, directory: Path, log: IO[bytes], settings: Mapping[str, str]) -> Process:
@@ -65,7 +92,12 @@ class Account:
     def seconds(self) -> float:
         """Processor time so far; of children that ended too, except of the root's when only the root counts."""
         own = 0.0 if self.part == "below" else _seconds(self.root, ended_children=self.part == "all")
-        return own + (0.0 if self.part == "root" else sum(_seconds(pid) for pid in _below(self.root)))
+        return own + (0.0 if self.part == "root" else sum(_seconds(pid) for pid in below(self.root)))
+
+    def pids(self) -> list[int]:
+        """The processes there are now."""
+        own = [] if self.part == "below" else [self.root]
+        return own if self.part == "root" else [*own, *below(self.root)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +132,8 @@ def _machine_seconds() -> tuple[float, float]:
     return (sum(ticks) - ticks[3] - ticks[4]) / _TICKS_PER_SECOND, sum(ticks) / _TICKS_PER_SECOND
 
 
-def _below(root: int) -> Iterable[int]:
+def below(root: int) -> Iterable[int]:
+    """The process ids of a process's descendants."""
     parents = _parents()
     waiting = [root]
     while waiting:

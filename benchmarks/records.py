@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.figures import Spread
@@ -41,8 +41,33 @@ class Records:
 
     async def unfinished(self) -> int:
         statement = select(func.count()).select_from(tasks).where(tasks.c.current_status.in_(_UNFINISHED))
+        return int(await self._value(statement))
+
+    async def undispatched(self) -> int:
+        """How many pending tasks were never put on the queue."""
+        waiting = select(func.count()).select_from(tasks)
+        statement = waiting.where(tasks.c.current_status == TaskStatus.PENDING, tasks.c.dispatch_count == 0)
+        return int(await self._value(statement))
+
+    async def clock(self) -> datetime:
+        """The time on the database's clock."""
+        at: datetime = await self._value(select(func.clock_timestamp()))
+        return at
+
+    async def completions(self, since: datetime) -> list[datetime]:
+        """When tasks were completed since then, in order."""
+        statement = (
+            select(tasks.c.completed_at)
+            .where(tasks.c.current_status == TaskStatus.COMPLETED, tasks.c.completed_at >= since)
+            .order_by(tasks.c.completed_at)
+        )
         async with self._engine.connect() as connection:
-            return (await connection.execute(statement)).scalar_one()
+            return list((await connection.execute(statement)).scalars())
+
+    async def workers(self, since: datetime) -> int:
+        """How many workers completed a task since then."""
+        completed = (tasks.c.current_status == TaskStatus.COMPLETED, tasks.c.completed_at >= since)
+        return int(await self._value(select(func.count(tasks.c.lease_owner.distinct())).where(*completed)))
 
     async def completed(self, since: datetime) -> list[Record]:
         """The completed tasks that were submitted at `since` or later."""
@@ -52,6 +77,10 @@ class Records:
         async with self._engine.connect() as connection:
             rows = (await connection.execute(statement)).all()
         return [Record(submitted_at=row[0], completed_at=row[1], profile=row[2]) for row in rows]
+
+    async def _value(self, statement: Select[Any]) -> Any:
+        async with self._engine.connect() as connection:
+            return (await connection.execute(statement)).scalar_one()
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """The figures of one run as a markdown page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.execution.report import cost_section, counts_section, suite_section
 from benchmarks.figures import (
     BareRound,
     Figures,
@@ -10,24 +11,46 @@ from benchmarks.figures import (
     Machine,
     PauseFigures,
     ServiceFigures,
-    Spread,
     StartFigures,
+    SubmitPauseFigures,
     typical,
 )
+from benchmarks.report_size import backlog_table, memory_table, overhead_table, scaling_table
+from benchmarks.tables import milliseconds, shares, table
 
 
 def render(figures: Figures) -> str:
     """All tables of a run, with the ratios between its parts."""
     sections = [_machine(figures.machine), _rates(figures)]
     if figures.services:
-        sections += [_latencies(figures.services), _stages(figures.services), _processor_time(figures.services)]
+        sections += [_latencies(figures.services), _stages(figures.services)]
+    sections.append(_processor_time(figures))
+    if figures.backlog:
+        sections.append(backlog_table(figures.backlog))
+    if figures.scaling:
+        sections.append(scaling_table(figures.scaling))
+    if figures.overhead:
+        sections.append(overhead_table(figures.overhead))
+    if figures.memory:
+        sections.append(memory_table(figures.memory))
     if figures.pause:
         sections.append(_pause(figures.pause))
+    if figures.submit_pauses:
+        sections.append(_submit_pauses(figures.submit_pauses))
     if figures.start:
         sections.append(_start(figures.start))
     if figures.frontend:
         sections.append(_frontend(figures.frontend))
-    return "\n\n".join(filter(None, sections)) + "\n"
+    return "\n\n".join(filter(None, [*sections, *_execution(figures)])) + "\n"
+
+
+def _execution(figures: Figures) -> Iterator[str]:
+    if figures.counts:
+        yield counts_section(figures.counts)
+    if figures.suite:
+        yield suite_section(figures.suite)
+    if figures.cost:
+        yield cost_section(figures.cost)
 
 
 def _machine(machine: Machine) -> str:
@@ -40,42 +63,51 @@ def _machine(machine: Machine) -> str:
 
 def _rates(figures: Figures) -> str:
     bare = typical(figures.bare) if figures.bare else None
-    rows = [_rate_row("bare Aer loop", figures.bare, bare)] if bare else []
-    rows += [_rate_row(service.mode, service.rounds, bare) for service in figures.services]
-    heads = ["Bell, 1,024 shots", "tasks/s", "ratio to bare", "ms a task", "overhead a task, ms", "others had"]
-    return _table("Sustained load (median round)", heads, rows) if rows else ""
+    naive = typical(figures.naive) if figures.naive else None
+    measured: list[tuple[str, Sequence[BareRound] | Sequence[LoadRound]]] = [
+        ("bare Aer loop", figures.bare),
+        *((service.mode, service.rounds) for service in figures.services),
+        ("naive design", figures.naive),
+    ]
+    rows = [_rate_row(name, rounds, bare, naive) for name, rounds in measured if rounds]
+    heads = ["Bell, 1,024 shots", "tasks/s", "ratio to bare", "ms a task", "overhead a task, ms", "times naive"]
+    return table("Sustained load (median round)", [*heads, "others had"], rows) if rows else ""
 
 
-def _rate_row(name: str, rounds: Sequence[BareRound] | Sequence[LoadRound], bare: float | None) -> list[str]:
+def _rate_row(
+    name: str, rounds: Sequence[BareRound] | Sequence[LoadRound], bare: float | None, naive: float | None
+) -> list[str]:
     rate = typical(rounds)
     per_task = 1000 / rate
     compared = [f"{rate / bare:.3f}", f"{per_task:.2f}", f"{per_task - 1000 / bare:.2f}"] if bare else ["", "", ""]
-    return [name, f"{rate:.0f}", *compared, ", ".join(f"{entry.others:.0%}" for entry in rounds)]
+    times = f"{rate / naive:.1f}" if naive else ""
+    return [name, f"{rate:.0f}", *compared, times, shares(entry.others for entry in rounds)]
 
 
 def _latencies(services: Sequence[ServiceFigures]) -> str:
     rows = [
-        [service.mode, seen, f"{spread.samples}", *_milliseconds(spread)]
+        [service.mode, seen, f"{spread.samples}", *milliseconds(spread)]
         for service in services
         for seen, spread in (("client, waiting", service.latency), ("recorded", service.recorded))
     ]
-    return _table("Submit to completed on an idle system", ["mode", "seen by", "tasks", "p50", "p99", "max"], rows)
+    return table("Submit to completed on an idle system", ["mode", "seen by", "tasks", "p50", "p99", "max"], rows)
 
 
 def _stages(services: Sequence[ServiceFigures]) -> str:
     rows = [
-        [service.mode, state, stage, *_milliseconds(spread)]
+        [service.mode, state, stage, *milliseconds(spread)]
         for service in services
         for state, stages in (("idle", service.idle_stages), ("load", service.load_stages))
         for stage, spread in stages.items()
     ]
-    return _table("Time per stage, ms", ["mode", "system", "stage", "p50", "p99", "max"], rows)
+    return table("Time per stage, ms", ["mode", "system", "stage", "p50", "p99", "max"], rows)
 
 
-def _processor_time(services: Sequence[ServiceFigures]) -> str:
+def _processor_time(figures: Figures) -> str:
+    named = [(service.mode, service.rounds) for service in figures.services] + [("naive design", figures.naive)]
     rows = [
         [
-            service.mode,
+            name,
             str(number),
             str(entry.tasks),
             str(entry.unfinished),
@@ -83,11 +115,11 @@ def _processor_time(services: Sequence[ServiceFigures]) -> str:
             f"{entry.others:.0%}",
             _parts(entry),
         ]
-        for service in services
-        for number, entry in enumerate(service.rounds, start=1)
+        for name, rounds in named
+        for number, entry in enumerate(rounds, start=1)
     ]
     heads = ["mode", "round", "tasks", "unfinished", "tasks/s", "others", "processor ms a task"]
-    return _table("Rounds, and where their processor time went", heads, rows)
+    return table("Rounds, and where their processor time went", heads, rows) if rows else ""
 
 
 def _parts(entry: LoadRound) -> str:
@@ -95,20 +127,33 @@ def _parts(entry: LoadRound) -> str:
 
 
 def _pause(pause: PauseFigures) -> str:
-    rows = [["idle", *_milliseconds(pause.idle)], ["simulating", *_milliseconds(pause.simulating)]]
+    rows = [["idle", *milliseconds(pause.idle)], ["simulating", *milliseconds(pause.simulating)]]
     title = (
         f"Pauses of the worker's event loop beside a simulation of {pause.simulating_seconds:.1f} s, ms "
         f"(leases of {pause.lease_seconds:g} s, finished in attempt {pause.attempts}; others had {pause.others:.0%})"
     )
-    return _table(title, ["worker", "p50", "p99", "longest"], rows)
+    return table(title, ["worker", "p50", "p99", "longest"], rows)
+
+
+def _submit_pauses(pauses: Sequence[SubmitPauseFigures]) -> str:
+    rows = [
+        [pause.mode, state, *milliseconds(spread), f"{pause.others:.0%}"]
+        for pause in pauses
+        for state, spread in (
+            ("idle", pause.idle),
+            (f"{pause.submits} programs of {pause.program_bytes:,} bytes", pause.submitting),
+        )
+    ]
+    heads = ["mode", "submitted meanwhile", "p50", "p99", "longest", "others had"]
+    return table("Pauses of the event loop that serves the API, ms", heads, rows)
 
 
 def _start(start: StartFigures) -> str:
     rows = [
-        ["API process, to its first answer", *_milliseconds(start.answer)],
-        ["its libraries imported, nothing else", *_milliseconds(start.libraries)],
+        ["API process, to its first answer", *milliseconds(start.answer)],
+        ["its libraries imported, nothing else", *milliseconds(start.libraries)],
     ]
-    return _table(f"Start, ms ({start.answer.samples} times each)", ["process", "p50", "p99", "longest"], rows)
+    return table(f"Start, ms ({start.answer.samples} times each)", ["process", "p50", "p99", "longest"], rows)
 
 
 def _frontend(frontend: FrontendFigures) -> str:
@@ -124,21 +169,15 @@ def _frontend(frontend: FrontendFigures) -> str:
         for reading in frontend.readings
     ]
     heads = ["program", "qasm3.loads", "scanner", "ratio", "scanner, nothing remembered", "ratio"]
-    return _table(f"Text to circuit, ms of processor time, medians (others had {frontend.others:.0%})", heads, rows)
-
-
-def _milliseconds(spread: Spread) -> list[str]:
-    return [f"{value:.2f}" for value in (spread.p50_ms, spread.p99_ms, spread.max_ms)]
-
-
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return f"### {title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(f"Text to circuit, ms of processor time, medians (others had {frontend.others:.0%})", heads, rows)
 
 
 def summarize(figures: Figures) -> Mapping[str, float]:
-    """The ratios to the bare loop; empty without one."""
-    if not figures.bare:
-        return {}
-    bare = typical(figures.bare)
-    return {f"{service.mode}/bare": typical(service.rounds) / bare for service in figures.services}
+    """The ratios to the bare loop and to the naive design, where the run has both sides of them."""
+    others = (("bare", figures.bare), ("naive", figures.naive))
+    return {
+        f"{service.mode}/{name}": typical(service.rounds) / typical(rounds)
+        for name, rounds in others
+        if rounds
+        for service in figures.services
+    }

@@ -126,6 +126,12 @@ class FakeTaskRepository:
     async def release(self, lease: Lease) -> bool:
         raise NotImplementedError
 
+    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+        raise NotImplementedError
+
+    async def recall(self, lease: Lease) -> bool:
+        raise NotImplementedError
+
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
         raise NotImplementedError
 

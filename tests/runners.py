@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from ketline.domain.task import Inputs, Profile, RunOptions, RunResult
+from ketline.ports.tasks import TaskRepository
+from ketline.runtime import SystemClock
+from ketline.service.deferrals import Deferrals
 
 RESULT = RunResult(
     counts={"0": 4, "1": 6},
@@ -59,6 +62,11 @@ class ScriptedRunner:
         return self.outcome
 
 
+def deferrals_of(repository: TaskRepository) -> Deferrals:
+    """Those of a worker on whose machine no large program runs."""
+    return Deferrals(repository, SystemClock(), lambda: False, lambda: None)
+
+
 class OneRunnerFactory:
     """Gives every slot the same runner."""
 
@@ -68,3 +76,16 @@ class OneRunnerFactory:
     @asynccontextmanager
     async def open_runner(self) -> AsyncIterator[ScriptedRunner]:
         yield self.runner
+
+
+class HandClock:
+    """A `Clock` that stands still until a test sets it; whoever would sleep by it is not meant to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nobody sleeps here, and it was for {seconds} s")

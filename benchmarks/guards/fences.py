@@ -27,7 +27,8 @@ FENCES = (
     Guard(
         name="fence on the status",
         file=STATEMENTS,
-        old="        tasks.c.current_status == TaskStatus.PROCESSING,\n        tasks.c.attempt == lease.attempt,\n",
+        old="        checked(tasks.c.current_status == TaskStatus.PROCESSING),\n"
+        "        tasks.c.attempt == lease.attempt,\n",
         new="        tasks.c.attempt == lease.attempt,\n",
         tests=(
             f"{CONTRACT}::test_cancelled_worker_is_fenced_off",
@@ -45,7 +46,7 @@ FENCES = (
     Guard(
         name="claim only what is pending",
         file=STATEMENTS,
-        old=".where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())",
+        old=".where(which, checked(tasks.c.current_status == TaskStatus.PENDING), tasks.c.available_at <= now())",
         new=".where(which, tasks.c.available_at <= now())",
         tests=(
             f"{CONTRACT}::test_of_concurrent_claims_one_wins",
@@ -56,8 +57,8 @@ FENCES = (
     Guard(
         name="claim only what is available",
         file=STATEMENTS,
-        old=".where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())",
-        new=".where(which, tasks.c.current_status == TaskStatus.PENDING)",
+        old=".where(which, checked(tasks.c.current_status == TaskStatus.PENDING), tasks.c.available_at <= now())",
+        new=".where(which, checked(tasks.c.current_status == TaskStatus.PENDING))",
         tests=(f"{CONTRACT}::test_crashed_attempt_is_tried_again_after_a_backoff",),
     ),
     Guard(
@@ -69,6 +70,54 @@ FENCES = (
             f"{CONTRACT}::test_claim_gives_all_a_worker_needs",
             f"{CONTRACT}::test_release_without_cost_keeps_the_attempts",
         ),
+    ),
+    Guard(
+        name="fence on a deferral",
+        file=STATEMENTS,
+        old="        .where(_held(lease))\n"
+        "        .values(\n            current_status=TaskStatus.PENDING,\n            available_at=again,\n",
+        new="        .where(tasks.c.task_id == lease.task_id)\n"
+        "        .values(\n            current_status=TaskStatus.PENDING,\n            available_at=again,\n",
+        tests=(f"{CONTRACT}::test_lost_lease_changes_nothing",),
+    ),
+    Guard(
+        name="a deferred task waits for its delay",
+        file=STATEMENTS,
+        old="            available_at=again,\n",
+        new="            available_at=now(),\n",
+        tests=(
+            f"{CONTRACT}::test_deferred_task_waits_for_its_delay_and_is_due_then",
+            f"{PRIORITY}::test_deferred_task_leaves_messages_to_others_before_it_is_due",
+        ),
+    ),
+    Guard(
+        name="a deferred task is dispatched again",
+        file=STATEMENTS,
+        old="            dispatch_due_at=again,\n",
+        new="",
+        tests=(f"{CONTRACT}::test_deferred_task_waits_for_its_delay_and_is_due_then",),
+    ),
+    Guard(
+        name="a deferred task keeps its place",
+        file=STATEMENTS,
+        old="            overtakes=True,\n        )\n        .returning(tasks.c.claimed_at, now()",
+        new="        )\n        .returning(tasks.c.claimed_at, now()",
+        tests=(f"{PRIORITY}::test_deferred_task_goes_before_those_that_came_later",),
+    ),
+    Guard(
+        name="fence on a recall",
+        file=STATEMENTS,
+        old="            tasks.c.attempt == lease.attempt,\n            tasks.c.lease_token == lease.token,\n"
+        "            tasks.c.available_at > now(),\n",
+        new="            tasks.c.available_at > now(),\n",
+        tests=(f"{CONTRACT}::test_only_a_deferral_of_ones_own_is_recalled",),
+    ),
+    Guard(
+        name="a schedule outlives a recall",
+        file=STATEMENTS,
+        old="            or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),\n",
+        new="",
+        tests=(f"{CONTRACT}::test_task_that_was_scheduled_meanwhile_is_not_recalled",),
     ),
     Guard(
         name="own outcome recognised after an uncertain COMMIT",
@@ -115,8 +164,8 @@ FENCES = (
     Guard(
         name="history of a finish in its statement",
         file=ATTEMPTING,
-        old="    return select(ended.c.lease_token).add_cte(noted)\n",
-        new="    return select(ended.c.lease_token)\n",
+        old="    return Prepared(select(ended.c.lease_token).add_cte(noted))\n",
+        new="    return Prepared(select(ended.c.lease_token))\n",
         tests=(f"{CONTRACT}::test_finish_records_result_and_history",),
     ),
     Guard(
@@ -129,8 +178,8 @@ FENCES = (
     Guard(
         name="history of a claim in its statement",
         file=ATTEMPTING,
-        old='.add_cte(insert(status_history).from_select(_LINE, lines).cte("noted"))\n',
-        new="\n",
+        old='.add_cte(insert(status_history).from_select(_LINE, lines).cte("noted")))\n',
+        new=")\n",
         tests=(
             f"{CONTRACT}::test_claim_gives_all_a_worker_needs",
             f"{CONTRACT}::test_finish_records_result_and_history",

@@ -51,7 +51,7 @@ KEEPING = (
     Guard(
         name="only a pending task is scheduled anew",
         file="db/changing.py",
-        old="        statement = statement.where(tasks.c.current_status == TaskStatus.PENDING)\n",
+        old="        statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))\n",
         new="",
         tests=(
             f"{CHANGING}::test_schedule_of_a_task_that_was_started_stays",

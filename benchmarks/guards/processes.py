@@ -1,15 +1,16 @@
 """Guards in workers, transactions, the simulator child and the broker's adapter."""
 
-from benchmarks.guards.guard import GUARDS, GUARDS_RUNTIME, PROCESS, RABBIT, SQLITE, WORKER, Guard
+from benchmarks.guards.guard import ADMISSION, GUARDS, GUARDS_RUNTIME, PROCESS, RABBIT, SHARE, SQLITE, WORKER, Guard
 
 SERVICE = "service/process.py"
+RUNNER = "execution/runner.py"
 
 PROCESSES = (
     Guard(
         name="lease is renewed",
         file=SERVICE,
-        old="        keeping = asyncio.create_task(keeper.run())\n",
-        new="        keeping = asyncio.create_task(asyncio.sleep(3600))\n",
+        old="        keeper.start()\n",
+        new="",
         tests=(f"{PROCESS}::test_lease_is_renewed_while_the_program_runs",),
     ),
     Guard(
@@ -49,6 +50,51 @@ PROCESSES = (
         old="                if self.clock.monotonic() >= deadline:\n",
         new="                if True:\n",
         tests=(f"{PROCESS}::test_outcome_is_recorded_once_the_database_is_back",),
+    ),
+    Guard(
+        name="one large program at a time",
+        file="execution/admission.py",
+        old="            if self._grant is not None:\n",
+        new="            if False:\n",
+        tests=(f"{ADMISSION}::test_one_large_program_at_a_time",),
+    ),
+    Guard(
+        name="the machine is free once its program has ended",
+        file=RUNNER,
+        old="            grants.callback(self._admission.enter().end)\n",
+        new="            self._admission.enter()\n",
+        tests=(
+            f"{ADMISSION}::test_machine_is_free_after_an_answer",
+            f"{ADMISSION}::test_machine_is_free_after_its_holder_is_killed",
+        ),
+    ),
+    Guard(
+        name="who was turned away is called back",
+        file=SERVICE,
+        old="            await self.deferrals.recall(claim.lease.task_id)\n",
+        new="",
+        tests=(f"{PROCESS}::test_deferred_task_is_called_back_when_another_has_ended",),
+    ),
+    Guard(
+        name="slots share one admission",
+        file=RUNNER,
+        old="ChildRunner(self._limits, self._command, self._admission)",
+        new="ChildRunner(self._limits, self._command)",
+        tests=(f"{ADMISSION}::test_one_large_program_at_a_time",),
+    ),
+    Guard(
+        name="a program is not simulated before it is admitted",
+        file="execution/share.py",
+        old='            raise MachineBusy("another large program runs")\n',
+        new="            pass\n",
+        tests=(f"{SHARE}::test_program_that_is_not_admitted_is_not_simulated",),
+    ),
+    Guard(
+        name="memory of a small program is that of a slot",
+        file="execution/child.py",
+        old="        resource.setrlimit(what, (min(soft, most), most))\n",
+        new="        resource.setrlimit(what, (most, most))\n",
+        tests=(f"{ADMISSION}::test_real_programs_take_turns_and_small_ones_run_meanwhile",),
     ),
     Guard(
         name="a message waits while the database is away",

@@ -70,7 +70,7 @@ RECOVERY = (
     Guard(
         name="only pending tasks are postponed",
         file=DISPATCHING,
-        old=".where(tasks.c.task_id.in_(task_ids), tasks.c.current_status == TaskStatus.PENDING)",
+        old=".where(tasks.c.task_id.in_(task_ids), checked(tasks.c.current_status == TaskStatus.PENDING))",
         new=".where(tasks.c.task_id.in_(task_ids))",
         tests=(f"{CONTRACT}::test_claimed_task_is_never_due",),
     ),

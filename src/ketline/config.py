@@ -100,13 +100,16 @@ class Settings(BaseSettings):
         default_factory=available_cores, ge=1, le=256, description="Programs a worker runs at once; default: cores."
     )
     simulator_threads: int | None = Field(
-        default=None, ge=1, description="Threads for one large circuit; default: cores divided by slots, at least 1."
+        default=None,
+        ge=1,
+        description="Threads for a large program, which has the machine to itself; default: cores. Others have cores "
+        "divided by slots.",
     )
     simulator_memory_mb: int | None = Field(
         default=None,
         ge=64,
-        description="Memory one simulator may use for its state; default: 70 % of the machine's or the container's, "
-        "divided by slots.",
+        description="Memory a program may use for its state; default: 70 % of the machine's or the container's for a "
+        "large program, less what the other slots keep for small ones, see `specs/admission.md`.",
     )
     worker_max_retries: int = Field(
         default=3,
@@ -172,7 +175,9 @@ class Settings(BaseSettings):
         description="Seconds until a task whose message seems lost is put on the queue again; doubles each time.",
     )
     publish_timeout_s: Seconds = Field(default=5.0, description="Seconds to wait for the broker to confirm a message.")
-    database_pool_size: int = Field(default=10, ge=1, le=200, description="Database connections a process may hold.")
+    database_pool_size: int = Field(
+        default=10, ge=3, le=200, description="Database connections a process may hold; 3 or more."
+    )
     shutdown_grace_s: float = Field(
         default=30.0, ge=0, description="Seconds a stopping worker lets running programs finish."
     )

@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from ketline.db.engine import Database, open_database
 from ketline.db.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.task import WorkerId
+from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.machine import memory_bytes
 from ketline.execution.runner import ChildRunnerFactory
@@ -35,6 +36,7 @@ from ketline.ports.tasks import (
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
 from ketline.service.deadletters import KeepDeadLetters
+from ketline.service.deferrals import Deferrals
 from ketline.service.health import CheckHealth
 from ketline.service.process import ProcessTask
 from ketline.service.recover import Dispatcher, Reaper
@@ -45,6 +47,9 @@ from ketline.service.watching import LocalAnnouncer, Watch
 
 # The rest is for the parents, the imports of the simulators, and the operating system.
 SIMULATOR_MEMORY_SHARE = 0.7
+# Of an equal share a slot keeps so much for small programs; one large program has what all slots do without.
+SMALL_PROGRAM_SHARE = 0.25
+LEAST_SMALL_PROGRAM_BYTES = 64 << 20
 
 
 class SystemClock:
@@ -103,8 +108,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
         repository = _repository(settings, database, announcer)
         consumer = RabbitConsumer(settings.rabbitmq_url.get_secret_value(), queue_name=settings.task_queue_name)
         beating = heartbeat(settings, database, SystemClock())
-        async with _recovery(settings, repository, publisher), consumer, _running(beating.run()):
-            yield _worker_parts(settings, repository, consumer)
+        async with _recovery(settings, repository, publisher) as dispatcher, consumer, _running(beating.run()):
+            yield _worker_parts(settings, repository, consumer, dispatcher.nudge)
 
 
 @asynccontextmanager
@@ -127,7 +132,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             local.heard = watch.heard
             beating = heartbeat(settings, database, SystemClock())
             async with _service(settings, repository, queue, watch) as service, _running(beating.run()):
-                yield service, _worker_parts(settings, repository, queue)
+                yield service, _worker_parts(settings, repository, queue, service.change.nudge)
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -147,17 +152,26 @@ async def _migrate(url: str) -> None:
 
 
 def execution_limits(settings: Settings) -> ExecutionLimits:
-    """What one slot's simulator may use, from the settings and this machine."""
-    memory = settings.simulator_memory_mb
-    share = int(memory_bytes() * SIMULATOR_MEMORY_SHARE / settings.worker_slots)
+    """What a simulator may use for a large program and for others, from the settings and this machine."""
+    slots = settings.worker_slots
+    machine = int(memory_bytes() * SIMULATOR_MEMORY_SHARE)
+    small = max(LEAST_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
+    # On a machine with hardly any memory for its slots, an equal share as before.
+    large = max(machine - (slots - 1) * small, machine // slots)
+    if settings.simulator_memory_mb is not None:
+        large = settings.simulator_memory_mb * 1024 * 1024
+    cores = available_cores()
+    threads = settings.simulator_threads or cores
     return ExecutionLimits(
         soft_time_limit=timedelta(seconds=settings.task_soft_time_limit_s),
         time_limit=timedelta(seconds=settings.task_time_limit_s),
-        memory_bytes=memory * 1024 * 1024 if memory else share,
+        memory_bytes=large,
+        small_memory_bytes=min(small, large),
         max_qubits=settings.max_qubits,
         max_operations=settings.max_operations,
         max_result_bytes=settings.max_result_mb * 1024 * 1024,
-        threads=settings.simulator_threads or max(1, available_cores() // settings.worker_slots),
+        threads=threads,
+        share_threads=min(threads, max(1, cores // slots)),
     )
 
 
@@ -210,10 +224,16 @@ async def _service(
         )
 
 
-def _worker_parts(settings: Settings, repository: TaskRepository, consumer: TaskConsumer) -> WorkerParts:
+def _worker_parts(
+    settings: Settings, repository: TaskRepository, consumer: TaskConsumer, nudge: Callable[[], None]
+) -> WorkerParts:
     clock = SystemClock()
-    process = ProcessTask(repository, clock, WorkerId(settings.worker_id), timedelta(seconds=settings.lease_s))
-    return WorkerParts(consumer, ChildRunnerFactory(execution_limits(settings)), process, clock)
+    admission = Admission()
+    deferrals = Deferrals(repository, clock, lambda: admission.busy, nudge)
+    lease = timedelta(seconds=settings.lease_s)
+    process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals)
+    runners = ChildRunnerFactory(execution_limits(settings), admission=admission)
+    return WorkerParts(consumer, runners, process, clock)
 
 
 @asynccontextmanager

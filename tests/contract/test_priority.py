@@ -149,6 +149,24 @@ async def test_retried_task_keeps_its_place(repository: SqlTaskRepository) -> No
     assert await claims(repository, [second, high, first]) == [high, first, second]
 
 
+async def test_deferred_task_goes_before_those_that_came_later(repository: SqlTaskRepository) -> None:
+    first, second, third = await waiting(repository, 0, 0, 0)
+    held = await claim(repository, first)
+    assert await repository.defer(held.lease, timedelta())
+    [dispatch] = await repository.take_due(10)
+    assert dispatch.task_id == first
+    assert await claims(repository, [second, third, first]) == [first, second, third]
+
+
+async def test_deferred_task_leaves_messages_to_others_before_it_is_due(repository: SqlTaskRepository) -> None:
+    """The message that was overtaken by its own claim brings the other task, and none is left behind."""
+    first, second = await waiting(repository, 0, 0)
+    held = await claim(repository, first)
+    assert await repository.defer(held.lease, timedelta(minutes=1))
+    assert await claims(repository, [first]) == [second]
+    assert await repository.claim(second, WORKER, LEASE) is None
+
+
 async def test_priority_is_changed_while_a_task_is_pending(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
 ) -> None:

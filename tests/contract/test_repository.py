@@ -10,11 +10,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text, update
 
+from ketline.db.catalogue import SqlTaskCatalogue
 from ketline.db.clock import from_now
 from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import idempotency_keys, tasks
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
+from ketline.domain.listing import Changeable, TaskChange
 from ketline.domain.task import (
     LEGAL_MOVES,
     Change,
@@ -245,6 +247,7 @@ async def test_lost_lease_changes_nothing(repository: SqlTaskRepository, wrong: 
     assert not await repository.finish(stale, RESULT)
     assert not await repository.fail(stale, FAILURE)
     assert not await repository.release(stale)
+    assert not await repository.defer(stale, timedelta())
     assert await repository.retry(stale, CRASH, crashed=True) is None
     assert await repository.get(claim.lease.task_id) == before
     assert await repository.finish(claim.lease, RESULT)
@@ -311,6 +314,82 @@ async def test_release_without_cost_keeps_the_attempts(repository: SqlTaskReposi
         assert again is not None
         assert again.lease.attempt == expected
         claim = again
+
+
+async def test_deferred_task_waits_for_its_delay_and_is_due_then(
+    repository: SqlTaskRepository, database: Database
+) -> None:
+    claim = await claimed(repository, max_attempts=1)
+    task_id = claim.lease.task_id
+    assert await repository.defer(claim.lease, timedelta(seconds=20))
+    assert 15 < await seconds_until_due(database, task_id) <= 20
+    assert await repository.claim(task_id, WORKER, LEASE) is None, "not before its delay is over"
+    assert await repository.take_due(10) == []
+    await move_back(database, task_id, "available_at", 1)
+    await move_back(database, task_id, "dispatch_due_at", 1)
+    [dispatch] = await repository.take_due(10)
+    assert dispatch.task_id == task_id
+    again = await repository.claim(task_id, WORKER, LEASE)
+    assert again is not None
+    assert again.lease.attempt == 2
+    assert await repository.finish(again.lease, RESULT)
+
+
+async def test_recalled_task_is_due_and_available_at_once(repository: SqlTaskRepository) -> None:
+    claim = await claimed(repository)
+    assert await repository.defer(claim.lease, timedelta(minutes=1))
+    before = await repository.get(claim.lease.task_id)
+    assert await repository.recall(claim.lease)
+    assert await repository.get(claim.lease.task_id) == before, "its history has no line of it"
+    [dispatch] = await repository.take_due(10)
+    assert dispatch.task_id == claim.lease.task_id
+    assert await repository.claim(claim.lease.task_id, WORKER, LEASE) is not None
+
+
+@pytest.mark.parametrize("wrong", ["attempt", "token"])
+async def test_only_a_deferral_of_ones_own_is_recalled(
+    repository: SqlTaskRepository, database: Database, wrong: str
+) -> None:
+    claim = await claimed(repository)
+    assert not await repository.recall(claim.lease), "it is being processed"
+    assert await repository.defer(claim.lease, timedelta(minutes=1))
+    other = replace(claim.lease, attempt=2) if wrong == "attempt" else replace(claim.lease, token=LeaseToken(uuid4()))
+    assert not await repository.recall(other)
+    assert await seconds_until_due(database, claim.lease.task_id) > 50
+
+
+async def test_task_that_was_scheduled_meanwhile_is_not_recalled(
+    repository: SqlTaskRepository, database: Database
+) -> None:
+    claim = await claimed(repository)
+    assert await repository.defer(claim.lease, timedelta(minutes=1))
+    change = TaskChange(
+        fields=frozenset({Changeable.SCHEDULED_FOR}), scheduled_for=datetime.now(UTC) + timedelta(hours=1)
+    )
+    await SqlTaskCatalogue(database).change(claim.lease.task_id, change)
+    assert not await repository.recall(claim.lease)
+
+
+async def test_history_says_why_a_task_was_deferred(repository: SqlTaskRepository) -> None:
+    claim = await claimed(repository)
+    assert await repository.defer(claim.lease, timedelta(seconds=1))
+    task = await repository.get(claim.lease.task_id)
+    line = task.history[-1]
+    assert (task.status, line.status, line.cause) == (TaskStatus.PENDING, TaskStatus.PENDING, "machine_busy")
+    assert (line.attempt, line.lease_token, line.worker_id) == (1, claim.lease.token, WORKER)
+    assert line.duration_seconds is not None
+    assert line.notes is not None
+    assert line.notes.endswith("waits for programs that run now")
+
+
+async def test_deferring_spends_no_attempt(repository: SqlTaskRepository) -> None:
+    claim = await claimed(repository, max_attempts=1)
+    for _ in range(5):
+        assert await repository.defer(claim.lease, timedelta())
+        again = await repository.claim(claim.lease.task_id, WORKER, LEASE)
+        assert again is not None
+        claim = again
+    assert await repository.finish(claim.lease, RESULT)
 
 
 async def test_new_task_is_due_once(repository: SqlTaskRepository) -> None:
@@ -594,13 +673,14 @@ async def test_repeated_claim_is_the_same_claim(repeating: SqlTaskRepository) ->
 
 
 async def test_repeated_outcomes_are_known_for_their_own(repeating: SqlTaskRepository) -> None:
-    finished, failed, released, retried, cancelled = [await claimed(repeating) for _ in range(5)]
+    finished, failed, released, deferred, retried, cancelled = [await claimed(repeating) for _ in range(6)]
     assert await repeating.finish(finished.lease, RESULT)
     assert await repeating.fail(failed.lease, FAILURE)
     assert await repeating.release(released.lease)
+    assert await repeating.defer(deferred.lease, timedelta(seconds=1))
     assert await repeating.retry(retried.lease, CRASH, crashed=True) is TaskStatus.PENDING
     await repeating.cancel(cancelled.lease.task_id)
-    for claim in (finished, failed, released, retried, cancelled):
+    for claim in (finished, failed, released, deferred, retried, cancelled):
         assert len((await repeating.get(claim.lease.task_id)).history) == 3
 
 
@@ -609,6 +689,7 @@ async def test_reaped_task_is_not_taken_for_ones_own_doing(repository: SqlTaskRe
     await move_back(database, claim.lease.task_id, "lease_expires_at", 1)
     await repository.reap(1)
     assert not await repository.release(claim.lease)
+    assert not await repository.defer(claim.lease, timedelta())
     assert await repository.retry(claim.lease, CRASH, crashed=True) is None
 
 
@@ -708,7 +789,7 @@ async def test_every_change_is_announced(database: Database) -> None:
     ear = Overheard()
     repository = SqlTaskRepository(database, retry_delay=timedelta(), announcer=ear)
     told: list[tuple[TaskId, list[TaskStatus]]] = []
-    for end in ("finish", "fail", "release", "retry", "cancel", "reap"):
+    for end in ("finish", "fail", "release", "defer", "retry", "cancel", "reap"):
         ear.changes.clear()
         task_id = (await repository.add(submission())).task_id
         lease = timedelta(seconds=-1) if end == "reap" else LEASE
@@ -721,6 +802,8 @@ async def test_every_change_is_announced(database: Database) -> None:
                 assert await repository.fail(claim.lease, FAILURE)
             case "release":
                 assert await repository.release(claim.lease)
+            case "defer":
+                assert await repository.defer(claim.lease, timedelta(seconds=1))
             case "retry":
                 await repository.retry(claim.lease, CRASH, crashed=True)
             case "cancel":
@@ -731,7 +814,7 @@ async def test_every_change_is_announced(database: Database) -> None:
         lines = [line.status for line in (await repository.get(task_id)).history]
         assert [change.status for change in ear.changes] == lines, end
         told.append((task_id, lines))
-    assert len(told) == 6
+    assert len(told) == 7
 
 
 async def test_what_changed_nothing_is_not_announced(database: Database) -> None:
@@ -749,6 +832,7 @@ async def test_what_changed_nothing_is_not_announced(database: Database) -> None
     assert not await repository.finish(stale, RESULT)
     assert not await repository.fail(stale, FAILURE)
     assert not await repository.release(stale)
+    assert not await repository.defer(stale, timedelta())
     assert await repository.retry(stale, CRASH, crashed=True) is None
     with pytest.raises(TaskEnded):
         await repository.cancel(task_id)

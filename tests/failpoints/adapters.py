@@ -8,8 +8,9 @@ from typing import Any
 
 from ketline import runtime
 from ketline.db.repository import SqlTaskRepository
-from ketline.domain.errors import PublishFailed
+from ketline.domain.errors import MachineBusy, PublishFailed
 from ketline.domain.task import CorrelationId, Dispatch, Inputs, RunOptions, RunResult, TaskId
+from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
@@ -18,6 +19,8 @@ from ketline.ports.tasks import CircuitRunner, ConsumerSlot, Delivery
 from tests.failpoints import pending_work
 from tests.failpoints.strike import Failpoints
 
+# Longer than a case takes, unless the task is called back; a worker that dies in between leaves it to its delay.
+DEFERRED = timedelta(seconds=3)
 Method = Callable[..., Awaitable[Any]]
 
 WRITES = (
@@ -28,6 +31,8 @@ WRITES = (
     "finish",
     "fail",
     "release",
+    "defer",
+    "recall",
     "retry",
     "cancel",
     "postpone",
@@ -143,8 +148,13 @@ class FailingDelivery:
         await self._points.reach("acknowledge.after")
 
 
+class _Busy(MachineBusy):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, delay=DEFERRED)
+
+
 class FailingRunner:
-    """A `CircuitRunner` with a point on either side of a run."""
+    """A `CircuitRunner` with a point on either side of a run, and one where it can be told that the machine is busy."""
 
     def __init__(self, points: Failpoints, runner: CircuitRunner) -> None:
         self._points = points
@@ -159,6 +169,7 @@ class FailingRunner:
         inputs: Inputs | None = None,
     ) -> RunResult:
         await self._points.reach("run.before")
+        await self._points.reach("admit", _Busy)
         result = await self._runner.run(circuit, shots, time_limit, options, inputs)
         await self._points.reach("run.after")
         return result
@@ -168,8 +179,8 @@ def _runners(points: Failpoints) -> type[ChildRunnerFactory]:
     command = (sys.executable, "-P", "-m", "tests.failpoints.child", str(points.control.directory))
 
     class FailingRunnerFactory(ChildRunnerFactory):
-        def __init__(self, limits: ExecutionLimits) -> None:
-            super().__init__(limits, command=command)
+        def __init__(self, limits: ExecutionLimits, *, admission: Admission) -> None:
+            super().__init__(limits, command=command, admission=admission)
 
         def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
             return self._open_failing()

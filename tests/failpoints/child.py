@@ -11,7 +11,8 @@ from typing import Any
 
 from ketline.execution import child
 from ketline.execution.execute import Executor
-from ketline.execution.wire import READY, Answer, Order, decode_limits
+from ketline.execution.share import Ask, granted
+from ketline.execution.wire import READY, Answer, Order, decode_limits, is_request
 from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault
 
@@ -40,19 +41,19 @@ def install(control: Control) -> None:
     """Have a simulator process answer through failpoints."""
 
     class FailingExecutor(Executor):
-        def answer(self, order: Order) -> Answer:
+        def answer(self, order: Order, ask: Ask = granted) -> Answer:
             control.note_execution(digest(order.circuit), order.token)
             reach(control, "child.received")
             while control.holding:
                 time.sleep(POLL_SECONDS)
-            answer = super().answer(order)
+            answer = super().answer(order, ask)
             reach(control, "child.answering")
             return answer
 
     class FailingConnection(Connection):
         def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
             super().send_bytes(buf, offset, size)
-            if buf != READY:
+            if buf != READY and not is_request(buf):
                 reach(control, "child.answered")
 
     for replacement in (FailingExecutor, FailingConnection):

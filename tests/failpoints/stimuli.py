@@ -69,6 +69,12 @@ async def crash(trial: Trial, number: int) -> None:
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
+async def occupy(trial: Trial, number: int) -> None:
+    trial.cell.control.arm("admit", Fault.UNAVAILABLE)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number)))
+
+
 async def refuse(trial: Trial, number: int) -> None:
     trial.cell.control.arm("publish.before", Fault.UNAVAILABLE)
     trial.arm()
@@ -102,6 +108,7 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.STOP: stop,
     Stimulus.KILL: kill,
     Stimulus.CRASH: crash,
+    Stimulus.OCCUPY: occupy,
     Stimulus.REFUSE: refuse,
     Stimulus.MISLAY: mislay,
 }

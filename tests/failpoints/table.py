@@ -25,6 +25,7 @@ class Stimulus(StrEnum):
     STOP = "stop a worker at work"
     KILL = "kill a worker at work"
     CRASH = "kill a simulator at work"
+    OCCUPY = "tell a program that the machine is busy"
     REFUSE = "refuse a message"
     MISLAY = "mislay a message"
 
@@ -66,6 +67,8 @@ TABLE = (
     Row("fail", Stimulus.SUBMIT_WRONG, Hanging.TASK),
     Row("retry", Stimulus.CRASH, Hanging.TASK),
     Row("release", Stimulus.STOP, Hanging.TASK),
+    Row("defer", Stimulus.OCCUPY, Hanging.TASK),
+    Row("recall", Stimulus.OCCUPY, Hanging.LOOP),
     Row("reap", Stimulus.KILL, Hanging.LOOP),
     Row("cancel", Stimulus.CANCEL, Hanging.NOTHING),
     Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),

@@ -18,6 +18,8 @@ class Transaction(Enum):
     FINISH = r"WITH ended AS.*result="
     FAIL = r"WITH ended AS.*error_line="
     RELEASE = r"UPDATE tasks SET current_status=\S+ available_at="
+    DEFER = r"UPDATE tasks SET current_status=\S+ overtakes="
+    RECALL = r"UPDATE tasks SET available_at="
     RETRY = r"UPDATE tasks SET current_status=CASE"
     REAP = r"WITH expired AS"
     CANCEL = r"SELECT tasks\.current_status.*FOR UPDATE"

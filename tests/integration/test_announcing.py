@@ -1,13 +1,14 @@
 """Changes announced by one connection to PostgreSQL reach whoever listens on another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
 
+from ketline.db import announcing
 from ketline.db.announcing import CHANNEL, PostgresqlAnnouncer, PostgresqlListener
 from ketline.db.engine import Database, open_database
 from ketline.domain.task import Change, TaskId, TaskStatus
@@ -70,6 +71,30 @@ async def test_changes_are_heard_in_order(postgres_url: str, database: Database)
         await ear.until(len(changes))
         await other.until(len(changes))
     assert ear.heard == other.heard == changes
+
+
+async def test_changes_of_a_busy_service_share_the_next_statement(
+    postgres_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause is long enough here for all that follow; a busy service's is 5 ms."""
+    monkeypatch.setattr(announcing, "GATHERING_SECONDS", 0.5)
+    announcer, counted = PostgresqlAnnouncer(database), 0
+    real = database.autocommit
+
+    async def autocommit(work: Callable[[Connection], None]) -> None:
+        nonlocal counted
+        counted += 1
+        await real(work)
+
+    monkeypatch.setattr(database, "autocommit", autocommit)
+    async with listening(postgres_url) as ear:
+        announcer.announce(*some(announcing.MANY))
+        await ear.until(announcing.MANY)
+        for change in some(20):
+            announcer.announce(change)
+            await asyncio.sleep(0)
+        await ear.until(announcing.MANY + 20)
+    assert counted == 2
 
 
 async def test_cut_listener_listens_again_and_says_so(postgres_url: str, database: Database) -> None:

@@ -52,6 +52,9 @@ class _PausingConnection:
             await_only(pause())
         return answer
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
 
 @pytest.fixture
 async def postgresql(postgres_url: str) -> AsyncIterator[Database]:

@@ -21,7 +21,7 @@ from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
 from ketline.service.process import LeaseKeeper, ProcessTask
 from ketline.service.recover import Dispatcher
-from tests.runners import ScriptedRunner
+from tests.runners import ScriptedRunner, deferrals_of
 
 LONG_LEASE = timedelta(seconds=60)
 # No test waits as long; one that would is red.
@@ -93,7 +93,7 @@ async def test_dispatcher_looks_for_lost_messages_by_itself(database: Database) 
 async def test_cancelled_task_is_killed_long_before_its_lease_ends(database: Database) -> None:
     repository, runner = SqlTaskRepository(database), ScriptedRunner(held=True)
     task_id = await submit(repository)
-    process = ProcessTask(repository, SystemClock(), WorkerId("w"), LONG_LEASE)
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), LONG_LEASE, deferrals_of(repository))
     running = asyncio.create_task(process(task_id, runner))
     try:
         await runner.started.wait()
@@ -117,7 +117,7 @@ class _Unconfirmed(SqlTaskRepository):
 async def test_simulation_is_killed_when_its_lease_may_be_over(database: Database) -> None:
     repository, runner = _Unconfirmed(database), ScriptedRunner(held=True)
     task_id = await submit(repository)
-    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=0.5))
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=0.5), deferrals_of(repository))
     running = asyncio.create_task(process(task_id, runner))
     try:
         await asyncio.wait([running], timeout=WAIT_SECONDS)
@@ -146,7 +146,7 @@ class _SlowAnswers(SqlTaskRepository):
 async def test_slow_renewal_extends_the_deadline_from_when_it_was_sent(database: Database) -> None:
     """The answer takes most of the lease: what is then left of it is the rest, not a whole one."""
     repository = _SlowAnswers(database, 0.6)
-    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=1))
+    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=1), deferrals_of(repository))
     claim = await repository.claim(await submit(repository), WorkerId("w"), timedelta(seconds=1))
     assert claim is not None
     keeper = LeaseKeeper(process, claim.lease, process.clock.monotonic() + 1)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.util import await_only
 
 from ketline.db.engine import open_database
-from ketline.db.postgresql import PostgresqlTransactions
+from ketline.db.postgresql import CONNECT_TIMEOUT_SECONDS, PostgresqlTransactions
 from ketline.domain.errors import DatabaseUnavailable
 
 LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")
@@ -112,3 +112,31 @@ async def test_a_connection_lost_right_after_log_in_is_an_absent_database(postgr
 
 def select_one(connection: Connection) -> None:
     connection.execute(text("SELECT 1"))
+
+
+@pytest.mark.parametrize("way", ["autocommit", "read"])
+async def test_more_statements_than_connections_take_turns(way: str, postgres_url: str) -> None:
+    async with open_database(postgres_url, pool_size=3) as database:
+        ask = getattr(database, way)
+
+        def work(connection: Connection) -> int:
+            return int(connection.execute(text("SELECT 1 FROM pg_sleep(0.01)")).scalar_one())
+
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS / 2):
+            assert await asyncio.gather(*(ask(work) for _ in range(12))) == [1] * 12
+            await asyncio.gather(*(database.write(work) for _ in range(4)))
+
+
+async def test_statement_under_way_at_the_end_leaves_no_connection_behind(postgres_url: str) -> None:
+    begun = asyncio.Event()
+
+    def work(connection: Connection) -> None:
+        begun.set()
+        connection.execute(text("SELECT 1 FROM pg_sleep(0.2)"))
+
+    transactions = PostgresqlTransactions(postgres_url, 3)
+    running = asyncio.create_task(transactions.autocommit(work))
+    await begun.wait()
+    await transactions.close()
+    await running
+    assert transactions._statements._idle == []

@@ -15,7 +15,7 @@ from ketline.db.clock import from_now
 from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
-from ketline.domain.errors import DatabaseUnavailable, ProgramInvalid
+from ketline.domain.errors import DatabaseUnavailable, MachineBusy, ProgramInvalid
 from ketline.domain.task import (
     Claim,
     CorrelationId,
@@ -30,7 +30,7 @@ from ketline.domain.task import (
 )
 from ketline.runtime import SystemClock
 from ketline.service.process import ProcessTask
-from tests.runners import RESULT, ScriptedRunner
+from tests.runners import RESULT, ScriptedRunner, deferrals_of
 
 WORKER = WorkerId("worker-1")
 LONG_LEASE = timedelta(seconds=60)
@@ -89,7 +89,7 @@ async def task_id(repository: TroubledRepository) -> TaskId:
 
 
 def process(repository: SqlTaskRepository, lease: timedelta = LONG_LEASE) -> ProcessTask:
-    return ProcessTask(repository, SystemClock(), WORKER, lease)
+    return ProcessTask(repository, SystemClock(), WORKER, lease, deferrals_of(repository))
 
 
 async def take_away(database: Database, task_id: TaskId) -> None:
@@ -243,6 +243,40 @@ async def test_cancelled_process_hands_the_task_back_unspent(repository: Trouble
     assert task.history[-1].duration_seconds is not None
     again = await repository.claim(task_id, WORKER, LONG_LEASE)
     assert again is not None
+
+
+async def test_large_program_is_deferred_while_another_runs(repository: TroubledRepository, task_id: TaskId) -> None:
+    busy = ScriptedRunner(MachineBusy("another large program runs", delay=timedelta()))
+    with capture_logs() as logs:
+        for _ in range(5):  # more often than it may be tried
+            await process(repository)(task_id, busy)
+    task = await repository.get(task_id)
+    assert (task.status, task.attempt, task.history[-1].cause) == (TaskStatus.PENDING, 5, "machine_busy")
+    deferred = [line for line in logs if line["event"] == "task.deferred"]
+    assert [line["delay_seconds"] for line in deferred] == [0.0] * 5
+    await process(repository)(task_id, ScriptedRunner())
+    assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_deferred_task_is_called_back_when_another_has_ended(
+    repository: TroubledRepository, task_id: TaskId
+) -> None:
+    processing = process(repository)
+    await processing(task_id, ScriptedRunner(MachineBusy("another runs", delay=timedelta(hours=1))))
+    [dispatch] = await repository.take_due(10)
+    assert dispatch.task_id == task_id
+    await processing(task_id, ScriptedRunner())
+    assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_cancelled_task_is_not_deferred(repository: TroubledRepository, task_id: TaskId) -> None:
+    runner = ScriptedRunner(MachineBusy("another large program runs"), held=True)
+    running = asyncio.create_task(process(repository)(task_id, runner))
+    await runner.started.wait()
+    await repository.cancel(task_id)
+    runner.release.set()
+    await running
+    assert (await repository.get(task_id)).status is TaskStatus.CANCELLED
 
 
 async def test_claim_without_a_database_is_the_callers_to_repeat(

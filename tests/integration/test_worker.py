@@ -12,12 +12,13 @@ import structlog
 from ketline.db.engine import open_database
 from ketline.db.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, SimulatorDied
-from ketline.domain.task import Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.task import Change, Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock
 from ketline.service.process import ProcessTask
-from ketline.worker.loop import Worker
-from tests.runners import OneRunnerFactory, ScriptedRunner
+from ketline.worker.loop import LANES_PER_SLOT, Worker
+from ketline.worker.pool import SHORT_ENOUGH
+from tests.runners import OneRunnerFactory, ScriptedRunner, deferrals_of
 
 
 class Rig:
@@ -36,7 +37,9 @@ class Rig:
         worker = Worker(
             consumer=self.queue,
             runners=self.runners,
-            process=ProcessTask(self.repository, clock, WorkerId("w"), timedelta(seconds=60)),
+            process=ProcessTask(
+                self.repository, clock, WorkerId("w"), timedelta(seconds=60), deferrals_of(self.repository)
+            ),
             clock=clock,
             slots=slots,
             grace_seconds=grace_seconds,
@@ -148,3 +151,52 @@ async def test_message_waits_in_its_slot_while_the_database_is_away(repository: 
         await refused.wait()
         await rig.runner.started.wait()
     assert await rig.status(task_id) is TaskStatus.COMPLETED
+
+
+class Heard:
+    """An `Announcer` that lets a test wait for what was committed."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self._changed = asyncio.Event()
+
+    def announce(self, *changes: Change) -> None:
+        self.changes += changes
+        self._changed.set()
+
+    async def until(self, status: TaskStatus, count: int) -> None:
+        async with asyncio.timeout(30):
+            while sum(change.status is status for change in self.changes) < count:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(repository: SqlTaskRepository) -> None:
+    heard = Heard()
+    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner())
+    async with rig.working():
+        for _ in range(SHORT_ENOUGH):
+            await rig.submit()
+        await heard.until(TaskStatus.COMPLETED, SHORT_ENOUGH)
+        rig.runner.release.clear()
+        heard.changes.clear()
+        ids = [await rig.submit() for _ in range(LANES_PER_SLOT)]
+        # All are claimed, one is run; the others wait for its simulator, in vain.
+        await heard.until(TaskStatus.PENDING, 2 * LANES_PER_SLOT - 1)
+        assert sorted([await rig.status(task_id) for task_id in ids]).count(TaskStatus.PROCESSING) == 1
+        rig.runner.release.set()
+    last_lines = [(await repository.get(task_id)).history[-1] for task_id in ids]
+    causes = [line.cause for line in last_lines if line.status is TaskStatus.PENDING]
+    assert causes == ["machine_busy"] * (LANES_PER_SLOT - 1)
+
+
+async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(repository: SqlTaskRepository) -> None:
+    heard = Heard()
+    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner(held=True))
+    async with rig.working():
+        first, second = await rig.submit(), await rig.submit()
+        await rig.runner.started.wait()
+        assert await rig.status(second) is TaskStatus.PENDING
+        rig.runner.release.set()
+        await heard.until(TaskStatus.COMPLETED, 2)
+    assert await rig.status(first) is TaskStatus.COMPLETED

@@ -12,7 +12,7 @@ class Guards:
     insert_on_conflict: bool = True  # insert_task: on_conflict_do_nothing, so a repeated insert finds its own row
     key_in_transaction: bool = True  # submission.store: the unique key is taken in the transaction that stores the row
     redispatch: bool = True  # take_due, take_overdue: a taken row keeps its mark, and is taken again
-    due_again: bool = True  # release, retry, reap: a row that turns pending is due in the same statement
+    due_again: bool = True  # release, defer, retry, reap: a row that turns pending is due in the same statement
     claim_pending: bool = True  # claim_task: WHERE current_status = pending
     claim_available: bool = True  # claim_task: WHERE available_at <= now
     attempt_grows: bool = True  # claim_task: attempt + 1
@@ -22,6 +22,7 @@ class Guards:
     fence_token: bool = True  # _held: WHERE lease_token = the lease's
     fence_finish: bool = True  # complete_task, fail_task: use _held at all
     fence_release: bool = True  # release_task: uses _held at all
+    fence_defer: bool = True  # defer_task: uses _held at all
     fence_retry: bool = True  # retry_task: uses _held at all
     fence_renew: bool = True  # renew_lease: uses _held at all
     own_outcome: bool = True  # select_own_line: a repeated finish recognises its own outcome

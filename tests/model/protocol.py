@@ -37,5 +37,6 @@ def _first(scenario: Scenario) -> State:
         queue=(0,) * scenario.tasks,
         workers=(Worker(),) * scenario.workers,
         stops=scenario.stops,
+        deferrals=scenario.deferrals,
         failovers=scenario.failovers,
     )

@@ -44,6 +44,7 @@ REMOVALS = (
     _removal("fence_attempt fence_token", "takeover", p.RECORDED_BY_LEASE),
     _removal("fence_finish", "takeover", p.ONE_TERMINAL),
     _removal("fence_release", "races", p.LEGAL),
+    _removal("fence_defer", "large", p.LEGAL),
     _removal("fence_retry", "flaky", p.LEGAL),
     _removal("fence_renew", "takeover", p.NO_STALE_WRITE),
     _removal("own_outcome", "races", p.REPORT_TRUE),

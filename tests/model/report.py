@@ -23,7 +23,9 @@ def verified(scenario: Scenario, verdict: Verdict) -> str:
     bounds = f"{scenario.tasks} / {scenario.workers} / {scenario.messages}"
     budgets = f"{scenario.max_attempts} / {scenario.crash_budget}"
     faults = [fault.replace("_", " ") for fault in FAULTS if getattr(scenario, fault)]
-    faults += [f"{name} ({count})" for name in ("stops", "failovers") if (count := getattr(scenario, name))]
+    faults += [
+        f"{name} ({count})" for name in ("stops", "deferrals", "failovers") if (count := getattr(scenario, name))
+    ]
     outcome = "holds" if verdict.counterexample is None else f"BROKEN: {verdict.counterexample.broken}"
     return (
         f"| {scenario.name} | {scenario.about} | {bounds} | {budgets} | {', '.join(faults)} "

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Bounds of one exploration. Faults that are on may strike any number of times; `stops` and `failovers` count.
+    """Bounds of one exploration. Faults that are on may strike any number of times; `stops`, `deferrals`
+    and `failovers` count.
 
     `program`: good (completes), wrong (fails), flaky (may kill its simulator) or poison (kills its worker).
     """
@@ -19,6 +20,7 @@ class Scenario:
     max_attempts: int = 2
     crash_budget: int = 2
     stops: int = 0
+    deferrals: int = 0
     failovers: int = 0
     same_key: bool = False
     api_crash: bool = False
@@ -76,6 +78,14 @@ SCENARIOS = (
         freeze=True,
         cut=True,
         cancel=True,
+    ),
+    Scenario(
+        name="large",
+        about="a program is put back while a large one runs, on workers that freeze, crash and are cut off",
+        deferrals=1,
+        freeze=True,
+        crash=True,
+        cut=True,
     ),
     Scenario(
         name="failover",

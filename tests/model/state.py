@@ -84,7 +84,7 @@ class State(NamedTuple):
     """Everything. `queue[t]` counts the messages that wait for task t; `taken` is what the dispatcher is publishing.
 
     `wire` is a write that its dead sender left on the way, `cancelling` a task that a cancel has found unfinished and
-    not yet ended; `stops` and `failovers` are how many may still come.
+    not yet ended; `stops`, `deferrals` and `failovers` are how many may still come.
     """
 
     requests: tuple[Request, ...]
@@ -95,6 +95,7 @@ class State(NamedTuple):
     wire: Lease | None = None
     cancelling: int = -1
     stops: int = 0
+    deferrals: int = 0
     failovers: int = 0
 
     def with_row(self, task: int, row: Row) -> "State":

@@ -64,6 +64,12 @@ def release(row: Row, guards: Guards, lease: Lease) -> Row | None:
     return _written(row, lease, PENDING)._replace(expired=False, due=_due(guards.due_again))
 
 
+def defer(row: Row, guards: Guards, lease: Lease) -> Row | None:
+    if not _matches(row, guards, lease, fenced=guards.fence_defer):
+        return None
+    return _written(row, lease, PENDING)._replace(expired=False, available=False, due=_due(guards.due_again))
+
+
 def retry(row: Row, guards: Guards, lease: Lease, scenario: Scenario) -> Row | None:
     """The worker lives and its simulator died: a lost worker as far as budgets go."""
     if not _matches(row, guards, lease, fenced=guards.fence_retry):

@@ -26,6 +26,8 @@ SITUATIONS = (
     "worker 0 crashes while recorded",
     "worker 0 is stopped and hands task 0 back",
     "worker 0 is stopped and hands task 0 back: no row matches",
+    "worker 0 puts task 0 back for a while",
+    "worker 0 puts task 0 back for a while: no row matches",
     "worker 0 loses its simulator and hands task 0 back: pending",
     "worker 0 loses its simulator and hands task 0 back: failed",
     "worker 0 loses its simulator and hands task 0 back: no row matches",

@@ -83,6 +83,8 @@ def _run(state: State, number: int, worker: Worker, scenario: Scenario, guards: 
         yield Step(label, False, state.with_worker(number, worker._replace(mode="late")))
     if scenario.program == "flaky":
         yield _lose_simulator(state, number, worker, row, scenario, guards)
+    if state.deferrals:
+        yield _defer(state, number, worker, row, guards)
     if state.stops:
         yield _stop(state, number, worker, row, scenario, guards)
 
@@ -135,6 +137,14 @@ def _lose_simulator(
     if written is None:
         return Step(f"{label}no row matches", False, settled)
     return Step(f"{label}{written.status}", False, settled.with_row(lease.task, written))
+
+
+def _defer(state: State, number: int, worker: Worker, row: Row, guards: Guards) -> Step[State]:
+    lease = _lease(worker)
+    deferred = statements.defer(row, guards, lease)
+    label = f"worker {number} puts task {lease.task} back for a while{'' if deferred else ': no row matches'}"
+    settled = state.with_worker(number, worker._replace(phase="returned"))._replace(deferrals=state.deferrals - 1)
+    return Step(label, False, settled.with_row(lease.task, deferred) if deferred else settled)
 
 
 def _stop(state: State, number: int, worker: Worker, row: Row, scenario: Scenario, guards: Guards) -> Step[State]:

@@ -91,6 +91,11 @@ class ModelTask:
     def claimable(self, now: float) -> bool:
         return self.status == "pending" and self.available_at <= now
 
+    def waits(self, now: float) -> bool:
+        """Whether it is in a delay, and not scheduled for later."""
+        later = self.scheduled and self.came_at > now
+        return self.status == "pending" and self.available_at > now and not later
+
     def claim(self, now: float, token: UUID, worker: str, seconds: float) -> None:
         self.attempt += 1
         self.claimed_at, self.token, self.worker = now, token, worker
@@ -108,6 +113,14 @@ class ModelTask:
     def release(self, now: float) -> None:
         self.available_at = self.due_at = now
         self._back_to_pending(now, "worker_stopped")
+
+    def defer(self, now: float, delay: float) -> None:
+        self.available_at = self.due_at = now + delay
+        self.overtakes = True
+        self._back_to_pending(now, "machine_busy")
+
+    def recall(self, now: float) -> None:
+        self.available_at = self.due_at = now
 
     def reap(self, now: float) -> str:
         """As `spend`, one delay less: the life of the lease has been waited for."""

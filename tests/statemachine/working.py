@@ -20,6 +20,7 @@ PROFILE = Profile(
     method="stabilizer", qubits=1, depth=1, operations={"measure": 1}, parsing_seconds=0.1, simulating_seconds=0.2
 )
 CODES = st.sampled_from([FailureCode.PARSE_ERROR, FailureCode.TIMEOUT, FailureCode.SIMULATION_ERROR])
+DELAYS = st.sampled_from([0.0, LEASE_SECONDS])
 WORKERS = st.sampled_from([WorkerId("w-1"), WorkerId("w-2")])
 
 
@@ -133,6 +134,29 @@ class WorkingMachine(SubmittingMachine):
             expected,
             lambda task: task.ended_by(lease, "worker_stopped") is not None,
         )
+
+    @rule(lease=leases, delay=DELAYS, twice=TWICE)
+    def defer(self, lease: Lease, delay: float, twice: bool) -> None:
+        def expected(task: ModelTask) -> bool:
+            task.defer(self.model.now, delay)
+            return True
+
+        self._write(
+            self.repository.defer(lease, timedelta(seconds=delay)),
+            lease,
+            twice,
+            expected,
+            lambda task: task.ended_by(lease, "machine_busy") is not None,
+        )
+
+    @rule(lease=leases, twice=TWICE)
+    def recall(self, lease: Lease, twice: bool) -> None:
+        for answer in self.world.call(self.repository.recall(lease), twice=twice):
+            task = self.model.tasks[lease.task_id]
+            waits = task.waits(self.model.now) and task.of(lease)
+            assert answer is waits
+            if waits:
+                task.recall(self.model.now)
 
     @rule(lease=leases, code=CODES, crashed=st.booleans(), twice=TWICE)
     def retry(self, lease: Lease, code: FailureCode, crashed: bool, twice: bool) -> None:

@@ -36,26 +36,32 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
     },
     openapi_extra={"requestBody": SUBMIT_BODY, "parameters": [*SUBMIT_HEADERS, PREFER_HEADER]},
 )
-async def create_task(request: Request, response: Response) -> TaskAccepted | Response:
+async def create_task(request: Request) -> Response:
     """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
     too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
     task itself, as it is read, if it has ended within so many seconds."""
+    return await submit_task(request)
+
+
+async def submit_task(request: Request) -> Response:
+    """What `create_task` is, to be served without FastAPI around it, which takes as long as all else here does."""
     submission = await read_submission(request, options_of(request))
     asked = asked_of(request, submission, read_idempotency_key(request, submission))
     accepted = await services_of(request).submit(**asked)
-    if accepted.repeated:
-        response.status_code = status.HTTP_200_OK
-    response.headers["Location"] = f"/tasks/{accepted.task_id}"
+    headers = {"Location": f"/tasks/{accepted.task_id}"}
     if (seconds := preferred_wait(request)) is not None:
-        response.headers[APPLIED] = f"wait={seconds}"
+        headers[APPLIED] = f"wait={seconds}"
         task = await _ended_in_time(request, accepted.task_id, seconds)
         if task is not None:
-            return _written(view_task(task), response)
-    return TaskAccepted(
+            body = view_task(task).model_dump_json(exclude_none=True)
+            return Response(body, status.HTTP_200_OK, headers, "application/json")
+    stored = TaskAccepted(
         task_id=accepted.task_id,
         submitted_at=accepted.submitted_at,
         correlation_id=accepted.correlation_id,
     )
+    status_code = status.HTTP_200_OK if accepted.repeated else status.HTTP_202_ACCEPTED
+    return Response(stored.model_dump_json(), status_code, headers, "application/json")
 
 
 @router.get(
@@ -120,9 +126,3 @@ async def _ended_in_time(request: Request, task_id: UUID, seconds: float) -> Tas
     except (ServiceUnavailable, Refusal):
         return None
     return task if task.status.terminal else None
-
-
-def _written(view: TaskView, response: Response) -> Response:
-    """The task with the headers of the answer it takes the place of."""
-    body = view.model_dump_json(exclude_none=True)
-    return Response(body, media_type="application/json", headers=dict(response.headers))

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection, Text, bindparam, func, make_url, select
 
 from ketline.db.engine import Database
+from ketline.db.prepared import Prepared
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Change, TaskId, TaskStatus
 
@@ -25,6 +26,9 @@ CHANNEL = "ketline_changes"
 # A payload has at most 8,000 bytes; a change takes 47 at most.
 CHANGES_IN_A_PAYLOAD = 150
 MOST_WAITING = 10_000
+# Where so many changes came together, the next are waited for: a statement for each would cost as much as the changes.
+MANY = 3
+GATHERING_SECONDS = 0.005
 CONNECT_TIMEOUT_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -41,7 +45,7 @@ _OF_THE_SERVER = (
     "direct_tls",
     "target_session_attrs",
 )
-_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text())))
+_NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text()))))
 
 
 class Silence:
@@ -55,7 +59,10 @@ SILENT = Silence()
 
 
 class PostgresqlAnnouncer:
-    """An `Announcer`; changes that come while a statement is under way share the next."""
+    """An `Announcer`; changes that come while a statement is under way share the next.
+
+    On a busy service those that come soon after do so too.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,6 +90,8 @@ class PostgresqlAnnouncer:
                 log.debug("announcement.lost", changes=len(now), error=str(error))
             except Exception:
                 log.exception("announcement.crashed")
+            if len(now) >= MANY:
+                await asyncio.sleep(GATHERING_SECONDS)
 
 
 class PostgresqlListener:
@@ -139,7 +148,7 @@ class PostgresqlListener:
 
 def _notifying(payload: str) -> Callable[[Connection], None]:
     def work(connection: Connection) -> None:
-        connection.execute(_NOTIFY, {"payload": payload})
+        _NOTIFY.run(connection, {"payload": payload})
 
     return work
 

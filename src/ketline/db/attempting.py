@@ -15,8 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    Row,
-    Select,
     Text,
     Update,
     cast,
@@ -29,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ketline.db.asking import Asking
+from ketline.db.prepared import Prepared
 from ketline.db.rows import attempt_columns, to_claim
 from ketline.db.statements import (
     CLAIMING,
@@ -108,10 +107,10 @@ class Ending:
 
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
     """Take those tasks that are there to be taken, and whose turn it is; each for one of those who ask for it."""
-    taken: Mapping[LeaseToken, Row[Any] | None]
+    taken: Mapping[LeaseToken, Any]
     if isinstance(connection.dialect, PGDialect):
         asked = CLAIMING.arrays([request.asked() for request in sorted(requests, key=_task_id)])
-        taken = {row.lease_token: row for row in connection.execute(_claim_together(), asked)}
+        taken = {row.lease_token: row for row in _claim_together().run(connection, asked)}
     else:
         taken = {
             request.token: _claim_one(connection, request, _claim(), CLAIMING.parameters(request.asked()))
@@ -130,7 +129,7 @@ def claim_another(connection: Connection, request: ClaimRequest) -> Claim | None
     # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
     row = connection.execute(select_claimed(request.token)).one_or_none()
     if row is None:
-        row = _claim_one(connection, request, claim_best(), TAKING.parameters(request.asked()))
+        row = _claim_one(connection, request, _claim_best(), TAKING.parameters(request.asked()))
         if row is not None and row.task_id != request.task_id:
             connection.execute(let_overtake(), {"asked_task_id": request.task_id})
     return _to_claim(request, row)
@@ -152,14 +151,14 @@ def own_doing(connection: Connection, lease: Lease, cause: str | None) -> TaskSt
     return None if line is None else line.status
 
 
-def _to_claim(request: ClaimRequest, row: Row[Any] | None) -> Claim | None:
+def _to_claim(request: ClaimRequest, row: Any) -> Claim | None:
     return None if row is None else to_claim(row, request.token, request.worker_id)
 
 
 def _claim_one(
-    connection: Connection, request: ClaimRequest, statement: Update, parameters: Mapping[str, object]
-) -> Row[Any] | None:
-    row = connection.execute(statement, parameters).one_or_none()
+    connection: Connection, request: ClaimRequest, statement: Prepared, parameters: Mapping[str, object]
+) -> Any:
+    row = statement.one(connection, parameters)
     if row is not None:
         lease = to_claim(row, request.token, request.worker_id).lease
         notes = STARTED % (row.attempt, request.worker_id)
@@ -170,7 +169,7 @@ def _claim_one(
 def _end_all(connection: Connection, status: TaskStatus, endings: Sequence[Ending]) -> list[bool]:
     if isinstance(connection.dialect, PGDialect):
         asked = _ENDINGS[status].lines.arrays([ending.asked() for ending in sorted(endings, key=_task_id)])
-        ended = {row.lease_token for row in connection.execute(_end_together(status), asked)}
+        ended = {row.lease_token for row in _end_together(status).run(connection, asked)}
     else:
         ended = {ending.lease.token for ending in endings if _end_one(connection, status, ending)}
     return [
@@ -181,7 +180,7 @@ def _end_all(connection: Connection, status: TaskStatus, endings: Sequence[Endin
 
 
 def _end_one(connection: Connection, status: TaskStatus, ending: Ending) -> bool:
-    row = connection.execute(_end(status), _ENDINGS[status].asking.parameters(ending.asked())).one_or_none()
+    row = _end(status).one(connection, _ENDINGS[status].asking.parameters(ending.asked()))
     if row is None:
         return False
     columns = attempt_columns(ending.lease, row.at - row.claimed_at, ending.cause)
@@ -195,32 +194,37 @@ def _task_id(request: ClaimRequest | Ending) -> UUID:
 
 
 @cache
-def _claim() -> Update:
-    return claim_task(CLAIMING.one())
+def _claim() -> Prepared:
+    return Prepared(claim_task(CLAIMING.one()))
 
 
 @cache
-def _claim_together() -> Select[Any]:
+def _claim_best() -> Prepared:
+    return Prepared(claim_best())
+
+
+@cache
+def _claim_together() -> Prepared:
     taken = claim_task(CLAIMING.all()).cte("taken")
     notes = func.format(STARTED, taken.c.attempt, taken.c.lease_owner)
     lines = select(*_line(taken, TaskStatus.PROCESSING, taken.c.claimed_at, notes))
-    return select(taken).add_cte(insert(status_history).from_select(_LINE, lines).cte("noted"))
+    return Prepared(select(taken).add_cte(insert(status_history).from_select(_LINE, lines).cte("noted")))
 
 
 @cache
-def _end(status: TaskStatus) -> Update:
+def _end(status: TaskStatus) -> Prepared:
     ending = _ENDINGS[status]
-    return ending.end(ending.asking.one())
+    return Prepared(ending.end(ending.asking.one()))
 
 
 @cache
-def _end_together(status: TaskStatus) -> Select[Any]:
+def _end_together(status: TaskStatus) -> Prepared:
     asked = _ENDINGS[status].lines.all()
     ended = _ENDINGS[status].end(asked).returning(asked.notes, asked.cause).cte("ended")
     duration = func.greatest(cast(extract("epoch", ended.c.at - ended.c.claimed_at), Float), 0.0)
     lines = select(*_line(ended, status, ended.c.at, ended.c.notes), ended.c.cause, duration)
     noted = insert(status_history).from_select([*_LINE, "cause", "duration_seconds"], lines).cte("noted")
-    return select(ended.c.lease_token).add_cte(noted)
+    return Prepared(select(ended.c.lease_token).add_cte(noted))
 
 
 def _line(

@@ -28,7 +28,7 @@ class SqlTaskCatalogue:
     """A `TaskCatalogue` on the database of a `SqlTaskRepository`; about `looked_at` tasks are looked at for a page."""
 
     database: Database
-    looked_at: int = 1000
+    looked_at: int = 500
 
     async def find(self, query: TaskQuery) -> TaskPage:
         def work(connection: Connection) -> TaskPage:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from ketline.db.clock import from_now, later, now
 from ketline.db.labelling import NAME, TAG, labels_of, write_labels
 from ketline.db.listing import along, together
+from ketline.db.pinning import checked
 from ketline.db.ranking import rank
 from ketline.db.roads import ENDED, has_status, roads_by_end
 from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, task_labels, tasks
@@ -111,7 +112,7 @@ def _update(task_id: UUID, change: TaskChange) -> Update:
     statement = update(tasks).where(tasks.c.task_id == task_id)
     changed = _values(change)
     if WHILE_PENDING & change.fields:
-        statement = statement.where(tasks.c.current_status == TaskStatus.PENDING)
+        statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))
         changed["rank_at"] = _rank(change)
     if Changeable.PRIORITY in change.fields and change.priority > 0:
         changed["overtakes"] = True

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Update, func, select, update
 
 from ketline.db.clock import doubling, from_now, later, now
+from ketline.db.pinning import checked
 from ketline.db.tables import tasks
 from ketline.domain.task import TaskStatus
 
@@ -52,7 +53,7 @@ def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:
     """Make rows due for their first dispatch again: the last one did not happen."""
     return (
         update(tasks)
-        .where(tasks.c.task_id.in_(task_ids), tasks.c.current_status == TaskStatus.PENDING)
+        .where(tasks.c.task_id.in_(task_ids), checked(tasks.c.current_status == TaskStatus.PENDING))
         .values(dispatch_due_at=later(tasks.c.available_at, from_now(delay.total_seconds())), dispatch_count=0)
     )
 

@@ -74,7 +74,7 @@ class Database:
         """
         if self.is_sqlite:
             # Transactions that wait together share a commit there, and statements have no round trip to save.
-            [answer] = await self.write(lambda connection: work(connection, [request]))
+            [answer] = await self.autocommit(lambda connection: work(connection, [request]))
             return answer
         if work not in self._groups:
             self._groups[work] = Group(lambda requests: self._answer(work, requests), most=MOST_IN_A_STATEMENT)

@@ -13,6 +13,8 @@ from ketline.domain.errors import DatabaseUnavailable
 # Source: PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
 PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 IDLE_IN_TRANSACTION = "25P03"
+# An undefined table, and an undefined column.
+LACKING = frozenset({"42P01", "42703"})
 # While a connection is being set up, SQLAlchemy lets the driver's own errors through as they are.
 _SETTING_UP = (PostgresError, DriverInterfaceError, InternalClientError)
 
@@ -45,5 +47,7 @@ def _passes(state: str) -> bool:
 
 
 def _lacks_schema(error: DBAPIError) -> bool:
-    """PostgreSQL says so by class, SQLite only in words."""
-    return isinstance(error, ProgrammingError) or "no such table" in str(error.orig)
+    """PostgreSQL says so by class, asyncpg by the code of the error, SQLite only in words."""
+    if isinstance(error, ProgrammingError) or getattr(error.orig, "sqlstate", None) in LACKING:
+        return True
+    return "no such table" in str(error.orig)

@@ -1,23 +1,26 @@
-"""A column held at one value, for indexes that begin with it, in words that leave the choice of the index to us.
-
-From `column = value` PostgreSQL concludes that sorting by the column is needless, and takes an index on the second
-column alone where it expects soon to meet enough rows of that value: it does not see that values come and go in time.
-"""
+"""Conditions in words that leave the choice of the index to us."""
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Enum
+from sqlalchemy import ColumnElement, Enum, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 
-class held_at(FunctionElement[bool]):  # noqa: N801 - reads as the SQL operator it is
-    """Whether a column has a value; what is sorted by the column first has its rows from an index on it."""
+class held_at(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+    """Whether a column has a value; what is sorted by the column first has its rows from an index on it.
+
+    From `column = value` PostgreSQL concludes that sorting by the column is needless, and takes an index on the second
+    column alone where it expects soon to meet enough rows of that value: it does not see that values come and go in
+    time.
+    """
 
     name = "ketline_held_at"
     inherit_cache = True
-    type = Boolean()
+    # Not Boolean, which SQLite has not: SQLAlchemy would compare the comparison with 1, and no index would serve.
+    type = NullType()
 
     def __init__(self, column: ColumnElement[Any], value: ColumnElement[Any]) -> None:
         super().__init__(column, value)
@@ -36,3 +39,12 @@ def _held_at_postgresql(element: held_at, compiler: SQLCompiler, **kw: Any) -> s
 def _held_at_sqlite(element: held_at, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = element.clauses
     return f"{compiler.process(column, **kw)} = {compiler.process(value, **kw)}"
+
+
+def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A condition on rows that another one finds, and never the way to them.
+
+    Statements are planned while a table is empty: then any index will do, and the plan is kept when many rows meet the
+    condition. A claim went through all tasks that were pending.
+    """
+    return condition.is_(true())

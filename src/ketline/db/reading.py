@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Select, Uuid, and_, bindparam, case, exists, 
 
 from ketline.db.clock import from_now
 from ketline.db.labelling import TAG
+from ketline.db.prepared import Prepared
 from ketline.db.tables import status_history, task_labels, tasks
 
 # A commit comes at most this long, and this many lines, after its lines were given their ids.
@@ -32,7 +33,7 @@ LINE = [
 
 
 @cache
-def select_task() -> Select[Any]:
+def select_task() -> Prepared:
     """A row for each line of the history of task `asked_task_id`; what is large in a task comes with the first only.
 
     One statement sees one state of the database, without a transaction of several round trips around it.
@@ -43,7 +44,7 @@ def select_task() -> Select[Any]:
         for column in tasks.c
         if column.name not in _UNREAD
     ]
-    return (
+    return Prepared(
         select(*columns, tasks.c.attempt, *LINE)
         .join(status_history, status_history.c.task_id == tasks.c.task_id, isouter=True)
         .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))

@@ -47,6 +47,7 @@ from ketline.domain.task import (
 from ketline.ports.tasks import Announcer
 
 WORKER_STOPPED = "worker_stopped"
+MACHINE_BUSY = "machine_busy"
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
 MOST_IN_A_LIST = 1000
 
@@ -72,7 +73,9 @@ class SqlTaskRepository:
             if accepted is not None:
                 self._announce(accepted.task_id, TaskStatus.PENDING)
                 return accepted
-        accepted = await self.database.write(lambda connection: store(connection, storing, postgres=postgres))
+        # Without a key there is nothing that could be refused.
+        write = self.database.write if postgres or submission.idempotency_key else self.database.autocommit
+        accepted = await write(lambda connection: store(connection, storing, postgres=postgres))
         if not accepted.repeated:
             self._announce(accepted.task_id, TaskStatus.PENDING)
         return accepted
@@ -89,8 +92,8 @@ class SqlTaskRepository:
         return stored
 
     async def get(self, task_id: TaskId) -> Task:
-        def work(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(reading.select_task(), {"asked_task_id": task_id}).all()
+        def work(connection: Connection) -> Sequence[Any]:
+            return reading.select_task().run(connection, {"asked_task_id": task_id})
 
         rows = await self.database.read(work)
         if not rows:
@@ -128,7 +131,7 @@ class SqlTaskRepository:
         parameters = statements.RENEWING.parameters({**asked, "lease_seconds": duration.total_seconds()})
 
         def work(connection: Connection) -> bool:
-            return connection.execute(statements.renew_lease(), parameters).one_or_none() is not None
+            return statements.renew_lease().one(connection, parameters) is not None
 
         return await self.database.autocommit(work)
 
@@ -142,17 +145,18 @@ class SqlTaskRepository:
         return self._announce_if(await self.database.together(fail_all, ending), lease, TaskStatus.FAILED)
 
     async def release(self, lease: Lease) -> bool:
-        def work(connection: Connection) -> bool:
-            row = connection.execute(statements.release_task(lease)).one_or_none()
-            if row is None:
-                return own_doing(connection, lease, WORKER_STOPPED) is not None
-            duration = row.at - row.claimed_at
-            notes = _ended(lease.attempt, lease.worker_id, duration, "the worker stopped; queued again")
-            columns = attempt_columns(lease, duration, WORKER_STOPPED)
-            write_line(connection, lease.task_id, TaskStatus.PENDING, row.at, notes, **columns)
-            return True
+        how = "the worker stopped; queued again"
+        return await self._hand_back(statements.release_task(lease), lease, WORKER_STOPPED, how)
 
-        return self._announce_if(await self.database.write(work), lease, TaskStatus.PENDING)
+    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+        how = "waits for programs that run now"
+        return await self._hand_back(statements.defer_task(lease, delay), lease, MACHINE_BUSY, how)
+
+    async def recall(self, lease: Lease) -> bool:
+        def work(connection: Connection) -> bool:
+            return connection.execute(statements.recall_task(lease)).one_or_none() is not None
+
+        return await self.database.write(work)
 
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
         statement = statements.retry_task(lease, failure, self._budget, crashed=crashed)
@@ -272,6 +276,21 @@ class SqlTaskRepository:
         if recorded:
             self._announce(lease.task_id, status)
         return recorded
+
+    async def _hand_back(self, statement: Update, lease: Lease, cause: str, how: str) -> bool:
+        """Have a task pending again at no cost."""
+
+        def work(connection: Connection) -> bool:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                return own_doing(connection, lease, cause) is not None
+            duration = row.at - row.claimed_at
+            notes = _ended(lease.attempt, lease.worker_id, duration, how)
+            columns = attempt_columns(lease, duration, cause)
+            write_line(connection, lease.task_id, TaskStatus.PENDING, row.at, notes, **columns)
+            return True
+
+        return self._announce_if(await self.database.write(work), lease, TaskStatus.PENDING)
 
     async def _take(self, statement: Update) -> Sequence[Dispatch]:
         def work(connection: Connection) -> Sequence[Dispatch]:

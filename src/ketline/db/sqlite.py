@@ -5,8 +5,9 @@ would cost more than all of them. So a whole transaction runs in one go in the t
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,15 @@ from ketline.domain.errors import DatabaseUnavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A piece of work; one that `may_fail` must not take down with it what others do in its transaction."""
+
+    work: Work[Any]
+    may_fail: bool
+
+
 # More would keep the first caller waiting without saving much of the commit.
 MOST_IN_A_COMMIT = 32
 
@@ -29,16 +39,16 @@ class SqliteTransactions:
     def __init__(self, url: str) -> None:
         self._writer = _Lane(url, begin="BEGIN IMMEDIATE")
         self._reader = _Lane(url, begin="BEGIN")
-        self._writes: Group[Work[Any], Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
+        self._writes: Group[_Asked, Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._writes.ask(work)
+        return self._writes.ask(_Asked(work, may_fail=True))
 
     def autocommit(self, work: Work[T]) -> asyncio.Future[T]:
-        return self.write(work)
+        return self._writes.ask(_Asked(work, may_fail=False))
 
     async def read(self, work: Work[T]) -> T:
-        [outcome] = await self._reader.run([work])
+        [outcome] = await self._reader.run([_Asked(work, may_fail=False)])
         if outcome.error is not None:
             raise outcome.error
         return cast("T", outcome.value)
@@ -56,28 +66,56 @@ class _Lane:
     url: str
     begin: str
     _engine: Engine = field(init=False)
+    _connection: Connection | None = field(default=None, init=False)
     _thread: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
         self._engine = _engine(self.url, self.begin)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
 
-    async def run(self, works: Sequence[Work[Any]]) -> Sequence[Outcome]:
-        """Run all in one transaction; what one of them raises undoes that one only."""
-        return await asyncio.wrap_future(self._thread.submit(self._run, works))
+    async def run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+        """Run all, in one transaction as a rule; what one of them raises undoes that one only."""
+        return await asyncio.wrap_future(self._thread.submit(self._run, asked))
 
     async def close(self) -> None:
-        await asyncio.wrap_future(self._thread.submit(self._engine.dispose))
+        await asyncio.wrap_future(self._thread.submit(self._close))
         self._thread.shutdown()
 
-    def _run(self, works: Sequence[Work[Any]]) -> Sequence[Outcome]:
+    def _run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
         try:
-            with translated(), self._engine.begin() as connection:
-                if len(works) == 1:
-                    return [Outcome(works[0](connection))]
-                return [_apart(connection, work) for work in works]
+            with translated(), self._transaction() as connection:
+                if len(asked) == 1:
+                    return [Outcome(asked[0].work(connection))]
+                return _run_together(connection, asked)
+        except _Undone:
+            return [outcome for one in asked for outcome in self._run([one])]
         except Exception as error:
-            return [Outcome(error=error)] * len(works)
+            return [Outcome(error=error)] * len(asked)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            yield self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+
+class _Undone(Exception):
+    """A work that was not expected to fail did; what may be run but once has not been run yet."""
+
+
+def _run_together(connection: Connection, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+    """Those that are not expected to fail come first, without a savepoint, which takes as long as a statement."""
+    try:
+        sure = {number: Outcome(one.work(connection)) for number, one in enumerate(asked) if not one.may_fail}
+    except Exception as error:
+        raise _Undone from error
+    return [sure.get(number) or _apart(connection, one.work) for number, one in enumerate(asked)]
 
 
 def _apart(connection: Connection, work: Work[Any]) -> Outcome:

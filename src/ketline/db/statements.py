@@ -19,6 +19,7 @@ from sqlalchemy import (
     Update,
     Uuid,
     and_,
+    bindparam,
     case,
     insert,
     literal,
@@ -30,6 +31,8 @@ from sqlalchemy import (
 
 from ketline.db.asking import Asking
 from ketline.db.clock import doubling, from_now, now
+from ketline.db.pinning import checked
+from ketline.db.prepared import Prepared
 from ketline.db.ranking import overtaken, select_best
 from ketline.db.tables import status_history, tasks
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
@@ -78,15 +81,22 @@ COMPLETING = Asking(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profil
 FAILING = Asking(**_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer())
 
 
-_INSERT_LINE = insert(status_history)
+_NO_ATTEMPT: Mapping[str, object] = dict.fromkeys(("attempt", "lease_token", "worker_id", "duration_seconds", "cause"))
+_INSERT_LINE = Prepared(
+    insert(status_history)
+    .values(
+        {column.name: bindparam(column.name, type_=column.type) for column in status_history.c if column.name != "id"}
+    )
+    .inline()
+)
 
 
 def write_line(
     connection: Connection, task_id: UUID, status: TaskStatus, at: datetime, notes: str, **attempt: object
 ) -> None:
     """Append one line of history, at the time the row itself was given; `attempt` are columns of the attempt."""
-    line = {"task_id": task_id, "status": status, "transitioned_at": at, "notes": notes, **attempt}
-    connection.execute(_INSERT_LINE, line)
+    line = {**_NO_ATTEMPT, "task_id": task_id, "status": status, "transitioned_at": at, "notes": notes, **attempt}
+    _INSERT_LINE.run(connection, line)
 
 
 def claim_task(asked: Any) -> Update:
@@ -110,7 +120,7 @@ def let_overtake() -> Update:
         select(tasks.c.task_id)
         .where(
             tasks.c.task_id == asked.task_id,
-            tasks.c.current_status == TaskStatus.PENDING,
+            checked(tasks.c.current_status == TaskStatus.PENDING),
             tasks.c.available_at <= now(),
         )
         # Who has it locked is taking it.
@@ -123,7 +133,7 @@ def let_overtake() -> Update:
 def _take(asked: Any, which: ColumnElement[bool]) -> Update:
     return (
         update(tasks)
-        .where(which, tasks.c.current_status == TaskStatus.PENDING, tasks.c.available_at <= now())
+        .where(which, checked(tasks.c.current_status == TaskStatus.PENDING), tasks.c.available_at <= now())
         .values(
             current_status=TaskStatus.PROCESSING,
             attempt=tasks.c.attempt + 1,
@@ -146,9 +156,9 @@ def select_claimed(token: UUID) -> Select[Any]:
 
 
 @cache
-def renew_lease() -> Update:
+def renew_lease() -> Prepared:
     asked = RENEWING.one()
-    return (
+    return Prepared(
         update(tasks)
         .where(_held(asked))
         .values(lease_expires_at=from_now(asked.lease_seconds))
@@ -188,6 +198,41 @@ def release_task(lease: Lease) -> Update:
             lease_expires_at=None,
         )
         .returning(tasks.c.claimed_at, tasks.c.available_at.label("at"))
+    )
+
+
+def defer_task(lease: Lease, delay: timedelta) -> Update:
+    """As `release_task`, after a delay; so that it is not the last of a long queue then, it overtakes."""
+    again = from_now(delay.total_seconds())
+    return (
+        update(tasks)
+        .where(_held(lease))
+        .values(
+            current_status=TaskStatus.PENDING,
+            available_at=again,
+            dispatch_due_at=again,
+            dispatch_count=0,
+            lease_expires_at=None,
+            overtakes=True,
+        )
+        .returning(tasks.c.claimed_at, now().label("at"))
+    )
+
+
+def recall_task(lease: Lease) -> Update:
+    """For a row that `defer_task` gave a delay, nobody has claimed since, and nobody has scheduled for later."""
+    return (
+        update(tasks)
+        .where(
+            tasks.c.task_id == lease.task_id,
+            tasks.c.current_status == TaskStatus.PENDING,
+            tasks.c.attempt == lease.attempt,
+            tasks.c.lease_token == lease.token,
+            tasks.c.available_at > now(),
+            or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),
+        )
+        .values(available_at=now(), dispatch_due_at=now())
+        .returning(tasks.c.attempt)
     )
 
 
@@ -310,7 +355,7 @@ def _held(lease: Any) -> ColumnElement[bool]:
     """The fence: the row is still in the hands of exactly this attempt; `lease` is one, or what is asked about one."""
     return and_(
         tasks.c.task_id == lease.task_id,
-        tasks.c.current_status == TaskStatus.PROCESSING,
+        checked(tasks.c.current_status == TaskStatus.PROCESSING),
         tasks.c.attempt == lease.attempt,
         tasks.c.lease_token == lease.token,
     )

@@ -42,7 +42,7 @@ def store_new(connection: Connection, requests: Sequence[Storing]) -> list[Accep
     asked = submitting.SUBMITTING_TOGETHER.arrays([request.asked() for request in sorted(requests, key=_key)])
     submissions = [request.submission for request in requests]
     insert = submitting.insert_tasks(labelled=any(labels_of(one.labels) for one in submissions))
-    stored = {row.task_id: row.submitted_at for row in connection.execute(insert, asked)}
+    stored = {row.task_id: row.submitted_at for row in insert.run(connection, asked)}
     return [_accepted(one, stored[one.task_id]) if one.task_id in stored else None for one in submissions]
 
 
@@ -86,7 +86,7 @@ def store(connection: Connection, storing: Storing, *, postgres: bool) -> Accept
         if earlier is not None:
             return earlier
     asked = submitting.SUBMITTING.parameters(storing.asked())
-    row = connection.execute(submitting.insert_task(postgres=postgres), asked).one_or_none()
+    row = submitting.insert_task(postgres=postgres).one(connection, asked)
     if row is None:
         row = connection.execute(submitting.select_accepted(submission.task_id)).one()
     else:

@@ -27,6 +27,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from ketline.db.asking import Asking
 from ketline.db.clock import from_now, later, now
 from ketline.db.labelling import label_stored
+from ketline.db.prepared import Prepared
 from ketline.db.ranking import rank
 from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, tasks
 from ketline.domain.task import IdempotencyKey, Submission, TaskStatus
@@ -84,14 +85,14 @@ def asked_of(submission: Submission) -> dict[str, object]:
 
 
 @cache
-def insert_task(*, postgres: bool) -> ReturningInsert[Any]:
+def insert_task(*, postgres: bool) -> Prepared:
     """Store a submission; no row comes back when its id is stored already, which makes a repeat harmless."""
     into = postgresql.insert(tasks) if postgres else sqlite.insert(tasks)
-    return _unless_stored(into.values(new_task(SUBMITTING.one())))
+    return Prepared(_unless_stored(into.values(new_task(SUBMITTING.one()))))
 
 
 @cache
-def insert_tasks(*, labelled: bool) -> Select[Any]:
+def insert_tasks(*, labelled: bool) -> Prepared:
     """Store submissions whose key is free, if they have one, with their history; gives those that were stored.
 
     Unless it is for `labelled` ones, it leaves names and tags out of what tasks are found by.
@@ -116,7 +117,7 @@ def insert_tasks(*, labelled: bool) -> Select[Any]:
     lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
     noted = insert(status_history).from_select(["task_id", "status", "transitioned_at", "notes"], lines).cte("noted")
     added = (noted, label_stored(stored)) if labelled else (noted,)
-    return select(stored.c.task_id, stored.c.submitted_at).add_cte(*added)
+    return Prepared(select(stored.c.task_id, stored.c.submitted_at).add_cte(*added))
 
 
 def new_task(asked: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ KetlineError
 ├── ConfigurationInvalid
 ├── QpyInvalid
 ├── QpyVersionUnsupported
+├── MachineBusy
 ├── ServiceUnavailable
 │   ├── InspectorBusy
 │   ├── DatabaseUnavailable
@@ -26,6 +27,7 @@ KetlineError
         └── SimulatorDied
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 from ketline.domain.task import Failure, FailureCode, TaskStatus
@@ -99,6 +101,17 @@ class QpyVersionUnsupported(KetlineError):
     """It is QPY of a version that is not read here."""
 
     code = "qpy_version_unsupported"
+
+
+class MachineBusy(KetlineError):
+    """A large program is not begun while another runs on the machine; `delay` says when to ask again."""
+
+    code = "machine_busy"
+    retryable = True
+
+    def __init__(self, message: str, *, delay: timedelta = timedelta()) -> None:
+        super().__init__(message)
+        self.delay = delay
 
 
 class ServiceUnavailable(KetlineError):

@@ -15,7 +15,9 @@ from ketline.execution.lower import restrict
 from ketline.execution.methods import Choice, Engine, choose, choose_observed
 from ketline.execution.observing import MOST_QUBITS_SAVED, operator_of, saved_values, saving_circuit, values_in_state
 from ketline.execution.program import Program
-from ketline.execution.sampling import LABEL, Distribution, distribution_of, probability_circuit
+from ketline.execution.sampling import Distribution, distribution_of, sample
+from ketline.execution.share import Share
+from ketline.execution.statevector import final_state
 
 # Below this many qubits starting threads costs more than they save; measured on QFTs, see specs/execution.md.
 _THREADS_FROM_QUBITS = 15
@@ -81,12 +83,13 @@ class Expectation(NamedTuple):
 
 
 class Simulator:
-    """Runs lowered programs; picks the method and the number of threads for each."""
+    """Runs lowered programs; picks the method for each, and has large ones admitted before they take memory."""
 
-    def __init__(self, limits: ExecutionLimits) -> None:
+    def __init__(self, limits: ExecutionLimits, share: Share | None = None) -> None:
         self._limits = limits
+        self._share = share or Share(limits)
         self._backend = AerSimulator(
-            max_memory_mb=max(1, limits.memory_bytes >> 20),
+            max_memory_mb=_mebibytes(limits.share_bytes),
             # Lowering has left out what cannot be seen, and Aer's own way of doing so breaks `while` loops.
             enable_truncation=False,
         )
@@ -101,10 +104,12 @@ class Simulator:
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
             ProgramUnsupported: the requested method has no such operation.
+            MachineBusy: it is large, and another large one runs; nothing was allocated.
             MemoryLimitExceeded, SimulationFailed: Aer gave up.
         """
         options = options or RunOptions()
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+        self._share.require(program.lowered, choice.method)
         if choice.engine is Engine.EXACT:
             distribution = self._distribution(program) if comes_again else self._find_distribution(program)
             counts, memory = distribution.draw(shots, options.seed, _key(program), memory=options.memory)
@@ -118,9 +123,10 @@ class Simulator:
         """The expectation values of observables in a program's final state, and how they were found.
 
         Raises:
-            ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as `run` does.
+            ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
         choice = choose_observed(program.lowered, method, self._limits.memory_bytes)
+        self._share.require(program.lowered, choice.method)
         operators = [operator_of(observable, program.kept_qubits) for observable in observables]
         circuit = self._circuit(program, choice.method)
         whole = choice.method is Method.STATEVECTOR and circuit.num_qubits <= MOST_QUBITS_SAVED
@@ -148,15 +154,23 @@ class Simulator:
         key = _key(program)
         if choice.engine is Engine.STIM:
             return stim.sample(program.lowered, shots, options.seed, key, memory=options.memory)
+        if choice.method is Method.STATEVECTOR and (measured := self._measured_at_the_end(program)):
+            return sample(_state(program), measured, shots, options.seed, key, memory=options.memory)
         data = self._execute(self._circuit(program, choice.method), shots, choice.method, options)
         memory = [key(int(outcome, 16)) for outcome in data.memory] if options.memory else None
         return counts_of((key(int(outcome, 16)), int(count)) for outcome, count in data.counts.items()), memory
 
     def _find_distribution(self, program: Program) -> Distribution:
-        measured = program.lowered.final_measurements() or ()
-        circuit = probability_circuit(program.lowered, measured)
-        data = self._execute(circuit, 1, Method.STATEVECTOR, RunOptions())
-        return distribution_of(getattr(data, LABEL), measured)
+        measured = program.lowered.final_measurements or ()
+        return distribution_of(_state(program).probabilities([qubit for qubit, _ in measured]), measured)
+
+    def _measured_at_the_end(self, program: Program) -> Sequence[tuple[int, int]] | None:
+        """The measurements of a program whose final state is computed here: on one thread."""
+        lowered = program.lowered
+        return lowered.final_measurements if self._threads(lowered.circuit.num_qubits) == 1 else None
+
+    def _threads(self, qubits: int) -> int:
+        return self._share.threads if qubits >= _THREADS_FROM_QUBITS else 1
 
     def _circuit(self, program: Program, method: Method) -> Any:
         gates = _GATES.get(method)
@@ -165,19 +179,23 @@ class Simulator:
         return restrict(program.lowered, gates, self._limits.max_operations).circuit
 
     def _execute(self, circuit: Any, shots: int, method: Method, options: RunOptions) -> Any:
-        threads = self._limits.threads if circuit.num_qubits >= _THREADS_FROM_QUBITS else 1
         job = self._backend.run(
             circuit,
             shots=shots,
             method=method.value,
-            max_parallel_threads=threads,
+            max_parallel_threads=self._threads(circuit.num_qubits),
             seed_simulator=options.seed,
             memory=options.memory,
+            **({"max_memory_mb": _mebibytes(self._share.memory_bytes)} if self._share.whole else {}),
         )
         result = job.result()
         if not result.success:
-            raise _failure(result, self._limits)
+            raise _failure(result, self._share)
         return result.results[0].data
+
+
+def _state(program: Program) -> Any:
+    return final_state(program.lowered.steps, program.lowered.circuit.num_qubits)
 
 
 def _key(program: Program) -> Callable[[int], str]:
@@ -186,8 +204,12 @@ def _key(program: Program) -> Callable[[int], str]:
     return key if shown is None else lambda measured: key(shown(measured))
 
 
-def _failure(result: Any, limits: ExecutionLimits) -> SimulationFailed | MemoryLimitExceeded:
+def _mebibytes(size: int) -> int:
+    return max(1, size >> 20)
+
+
+def _failure(result: Any, share: Share) -> SimulationFailed | MemoryLimitExceeded:
     status = " ".join(str(entry.status) for entry in result.results) or str(result.status)
     if "memory" in status.lower():
-        return MemoryLimitExceeded(f"the simulation needs more than {limits.memory_bytes >> 20} MiB of memory")
+        return MemoryLimitExceeded(f"the simulation needs more than {share.memory_bytes >> 20} MiB of memory")
     return SimulationFailed(f"the simulator refused the circuit: {status[:300]}")

@@ -7,9 +7,10 @@ from contextlib import redirect_stderr
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from ketline.domain.errors import MachineBusy
 from ketline.execution.execute import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import READY, decode_order, encode_answer
+from ketline.execution.wire import GRANTED, READY, Order, decode_order, encode_answer, encode_request
 
 # Importing Qiskit and Aer reserves 1.3 GB of address space, most of it never touched.
 _BASE_ADDRESS_SPACE = 2 << 30
@@ -32,17 +33,22 @@ def main(fd: int, limits: ExecutionLimits) -> None:
 
 
 def confine(limits: ExecutionLimits) -> None:
-    """Bound this process's address space, and leave no core dumps or other files behind."""
-    memory = limits.memory_bytes if limits.process_memory_bytes is None else limits.process_memory_bytes
-    space = _BASE_ADDRESS_SPACE + memory + limits.threads * _ADDRESS_SPACE_PER_THREAD
-    for what, bound in (
-        (resource.RLIMIT_AS, space),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, _FILE_SIZE),
+    """Bound this process's address space, and leave no core dumps or other files behind.
+
+    The bound on its address space is that of a small program; it can be raised for a large one, and no further.
+    """
+    small, large = limits.share_bytes, limits.memory_bytes
+    if limits.process_memory_bytes is not None:
+        small = large = limits.process_memory_bytes
+    space = _BASE_ADDRESS_SPACE + limits.threads * _ADDRESS_SPACE_PER_THREAD
+    for what, soft, most in (
+        (resource.RLIMIT_AS, space + small, space + large),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_FSIZE, _FILE_SIZE, _FILE_SIZE),
     ):
         _, hard = resource.getrlimit(what)
-        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-        resource.setrlimit(what, (bound, bound))
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (min(soft, most), most))
     # A module's bytecode over the limit would be cut off there without an error, and spoil the next import for all.
     sys.dont_write_bytecode = True
     sys.setrecursionlimit(_RECURSION_LIMIT)
@@ -50,12 +56,41 @@ def confine(limits: ExecutionLimits) -> None:
 
 def serve(pipe: Connection, executor: Executor) -> None:
     """Answer orders until the parent closes the pipe, or an answer says that this process retires."""
+    small, _ = resource.getrlimit(resource.RLIMIT_AS)
     retiring = False
     while not retiring:
         try:
             order = decode_order(pipe.recv_bytes())
         except EOFError:
             return
-        answer = executor.answer(order)
+        asking = _Asking(pipe, order)
+        try:
+            answer = executor.answer(order, asking)
+        except MachineBusy:
+            continue  # the parent knows, and waits for no answer
         retiring = answer.retiring
         pipe.send_bytes(encode_answer(answer, order))
+        if asking.granted:
+            _bound_address_space(small)
+
+
+class _Asking:
+    """Asks the parent for the whole machine, and raises the bound on memory when it has it."""
+
+    def __init__(self, pipe: Connection, order: Order) -> None:
+        self._pipe = pipe
+        self._order = order
+        self.granted = False
+
+    def __call__(self, needed_bytes: int) -> bool:
+        self._pipe.send_bytes(encode_request(needed_bytes, self._order))
+        self.granted = self._pipe.recv_bytes() == GRANTED
+        if self.granted:
+            _bound_address_space(None)
+        return self.granted
+
+
+def _bound_address_space(soft: int | None) -> None:
+    """None is all that this process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard if soft is None else soft, hard))

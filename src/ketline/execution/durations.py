@@ -17,7 +17,7 @@ _PER_MATRIX_ELEMENT = 1e-8
 _PER_OUTCOME = 5e-6
 _PER_TABLEAU_OPERATION = 7e-7
 _PER_TABLEAU_QUBIT = 8e-9
-_PER_STIM_TRANSLATION = 5e-5
+_PER_STIM_TRANSLATION = 2e-6
 _PER_STIM_OPERATION = 2e-9
 _PER_STIM_OUTCOME = 1e-6
 _LOOPS = frozenset({"for_loop", "while_loop"})
@@ -35,7 +35,7 @@ def simulating_seconds(lowered: Lowered, choice: Choice, shots: int) -> float | 
         sampling = shots * (operations * _PER_STIM_OPERATION + _PER_STIM_OUTCOME)
         return _FIXED + operations * _PER_STIM_TRANSLATION + sampling
     # What has no measurement before its end is simulated once, and the shots are drawn from the state.
-    once = choice.engine is Engine.EXACT or lowered.final_measurements() is not None
+    once = choice.engine is Engine.EXACT or lowered.final_measurements is not None
     each = _operation_seconds(choice.method, qubits, once=once)
     if each is None:
         return None

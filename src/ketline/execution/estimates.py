@@ -1,6 +1,6 @@
 """How much memory a state takes, known before anything is allocated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -85,7 +85,17 @@ def bond_dimension(lowered: Lowered) -> int | None:
 
 def matrix_product_bytes(lowered: Lowered) -> int:
     """What the tensors of that matrix product take; for circuits whose `bond_dimension` is known."""
-    logs = [0, *(_bond_logs(lowered) or ()), 0]
+    return _tensor_bytes([0, *(_bond_logs(lowered) or ()), 0])
+
+
+def most_matrix_product_bytes(qubits: int) -> int:
+    """What they take where nothing bounds the bonds but the number of qubits on either side."""
+    logs = [min(cut, qubits - cut) for cut in range(qubits + 1)]
+    return _tensor_bytes(logs)
+
+
+def _tensor_bytes(logs: Sequence[int]) -> int:
+    """What the tensors between such bonds take, given by their logarithms to base 2."""
     return sum(_COPIES * _TENSORS * BYTES_PER_AMPLITUDE << left + right for left, right in pairwise(logs))
 
 

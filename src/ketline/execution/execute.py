@@ -13,6 +13,7 @@ from types import FrameType
 
 from ketline.domain.errors import (
     ExecutionFailed,
+    MachineBusy,
     MemoryLimitExceeded,
     ProgramTooLarge,
     SimulationFailed,
@@ -28,6 +29,7 @@ from ketline.execution.inspecting import inspect_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.observing import Support, support_of
 from ketline.execution.program import Program, load_program, program_reader, read_program, with_inputs
+from ketline.execution.share import Ask, Share, granted
 from ketline.execution.wire import Answer, Order, Outcome, Purpose
 
 # An alarm that goes off inside a callback can be lost there; then it goes off again.
@@ -72,7 +74,8 @@ class Executor:
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
-        self._simulator = Simulator(limits)
+        self._share = Share(limits)
+        self._simulator = Simulator(limits, self._share)
         self._read = partial(load_program, limits=limits)
         self._kept = lru_cache(_PROGRAMS_KEPT)(self._read)
 
@@ -177,10 +180,19 @@ class Executor:
             return partial(with_inputs, self._load_qpy(order))
         return program_reader(order.circuit, self._limits, _observed(order))
 
-    def answer(self, order: Order) -> Answer:
-        """An answer to any order; one that may have left its mark on the process makes the process retire."""
+    def answer(self, order: Order, ask: Ask = granted) -> Answer:
+        """An answer to any order; one that may have left its mark on the process makes the process retire.
+
+        Before it runs a large program it asks whether it may.
+
+        Raises:
+            MachineBusy: it may not, and has not begun.
+        """
+        self._share.begin(ask)
         try:
             return Answer(self._outcome(order))
+        except MachineBusy:
+            raise
         except ExecutionFailed as error:
             return Answer(error, retiring=isinstance(error, MemoryLimitExceeded))
         except SoftTimeLimit:
@@ -188,7 +200,7 @@ class Executor:
             late = TimeLimitExceeded(f"reading the program took longer than the soft time limit of {limit:g} s")
             return Answer(late, retiring=True)
         except MemoryError:
-            return Answer(_out_of_memory(self._limits), retiring=True)
+            return Answer(_out_of_memory(self._share), retiring=True)
         except Exception as error:
             # The edge of this process. Only the name of the class leaves it, since texts may hold paths.
             return Answer(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
@@ -283,5 +295,5 @@ def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
     raise SoftTimeLimit
 
 
-def _out_of_memory(limits: ExecutionLimits) -> MemoryLimitExceeded:
-    return MemoryLimitExceeded(f"the program needs more than {limits.memory_bytes >> 20} MiB of memory")
+def _out_of_memory(share: Share) -> MemoryLimitExceeded:
+    return MemoryLimitExceeded(f"the program needs more than {share.memory_bytes >> 20} MiB of memory")

@@ -1,6 +1,5 @@
 """Counts keys: Qiskit's, made from the bits of an outcome."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 
@@ -10,8 +9,9 @@ def key_format(groups: Sequence[int]) -> Callable[[int], str]:
     The bits of each group stand together, bit 0 rightmost, with a space between groups, the last declared first.
     """
     width = sum(groups)
+    binary = f"0{width}b"
     if len(groups) == 1:
-        return lambda outcome: f"{outcome:0{width}b}"
+        return lambda outcome: format(outcome, binary)
     cuts = []
     end = width
     for group in groups:
@@ -20,7 +20,7 @@ def key_format(groups: Sequence[int]) -> Callable[[int], str]:
     cuts.reverse()
 
     def key(outcome: int) -> str:
-        bits = f"{outcome:0{width}b}"
+        bits = format(outcome, binary)
         return " ".join(bits[cut] for cut in cuts)
 
     return key
@@ -31,7 +31,10 @@ def counts_of(shown: Iterable[tuple[str, int]]) -> dict[str, int]:
 
     `get_counts` would merge outcomes that differ only in single bits when registers exist as well.
     """
-    counts: Counter[str] = Counter()
-    for key, count in shown:
-        counts[key] += count
-    return dict(sorted(counts.items()))
+    entries = sorted(shown)
+    counts = dict(entries)
+    if len(counts) < len(entries):
+        counts = dict.fromkeys(counts, 0)
+        for key, count in entries:
+            counts[key] += count
+    return counts

@@ -11,8 +11,10 @@ class ExecutionLimits:
     `soft_time_limit` bounds reading a program, `time_limit` everything from its text to its counts.
     `memory_bytes` is what the simulated state may take; the process itself gets about 2 GB on top. A process that
     simulates nothing may be confined to `process_memory_bytes` in place of it.
-    `threads` is for large circuits, small ones run on one. `max_operations` counts operations after loops are
-    unrolled and user-defined gates are inlined; `max_nesting` counts open brackets of any kind.
+    `threads` is for large programs, which are admitted one at a time. Any other has `small_memory_bytes`, all of
+    `memory_bytes` if that is None, and from 15 qubits on `share_threads`, below that one.
+    `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting`
+    counts open brackets of any kind.
     """
 
     soft_time_limit: timedelta = timedelta(seconds=60)
@@ -21,8 +23,15 @@ class ExecutionLimits:
     memory_bytes: int = 1 << 30
     process_memory_bytes: int | None = None
     threads: int = 1
+    small_memory_bytes: int | None = None
+    share_threads: int = 1
     max_operations: int = 250_000
     max_qubits: int = 4096
     max_bits: int = 4096
     max_nesting: int = 64
     max_result_bytes: int = 16 << 20
+
+    @property
+    def share_bytes(self) -> int:
+        """What the state of a program may take that was not admitted as a large one."""
+        return self.memory_bytes if self.small_memory_bytes is None else min(self.small_memory_bytes, self.memory_bytes)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp, QuantumCircuit
+from qiskit.circuit import ControlFlowOp
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution.steps import Step, depth_of, final_measurements, steps_of
+from ketline.execution.unseen import rebuilt, seen_steps, without_first_resets
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
 AER_GATES = frozenset(
@@ -80,15 +82,21 @@ class Lowered:
     operations: Counter[str] = field(default_factory=Counter)
 
     @cached_property
+    def steps(self) -> Sequence[Step]:
+        return steps_of(self.circuit)
+
+    @cached_property
     def depth(self) -> int:
         """The circuit's depth; control-flow blocks count as one operation."""
-        depth: int = self.circuit.depth()
-        return depth
+        if self.has_control_flow or self.operations["store"]:
+            return int(self.circuit.depth())
+        return depth_of(self.steps, self.circuit.num_qubits, self.circuit.num_clbits)
 
     @property
     def has_control_flow(self) -> bool:
         return not _LOOPS_AND_BRANCHES.isdisjoint(self.operations)
 
+    @cached_property
     def final_measurements(self) -> Sequence[tuple[int, int]] | None:
         """The measured qubits with the bits they go to, as indices, if nothing follows upon any measurement.
 
@@ -97,16 +105,7 @@ class Lowered:
         """
         if self.has_control_flow or self.operations["reset"] or self.operations["store"]:
             return None
-        found: dict[Any, Any] = {}
-        for instruction in self.circuit.data:
-            if not found.keys().isdisjoint(instruction.qubits):
-                return None
-            if instruction.operation.name == "measure":
-                found[instruction.qubits[0]] = instruction.clbits[0]
-        if len(set(found.values())) != len(found):
-            return None
-        index = self.circuit.find_bit
-        return [(index(qubit).index, index(clbit).index) for qubit, clbit in found.items()]
+        return final_measurements(self.steps)
 
 
 def lower(circuit: Any, max_operations: int, genuine: _IsGenuine | None = None) -> Lowered:
@@ -124,8 +123,7 @@ def lower(circuit: Any, max_operations: int, genuine: _IsGenuine | None = None) 
             "nothing is measured, so there are no counts: declare bits and measure into them, "
             "for instance 'bit[2] c; c = measure q;'"
         )
-    _leave_out_unseen(lowered, set())
-    return lowered
+    return _without_unseen(lowered, ())
 
 
 def lower_observed(
@@ -138,24 +136,38 @@ def lower_observed(
         ProgramTooLarge: it comes to more than `max_operations` operations.
     """
     lowered = _inlined(circuit, max_operations, genuine)
-    _leave_out_first_resets(lowered)
+    if lowered.operations["reset"]:
+        lowered = _reduced(lowered, range(circuit.num_qubits), without_first_resets(lowered.steps))
     for what in ("measure", "reset", "store", *_LOOPS_AND_BRANCHES):
         if lowered.operations[what]:
             raise ObservablesInvalid(
                 f"observables are computed for the state a circuit ends in, and this one has '{what}': "
                 "leave measurements, resets and branches out, or ask for counts"
             )
-    _leave_out_unseen(lowered, {circuit.qubits[qubit] for qubit in qubits})
-    return lowered
+    return _without_unseen(lowered, qubits)
 
 
 def _inlined(circuit: Any, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
     lowered = Lowered(circuit)
-    if genuine is None and _KEPT.issuperset(circuit.count_ops()):
-        lowered.operations.update(circuit.count_ops())
+    if genuine is None and _KEPT.issuperset(operations := circuit.count_ops()):
+        lowered.operations.update(operations)
     else:
         lowered.circuit = _Lowering(lowered.operations, max_operations, genuine=genuine).rewrite(circuit)
     return lowered
+
+
+def _without_unseen(lowered: Lowered, watched: Collection[int]) -> Lowered:
+    """Keep the qubits, and outside of control flow the operations, that some measurement, or who watches, needs."""
+    qubits, steps = lowered.circuit.num_qubits, lowered.steps
+    seen, kept = seen_steps(steps, qubits, watched, all_of_them=lowered.has_control_flow)
+    if len(seen) == qubits and len(kept) == len(steps):
+        return lowered
+    return _reduced(lowered, seen, kept)
+
+
+def _reduced(lowered: Lowered, qubits: Collection[int], steps: Sequence[Step]) -> Lowered:
+    left_out = Counter(step[0] for step in lowered.steps) - Counter(step[0] for step in steps)
+    return Lowered(rebuilt(lowered.circuit, qubits, steps), lowered.operations - left_out)
 
 
 def restrict(lowered: Lowered, gates: frozenset[str], max_operations: int) -> Lowered:
@@ -256,44 +268,3 @@ class _Lowering:
         self._total += operations
         if self._total > self._max_operations:
             raise ProgramTooLarge(f"the program comes to more than {self._max_operations} operations")
-
-
-def _leave_out_first_resets(lowered: Lowered) -> None:
-    """Drop resets of qubits that nothing has been done to; whoever prepares a state begins so."""
-    if not lowered.operations["reset"]:
-        return
-    touched: set[Any] = set()
-    kept: list[Any] = []
-    for instruction in lowered.circuit.data:
-        if instruction.operation.name == "reset" and touched.isdisjoint(instruction.qubits):
-            lowered.operations["reset"] -= 1
-        else:
-            touched.update(instruction.qubits)
-            kept.append(instruction)
-    lowered.circuit = _rebuild(lowered.circuit, lowered.circuit.qubits, kept)
-
-
-def _leave_out_unseen(lowered: Lowered, seen: set[Any]) -> None:
-    """Keep the qubits, and outside of control flow the operations, that some measurement, or what is `seen`, needs."""
-    circuit = lowered.circuit
-    kept: list[Any] = []
-    for instruction in reversed(circuit.data):
-        name = instruction.operation.name
-        if lowered.has_control_flow or name == "measure" or not seen.isdisjoint(instruction.qubits):
-            seen.update(instruction.qubits)
-            kept.append(instruction)
-        else:
-            lowered.operations[name] -= 1
-    if len(seen) == circuit.num_qubits and len(kept) == len(circuit.data):
-        return
-    lowered.operations = +lowered.operations
-    lowered.circuit = _rebuild(circuit, [qubit for qubit in circuit.qubits if qubit in seen], kept[::-1])
-
-
-def _rebuild(circuit: Any, qubits: Sequence[Any], instructions: Sequence[Any]) -> Any:
-    result = QuantumCircuit(qubits, circuit.clbits)
-    for register in circuit.cregs:
-        result.add_register(register)
-    for instruction in instructions:
-        result.append(instruction, copy=False)
-    return result

@@ -78,7 +78,7 @@ def is_clifford(lowered: Lowered) -> bool:
 def _automatic(lowered: Lowered, shots: int, memory_bytes: int) -> Choice:
     qubits = lowered.circuit.num_qubits
     few = qubits <= EXACT_QUBITS and 1 << qubits <= max(EXACT_OUTCOMES, EXACT_OUTCOMES_PER_SHOT * shots)
-    if few and lowered.final_measurements() is not None:
+    if few and lowered.final_measurements is not None:
         return Choice(Engine.EXACT, Method.STATEVECTOR, "few qubits, measured at the end: exact probabilities")
     if is_clifford(lowered):
         if (BRANCHES | _STORE).isdisjoint(lowered.operations) and qubits > EXACT_QUBITS:

@@ -171,7 +171,7 @@ def _environment(limits: ExecutionLimits) -> dict[str, str]:
     return inherited | {
         "HOME": "/nonexistent",
         "MALLOC_ARENA_MAX": "2",
-        "OMP_NUM_THREADS": str(limits.threads),
+        "OMP_NUM_THREADS": str(max(limits.threads, limits.share_threads)),
         "OPENBLAS_NUM_THREADS": "1",
         "QISKIT_PARALLEL": "FALSE",
         "RAYON_NUM_THREADS": "1",

@@ -7,18 +7,36 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
-from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
+from ketline.domain.errors import (
+    ExecutionFailed,
+    MachineBusy,
+    MemoryLimitExceeded,
+    SimulatorDied,
+    TimeLimitExceeded,
+)
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import Inputs, RunOptions, RunResult
+from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.process import ProcessGone, SimulatorProcess
-from ketline.execution.wire import Answer, Order, Outcome, Purpose, decode_answer, encode_order
+from ketline.execution.wire import (
+    BUSY,
+    GRANTED,
+    Answer,
+    Order,
+    Outcome,
+    Purpose,
+    decode_answer,
+    decode_request,
+    encode_order,
+    is_request,
+)
 from ketline.ports.tasks import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
@@ -43,9 +61,12 @@ class ChildRunner:
     kernel when the thread that started it ends. Other threads only ever kill it.
     """
 
-    def __init__(self, limits: ExecutionLimits, command: Sequence[str] = CHILD) -> None:
+    def __init__(
+        self, limits: ExecutionLimits, command: Sequence[str] = CHILD, admission: Admission | None = None
+    ) -> None:
         self._limits = limits
         self._command = command
+        self._admission = admission or Admission()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
         self._lock = threading.Lock()
         self._process: SimulatorProcess | None = None
@@ -140,34 +161,47 @@ class ChildRunner:
 
     def _ask(self, process: SimulatorProcess, order: Order) -> Answer:
         limit = order.time_limit_seconds or self._limits.time_limit.total_seconds()
+        most = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
         started = time.monotonic()
+        memory = self._limits.share_bytes
+        # A grant ends when the answer is there, or the process has been reaped and its memory is free.
+        with ExitStack() as grants:
+            try:
+                process.send(encode_order(order))
+                data = process.receive(limit, most)
+                if data is not None and is_request(data):
+                    self._admit(process, data, order, grants)
+                    memory = self._limits.memory_bytes
+                    data = process.receive(max(0.0, limit - (time.monotonic() - started)), most)
+            except ProcessGone as gone:
+                raise _died(gone, memory) from gone
+            if data is None:
+                process.end()
+                ran = time.monotonic() - started
+                raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
+            return self._understand(process, data, order)
+
+    def _admit(self, process: SimulatorProcess, data: bytes, order: Order, grants: ExitStack) -> None:
+        """Let a large program begin, with a grant among `grants`; or have the child drop it."""
         try:
-            process.send(encode_order(order))
-            data = process.receive(limit, self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES)
-        except ProcessGone as gone:
-            raise self._died(gone) from gone
-        if data is None:
-            process.end()
-            ran = time.monotonic() - started
-            raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
-        return self._understand(process, data, order)
+            decode_request(data, order, self._limits)
+        except ValueError as error:
+            raise _senseless(process) from error
+        try:
+            grants.callback(self._admission.enter().end)
+        except MachineBusy:
+            process.send(BUSY)
+            raise
+        process.send(GRANTED)
 
     def _understand(self, process: SimulatorProcess, data: bytes, order: Order) -> Answer:
         try:
             answer = decode_answer(data, order)
         except ValueError as error:
-            process.end()
-            raise SimulatorDied("the simulator process gave no sensible answer and was stopped") from error
+            raise _senseless(process) from error
         if answer.retiring:
             process.end()
         return answer
-
-    def _died(self, gone: ProcessGone) -> ExecutionFailed:
-        _log.warning("simulator.died", how=gone.how, last_words=gone.last_words)
-        if gone.ran_out_of_memory:
-            mebibytes = self._limits.memory_bytes >> 20
-            return MemoryLimitExceeded(f"the program needs more than {mebibytes} MiB of memory and was stopped")
-        return SimulatorDied(f"{gone.how} while running the program")
 
     def _ready_process(self) -> SimulatorProcess:
         if self._process is not None and self._process.usable:
@@ -210,26 +244,42 @@ class ChildRunner:
                 self._thread.submit(self._ready_process)
 
 
+def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
+    _log.warning("simulator.died", how=gone.how, last_words=gone.last_words)
+    if gone.ran_out_of_memory:
+        mebibytes = memory_bytes >> 20
+        return MemoryLimitExceeded(f"the program needs more than {mebibytes} MiB of memory and was stopped")
+    return SimulatorDied(f"{gone.how} while running the program")
+
+
+def _senseless(process: SimulatorProcess) -> SimulatorDied:
+    process.end()
+    return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+
+
 def _token() -> str:
     return secrets.token_hex(8)
 
 
 class ChildRunnerFactory:
-    """Opens runners that share the same limits, each with a child process of its own.
+    """Opens runners that share the same limits and one admission, each with a child process of its own.
 
     `command` starts a child, for tests of children that misbehave.
     """
 
-    def __init__(self, limits: ExecutionLimits, *, command: Sequence[str] = CHILD) -> None:
+    def __init__(
+        self, limits: ExecutionLimits, *, command: Sequence[str] = CHILD, admission: Admission | None = None
+    ) -> None:
         self._limits = limits
         self._command = command
+        self._admission = admission or Admission()
 
     def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
         return self._open()
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ChildRunner]:
-        runner = ChildRunner(self._limits, self._command)
+        runner = ChildRunner(self._limits, self._command, self._admission)
         try:
             await runner.open()
             yield runner

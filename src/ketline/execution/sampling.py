@@ -1,69 +1,90 @@
-"""Draws outcomes from the exact distribution of a circuit that is measured at its end."""
+"""Draws outcomes from the final state of a circuit that is measured at its end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import QuantumCircuit
-from qiskit_aer.library import SaveProbabilities
 
 from ketline.execution.keys import counts_of
-from ketline.execution.lower import Lowered
 
-LABEL = "probabilities"
 # Rounding leaves as much where the probability is none.
 _NOTHING = 1e-15
+# A probability takes Aer and a draw from all of them as long as an eighth of a shot takes Aer; measured.
+_OUTCOMES_PER_SHOT = 8
+# More probabilities than these take tens of megabytes in the list that Aer makes of them.
+_MOST_MEASURED = 20
+
+Key = Callable[[int], str]
+Measured = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
-    """Outcomes that occur and their probabilities, float64 of the same length, which sum to one.
+    """Probabilities, float64 that sum to one, of outcomes that occur: `indices`, int64 of the same length.
 
-    An outcome is a number whose bit n is the n-th declared bit.
+    Bit j of an index is the j-th measured qubit, and bit n of an outcome is the n-th declared bit.
     """
 
-    outcomes: Sequence[int]
+    indices: Any
     probabilities: Any
+    measured: Measured
 
     def draw(
-        self, shots: int, seed: int | None, key: Callable[[int], str], *, memory: bool
+        self, shots: int, seed: int | None, key: Key, *, memory: bool
     ) -> tuple[dict[str, int], Sequence[str] | None]:
         """Counts of so many independent shots in the order of their keys, and with `memory` each shot's outcome.
 
-        One multinomial draw has the distribution of the counts of independent shots; given the counts, every order of
-        the shots is equally likely.
+        One multinomial draw has the distribution of the counts of independent shots.
         """
         random = np.random.default_rng(seed)
         drawn = random.multinomial(shots, self.probabilities)
-        found = np.flatnonzero(drawn).tolist()
-        keys = [key(self.outcomes[number]) for number in found]
-        counts = [int(drawn[number]) for number in found]
-        shuffled = random.permutation(np.repeat(np.arange(len(keys)), counts)) if memory else None
-        order = None if shuffled is None else [keys[number] for number in shuffled]
-        return counts_of(zip(keys, counts, strict=True)), order
+        found = np.flatnonzero(drawn)
+        outcomes = outcomes_of(self.indices[found], self.measured)
+        return shown(outcomes, drawn[found].tolist(), key, random if memory else None)
 
 
-def probability_circuit(lowered: Lowered, measured: Sequence[tuple[int, int]]) -> Any:
-    """The circuit without its measurements, and then what saves the probabilities of the measured qubits.
-
-    They come as 2^m numbers; bit j of an index is the j-th measured qubit.
-    """
-    circuit = lowered.circuit
-    result = QuantumCircuit(circuit.num_qubits)
-    place = {qubit: number for number, qubit in enumerate(circuit.qubits)}
-    for instruction in circuit.data:
-        if instruction.operation.name != "measure":
-            result.append(instruction.operation, [place[qubit] for qubit in instruction.qubits], copy=False)
-    result.append(SaveProbabilities(len(measured), label=LABEL), [qubit for qubit, _ in measured])
-    return result
-
-
-def distribution_of(probabilities: Any, measured: Sequence[tuple[int, int]]) -> Distribution:
-    """The distribution over declared bits from that over measured qubits; bits that are not measured read 0."""
+def distribution_of(probabilities: Any, measured: Measured) -> Distribution:
+    """The distribution from the 2^m probabilities of m measured qubits; bits that are not measured read 0."""
     values = np.asarray(probabilities, dtype=np.float64)
     indices = np.flatnonzero(values > _NOTHING)
     kept = values[indices]
-    bits = [1 << clbit for _, clbit in measured]
-    outcomes = [sum(bit for number, bit in enumerate(bits) if index >> number & 1) for index in indices.tolist()]
-    return Distribution(outcomes, kept / kept.sum())
+    return Distribution(indices, kept / kept.sum(), measured)
+
+
+def sample(
+    state: Any, measured: Measured, shots: int, seed: int | None, key: Key, *, memory: bool
+) -> tuple[dict[str, int], Sequence[str] | None]:
+    """As `Distribution.draw`, for a state of Aer's; few shots by its own sampling, which lists no probabilities."""
+    qubits = [qubit for qubit, _ in measured]
+    if len(qubits) <= _MOST_MEASURED and 1 << len(qubits) <= _OUTCOMES_PER_SHOT * shots:
+        return distribution_of(state.probabilities(qubits), measured).draw(shots, seed, key, memory=memory)
+    if seed is not None:
+        state.set_seed(seed)
+    drawn = state.sample_counts(qubits, shots)
+    indices = np.fromiter(drawn, dtype=np.int64, count=len(drawn))
+    random = np.random.default_rng(seed) if memory else None
+    return shown(outcomes_of(indices, measured), drawn.values(), key, random)
+
+
+def outcomes_of(indices: Any, measured: Measured) -> list[int]:
+    """The outcome for each index, the bits of both as in `Distribution`."""
+    bits = [bit for _, bit in measured]
+    if bits == list(range(len(bits))):
+        return list(indices.tolist())
+    kind = np.int64 if max(bits) < np.iinfo(np.int64).bits - 1 else object  # Python's own numbers are as wide as needed
+    outcomes = np.zeros(len(indices), dtype=kind)
+    for number, bit in enumerate(bits):
+        outcomes |= (indices >> number & 1).astype(kind) << bit
+    return list(outcomes.tolist())
+
+
+def shown(
+    outcomes: Iterable[int], counts: Iterable[int], key: Key, order: np.random.Generator | None
+) -> tuple[dict[str, int], Sequence[str] | None]:
+    """Counts by key, and with `order` the shots in one: given the counts, every order of them is equally likely."""
+    keys, found = [key(outcome) for outcome in outcomes], list(counts)
+    total = counts_of(zip(keys, found, strict=True))
+    if order is None:
+        return total, None
+    return total, [keys[number] for number in order.permutation(np.repeat(np.arange(len(keys)), found))]

@@ -28,6 +28,7 @@ _STEPS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
     "z": [("Z", (0,))],
 }
 _BATCH_BITS = 1 << 26
+_BYTES_OF_A_WORD = 8
 
 
 def sample(
@@ -39,23 +40,34 @@ def sample(
     """
     import stim
 
-    circuit, records = _translate(stim.Circuit(), lowered)
-    sampler = circuit.compile_sampler(seed=seed)
+    text, records = _translate(lowered)
+    sampler = stim.Circuit(text).compile_sampler(seed=seed)
     bits, columns = np.array(list(records)), np.array(list(records.values()))
     batch = max(1, _BATCH_BITS // lowered.operations["measure"])
-    counts: Counter[bytes] = Counter()
-    order: list[bytes] = []
+    counts: Counter[int] = Counter()
+    order: list[int] = []
     for start in range(0, shots, batch):
         drawn = sampler.sample(min(batch, shots - start))
         outcomes = np.zeros((len(drawn), lowered.circuit.num_clbits), dtype=np.bool_)
         outcomes[:, bits] = drawn[:, columns]
-        texts = [row.tobytes() for row in np.packbits(outcomes, axis=1, bitorder="little")]
-        counts.update(texts)
+        numbers = numbers_of(outcomes)
+        found, times = np.unique(numbers, return_counts=True)
+        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
         if memory:
-            order += texts
-    names = {text: key(int.from_bytes(text, "little")) for text in counts}
-    found = counts_of((names[text], count) for text, count in counts.items())
-    return found, [names[text] for text in order] if memory else None
+            order += numbers.tolist()
+    names = {number: key(number) for number in counts}
+    total = counts_of((names[number], count) for number, count in counts.items())
+    return total, [names[number] for number in order] if memory else None
+
+
+def numbers_of(outcomes: Any) -> Any:
+    """The number of each row of bits, bit n from column n: uint64 where they are wide enough, else Python's own."""
+    packed = np.packbits(outcomes, axis=1, bitorder="little")
+    if packed.shape[1] > _BYTES_OF_A_WORD:
+        return np.array([int.from_bytes(row.tobytes(), "little") for row in packed], dtype=object)
+    words = np.zeros((len(packed), _BYTES_OF_A_WORD), dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view("<u8").ravel()
 
 
 def steps_of(name: str) -> Sequence[tuple[str, Sequence[int]]]:
@@ -63,18 +75,15 @@ def steps_of(name: str) -> Sequence[tuple[str, Sequence[int]]]:
     return _STEPS[name]
 
 
-def _translate(target: Any, lowered: Lowered) -> tuple[Any, Mapping[int, int]]:
-    """The circuit in stim's gates, and for each declared bit that is written the last record that goes to it."""
-    circuit = lowered.circuit
-    place = {qubit: number for number, qubit in enumerate(circuit.qubits)}
-    bit = {clbit: number for number, clbit in enumerate(circuit.clbits)}
+def _translate(lowered: Lowered) -> tuple[str, Mapping[int, int]]:
+    """The circuit as a text of stim's, and for each declared bit that is written the last record that goes to it."""
+    lines: list[str] = []
     records: dict[int, int] = {}
     measurements = 0
-    for instruction in circuit.data:
-        qubits = [place[qubit] for qubit in instruction.qubits]
-        for name, operands in steps_of(instruction.operation.name):
-            target.append(name, [qubits[operand] for operand in operands])
-        if instruction.operation.name == "measure":
-            records[bit[instruction.clbits[0]]] = measurements
+    for name, qubits, bits, _ in lowered.steps:
+        for step, operands in _STEPS[name]:
+            lines.append(f"{step} {' '.join([str(qubits[operand]) for operand in operands])}")
+        if name == "measure":
+            records[bits[0]] = measurements
             measurements += 1
-    return target, records
+    return "\n".join(lines), records

@@ -1,6 +1,8 @@
 """What parent and child say to each other: JSON only, since a child that ran hostile text is not to be trusted.
 
 The parent sends `Order`; the child says `ready` once and then answers each order with what it asks for, or a failure.
+Before that it may ask for the whole machine, once: what the parent says then is `granted`, or `busy`, and a child that
+hears that drops the order.
 """
 
 import json
@@ -41,6 +43,10 @@ from ketline.domain.task import (
 from ketline.execution.limits import ExecutionLimits
 
 READY = b'"ready"'
+GRANTED = b'"granted"'
+BUSY = b'"busy"'
+
+_REQUEST = b'{"needed_bytes":'
 
 _KEY = re.compile("[01]+(?: [01]+)*")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -136,10 +142,37 @@ def _options(said: dict[str, Any]) -> RunOptions:
     )
 
 
+def encode_request(needed_bytes: int, order: Order) -> bytes:
+    """What asks for the whole machine, for a state of so many bytes."""
+    said = {"needed_bytes": needed_bytes, "token": order.token}
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+def is_request(data: bytes) -> bool:
+    """Whether a child asks for the machine; anything else is its answer."""
+    return data.startswith(_REQUEST)
+
+
+def decode_request(data: bytes, order: Order, limits: ExecutionLimits) -> int:
+    """The bytes for which a child asks.
+
+    Raises:
+        ValueError: it is not a request of that order, or of more than there is.
+    """
+    try:
+        said = json.loads(data)
+        needed, token = said["needed_bytes"], said["token"]
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError("not a request") from error
+    if token != order.token or type(needed) is not int or not 0 < needed <= limits.memory_bytes:
+        raise ValueError("not a request")
+    return needed
+
+
 def encode_answer(answer: Answer, order: Order) -> bytes:
     said = _said(answer.outcome) | {"retiring": answer.retiring, "token": order.token}
     # Without blanks, as the sizes of results are counted.
-    return json.dumps(said, separators=(",", ":")).encode()
+    return json.dumps(said, separators=(",", ":"), default=_members).encode()
 
 
 def _said(outcome: Outcome | ExecutionFailed) -> dict[str, object]:
@@ -147,11 +180,16 @@ def _said(outcome: Outcome | ExecutionFailed) -> dict[str, object]:
         case ExecutionFailed():
             return {"failure": asdict(outcome.failure)}
         case RunResult():
-            return {"result": asdict(outcome)}
+            return {"result": _members(outcome)}
         case Inspection():
             return {"inspection": asdict(outcome)}
         case str():
             return {"drawing": outcome}
+
+
+def _members(value: Any) -> dict[str, object]:
+    """A dataclass as it is: `asdict` would copy each key of the counts, which takes longer than to write them."""
+    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
 
 
 def decode_answer(data: bytes, order: Order) -> Answer:

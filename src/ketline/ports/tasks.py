@@ -101,6 +101,17 @@ class TaskRepository(Protocol):
         """Hand a task back as pending and available at no cost; False when the lease is lost."""
         ...
 
+    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+        """Hand a large task back at no cost, available after `delay`; False when the lease is lost.
+
+        Once its delay is over it goes before the tasks that came after it.
+        """
+        ...
+
+    async def recall(self, lease: Lease) -> bool:
+        """End the delay of a task that was deferred under this lease; False when it waits no more."""
+        ...
+
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
         """Hand a task back after an attempt that was not the program's to answer for; None when the lease is lost.
 
@@ -279,6 +290,7 @@ class CircuitRunner(Protocol):
             ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot run.
             TimeLimitExceeded, MemoryLimitExceeded: it was stopped.
             SimulationFailed: the simulator refused it, failed or died.
+            MachineBusy: the program is large, and another large one runs; it has not begun.
         """
         ...
 

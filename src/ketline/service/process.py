@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed
+from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.tasks import CircuitRunner, Clock, TaskRepository
+from ketline.service.deferrals import Deferrals
 
 log = structlog.get_logger()
 
@@ -23,7 +24,7 @@ RETRY_SECONDS = 0.5
 # A computed result is offered this many lease times while the database is away; the fence decides.
 RECORD_LEASES = 10
 
-Outcome = RunResult | ExecutionFailed
+Outcome = RunResult | ExecutionFailed | MachineBusy
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class ProcessTask:
     clock: Clock
     worker_id: WorkerId
     lease: timedelta
+    deferrals: Deferrals
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
         """Return when the message is dealt with: a task recorded, fenced off, or none there to be run.
@@ -58,9 +60,10 @@ class ProcessTask:
         ):
             log.info("task.started", queued_seconds=round(claim.queued_seconds, 6))
             await self._run(claim, runner, LeaseKeeper(self, claim.lease, asked_at + self.lease.total_seconds()))
+            await self.deferrals.recall(claim.lease.task_id)
 
     async def _run(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> None:
-        keeping = asyncio.create_task(keeper.run())
+        keeper.start()
         try:
             outcome = await self._simulate(claim, runner, keeper)
             if outcome is None:
@@ -71,8 +74,7 @@ class ProcessTask:
             await self._hand_back(claim.lease)
             raise
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            await keeper.stop()
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> Outcome | None:
         """The outcome, or None when the lease was lost first and the simulation killed."""
@@ -86,11 +88,12 @@ class ProcessTask:
                     return None
                 await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             result = running.result()
-        except ExecutionFailed as error:
+        except (ExecutionFailed, MachineBusy) as error:
             return error
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            if not running.done():
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
     async def _record(self, claim: Claim, outcome: Outcome) -> None:
@@ -98,6 +101,10 @@ class ProcessTask:
         if isinstance(outcome, RunResult):
             recorded: object = await self._persist(lambda: self.repository.finish(lease, outcome))
             event, details = "task.completed", _timings(outcome)
+        elif isinstance(outcome, MachineBusy):
+            delay = outcome.delay
+            recorded = await self._persist(lambda: self.deferrals.defer(lease, delay))
+            event, details = "task.deferred", {"delay_seconds": round(delay.total_seconds(), 3)}
         elif outcome.retryable:
             retry = self.repository.retry
             recorded = await self._persist(lambda: retry(lease, outcome.failure, crashed=True))
@@ -140,25 +147,43 @@ class LeaseKeeper:
         self._process = process
         self._lease = lease
         self._deadline = deadline
+        self._beat = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_BEAT_SECONDS)
+        self._first: asyncio.TimerHandle | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self) -> None:
+        """Renew from the first beat on; until then, when most tasks have ended, it costs no more than a timer."""
+        self._first = asyncio.get_running_loop().call_later(self._beat, self._begin)
+
+    async def stop(self) -> None:
+        """Return when nothing is renewed any more."""
+        if self._first is not None:
+            self._first.cancel()
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
+
+    def _begin(self) -> None:
+        self._renewing = asyncio.create_task(self.run())
 
     def seconds_left(self) -> float:
         """Seconds for which the lease is surely held; zero or less once it may be lost."""
         return 0.0 if self.lost.done() else self._deadline - self._process.clock.monotonic()
 
     async def run(self) -> None:
-        """Renew until cancelled, or until the database says the lease is another's."""
-        process = self._process
-        beat = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_BEAT_SECONDS)
-        pause = beat
+        """Renew, now and on every beat, until cancelled, or until the database says the lease is another's."""
+        process, pause = self._process, 0.0
         while True:
-            await process.clock.sleep(pause)
+            if pause:
+                await process.clock.sleep(pause)
+            pause = self._beat
             asked_at = process.clock.monotonic()
             try:
                 renewed = await process.repository.renew(self._lease, process.lease)
             except DatabaseUnavailable:
                 log.warning("lease.not_renewed", seconds_left=round(self.seconds_left(), 3))
-                pause = min(RETRY_SECONDS, beat)
+                pause = min(RETRY_SECONDS, self._beat)
                 continue
             except Exception:
                 # The deadline is the safeguard; a silent end of the beat would be one nobody could explain.
@@ -168,7 +193,6 @@ class LeaseKeeper:
                 self.lost.set_result(None)
                 return
             self._deadline = asked_at + process.lease.total_seconds()
-            pause = beat
 
 
 def _timings(result: RunResult) -> dict[str, object]:

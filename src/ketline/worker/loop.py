@@ -1,6 +1,7 @@
-"""A worker: slots that take one message at a time and see it through, and a stop that loses nothing."""
+"""A worker: lanes that take one message at a time and see it through, and a stop that loses nothing."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -8,15 +9,22 @@ import structlog
 from ketline.domain.errors import ExecutionFailed, ServiceUnavailable
 from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, Delivery, RunnerFactory, TaskConsumer
 from ketline.service.process import ProcessTask
+from ketline.worker.lanes import Lanes
+from ketline.worker.pool import SimulatorPool
 
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
+LANES_PER_SLOT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Runs tasks in `slots` slots, each with one consumer of prefetch 1 and one simulator process."""
+    """Runs tasks in `slots` simulator processes, for which lanes take messages, each with a consumer of prefetch 1.
+
+    As a rule there is a lane for each slot. While programs are short there are up to `lanes_per_slot`: claims and
+    records of several tasks share statements then, and a simulator finds its next task claimed.
+    """
 
     consumer: TaskConsumer
     runners: RunnerFactory
@@ -24,26 +32,38 @@ class Worker:
     clock: Clock
     slots: int
     grace_seconds: float
+    lanes_per_slot: int = LANES_PER_SLOT
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
-        slots = [asyncio.create_task(self._slot(number, stop)) for number in range(self.slots)]
+        lanes = Lanes()
+        pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)))
+        slots = [asyncio.create_task(self._slot(number, pool, stop)) for number in range(self.slots)]
+        working = [
+            asyncio.create_task(self._lane(number, lanes, pool, stop))
+            for number in range(self.slots * self.lanes_per_slot)
+        ]
         log.info("worker.started", slots=self.slots)
         try:
             await stop.wait()
             log.info("worker.stopping", grace_seconds=self.grace_seconds)
-            await asyncio.wait(slots, timeout=self.grace_seconds)
+            lanes.close()
+            await asyncio.wait(working, timeout=self.grace_seconds)
         finally:
-            for slot in slots:
-                slot.cancel()
-            await asyncio.wait(slots)
+            # Simulators last: those who have one must be done with it.
+            await _end(working)
+            await _end(slots)
             log.info("worker.stopped")
 
-    async def _slot(self, number: int, stop: asyncio.Event) -> None:
+    def _allowed(self, pool: SimulatorPool) -> int:
+        return pool.size * self.lanes_per_slot if pool.short else pool.size
+
+    async def _slot(self, number: int, pool: SimulatorPool, stop: asyncio.Event) -> None:
+        """Keep a simulator in the pool."""
         while not stop.is_set():
             try:
-                async with self.runners.open_runner() as runner, self.consumer.open_slot() as slot:
-                    await self._consume(slot, runner, stop)
+                async with self.runners.open_runner() as runner, pool.offering(runner):
+                    await asyncio.Event().wait()
             except ExecutionFailed as error:
                 # No simulator could be started: killed as it was, or no memory for it now.
                 log.warning("slot.without_simulator", slot=number, error=str(error))
@@ -52,8 +72,19 @@ class Worker:
                 log.exception("slot.crashed", slot=number)
                 await self._pause(stop)
 
-    async def _consume(self, slot: ConsumerSlot, runner: CircuitRunner, stop: asyncio.Event) -> None:
-        while (delivery := await _next(slot, stop)) is not None:
+    async def _lane(self, number: int, lanes: Lanes, runner: CircuitRunner, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with lanes.inside() as let_in:
+                    if let_in:
+                        async with self.consumer.open_slot() as slot:
+                            await self._consume(slot, lanes, runner, stop)
+            except Exception:
+                log.exception("slot.crashed", slot=number)
+                await self._pause(stop)
+
+    async def _consume(self, slot: ConsumerSlot, lanes: Lanes, runner: CircuitRunner, stop: asyncio.Event) -> None:
+        while (delivery := await lanes.receive(slot)) is not None:
             if await self._see_through(delivery, runner, stop):
                 await delivery.acknowledge()
 
@@ -82,16 +113,7 @@ class Worker:
             pass
 
 
-async def _next(slot: ConsumerSlot, stop: asyncio.Event) -> Delivery | None:
-    """The next message, or None once the worker is to stop."""
-    if stop.is_set():
-        return None
-    receiving = asyncio.create_task(slot.receive())
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([receiving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        return receiving.result() if receiving.done() else None
-    finally:
-        receiving.cancel()
-        stopping.cancel()
-        await asyncio.wait([receiving, stopping])
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

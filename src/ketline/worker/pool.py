@@ -1,0 +1,133 @@
+"""The simulators of a worker, each lent to one task at a time, and whether programs are short enough to claim ahead."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ketline.domain.errors import MachineBusy
+from ketline.domain.task import Inputs, RunOptions, RunResult
+from ketline.ports.tasks import CircuitRunner, Clock
+
+SHORT_SECONDS = 0.02
+# So many more short programs than long ones, of which each counts as several, and the next are taken to be short too.
+SHORT_ENOUGH = 32
+A_LONG_ONE = 8
+# A task that was claimed ahead and waits this long for a simulator is another worker's to run.
+PATIENCE_SECONDS = 0.25
+
+
+@dataclass(slots=True, eq=False)
+class SimulatorPool:
+    """A `CircuitRunner` made of runners: the first who asks is lent the first that is free.
+
+    While programs take milliseconds, `short` is true: a simulator would stand idle between two of them if nobody waited
+    for it. Once somebody has waited for long it is false, and all who wait are turned away. `changed` is called when it
+    changes, or the number of runners does.
+    """
+
+    clock: Clock
+    changed: Callable[[], None]
+    short: bool = field(default=False, init=False)
+    _runners: set[CircuitRunner] = field(default_factory=set, init=False)
+    _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
+    _waiting: deque[asyncio.Future[CircuitRunner]] = field(default_factory=deque, init=False)
+    _patience: asyncio.TimerHandle | None = field(default=None, init=False)
+    _short_ones: int = field(default=0, init=False)
+
+    @property
+    def size(self) -> int:
+        """How many runners there are."""
+        return len(self._runners)
+
+    @asynccontextmanager
+    async def offering(self, runner: CircuitRunner) -> AsyncIterator[None]:
+        """Lend the runner for the time of the context, at the end of which nobody may have it."""
+        self._runners.add(runner)
+        self._give(runner)
+        self.changed()
+        try:
+            yield
+        finally:
+            self._runners.discard(runner)
+            if runner in self._free:
+                self._free.remove(runner)
+            self.changed()
+
+    async def run(
+        self,
+        circuit: str,
+        shots: int,
+        time_limit: timedelta | None = None,
+        options: RunOptions | None = None,
+        inputs: Inputs | None = None,
+    ) -> RunResult:
+        """As `CircuitRunner.run` by the first runner that is free.
+
+        Raises:
+            MachineBusy: none was for long, because programs are not short any more.
+        """
+        runner = self._free.popleft() if self._free else await self._lent()
+        started = self.clock.monotonic()
+        try:
+            result = await runner.run(circuit, shots, time_limit, options, inputs)
+        except MachineBusy:
+            raise  # it was no run
+        except BaseException:
+            self._took(self.clock.monotonic() - started)
+            raise
+        else:
+            self._took(self.clock.monotonic() - started)
+            return result
+        finally:
+            self._give(runner)
+
+    async def _lent(self) -> CircuitRunner:
+        coming: asyncio.Future[CircuitRunner] = asyncio.get_running_loop().create_future()
+        self._waiting.append(coming)
+        if self._patience is None:
+            self._wait_for_the_first(coming)
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if coming.done() and not coming.cancelled() and coming.exception() is None:
+                self._give(coming.result())
+            raise
+
+    def _give(self, runner: CircuitRunner) -> None:
+        if runner not in self._runners:
+            return
+        while self._waiting:
+            coming = self._waiting.popleft()
+            if not coming.done():
+                coming.set_result(runner)
+                return
+        self._free.append(runner)
+
+    def _took(self, seconds: float) -> None:
+        counted = self._short_ones + (1 if seconds <= SHORT_SECONDS else -A_LONG_ONE)
+        self._short_ones = min(SHORT_ENOUGH, max(0, counted))
+        if not self.short and self._short_ones == SHORT_ENOUGH:
+            self.short = True
+            self.changed()
+
+    def _wait_for_the_first(self, coming: asyncio.Future[CircuitRunner]) -> None:
+        """One timer at a time: for who waits first, and then for who does when that time is up."""
+        self._patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._lose_patience, coming)
+
+    def _lose_patience(self, coming: asyncio.Future[CircuitRunner]) -> None:
+        self._patience = None
+        if not coming.done():
+            self._turn_away()
+        elif self._waiting:
+            self._wait_for_the_first(self._waiting[0])
+
+    def _turn_away(self) -> None:
+        self.short, self._short_ones = False, 0
+        waiting, self._waiting = self._waiting, deque()
+        for coming in waiting:
+            if not coming.done():
+                coming.set_exception(MachineBusy("it waits for programs that run now"))
+        self.changed()

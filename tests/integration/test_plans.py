@@ -1,0 +1,87 @@
+"""Statements that find a task by its id do so by the primary key, whatever PostgreSQL knew when it planned them.
+
+Lists on SQLite go by the index that was chosen for them.
+
+A plan is made early, when there are hardly any tasks, and kept. One that goes through all tasks of a status costs
+milliseconds as soon as a thousand wait.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+
+from ketline.db import attempting, statements
+from ketline.db.engine import open_database
+from ketline.db.listing import Search
+from ketline.db.postgresql import PLANNING, SINGLE
+from ketline.db.prepared import Prepared
+from ketline.domain.listing import Position, TaskFilter, TaskQuery
+from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+
+BY_ID = {
+    "claim": attempting._claim_together(),
+    "complete": attempting._end_together(TaskStatus.COMPLETED),
+    "fail": attempting._end_together(TaskStatus.FAILED),
+    "renew": statements.renew_lease(),
+    "let overtake": Prepared(statements.let_overtake()),
+}
+
+
+@pytest.mark.parametrize("name", BY_ID)
+async def test_plan_made_on_an_empty_table_goes_by_the_primary_key(name: str, postgres_url: str) -> None:
+    compiled = BY_ID[name].statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
+    assert "tasks_pkey on tasks" in plan
+    assert "idx_task_status" not in plan
+    assert "Seq Scan on tasks" not in plan
+
+
+async def planned(url: str, statement: str, parameters: int) -> str:
+    """The plan that serves any parameters."""
+    address = make_url(url)
+    connection: Any = await asyncpg.connect(
+        host=address.host,
+        port=address.port,
+        user=address.username,
+        database=address.database,
+        server_settings=PLANNING | SINGLE,
+    )
+    try:
+        await connection.execute(f"PREPARE planned AS {statement}")
+        nothing = ", ".join(["NULL"] * parameters)
+        rows = await connection.fetch(f"EXPLAIN EXECUTE planned({nothing})")
+    finally:
+        await connection.close()
+    return "\n".join(row[0] for row in rows)
+
+
+ROADS = {
+    "idx_task_status_submitted (current_status=?": TaskFilter(statuses=[TaskStatus.PENDING]),
+    "idx_task_worker (lease_owner=?": TaskFilter(worker_id=WorkerId("w")),
+    "idx_task_error_code (error_code=?": TaskFilter(error_code=FailureCode.TIMEOUT),
+}
+
+
+@pytest.mark.parametrize("index", ROADS)
+async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, sqlite_url: str) -> None:
+    query = TaskQuery(which=ROADS[index], after=Position(at=datetime.now(UTC), task_id=TaskId(uuid4())))
+    plans: list[str] = []
+
+    def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        driver: Any = connection.connection.driver_connection
+        rows = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+        plans.extend(row[-1] for row in rows)
+
+    async with open_database(sqlite_url) as database:
+
+        def search(connection: Connection) -> None:
+            event.listen(connection, "before_cursor_execute", explain)
+            Search(connection, query, 500).find()
+
+        await database.read(search)
+    assert any(index in plan for plan in plans), plans

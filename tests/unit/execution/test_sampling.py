@@ -1,0 +1,105 @@
+"""Outcomes from indices, and draws from distributions and states."""
+
+import numpy as np
+import pytest
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.random import random_circuit
+
+from ketline.execution.keys import key_format
+from ketline.execution.sampling import distribution_of, outcomes_of, sample
+from ketline.execution.statevector import final_state
+from ketline.execution.steps import depth_of, final_measurements, steps_of
+from ketline.execution.stim import numbers_of
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_depth_is_qiskits(seed: int) -> None:
+    circuit = random_circuit(5, 8, measure=seed % 2 == 0, reset=True, seed=seed)
+    assert depth_of(steps_of(circuit), circuit.num_qubits, circuit.num_clbits) == circuit.depth()
+
+
+def test_depth_follows_bits_that_are_written_again() -> None:
+    circuit = QuantumCircuit(3, 1)
+    for qubit in range(3):
+        circuit.measure(qubit, 0)
+    assert depth_of(steps_of(circuit), 3, 1) == circuit.depth() == 3
+
+
+def test_depth_of_nothing_is_none() -> None:
+    assert depth_of([], 0, 0) == 0
+
+
+def test_measurements_are_final_where_nothing_follows() -> None:
+    circuit = QuantumCircuit(3, 3)
+    circuit.h(0)
+    circuit.measure(0, 2)
+    circuit.h(1)
+    circuit.measure(1, 0)
+    assert final_measurements(steps_of(circuit)) == [(0, 2), (1, 0)]
+    circuit.cx(2, 1)
+    assert final_measurements(steps_of(circuit)) is None
+
+
+def test_measurements_into_one_bit_are_not_final() -> None:
+    circuit = QuantumCircuit(2, 1)
+    circuit.measure([0, 1], [0, 0])
+    assert final_measurements(steps_of(circuit)) is None
+
+
+@pytest.mark.parametrize("highest", [3, 61, 62, 63, 64, 200])
+def test_bits_of_an_index_go_to_their_places(highest: int) -> None:
+    measured = [(0, highest), (1, 0), (2, 2)]
+    assert outcomes_of(np.array([0, 1, 2, 5, 7]), measured) == [
+        0,
+        1 << highest,
+        1,
+        (1 << highest) | 4,
+        (1 << highest) | 5,
+    ]
+
+
+def test_bits_in_order_are_the_index() -> None:
+    assert outcomes_of(np.array([0, 6]), [(2, 0), (0, 1), (1, 2)]) == [0, 6]
+
+
+def test_outcome_without_probability_is_never_drawn() -> None:
+    distribution = distribution_of([0.5, 0, 1e-17, 0.5], [(0, 0), (1, 1)])
+    counts, _ = distribution.draw(1000, 1, key_format([2]), memory=False)
+    assert set(counts) == {"00", "11"}
+
+
+@pytest.mark.parametrize("qubits", [4, 12])  # many shots for the outcomes there are, and few
+def test_state_gives_the_same_shots_for_the_same_seed(qubits: int) -> None:
+    circuit = QuantumCircuit(qubits, qubits)
+    circuit.h(range(qubits))
+    measured = [(qubit, qubit) for qubit in range(qubits)]
+
+    def drawn(seed: int | None) -> object:
+        state = final_state(steps_of(circuit), qubits)
+        return sample(state, measured, 100, seed, key_format([qubits]), memory=True)
+
+    assert drawn(5) == drawn(5)
+    assert drawn(5) != drawn(6)
+    assert drawn(None) != drawn(None)
+
+
+@pytest.mark.parametrize("shots", [20, 4000])  # by Aer's sampling, and from the probabilities
+def test_shots_in_order_are_those_of_the_counts(shots: int) -> None:
+    circuit = QuantumCircuit(8, 2)
+    circuit.h([1, 6])
+    circuit.cx(1, range(2, 6))
+    state = final_state(steps_of(circuit), 8)
+    measured = [(1, 1), (6, 0), (2, 2), (3, 3), (4, 4), (5, 5), (0, 6), (7, 7)]
+    counts, memory = sample(state, measured, shots, 3, key_format([8]), memory=True)
+    assert memory is not None
+    assert {key: list(memory).count(key) for key in counts} == counts
+    assert sum(counts.values()) == shots
+    assert set(counts) == {"00000000", "00000001", "00111110", "00111111"}
+    assert list(memory) != sorted(memory)
+
+
+@pytest.mark.parametrize("width", [1, 8, 63, 64, 65, 200])
+def test_rows_of_bits_are_numbers(width: int) -> None:
+    rows = np.zeros((3, width), dtype=np.bool_)
+    rows[1, width - 1] = rows[2, 0] = True
+    assert numbers_of(rows).tolist() == [0, 1 << (width - 1), 1]
