@@ -75,7 +75,7 @@ WRONG: dict[str, list[object]] = {
         "1700000000",
         17,
         True,
-        (datetime.now(UTC) + timedelta(days=367)).date().isoformat() + "T00:00:00Z",
+        "2999-01-01T00:00:00Z",
     ],
 }
 
@@ -88,6 +88,18 @@ async def test_other_labels_are_refused_by_name(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"].split("/")[1] == field
     assert repository.submissions == []
+
+
+async def test_task_is_scheduled_a_leap_year_ahead_at_most(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    farthest = datetime.now(UTC) + timedelta(days=366)
+    refused = await client.post(
+        "/tasks", json={"qc": "x", "scheduled_for": (farthest + timedelta(minutes=2)).isoformat()}
+    )
+    assert refused.json()["errors"][0]["detail"] == "must be at most 366 days from now"
+    assert (await client.post("/tasks", json={"qc": "x", "scheduled_for": farthest.isoformat()})).status_code == 202
+    assert [submission.scheduled_for for submission in repository.submissions] == [farthest]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
