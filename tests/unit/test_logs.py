@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 import structlog
@@ -66,3 +67,14 @@ def test_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str], 
     printed = capsys.readouterr().err
     assert "RuntimeError" in printed
     assert secret not in printed
+
+
+def test_whatever_a_line_holds_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("info", "json")
+    for odd in ("half a pair: \ud800", "line\nbreak", float("nan"), object(), UUID(int=5), {1: b"\xff"}, [[]]):
+        structlog.get_logger().info("odd", value=odd)
+    values = [line["value"] for line in lines(capsys)]
+    assert values[:2] == ["half a pair: \ud800", "line\nbreak"]
+    assert str(values[3]).startswith("<object object at")
+    assert values[4] == str(UUID(int=5))
+    assert len(values) == 7
