@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ketline.domain.errors import PublishFailed
@@ -13,23 +13,29 @@ class MemoryQueue:
     """Both `TaskPublisher` and `TaskConsumer`, for the embedded mode.
 
     It holds up to `capacity` waiting messages, and for a moment more when slots hand messages back; the database
-    refills it after a restart.
+    refills it after a restart. Of those who wait, for a message or for room, it is the first one's turn, and only that
+    one is woken.
     """
 
     def __init__(self, *, capacity: int = 1000, publish_timeout_seconds: float = 5.0) -> None:
         self._capacity = capacity
         self._publish_timeout_seconds = publish_timeout_seconds
         self._waiting: deque[Dispatch] = deque()
-        self._changed = asyncio.Event()
+        self._receiving: deque[asyncio.Future[Dispatch]] = deque()
+        self._publishing: deque[tuple[Dispatch, asyncio.Future[None]]] = deque()
 
     async def publish(self, dispatch: Dispatch) -> None:
+        if len(self._waiting) < self._capacity:
+            self._put(dispatch)
+            return
+        put: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._publishing.append((dispatch, put))
         try:
             async with asyncio.timeout(self._publish_timeout_seconds):
-                await self.until(lambda: len(self._waiting) < self._capacity)
+                await put
         except TimeoutError as error:
-            raise PublishFailed(f"Task {dispatch.task_id} not published: the queue is full") from error
-        self._waiting.append(dispatch)
-        self.announce()
+            if put.cancelled():
+                raise PublishFailed(f"Task {dispatch.task_id} not published: the queue is full") from error
 
     async def ping(self) -> None:
         return
@@ -39,50 +45,79 @@ class MemoryQueue:
 
     @asynccontextmanager
     async def open_slot(self) -> "AsyncIterator[MemorySlot]":
-        slot = MemorySlot(self, self._waiting)
+        slot = MemorySlot(self)
         try:
             yield slot
         finally:
             slot.hand_back()
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a condition on the queue; those who wait longest look first."""
-        while not condition():
-            await self._changed.wait()
+    async def take(self) -> Dispatch:
+        """The first message, as soon as there is one; a call that is cancelled has taken none."""
+        if self._waiting:
+            dispatch = self._waiting.popleft()
+            self._let_in()
+            return dispatch
+        coming: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
+        self._receiving.append(coming)
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if not coming.cancelled():
+                self.give_back(coming.result())
+            raise
 
-    def announce(self) -> None:
-        """Have everybody look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+    def give_back(self, dispatch: Dispatch) -> None:
+        """Put a message back to the front."""
+        if not self._hand_over(dispatch):
+            self._waiting.appendleft(dispatch)
+
+    def _put(self, dispatch: Dispatch) -> None:
+        if not self._hand_over(dispatch):
+            self._waiting.append(dispatch)
+
+    def _hand_over(self, dispatch: Dispatch) -> bool:
+        """Whether somebody waited for it."""
+        while self._receiving:
+            coming = self._receiving.popleft()
+            if not coming.done():
+                coming.set_result(dispatch)
+                return True
+        return False
+
+    def _let_in(self) -> None:
+        while self._publishing and len(self._waiting) < self._capacity:
+            dispatch, put = self._publishing.popleft()
+            if not put.done():
+                self._put(dispatch)
+                put.set_result(None)
 
 
 class MemorySlot:
     """A `ConsumerSlot` on a `MemoryQueue`."""
 
-    def __init__(self, queue: MemoryQueue, waiting: deque[Dispatch]) -> None:
+    def __init__(self, queue: MemoryQueue) -> None:
         self._queue = queue
-        self._waiting = waiting
         self._in_hand: MemoryDelivery | None = None
+        self._free = asyncio.Event()
+        self._free.set()
 
     async def receive(self) -> "MemoryDelivery":
-        await self._queue.until(lambda: self._in_hand is None and bool(self._waiting))
-        # No await from here on: a call that is cancelled has taken nothing.
-        self._in_hand = MemoryDelivery(self._waiting.popleft(), self)
-        self._queue.announce()
+        await self._free.wait()
+        self._in_hand = MemoryDelivery(await self._queue.take(), self)
+        self._free.clear()
         return self._in_hand
 
     def settle(self, delivery: "MemoryDelivery") -> None:
         """Forget a delivery that is dealt with; nothing happens when it was handed back before."""
         if self._in_hand is delivery:
             self._in_hand = None
-            self._queue.announce()
+            self._free.set()
 
     def hand_back(self) -> None:
         """Put an unacknowledged message back to the front of the queue."""
         if self._in_hand is not None:
-            self._waiting.appendleft(self._in_hand.dispatch)
+            self._queue.give_back(self._in_hand.dispatch)
             self._in_hand = None
-            self._queue.announce()
 
 
 class MemoryDelivery:

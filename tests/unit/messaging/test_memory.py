@@ -79,3 +79,40 @@ async def test_waiting_slots_take_turns() -> None:
             await asyncio.sleep(0)
             await queue.publish(new_dispatch())
     assert turns.count("left") == turns.count("right")
+
+
+async def test_message_of_who_gave_up_goes_to_the_next() -> None:
+    queue = MemoryQueue()
+    async with queue.open_slot() as first, queue.open_slot() as second:
+        gives_up, waits = asyncio.create_task(first.receive()), asyncio.create_task(second.receive())
+        await asyncio.sleep(0)
+        published = new_dispatch()
+        await queue.publish(published)
+        gives_up.cancel()  # the message is on its way to it
+        assert (await waits).task_id == published.task_id
+        assert gives_up.cancelled()
+
+
+async def test_cancelled_publish_is_not_published() -> None:
+    queue = MemoryQueue(capacity=1)
+    kept = new_dispatch()
+    await queue.publish(kept)
+    publishing = asyncio.create_task(queue.publish(new_dispatch()))
+    await asyncio.sleep(0)
+    publishing.cancel()
+    await asyncio.wait([publishing])
+    async with queue.open_slot() as slot:
+        await (await slot.receive()).acknowledge()
+        assert await queue.depth() == 0
+
+
+async def test_only_one_of_those_who_wait_is_woken() -> None:
+    queue = MemoryQueue()
+    async with queue.open_slot() as first, queue.open_slot() as second:
+        waiting = [asyncio.create_task(slot.receive()) for slot in (first, second)]
+        await asyncio.sleep(0)
+        await queue.publish(new_dispatch())
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {waiting[0]}
+        assert pending == {waiting[1]}
+        waiting[1].cancel()
