@@ -155,8 +155,8 @@ PROCESSES = (
     Guard(
         name="a cancelled run kills the child",
         file="execution/runner.py",
-        old="            self._cancel(job)\n",
-        new="",
+        old="            except BaseException:\n                child.kill()\n                raise\n",
+        new="            except BaseException:\n                raise\n",
         tests=("tests/integration/execution/test_runner.py::test_cancelling_kills_the_child_and_frees_the_runner",),
     ),
     Guard(

@@ -1,27 +1,23 @@
-"""One simulator process, seen from its parent: start, talk, kill, reap."""
+"""One simulator process, seen from its parent: start, kill, reap."""
 
 import os
 import signal
 import socket
-import struct
 import subprocess
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import READY, encode_limits
+from ketline.execution.wire import encode_limits
 
 # What the child inherits. Anything else, the credentials in a service's environment above all, stays here.
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
-# A child that stops in the middle of a message must not hold us for ever.
-_TRANSFER_SECONDS = 10
 _REAP_SECONDS = 10
 _LAST_WORDS_BYTES = 4096
 _MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 
 
 class ProcessGone(Exception):
-    """The process ended, or broke off in the middle of a message; it has been reaped.
+    """The process ended, or broke off a conversation; it has been reaped.
 
     `ran_out_of_memory` says whether its last words were about memory, `how` is a sentence for users.
     """
@@ -34,7 +30,7 @@ class ProcessGone(Exception):
 
 
 class SimulatorProcess:
-    """A started process; one thread starts it and talks to it, any thread may kill it.
+    """A started process; one thread starts and reaps it, any thread may kill it.
 
     The thread that starts it must outlive it: the kernel kills the process when that thread ends.
 
@@ -45,7 +41,7 @@ class SimulatorProcess:
     def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
         self._killed = False
         self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
-        ours, theirs = _socket_pair()
+        ours, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*command, str(theirs.fileno()), str(os.getpid()), encode_limits(limits)],
@@ -62,71 +58,47 @@ class SimulatorProcess:
             raise
         finally:
             theirs.close()
-        self._pipe = Connection(ours.detach())
+        self._socket: socket.socket | None = ours
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     @property
-    def usable(self) -> bool:
-        """Whether the process waits for an order: alive, and silent, since what it said now would answer the next."""
-        return not self._killed and self._process.poll() is None and not self._has_something_to_say()
+    def alive(self) -> bool:
+        """Whether nobody has killed the process, and it has not ended by itself."""
+        return not self._killed and self._process.poll() is None
 
-    def wait_until_ready(self, seconds: float) -> bool:
-        """Whether the process reported ready in time.
+    @property
+    def gone(self) -> bool:
+        """Whether the process has been reaped, so that its memory is free."""
+        return self._process.returncode is not None
 
-        Raises:
-            ProcessGone: it ended instead.
-        """
-        return self.receive(seconds, len(READY)) == READY
-
-    def send(self, data: bytes) -> None:
-        """Send a message.
-
-        Raises:
-            ProcessGone: nobody is there to take it.
-        """
-        try:
-            self._pipe.send_bytes(data)
-        except OSError as error:
-            raise self._gone() from error
-
-    def receive(self, seconds: float, max_bytes: int) -> bytes | None:
-        """The next message, or None when none came in time.
-
-        Raises:
-            ProcessGone: the process ended, sent too much, or stopped in the middle.
-        """
-        try:
-            return self._pipe.recv_bytes(max_bytes) if self._pipe.poll(seconds) else None
-        except (EOFError, OSError) as error:
-            raise self._gone() from error
+    def take_socket(self) -> socket.socket:
+        """Our end of the process's pipe, once; whoever takes it closes it."""
+        ours, self._socket = self._socket, None
+        assert ours is not None
+        return ours
 
     def kill(self) -> None:
-        """Kill the process; whoever waits for a message of it gets `ProcessGone`."""
+        """Kill the process; whoever waits for a message of it finds the pipe closed."""
         self._killed = True
         self._process.kill()
 
     def end(self) -> int | None:
-        """Kill and reap the process, and give its exit status; for the thread that talks to it."""
+        """Kill and reap the process, and give its exit status."""
         self.kill()
-        return self._reap()
-
-    def _has_something_to_say(self) -> bool:
-        """True also at the end of the pipe, which comes a moment before the process can be reaped."""
-        return self._pipe.closed or self._pipe.poll(0)
-
-    def _reap(self) -> int | None:
         try:
             return self._process.wait(_REAP_SECONDS)
         except subprocess.TimeoutExpired:
             return None  # stuck in the kernel; killed all the same
         finally:
-            self._pipe.close()
+            if self._socket is not None:
+                self._socket.close()
             self._stderr.close()
 
-    def _gone(self) -> ProcessGone:
+    def autopsy(self) -> ProcessGone:
+        """How the process ended, of which the conversation is over; if it has not, it is killed soon."""
         try:
             status: int | None = self._process.wait(1)  # let it end by itself, to learn how
         except subprocess.TimeoutExpired:
@@ -156,13 +128,6 @@ def _how_it_ended(status: int | None) -> str:
     except ValueError:
         name = f"signal {-status}"
     return f"the simulator process was ended by {name}"
-
-
-def _socket_pair() -> tuple[socket.socket, socket.socket]:
-    ours, theirs = socket.socketpair()
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _TRANSFER_SECONDS, 0))
-    return ours, theirs
 
 
 def _environment(limits: ExecutionLimits) -> dict[str, str]:

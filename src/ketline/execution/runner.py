@@ -5,11 +5,12 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -23,11 +24,13 @@ from ketline.domain.errors import (
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import Inputs, RunOptions, RunResult
 from ketline.execution.admission import Admission
+from ketline.execution.conversation import Conversation, ConversationOver
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.process import ProcessGone, SimulatorProcess
 from ketline.execution.wire import (
     BUSY,
     GRANTED,
+    READY,
     Answer,
     Order,
     Outcome,
@@ -41,24 +44,37 @@ from ketline.ports.tasks import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
 # Room around the counts for the profile and the JSON around them.
-_ANSWER_MARGIN_BYTES = 1 << 20
+_ANSWER_MARGIN = 1 << 20
+# What is read or written in less than a millisecond, in characters or bytes.
+_LONG = 1 << 16
 
 _log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 
-@dataclass(slots=True)
-class _Job:
-    """One call for an answer; guarded by the runner's lock."""
 
-    order: Order
-    cancelled: bool = False
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that said it was ready, and the conversation with it."""
+
+    process: SimulatorProcess
+    conversation: Conversation
+
+    @property
+    def usable(self) -> bool:
+        """Whether it waits for an order: alive, and silent, since what it said now would answer the next."""
+        return self.conversation.silent and self.process.alive
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.conversation.end()
 
 
 class ChildRunner:
     """Runs programs one at a time in a child process of its own.
 
-    One thread starts the child, talks to it and reaps it, and lives as long as the runner: a child is killed by the
-    kernel when the thread that started it ends. Other threads only ever kill it.
+    The event loop talks to the child. One thread starts and reaps it, and lives as long as the runner: a child is
+    killed by the kernel when the thread that started it ends.
     """
 
     def __init__(
@@ -68,10 +84,14 @@ class ChildRunner:
         self._command = command
         self._admission = admission or Admission()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
+        # Who starts a process and who closes the runner may meet; the rest is the event loop's.
         self._lock = threading.Lock()
         self._process: SimulatorProcess | None = None
-        self._running: _Job | None = None
         self._closed = False
+        self._turn = asyncio.Lock()
+        self._child: _Child | None = None
+        self._preparing: asyncio.Task[_Child] | None = None
+        self._running: Order | None = None
 
     @property
     def pid(self) -> int | None:
@@ -85,7 +105,7 @@ class ChildRunner:
         Raises:
             SimulatorDied: it could not be started.
         """
-        await asyncio.wrap_future(self._thread.submit(self._ready_process))
+        await self._ready_child()
 
     async def run(
         self,
@@ -123,105 +143,150 @@ class ChildRunner:
             self._closed = True
             if self._process is not None:
                 self._process.kill()
-            self._thread.submit(self._end_process)
-        await asyncio.shield(asyncio.to_thread(self._thread.shutdown))
+        await asyncio.shield(asyncio.create_task(self._close()))
+
+    async def _close(self) -> None:
+        async with self._turn:  # the call that is under way ends, and those that wait for it
+            if self._preparing is not None:
+                await asyncio.wait([self._preparing])
+            if self._child is not None:
+                self._child.conversation.end()
+            await self._in_thread(self._end_process)
+            await asyncio.to_thread(self._thread.shutdown)
 
     async def _answer(self, order: Order) -> Outcome:
-        job = _Job(order)
-        try:
-            return await asyncio.wrap_future(self._thread.submit(self._run, job))
-        except asyncio.CancelledError:
-            self._cancel(job)
-            raise
-
-    def _cancel(self, job: _Job) -> None:
-        with self._lock:
-            job.cancelled = True
-            if self._running is job and self._process is not None:
-                self._process.kill()
-
-    # From here on: the runner's own thread.
-
-    def _run(self, job: _Job) -> Outcome:
-        process = self._ready_process()
-        with self._lock:
-            if job.cancelled:
-                raise SimulatorDied("the call was cancelled")
-            self._running = job
-        try:
-            answer = self._ask(process, job.order)
-        finally:
-            with self._lock:
+        async with self._turn:
+            child = await self._ready_child()
+            # A grant ends when the answer is there, or the process has been reaped and its memory is free.
+            grants = ExitStack()
+            self._running = order
+            try:
+                answer = await self._ask(child, order, grants)
+            except MachineBusy:
+                raise  # the child knows, and waits for the next order
+            except BaseException:
+                child.kill()
+                raise
+            finally:
                 self._running = None
-            if not process.usable:
-                self._replace_process()
+                usable = child.usable
+                if usable or child.process.gone:
+                    grants.close()
+                if not usable:
+                    self._replace(grants)
         if isinstance(answer.outcome, ExecutionFailed):
             raise answer.outcome
         return answer.outcome
 
-    def _ask(self, process: SimulatorProcess, order: Order) -> Answer:
+    async def _ask(self, child: _Child, order: Order, grants: ExitStack) -> Answer:
         limit = order.time_limit_seconds or self._limits.time_limit.total_seconds()
-        most = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
-        started = time.monotonic()
+        message = await self._encode(order)
         memory = self._limits.share_bytes
-        # A grant ends when the answer is there, or the process has been reaped and its memory is free.
-        with ExitStack() as grants:
-            try:
-                process.send(encode_order(order))
-                data = process.receive(limit, most)
-                if data is not None and is_request(data):
-                    self._admit(process, data, order, grants)
-                    memory = self._limits.memory_bytes
-                    data = process.receive(max(0.0, limit - (time.monotonic() - started)), most)
-            except ProcessGone as gone:
-                raise _died(gone, memory) from gone
-            if data is None:
-                process.end()
-                ran = time.monotonic() - started
-                raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
-            return self._understand(process, data, order)
+        started = time.monotonic()
+        try:
+            child.conversation.send(message)
+            data = await child.conversation.receive(limit)
+            if data is not None and is_request(data):
+                await self._admit(child, data, order, grants)
+                memory = self._limits.memory_bytes
+                data = await child.conversation.receive(max(0.0, limit - (time.monotonic() - started)))
+        except ConversationOver:
+            gone = await self._in_thread(child.process.autopsy)
+            raise _died(gone, memory) from gone
+        if data is None:
+            await self._in_thread(child.process.end)
+            ran = time.monotonic() - started
+            raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
+        answer = await self._understand(child, data, order)
+        if answer.retiring:
+            child.kill()
+        return answer
 
-    def _admit(self, process: SimulatorProcess, data: bytes, order: Order, grants: ExitStack) -> None:
+    async def _admit(self, child: _Child, data: bytes, order: Order, grants: ExitStack) -> None:
         """Let a large program begin, with a grant among `grants`; or have the child drop it."""
         try:
             decode_request(data, order, self._limits)
         except ValueError as error:
-            raise _senseless(process) from error
+            raise await self._senseless(child) from error
         try:
             grants.callback(self._admission.enter().end)
         except MachineBusy:
-            process.send(BUSY)
+            child.conversation.send(BUSY)
             raise
-        process.send(GRANTED)
+        child.conversation.send(GRANTED)
 
-    def _understand(self, process: SimulatorProcess, data: bytes, order: Order) -> Answer:
+    async def _encode(self, order: Order) -> bytes:
+        """What takes long is left to the thread: the event loop has others to serve."""
+        if len(order.circuit) > _LONG or order.inputs or order.options.observables:
+            return await self._in_thread(lambda: encode_order(order))
+        return encode_order(order)
+
+    async def _understand(self, child: _Child, data: bytes, order: Order) -> Answer:
         try:
-            answer = decode_answer(data, order)
+            if len(data) > _LONG:
+                return await self._in_thread(lambda: decode_answer(data, order))
+            return decode_answer(data, order)
         except ValueError as error:
-            raise _senseless(process) from error
-        if answer.retiring:
-            process.end()
-        return answer
+            raise await self._senseless(child) from error
 
-    def _ready_process(self) -> SimulatorProcess:
-        if self._process is not None and self._process.usable:
-            return self._process
-        self._end_process()
+    async def _senseless(self, child: _Child) -> SimulatorDied:
+        await self._in_thread(child.process.end)
+        return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+
+    async def _ready_child(self) -> _Child:
+        if self._closed:
+            raise SimulatorDied("the runner is closed")
+        if self._child is not None and self._child.usable:
+            return self._child
+        if self._preparing is None or self._preparing.done():
+            self._replace(ExitStack())
+        assert self._preparing is not None
+        # Who waits for a child may give up; the child comes all the same, for the next.
+        return await asyncio.shield(self._preparing)
+
+    def _replace(self, grants: ExitStack) -> None:
+        """Begin to end the child there is, if any, then `grants`, and to start another."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+        self._preparing = asyncio.create_task(self._prepare(grants))
+        self._preparing.add_done_callback(_ignore)
+
+    async def _prepare(self, grants: ExitStack) -> _Child:
+        try:
+            await self._in_thread(self._end_process)
+        finally:
+            grants.close()
         if self._closed:
             raise SimulatorDied("the runner is closed")
         try:
-            process = self._start_process()
-            ready = process.wait_until_ready(self._limits.start_time_limit.total_seconds())
-        except (ProcessGone, OSError) as error:
-            self._end_process()
-            if not self._closed:
-                _log.error("simulator.not_started", error=str(error), last_words=getattr(error, "last_words", ""))
-            raise SimulatorDied("the simulator process could not be started") from error
-        if not ready:
-            self._end_process()
+            process = await self._in_thread(self._start_process)
+        except OSError as error:
+            raise self._not_started(str(error)) from error
+        conversation = await Conversation.open(process.take_socket(), self._limits.max_result_bytes + _ANSWER_MARGIN)
+        child = _Child(process, conversation)
+        try:
+            ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
+        except ConversationOver:
+            gone = await self._in_thread(process.autopsy)
+            raise self._not_started(gone.how, gone.last_words) from gone
+        if ready != READY:
+            child.kill()
+            await self._in_thread(self._end_process)
             raise SimulatorDied("the simulator process did not become ready in time")
         _log.debug("simulator.ready", pid=process.pid)
-        return process
+        self._child = child
+        return child
+
+    def _not_started(self, error: str, last_words: str = "") -> SimulatorDied:
+        if not self._closed:
+            _log.error("simulator.not_started", error=error, last_words=last_words)
+        return SimulatorDied("the simulator process could not be started")
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._thread.submit(work))
+
+    # From here on: the runner's own thread.
 
     def _start_process(self) -> SimulatorProcess:
         process = SimulatorProcess(self._command, self._limits)
@@ -237,12 +302,6 @@ class ChildRunner:
         if process is not None:
             process.end()
 
-    def _replace_process(self) -> None:
-        """Start the next child while nobody waits for it."""
-        with self._lock:
-            if not self._closed:
-                self._thread.submit(self._ready_process)
-
 
 def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
     _log.warning("simulator.died", how=gone.how, last_words=gone.last_words)
@@ -252,9 +311,10 @@ def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
     return SimulatorDied(f"{gone.how} while running the program")
 
 
-def _senseless(process: SimulatorProcess) -> SimulatorDied:
-    process.end()
-    return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+def _ignore(preparing: asyncio.Task[_Child]) -> None:
+    """Who asks for a child hears why there is none, if anybody does."""
+    if not preparing.cancelled():
+        preparing.exception()
 
 
 def _token() -> str:

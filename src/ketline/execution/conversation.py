@@ -1,0 +1,128 @@
+"""The event loop's end of a simulator's pipe: messages as `multiprocessing.connection` frames them.
+
+Source of the frame: CPython's Lib/multiprocessing/connection.py, `Connection._send_bytes`: four bytes of length, most
+significant first, and the message. Longer lengths, which it marks by -1, are refused.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import cast
+
+# A message must be through so soon after its first byte: a child that stops in the middle is not waited for.
+TRANSFER_SECONDS = 10.0
+
+_LENGTH = struct.Struct("!i")
+
+
+class ConversationOver(Exception):
+    """The child hung up, stopped in the middle of a message, or sent one too long."""
+
+
+class Conversation(asyncio.Protocol):
+    """Sends messages to a child and hears its own, one caller at a time; `longest` is the most bytes of one."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._transport: asyncio.WriteTransport | None = None
+        self._heard = bytearray()
+        self._over = False
+        self._coming: asyncio.Future[bytes | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def open(cls, ours: socket.socket, longest: int) -> "Conversation":
+        """Talk through a connected socket, which belongs to the conversation from now on."""
+        ours.setblocking(False)
+        _, conversation = await asyncio.get_running_loop().create_unix_connection(lambda: cls(longest), sock=ours)
+        return conversation
+
+    @property
+    def silent(self) -> bool:
+        """Whether the child is there and has said nothing that nobody asked for."""
+        return not self._over and not self._heard
+
+    def send(self, message: bytes) -> None:
+        """Send a message, without waiting for it to be taken.
+
+        Raises:
+            ConversationOver: nobody is there to take it.
+        """
+        if self._over or self._transport is None:
+            raise ConversationOver
+        self._transport.write(_LENGTH.pack(len(message)) + message)
+
+    async def receive(self, seconds: float) -> bytes | None:
+        """The next message, or None when none has begun in time.
+
+        Raises:
+            ConversationOver: it never will.
+        """
+        message = self._take()
+        if message is not None:
+            return message
+        if self._over:
+            raise ConversationOver
+        loop = asyncio.get_running_loop()
+        coming: asyncio.Future[bytes | None] = loop.create_future()
+        self._coming = coming
+        begun = bool(self._heard)
+        self._timer = loop.call_later(TRANSFER_SECONDS if begun else seconds, self._end_wait)
+        try:
+            return await coming
+        finally:
+            self._coming = None
+            self._timer.cancel()
+
+    def end(self) -> None:
+        """Hang up."""
+        self._over = True
+        if self._transport is not None:
+            self._transport.abort()
+        if self._coming is not None and not self._coming.done():
+            self._coming.set_exception(ConversationOver())
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.end()
+
+    def data_received(self, data: bytes) -> None:
+        begins = not self._heard
+        self._heard += data
+        coming = self._coming
+        if coming is None or coming.done():
+            # Whoever asks next will find it; more than a message is nothing that anybody would ask for.
+            if len(self._heard) > _LENGTH.size + self._longest:
+                self.end()
+            return
+        message = self._take()
+        if message is not None:
+            coming.set_result(message)
+        elif begins and self._timer is not None and not self._over:
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(TRANSFER_SECONDS, self._end_wait)
+
+    def _take(self) -> bytes | None:
+        """The message that has come first, if all of it has; one too long ends the conversation."""
+        if len(self._heard) < _LENGTH.size:
+            return None
+        [length] = _LENGTH.unpack_from(self._heard)
+        if not 0 <= length <= self._longest:
+            self.end()
+            return None
+        end = _LENGTH.size + length
+        if len(self._heard) < end:
+            return None
+        message = bytes(self._heard[_LENGTH.size : end])
+        del self._heard[:end]
+        return message
+
+    def _end_wait(self) -> None:
+        if self._heard:
+            self.end()
+        elif self._coming is not None and not self._coming.done():
+            self._coming.set_result(None)
