@@ -1,7 +1,8 @@
 """Changes announced by one connection to PostgreSQL reach whoever listens on another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -52,6 +53,18 @@ async def listening(url: str) -> AsyncIterator[Ear]:
         await asyncio.wait([running])
 
 
+def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """How many statements of its own an announcer had made, up to when that is asked for."""
+    made, real = itertools.count(), database.autocommit
+
+    async def autocommit(work: Callable[[Connection], None]) -> None:
+        next(made)
+        await real(work)
+
+    monkeypatch.setattr(database, "autocommit", autocommit)
+    return made
+
+
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
     async with open_database(postgres_url) as database:
@@ -78,15 +91,7 @@ async def test_changes_of_a_busy_service_share_the_next_statement(
 ) -> None:
     """The pause is long enough here for all that follow; a busy service's is 5 ms."""
     monkeypatch.setattr(announcing, "GATHERING_SECONDS", 0.5)
-    announcer, counted = PostgresqlAnnouncer(database), 0
-    real = database.autocommit
-
-    async def autocommit(work: Callable[[Connection], None]) -> None:
-        nonlocal counted
-        counted += 1
-        await real(work)
-
-    monkeypatch.setattr(database, "autocommit", autocommit)
+    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
     async with listening(postgres_url) as ear:
         announcer.announce(*some(announcing.MANY))
         await ear.until(announcing.MANY)
@@ -94,7 +99,31 @@ async def test_changes_of_a_busy_service_share_the_next_statement(
             announcer.announce(change)
             await asyncio.sleep(0)
         await ear.until(announcing.MANY + 20)
-    assert counted == 2
+    assert next(counted) == 2
+
+
+async def test_beginning_of_a_short_task_is_told_with_its_end(
+    postgres_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcing, "BEGINNING_SECONDS", 3600.0)
+    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
+    changes = [*some(1, TaskStatus.PENDING), *some(1, TaskStatus.PROCESSING), *some(1)]
+    async with listening(postgres_url) as ear:
+        for change in changes:
+            announcer.announce(change)
+            await asyncio.sleep(0.001)
+        await ear.until(3)
+    assert ear.heard == changes
+    assert next(counted) == 1
+
+
+async def test_beginning_is_told_without_an_end(postgres_url: str, database: Database) -> None:
+    announcer = PostgresqlAnnouncer(database)
+    async with listening(postgres_url) as ear:
+        for status in (TaskStatus.PENDING, TaskStatus.PROCESSING):
+            announcer.announce(*some(1, status))
+            await ear.until(1)
+            ear.heard.clear()
 
 
 async def test_cut_listener_listens_again_and_says_so(postgres_url: str, database: Database) -> None:

@@ -12,10 +12,19 @@ from ketline.api.present import view_task
 from ketline.api.services import options_of, services_of
 from ketline.api.stored import not_found, stored_task
 from ketline.api.submission import asked_of, read_idempotency_key, read_submission
-from ketline.api.waiting import APPLIED, APPLIED_HEADERS, PREFER_HEADER, ended_task, preferred_wait, require_wait
+from ketline.api.waiting import (
+    APPLIED,
+    APPLIED_HEADERS,
+    PREFER_HEADER,
+    ended_task,
+    preferred_wait,
+    require_wait,
+    told_end,
+)
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
-from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.domain.task import Accepted, Task, TaskId, TaskStatus
 from ketline.schemas.tasks import TaskAccepted, TaskView
+from ketline.service.submit import Asked
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -47,14 +56,16 @@ async def submit_task(request: Request) -> Response:
     """What `create_task` is, to be served without FastAPI around it, which takes as long as all else here does."""
     submission = await read_submission(request, options_of(request))
     asked = asked_of(request, submission, read_idempotency_key(request, submission))
-    accepted = await services_of(request).submit(**asked)
-    headers = {"Location": f"/tasks/{accepted.task_id}"}
-    if (seconds := preferred_wait(request)) is not None:
+    headers: dict[str, str] = {}
+    if (seconds := preferred_wait(request)) is None:
+        accepted, task = await services_of(request).submit(**asked), None
+    else:
         headers[APPLIED] = f"wait={seconds}"
-        task = await _ended_in_time(request, accepted.task_id, seconds)
-        if task is not None:
-            body = view_task(task).model_dump_json(exclude_none=True)
-            return Response(body, status.HTTP_200_OK, headers, "application/json")
+        accepted, task = await _submit_and_wait(request, asked, seconds)
+    headers["Location"] = f"/tasks/{accepted.task_id}"
+    if task is not None:
+        body = view_task(task).model_dump_json(exclude_none=True)
+        return Response(body, status.HTTP_200_OK, headers, "application/json")
     stored = TaskAccepted(
         task_id=accepted.task_id,
         submitted_at=accepted.submitted_at,
@@ -119,10 +130,19 @@ async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     return view_task(await stored_task(request, task_id))
 
 
-async def _ended_in_time(request: Request, task_id: UUID, seconds: float) -> Task | None:
-    """The task if it has ended; the submission is stored whatever comes of waiting for it."""
-    try:
-        task = await ended_task(request, task_id, seconds)
-    except (ServiceUnavailable, Refusal):
-        return None
-    return task if task.status.terminal else None
+async def _submit_and_wait(request: Request, asked: Asked, seconds: float) -> tuple[Accepted, Task | None]:
+    """What became of the submission, and the task if it has ended in time; it is stored whatever comes of waiting."""
+    services = services_of(request)
+    task_id = services.submit.new_id()
+    named: Asked = {**asked, "task_id": task_id}
+    # Watched before it is stored, it cannot end unnoticed: it need not be looked at before it has ended.
+    with services.watch.watching(task_id, end_only=True) as watcher:
+        accepted = await services.submit(**named)
+        try:
+            if accepted.repeated:
+                task: Task | None = await ended_task(request, accepted.task_id, seconds)
+            else:
+                task = await told_end(request, task_id, watcher, seconds)
+        except (ServiceUnavailable, Refusal):
+            task = None
+    return accepted, task if task is not None and task.status.terminal else None

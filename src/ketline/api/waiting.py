@@ -12,6 +12,7 @@ from ketline.api.services import options_of, services_of
 from ketline.api.stored import stored_task
 from ketline.api.validation import refuse
 from ketline.domain.task import Task, TaskId
+from ketline.service.watching import Watcher
 
 # Source: RFC 7240, section 4.3; a delta-seconds value.
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
@@ -52,15 +53,27 @@ async def ended_task(request: Request, task_id: UUID, seconds: float) -> Task:
         Refusal: no task has this id, or has it any more.
         DatabaseUnavailable: it could not be read.
     """
+    with services_of(request).watch.watching(TaskId(task_id), end_only=True) as watcher:
+        task = await stored_task(request, task_id)
+        if task.status.terminal or seconds <= 0:
+            return task
+        return await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
+
+
+async def told_end(request: Request, task_id: UUID, watcher: Watcher, seconds: float) -> Task | None:
+    """The task once its watcher is told that it has ended; None after `seconds`, or where nobody waits any more.
+
+    It raises as `ended_task` does.
+    """
     watch = services_of(request).watch
     deadline = time.monotonic() + seconds
-    with watch.watching(TaskId(task_id), end_only=True) as watcher:
+    while not watch.closed and (left := deadline - time.monotonic()) > 0:
+        if not await _in_time(watcher.wait(), request, left):
+            break
         task = await stored_task(request, task_id)
-        while not task.status.terminal and not watch.closed and (left := deadline - time.monotonic()) > 0:
-            if not await _in_time(watcher.wait(), request, left):
-                break
-            task = await stored_task(request, task_id)
-    return task
+        if task.status.terminal:
+            return task
+    return None
 
 
 async def _in_time(change: Awaitable[None], request: Request, seconds: float) -> bool:

@@ -29,6 +29,8 @@ MOST_WAITING = 10_000
 # Where so many changes came together, the next are waited for: a statement for each would cost as much as the changes.
 MANY = 3
 GATHERING_SECONDS = 0.005
+# Nobody waits as much for a beginning as for an end, and the end of a small task comes sooner than this.
+BEGINNING_SECONDS = 0.01
 CONNECT_TIMEOUT_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -59,26 +61,38 @@ SILENT = Silence()
 
 
 class PostgresqlAnnouncer:
-    """An `Announcer`; changes that come while a statement is under way share the next.
+    """An `Announcer`: the end of a task is told at once, and with it what was not so urgent.
 
-    On a busy service those that come soon after do so too.
+    Changes that come while a statement is under way share the next; on a busy service those that come soon after do so
+    too.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[Change] = []
         self._sending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def announce(self, *changes: Change) -> None:
         if len(self._waiting) < MOST_WAITING:
             self._waiting += changes
-        if self._waiting and (self._sending is None or self._sending.done()):
-            self._sending = asyncio.create_task(self._send())
+        if any(change.status.terminal for change in changes):
+            self._begin()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEGINNING_SECONDS, self._begin)
 
     async def close(self) -> None:
         """Return when what was announced is sent, or lost."""
+        self._begin()
         if self._sending is not None:
             await self._sending
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send())
 
     async def _send(self) -> None:
         while self._waiting:

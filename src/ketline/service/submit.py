@@ -41,6 +41,8 @@ class Asked(TypedDict, total=False):
     scheduled_for: datetime | None
     priority: int
     rerun_of: TaskId | None
+    # One of `SubmitTask.new_id`, for who wants to know it before the task is stored.
+    task_id: TaskId
 
 
 class Outbox(Protocol):
@@ -97,7 +99,7 @@ class SubmitTask:
 
     def _submission(self, asked: Asked) -> Submission:
         return Submission(
-            task_id=self.new_id(),
+            task_id=asked.get("task_id") or self.new_id(),
             circuit=asked["circuit"],
             shots=asked["shots"],
             correlation_id=asked["correlation_id"],

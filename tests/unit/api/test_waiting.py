@@ -57,6 +57,16 @@ async def test_answer_comes_when_the_time_is_up(client: httpx.AsyncClient, task_
     assert (answer.status_code, answer.json()["status"]) == (200, "pending")
 
 
+async def test_task_that_began_meanwhile_is_answered_so(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
+) -> None:
+    async with waiting(watch, client.get(f"/tasks/{task_id}?wait=0.2")) as asking:
+        repository.change(task_id, TaskStatus.PROCESSING)
+        watch.heard([Change(task_id=task_id, status=TaskStatus.PROCESSING)])
+        answer = await asking
+    assert (answer.status_code, answer.json()["status"]) == (200, "processing")
+
+
 async def test_ended_task_is_answered_at_once(
     client: httpx.AsyncClient, repository: FakeTaskRepository, task_id: TaskId
 ) -> None:
