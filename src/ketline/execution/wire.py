@@ -119,7 +119,7 @@ def decode_limits(text: str) -> ExecutionLimits:
 
 
 def encode_order(order: Order) -> bytes:
-    return json.dumps(asdict(order)).encode()
+    return json.dumps(order, default=_members).encode()
 
 
 def decode_order(data: bytes) -> Order:
