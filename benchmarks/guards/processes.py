@@ -69,6 +69,13 @@ PROCESSES = (
         ),
     ),
     Guard(
+        name="a cancelled run has left the machine when it returns",
+        file=RUNNER,
+        old="                await self._in_thread(child.process.end)\n                raise\n",
+        new="                raise\n",
+        tests=(f"{ADMISSION}::test_machine_is_free_when_a_cancelled_run_returns",),
+    ),
+    Guard(
         name="who was turned away is called back",
         file=SERVICE,
         old="            await self.deferrals.recall(claim.lease.task_id)\n",
@@ -155,7 +162,7 @@ PROCESSES = (
     Guard(
         name="a cancelled run kills the child",
         file="execution/runner.py",
-        old="            except BaseException:\n                child.kill()\n                raise\n",
+        old="            except BaseException:\n                child.kill()\n",
         new="            except BaseException:\n                raise\n",
         tests=("tests/integration/execution/test_runner.py::test_cancelling_kills_the_child_and_frees_the_runner",),
     ),

@@ -166,6 +166,8 @@ class ChildRunner:
                 raise  # the child knows, and waits for the next order
             except BaseException:
                 child.kill()
+                # Whoever ends a run calls the next one that needs the machine: it must be free by then.
+                await self._in_thread(child.process.end)
                 raise
             finally:
                 self._running = None

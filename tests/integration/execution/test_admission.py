@@ -15,7 +15,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.runner import ChildRunner, ChildRunnerFactory
 from ketline.ports.tasks import CircuitRunner
 from tests.acceptance.programs import long_program
-from tests.integration.execution.conftest import BELL, child_pid, read_proc, until
+from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until
 
 MEBIBYTE = 1 << 20
 LIMITS = ExecutionLimits(time_limit=timedelta(seconds=60), memory_bytes=256 * MEBIBYTE, small_memory_bytes=MEBIBYTE)
@@ -120,13 +120,15 @@ async def test_machine_is_free_after_a_time_limit(slots: Slots) -> None:
     assert await slots.machine_is_free()
 
 
-async def test_machine_is_free_after_a_cancellation(slots: Slots) -> None:
+async def test_machine_is_free_when_a_cancelled_run_returns(slots: Slots) -> None:
+    """Whoever ends a run calls the next at once."""
     running = await slots.hold()
     pid = child_pid(slots.first)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await until(lambda: slots.first.pid != pid)
+    assert not slots.first._admission.busy
+    assert is_gone(pid)
     assert await slots.machine_is_free()
 
 
