@@ -3,6 +3,8 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import structlog
@@ -13,6 +15,8 @@ from structlog.typing import Processor
 QUIET_LIBRARIES = ("uvicorn.access", "httpx", "httpcore", "alembic", "asyncio", "sqlalchemy")
 # They log as an error each attempt to connect while the broker is away; our own lines say so once.
 SILENT_LIBRARIES = ("aio_pika", "aiormq")
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def configure_logs(level: str, style: Literal["auto", "json", "console"]) -> None:
@@ -38,12 +42,14 @@ def configure_logs(level: str, style: Literal["auto", "json", "console"]) -> Non
     _adopt_library_logs(level, shared, render)
 
 
-def _json(line: object, **_: Any) -> str:
-    """Every task writes three lines: this takes a tenth of what Python's own module does."""
-    try:
-        return to_json(line, fallback=repr).decode()
-    except PydanticSerializationError:  # half a surrogate pair, which only escaping can write
-        return json.dumps(line, default=repr)
+def _json(line: Mapping[str, object], **_: Any) -> str:
+    """Every task writes three lines. For plain ones this takes a quarter of what Python's own module does."""
+    if all(type(value) in _PLAIN for value in line.values()):
+        with suppress(PydanticSerializationError):  # half a surrogate pair, which only escaping can write
+            text = to_json(line).decode()
+            if text.isascii():
+                return text
+    return json.dumps(line, default=repr)
 
 
 def _adopt_library_logs(level: str, shared: list[Processor], render: list[Processor]) -> None:

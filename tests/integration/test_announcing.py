@@ -164,6 +164,16 @@ async def test_what_was_announced_is_sent_before_the_end(postgres_url: str, data
     assert ear.heard == changes
 
 
+async def test_nothing_is_announced_after_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcing, "BEGINNING_SECONDS", 0.0)
+    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
+    await announcer.close()
+    announcer.announce(*some(1, TaskStatus.PENDING))
+    announcer.announce(*some(1))
+    await asyncio.sleep(0.01)  # in which a timer would have gone off
+    assert next(counted) == 0
+
+
 @pytest.mark.parametrize("query", ["prepared_statement_cache_size=0", "command_timeout=7", "timeout=9"])
 async def test_address_may_have_options_of_the_engine(postgres_url: str, database: Database, query: str) -> None:
     async with listening(f"{postgres_url}?{query}") as ear:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
@@ -69,12 +70,20 @@ def test_traceback_shows_no_local_variables(capsys: pytest.CaptureFixture[str], 
     assert secret not in printed
 
 
+@dataclass
+class Odd:
+    name: str
+    secret: str = field(repr=False)
+
+
 def test_whatever_a_line_holds_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json")
-    for odd in ("half a pair: \ud800", "line\nbreak", float("nan"), object(), UUID(int=5), {1: b"\xff"}, [[]]):
-        structlog.get_logger().info("odd", value=odd)
-    values = [line["value"] for line in lines(capsys)]
-    assert values[:2] == ["half a pair: \ud800", "line\nbreak"]
-    assert str(values[3]).startswith("<object object at")
-    assert values[4] == str(UUID(int=5))
-    assert len(values) == 7
+    odd = ("half a pair: \ud800", "line\nbreak", "é 😀", 2**80, 1e-9, UUID(int=5), Odd("x", "hidden"), {1: b"\xff"})
+    for value in (*odd, float("nan")):
+        structlog.get_logger().info("odd", value=value)
+    captured = capsys.readouterr().err
+    assert captured.isascii()
+    *values, nan = [json.loads(line)["value"] for line in captured.splitlines()]
+    assert values[:5] == list(odd[:5])
+    assert values[5:] == [repr(UUID(int=5)), "Odd(name='x')", {"1": repr(b"\xff")}]
+    assert nan != nan

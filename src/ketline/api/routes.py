@@ -142,7 +142,7 @@ async def _submit_and_wait(request: Request, asked: Asked, seconds: float) -> tu
             if accepted.repeated:
                 task: Task | None = await ended_task(request, accepted.task_id, seconds)
             else:
-                task = await told_end(request, task_id, watcher, seconds)
+                task = await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
         except (ServiceUnavailable, Refusal):
             task = None
     return accepted, task if task is not None and task.status.terminal else None

@@ -72,8 +72,11 @@ class PostgresqlAnnouncer:
         self._waiting: list[Change] = []
         self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def announce(self, *changes: Change) -> None:
+        if self._closed:
+            return  # what is not told is found by the next poll
         if len(self._waiting) < MOST_WAITING:
             self._waiting += changes
         if any(change.status.terminal for change in changes):
@@ -82,7 +85,8 @@ class PostgresqlAnnouncer:
             self._timer = asyncio.get_running_loop().call_later(BEGINNING_SECONDS, self._begin)
 
     async def close(self) -> None:
-        """Return when what was announced is sent, or lost."""
+        """Return when what was announced is sent, or lost; nothing is announced any more."""
+        self._closed = True
         self._begin()
         if self._sending is not None:
             await self._sending

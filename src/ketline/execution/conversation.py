@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import cast
 
-# A message must be through so soon after its first byte: a child that stops in the middle is not waited for.
+# A message must be through so soon after its first byte, either way: who stops in the middle is not waited for.
 TRANSFER_SECONDS = 10.0
 
 _LENGTH = struct.Struct("!i")
@@ -29,12 +29,17 @@ class Conversation(asyncio.Protocol):
         self._over = False
         self._coming: asyncio.Future[bytes | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, ours: socket.socket, longest: int) -> "Conversation":
         """Talk through a connected socket, which belongs to the conversation from now on."""
         ours.setblocking(False)
-        _, conversation = await asyncio.get_running_loop().create_unix_connection(lambda: cls(longest), sock=ours)
+        try:
+            _, conversation = await asyncio.get_running_loop().create_unix_connection(lambda: cls(longest), sock=ours)
+        except BaseException:
+            ours.close()
+            raise
         return conversation
 
     @property
@@ -77,6 +82,7 @@ class Conversation(asyncio.Protocol):
     def end(self) -> None:
         """Hang up."""
         self._over = True
+        self.resume_writing()
         if self._transport is not None:
             self._transport.abort()
         if self._coming is not None and not self._coming.done():
@@ -89,6 +95,17 @@ class Conversation(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.end()
+
+    def eof_received(self) -> None:
+        self.end()
+
+    def pause_writing(self) -> None:
+        self._sending = asyncio.get_running_loop().call_later(TRANSFER_SECONDS, self.end)
+
+    def resume_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
 
     def data_received(self, data: bytes) -> None:
         begins = not self._heard
@@ -117,7 +134,8 @@ class Conversation(asyncio.Protocol):
         end = _LENGTH.size + length
         if len(self._heard) < end:
             return None
-        message = bytes(self._heard[_LENGTH.size : end])
+        with memoryview(self._heard) as heard:
+            message = bytes(heard[_LENGTH.size : end])
         del self._heard[:end]
         return message
 

@@ -48,6 +48,7 @@ class ChildInspector:
         self._runner: ChildRunner | None = None
         self._let_go_at = 0.0
         self._in_use = asyncio.Event()
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -67,10 +68,14 @@ class ChildInspector:
             await asyncio.sleep(max(0.0, self._let_go_at - _now()))
             async with self._turn:
                 if _now() >= self._let_go_at:
-                    await self.close()
+                    await self._let_go()
 
     async def close(self) -> None:
-        """Kill the child, if there is one, and return when it is gone."""
+        """Kill the child, if there is one, and return when it is gone; there is no other after it."""
+        self._closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         runner, self._runner = self._runner, None
         self._in_use.clear()
         if runner is not None:
@@ -117,6 +122,8 @@ class ChildInspector:
             self._waiting -= 1
 
     async def _ready_runner(self) -> ChildRunner:
+        if self._closed:
+            raise ServiceUnavailable("This process stops; ask again elsewhere.")
         if self._runner is None:
             self._runner = ChildRunner(self._limits, self._command)
         self._in_use.set()

@@ -91,6 +91,7 @@ class ChildRunner:
         self._turn = asyncio.Lock()
         self._child: _Child | None = None
         self._preparing: asyncio.Task[_Child] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._running: Order | None = None
 
     @property
@@ -105,7 +106,8 @@ class ChildRunner:
         Raises:
             SimulatorDied: it could not be started.
         """
-        await self._ready_child()
+        async with self._turn:
+            await self._ready_child()
 
     async def run(
         self,
@@ -138,19 +140,21 @@ class ChildRunner:
         return outcome
 
     async def close(self) -> None:
-        """Kill the child and return when it is gone."""
-        with self._lock:
-            self._closed = True
-            if self._process is not None:
-                self._process.kill()
-        await asyncio.shield(asyncio.create_task(self._close()))
+        """Kill the child and return when it is gone; calls that are under way are told that it died."""
+        if self._closing is None:
+            with self._lock:
+                self._closed = True
+                if self._process is not None:
+                    self._process.kill()
+            if self._child is not None:
+                self._child.conversation.end()
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
         async with self._turn:  # the call that is under way ends, and those that wait for it
             if self._preparing is not None:
                 await asyncio.wait([self._preparing])
-            if self._child is not None:
-                self._child.conversation.end()
             await self._in_thread(self._end_process)
             await asyncio.to_thread(self._thread.shutdown)
 
@@ -201,7 +205,7 @@ class ChildRunner:
             raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
         answer = await self._understand(child, data, order)
         if answer.retiring:
-            child.kill()
+            await self._in_thread(child.process.end)
         return answer
 
     async def _admit(self, child: _Child, data: bytes, order: Order, grants: ExitStack) -> None:
@@ -262,23 +266,30 @@ class ChildRunner:
         if self._closed:
             raise SimulatorDied("the runner is closed")
         try:
-            process = await self._in_thread(self._start_process)
-        except OSError as error:
-            raise self._not_started(str(error)) from error
+            child = await self._start_child()
+        except BaseException as error:
+            await self._in_thread(self._end_process)
+            match error:
+                case OSError():
+                    raise self._not_started(str(error)) from error
+                case ProcessGone():
+                    raise self._not_started(error.how, error.last_words) from error
+            raise
+        _log.debug("simulator.ready", pid=child.process.pid)
+        self._child = child
+        return child
+
+    async def _start_child(self) -> _Child:
+        process = await self._in_thread(self._start_process)
         conversation = await Conversation.open(process.take_socket(), self._limits.max_result_bytes + _ANSWER_MARGIN)
-        child = _Child(process, conversation)
         try:
             ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
         except ConversationOver:
-            gone = await self._in_thread(process.autopsy)
-            raise self._not_started(gone.how, gone.last_words) from gone
+            raise await self._in_thread(process.autopsy) from None
         if ready != READY:
-            child.kill()
-            await self._in_thread(self._end_process)
+            conversation.end()
             raise SimulatorDied("the simulator process did not become ready in time")
-        _log.debug("simulator.ready", pid=process.pid)
-        self._child = child
-        return child
+        return _Child(process, conversation)
 
     def _not_started(self, error: str, last_words: str = "") -> SimulatorDied:
         if not self._closed:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ketline.domain.errors import PublishFailed
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
@@ -36,6 +36,10 @@ class MemoryQueue:
         except TimeoutError as error:
             if put.cancelled():
                 raise PublishFailed(f"Task {dispatch.task_id} not published: the queue is full") from error
+        finally:
+            if put.cancelled():
+                with suppress(ValueError):  # taken out already
+                    self._publishing.remove((dispatch, put))
 
     async def ping(self) -> None:
         return
@@ -87,7 +91,7 @@ class MemoryQueue:
     def _let_in(self) -> None:
         while self._publishing and len(self._waiting) < self._capacity:
             dispatch, put = self._publishing.popleft()
-            if not put.done():
+            if not put.cancelled():
                 self._put(dispatch)
                 put.set_result(None)
 

@@ -28,10 +28,10 @@ from pathlib import Path
 def say(**said):
     pipe.send_bytes(json.dumps({**said, "token": order["token"]}, separators=(",", ":")).encode())
 
-def answer():
+def answer(retiring=False):
     profile = {"method": "m", "qubits": 1, "depth": 1, "operations": {}, "parsing_seconds": 0, "simulating_seconds": 0,
                "registers": None}
-    say(result={"counts": {"0": order["shots"]}, "profile": profile}, retiring=False)
+    say(result={"counts": {"0": order["shots"]}, "profile": profile}, retiring=retiring)
 
 pipe = Connection(int(sys.argv[1]))
 pipe.send_bytes(b'"ready"')
@@ -52,6 +52,9 @@ while True:
         os.abort()
     if does == "large":
         answer()
+    elif does == "retires":
+        answer(retiring=True)
+        signal.pause()
     else:
         signal.pause()
 """
@@ -102,6 +105,11 @@ async def test_one_large_program_at_a_time(slots: Slots) -> None:
 async def test_machine_is_free_after_an_answer(slots: Slots) -> None:
     assert (await slots.first.run("large", 3)).shots == 3
     assert await slots.machine_is_free()
+
+
+async def test_machine_is_free_after_the_answer_of_a_child_that_retires(slots: Slots) -> None:
+    assert (await slots.first.run("retires", 3)).shots == 3
+    assert not slots.first._admission.busy
 
 
 async def test_machine_is_free_after_its_holder_is_killed(slots: Slots) -> None:

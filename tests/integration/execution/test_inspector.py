@@ -202,3 +202,15 @@ async def test_child_that_cannot_be_started_is_not_the_programs_fault() -> None:
         for _ in range(2):
             with pytest.raises(ServiceUnavailable, match="could not be started"):
                 await inspector.inspect(SOURCE, 1, OPTIONS)
+
+
+async def test_call_that_is_under_way_at_the_end_leaves_no_child_behind(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    noting = doing(f"open({str(started)!r}, 'a').write('x'); signal.pause()")
+    async with opened(command=noting) as inspector:
+        call = asyncio.create_task(inspector.inspect(SOURCE, 10, OPTIONS))
+        await until(started.exists)
+    with pytest.raises(ServiceUnavailable, match="stops"):
+        await call
+    assert inspector.pid is None
+    assert started.read_text() == "x"

@@ -1,12 +1,17 @@
 """Whatever a child does, the runner says what happened and stays usable or fails cleanly."""
 
+import asyncio
 import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution import ChildRunnerFactory, ExecutionLimits, conversation
+from ketline.execution.runner import ChildRunner
+from tests.integration.execution.conftest import child_pid, until
 
 LIMITS = ExecutionLimits(
     time_limit=timedelta(seconds=30), start_time_limit=timedelta(seconds=30), max_result_bytes=1 << 20
@@ -19,6 +24,16 @@ pipe.send_bytes(b'"ready"')
 while True:
     order = pipe.recv_bytes()
     {}
+"""
+
+
+STOPS_READING = """
+import os, sys, signal
+from multiprocessing.connection import Connection
+pipe = Connection(int(sys.argv[1]))
+pipe.send_bytes(b'"ready"')
+os.read(pipe.fileno(), {})
+signal.pause()
 """
 
 
@@ -77,3 +92,55 @@ async def test_child_that_does_not_start(command: list[str], message: str) -> No
     with pytest.raises(SimulatorDied, match=message):
         async with ChildRunnerFactory(limits, command=command).open_runner():
             pass
+
+
+async def test_child_that_stops_reading_is_no_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "TRANSFER_SECONDS", 0.2)
+    stopping = STOPS_READING.format(2)
+    async with ChildRunnerFactory(LIMITS, command=[sys.executable, "-c", stopping]).open_runner() as runner:
+        with pytest.raises(SimulatorDied, match="broke off"):
+            await runner.run("x" * (4 << 20), 10)
+
+
+async def test_child_that_closes_its_end_is_not_waited_for() -> None:
+    closing = child(
+        "os.dup(pipe.fileno()); __import__('socket').socket(fileno=pipe.fileno()).shutdown(1); signal.pause()"
+    )
+    async with ChildRunnerFactory(LIMITS, command=closing).open_runner() as runner:
+        async with asyncio.timeout(10):
+            with pytest.raises(SimulatorDied):
+                await runner.run("a program", 10)
+
+
+async def test_runner_does_not_wait_for_who_has_the_pipe_of_its_child() -> None:
+    forking = child("os.fork() or (__import__('time').sleep(8), os._exit(0)); signal.pause()")
+    async with ChildRunnerFactory(LIMITS, command=forking).open_runner() as runner:
+        assert isinstance(runner, ChildRunner)
+        pid = child_pid(runner)
+        running = asyncio.create_task(runner.run("a program", 10))
+        await until(lambda: bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()))
+        closing_at = time.monotonic()
+    assert time.monotonic() - closing_at < 5
+    with pytest.raises(SimulatorDied):
+        await running
+
+
+async def test_runner_may_be_closed_twice() -> None:
+    runner = ChildRunner(LIMITS, child("signal.pause()"))
+    await runner.open()
+    await asyncio.gather(runner.close(), runner.close())
+    await runner.close()
+    with pytest.raises(SimulatorDied, match="closed"):
+        await runner.run("a program", 10)
+
+
+async def test_child_whose_pipe_cannot_be_opened_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError("no more of that")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_unix_connection", fail)
+    runner = ChildRunner(LIMITS, child("signal.pause()"))
+    with pytest.raises(SimulatorDied, match="could not be started"):
+        await runner.open()
+    assert runner.pid is None
+    await runner.close()

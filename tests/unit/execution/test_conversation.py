@@ -176,3 +176,21 @@ async def test_ending_ends_a_wait(pair: Pair) -> None:
     conversation.end()
     with pytest.raises(ConversationOver):
         await receiving
+
+
+async def test_child_that_does_not_take_what_is_sent_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.05)
+    conversation, _ = pair
+    conversation.send(b"b" * 3_000_000)
+    async with asyncio.timeout(30):
+        with pytest.raises(ConversationOver):
+            await conversation.receive(3600)
+
+
+async def test_child_that_takes_its_time_is_not_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.2)
+    conversation, child = pair
+    conversation.send(b"b" * 3_000_000)
+    assert await asyncio.to_thread(child.pipe.recv_bytes) == b"b" * 3_000_000
+    assert await conversation.receive(0.4) is None
+    assert conversation.silent

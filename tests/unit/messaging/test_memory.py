@@ -15,6 +15,7 @@ async def test_publish_to_a_full_queue_fails_after_its_timeout() -> None:
     refused = new_dispatch()
     with pytest.raises(PublishFailed, match=str(refused.task_id)):
         await queue.publish(refused)
+    assert not queue._publishing
 
 
 async def test_failed_publish_leaves_nothing_behind() -> None:
