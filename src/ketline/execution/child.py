@@ -1,5 +1,6 @@
 """What a simulator process does once it is tied to its parent: it answers the orders of a pipe, and ends with it."""
 
+import gc
 import os
 import resource
 import sys
@@ -26,6 +27,8 @@ def main(fd: int, limits: ExecutionLimits) -> None:
     confine(limits)
     executor = Executor(limits)
     executor.warm_up()
+    gc.collect()
+    gc.freeze()  # a hundred thousand objects of libraries, which later collections need not look at
     # From now on stderr is for the last words of libraries; the parser would echo programs to it.
     with Connection(fd) as pipe, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
         pipe.send_bytes(READY)
