@@ -1,5 +1,7 @@
 """The order in which a `TaskRepository` gives tasks to those who claim, and the place a `TaskCatalogue` tells."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -42,13 +44,21 @@ def catalogue(database: Database) -> SqlTaskCatalogue:
 
 
 async def waiting(repository: SqlTaskRepository, *priorities: int) -> Sequence[TaskId]:
-    """Tasks of these priorities with their messages on the queue, in the order they came."""
+    """Tasks of these priorities with their messages on the queue, in the order they came, each at another time."""
     ids = []
     for priority in priorities:
         new = replace(submission(), priority=priority)
         await repository.add(new, taken=True)
         ids.append(new.task_id)
+        await tick()
     return ids
+
+
+async def tick() -> None:
+    """Return in another millisecond, as SQLite's clock counts them: those who come in the same one are equals."""
+    milliseconds = time.time_ns() // 1_000_000
+    while time.time_ns() // 1_000_000 == milliseconds:  # noqa: ASYNC110 - a clock tells nobody
+        await asyncio.sleep(0.0002)
 
 
 async def claim(repository: SqlTaskRepository, told_of: TaskId) -> Claim:

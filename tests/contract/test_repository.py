@@ -16,6 +16,7 @@ from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import idempotency_keys, tasks
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
+from ketline.domain.ids import TaskIds
 from ketline.domain.listing import Changeable, TaskChange
 from ketline.domain.task import (
     LEGAL_MOVES,
@@ -60,6 +61,8 @@ RESULT = RunResult(
         registers=(Register(bits=2, name="c"), Register(bits=1)),
     ),
 )
+# They grow, as the service's do: on SQLite several tasks come in the same millisecond.
+NEW_ID = TaskIds()
 CRASH = Failure(code=FailureCode.SIMULATION_ERROR, message="The simulator process was killed")
 FAILURE = Failure(code=FailureCode.PARSE_ERROR, message="Unknown gate 'foo'.", line=3, column=7)
 
@@ -71,7 +74,7 @@ def repository(database: Database) -> SqlTaskRepository:
 
 def submission(max_attempts: int = 3, key: IdempotencyKey | None = None) -> Submission:
     return Submission(
-        task_id=TaskId(uuid4()),
+        task_id=NEW_ID(),
         circuit="OPENQASM 3.0; // π ✓",
         shots=10,
         correlation_id=CorrelationId("corr-1"),
