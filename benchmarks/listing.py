@@ -6,6 +6,7 @@ as the API does, half of them from a random place of the list. HTTP comes on top
 
 import argparse
 import asyncio
+import gc
 import random
 import tempfile
 import time
@@ -81,6 +82,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--on", choices=["postgresql", "sqlite"], help="one database only")
     options = parser.parse_args()
+    gc.collect()
+    gc.freeze()  # as an API process does
     for name, opened in (("postgresql", _postgresql), ("sqlite", _sqlite)):
         if options.on in {None, name}:
             asyncio.run(_measure(name, opened, options))
