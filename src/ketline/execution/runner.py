@@ -44,7 +44,7 @@ from ketline.ports.tasks import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
 # Room around the counts for the profile and the JSON around them.
-_ANSWER_MARGIN = 1 << 20
+_ANSWER_MARGIN_BYTES = 1 << 20
 # What is read or written in less than a millisecond, in characters or bytes.
 _LONG = 1 << 16
 
@@ -281,7 +281,8 @@ class ChildRunner:
 
     async def _start_child(self) -> _Child:
         process = await self._in_thread(self._start_process)
-        conversation = await Conversation.open(process.take_socket(), self._limits.max_result_bytes + _ANSWER_MARGIN)
+        longest = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
+        conversation = await Conversation.open(process.take_socket(), longest)
         try:
             ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
         except ConversationOver:
