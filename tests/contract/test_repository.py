@@ -32,12 +32,14 @@ from ketline.domain.task import (
     Point,
     Profile,
     ProgramFormat,
+    ProgramWarning,
     Register,
     RunOptions,
     RunResult,
     Submission,
     TaskId,
     TaskStatus,
+    WarningCode,
     WorkerId,
 )
 
@@ -59,6 +61,10 @@ RESULT = RunResult(
         queued_seconds=0.5,
         tier="scanner",
         registers=(Register(bits=2, name="c"), Register(bits=1)),
+        warnings=(
+            ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="ignored", line=3, column=1),
+            ProgramWarning(code=WarningCode.ANNOTATION_IGNORED, message="also ignored"),
+        ),
     ),
 )
 # They grow, as the service's do: on SQLite several tasks come in the same millisecond.

@@ -8,7 +8,16 @@ from pydantic import JsonValue
 from ketline.api.errors import Refusal
 from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
-from ketline.schemas.tasks import QueueView, RegisterView, StatusEntry, TaskFailure, TaskProfile, TaskResult, TaskView
+from ketline.schemas.tasks import (
+    QueueView,
+    RegisterView,
+    StatusEntry,
+    TaskFailure,
+    TaskProfile,
+    TaskResult,
+    TaskView,
+    WarningView,
+)
 
 _MESSAGES: Mapping[TaskStatus, str] = {
     TaskStatus.PENDING: "Task is still in progress.",
@@ -124,6 +133,7 @@ def _view_profile(profile: Profile | None) -> TaskProfile | None:
         parsing_seconds=profile.parsing_seconds,
         tier=profile.tier,
         registers=_view_registers(profile),
+        warnings=_view_warnings(profile),
         simulating_seconds=profile.simulating_seconds,
     )
 
@@ -132,6 +142,14 @@ def _view_registers(profile: Profile) -> list[RegisterView] | None:
     if profile.registers is None:
         return None
     return [RegisterView(name=register.name, bits=register.bits) for register in profile.registers]
+
+
+def _view_warnings(profile: Profile) -> list[WarningView] | None:
+    """None without any: fields without a value are left out."""
+    warnings = profile.warnings
+    return [
+        WarningView(code=one.code, message=one.message, line=one.line, column=one.column) for one in warnings
+    ] or None
 
 
 def view_change(change: StatusChange) -> StatusEntry:

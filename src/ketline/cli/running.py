@@ -204,9 +204,11 @@ def _await(
 
 
 def _tell(handle: TaskHandle, name: str, text: str) -> None:
-    from ketline.cli.show import ending, errors, show_failure
+    from ketline.cli.show import ending, errors, show_failure, show_warnings
 
     task = handle.task
+    if task is not None:
+        show_warnings(task, name=name, program=text)
     if task is not None and task.error is not None and text:
         show_failure(errors(), task.error, name=name, program=text)
     else:
@@ -217,8 +219,9 @@ def _report(task: Task, source: Source, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(task.data, indent=2))
         return
-    from ketline.cli.show import errors, out, show_counts, show_failure
+    from ketline.cli.show import errors, out, show_counts, show_failure, show_warnings
 
+    show_warnings(task, name=source.name, program=source.text)
     if task.result is not None:
         show_counts(out(), task.result)
     elif task.error is not None:

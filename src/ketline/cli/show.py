@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ketline.client import Change, Diagnostic, Failure, Result, Task
+from ketline.client import Change, Diagnostic, Failure, ProgramWarning, Result, Task
 from ketline.client.models import Counts
 from ketline.client.refusals import pointer
 
@@ -61,11 +61,17 @@ def show_counts(console: Console, result: Result) -> None:
         _show_table(console, counts, result.shots)
 
 
-def show_failure(console: Console, failure: Failure | Diagnostic, *, name: str, program: str) -> None:
+def show_failure(console: Console, failure: Failure | Diagnostic | ProgramWarning, *, name: str, program: str) -> None:
     """What went wrong and, where it is known, the line of the program with a caret under the place."""
     place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
     for line in (f"{place}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
         console.print(Text(printable(line)), soft_wrap=True)
+
+
+def show_warnings(task: Task, *, name: str, program: str) -> None:
+    """What the author of a program that ran should know, beside the result: it is not in the way of what reads that."""
+    for warning in () if task.profile is None else task.profile.warnings:
+        show_failure(errors(), warning, name=name, program=program)
 
 
 def show_task(task: Task, program: str | None = None) -> None:
@@ -87,8 +93,10 @@ def show_task(task: Task, program: str | None = None) -> None:
     for name, value in facts.items():
         if value:
             console.print(Text(f"{name:<10} {printable(value)}"), soft_wrap=True)
+    shown_as = task.name or "program"
     if task.error is not None:
-        show_failure(console, task.error, name=task.name or "program", program=program or "")
+        show_failure(console, task.error, name=shown_as, program=program or "")
+    show_warnings(task, name=shown_as, program=program or "")
     if task.result is not None:
         show_counts(console, task.result)
 

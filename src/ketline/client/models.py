@@ -34,8 +34,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramWarning:
+    """What the author of a program that ran should know, such as an ignored pragma; its place as above."""
+
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What running the program took; times are wall-clock seconds."""
+    """What running the program took, and the warnings about it; times are wall-clock seconds."""
 
     method: str
     qubits: int
@@ -46,6 +56,7 @@ class Profile:
     simulating_seconds: float
     method_reason: str | None = None
     tier: str | None = None
+    warnings: Sequence[ProgramWarning] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

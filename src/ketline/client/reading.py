@@ -13,6 +13,7 @@ from ketline.client.models import (
     Event,
     Failure,
     Profile,
+    ProgramWarning,
     Queue,
     Result,
     Statistics,
@@ -45,7 +46,7 @@ def read_accepted(document: Document) -> Accepted:
 
 
 def read_task(document: Document) -> Task:
-    profile = None if document.get("profile") is None else _read(Profile, document["profile"])
+    profile = None if document.get("profile") is None else _read_profile(document["profile"])
     return _read(
         Task,
         document,
@@ -82,6 +83,11 @@ def read_workers(document: Document) -> tuple[Worker, ...]:
 
 def read_statistics(document: Document) -> Statistics:
     return _read(Statistics, document, data=document)
+
+
+def _read_profile(document: Document) -> Profile:
+    warnings = tuple(_read(ProgramWarning, one) for one in document.get("warnings") or ())
+    return _read(Profile, document, warnings=warnings)
 
 
 def _read_change(document: Document) -> Change:

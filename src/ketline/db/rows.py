@@ -1,7 +1,7 @@
 """Rows to domain values and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from ketline.domain.task import (
     Point,
     Profile,
     ProgramFormat,
+    ProgramWarning,
     Reaped,
     Register,
     RunOptions,
@@ -28,6 +29,7 @@ from ketline.domain.task import (
     Submission,
     Task,
     TaskId,
+    WarningCode,
     WorkerId,
 )
 
@@ -64,7 +66,12 @@ def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row
 def to_profile(stored: Mapping[str, Any]) -> Profile:
     registers = stored.get("registers")
     known = None if registers is None else tuple(Register(**register) for register in registers)
-    return Profile(**{**stored, "registers": known})
+    warnings = tuple(_to_warning(one) for one in stored.get("warnings", ()))
+    return Profile(**{**stored, "registers": known, "warnings": warnings})
+
+
+def _to_warning(stored: Mapping[str, Any]) -> ProgramWarning:
+    return ProgramWarning(**{**stored, "code": WarningCode(stored["code"])})
 
 
 def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -212,6 +219,7 @@ def result_columns(result: RunResult) -> Mapping[str, object]:
             "queued_seconds": profile.queued_seconds,
             "tier": profile.tier,
             **_registers(profile),
+            **_warnings(profile),
         },
     }
 
@@ -220,6 +228,13 @@ def _registers(profile: Profile) -> Mapping[str, object]:
     if profile.registers is None:
         return {}
     return {"registers": [{"name": register.name, "bits": register.bits} for register in profile.registers]}
+
+
+def _warnings(profile: Profile) -> Mapping[str, object]:
+    """Left out where there are none: rows stay as short as they were."""
+    if not profile.warnings:
+        return {}
+    return {"warnings": [asdict(warning) for warning in profile.warnings]}
 
 
 def _result(result: RunResult) -> Mapping[str, object]:

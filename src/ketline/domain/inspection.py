@@ -1,10 +1,10 @@
 """What can be known of a program without running it, and the forms in which its circuit can be shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ketline.domain.task import Failure, Inputs, Method, ProgramFormat
+from ketline.domain.task import Failure, Inputs, Method, ProgramFormat, ProgramWarning
 
 
 class Drawing(StrEnum):
@@ -38,7 +38,8 @@ class Inspection:
     `tier`, `qubits`, `depth` and `operations` are those its `Profile` would have; `unused_qubits` counts those declared
     that no measurement depends on, which are not simulated. `memory_bytes` is what the state takes at most,
     `estimated_seconds` what reading and simulating will take, by the model of `execution/durations.py`; each is None
-    where there is no honest figure. With a `refusal` it cannot be simulated, and there is no method.
+    where there is no honest figure. With a `refusal` it cannot be simulated, and there is no method. `warnings` are
+    those its `Profile` would have.
     """
 
     tier: str
@@ -51,6 +52,7 @@ class Inspection:
     memory_bytes: int | None = None
     estimated_seconds: float | None = None
     refusal: Failure | None = None
+    warnings: Sequence[ProgramWarning] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

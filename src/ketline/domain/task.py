@@ -190,6 +190,23 @@ class Register:
     name: str | None = None
 
 
+class WarningCode(StrEnum):
+    """What a warning about a program is of."""
+
+    PRAGMA_IGNORED = "pragma_ignored"
+    ANNOTATION_IGNORED = "annotation_ignored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramWarning:
+    """What the author of a program that runs should know; line and column count from 1 where they are known."""
+
+    code: WarningCode
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What running a program took.
@@ -198,6 +215,7 @@ class Profile:
     it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
     `tier` is what read the program: scanner, importer, unroller or qpy; None for tasks of before it was recorded.
     `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
+    `warnings` are those about the program, in the order of its text.
     Times are wall-clock seconds; `queued_seconds` runs from the moment the task became available to its claim.
     """
 
@@ -211,6 +229,7 @@ class Profile:
     method_reason: str | None = None
     tier: str | None = None
     registers: Sequence[Register] | None = None
+    warnings: Sequence[ProgramWarning] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,6 @@ _CONSTRUCTS = {
     "ImaginaryLiteral": "imaginary numbers",
     "IntType": "variables of type 'int'",
     "IODeclaration": "'input' and 'output'",
-    "Pragma": "pragmas",
     "QuantumMeasurement": "'measure' at this place",
     "ReturnStatement": "'return'",
     "SizeOf": "'sizeof'",

@@ -264,6 +264,7 @@ def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: 
         simulating_seconds=round(stopwatch.simulating_seconds, 6),
         tier=program.tier,
         registers=_registers(program),
+        warnings=program.warnings,
     )
 
 

@@ -23,6 +23,7 @@ def inspect_program(
         unused_qubits=program.declared_qubits - qubits,
         depth=lowered.depth,
         operations=dict(lowered.operations),
+        warnings=program.warnings,
     )
     try:
         choice = simulator.plan(program, shots, options)

@@ -7,31 +7,41 @@ does not know, classical values above all, is unrolled.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import openqasm3
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import InputValue, ProgramFormat
+from ketline.domain.task import InputValue, ProgramFormat, ProgramWarning
 from ketline.execution import qpy
 from ketline.execution.convert import ProgramConverter
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import Lowered, lower, lower_observed
 from ketline.execution.observing import Support
+from ketline.execution.pragmas import set_aside
 from ketline.execution.scanner import scan
 from ketline.execution.text import check_text
 from ketline.execution.unroller import unroll
 
 Values = Mapping[str, InputValue]
 QPY_TIER = "qpy"
+# Some editors write it before a text; it is no part of it.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+class _Parsed(NamedTuple):
+    """A program's tree, without what was set aside, and the warnings about that."""
+
+    tree: Any
+    warnings: tuple[ProgramWarning, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a tier makes of a text: a circuit, and the widths of the groups of its counts keys, first declared first.
 
-    `names` are the groups' as they were declared, None for several single bits.
+    `names` are the groups' as they were declared, None for several single bits. `warnings` are about the text.
     `outcome` turns an outcome of the circuit's bits, bit k of position k, into one of the program's bits.
     """
 
@@ -40,6 +50,7 @@ class Reading:
     names: tuple[str | None, ...]
     tier: str
     outcome: Callable[[int], int] | None = None
+    warnings: Sequence[ProgramWarning] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +69,7 @@ class Program:
     outcome: Callable[[int], int] | None = None
     parameters: frozenset[str] = frozenset()
     kept_qubits: Sequence[int] = ()
+    warnings: Sequence[ProgramWarning] = ()
 
 
 def load_program(
@@ -89,8 +101,8 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
     """
-    tree = _parse(text, limits)
-    return lambda inputs: _lowered(_unrolled(tree, limits, inputs), limits, observed)
+    parsed = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits)
+    return lambda inputs: _lowered(_unrolled(parsed, limits, inputs), limits, observed)
 
 
 def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None) -> Program:
@@ -110,6 +122,7 @@ def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None
         reading.outcome,
         qpy.names_of(circuit) if of_qpy else frozenset(),
         [circuit.find_bit(qubit).index for qubit in lowered.circuit.qubits] if observed else (),
+        reading.warnings,
     )
 
 
@@ -149,6 +162,7 @@ def _read_qpy(text: str, limits: ExecutionLimits) -> Reading:
 
 
 def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     reading = None if inputs else _read_with_scanner(text, limits)
     return reading or _read_with_parser(text, limits, inputs or {})
 
@@ -159,19 +173,19 @@ def _read_with_scanner(text: str, limits: ExecutionLimits) -> Reading | None:
 
 
 def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> Reading:
-    tree = _parse(text, limits)
+    parsed = _parse(text, limits)
     try:
         if not inputs:
-            return _import(tree, limits)
+            return _import(parsed, limits)
     except (ProgramInvalid, ProgramUnsupported) as error:
         if isinstance(error, ProgramInvalid) and not needs_unroller(error):
             raise
-    return _unrolled(tree, limits, inputs)
+    return _unrolled(parsed, limits, inputs)
 
 
-def _unrolled(tree: Any, limits: ExecutionLimits, inputs: Values) -> Reading:
-    unrolled = unroll(tree, limits, inputs)
-    return Reading(unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome)
+def _unrolled(parsed: _Parsed, limits: ExecutionLimits, inputs: Values) -> Reading:
+    unrolled = unroll(parsed.tree, limits, inputs)
+    return Reading(unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome, parsed.warnings)
 
 
 def needs_unroller(error: ProgramInvalid) -> bool:
@@ -179,19 +193,20 @@ def needs_unroller(error: ProgramInvalid) -> bool:
     return error.message.startswith("gate '") and error.message.endswith("' is not defined")
 
 
-def _parse(text: str, limits: ExecutionLimits) -> Any:
+def _parse(text: str, limits: ExecutionLimits) -> _Parsed:
     check_text(text, limits)
     with parser_errors(text):
         tree = openqasm3.parse(text)
         fix_identifier_spans(tree, text)
-    return tree
+    return _Parsed(tree, set_aside(tree))
 
 
 def _read_with_importer(text: str, limits: ExecutionLimits) -> Reading:
     return _import(_parse(text, limits), limits)
 
 
-def _import(tree: Any, limits: ExecutionLimits) -> Reading:
+def _import(parsed: _Parsed, limits: ExecutionLimits) -> Reading:
     converter = ProgramConverter(limits)
-    circuit = converter.circuit_of(tree)
-    return Reading(circuit, tuple(converter.groups), tuple(converter.group_names), "importer")
+    circuit = converter.circuit_of(parsed.tree)
+    names = tuple(converter.group_names)
+    return Reading(circuit, tuple(converter.groups), names, "importer", warnings=parsed.warnings)

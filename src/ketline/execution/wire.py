@@ -36,9 +36,11 @@ from ketline.domain.task import (
     Point,
     Profile,
     ProgramFormat,
+    ProgramWarning,
     Register,
     RunOptions,
     RunResult,
+    WarningCode,
 )
 from ketline.execution.limits import ExecutionLimits
 
@@ -53,6 +55,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 # A message may quote a name from the program, and names can be as long as programs.
 _MAX_MESSAGE_CHARACTERS = 500
 _LONGEST_NAME = 255
+_MOST_WARNINGS = 100
 
 _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
     kind.failure_code: kind
@@ -235,7 +238,21 @@ def _profile(said: dict[str, Any]) -> Profile:
     registers = said["registers"]
     if registers is not None:
         registers = tuple(Register(bits=int(one["bits"]), name=_name(one["name"])) for one in registers)
-    return Profile(**said | {"registers": registers})
+    return Profile(**said | {"registers": registers, "warnings": _warnings(said["warnings"])})
+
+
+def _warnings(said: Sequence[Mapping[str, Any]]) -> tuple[ProgramWarning, ...]:
+    if len(said) > _MOST_WARNINGS:
+        raise ValueError(f"{len(said)} warnings")
+    return tuple(ProgramWarning(code=WarningCode(one["code"]), message=_message(one), **_place(one)) for one in said)
+
+
+def _message(said: Mapping[str, Any]) -> str:
+    return _UNPRINTABLE.sub("?", str(said["message"]))[:_MAX_MESSAGE_CHARACTERS]
+
+
+def _place(said: Mapping[str, Any]) -> Mapping[str, int | None]:
+    return {name: None if said[name] is None else int(said[name]) for name in ("line", "column")}
 
 
 def _name(said: object) -> str | None:
@@ -282,6 +299,7 @@ def _inspection(said: dict[str, Any]) -> Inspection:
         "operations": {str(name): int(count) for name, count in said["operations"].items()},
         "method": None if said["method"] is None else Method(said["method"]),
         "refusal": None if refusal is None else _failed(refusal).failure,
+        "warnings": _warnings(said["warnings"]),
     }
     known |= {name: int(said[name]) for name in ("qubits", "unused_qubits", "depth")}
     memory, seconds = said["memory_bytes"], said["estimated_seconds"]
@@ -295,8 +313,7 @@ def _inspection(said: dict[str, Any]) -> Inspection:
 
 def _failed(said: dict[str, Any]) -> ExecutionFailed:
     kind = _FAILURES[FailureCode(said["code"])]
-    message = _UNPRINTABLE.sub("?", str(said["message"]))[:_MAX_MESSAGE_CHARACTERS]
-    return kind(message, line=said["line"], column=said["column"])
+    return kind(_message(said), line=said["line"], column=said["column"])
 
 
 def _items(limits: ExecutionLimits) -> list[tuple[str, Any]]:

@@ -18,7 +18,8 @@ class DiagnosticView(BaseModel):
     severity: Severity
     code: str = Field(
         examples=["parse_error"],
-        description="As of a failed task; warnings have codes of their own: `unused_qubits`, `may_time_out`",
+        description="As of a failed task; warnings have codes of their own: `unused_qubits`, `may_time_out`, and those "
+        "of a task's `profile.warnings`",
     )
     message: str = Field(examples=["gate 'foo' is not defined"])
     line: int | None = Field(default=None, examples=[3])

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.task import FailureCode, Method, ProgramFormat, TaskStatus
+from ketline.domain.task import FailureCode, Method, ProgramFormat, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.observables import Observables
@@ -225,6 +225,15 @@ class RegisterView(BaseModel):
     bits: int = Field(examples=[2])
 
 
+class WarningView(BaseModel):
+    """What the author of a program that runs should know; line and column count from 1."""
+
+    code: WarningCode
+    message: str = Field(examples=["the pragma 'pragma my_tool layout' is ignored"])
+    line: int | None = None
+    column: int | None = None
+
+
 class TaskProfile(BaseModel):
     """What running the program took; times are wall-clock seconds."""
 
@@ -236,6 +245,9 @@ class TaskProfile(BaseModel):
     registers: list[RegisterView] | None = Field(
         default=None,
         description="What the groups of a counts key are, in the order of declaration: the rightmost first",
+    )
+    warnings: list[WarningView] | None = Field(
+        default=None, description="About the program, in the order of its text; absent if there are none"
     )
     qubits: int = Field(examples=[2])
     depth: int = Field(examples=[3])

@@ -61,6 +61,10 @@ def _undecided(error: ExecutionFailed) -> Failure | None:
 def _remarks(inspection: Inspection, limit_seconds: float, looked_at: str) -> Iterator[Diagnostic]:
     if inspection.refusal is not None:
         yield _error(inspection.refusal)
+    for one in inspection.warnings:
+        yield Diagnostic(
+            severity=Severity.WARNING, code=one.code, message=one.message, line=one.line, column=one.column
+        )
     if inspection.unused_qubits:
         message = f"no {looked_at} depends on {inspection.unused_qubits} of the qubits: they are not simulated"
         yield Diagnostic(severity=Severity.WARNING, code="unused_qubits", message=message)

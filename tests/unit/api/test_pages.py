@@ -13,7 +13,18 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Failure, FailureCode, Point, Profile, ProgramFormat, Register, TaskId, TaskStatus
+from ketline.domain.task import (
+    Failure,
+    FailureCode,
+    Point,
+    Profile,
+    ProgramFormat,
+    ProgramWarning,
+    Register,
+    TaskId,
+    TaskStatus,
+    WarningCode,
+)
 from ketline.web.examples import examples
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
@@ -335,6 +346,19 @@ async def test_task_page_of_a_completed_task_shows_what_came_out(
     assert page.index('class="outcome">00<') < page.index('class="outcome">11<')
     for kept in ("counts.json", "counts.csv", "histogram.svg?sort=value"):
         assert f"ui/tasks/{task_id}/{kept}" in page
+
+
+async def test_task_page_shows_the_warnings_about_the_program(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    task_id = await submitted(client)
+    complete(repository, task_id, {"0": 10})
+    assert "Warnings" not in shown((await client.get(f"/ui/tasks/{task_id}")).text)
+    warning = ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message=f"the pragma '{MARKUP}'", line=3, column=1)
+    task = repository.tasks[TaskId(task_id)]
+    repository.tasks[TaskId(task_id)] = replace(task, profile=replace(PROFILE, warnings=(warning,)))
+    text = shown((await client.get(f"/ui/tasks/{task_id}")).text)
+    assert f"pragma_ignored the pragma '{MARKUP}' line 3, column 1" in text
 
 
 async def test_histogram_is_sorted_as_asked(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
@@ -12,10 +13,12 @@ from ketline.domain.task import (
     FailureCode,
     LeaseToken,
     Profile,
+    ProgramWarning,
     StatusChange,
     Task,
     TaskId,
     TaskStatus,
+    WarningCode,
     WorkerId,
 )
 from tests.fakes import FakeTaskRepository
@@ -107,6 +110,20 @@ async def test_a_completed_task_has_its_result_and_profile(
         "status_history": HISTORY,
         "correlation_id": "c-1",
     }
+
+
+async def test_warnings_about_the_program_come_with_its_profile(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    warnings = (
+        ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="ignored", line=3, column=1),
+        ProgramWarning(code=WarningCode.ANNOTATION_IGNORED, message="ignored too"),
+    )
+    answer = await read(client, repository, replace(COMPLETED, profile=replace(PROFILE, warnings=warnings)))
+    assert answer.json()["profile"]["warnings"] == [
+        {"code": "pragma_ignored", "message": "ignored", "line": 3, "column": 1},
+        {"code": "annotation_ignored", "message": "ignored too"},
+    ]
 
 
 async def test_lease_tokens_stay_inside(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

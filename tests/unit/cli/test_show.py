@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from ketline.cli.show import ending, show_counts
+from ketline.cli.show import ending, show_counts, show_warnings
 from ketline.client import Result
+from ketline.client.reading import read_task
 
 TASK_ID = UUID("109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f")
 LONG = [f"{'0' * 100}{end}" for end in ("01", "10")]
@@ -23,6 +24,33 @@ def test_outcomes_off_a_terminal_are_neither_cut_off_nor_folded() -> None:
     show_counts(Console(file=written, width=40, highlight=False), RESULT)
     rows = [line.split()[:3] for line in written.getvalue().splitlines()]
     assert rows[1:] == [[LONG[0], "3", "75.0%"], [LONG[1], "1", "25.0%"]]
+
+
+def test_warnings_go_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    task = read_task(
+        {
+            "task_id": str(TASK_ID),
+            "status": "completed",
+            "submitted_at": "2026-01-02T03:04:05.678901Z",
+            "shots": 4,
+            "correlation_id": "c",
+            "profile": {
+                "method": "statevector",
+                "qubits": 1,
+                "depth": 1,
+                "operations": {},
+                "queued_seconds": 0,
+                "parsing_seconds": 0,
+                "simulating_seconds": 0,
+                "warnings": [{"code": "pragma_ignored", "message": "the pragma is ignored", "line": 1, "column": 1}],
+            },
+        }
+    )
+    show_warnings(task, name="a.qasm", program="pragma a\nqubit q;")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.splitlines()[0] == "a.qasm:1:1: pragma_ignored: the pragma is ignored"
+    assert "pragma a" in written.err.splitlines()[1]
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -1,13 +1,14 @@
 """Messages survive the trip, and what a child may not say is not believed."""
 
 import json
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.task import Method, Profile, RunOptions, RunResult
+from ketline.domain.task import Method, Profile, ProgramWarning, RunOptions, RunResult, WarningCode
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.wire import (
     Answer,
@@ -24,6 +25,7 @@ from ketline.execution.wire import (
 PROFILE = Profile(
     method="stabilizer", qubits=2, depth=3, operations={"h": 1}, parsing_seconds=0.1, simulating_seconds=0.2
 )
+WARNING = ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="the pragma 'pragma a' is ignored", line=3, column=1)
 ORDER = Order("qubit q;", 10, "token")
 RESULT = RunResult(counts={"00": 4, "11": 6}, shots=10, profile=PROFILE)
 INSPECTING = Order("qubit q;", 10, "token", purpose=Purpose.INSPECT)
@@ -73,6 +75,7 @@ def test_orders_survive_whatever_they_ask_for() -> None:
             operations={},
             refusal=ProgramTooLarge("no room", line=1).failure,
         ),
+        replace(INSPECTION, warnings=(WARNING, replace(WARNING, line=None, column=None))),
     ],
 )
 def test_inspections_survive(inspection: Inspection) -> None:
@@ -85,6 +88,28 @@ def test_drawings_survive() -> None:
 
 def test_results_survive() -> None:
     assert decode_answer(encode_answer(Answer(RESULT), ORDER), ORDER) == Answer(RESULT)
+
+
+def test_warnings_survive() -> None:
+    result = replace(RESULT, profile=replace(PROFILE, warnings=(WARNING,)))
+    assert decode_answer(encode_answer(Answer(result), ORDER), ORDER).outcome == result
+
+
+@pytest.mark.parametrize(
+    "warnings",
+    [
+        [{"code": "no_code", "message": "", "line": 1, "column": 1}],
+        [{"code": "pragma_ignored", "message": "", "line": "one", "column": 1}],
+        [{"code": "pragma_ignored", "message": "", "line": 1}],
+        [asdict(WARNING)] * 101,
+        None,
+    ],
+)
+def test_what_are_no_warnings_is_refused(warnings: object) -> None:
+    said = json.loads(encode_answer(Answer(RESULT), ORDER))
+    said["result"]["profile"]["warnings"] = warnings
+    with pytest.raises(ValueError):
+        decode_answer(json.dumps(said).encode(), ORDER)
 
 
 def test_failures_survive() -> None:

@@ -15,7 +15,7 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import ProgramSource, Severity
-from ketline.domain.task import RunOptions
+from ketline.domain.task import ProgramWarning, RunOptions, WarningCode
 from ketline.service.validate import ValidateProgram, Validation
 from tests.inspectors import INSPECTION, FakeInspector
 
@@ -69,6 +69,17 @@ async def test_program_that_can_be_read_but_not_be_simulated_is_an_error_with_it
     assert not validation.valid
     assert validation.diagnostics[0].code == "too_large"
     assert validation.inspection is inspector.inspection
+
+
+async def test_warnings_about_the_program_leave_it_valid() -> None:
+    inspector = FakeInspector()
+    warning = ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="ignored", line=3, column=1)
+    inspector.inspection = replace(INSPECTION, warnings=(warning,))
+    validation = await validated(inspector)
+    (diagnostic,) = validation.diagnostics
+    assert validation.valid
+    assert (diagnostic.severity, diagnostic.code, diagnostic.message) == (Severity.WARNING, "pragma_ignored", "ignored")
+    assert (diagnostic.line, diagnostic.column) == (3, 1)
 
 
 async def test_unused_qubits_are_a_warning() -> None:
