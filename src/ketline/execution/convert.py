@@ -26,6 +26,7 @@ from ketline.execution.gates import (
     user_gate,
 )
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.ranges import check_aliased
 from ketline.execution.resolve import GuardedVisitor, width_of
 
 
@@ -102,6 +103,10 @@ class ProgramConverter(GuardedVisitor):
             return context  # the importer makes a U gate of it, which would cost a Clifford circuit its fast method
         gate = self._modified(self._gate(symbol.data, arguments, context), node, context)
         return self._append(gate, operands, context)
+
+    def visit_AliasStatement(self, node: Any, context: Any) -> Any:  # noqa: N802
+        check_aliased(node.value)
+        return super().visit_AliasStatement(node, context)
 
     def visit_QuantumPhase(self, node: Any, context: Any) -> Any:  # noqa: N802
         states = self._control_states(node, context)

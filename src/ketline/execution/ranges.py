@@ -1,4 +1,10 @@
-"""What a range selects of a register."""
+"""What a range selects of a register, and what may have an alias."""
+
+from typing import Any
+
+from openqasm3 import ast
+
+from ketline.execution.diagnose import invalid
 
 
 def positions(size: int, start: int | None, end: int | None, step: int | None) -> range:
@@ -24,3 +30,16 @@ def _position(size: int, index: int | None, default: int) -> int:
     if index is None:
         return default
     return index + size if index < 0 else index
+
+
+def check_aliased(node: Any) -> None:
+    """Refuse an alias of physical qubits.
+
+    Source: OpenQASM 3 specification, "Types and Casting", section "Aliasing".
+    """
+    match node:
+        case ast.Identifier() if node.name.startswith("$"):
+            raise invalid(node, f"the physical qubit '{node.name}' cannot have an alias: use its own name")
+        case ast.Concatenation():
+            check_aliased(node.lhs)
+            check_aliased(node.rhs)

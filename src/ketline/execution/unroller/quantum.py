@@ -53,6 +53,7 @@ class QuantumStatements:
         self._writer = writer
         self._run_body = run_body
         self._included = False
+        self._physical: list[int] = []
         self._in_gate = 0
 
     def include_standard_gates(self) -> None:
@@ -186,11 +187,19 @@ class QuantumStatements:
 
     def _qubits_named(self, node: Any) -> Any:
         if node.name.startswith("$"):
-            raise ProgramUnsupported("physical qubits are not supported in programs with classical values")
+            return self._physical_qubit(int(node.name[1:]))
         symbol = self._evaluator.looked_up(node)
         if not isinstance(symbol, Qubits):
             raise ProgramInvalid(f"'{node.name}' is not a qubit")
         return symbol.selection
+
+    def _physical_qubit(self, number: int) -> int:
+        """A qubit of its own: the first to be named brings all those numbered below it, as if they were a register."""
+        if self._in_gate:
+            raise ProgramInvalid("physical qubits cannot be used in a gate definition: give the gate a parameter")
+        if number >= len(self._physical):
+            self._physical += self._writer.new_qubits(number + 1 - len(self._physical))
+        return self._physical[number]
 
     def _selected(self, chosen: Any, index: Any) -> Any:
         if not isinstance(chosen, tuple):

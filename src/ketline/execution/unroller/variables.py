@@ -7,6 +7,7 @@ from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.task import InputValue
+from ketline.execution.ranges import check_aliased
 from ketline.execution.unroller import operators
 from ketline.execution.unroller.budget import Budget, placed
 from ketline.execution.unroller.expressions import Evaluator, bits_of_number
@@ -102,6 +103,7 @@ class Variables:
 
     def alias(self, node: Any) -> None:
         if self._quantum.is_quantum(node.value):
+            check_aliased(node.value)
             self._define(node.target, Qubits(self._quantum.operand(node.value)))
             return
         self._define(node.target, BitAlias(self._aliased(node.value)))
