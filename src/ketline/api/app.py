@@ -22,6 +22,7 @@ from ketline.api import (
     validate,
     workers,
 )
+from ketline.api.addresses import StorableParameters
 from ketline.api.crosssite import SameOrigin
 from ketline.api.handlers import install_handlers
 from ketline.api.middleware import BodyLimit, RequestContext
@@ -61,6 +62,7 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
         middleware=[
             Middleware(RequestContext),
             Middleware(SameOrigin),
+            Middleware(StorableParameters),
             Middleware(BodyLimit, max_bytes=options.max_body_bytes),
         ],
     )

@@ -16,7 +16,7 @@ from ketline.api.services import services_of
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.task import TaskLine
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.schemas.labels import LONGEST_TAG, MOST_TAGS
+from ketline.schemas.labels import MOST_TAGS, Tag
 from ketline.service.watching import Watch
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -28,8 +28,6 @@ RETRY_SECONDS = 1.0
 LINES_AT_ONCE = 500
 # More than can still be given a second time.
 REMEMBERED = 2000
-
-Tag = Annotated[str, Query(min_length=1, max_length=LONGEST_TAG)]
 
 
 @router.get(

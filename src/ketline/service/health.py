@@ -43,10 +43,12 @@ class _Question:
 
         Cancelling it would wait for it: database transactions run to their end.
         """
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        done, _ = await asyncio.wait([self._asking], timeout=self._timeout_seconds)
-        return bool(done) and self._asking.result()
+        # This caller's own question: by the time that it is answered another caller may have put the next one.
+        asking = self._asking
+        if asking is None or asking.done():
+            asking = self._asking = asyncio.create_task(self._ask())
+        done, _ = await asyncio.wait([asking], timeout=self._timeout_seconds)
+        return bool(done) and asking.result()
 
     async def _ask(self) -> bool:
         try:

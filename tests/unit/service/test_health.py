@@ -48,3 +48,28 @@ async def test_each_part_is_told_apart(database: DatabaseUnavailable | None, que
     report = await CheckHealth(repository, publisher, timeout_seconds=1)()
     assert (report.database_connected, report.queue_connected) == (database is None, queue is None)
     assert not report.healthy
+
+
+class SlowRepository(FakeTaskRepository):
+    """Answers after some turns of the event loop."""
+
+    async def ping(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def test_many_callers_at_once_each_get_a_report() -> None:
+    """Some find their question answered when another caller has already put the next one."""
+    check = CheckHealth(SlowRepository(), FakeTaskPublisher(), timeout_seconds=10)
+
+    async def probe(turns: int) -> list[bool]:
+        found = []
+        for _ in range(50):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            found.append((await check()).healthy)
+        return found
+
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*(probe(turns) for turns in range(20)))
+    assert found == [[True] * 50] * 20
