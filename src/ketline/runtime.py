@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from ketline.config import Settings, available_cores
 from ketline.db.announcing import SILENT, PostgresqlAnnouncer, PostgresqlListener
 from ketline.db.catalogue import SqlTaskCatalogue
@@ -20,6 +22,7 @@ from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.machine import memory_bytes
 from ketline.execution.runner import ChildRunnerFactory
+from ketline.execution.sandbox import protections
 from ketline.inspection_runtime import InspectionServices, heartbeat, open_inspection
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
@@ -44,6 +47,8 @@ from ketline.service.retention import Retention
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.watching import LocalAnnouncer, Watch
+
+log = structlog.get_logger()
 
 # The rest is for the parents, the imports of the simulators, and the operating system.
 SIMULATOR_MEMORY_SHARE = 0.7
@@ -233,6 +238,7 @@ def _worker_parts(
     lease = timedelta(seconds=settings.lease_s)
     process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals)
     runners = ChildRunnerFactory(execution_limits(settings), admission=admission)
+    log.info("simulator.confinement", **protections())
     return WorkerParts(consumer, runners, process, clock)
 
 

@@ -1,7 +1,7 @@
 """A simulator process from its first moment: `python -m ketline.simulator FD PARENT LIMITS`, as `execution` starts it.
 
-It is tied to its parent before anything slow is imported: on a busy machine Qiskit takes seconds to import, and a
-worker may be killed at any time.
+It is tied to its parent before anything slow is imported, since on a busy machine Qiskit takes seconds to import and a
+worker may be killed at any time; and it is confined before it starts its first thread.
 """
 
 import ctypes
@@ -24,6 +24,10 @@ def die_with_parent(parent: int) -> None:
 def main(fd: str, parent: str, limits: str) -> None:
     """Become a simulator process of `parent`, which holds the other end of the socket `fd`."""
     die_with_parent(int(parent))
+    from ketline.execution.sandbox import confine
+
+    confine()
+    die_with_parent(int(parent))  # a process that changes its user loses its parent-death signal
     from ketline.execution import child, wire
 
     child.main(int(fd), wire.decode_limits(limits))

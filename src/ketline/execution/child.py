@@ -24,7 +24,7 @@ _RECURSION_LIMIT = 4000
 
 def main(fd: int, limits: ExecutionLimits) -> None:
     """Warm up, say that this process is ready, and answer what comes through the pipe until it closes."""
-    confine(limits)
+    bound_resources(limits)
     executor = Executor(limits)
     executor.warm_up()
     gc.collect()
@@ -35,7 +35,7 @@ def main(fd: int, limits: ExecutionLimits) -> None:
         serve(pipe, executor)
 
 
-def confine(limits: ExecutionLimits) -> None:
+def bound_resources(limits: ExecutionLimits) -> None:
     """Bound this process's address space, and leave no core dumps or other files behind.
 
     The bound on its address space is that of a small program; it can be raised for a large one, and no further.

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.sandbox import hide_process
 from ketline.execution.wire import encode_limits
 
 # What the child inherits. Anything else, the credentials in a service's environment above all, stays here.
@@ -32,7 +33,8 @@ class ProcessGone(Exception):
 class SimulatorProcess:
     """A started process; one thread starts and reaps it, any thread may kill it.
 
-    The thread that starts it must outlive it: the kernel kills the process when that thread ends.
+    The thread that starts it must outlive it: the kernel kills the process when that thread ends. From the first one on
+    the `/proc` entries of memory and environment of the process that starts it are hidden from its user.
 
     Raises:
         OSError: there is no such command, or no room for another process.
@@ -40,6 +42,7 @@ class SimulatorProcess:
 
     def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
         self._killed = False
+        hide_process()  # from the program that will run in the child, as the same user
         self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
         ours, theirs = socket.socketpair()
         try:

@@ -1,0 +1,6 @@
+"""What the kernel takes from a simulator process before it reads a program; imports the standard library only."""
+
+from ketline.execution.sandbox.confine import confine, protections
+from ketline.execution.sandbox.identity import hide_process
+
+__all__ = ["confine", "hide_process", "protections"]
