@@ -155,9 +155,39 @@ PROCESSES = (
     Guard(
         name="the child is tied to its parent before it imports anything slow",
         file="simulator.py",
-        old="    die_with_parent(int(parent))\n    from ketline.execution import child, wire\n",
-        new="    from ketline.execution import child, wire\n\n    die_with_parent(int(parent))\n",
+        old=(
+            "    die_with_parent(int(parent))\n"
+            "    from ketline.execution.sandbox import confine\n"
+            "\n"
+            "    confine()\n"
+            "    die_with_parent(int(parent))  # a process that changes its user loses its parent-death signal\n"
+            "    from ketline.execution import child, wire\n"
+        ),
+        new=(
+            "    from ketline.execution.sandbox import confine\n"
+            "\n"
+            "    confine()\n"
+            "    from ketline.execution import child, wire\n"
+            "\n"
+            "    die_with_parent(int(parent))\n"
+        ),
         tests=("tests/integration/execution/test_processes.py::test_child_that_still_imports_dies_with_its_parent",),
+    ),
+    Guard(
+        name="a simulator is confined",
+        file="simulator.py",
+        old="    confine()\n",
+        new="",
+        tests=("tests/integration/execution/test_sandbox.py::test_simulator_is_confined_and_has_no_capabilities",),
+    ),
+    Guard(
+        name="a process that starts simulators hides its environment",
+        file="execution/process.py",
+        old="        hide_process()  # from the program that will run in the child, as the same user\n",
+        new="",
+        tests=(
+            "tests/integration/execution/test_sandbox.py::test_process_that_starts_a_simulator_hides_its_environment",
+        ),
     ),
     Guard(
         name="a cancelled run kills the child",

@@ -30,7 +30,7 @@ def say(**said):
 
 def answer(retiring=False):
     profile = {"method": "m", "qubits": 1, "depth": 1, "operations": {}, "parsing_seconds": 0, "simulating_seconds": 0,
-               "registers": None}
+               "registers": None, "warnings": []}
     say(result={"counts": {"0": order["shots"]}, "profile": profile}, retiring=retiring)
 
 pipe = Connection(int(sys.argv[1]))
