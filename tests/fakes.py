@@ -37,6 +37,7 @@ class FakeTaskRepository:
         self.keys: dict[str, tuple[str, Accepted]] = {}
         self.error: Exception | None = None
         self.standings_asked = 0
+        self.writes_checked = 0
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
         self._fail_if_told()
@@ -98,6 +99,10 @@ class FakeTaskRepository:
 
     async def ping(self) -> None:
         self._fail_if_told()
+
+    async def check_writable(self) -> None:
+        self._fail_if_told()
+        self.writes_checked += 1
 
     async def cancel(self, task_id: TaskId) -> None:
         self._fail_if_told()

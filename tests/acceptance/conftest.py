@@ -51,8 +51,14 @@ class Distributed:
 
     @asynccontextmanager
     async def api(self, port: int | None = None) -> AsyncIterator[Api]:
-        async with api_at(port or self.port) as api:
+        async with self.client(port) as api:
             await wait_until_healthy(api)
+            yield api
+
+    @asynccontextmanager
+    async def client(self, port: int | None = None) -> AsyncIterator[Api]:
+        """As `api`, of a service that need not be healthy."""
+        async with api_at(port or self.port) as api:
             yield api
 
 

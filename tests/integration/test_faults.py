@@ -5,11 +5,18 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from ketline.db.engine import open_database
-from ketline.domain.errors import DatabaseUnavailable
+from ketline.db.engine import Database, open_database
+from ketline.db.migrate import migrate
+from ketline.db.repository import SqlTaskRepository
+from ketline.domain.errors import (
+    DatabaseAccessDenied,
+    DatabaseNotMigrated,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+)
 from tests.servers import PostgresServer
 
 
@@ -56,3 +63,82 @@ async def test_starting_server_is_away_and_never_a_defect(
                 assert await database.read(count) == 300_000
                 break
         await starting
+
+
+def rename_version(connection: Connection) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+
+def look(connection: Connection) -> None:
+    connection.execute(text("SELECT 1 FROM alembic_version"))
+
+
+async def expect(database: Database, kind: type[DatabaseUnavailable], secret: str) -> None:
+    """Each way to the database says what is wrong, and nothing that is secret."""
+    for run, work in ((database.write, rename_version), (database.autocommit, rename_version)):
+        with pytest.raises(DatabaseUnavailable) as raised:
+            await run(work)
+        assert type(raised.value) is kind
+        assert secret not in str(raised.value)
+
+
+async def test_reason_is_known_and_no_secret_is_told(
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    server = await private_postgres_server()
+    await server.create_database("ketline")
+    await migrate(server.url("ketline"))
+    await server.execute(
+        "CREATE USER locked PASSWORD 'right-one'",
+        "CREATE USER absent NOLOGIN",
+        "CREATE USER bare",
+        "CREATE DATABASE empty",
+    )
+    await server.require_password("locked")
+    url = make_url(server.url("ketline"))
+    cases: list[tuple[URL, type[DatabaseUnavailable]]] = [
+        (url.set(username="locked", password="wrong-one"), DatabaseAccessDenied),
+        (url.set(username="absent"), DatabaseAccessDenied),
+        (url.set(username="nobody-of-that-name"), DatabaseAccessDenied),
+        (url.set(username="bare"), DatabaseAccessDenied),
+        (url.set(database="no_such_one"), DatabaseAccessDenied),
+        (url.set(database="empty"), DatabaseNotMigrated),
+    ]
+    for wrong, kind in cases:
+        async with open_database(wrong.render_as_string(hide_password=False)) as database:
+            await expect(database, kind, "wrong-one")
+            with pytest.raises(kind):
+                await database.read(look)
+            with pytest.raises(kind):
+                await SqlTaskRepository(database).check_writable()
+
+
+async def test_database_that_becomes_read_only_and_writable_again(
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    server = await private_postgres_server()
+    await server.create_database("ketline")
+    await migrate(server.url("ketline"))
+    async with open_database(server.url("ketline")) as database:
+        repository = SqlTaskRepository(database)
+        await repository.check_writable()
+        await server.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        await expect_soon(repository, DatabaseReadOnly)
+        await expect(database, DatabaseReadOnly, "postgres")
+        await repository.ping()
+        await server.execute("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+        await expect_soon(repository, None)
+
+
+async def expect_soon(repository: SqlTaskRepository, kind: type[DatabaseUnavailable] | None) -> None:
+    """The server's processes take notice of new settings one after the other."""
+    async with asyncio.timeout(10):
+        while True:
+            found: type[DatabaseUnavailable] | None = None
+            try:
+                await repository.check_writable()
+            except DatabaseUnavailable as error:
+                found = type(error)
+            if found is kind:
+                return
+            await asyncio.sleep(0.01)

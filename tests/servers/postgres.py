@@ -86,6 +86,17 @@ class PostgresServer:
         """Ends every session of a database and removes it; no error if it does not exist."""
         await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
+    async def execute(self, *statements: str) -> None:
+        """Runs statements as the superuser, each by itself."""
+        for statement in statements:
+            await self._execute(statement)
+
+    async def require_password(self, user: str) -> None:
+        """Lets this user in with a password only, from the next connection on."""
+        rules = self._directory / "data" / "pg_hba.conf"
+        rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        await self._execute("SELECT pg_reload_conf()")
+
     async def __aenter__(self) -> Self:
         try:
             await self.start()

@@ -151,6 +151,48 @@ KINDS: Mapping[str, ProblemKind] = {
             _RETRY,
         ),
         ProblemKind(
+            "database_access_denied",
+            503,
+            "Database refuses access",
+            "The database refuses the service's login, or lacks a permission; whoever runs it has to mend that.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_read_only",
+            503,
+            "Database read-only",
+            "The database takes no writes now; try again in a few seconds.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_full",
+            503,
+            "Database full",
+            "The database's disk is full; whoever runs the service has to make room.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_file_lost",
+            503,
+            "Database file lost",
+            "The service's data directory was moved, deleted or damaged; nothing is stored until it is back.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_not_migrated",
+            503,
+            "Database not migrated",
+            "The database does not have the schema of this version; whoever runs the service has to migrate it.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "database_connections_exhausted",
+            503,
+            "No database connection",
+            "The database lets no more clients in; try again in a few seconds.",
+            _RETRY,
+        ),
+        ProblemKind(
             "queue_unavailable", 503, "Queue unavailable", "The queue does not answer; try again soon.", _RETRY
         ),
         ProblemKind("publish_failed", 503, "Queue unavailable", "The queue took no message; try again soon.", _RETRY),

@@ -14,10 +14,12 @@ router = APIRouter(tags=["health"])
 @router.get(
     "/health",
     operation_id="read_health",
-    responses={503: {"model": HealthView, "description": "Something does not answer"}},
+    response_model_exclude_none=True,
+    responses={503: {"model": HealthView, "description": "Something cannot be used"}},
 )
 async def read_health(request: Request, response: Response) -> HealthView:
-    """Whether the database and the queue answer now."""
+    """Whether the database takes writes and the queue answers, as of the last second; a problem's code is that of the
+    requests that it refuses."""
     report = await services_of(request).health()
     _mark(response, good=report.healthy)
     return HealthView(
@@ -25,6 +27,8 @@ async def read_health(request: Request, response: Response) -> HealthView:
         timestamp=datetime.now(UTC),
         database_status=_connection(report.database_connected),
         queue_status=_connection(report.queue_connected),
+        database_problem=report.database_problem,
+        queue_problem=report.queue_problem,
     )
 
 
@@ -38,6 +42,7 @@ async def read_liveness(response: Response) -> LivenessView:
 @router.get(
     "/readyz",
     operation_id="read_readiness",
+    response_model_exclude_none=True,
     responses={503: {"model": ReadinessView, "description": "Send no requests here now"}},
 )
 async def read_readiness(request: Request, response: Response) -> ReadinessView:
@@ -55,6 +60,8 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
         status="ready" if ready else "not_ready",
         missing=[name for name, answer in answers.items() if not answer],
         stopping=stopping,
+        database_problem=report.database_problem,
+        queue_problem=report.queue_problem,
     )
 
 

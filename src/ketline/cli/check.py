@@ -17,5 +17,5 @@ async def check_connections(settings: Settings) -> list[str]:
         # The broker is connected to in the background, so the first answer may come too early.
         while not (report := await service.health()).healthy and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(PAUSE_SECONDS)
-    missing = {"The database": report.database_connected, "The broker": report.queue_connected}
-    return [f"{name} does not answer" for name, connected in missing.items() if not connected]
+    problems = {"The database": report.database_problem, "The broker": report.queue_problem}
+    return [f"{name} cannot be used ({code})" for name, code in problems.items() if code is not None]

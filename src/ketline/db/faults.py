@@ -1,20 +1,61 @@
-"""Vendor errors translated at the edge: inside, a database is available or it is not."""
+"""Vendor errors translated at the edge: inside, a database is available or it is not, and it may be known why."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from asyncpg import InterfaceError as DriverInterfaceError
 from asyncpg import InternalClientError, PostgresError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 
-from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.errors import (
+    DatabaseAccessDenied,
+    DatabaseConnectionsExhausted,
+    DatabaseFileLost,
+    DatabaseFull,
+    DatabaseNotMigrated,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+)
 
 # Connection, rollback of a transaction, resources, lock, operator (starting up, shutting down), system.
 # Source: PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
 PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 IDLE_IN_TRANSACTION = "25P03"
-# An undefined table, and an undefined column.
-LACKING = frozenset({"42P01", "42703"})
+# From the same table: what an operator can do something about.
+_STATES: Mapping[str, type[DatabaseUnavailable]] = {
+    "28000": DatabaseAccessDenied,
+    "28P01": DatabaseAccessDenied,
+    "3D000": DatabaseAccessDenied,
+    "42501": DatabaseAccessDenied,
+    "25006": DatabaseReadOnly,
+    "53100": DatabaseFull,
+    "53300": DatabaseConnectionsExhausted,
+    "42P01": DatabaseNotMigrated,
+    "42703": DatabaseNotMigrated,
+    "42704": DatabaseNotMigrated,
+}
+# Source: SQLite documentation, "Result and Error Codes"; primary codes, the lowest byte.
+_SQLITE_CODES: Mapping[int, type[DatabaseUnavailable]] = {
+    sqlite3.SQLITE_READONLY: DatabaseReadOnly,
+    sqlite3.SQLITE_FULL: DatabaseFull,
+    sqlite3.SQLITE_CORRUPT: DatabaseFileLost,
+    sqlite3.SQLITE_NOTADB: DatabaseFileLost,
+    sqlite3.SQLITE_CANTOPEN: DatabaseFileLost,
+    sqlite3.SQLITE_IOERR: DatabaseUnavailable,
+}
+# Without what the server says: it may name users, hosts and files.
+_MESSAGES: Mapping[type[DatabaseUnavailable], str] = {
+    DatabaseUnavailable: "The database does not answer; try again shortly.",
+    DatabaseAccessDenied: "The database refuses the login, or a permission is missing: check the user, the password, "
+    "the name of the database and the grants behind DATABASE_URL.",
+    DatabaseReadOnly: "The database takes no writes: it is a standby, or was set to read-only.",
+    DatabaseFull: "The database's disk is full.",
+    DatabaseFileLost: "The database's file cannot be used: it was moved, deleted or damaged.",
+    DatabaseNotMigrated: "The database does not have the schema this version needs; run `ketline migrate`.",
+    DatabaseConnectionsExhausted: "The database's server lets no more clients in: raise its max_connections, or lower "
+    "KETLINE_DATABASE_POOL_SIZE.",
+}
 # While a connection is being set up, SQLAlchemy lets the driver's own errors through as they are.
 _SETTING_UP = (PostgresError, DriverInterfaceError, InternalClientError)
 
@@ -25,15 +66,29 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if _lacks_schema(error):
-            raise DatabaseUnavailable(
-                "The database does not have the schema this version needs; run `ketline migrate`."
-            ) from error
-        if error.connection_invalidated or _is_passing(error):
-            raise DatabaseUnavailable("The database does not answer; try again shortly.") from error
-        raise
+        kind = _kind(error.orig)
+        if kind is None and isinstance(error, ProgrammingError):
+            kind = DatabaseNotMigrated
+        if kind is None and (error.connection_invalidated or _is_passing(error)):
+            kind = DatabaseUnavailable
+        if kind is None:
+            raise
+        raise kind(_MESSAGES[kind]) from error
     except (SQLAlchemyError, *_SETTING_UP, OSError, TimeoutError) as error:
-        raise DatabaseUnavailable("The database cannot be reached; try again shortly.") from error
+        kind = _kind(error)
+        if kind is None:
+            raise DatabaseUnavailable("The database cannot be reached; try again shortly.") from error
+        raise kind(_MESSAGES[kind]) from error
+
+
+def _kind(error: BaseException | None) -> type[DatabaseUnavailable] | None:
+    """What an error of a driver says about the database; None where it says nothing that is known here."""
+    if isinstance(error, sqlite3.Error):
+        if "no such table" in str(error) or "no such column" in str(error):
+            return DatabaseNotMigrated
+        code = getattr(error, "sqlite_errorcode", None)
+        return None if code is None else _SQLITE_CODES.get(code & 0xFF)
+    return _STATES.get(getattr(error, "sqlstate", None) or "")
 
 
 def _is_passing(error: DBAPIError) -> bool:
@@ -44,10 +99,3 @@ def _is_passing(error: DBAPIError) -> bool:
 
 def _passes(state: str) -> bool:
     return state[:2] in PASSING_CLASSES or state == IDLE_IN_TRANSACTION
-
-
-def _lacks_schema(error: DBAPIError) -> bool:
-    """PostgreSQL says so by class, asyncpg by the code of the error, SQLite only in words."""
-    if isinstance(error, ProgrammingError) or getattr(error.orig, "sqlstate", None) in LACKING:
-        return True
-    return "no such table" in str(error.orig)

@@ -13,6 +13,7 @@ from ketline.db import dispatching, reading, statements, submitting
 from ketline.db.announcing import SILENT
 from ketline.db.attempting import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
 from ketline.db.engine import Database
+from ketline.db.health import write_check
 from ketline.db.rows import (
     attempt_columns,
     failure_columns,
@@ -264,6 +265,9 @@ class SqlTaskRepository:
             connection.execute(select(1))
 
         await self.database.read(work)
+
+    async def check_writable(self) -> None:
+        await self.database.autocommit(write_check)
 
     @property
     def _budget(self) -> Budget:

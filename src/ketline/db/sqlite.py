@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from ketline.db.faults import translated
 from ketline.db.grouping import Group, Outcome
+from ketline.db.sqlite_file import DatabaseFile
 from ketline.domain.errors import DatabaseUnavailable
 
 T = TypeVar("T")
@@ -37,8 +38,9 @@ class SqliteTransactions:
     """Writes in the order they were asked for, each answered after the commit that holds it."""
 
     def __init__(self, url: str) -> None:
-        self._writer = _Lane(url, begin="BEGIN IMMEDIATE")
-        self._reader = _Lane(url, begin="BEGIN")
+        file = DatabaseFile(make_url(url).database or None)
+        self._writer = _Lane(url, file, begin="BEGIN IMMEDIATE", writes=True)
+        self._reader = _Lane(url, file, begin="BEGIN", writes=False)
         self._writes: Group[_Asked, Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
@@ -64,7 +66,9 @@ class _Lane:
     """A thread with a connection of its own."""
 
     url: str
+    file: DatabaseFile
     begin: str
+    writes: bool
     _engine: Engine = field(init=False)
     _connection: Connection | None = field(default=None, init=False)
     _thread: ThreadPoolExecutor = field(init=False)
@@ -96,8 +100,14 @@ class _Lane:
     def _transaction(self) -> Iterator[Connection]:
         if self._connection is None:
             self._connection = self._engine.connect()
+            self.file.require()
+        # Before, so that nothing is written in vain; and after the commit, for only what is in the file then is stored.
+        if self.writes:
+            self.file.require()
         with self._connection.begin():
             yield self._connection
+        if self.writes:
+            self.file.require()
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -209,3 +209,11 @@ workers = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("live_until", UtcDateTime, nullable=False),
 )
+
+# One row, which each health check writes.
+health_checks = Table(
+    "health_checks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+)

@@ -14,6 +14,12 @@ KetlineError
 ├── ServiceUnavailable
 │   ├── InspectorBusy
 │   ├── DatabaseUnavailable
+│   │   ├── DatabaseAccessDenied
+│   │   ├── DatabaseReadOnly
+│   │   ├── DatabaseFull
+│   │   ├── DatabaseFileLost
+│   │   ├── DatabaseNotMigrated
+│   │   └── DatabaseConnectionsExhausted
 │   └── QueueUnavailable
 │       └── PublishFailed
 └── ExecutionFailed
@@ -128,7 +134,45 @@ class InspectorBusy(ServiceUnavailable):
 
 
 class DatabaseUnavailable(ServiceUnavailable):
+    """The database cannot be used now; where it is known why, the error is of a class below."""
+
     code = "database_unavailable"
+
+
+class DatabaseAccessDenied(DatabaseUnavailable):
+    """The database refuses the login, has no database of this name, or lacks a permission."""
+
+    code = "database_access_denied"
+
+
+class DatabaseReadOnly(DatabaseUnavailable):
+    """The database answers and takes no writes: a standby, or one that was set so."""
+
+    code = "database_read_only"
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """The database's disk has no room left."""
+
+    code = "database_full"
+
+
+class DatabaseFileLost(DatabaseUnavailable):
+    """The file of an embedded database was moved, deleted, replaced or damaged."""
+
+    code = "database_file_lost"
+
+
+class DatabaseNotMigrated(DatabaseUnavailable):
+    """The database does not have the schema of this version."""
+
+    code = "database_not_migrated"
+
+
+class DatabaseConnectionsExhausted(DatabaseUnavailable):
+    """The database's server lets no more clients in."""
+
+    code = "database_connections_exhausted"
 
 
 class QueueUnavailable(ServiceUnavailable):

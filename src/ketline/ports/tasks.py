@@ -173,6 +173,14 @@ class TaskRepository(Protocol):
         """
         ...
 
+    async def check_writable(self) -> None:
+        """Return when the database has committed a write.
+
+        Raises:
+            DatabaseUnavailable: it has not; the class says why where that is known.
+        """
+        ...
+
 
 class Announcer(Protocol):
     """Tells whoever waits for a task, in any process, of a change that was committed; may lose what it is told."""

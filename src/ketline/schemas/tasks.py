@@ -338,23 +338,34 @@ class Problem(BaseModel):
 
 
 Connection = Literal["connected", "disconnected"]
+Trouble = Annotated[
+    str | None,
+    Field(
+        examples=["database_read_only"],
+        description="The code of what is wrong, as requests are refused with; left out when nothing is",
+    ),
+]
 
 
 class HealthView(BaseModel):
-    """Whether everything that Ketline depends on answers."""
+    """Whether everything that Ketline depends on can be used; `disconnected` is what cannot."""
 
     status: Literal["healthy", "unhealthy"]
     timestamp: Timestamp
     database_status: Connection
     queue_status: Connection
+    database_problem: Trouble = None
+    queue_problem: Trouble = None
 
 
 class ReadinessView(BaseModel):
-    """Whether this process can take work: it can as long as the database answers and it is not stopping."""
+    """Whether this process can take work: it can as long as the database takes writes and it is not stopping."""
 
     status: Literal["ready", "not_ready"]
-    missing: list[Literal["database", "queue"]] = Field(description="What does not answer now")
+    missing: list[Literal["database", "queue"]] = Field(description="What cannot be used now")
     stopping: bool
+    database_problem: Trouble = None
+    queue_problem: Trouble = None
 
 
 class LivenessView(BaseModel):

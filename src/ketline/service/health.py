@@ -1,17 +1,34 @@
-"""Tell, in bounded time, whether the database and the queue answer."""
+"""Tell, in bounded time, whether the database takes writes and the queue answers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ketline.domain.errors import ServiceUnavailable
+import structlog
+
+from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
 from ketline.ports.tasks import TaskPublisher, TaskRepository
+
+log = structlog.get_logger()
+
+# A database that is probed often is written to once in this time.
+WRITE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    database_connected: bool
-    queue_connected: bool
+    """What is wrong with the database and with the queue, as the code of an error; None where all is well."""
+
+    database_problem: str | None
+    queue_problem: str | None
+
+    @property
+    def database_connected(self) -> bool:
+        return self.database_problem is None
+
+    @property
+    def queue_connected(self) -> bool:
+        return self.queue_problem is None
 
     @property
     def healthy(self) -> bool:
@@ -19,40 +36,65 @@ class HealthReport:
 
 
 class CheckHealth:
-    """Asks both at once and gives neither more than `timeout_seconds`; callers at the same time share the questions."""
+    """Probes both at once and gives neither more than `timeout_seconds`; callers at the same time share the probes.
 
-    def __init__(self, repository: TaskRepository, publisher: TaskPublisher, timeout_seconds: float) -> None:
-        self._database = _Question(repository.ping, timeout_seconds)
-        self._queue = _Question(publisher.ping, timeout_seconds)
+    A database that took a write in the last `write_seconds` is asked to answer only.
+    """
+
+    def __init__(
+        self,
+        repository: TaskRepository,
+        publisher: TaskPublisher,
+        timeout_seconds: float,
+        *,
+        write_seconds: float = WRITE_SECONDS,
+    ) -> None:
+        self._repository = repository
+        self._write_seconds = write_seconds
+        self._write_at = 0.0
+        self._database = _Probe(self._probe_database, DatabaseUnavailable, timeout_seconds)
+        self._queue = _Probe(publisher.ping, QueueUnavailable, timeout_seconds)
 
     async def __call__(self) -> HealthReport:
-        database, queue = await asyncio.gather(self._database.answered(), self._queue.answered())
-        return HealthReport(database_connected=database, queue_connected=queue)
+        database, queue = await asyncio.gather(self._database.problem(), self._queue.problem())
+        return HealthReport(database, queue)
+
+    async def _probe_database(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if clock() < self._write_at:
+            await self._repository.ping()
+        else:
+            await self._repository.check_writable()
+            self._write_at = clock() + self._write_seconds
 
 
-class _Question:
-    """One question under way at a time: what hangs must not be asked again and again."""
+class _Probe:
+    """One probe under way at a time: what hangs must not be probed again and again."""
 
-    def __init__(self, ping: Callable[[], Awaitable[None]], timeout_seconds: float) -> None:
+    def __init__(self, ping: Callable[[], Awaitable[None]], silent: type[KetlineError], timeout_seconds: float) -> None:
         self._ping = ping
+        self._silent = silent
         self._timeout_seconds = timeout_seconds
-        self._asking: asyncio.Task[bool] | None = None
+        self._probing: asyncio.Task[str | None] | None = None
 
-    async def answered(self) -> bool:
-        """Whether an answer came in time; a question without one is left to end by itself.
+    async def problem(self) -> str | None:
+        """The code of what is wrong, that of no answer when none came in time; such a probe is left to end by itself.
 
         Cancelling it would wait for it: database transactions run to their end.
         """
-        # This caller's own question: by the time that it is answered another caller may have put the next one.
-        asking = self._asking
-        if asking is None or asking.done():
-            asking = self._asking = asyncio.create_task(self._ask())
-        done, _ = await asyncio.wait([asking], timeout=self._timeout_seconds)
-        return bool(done) and asking.result()
+        # This caller's own probe: by the time that it has ended another caller may have begun the next one.
+        probing = self._probing
+        if probing is None or probing.done():
+            probing = self._probing = asyncio.create_task(self._probe())
+        done, _ = await asyncio.wait([probing], timeout=self._timeout_seconds)
+        return probing.result() if done else self._silent.code
 
-    async def _ask(self) -> bool:
+    async def _probe(self) -> str | None:
         try:
             await self._ping()
-        except ServiceUnavailable:
-            return False
-        return True
+        except ServiceUnavailable as error:
+            return error.code
+        except Exception:
+            log.exception("health.crashed")
+            return KetlineError.code
+        return None

@@ -3,7 +3,17 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable
+from ketline.domain.errors import (
+    DatabaseAccessDenied,
+    DatabaseConnectionsExhausted,
+    DatabaseFileLost,
+    DatabaseFull,
+    DatabaseNotMigrated,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    KetlineError,
+    QueueUnavailable,
+)
 from tests.fakes import FakeTaskPublisher, FakeTaskRepository
 
 DATABASE_DOWN = DatabaseUnavailable("gone")
@@ -37,6 +47,8 @@ async def test_health_tells_what_answers(
         "status": status,
         "database_status": "disconnected" if database else "connected",
         "queue_status": "disconnected" if queue else "connected",
+        **({"database_problem": "database_unavailable"} if database else {}),
+        **({"queue_problem": "queue_unavailable"} if queue else {}),
     }
     assert answer.headers["cache-control"] == "no-store"
 
@@ -57,14 +69,42 @@ async def test_ready_when_all_is_well(client: httpx.AsyncClient) -> None:
 async def test_still_ready_with_the_queue_down(client: httpx.AsyncClient, publisher: FakeTaskPublisher) -> None:
     publisher.error = QUEUE_DOWN
     answer = await client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "missing": ["queue"], "stopping": False})
+    body = {"status": "ready", "missing": ["queue"], "stopping": False, "queue_problem": "queue_unavailable"}
+    assert (answer.status_code, answer.json()) == (200, body)
 
 
-async def test_not_ready_with_the_database_down(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    repository.error = DATABASE_DOWN
+async def test_not_ready_while_the_database_takes_no_writes(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    repository.error = DatabaseReadOnly("at db.internal")
     answer = await client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not_ready", "missing": ["database"], "stopping": False}
+    body = {"status": "not_ready", "missing": ["database"], "stopping": False, "database_problem": "database_read_only"}
+    assert answer.json() == body
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseAccessDenied,
+        DatabaseReadOnly,
+        DatabaseFull,
+        DatabaseFileLost,
+        DatabaseNotMigrated,
+        DatabaseConnectionsExhausted,
+    ],
+)
+async def test_each_reason_is_a_503_with_its_code(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, error: type[DatabaseUnavailable]
+) -> None:
+    repository.error = error("at db.internal")
+    for path in ("/health", "/readyz"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["database_problem"]) == (503, error.code)
+    answer = await client.post("/tasks", json={"qc": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (503, error.code)
+    assert answer.headers["Retry-After"] == "2"
+    assert "internal" not in answer.text
 
 
 async def test_not_ready_while_stopping(client: httpx.AsyncClient, stopping: list[bool]) -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from ketline.domain.deadletters import DeadLetter
-from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
+from ketline.domain.errors import DatabaseReadOnly, DatabaseUnavailable, QueueUnavailable
 from ketline.domain.listing import Order, Position
 from ketline.domain.task import CorrelationId, Failure, FailureCode, Task, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
@@ -287,6 +287,17 @@ async def test_system_is_there_without_database_and_queue(
     assert "The database does not answer." in page.text
     assert "The queue does not answer." in page.text
     assert "No worker is alive" not in page.text, "that is not known"
+    assert "internal" not in page.text
+
+
+async def test_system_says_why_the_database_cannot_be_used(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    repository.error = DatabaseReadOnly("at db.internal")
+    page = await client.get("/ui/system")
+    assert page.status_code == 200
+    assert "Database read-only." in page.text
+    assert "The database does not answer" not in page.text
     assert "internal" not in page.text
 
 

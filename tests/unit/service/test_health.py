@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
+from ketline.domain.errors import DatabaseReadOnly, DatabaseUnavailable, QueueUnavailable
 from ketline.service.health import CheckHealth
 from tests.fakes import FakeTaskPublisher, FakeTaskRepository
 
@@ -17,7 +17,7 @@ class HangingRepository(FakeTaskRepository):
         self.answer = asyncio.Event()
         self.asked = 0
 
-    async def ping(self) -> None:
+    async def check_writable(self) -> None:
         self.asked += 1
         answering = asyncio.ensure_future(self.answer.wait())
         try:
@@ -57,6 +57,9 @@ class SlowRepository(FakeTaskRepository):
         for _ in range(5):
             await asyncio.sleep(0)
 
+    async def check_writable(self) -> None:
+        await self.ping()
+
 
 async def test_many_callers_at_once_each_get_a_report() -> None:
     """Some find their question answered when another caller has already put the next one."""
@@ -73,3 +76,29 @@ async def test_many_callers_at_once_each_get_a_report() -> None:
     async with asyncio.timeout(30):
         found = await asyncio.gather(*(probe(turns) for turns in range(20)))
     assert found == [[True] * 50] * 20
+
+
+async def test_probes_within_a_second_write_once() -> None:
+    repository = FakeTaskRepository()
+    check = CheckHealth(repository, FakeTaskPublisher(), timeout_seconds=1, write_seconds=3600)
+    assert all([(await check()).healthy for _ in range(5)])
+    assert repository.writes_checked == 1
+    repository.error = DatabaseUnavailable("down")
+    assert not (await check()).healthy, "that it took a write does not hide that it is down"
+
+
+async def test_database_that_takes_no_writes_is_written_to_at_every_probe() -> None:
+    repository = FakeTaskRepository()
+    check = CheckHealth(repository, FakeTaskPublisher(), timeout_seconds=1, write_seconds=3600)
+    repository.error = DatabaseReadOnly("a standby")
+    assert [(await check()).database_problem for _ in range(2)] == ["database_read_only"] * 2
+    repository.error = None
+    assert (await check()).healthy
+    assert repository.writes_checked == 1
+
+
+async def test_defect_of_a_probe_is_a_problem_and_no_exception() -> None:
+    repository = FakeTaskRepository()
+    repository.error = ValueError("a defect")
+    report = await CheckHealth(repository, FakeTaskPublisher(), timeout_seconds=1)()
+    assert (report.database_problem, report.queue_problem) == ("internal_error", None)

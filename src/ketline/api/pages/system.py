@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.errors import Refusal
+from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.answers import page, wants_part
 from ketline.api.services import options_of, services_of
 from ketline.domain.deadletters import DeadLetters
@@ -25,6 +25,7 @@ async def show_system(request: Request) -> Response:
     course: Course = request.app.state.course
     shown: dict[str, object] = {
         "health": health,
+        "problem": KINDS.get(health.database_problem or ""),
         "stopping": options_of(request).stopping(),
         "statistics": statistics,
         "workers": workers,

@@ -1,0 +1,81 @@
+"""Whether a SQLite database that is open is still the one that its path names.
+
+SQLite goes on writing to a file that was moved away or deleted, and reports success. What is committed there is gone
+for whoever opens the path next.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+from ketline.domain.errors import DatabaseFileLost
+
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+
+
+@dataclass(slots=True)
+class DatabaseFile:
+    """The file behind an open connection, with its write-ahead log, by device and inode; `path` None is in memory.
+
+    A file that was moved away and back is the same again.
+    """
+
+    path: str | None
+    _main: tuple[int, int] | None = field(default=None, init=False)
+    _log: tuple[int, int] | None = field(default=None, init=False)
+    _size: int = field(default=0, init=False)
+
+    def require(self) -> None:
+        """Return when the path names the file that it named at the first call, and the file has not been cut short.
+
+        Raises:
+            DatabaseFileLost: it does not, or it has.
+        """
+        if self.path is None:
+            return
+        found = _stat(self.path)
+        if found is None:
+            raise DatabaseFileLost("The database's file is not at its path any more; put its directory back.")
+        identity = (found.st_dev, found.st_ino)
+        self._main = self._main or identity
+        if identity != self._main:
+            raise DatabaseFileLost("Another file is at the database's path; put the first one back, or restart.")
+        self._require_size(found.st_size)
+        self._require_log()
+
+    def _require_log(self) -> None:
+        # SQLite makes it with the first write, and keeps it as long as a connection is open.
+        found = _stat(f"{self.path}-wal")
+        identity = None if found is None else (found.st_dev, found.st_ino)
+        self._log = self._log or identity
+        if identity != self._log:
+            raise DatabaseFileLost("The database's write-ahead log was moved, deleted or replaced; restart.")
+
+    def _require_size(self, size: int) -> None:
+        if size < self._size and not _is_whole(self.path or "", size):
+            raise DatabaseFileLost("The database's file was cut short; restore it from a backup.")
+        self._size = size
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def _is_whole(path: str, size: int) -> bool:
+    """Whether the file holds as many pages as its header says; VACUUM makes both smaller.
+
+    Source: SQLite documentation, "Database File Format", sections 1.3.1, 1.3.2 and 1.3.7.
+    """
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
+        return False
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        return False
+    page_size = int.from_bytes(header[16:18], "big")
+    pages = int.from_bytes(header[28:32], "big")
+    return pages * (65536 if page_size == 1 else page_size) <= size

@@ -1,0 +1,125 @@
+"""A database that is there and cannot be used: refused with a clear word, and work goes on by itself afterwards."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.acceptance.conftest import Embedded, distributed_on
+from tests.acceptance.processes import Api, Fleet, KetlineProcess, eventually
+from tests.acceptance.programs import BELL, long_program
+from tests.servers import PostgresServer, RabbitServer
+
+# A worker with a task in hand, a dispatcher and a reaper each say what is wrong now and then.
+MOST_LOG_BYTES_PER_SECOND = 20_000
+FAULT_SECONDS = 4.0
+
+
+async def told(api: Api, code: str) -> None:
+    """Health, readiness and submissions all say that this is wrong."""
+
+    async def unhealthy() -> bool:
+        health = await api.http.get("/health")
+        return health.status_code == 503 and health.json().get("database_problem") == code
+
+    await eventually(unhealthy, f"an unhealthy service: {code}")
+    ready = await api.http.get("/readyz")
+    assert (ready.status_code, ready.json()["missing"], ready.json()["database_problem"]) == (503, ["database"], code)
+    refused = await api.http.post("/tasks", json={"qc": BELL})
+    assert (refused.status_code, refused.json()["code"]) == (503, code), refused.text
+
+
+async def quiet(*processes: KetlineProcess) -> None:
+    """For some seconds of the fault: little is logged, and none of it is a defect."""
+    before = [process.output.stat().st_size for process in processes]
+    await asyncio.sleep(FAULT_SECONDS)
+    for process, size in zip(processes, before, strict=True):
+        grown = process.output.stat().st_size - size
+        assert grown < MOST_LOG_BYTES_PER_SECOND * FAULT_SECONDS, process.output.read_text()[-3000:]
+        assert "Traceback" not in process.output.read_text()
+
+
+async def test_read_only_database(
+    fleet: type[Fleet],
+    tmp_path: Path,
+    rabbit_server: RabbitServer,
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    database = await private_postgres_server()
+    await database.create_database("ketline")
+    service = distributed_on(fleet, tmp_path, database.url("ketline"), rabbit_server.url)
+    assert await (await service.fleet.start("migrate")).process.wait() == 0
+    front = await service.start_api()
+    worker = await service.start_worker()
+    async with service.api() as api:
+        running = await api.submit(long_program(rounds=60))
+        waiting = [await api.submit(BELL) for _ in range(20)]
+        await api.reached(running, "processing")
+        await database.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        await told(api, "database_read_only")
+        assert (await api.http.get(f"/tasks/{running}")).status_code == 200, "reading goes on"
+        await quiet(front, worker)
+        await database.execute("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
+        for task_id in (running, *waiting):
+            assert (await api.ended(task_id))["status"] == "completed"
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+
+
+async def test_login_that_is_refused(
+    fleet: type[Fleet],
+    tmp_path: Path,
+    rabbit_server: RabbitServer,
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    """From the start on; once the password is the right one the service goes on."""
+    database = await private_postgres_server()
+    await database.create_database("ketline")
+    environment = {"DATABASE_URL": database.url("ketline")}
+    assert await (await Fleet(tmp_path, environment).start("migrate")).process.wait() == 0
+    await database.execute("CREATE USER clerk SUPERUSER PASSWORD 'another'")
+    await database.require_password("clerk")
+    url = database.url("ketline").replace("//postgres@", "//clerk:secret-word@")
+    service = distributed_on(fleet, tmp_path, url, rabbit_server.url)
+    front = await service.start_api()
+    worker = await service.start_worker()
+    async with service.client() as api:
+        await told(api, "database_access_denied")
+        await quiet(front, worker)
+        for process in (front, worker):
+            assert "secret-word" not in process.output.read_text()
+        await database.execute("ALTER USER clerk PASSWORD 'secret-word'")
+        await eventually(api.healthy, "a healthy service")
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+
+
+async def test_data_directory_that_is_moved_away_and_back(embedded: Embedded) -> None:
+    process = await embedded.up()
+    elsewhere = embedded.data_dir.with_name("elsewhere")
+    async with embedded.api() as api:
+        running = await api.submit(long_program())
+        await api.reached(running, "processing")
+        waiting = [await api.submit(BELL) for _ in range(20)]
+        embedded.data_dir.rename(elsewhere)
+        # Not a moment later: none of these is accepted and gone.
+        refused = await api.http.post("/tasks", json={"qc": BELL})
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_file_lost")
+        await told(api, "database_file_lost")
+        await quiet(process)
+        elsewhere.rename(embedded.data_dir)
+        for task_id in (running, *waiting):
+            assert (await api.ended(task_id))["status"] == "completed"
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+    assert await process.stop() == 0
+
+
+async def test_data_directory_that_is_deleted(embedded: Embedded) -> None:
+    process = await embedded.up()
+    async with embedded.api() as api:
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+        shutil.rmtree(embedded.data_dir)
+        await told(api, "database_file_lost")
+        await quiet(process)
+    assert await process.stop() == 0
+    await embedded.up()
+    async with embedded.api() as api:
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
