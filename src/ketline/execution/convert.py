@@ -13,6 +13,7 @@ from qiskit_qasm3_import import types
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.state import LocalScope, State
 
+from ketline.execution.arithmetic import check_values, importer_type
 from ketline.execution.diagnose import construct, invalid, unsupported
 from ketline.execution.gates import (
     STANDARD_IDENTITY,
@@ -26,8 +27,11 @@ from ketline.execution.gates import (
     user_gate,
 )
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.loop_integers import loop_variable
 from ketline.execution.ranges import check_aliased
 from ketline.execution.resolve import GuardedVisitor, width_of
+from ketline.execution.unroller.budget import placed
+from ketline.execution.unroller.kinds import MOST_WIDTH, Kind
 
 
 class ProgramConverter(GuardedVisitor):
@@ -155,12 +159,15 @@ class ProgramConverter(GuardedVisitor):
         return context
 
     def visit_ForInLoop(self, node: Any, context: Any) -> Any:  # noqa: N802
+        kind = self._kind_of_loop(node, context)
         values = self._values_of_loop(node, context)
+        with placed(node):
+            check_values(values, kind)
         if _leaves_loop(node.block):
-            return self._keep_loop(node, values, context)
+            return self._keep_loop(node, values, kind, context)
         self._spend(len(values), node, context)
         for value in values:
-            symbol = Symbol(node.identifier.name, value, types.Int(const=True), Scope.LOCAL, node)
+            symbol = Symbol(node.identifier.name, value, importer_type(kind, const=True), Scope.LOCAL, node)
             self._visit_block(node.block, context, symbol)
         return context
 
@@ -172,9 +179,15 @@ class ProgramConverter(GuardedVisitor):
                 self.visit(statement, inner)
         return context
 
-    def _values_of_loop(self, node: Any, context: Any) -> Sequence[int]:
+    def _kind_of_loop(self, node: Any, context: Any) -> Kind:
         if not isinstance(node.type, (ast.IntType, ast.UintType)):
             raise unsupported(node, "only integer loop variables are supported")
+        width = None if node.type.size is None else self._resolve_constant_int(node.type.size, context)
+        if width is not None and not 0 < width <= MOST_WIDTH:
+            raise unsupported(node, f"integers have 1 to {MOST_WIDTH} bits")
+        return Kind("int" if isinstance(node.type, ast.IntType) else "uint", width)
+
+    def _values_of_loop(self, node: Any, context: Any) -> Sequence[int]:
         values, kind = self._resolve_generic(node.set_declaration, context, strict=True)
         if isinstance(kind, types.Sequence):
             return tuple(values)
@@ -184,14 +197,15 @@ class ProgramConverter(GuardedVisitor):
             raise invalid(node, "the range of a loop needs a start and an end")
         return range(values.start, values.stop, 1 if values.step is None else values.step)
 
-    def _keep_loop(self, node: Any, values: Sequence[int], context: Any) -> Any:
+    def _keep_loop(self, node: Any, values: Sequence[int], kind: Kind, context: Any) -> Any:
         """A loop that may be left early stays a loop; Aer's compiler then unrolls it, which must be paid for."""
         if len(values) > self._limits.max_operations or len(set(values)) != len(values):
             raise unsupported(node, "a loop with 'break' or 'continue' needs a short set of different values")
         before = self._operations
         with context.circuit.for_loop(values) as variable:
             self._loop_values[variable] = values
-            symbol = Symbol(node.identifier.name, variable, types.Int(), Scope.LOCAL, node)
+            held = loop_variable(variable, values)
+            symbol = Symbol(node.identifier.name, held, importer_type(kind, const=False), Scope.LOCAL, node)
             self._visit_block(node.block, context, symbol)
         self._spend((self._operations - before + 1) * len(values), node, context)
         return context

@@ -96,7 +96,8 @@ def gate_scope(gate: UserGate, arguments: Sequence[Any], qubits: Sequence[Any], 
     node = gate.definition
     symbols = SymbolTable(Scope.GATE)
     for name, value in zip(node.arguments, arguments, strict=True):
-        kind = types.Float(const=True) if isinstance(value, float) else types.Angle()
+        # Parameters divide as real numbers, whatever a call gives for them.
+        kind = types.Float(const=isinstance(value, float))
         symbols.symbols[name.name] = Symbol(name.name, value, kind, Scope.GATE, node)
     for name, qubit in zip(node.qubits, qubits, strict=True):
         symbols.symbols[name.name] = Symbol(name.name, qubit, types.Qubit(), Scope.GATE, node)

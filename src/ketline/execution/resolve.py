@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from openqasm3 import ast
-from qiskit.circuit import ClassicalRegister, ParameterExpression, Register
+from qiskit.circuit import ClassicalRegister, Clbit, ParameterExpression, Register
 from qiskit_qasm3_import import types
 from qiskit_qasm3_import.converter import ConvertVisitor
 from qiskit_qasm3_import.data import Scope
-from qiskit_qasm3_import.expression import ValueResolver
 
 from ketline.domain.errors import ProgramTooLarge
+from ketline.execution.arithmetic import GuardedResolver, real
 from ketline.execution.diagnose import invalid, statement_errors, unsupported
 from ketline.execution.gates import controlled, is_control
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.ranges import positions
+from ketline.execution.unroller.budget import placed
+from ketline.execution.unroller.kinds import DEFAULT_WIDTH
 
 _MAX_POWER_QUBITS = 8
 # Parts of expressions that calls of the program's own gates look at, as a multiple of the operations it may have.
@@ -40,7 +41,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
             return super().visit(node, context)
 
     def _resolve_generic(self, node: Any, context: Any, strict: bool) -> Any:
-        return _GuardedResolver(context, strict).resolve(node)
+        return GuardedResolver(context, strict, self._charge).resolve(node)
 
     def _operands(self, node: Any, context: Any) -> list[tuple[Any, ...]]:
         """The qubits of each application of a gate, since registers apply it to all their qubits in turn."""
@@ -84,9 +85,12 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return super()._apply_gate_modifier(modifier, gate, context)
 
     def _resolve_angle(self, node: Any, context: Any) -> Any:
-        value = super()._resolve_angle(node, context)
+        with placed(node):
+            value = real(super()._resolve_angle(node, context))
         if not all(math.isfinite(possible) for possible in self._possible_values(value)):
             raise invalid(node, "this angle is not a finite number")
+        if isinstance(value, int) and value >= 1 << DEFAULT_WIDTH - 1:
+            raise unsupported(node, f"integers of more than {DEFAULT_WIDTH} bits are not supported")
         return value
 
     def _possible_values(self, value: Any) -> Iterator[float]:
@@ -103,24 +107,44 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
                 yield math.inf
 
     def _resolve_condition(self, node: Any, context: Any) -> Any:
-        bits, value = super()._resolve_condition(self._with_boolean(node, context), context)
-        if isinstance(bits, ClassicalRegister) and not 0 <= value < 2**bits.size:
-            raise unsupported(node, f"a register of {bits.size} bits never equals this number")
-        return bits, value
+        bits, value = self._compared(node, context)
+        if isinstance(bits, (Clbit, ClassicalRegister)):
+            return bits, value
+        # No identifier has a dot, so no register of the program is called so.
+        register = ClassicalRegister(bits=bits, name=f"part.{len(context.circuit.cregs)}")
+        context.circuit.add_register(register)
+        return register, value
 
-    def _with_boolean(self, node: Any, context: Any) -> Any:
-        """Read `bit == 1` as `bit == true`, which is all the importer knows."""
-        if not (isinstance(node, ast.BinaryExpression) and node.op.name in _EQUALITY):
-            return node
-        for bit, number in ((node.lhs, node.rhs), (node.rhs, node.lhs)):
-            if isinstance(number, ast.IntegerLiteral) and self._is_single_bit(bit, context):
-                if number.value not in (0, 1):
-                    raise unsupported(node, f"a bit never equals {number.value}")
-                return ast.BinaryExpression(op=node.op, lhs=bit, rhs=ast.BooleanLiteral(bool(number.value)))
-        return node
+    def _compared(self, node: Any, context: Any) -> tuple[Any, int]:
+        """The bit or the bits that a condition is about, and what they must be."""
+        if isinstance(node, ast.BinaryExpression) and node.op.name in _EQUALITY:
+            for bits, number in ((node.lhs, node.rhs), (node.rhs, node.lhs)):
+                found, kind = self._resolve_generic(bits, context, strict=True)
+                if isinstance(kind, types.Bit):
+                    return found, self._bit_value(number, context) != (node.op.name == "!=")
+                if isinstance(kind, types.BitArray) and node.op.name == "==":
+                    return found, self._register_value(number, width_of(found), context)
+            raise unsupported(node, "this comparison is not supported")
+        negated = isinstance(node, ast.UnaryExpression) and node.op.name in ("~", "!")
+        bit, kind = self._resolve_generic(node.expression if negated else node, context, strict=True)
+        if not isinstance(kind, types.Bit):
+            raise unsupported(node, "conditions on this are not supported")
+        return bit, not negated
 
-    def _is_single_bit(self, node: Any, context: Any) -> bool:
-        return isinstance(self._resolve_generic(node, context, strict=True)[1], types.Bit)
+    def _bit_value(self, node: Any, context: Any) -> bool:
+        value, kind = self._resolve_generic(node, context, strict=True)
+        if isinstance(kind, types.Bool) and kind.const:
+            return bool(value)
+        number = self._resolve_constant_int(node, context)
+        if isinstance(node, ast.BitstringLiteral) or number not in (0, 1):
+            raise unsupported(node, f"a bit never equals {number}")
+        return bool(number)
+
+    def _register_value(self, node: Any, width: int, context: Any) -> int:
+        value = self._resolve_constant_int(node, context)
+        if not 0 <= value < 1 << width or (isinstance(node, ast.BitstringLiteral) and node.width != width):
+            raise unsupported(node, f"a register of {width} bits never equals this number")
+        return int(value)
 
     def _check_measurement(self, qubit: Any, target: Any, node: Any, context: Any) -> None:
         qubits, bits = width_of(self._resolve_qarg(qubit, context)), width_of(target)
@@ -154,22 +178,6 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
 
 def _too_large(node: Any, message: str) -> ProgramTooLarge:
     return ProgramTooLarge(message, line=node.span.start_line, column=node.span.start_column + 1)
-
-
-class _GuardedResolver(ValueResolver):  # type: ignore[misc]
-    """The importer's resolver, with ranges that may end at negative positions and stay inside of their register."""
-
-    def _index_collection(self, collection: Any, collection_type: Any, indexer: Any, base: Any) -> Any:
-        is_register = isinstance(collection_type, (types.BitArray, types.QubitArray))
-        is_range = isinstance(indexer, list) and len(indexer) == 1 and isinstance(indexer[0], ast.RangeDefinition)
-        if not (is_register and is_range):
-            return super()._index_collection(collection, collection_type, indexer, base)
-        found, _ = self.visit(indexer[0])
-        # The importer has already moved the end one step further, as Python counts.
-        backwards = found.step is not None and found.step < 0
-        end = found.stop if found.stop is None else found.stop + (1 if backwards else -1)
-        selected = [collection[at] for at in positions(len(collection), found.start, end, found.step)]
-        return selected, type(collection_type)(len(selected))
 
 
 def width_of(bits: Any) -> int:

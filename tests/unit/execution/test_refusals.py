@@ -78,7 +78,7 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
         25,
         "not a finite number",
     ),
-    "division by zero": ("qubit q; bit[2] c;\n  rx(1 / 0) q;", 3, 3, "division by zero"),
+    "division by zero": ("qubit q; bit[2] c;\n  rx(1 / 0) q;", 3, 6, "division by zero"),
     "integer of 400 digits": ("qubit q; rx(" + "9" * 400 + ") q;", 2, 10, "too large"),
     "a thousand million controls": ("qubit q; ctrl(1000000000) @ x q;", 2, 10, "number of controls"),
 }
@@ -123,7 +123,7 @@ LACKING: dict[str, tuple[str, int, str]] = {
         "type 'int' that changes in a loop",
     ),
     "overflow of a signed number": ("int[4] n = 7; n += 1;", 15, "leaves the range of 'int[4]'"),
-    "remainder of a negative number": ("int n = -7 % 2;", 9, "leaves it open"),
+    "remainder of a negative real number": ("float n = -7.5 % 2;", 11, "leaves it open"),
     "number wider than its register": ("qubit q; bit[2] c; if (c == 4) { x q; }", 24, "2 bits never equals"),
     "negative number and register": ("qubit q; bit[2] c; if (c == -1) { x q; }", 24, "2 bits never equals"),
     "number that is no bit": ("bit c; qubit q; if (c == 5) x q;", 21, "a bit never equals 5"),

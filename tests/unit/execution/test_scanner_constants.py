@@ -63,6 +63,10 @@ def test_floats_as_in_python(expression: Expression) -> None:
     ("text", "value"),
     [
         ("7 / 2", 3),
+        ("-7 / 2", -3),
+        ("7 / -2", -3),
+        ("-7 % 4", -3),
+        ("mod(-7, 4)", -3),
         ("7 % 4", 3),
         ("2 ** 3 ** 2", 512),
         ("-2 ** 2", -4),
@@ -89,9 +93,9 @@ def test_values(text: str, value: float) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "-7 / 2",
-        "-7 % 4",
+        "-7.5 % 4",
         "7.5 % 2",
+        "mod(-7.5, 4)",
         "2 ** -1",
         "2 ** 60",
         "log(0)",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
+from ketline.execution.integers import quotient, remainder
 from ketline.execution.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, Declined
 
 Number = int | float
@@ -113,15 +114,14 @@ def _float_of(text: str) -> float:
 
 def _divide(left: Number, right: Number) -> Number:
     if isinstance(left, int) and isinstance(right, int):
-        # Integers divide to integers. The specification rounds negative quotients towards zero, the importer does not.
-        if left % right and (left < 0 or right < 0):
-            raise Declined
-        return left // right
+        return quotient(left, right)
     return left / right
 
 
 def _remainder(left: Number, right: Number) -> Number:
-    # Of negative numbers, the specification does not say which remainder it means.
+    if isinstance(left, int) and isinstance(right, int):
+        return remainder(left, right)
+    # Of negative real numbers, the specification does not say which remainder it means.
     if left < 0 or right <= 0:
         raise Declined
     return left % right
@@ -130,7 +130,7 @@ def _remainder(left: Number, right: Number) -> Number:
 def _integer_remainder(left: Number, right: Number) -> Number:
     if not (isinstance(left, int) and isinstance(right, int)):
         raise Declined
-    return _remainder(left, right)
+    return remainder(left, right)
 
 
 def _power(left: Number, right: Number) -> Number:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.integers import quotient, remainder
 from ketline.execution.unroller.kinds import (
     BIT,
     BOOL,
@@ -148,6 +149,8 @@ def _compare(sign: str, left: Typed, right: Typed) -> Any:
     if {left.kind.name, right.kind.name} == {"int", "uint"}:
         lift(_check_not_negative, left.value)
         lift(_check_not_negative, right.value)
+    if "float" in (left.kind.name, right.kind.name) and left.kind.name in _NUMBERS and right.kind.name in _NUMBERS:
+        left, right = Typed(FLOAT, convert(left, FLOAT)), Typed(FLOAT, convert(right, FLOAT))
     return lift(COMPARISONS[sign], left.value, right.value)
 
 
@@ -234,9 +237,12 @@ def _bitwise(sign: str, left: Typed, right: Typed) -> Typed:
 
 def _wider(left: Kind, right: Kind) -> Kind:
     """The type of a result; numbers without a width adapt to the other side."""
-    name = "uint" if "uint" in (left.name, right.name) else left.name
+    unsigned = [one for one in (left, right) if one.name == "uint"]
     widths = [width for width in (left.width, right.width) if width is not None]
-    return Kind(name, max(widths) if widths else None)
+    width = max(widths) if widths else None
+    if len(unsigned) == 1 and len(widths) == 2 and unsigned[0].width != width:
+        return Kind("int", width)  # which holds all values of the narrower unsigned type
+    return Kind("uint" if unsigned else left.name, width)
 
 
 def _angle_arithmetic(sign: str, left: Typed, right: Typed) -> Typed:
@@ -275,7 +281,12 @@ def _arithmetic(sign: str, left: Typed, right: Typed, modulo: Kind | None) -> Ty
     if kinds[0] == kinds[1] and kind.name == "uint" and kind.width is not None and sign in ("+", "-", "*"):
         wraps = True
 
+    becomes_unsigned = kind.name == "uint" and kinds[0].name != kinds[1].name and sign in ("/", "%", "**")
+
     def result(one: Any, other: Any) -> int:
+        if becomes_unsigned and (one < 0 or other < 0):
+            # In C99 the negative one would become a large number, whose size depends on the widths.
+            raise ProgramUnsupported(f"'{sign}' between a negative number and an unsigned one is not supported")
         number = _integer_result(sign, int(one), int(other))
         return number % (1 << kind.bits) if wraps and kind.name == "uint" else check_range(number, kind)
 
@@ -291,12 +302,9 @@ def _integer_result(sign: str, left: int, right: int) -> int:
         case "*":
             return left * right
         case "/":
-            quotient = abs(left) // abs(right)
-            return quotient if (left < 0) == (right < 0) else -quotient
+            return quotient(left, right)
         case "%":
-            if left < 0 or right < 0:
-                raise ProgramUnsupported("'%' of negative numbers is not supported: the specification leaves it open")
-            return left % right
+            return remainder(left, right)
         case "**":
             if right < 0 or right * max(1, left.bit_length()) > MOST_WIDTH:
                 raise ProgramUnsupported("this power leaves the range of integers")
