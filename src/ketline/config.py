@@ -17,6 +17,8 @@ PREFIX = "KETLINE_"
 # Read by the client side of the command line, not by the service.
 CLIENT_VARIABLES = frozenset({"KETLINE_URL", "KETLINE_API_KEY"})
 
+MEBIBYTE = 1024 * 1024
+
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -155,6 +157,29 @@ class Settings(BaseSettings):
     max_backlog: int = Field(
         default=100_000, ge=1, description="Pending tasks beyond which submissions are answered 429."
     )
+    max_connections: int = Field(
+        default=8192,
+        ge=1,
+        le=1_000_000,
+        description="Connections an API process keeps open; further ones are answered 503.",
+    )
+    header_timeout_s: Seconds = Field(
+        default=10.0, description="Seconds in which the headers of a request must arrive, or else 408."
+    )
+    body_timeout_s: Seconds = Field(
+        default=60.0, description="Seconds in which the body of a request must arrive, or else 408."
+    )
+    idle_timeout_s: Seconds = Field(
+        default=75.0, description="Seconds for which a connection is kept open between two requests."
+    )
+    write_timeout_s: Seconds = Field(
+        default=60.0, description="Seconds for which a client may read nothing of an answer before it is cut off."
+    )
+    request_memory_mb: int = Field(
+        default=256,
+        ge=1,
+        description="Megabytes that an API process holds of requests that are not answered yet; beyond, 503.",
+    )
     max_wait_s: Seconds = Field(default=60.0, description="Longest that a request may ask to wait for a task's end.")
     idempotency_key_lifetime_s: Seconds = Field(
         default=86_400.0, description="Seconds for which an `Idempotency-Key` names its task."
@@ -218,6 +243,8 @@ class Settings(BaseSettings):
             raise ValueError("TASK_SOFT_TIME_LIMIT_S must not exceed TASK_TIME_LIMIT_S")
         if self.default_shots > self.max_shots:
             raise ValueError("NUM_SHOTS must not exceed KETLINE_MAX_SHOTS")
+        if self.request_memory_mb < 7 * self.max_program_bytes / MEBIBYTE:
+            raise ValueError("KETLINE_REQUEST_MEMORY_MB must be 7 times KETLINE_MAX_PROGRAM_BYTES, or one may not fit")
         return self
 
 

@@ -189,16 +189,26 @@ def _processor_seconds(pid: int) -> float:
 
 
 @contextmanager
-def running_service(directory: Path) -> Iterator[str]:
+def running_service(directory: Path, **environment: str) -> Iterator[str]:
     """The address of an embedded service with its data in `directory`; it must not have had a defect when it ends."""
+    with running_process(directory, **environment) as (url, _):
+        yield url
+
+
+@contextmanager
+def running_process(directory: Path, **environment: str) -> Iterator[tuple[str, int]]:
+    """As `running_service`, with the process's id; its log is the file `log` in `directory`."""
     command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(directory), "--port", "0"]
     with (
         (directory / "log").open("w") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=directory, env={**os.environ, **environment}
+        ) as process,
     ):
         try:
             assert process.stdout is not None
-            yield next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
+            url = next(word for word in process.stdout.readline().split() if word.startswith("http")).rstrip(";")
+            yield url, process.pid
         finally:
             process.terminate()
             process.wait(PATIENCE_SECONDS)

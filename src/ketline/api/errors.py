@@ -14,8 +14,12 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 CORRELATION_KEY = "ketline.correlation_id"
 PROBLEM_KEY = "ketline.problem"
 HEAD_KEY = "ketline.head"
+# In the state of a scope: the code of a problem that the connection found while the body was arriving.
+REJECTION_KEY = "ketline.rejection"
 
 _RETRY = {"Retry-After": "2"}
+# What is left of a request must not be taken for the next one.
+_CLOSE = {"Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind("path_not_found", 404, "Nothing here", "This path was not found; /docs lists all that exist."),
         ProblemKind(
             "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods of this path."
+        ),
+        ProblemKind(
+            "request_timeout",
+            408,
+            "Request too slow",
+            "The request did not arrive in time: send its headers and its body without pauses.",
+            _CLOSE,
         ),
         ProblemKind("result_not_ready", 409, "Result not ready", "The task has not ended yet; ask again later."),
         ProblemKind("task_failed", 409, "Task failed", "The task failed and has no counts; `error` says why."),
@@ -93,8 +104,7 @@ KINDS: Mapping[str, ProblemKind] = {
             413,
             "Request body too large",
             "The request body is larger than any acceptable program needs; it was not read to its end.",
-            # What is left of the body must not be taken for the next request.
-            {"Connection": "close"},
+            _CLOSE,
         ),
         ProblemKind(
             "unsupported_media_type",
@@ -134,8 +144,29 @@ KINDS: Mapping[str, ProblemKind] = {
             "As many tasks are waiting as this service takes; submit again later.",
             {"Retry-After": "5"},
         ),
+        ProblemKind(
+            "headers_too_large",
+            431,
+            "Request headers too large",
+            "Request line and headers may have 65,536 bytes together, and be 256 headers: send fewer or shorter ones.",
+            _CLOSE,
+        ),
         ProblemKind("internal_error", 500, "Internal error", "Something went wrong here; quote the correlation id."),
         ProblemKind("service_unavailable", 503, "Service unavailable", "Try again in a few seconds.", _RETRY),
+        ProblemKind(
+            "too_many_connections",
+            503,
+            "Too many connections",
+            "As many connections are open as this process takes: use one for many requests, or try again soon.",
+            {**_CLOSE, **_RETRY},
+        ),
+        ProblemKind(
+            "request_memory_full",
+            503,
+            "Too many requests arriving",
+            "The requests that are arriving take all the memory there is for them; try again soon.",
+            {**_CLOSE, **_RETRY},
+        ),
         ProblemKind(
             "inspector_busy",
             503,

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ketline.api.errors import CORRELATION_KEY, HEAD_KEY, PROBLEM_KEY, Refusal, problem_response
+from ketline.api.errors import CORRELATION_KEY, HEAD_KEY, PROBLEM_KEY, REJECTION_KEY, Refusal, problem_response
 
 CORRELATION_HEADER = "X-Correlation-ID"
 _ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")
@@ -34,6 +35,7 @@ class _Exchange:
     scope: Scope
     send: Send
     status: int | None = None
+    aborted: bool = False
     started: float = field(default_factory=perf_counter)
 
     async def answer(self, message: Message) -> None:
@@ -59,7 +61,7 @@ class _Exchange:
         if PROBLEM_KEY in self.scope:
             line["problem"] = self.scope[PROBLEM_KEY]
         write = _log.debug if self.scope["path"] in _QUIET_PATHS else _log.info
-        write("http.request", **line)
+        write("http.aborted" if self.aborted else "http.request", **line)
 
 
 class RequestContext:
@@ -89,6 +91,8 @@ class RequestContext:
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         try:
             await self._app(exchange.scope, receive, exchange.answer)
+        except ClientDisconnect:
+            exchange.aborted = True  # by the client, in the middle of its request: nobody is left to answer
         except Exception:
             _log.exception("http.failed", method=exchange.method, path=_loggable_path(exchange.scope))
             if exchange.status is not None:
@@ -99,7 +103,10 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies of more than `max_bytes`: at once when they say so, else as soon as they have grown past it."""
+    """Refuses bodies of more than `max_bytes`: at once when they say so, else as soon as they have grown past it.
+
+    A body that the connection has given up, because it is too slow or does not fit into memory, is refused here too.
+    """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app
@@ -109,19 +116,22 @@ class BodyLimit:
         if scope["type"] == "http" and self._declares_too_much(Headers(scope=scope)):
             await problem_response(scope, Refusal("body_too_large"))(scope, receive, send)
             return
-        await self._app(scope, self._limited(receive), send)
+        await self._app(scope, self._limited(scope, receive), send)
 
     def _declares_too_much(self, headers: Headers) -> bool:
         declared = headers.get("content-length", "")
         return declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_bytes)
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
         received = 0
+        state = scope.get("state", {})
 
         async def limited() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
+            if REJECTION_KEY in state:
+                raise Refusal(state[REJECTION_KEY])
             if received > self._max_bytes:
                 raise Refusal("body_too_large")
             return message

@@ -4,10 +4,12 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from uuid import UUID
 
 from fastapi import Request
 
+from ketline.api.errors import Refusal
 from ketline.api.services import options_of, services_of
 from ketline.api.stored import stored_task
 from ketline.api.validation import refuse
@@ -90,5 +92,6 @@ async def _in_time(change: Awaitable[None], request: Request, seconds: float) ->
 
 
 async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    with suppress(Refusal):  # a body that was announced, and not read, did not come: the connection is closed
+        while (await request.receive())["type"] != "http.disconnect":
+            pass

@@ -3,35 +3,25 @@
 import asyncio
 import os
 import signal
-import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
-from ketline.domain.errors import ConfigurationInvalid
 from ketline.runtime import Service, WorkerParts, open_embedded, open_service, open_worker
-from ketline.service.watching import Watch
 from ketline.worker.loop import Worker
-
-log = structlog.get_logger()
-
-BACKLOG = 2048
-CONNECTION_GRACE_SECONDS = 5
 
 
 async def serve_api(settings: Settings) -> None:
     """Serve the API of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
-    with _listen(settings) as listener:
+    with listen(settings) as listener:
         async with open_service(settings) as service:
-            await _serve(application(settings, service, stop), listener, stop, service.watch)
+            await serve_http(application(settings, service, stop), settings, listener, stop, service.watch)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -48,11 +38,11 @@ async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> No
 
 async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
     """Serve everything in this process, with its data in `directory`, until `stop` is set; `ready` is told the URL."""
-    with _listen(settings) as listener:
+    with listen(settings) as listener:
         async with open_embedded(settings, directory) as (service, parts):
-            ready(_url(listener))
+            ready(url_of(listener))
             await asyncio.gather(
-                _serve(application(settings, service, stop), listener, stop, service.watch),
+                serve_http(application(settings, service, stop), settings, listener, stop, service.watch),
                 worker(settings, parts).run(stop),
             )
 
@@ -97,61 +87,6 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
         slots=settings.worker_slots,
         grace_seconds=settings.shutdown_grace_s,
     )
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: one stop event serves API and worker alike."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event, watch: Watch) -> None:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    stopping = asyncio.create_task(stop.wait())
-    log.info("api.listening", url=_url(listener))
-    try:
-        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        server.should_exit = True
-        watch.close()
-        stopping.cancel()
-        await _both(serving, stopping)
-        log.info("api.stopped")
-
-
-async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
-    await asyncio.gather(stopping, return_exceptions=True)
-    await serving
-
-
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ConfigurationInvalid(
-            f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); "
-            "set KETLINE_HOST and KETLINE_PORT to what is free, or port 0 for any."
-        ) from error
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _stop_on_signals() -> asyncio.Event:

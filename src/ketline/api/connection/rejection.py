@@ -1,0 +1,42 @@
+"""What a connection writes and does by itself, where no application answers."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from uuid import uuid4
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from ketline.api.errors import CORRELATION_KEY, Refusal, problem_response
+
+
+def rejection(code: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A whole answer: the problem document of this code, with these headers beside its own; the connection closes."""
+    response = problem_response({"type": "http", CORRELATION_KEY: uuid4().hex}, Refusal(code))
+    response.headers["Connection"] = "close"
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in (*headers, *response.raw_headers))
+    return STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body)
+
+
+class _Transport(Protocol):
+    def write(self, data: bytes) -> None: ...
+
+    def is_closing(self) -> bool: ...
+
+
+class LingeringTransport:
+    """A transport for the answer to a request that is still arriving: to close it is to linger."""
+
+    __slots__ = ("_linger", "_transport")
+
+    def __init__(self, transport: _Transport, linger: Callable[[], None]) -> None:
+        self._transport = transport
+        self._linger = linger
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        self._linger()

@@ -1,0 +1,116 @@
+"""Serve the HTTP application on one socket, within the limits that the operator set."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import cast
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from ketline.api.connection import BoundedConnection, ConnectionLimits, Shared
+from ketline.config import MEBIBYTE, Settings
+from ketline.domain.errors import ConfigurationInvalid
+from ketline.service.watching import Watch
+
+log = structlog.get_logger()
+
+BACKLOG = 2048
+CONNECTION_GRACE_SECONDS = 5
+# Descriptors that a process needs beside those of its clients: database, broker, simulators, files.
+OTHER_DESCRIPTORS = 512
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """The limits that the settings give, with no more connections than there are descriptors for."""
+    return ConnectionLimits(
+        head_seconds=settings.header_timeout_s,
+        body_seconds=settings.body_timeout_s,
+        idle_seconds=settings.idle_timeout_s,
+        write_seconds=settings.write_timeout_s,
+        connections=_possible_connections(settings.max_connections),
+        request_memory_bytes=settings.request_memory_mb * MEBIBYTE,
+    )
+
+
+def _possible_connections(wanted: int) -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_DESCRIPTORS
+    if resource.RLIM_INFINITY in (soft, needed) or soft >= needed:
+        return wanted
+    allowed = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    possible = min(wanted, max(allowed - OTHER_DESCRIPTORS, allowed // 2))
+    if possible < wanted:
+        log.warning("api.connections_limited", wanted=wanted, possible=possible, open_files=allowed)
+    return possible
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: one stop event serves API and worker alike."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_http(
+    app: FastAPI, settings: Settings, listener: socket.socket, stop: asyncio.Event, watch: Watch
+) -> None:
+    """Answer requests until `stop` is set; those under way then get some seconds to end."""
+    shared = Shared.of(connection_limits(settings))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        http=cast("type[asyncio.Protocol]", partial(BoundedConnection, shared=shared)),
+        ws="none",
+        lifespan="off",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=cast("int", settings.idle_timeout_s),
+        timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    log.info("api.listening", url=url_of(listener))
+    try:
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        watch.close()
+        stopping.cancel()
+        await _both(serving, stopping)
+        log.info("api.stopped")
+
+
+async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
+    await asyncio.gather(stopping, return_exceptions=True)
+    await serving
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say.
+
+    Raises:
+        ConfigurationInvalid: it cannot.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); "
+            "set KETLINE_HOST and KETLINE_PORT to what is free, or port 0 for any."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address at which a listening socket is reached from this machine."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
