@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,19 +96,31 @@ class Fleet:
         self.processes: list[KetlineProcess] = []
 
     async def start(self, *arguments: str, **environment: str) -> KetlineProcess:
-        output = self.directory / f"{arguments[0]}-{uuid4().hex[:8]}.log"
+        output = self._output(arguments)
         with output.open("w") as file:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "ketline",
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                cwd=self.directory,
-                env={**self.environment, **environment},
-            )
+            return await self._launch(arguments, output, file.fileno(), environment)
+
+    async def start_with_outlet(self, descriptor: int, *arguments: str) -> KetlineProcess:
+        """Start one that prints and logs to this file descriptor; it has no log to look at."""
+        return await self._launch(arguments, self._output(arguments), descriptor, {})
+
+    def _output(self, arguments: Sequence[str]) -> Path:
+        return self.directory / f"{arguments[0]}-{uuid4().hex[:8]}.log"
+
+    async def _launch(
+        self, arguments: Sequence[str], output: Path, descriptor: int, environment: Mapping[str, str]
+    ) -> KetlineProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ketline",
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=self.directory,
+            env={**self.environment, **environment},
+        )
         self.processes.append(KetlineProcess(process, output))
         return self.processes[-1]
 

@@ -1,6 +1,7 @@
 """A database that is there and cannot be used: refused with a clear word, and work goes on by itself afterwards."""
 
 import asyncio
+import resource
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -123,3 +124,24 @@ async def test_data_directory_that_is_deleted(embedded: Embedded) -> None:
     await embedded.up()
     async with embedded.api() as api:
         assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+
+
+async def test_disk_without_room(embedded: Embedded) -> None:
+    """As the kernel says it where a file may not grow: writes fail, and what was there can be read."""
+    process = await embedded.up()
+    async with embedded.api() as api:
+        done = await api.submit(BELL)
+        await api.ended(done)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+
+        async def refused() -> str | None:
+            answer = await api.http.post("/tasks", json={"qc": BELL})
+            return str(answer.json()["code"]) if answer.status_code == 503 else None
+
+        assert await eventually(refused, "a refusal") in {"database_full", "database_unavailable"}
+        assert (await api.http.get("/readyz")).status_code == 503
+        assert (await api.task(done))["status"] == "completed"
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        await eventually(api.healthy, "a healthy service")
+        assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
+    assert "Traceback" not in process.output.read_text()

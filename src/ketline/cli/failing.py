@@ -1,11 +1,17 @@
 """Exit statuses, and the one line that every refusal is."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 SUCCESS, TASK_FAILED, USAGE_ERROR, SERVICE_ERROR, TIME_UP, INTERRUPTED = 0, 1, 2, 3, 4, 130
+# As a shell says it of a program that SIGPIPE ended.
+READER_GONE = 141
+# A disk without room, a quota, a size limit, a device that fails.
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -26,3 +32,19 @@ def server_libraries(what: str) -> Iterator[None]:
         fail(
             f"{what} needs the service's libraries ({missing} is missing): pip install 'ketline[server]'.", USAGE_ERROR
         )
+
+
+def end_without_output(error: OSError) -> NoReturn:
+    """End a command whose output cannot be written: quietly where its reader is gone, as of `head`.
+
+    Raises:
+        OSError: the error itself, which is about something else.
+    """
+    if not isinstance(error, BrokenPipeError) and error.errno not in _OUTPUT_ERRORS:
+        raise error
+    # The interpreter writes what is left once more at its end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(READER_GONE)
+    fail(f"cannot write: {error.strerror}", USAGE_ERROR)

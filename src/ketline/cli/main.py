@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from ketline.cli import running, server, service, tasks
-from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TASK_FAILED, TIME_UP, USAGE_ERROR, fail
+from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TASK_FAILED, TIME_UP, USAGE_ERROR, end_without_output, fail
 from ketline.client import (
     AddressInvalid,
     BatchIncomplete,
@@ -55,6 +55,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             fail(str(error), USAGE_ERROR if error.code == "configuration_invalid" else SERVICE_ERROR)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
+        except BrokenPipeError as error:
+            end_without_output(error)
 
     return guarded
 
@@ -82,7 +84,7 @@ for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(_guarded(command))
 app.command("list", rich_help_panel="Tasks")(_guarded(tasks.list_tasks))
-app.command("version", rich_help_panel="Run the service")(show_version)
+app.command("version", rich_help_panel="Run the service")(_guarded(show_version))
 
 
 def main() -> None:
@@ -90,4 +92,10 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         # Bars, and what others name their tasks, are not all in every encoding.
         sys.stdout.reconfigure(errors="replace")
-    app()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        end_without_output(error)

@@ -12,8 +12,11 @@ from fastapi import FastAPI
 from ketline.api.app import ApiOptions, ApiServices, create_app
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
+from ketline.logs import drain_logs
 from ketline.runtime import Service, WorkerParts, open_embedded, open_service, open_worker
 from ketline.worker.loop import Worker
+
+LAST_LINES_SECONDS = 0.5
 
 
 async def serve_api(settings: Settings) -> None:
@@ -95,6 +98,7 @@ def _stop_on_signals() -> asyncio.Event:
 
     def on_signal(number: signal.Signals) -> None:
         if stop.is_set():
+            drain_logs(LAST_LINES_SECONDS)
             os._exit(128 + number)
         stop.set()
 

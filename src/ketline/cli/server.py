@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,7 @@ def up(
     with server_libraries("ketline up"):
         from ketline.cli.serve import serve_embedded
 
-    settings = configured(host=host, port=port, data_dir=data_dir)
+    settings = _serving(host=host, port=port, data_dir=data_dir)
 
     def ready(url: str) -> None:
         print(f"Ketline is ready at {url} with its data in {settings.data_dir}; Ctrl-C stops it.", flush=True)
@@ -39,7 +40,7 @@ def api(host: Host = None, port: Port = None) -> None:
     with server_libraries("ketline api"):
         from ketline.cli.serve import serve_api
 
-    run_loop(serve_api(configured(host=host, port=port)))
+    run_loop(serve_api(_serving(host=host, port=port)))
 
 
 def worker(
@@ -49,7 +50,7 @@ def worker(
     with server_libraries("ketline worker"):
         from ketline.cli.serve import run_worker
 
-    run_loop(run_worker(configured(worker_slots=slots)))
+    run_loop(run_worker(_serving(worker_slots=slots)))
 
 
 def migrate() -> None:
@@ -80,6 +81,14 @@ def configured(**overrides: Any) -> "Settings":
     settings = load_settings(**given)
     configure_logs(settings.log_level, settings.log_format)
     return settings
+
+
+def _serving(**overrides: Any) -> "Settings":
+    """As `configured`, for a process that serves others: nothing that is printed or logged can hold it up any more."""
+    from ketline.logs import never_waiting
+
+    sys.stdout, sys.stderr = never_waiting(sys.stdout), never_waiting(sys.stderr, announced=True)
+    return configured(**overrides)
 
 
 def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
