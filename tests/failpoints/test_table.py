@@ -17,6 +17,7 @@ HARMLESS = {
     "forget_keys",
     "survey_leases",
     "correct_times",
+    "check_writable",
 }
 
 
