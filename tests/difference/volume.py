@@ -15,6 +15,7 @@ from ketline.execution.aer import Simulator
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.program import load_program
 from ketline.execution.scanner import scan
+from tests.difference import controlled
 from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare
 from tests.difference.exported import make_exported
@@ -106,6 +107,10 @@ def _classical(choices: Random) -> str:
     return assert_agrees(make_classical(choices), _simulator())
 
 
+def _controlled(choices: Random) -> str:
+    return controlled.assert_agrees(controlled.make_controlled(choices), _simulator())
+
+
 def _broken(choices: Random) -> str:
     return _answered(mutate(make_classical(choices).text, choices))
 
@@ -135,6 +140,7 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "mutated": (6, _mutated),
     "exported": (2, _exported),
     "classical": (2, _classical),
+    "controlled": (2, _controlled),
     "broken": (2, _broken),
     "fragments": (1, _fragments),
     "statements": (4, _statements),

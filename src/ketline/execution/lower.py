@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp
+from qiskit.circuit import ControlFlowOp, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.execution.runs import safe_unitary
@@ -218,9 +218,14 @@ class _Lowering:
         """A copy of a circuit or block, on the same bits, in Aer's operations."""
         result = circuit.copy_empty_like()
         result.global_phase = 0  # of no effect here, and loops leave parameters in it
+        if not result.qubits:
+            result.add_bits([Qubit()])
 
         def append(operation: Any, qubits: Sequence[Any], clbits: Sequence[Any]) -> None:
             self._count(operation.name)
+            if isinstance(operation, ControlFlowOp):
+                # Aer runs branches and loops without qubits whatever their condition is.
+                qubits = qubits or result.qubits[:1]
             result.append(operation, qubits, clbits, copy=False)
 
         for instruction in circuit.data:

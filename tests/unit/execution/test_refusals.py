@@ -102,26 +102,22 @@ LACKING: dict[str, tuple[str, int, str]] = {
     "computed delay": ("int n = 2; qubit q; delay[n * 1ns] q;", 21, "computed duration"),
     "duration of a block": ("int n = 2; qubit q; delay[durationof({x q;})] q;", 21, "computed duration"),
     "output that is no bit": ("output int n;", 1, "counts are made of bits"),
-    "break that depends on a measurement": (
-        "int n = 2; qubit q; bit c; for int i in [0:2] { c = measure q; if (c) break; }",
-        71,
-        "'break' that depends on a measurement",
-    ),
-    "return that depends on a measurement": (
-        "def f(qubit q) -> bit { bit c = measure q; if (c) return c; return c; } qubit q; bit c; c = f(q);",
-        51,
-        "'return' that depends on a measurement",
+    "end in a subroutine whose result is used": (
+        "def f(qubit q) -> bit { bit c = measure q; if (c) end; return c; } qubit q; bit c; c = f(q);",
+        88,
+        "'end' that depends on a measurement",
     ),
     "number of too many measurements": (
         "qubit[12] q; bit[12] c; c = measure q; uint[12] n = uint[12](c);",
         53,
         "more than 10 measured bits",
     ),
-    "counter in a measured loop": (
+    "counter without a bound in a measured loop": (
         "int n = 0; qubit q; bit c; c = measure q; while (c) { n += 1; c = measure q; }",
         43,
-        "type 'int' that changes in a loop",
+        "variable 'n' takes too many values in a loop",
     ),
+    "loop that never ends": ("qubit q; bit c; c = measure q; bit d = c; while (d == c) { x q; }", 43, "never ends"),
     "overflow of a signed number": ("int[4] n = 7; n += 1;", 15, "leaves the range of 'int[4]'"),
     "remainder of a negative real number": ("float n = -7.5 % 2;", 11, "leaves it open"),
     "number wider than its register": ("qubit q; bit[2] c; if (c == 4) { x q; }", 24, "2 bits never equals"),

@@ -1,5 +1,7 @@
 """What unrolling a program may cost, and errors that know their place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge
@@ -31,6 +33,16 @@ class Budget:
         self._operations_left -= number
         if self._operations_left < 0:
             raise ProgramTooLarge(f"the program comes to more than {self._limits.max_operations} operations")
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """What is written in the block is thrown away, so that only the steps it takes count."""
+        operations, left = self._operations_left, dict(self._left)
+        try:
+            yield
+        finally:
+            self._operations_left = operations
+            self._left["bits"] = left["bits"]
 
     def declare(self, what: str, width: int) -> None:
         if width < 1:

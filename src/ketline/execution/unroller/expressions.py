@@ -26,7 +26,8 @@ from ketline.execution.unroller.kinds import (
     radians,
 )
 from ketline.execution.unroller.memory import BitAlias, Names, Variable
-from ketline.execution.unroller.values import Measured, lift
+from ketline.execution.unroller.tree import calls_subroutine
+from ketline.execution.unroller.values import Measured, assuming, lift
 
 _CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 _ELEMENTS_PER_STEP = 16
@@ -207,22 +208,19 @@ class Evaluator:
             return operators.binary(sign, left, right, modulo)
         first = operators.truth(left)
         if first is (sign == "||"):
-            self._refuse_calls(node.rhs)
+            # Whether the right side is evaluated matters only if it calls something.
+            if calls_subroutine(node.rhs):
+                raise ProgramUnsupported("a call on the right of '&&' or '||' that is already decided is not supported")
             return Typed(BOOL, first)
-        second = operators.truth(self.evaluate(node.rhs))
+        second = operators.truth(self._evaluate_second(node.rhs, first, sign))
         return Typed(BOOL, lift((lambda a, b: a and b) if sign == "&&" else (lambda a, b: a or b), first, second))
 
-    def _refuse_calls(self, node: Any) -> None:
-        """Where the left side decides, whether the right side is evaluated matters only if it calls something."""
-        pending = [node]
-        while pending:
-            one = pending.pop()
-            if isinstance(one, ast.FunctionCall) and not operators.is_function(one.name.name):
-                raise ProgramUnsupported("a call on the right of '&&' or '||' that is already decided is not supported")
-            if isinstance(one, ast.QASMNode):
-                pending.extend(vars(one).values())
-            elif isinstance(one, list):
-                pending.extend(one)
+    def _evaluate_second(self, node: Any, first: Any, sign: str) -> Typed:
+        """The right side of `&&` or `||`, which matters only where the left one does not decide."""
+        if calls_subroutine(node):
+            return self.evaluate(node)
+        with assuming(first if sign == "&&" else lift(lambda value: not value, first)):
+            return self.evaluate(node)
 
     def _visit_FunctionCall(self, node: Any) -> Typed:  # noqa: N802
         name = node.name.name

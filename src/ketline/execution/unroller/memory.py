@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from ketline.domain.errors import ProgramInvalid
 from ketline.execution.unroller.kinds import BIT, Kind
-from ketline.execution.unroller.values import choose
+from ketline.execution.unroller.values import MOST_ATOMS, Measured, choose
+
+# A value that depends on more bits is written to bits of its own, if it needs fewer: another may depend on as many.
+_WIDE = 6
 
 
 @dataclass(slots=True, eq=False)
@@ -102,25 +105,33 @@ class Names:
             self._stack = self._outer.pop()
 
 
+class Bits(Protocol):
+    """Bits of the circuit, which values can be written to so that they depend on fewer of them."""
+
+    def narrowed(self, value: Any) -> Any: ...
+
+    def merged(self, condition: Measured, then: Any, otherwise: Any) -> Any: ...
+
+
 class Memory:
     """Writes to variables, and merges what the branches of a measured condition have written."""
 
-    def __init__(self) -> None:
+    def __init__(self, bits: Bits) -> None:
+        self._bits = bits
         self._logs: list[dict[Variable, Any]] = []
-
-    @property
-    def branches(self) -> int:
-        """How many conditions that depend on measurements surround the current statement."""
-        return len(self._logs)
 
     def write(self, target: Variable | BitAlias, value: Any) -> None:
         if isinstance(target, Variable):
-            if self._logs:
-                self._logs[-1].setdefault(target, target.value)
-            target.value = value
+            self.put(target, self._bits.narrowed(value) if _is_wide(value) else value)
             return
         for (variable, place), bit in zip(target.bits, value, strict=True):
             self.write(variable, bit if place is None else (*variable.value[:place], bit, *variable.value[place + 1 :]))
+
+    def put(self, variable: Variable, value: Any) -> None:
+        """Write a value as it is: what it depends on may change from one turn of a loop to the next."""
+        if self._logs:
+            self._logs[-1].setdefault(variable, variable.value)
+        variable.value = value
 
     @contextmanager
     def branch(self) -> Iterator[dict[Variable, Any]]:
@@ -131,14 +142,28 @@ class Memory:
             yield log
         finally:
             self._logs.pop()
-        for variable, before in list(log.items()):
-            log[variable], variable.value = variable.value, before
+            for variable, before in list(log.items()):
+                log[variable], variable.value = variable.value, before
 
     def merge(self, condition: Any, then: Mapping[Variable, Any], otherwise: Mapping[Variable, Any]) -> None:
         for variable in {**then, **otherwise}:
             before = variable.value
             one, other = then.get(variable, before), otherwise.get(variable, before)
-            self.write(variable, choose(condition, one, other))
+            self.write(variable, self._chosen(condition, one, other))
+
+    def _chosen(self, condition: Any, one: Any, other: Any) -> Any:
+        if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+            return tuple(self._chosen(condition, *pair) for pair in zip(one, other, strict=True))
+        if one is other:
+            return one
+        measured = [part for part in (condition, one, other) if isinstance(part, Measured)]
+        if len({atom for part in measured for atom in part.atoms}) > MOST_ATOMS:
+            return self._bits.merged(condition, one, other)
+        return choose(condition, one, other)
+
+
+def _is_wide(value: Any) -> bool:
+    return isinstance(value, Measured) and len(value.atoms) > _WIDE
 
 
 def bits_of(symbol: Variable | BitAlias, places: Any) -> tuple[tuple[Variable, int | None], ...]:

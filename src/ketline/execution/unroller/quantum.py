@@ -26,7 +26,7 @@ from ketline.execution.unroller.gates import (
 )
 from ketline.execution.unroller.kinds import FLOAT
 from ketline.execution.unroller.memory import BitAlias, Definition, Names, Qubits, Variable
-from ketline.execution.unroller.values import Measured, atom, lift
+from ketline.execution.unroller.values import Measured, assuming, atom, lift
 from ketline.execution.unroller.writer import CircuitWriter
 
 _MOST_NESTED_GATES = 200
@@ -217,7 +217,7 @@ class QuantumStatements:
             return
         for case in dict.fromkeys(both.table):
             condition = lift(lambda row, case=case: row == case, both)
-            with self._writer.when(condition):
+            with self._writer.when(condition), assuming(condition):
                 yield case[: len(values)], case[len(values) :]
 
     def _apply(self, gate: Any, angles: Sequence[float], qubits: Sequence[int], modifiers: Sequence[Modifier]) -> None:

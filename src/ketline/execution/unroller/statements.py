@@ -1,7 +1,7 @@
 """Runs the statements of a program, one after the other, and writes what is quantum into a circuit."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from openqasm3 import ast
@@ -12,42 +12,21 @@ from ketline.execution.diagnose import construct, not_supported
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.unroller.budget import Budget, placed
 from ketline.execution.unroller.expressions import Evaluator
-from ketline.execution.unroller.kinds import BIT, VOID, Kind, Typed
-from ketline.execution.unroller.loops import loop_values, written_in
+from ketline.execution.unroller.flow import Ended, Flow
+from ketline.execution.unroller.kept import EndlessLoop, KeptLoops
+from ketline.execution.unroller.kinds import BOOL, VOID, Typed
+from ketline.execution.unroller.loops import loop_turns, reads_measured
 from ketline.execution.unroller.memory import Definition, Memory, Names, Variable
-from ketline.execution.unroller.quantum import QuantumStatements, members
+from ketline.execution.unroller.quantum import QuantumStatements
 from ketline.execution.unroller.subroutines import bind_arguments
-from ketline.execution.unroller.values import Measured, atom, lift
+from ketline.execution.unroller.tree import calls_subroutine
+from ketline.execution.unroller.values import Measured, assuming, lift
 from ketline.execution.unroller.variables import Variables
 from ketline.execution.unroller.writer import CircuitWriter
 
 _MOST_NESTED_CALLS = 64
 _STEPS_PER_CALL = 8
-_NEVER = -1  # a loop of the circuit, which nothing here can leave
-_OUTSIDE = -2
 _IN_GATES = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumBarrier, ast.ForInLoop)
-
-
-class _Leave(BaseException):
-    """Leaves a loop, a subroutine or the program; no error, so nothing may take it for one."""
-
-
-class _Break(_Leave):
-    pass
-
-
-class _Continue(_Leave):
-    pass
-
-
-class _End(_Leave):
-    pass
-
-
-class _Return(_Leave):
-    def __init__(self, typed: Typed | None) -> None:
-        super().__init__()
-        self.typed = typed
 
 
 class Interpreter:
@@ -59,25 +38,32 @@ class Interpreter:
     def __init__(self, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> None:
         self._budget = Budget(limits)
         self._names = Names()
-        self._memory = Memory()
         self.writer = CircuitWriter(self._budget)
+        self._memory = Memory(self.writer)
+        self._flow = Flow(self._memory)
+        self._kept_loops = KeptLoops(self._memory, self.writer, self._budget)
         self._evaluator = Evaluator(self._names, self._budget, limits, self._call)
         self._quantum = QuantumStatements(self._names, self._budget, self._evaluator, self.writer, self._run_gate_body)
         self.variables = Variables(self._names, self._memory, self._budget, self._evaluator, self._quantum, self.writer)
         self.variables.inputs = inputs
-        # How many measured conditions surround what a statement may leave, innermost last.
-        self._leave_points: dict[str, list[int]] = {"loop": [], "call": [], "program": [0]}
-        self._returns: list[Kind | None] = []
 
     def run(self, program: Any) -> None:
-        try:
-            self._run_all(program.statements)
-        except _End:
-            return
+        self._run_all(program.statements)
 
     def _run_all(self, statements: Sequence[Any]) -> None:
-        for statement in statements:
+        """Run statements one after the other, the rest of them only where none before has left them."""
+        for place, statement in enumerate(statements):
+            active = self._flow.active()
+            if active is False:
+                return
+            if isinstance(active, Measured):
+                self._branch(active, partial(self._run_from, statements, place))
+                return
             self._run(statement)
+
+    def _run_from(self, statements: Sequence[Any], place: int) -> None:
+        self._run(statements[place])
+        self._run_all(statements[place + 1 :])
 
     def _run(self, node: Any) -> None:
         self._budget.step()
@@ -85,7 +71,10 @@ class Interpreter:
             run = getattr(self, f"_run_{type(node).__name__}", None)
             if run is None:
                 raise ProgramUnsupported(not_supported(node))
-            run(node)
+            try:
+                run(node)
+            except Ended:
+                return
 
     def _run_block(self, statements: Sequence[Any]) -> None:
         with self._names.block():
@@ -177,25 +166,28 @@ class Interpreter:
     def _run_ExpressionStatement(self, node: Any) -> None:  # noqa: N802
         if isinstance(node.expression, ast.FunctionCall):
             with placed(node.expression):
-                self._call(node.expression)
+                self._call_alone(node.expression)
         else:
             self._evaluator.evaluate(node.expression)
 
     def _run_BranchingStatement(self, node: Any) -> None:  # noqa: N802
         condition = self._evaluator.condition(node.condition)
-        if isinstance(condition, Measured):
-            self._branch(condition, node.if_block, node.else_block)
-        else:
-            self._run_block(node.if_block if condition else node.else_block)
+        otherwise = partial(self._run_block, node.else_block) if node.else_block else None
+        self._branch(condition, partial(self._run_block, node.if_block), otherwise)
 
-    def _branch(self, condition: Measured, then: Sequence[Any], otherwise: Sequence[Any]) -> None:
-        """Run both branches of a condition that depends on measurements."""
-        with self.writer.when(condition) as context, self._memory.branch() as written:
-            self._run_block(then)
+    def _branch(self, condition: Any, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
+        """Run one of two branches, or both where measurements decide."""
+        if not isinstance(condition, Measured):
+            chosen = then if condition else otherwise
+            if chosen is not None:
+                chosen()
+            return
+        with self.writer.when(condition) as context, assuming(condition), self._memory.branch() as written:
+            then()
         also_written: dict[Variable, Any] = {}
-        if otherwise:
-            with context, self._memory.branch() as also_written:
-                self._run_block(otherwise)
+        if otherwise is not None:
+            with context, assuming(lift(lambda one: not one, condition)), self._memory.branch() as also_written:
+                otherwise()
         self._memory.merge(condition, written, also_written)
 
     def _run_SwitchStatement(self, node: Any) -> None:  # noqa: N802
@@ -217,128 +209,105 @@ class Interpreter:
             return
         (values, block), *others = cases
         condition = lift(lambda number: number in values, target)
-        if not isinstance(condition, Measured):
-            if condition:
-                self._run_block(block.statements)
-            else:
-                self._switch(target, others, default)
-            return
-        with self.writer.when(condition) as context, self._memory.branch() as written:
-            self._run_block(block.statements)
-        with context, self._memory.branch() as also_written:
-            self._switch(target, others, default)
-        self._memory.merge(condition, written, also_written)
+        self._branch(
+            condition, partial(self._run_block, block.statements), partial(self._switch, target, others, default)
+        )
 
     def _run_ForInLoop(self, node: Any) -> None:  # noqa: N802
         kind = self._evaluator.kind(node.type)
-        for value in loop_values(node.set_declaration, kind, self._evaluator, self._budget):
-            with self._names.block():
-                self._names.define(node.identifier.name, Variable(kind, value))
-                if not self._run_turn(node.block):
-                    break
+        with self._flow.loop():
+            for going, value in loop_turns(node.set_declaration, kind, self._evaluator, self._budget):
+                active = _both(going, self._flow.active())
+                if active is False:
+                    return
+                self._branch(active, partial(self._run_for_turn, node, Variable(kind, value)))
+                self._flow.next_turn()
+
+    def _run_for_turn(self, node: Any, variable: Variable) -> None:
+        with self._names.block():
+            self._names.define(node.identifier.name, variable)
+            self._run_block(node.block)
 
     def _run_WhileLoop(self, node: Any) -> None:  # noqa: N802
-        while True:
-            self._budget.step()
-            condition = self._evaluator.condition(node.while_condition)
-            if isinstance(condition, Measured):
-                self._keep_while(node)
-                return
-            if not condition or not self._run_turn(node.block):
-                return
+        """Run turns while everything about the loop is known; from where measurements matter it is kept as a loop."""
+        with self._flow.loop():
+            refusal: ProgramUnsupported | None = None
+            while True:
+                self._budget.step()
+                active = self._flow.active()
+                condition = active and self._while_condition(node, active)
+                if condition is False:
+                    return
+                measured = isinstance(condition, Measured)
+                if refusal is None and (measured or reads_measured(node.while_condition, self._names)):
+                    try:
+                        self._keep_while(node, condition)
+                    except EndlessLoop:
+                        raise
+                    except ProgramUnsupported as error:
+                        refusal = error
+                    else:
+                        return
+                if refusal is not None and (measured and not isinstance(active, Measured)):
+                    raise refusal
+                self._branch(condition, partial(self._run_block, node.block))
+                self._flow.next_turn()
 
-    def _run_turn(self, statements: Sequence[Any]) -> bool:
-        """One turn of a loop; whether it goes on."""
-        with self._leave_point("loop", self._memory.branches):
-            try:
-                self._run_block(statements)
-            except _Continue:
-                return True
-            except _Break:
-                return False
-        return True
+    def _while_condition(self, node: Any, active: Any) -> Any:
+        """Whether a loop has another turn; the condition is only evaluated where the loop has not been left."""
+        if not isinstance(active, Measured):
+            return self._evaluator.condition(node.while_condition)
+        holds = Variable(BOOL, False)
 
-    def _keep_while(self, node: Any) -> None:
-        """A loop whose condition depends on measurements stays a loop; what it changes is kept in cells."""
-        cells = {variable: self._cells_of(variable) for variable in written_in(node.block, self._names)}
-        condition = self._evaluator.condition(node.while_condition)
-        if not isinstance(condition, Measured):
-            raise ProgramUnsupported(
-                "the condition of this 'while' loop depends on measurements in the first turn only"
-            )
-        newest = Variable(BIT, False)
-        with self.writer.repeat_while(condition), self._memory.branch() as written:
-            with self._leave_point("loop", _NEVER):
-                self._run_block(node.block)
-            if any(variable.number < newest.number for variable in written.keys() - cells.keys()):
-                raise ProgramUnsupported("this 'while' loop changes a variable by reference")
-            self._store(cells)
+        def evaluate() -> None:
+            self._memory.write(holds, self._evaluator.condition(node.while_condition))
 
-    def _cells_of(self, variable: Variable) -> tuple[int, ...]:
-        """Bits of the circuit that hold a variable from now on."""
-        if variable.kind.base is not None or variable.kind.name not in ("bit", "bool"):
-            raise ProgramUnsupported(
-                f"a variable of type '{variable.kind}' that changes in a loop which depends on a measurement"
-                " is not supported"
-            )
-        values = members(variable.value)
-        cells = tuple(self.writer.new_bit() for _ in values)
-        for cell, value in zip(cells, values, strict=True):
-            self.writer.store(cell, value)
-        atoms = tuple(map(atom, cells))
-        self._memory.write(variable, atoms if variable.kind.is_register else atoms[0])
-        return cells
+        if calls_subroutine(node.while_condition):
+            self._branch(active, evaluate)
+        else:
+            with assuming(active):
+                evaluate()
+        return _both(active, holds.value)
 
-    def _store(self, cells: Mapping[Variable, Sequence[int]]) -> None:
-        """Bring the cells up to date at the end of a turn: first read them all, then write."""
-        held = {cell for group in cells.values() for cell in group}
-        pairs = []
-        for variable, group in cells.items():
-            for cell, value in zip(group, members(variable.value), strict=True):
-                if value == atom(cell):
-                    continue
-                if isinstance(value, Measured) and not held.isdisjoint(value.atoms):
-                    copy = self.writer.new_bit()
-                    self.writer.store(copy, value)
-                    value = atom(copy)
-                pairs.append((cell, value))
-        for cell, value in pairs:
-            self.writer.store(cell, value)
+    def _keep_while(self, node: Any, condition: Any) -> None:
+        """Write a loop of the circuit for all further turns, of which `condition` decides the first."""
+        if not calls_subroutine(node.while_condition):
+            self._kept_loops.write(partial(self._turn_condition, node), partial(self._run_while_turn, node))
+            return
+        going = Variable(BOOL, condition)
+
+        def turn() -> None:
+            self._run_while_turn(node)
+            self._memory.write(going, self._turn_condition(node))
+
+        self._kept_loops.write(lambda: going.value, turn)
+
+    def _turn_condition(self, node: Any) -> Any:
+        active = self._flow.active()
+        return active and self._while_condition(node, active)
+
+    def _run_while_turn(self, node: Any) -> None:
+        self._flow.next_turn()
+        self._run_block(node.block)
+        self._flow.next_turn()
 
     def _run_BreakStatement(self, _node: Any) -> None:  # noqa: N802
-        self._leave("loop", "break", _Break())
+        self._flow.leave_loop("break")
 
     def _run_ContinueStatement(self, _node: Any) -> None:  # noqa: N802
-        self._leave("loop", "continue", _Continue())
+        self._flow.leave_loop("continue")
 
     def _run_EndStatement(self, _node: Any) -> None:  # noqa: N802
-        self._leave("program", "end", _End())
+        self._flow.end()
 
     def _run_ReturnStatement(self, node: Any) -> None:  # noqa: N802
-        if not self._returns:
-            raise ProgramInvalid("'return' stands outside of a subroutine")
-        kind, typed = self._returns[-1], None
-        if node.expression is not None:
-            if kind is None:
-                raise ProgramInvalid("this subroutine returns nothing")
-            typed = Typed(kind, self.variables.value(node.expression, kind))
-        self._leave("call", "return", _Return(typed))
-
-    def _leave(self, what: str, word: str, leave: _Leave) -> None:
-        points = self._leave_points[what]
-        if not points or points[-1] == _OUTSIDE:
-            raise ProgramInvalid(f"'{word}' stands outside of a {what}")
-        if points[-1] != self._memory.branches:
-            raise ProgramUnsupported(f"a '{word}' that depends on a measurement is not supported")
-        raise leave
-
-    @contextmanager
-    def _leave_point(self, what: str, branches: int) -> Iterator[None]:
-        self._leave_points[what].append(branches)
-        try:
-            yield
-        finally:
-            self._leave_points[what].pop()
+        kind = self._flow.return_kind
+        if node.expression is None:
+            self._flow.leave_call(None)
+            return
+        if kind is None:
+            raise ProgramInvalid("this subroutine returns nothing")
+        self._flow.leave_call(self.variables.value(node.expression, kind))
 
     def _call_without_parentheses(self, node: Any) -> None:
         """`name qubits;` for a subroutine, as examples of the specification write it."""
@@ -346,10 +315,20 @@ class Interpreter:
             raise ProgramInvalid("a subroutine takes no modifiers")
         call = ast.FunctionCall(node.name, [*node.arguments, *node.qubits])
         call.span = node.span
-        self._call(call)
+        self._call_alone(call)
 
     def _call(self, node: Any) -> Typed:
-        """Run a subroutine; what it returns, of type void if nothing."""
+        """Run a subroutine in an expression; what it returns, of type void if nothing."""
+        before = self._flow.ended.value
+        typed = self._call_alone(node)
+        if isinstance(self._flow.ended.value, Measured) and self._flow.ended.value != before:
+            raise ProgramUnsupported(
+                "an 'end' that depends on a measurement is not supported in a subroutine whose result is used"
+            )
+        return typed
+
+    def _call_alone(self, node: Any) -> Typed:
+        """Run a subroutine after which nothing more happens in this statement."""
         symbol = self._evaluator.looked_up(node.name)
         if not (isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition)):
             raise ProgramInvalid(f"'{node.name.name}' is not a subroutine")
@@ -359,22 +338,16 @@ class Interpreter:
         definition = symbol.node
         symbols = bind_arguments(node, definition, self._evaluator, self._quantum)
         kind = None if definition.return_type is None else self._evaluator.kind(definition.return_type)
-        self._returns.append(kind)
-        try:
-            with (
-                self._names.call(symbols),
-                self._leave_point("loop", _OUTSIDE),
-                self._leave_point("call", self._memory.branches),
-            ):
-                self._run_all(definition.body)
-        except _Return as leaving:
-            if leaving.typed is not None:
-                return leaving.typed
-        finally:
-            self._returns.pop()
-        if kind is not None:
-            raise ProgramInvalid(f"subroutine '{node.name.name}' ends without returning a value")
-        return Typed(VOID, 0)
+        with self._names.call(symbols), self._flow.call(kind) as call:
+            self._run_all(definition.body)
+        return self._flow.returned(call, node.name.name) or Typed(VOID, 0)
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Whether both of two conditions hold."""
+    if one is True or other is False:
+        return other
+    return one if other is True or one is False else lift(lambda left, right: left and right, one, other)
 
 
 def _check_different(*lists: Sequence[Any]) -> None:

@@ -4,13 +4,18 @@ A value is a Python bool, int, float, or a tuple of values (registers of bits, a
 What a measurement decides is `Measured`: a table of the values for all outcomes of the few bits it depends on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from ketline.domain.errors import ProgramUnsupported
 
-_MOST_ATOMS = 10
+MOST_ATOMS = 10
+_ANY = object()  # in a table: the value for outcomes that cannot come about
+_assumed: ContextVar[tuple["Measured", ...]] = ContextVar("assumed", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,20 @@ def atom(position: int) -> Measured:
     return Measured((position,), (False, True))
 
 
+@contextmanager
+def assuming(condition: Any) -> Iterator[None]:
+    """Values that are worked out in the block need only be right where the condition holds.
+
+    That is so for all that happens in a branch or a loop of the circuit; it keeps tables small, and functions from
+    being called with values that cannot come together.
+    """
+    token = _assumed.set((*_assumed.get(), condition) if isinstance(condition, Measured) else _assumed.get())
+    try:
+        yield
+    finally:
+        _assumed.reset(token)
+
+
 def lift(function: Callable[..., Any], *values: Any) -> Any:
     """Apply a function to values of which some may be `Measured`, for every outcome.
 
@@ -42,11 +61,39 @@ def lift(function: Callable[..., Any], *values: Any) -> Any:
     else:
         return function(*values)
     atoms = sorted({one for value in values if isinstance(value, Measured) for one in value.atoms})
-    if len(atoms) > _MOST_ATOMS:
-        raise ProgramUnsupported(f"a value that depends on more than {_MOST_ATOMS} measured bits is not supported")
+    if len(atoms) > MOST_ATOMS:
+        raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
     places = {one: place for place, one in enumerate(atoms)}
-    columns = [_column(value, places) for value in values]
-    return reduced(atoms, [function(*row) for row in zip(*columns, strict=True)])
+    rows = zip(*[_column(value, places) for value in values], strict=True)
+    possible = _possible(places)
+    if possible is None:
+        return reduced(atoms, [function(*row) for row in rows])
+    return reduced(atoms, [function(*row) if one else _ANY for row, one in zip(rows, possible, strict=True)])
+
+
+def _possible(places: dict[int, int]) -> list[bool] | None:
+    """For each outcome of these atoms whether what is assumed allows it; None where it allows all, or none."""
+    assumed = _assumed.get()
+    if not assumed:
+        return None
+    possible = [True] * (1 << len(places))
+    for condition in assumed:
+        shared = [one for one in condition.atoms if one in places]
+        if shared:
+            allowed = _column(_projected(condition, shared), places)
+            possible = [one and bool(other) for one, other in zip(possible, allowed, strict=True)]
+    return possible if any(possible) and not all(possible) else None
+
+
+def _projected(condition: "Measured", atoms: Sequence[int]) -> "Measured":
+    """For each outcome of some of a condition's atoms, whether it may hold."""
+    if len(atoms) == len(condition.atoms):
+        return condition
+    ranks = [condition.atoms.index(one) for one in atoms]
+    table = [False] * (1 << len(atoms))
+    for outcome in compress(range(len(condition.table)), condition.table):
+        table[sum(1 << place for place, rank in enumerate(ranks) if outcome >> rank & 1)] = True
+    return Measured(tuple(atoms), tuple(table))
 
 
 def lift_sequence(function: Callable[[Sequence[Any]], Any], values: Sequence[Any]) -> Any:
@@ -54,15 +101,28 @@ def lift_sequence(function: Callable[[Sequence[Any]], Any], values: Sequence[Any
 
 
 def reduced(atoms: Sequence[int], table: Sequence[Any]) -> Any:
-    """The value of a table, without the atoms that make no difference."""
+    """The value of a table, without the atoms that make no difference where the value matters."""
     kept = list(atoms)
     for one in reversed(atoms):
         stride = 1 << kept.index(one)
         low = [at for at in range(len(table)) if not at & stride]
         if all(_same(table[at], table[at | stride]) for at in low):
-            table = [table[at] for at in low]
+            table = [table[at | stride] if table[at] is _ANY else table[at] for at in low]
             kept.remove(one)
-    return Measured(tuple(kept), tuple(table)) if kept else table[0]
+    if not kept:
+        return table[0]
+    some = next(value for value in table if value is not _ANY)
+    return Measured(tuple(kept), tuple(some if value is _ANY else value for value in table))
+
+
+def flattened(value: Any) -> list[Any]:
+    """The scalars in a value, first element first."""
+    return [leaf for part in value for leaf in flattened(part)] if isinstance(value, tuple) else [value]
+
+
+def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
+    """A value of the same shape with other scalars."""
+    return tuple(rebuilt(part, leaves) for part in value) if isinstance(value, tuple) else next(leaves)
 
 
 def choose(condition: Any, then: Any, otherwise: Any) -> Any:
@@ -87,7 +147,7 @@ def _pick(condition: bool, then: Any, otherwise: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+    return one is _ANY or other is _ANY or (type(one) is type(other) and bool(one == other))
 
 
 def _column(value: Any, places: dict[int, int]) -> list[Any]:

@@ -66,7 +66,8 @@ class Variables:
     def declare(self, node: Any) -> Variable:
         kind = self._evaluator.kind(node.type)
         value = zero(kind) if node.init_expression is None else self.value(node.init_expression, kind)
-        variable = Variable(kind, value, name=node.identifier.name)
+        variable = Variable(kind, zero(kind), name=node.identifier.name)
+        self._memory.write(variable, value)  # what has ended before has not done so
         self._budget.step(kind.bits if kind.is_register else 1)
         self._define(node.identifier, variable)
         if kind.name == "bit" and self._names.at_global_scope:

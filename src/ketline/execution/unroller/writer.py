@@ -1,15 +1,15 @@
 """Writes the operations of an unrolled program into a circuit."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from qiskit.circuit import Clbit, QuantumCircuit, Qubit
 from qiskit.circuit.classical import expr
 
-from ketline.domain.errors import ProgramInvalid
+from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.execution.unroller.budget import Budget
-from ketline.execution.unroller.values import Measured
+from ketline.execution.unroller.values import MOST_ATOMS, Measured, lift
 
 
 class CircuitWriter:
@@ -23,6 +23,17 @@ class CircuitWriter:
         self.circuit = QuantumCircuit()
         self._main = self.circuit
         self._budget = budget
+        self._rehearsed_bits: int | None = None
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Write nothing in the block; bits that are made in it are forgotten with it."""
+        before, self._rehearsed_bits = self._rehearsed_bits, self._rehearsed_bits or 0
+        try:
+            with self._budget.rehearsal():
+                yield
+        finally:
+            self._rehearsed_bits = before
 
     def new_qubits(self, number: int) -> range:
         self._budget.declare("qubits", number)
@@ -32,6 +43,9 @@ class CircuitWriter:
 
     def new_bit(self) -> int:
         self._budget.declare("bits", 1)
+        if self._rehearsed_bits is not None:
+            self._rehearsed_bits += 1
+            return int(self._main.num_clbits) + self._rehearsed_bits - 1
         self._main.add_bits([Clbit()])
         return int(self._main.num_clbits) - 1
 
@@ -39,34 +53,76 @@ class CircuitWriter:
         if len(set(qubits)) != len(qubits):
             raise ProgramInvalid("a gate needs different qubits for its operands")
         self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            return
         self.circuit.append(gate, [self.circuit.qubits[position] for position in qubits], copy=False)
 
     def add_phase(self, angle: float) -> None:
-        self.circuit.global_phase += angle
+        if self._rehearsed_bits is None:
+            self.circuit.global_phase += angle
 
     def measure(self, qubit: int, position: int) -> None:
         self._budget.operations(1)
-        self._main.measure(qubit, position)
+        if self._rehearsed_bits is None:
+            self._main.measure(qubit, position)
 
     def reset(self, qubit: int) -> None:
         self._budget.operations(1)
-        self._main.reset(qubit)
+        if self._rehearsed_bits is None:
+            self._main.reset(qubit)
 
     def store(self, position: int, value: Any) -> None:
         """Set a classical bit to a value."""
         self._budget.operations(1)
-        self._main.store(self._main.clbits[position], self._expression(value))
+        if self._rehearsed_bits is None:
+            self._main.store(self._main.clbits[position], self._expression(value))
+
+    def narrowed(self, value: Any) -> Any:
+        """A value, written to bits of its own if it needs fewer than it depends on now."""
+        if not isinstance(value, Measured):
+            return value
+        numbered = _Numbered([value])
+        if numbered.width >= len(value.atoms):
+            return value
+        cells = [self.new_bit() for _ in range(numbered.width)]
+        self._store_number(cells, numbered, value)
+        return numbered.decoded(cells)
+
+    def merged(self, condition: Measured, then: Any, otherwise: Any) -> Any:
+        """`then` where a condition holds, else `otherwise`, written to bits of its own.
+
+        Raises:
+            ProgramUnsupported: these are too many.
+        """
+        numbered = _Numbered([then, otherwise])
+        if numbered.width > MOST_ATOMS:
+            raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
+        cells = [self.new_bit() for _ in range(numbered.width)]
+        self._store_number(cells, numbered, otherwise)
+        with self.when(condition):
+            self._store_number(cells, numbered, then)
+        return numbered.decoded(cells)
+
+    def _store_number(self, cells: Sequence[int], numbered: "_Numbered", value: Any) -> None:
+        for rank, cell in enumerate(cells):
+            self.store(cell, lift(lambda entry, rank=rank: bool(numbered.number(entry) >> rank & 1), value))
 
     @contextmanager
     def when(self, condition: Measured) -> Iterator[Any]:
         """What is written in the block happens where the condition holds; gives the context of an `else`."""
         self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            yield nullcontext()
+            return
         with self._main.if_test(self._condition(condition)) as otherwise:
             yield otherwise
 
     @contextmanager
     def repeat_while(self, condition: Measured) -> Iterator[None]:
         self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            yield
+            return
         with self._main.while_loop(self._condition(condition)):
             yield
 
@@ -101,6 +157,26 @@ class CircuitWriter:
         if low is False:
             return where_set
         return where_clear if high is False else expr.bit_or(where_set, where_clear)
+
+
+class _Numbered:
+    """The values that some values may take, numbered."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        entries = [entry for value in values for entry in (value.table if isinstance(value, Measured) else (value,))]
+        self._distinct = list({(type(entry), entry): entry for entry in entries}.values())
+        self._numbers = {(type(entry), entry): number for number, entry in enumerate(self._distinct)}
+        self.width = (len(self._distinct) - 1).bit_length()
+
+    def number(self, entry: Any) -> int:
+        return self._numbers[type(entry), entry]
+
+    def decoded(self, cells: Sequence[int]) -> Any:
+        """The value whose number these bits hold."""
+        if not cells:
+            return self._distinct[0]
+        last = len(self._distinct) - 1
+        return Measured(tuple(cells), tuple(self._distinct[min(number, last)] for number in range(1 << len(cells))))
 
 
 def _shrunk(atoms: tuple[int, ...], table: tuple[Any, ...]) -> Any:
