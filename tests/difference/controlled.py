@@ -180,7 +180,8 @@ class _Maker:
         if kind in simple:
             text: tuple[str, str] = kind(locals_)
             return text
-        return kind(depth - 1, locals_, in_loop=in_loop, returns=returns)
+        text = kind(depth - 1, locals_, in_loop=in_loop, returns=returns)
+        return text[0], text[1]
 
     def _block(self, depth: int, locals_: list[str], *, in_loop: bool, returns: bool) -> tuple[str, str]:
         parts = [
