@@ -24,6 +24,7 @@ KetlineError
 │       └── PublishFailed
 └── ExecutionFailed
     ├── ProgramInvalid
+    ├── InputMissing
     ├── ProgramUnsupported
     ├── ProgramTooLarge
     ├── ObservablesInvalid
@@ -186,7 +187,10 @@ class PublishFailed(QueueUnavailable):
 
 
 class ExecutionFailed(KetlineError):
-    """A program was not run to its counts; `line` and `column` count from 1 where they are known."""
+    """A program was not run to its counts; `line` and `column` count from 1 where they are known.
+
+    `others` are further mistakes of the same program, in the order of its text.
+    """
 
     failure_code: ClassVar[FailureCode] = FailureCode.SIMULATION_ERROR
 
@@ -195,6 +199,7 @@ class ExecutionFailed(KetlineError):
         self.message = message
         self.line = line
         self.column = column
+        self.others: tuple[ExecutionFailed, ...] = ()
 
     @property
     def failure(self) -> Failure:
@@ -206,6 +211,12 @@ class ProgramInvalid(ExecutionFailed):
     """The text is not a valid OpenQASM 3 program."""
 
     code = failure_code = FailureCode.PARSE_ERROR
+
+
+class InputMissing(ExecutionFailed):
+    """The program declares an `input` that the task gives no value; the message has its name and type."""
+
+    code = failure_code = FailureCode.INPUT_MISSING
 
 
 class ProgramUnsupported(ExecutionFailed):

@@ -42,6 +42,7 @@ class FailureCode(StrEnum):
     """Why a task ended without a result; stable, part of the API."""
 
     PARSE_ERROR = "parse_error"
+    INPUT_MISSING = "input_missing"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
     OBSERVABLES_INVALID = "observables_invalid"
@@ -329,11 +330,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
-    """A task whose lease ran out, the status it was given, and the cause that its history names."""
+    """A task whose lease ran out, and the status it was given."""
 
     task_id: TaskId
     correlation_id: CorrelationId
     attempt: int
     worker_id: WorkerId
     status: TaskStatus
-    cause: str

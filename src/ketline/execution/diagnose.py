@@ -57,6 +57,7 @@ _IMPORTER_PLACE = re.compile(r"(\d+),(\d+): (.*)", re.DOTALL)
 _PARSER_PLACE = re.compile(r"L(\d+):C(\d+): (.*)", re.DOTALL)
 _NODE_NAME = re.compile(r"'(\w+)' cannot be resolved into a Qiskit value")
 _DECLARED_TWICE = re.compile(r"Symbol '(.*)' already inserted in symbol table in this scope: .*")
+_LONG_NUMBER = re.compile(r"[0-9_]{4300,}")
 _TOO_DEEP = "the program nests too deeply"
 
 
@@ -96,8 +97,8 @@ def parser_errors(text: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        # The parser's visitor trips over some malformed programs, for instance integers of 5000 digits.
-        raise ProgramInvalid("the program is not valid OpenQASM 3") from error
+        # The parser's visitor trips over some malformed programs.
+        raise _unreadable(text) from error
 
 
 @contextmanager
@@ -148,11 +149,27 @@ def _parsing_error(error: QASM3ParsingError, text: str) -> ProgramInvalid:
         return ProgramInvalid(message, line=int(line), column=int(column) + 1)
     token = _offending_token(error)
     if token is None:
-        return ProgramInvalid("the program is not valid OpenQASM 3")
+        return ProgramInvalid("the program is not valid OpenQASM 3, and the parser does not say where")
     if token.type == token.EOF:
         end = position_of(text, len(text.rstrip()))
-        return ProgramInvalid("the program ends in the middle of a statement", line=end.line, column=end.column)
-    return ProgramInvalid(f"'{token.text[:40]}' is not expected here", line=token.line, column=token.column + 1)
+        return ProgramInvalid(
+            "the program ends in the middle of a statement: a ';' or a closing bracket is missing",
+            line=end.line,
+            column=end.column,
+        )
+    return ProgramInvalid(
+        f"'{token.text[:40]}' is not expected here: look for a mistake right before it",
+        line=token.line,
+        column=token.column + 1,
+    )
+
+
+def _unreadable(text: str) -> ProgramInvalid:
+    """What Python cannot make a number of; nothing else is known to fail so."""
+    if found := _LONG_NUMBER.search(text):
+        line, column = position_of(text, found.start())
+        return ProgramInvalid("this number has too many digits", line=line, column=column)
+    return ProgramInvalid("the program is not valid OpenQASM 3, and the parser does not say where")
 
 
 def _offending_token(error: BaseException) -> Any:
@@ -181,14 +198,19 @@ def _plain_mistake(error: Exception, node: Any) -> ExecutionFailed:
     """What Qiskit raises in passing; its texts speak of Python, so we choose our own."""
     match error:
         case IndexError():
-            return invalid(node, "an index is out of range")
+            return invalid(node, "an index in this statement is out of range")
         case ZeroDivisionError():
-            return invalid(node, "a division by zero")
+            return invalid(node, "division by zero: the right side of '/' or '%' is 0")
         case OverflowError():
             return invalid(node, "a number is too large")
         case RecursionError():
             return unsupported(node, _TOO_DEEP)
         case TypeError() | AttributeError():
-            return unsupported(node, "this statement uses a value where Ketline needs a constant")
+            return unsupported(
+                node, f"{construct(node)} cannot be used so: it needs constants where it has other values"
+            )
         case _:
-            return invalid(node, "this statement does not fit what is declared")
+            return invalid(
+                node,
+                f"{construct(node)} cannot be used so: check its operands and their types against what is declared",
+            )

@@ -5,19 +5,21 @@ parser with the guarded importer reads the rest, and finds the place and the wor
 does not know, classical values above all, is unrolled.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import openqasm3
 
-from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.task import InputValue, ProgramFormat, ProgramWarning
 from ketline.execution import qpy
 from ketline.execution.convert import ProgramConverter
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import Lowered, lower, lower_observed
+from ketline.execution.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.observing import Support
 from ketline.execution.pragmas import set_aside
 from ketline.execution.scanner import scan
@@ -33,6 +35,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 class _Parsed(NamedTuple):
     """A program's tree, without what was set aside, and the warnings about that."""
 
+    text: str
     tree: Any
     warnings: tuple[ProgramWarning, ...]
 
@@ -101,7 +104,7 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
     """
-    parsed = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits)
+    parsed = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
     return lambda inputs: _lowered(_unrolled(parsed, limits, inputs), limits, observed)
 
 
@@ -173,36 +176,53 @@ def _read_with_scanner(text: str, limits: ExecutionLimits) -> Reading | None:
 
 
 def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> Reading:
-    parsed = _parse(text, limits)
+    parsed = _parse(text, limits, inputs)
     try:
         if not inputs:
             return _import(parsed, limits)
-    except (ProgramInvalid, ProgramUnsupported) as error:
-        if isinstance(error, ProgramInvalid) and not needs_unroller(error):
-            raise
+    except ProgramUnsupported:
+        pass
+    except ProgramInvalid as error:
+        # Where no mistake is found it may be right: the unroller knows more than the importer.
+        raise_first(find_mistakes(text, parsed.tree, inputs), error)
     return _unrolled(parsed, limits, inputs)
 
 
 def _unrolled(parsed: _Parsed, limits: ExecutionLimits, inputs: Values) -> Reading:
-    unrolled = unroll(parsed.tree, limits, inputs)
+    with _explained(parsed.text, parsed.tree, inputs):
+        unrolled = unroll(parsed.tree, limits, inputs)
     return Reading(unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome, parsed.warnings)
 
 
-def needs_unroller(error: ProgramInvalid) -> bool:
-    """Whether the importer's complaint may be about a gate that the unroller knows."""
-    return error.message.startswith("gate '") and error.message.endswith("' is not defined")
-
-
-def _parse(text: str, limits: ExecutionLimits) -> _Parsed:
+def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed:
+    """`inputs` are None where their values come later."""
     check_text(text, limits)
-    with parser_errors(text):
-        tree = openqasm3.parse(text)
-        fix_identifier_spans(tree, text)
-    return _Parsed(tree, set_aside(tree))
+    try:
+        with parser_errors(text):
+            tree = openqasm3.parse(text)
+            fix_identifier_spans(tree, text)
+    except ProgramInvalid as error:
+        raise_first(find_mistakes(text, None, inputs), error)
+        raise
+    with _explained(text, tree, inputs):
+        return _Parsed(text, tree, set_aside(tree))
+
+
+@contextmanager
+def _explained(text: str, tree: Any, inputs: Values | None) -> Iterator[None]:
+    """Have a program that a tier refuses say all that is wrong with it, its first mistake first.
+
+    A tier stops at the first mistake that it meets, and each tier at another one.
+    """
+    try:
+        yield
+    except (ProgramInvalid, ProgramUnsupported, InputMissing) as error:
+        raise_first(with_error(find_mistakes(text, tree, inputs), error), error)
+        raise
 
 
 def _read_with_importer(text: str, limits: ExecutionLimits) -> Reading:
-    return _import(_parse(text, limits), limits)
+    return _import(_parse(text, limits, {}), limits)
 
 
 def _import(parsed: _Parsed, limits: ExecutionLimits) -> Reading:

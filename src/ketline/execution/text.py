@@ -40,7 +40,8 @@ def check_text(text: str, limits: ExecutionLimits) -> None:
     """
     if bad := _UNSTORABLE.search(text):
         line, column = position_of(text, bad.start())
-        raise ProgramInvalid("the text holds a character that no program may hold", line=line, column=column)
+        message = f"the text holds the character U+{ord(bad[0]):04X}, which no program may hold: remove it"
+        raise ProgramInvalid(message, line=line, column=column)
     if not text.strip():
         raise ProgramInvalid("the program is empty", line=1, column=1)
     depth = 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from ketline.domain.errors import (
     ExecutionFailed,
+    InputMissing,
     MemoryLimitExceeded,
     ObservablesInvalid,
     ProgramInvalid,
@@ -56,11 +57,13 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _MAX_MESSAGE_CHARACTERS = 500
 _LONGEST_NAME = 255
 _MOST_WARNINGS = 100
+_MOST_MISTAKES = 20
 
 _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
     kind.failure_code: kind
     for kind in (
         ProgramInvalid,
+        InputMissing,
         ProgramUnsupported,
         ProgramTooLarge,
         ObservablesInvalid,
@@ -174,6 +177,8 @@ def decode_request(data: bytes, order: Order, limits: ExecutionLimits) -> int:
 
 def encode_answer(answer: Answer, order: Order) -> bytes:
     said = _said(answer.outcome) | {"retiring": answer.retiring, "token": order.token}
+    if order.purpose is Purpose.INSPECT and isinstance(answer.outcome, ExecutionFailed):
+        said["others"] = [asdict(other.failure) for other in answer.outcome.others]
     # Without blanks, as the sizes of results are counted.
     return json.dumps(said, separators=(",", ":"), default=_members).encode()
 
@@ -205,7 +210,7 @@ def decode_answer(data: bytes, order: Order) -> Answer:
         said = json.loads(data)
         if said["token"] != order.token:
             raise ValueError("an answer to another order")
-        outcome = _failed(said["failure"]) if "failure" in said else _outcome(said, order)
+        outcome = _failure(said) if "failure" in said else _outcome(said, order)
         return Answer(outcome, retiring=bool(said["retiring"]))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not an answer") from error
@@ -311,9 +316,18 @@ def _inspection(said: dict[str, Any]) -> Inspection:
     return inspection
 
 
+def _failure(said: dict[str, Any]) -> ExecutionFailed:
+    """What an order failed with; the answer to an inspection has all mistakes of the program."""
+    error, others = _failed(said["failure"]), said.get("others", ())
+    if len(others) >= _MOST_MISTAKES:
+        raise ValueError(f"{len(others)} more mistakes")
+    error.others = tuple(map(_failed, others))
+    return error
+
+
 def _failed(said: dict[str, Any]) -> ExecutionFailed:
     kind = _FAILURES[FailureCode(said["code"])]
-    return kind(_message(said), line=said["line"], column=said["column"])
+    return kind(_message(said), **_place(said))
 
 
 def _items(limits: ExecutionLimits) -> list[tuple[str, Any]]:

@@ -41,7 +41,8 @@ class ValidateProgram:
         try:
             inspection = await self.inspector.inspect(source, shots, options)
         except ExecutionFailed as error:
-            return Validation(diagnostics=[_error(_undecided(error) or error.failure)])
+            failures = [_undecided(error) or error.failure, *(other.failure for other in error.others)]
+            return Validation(diagnostics=list(map(_error, failures)))
         looked_at = "observable" if options.observables else "measurement"
         limit = (time_limit or self.time_limit).total_seconds()
         return Validation(diagnostics=list(_remarks(inspection, limit, looked_at)), inspection=inspection)

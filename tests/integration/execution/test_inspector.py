@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from ketline.domain.errors import (
+    InputMissing,
     InspectorBusy,
     MemoryLimitExceeded,
     ProgramInvalid,
@@ -92,9 +93,16 @@ async def test_inputs_and_mistakes_cross_the_pipe(inspector: ChildInspector) -> 
     text = "input int n;\nqubit q; bit c; for int i in [1:n] { U(1, 1, 1) q; } c = measure q;"
     inspection = await inspector.inspect(ProgramSource(circuit=text, inputs={"n": 5}), 100, OPTIONS)
     assert inspection.operations == {"u": 5, "measure": 1}
-    with pytest.raises(ProgramInvalid, match="input 'n' is missing") as caught:
+    with pytest.raises(InputMissing, match="input 'n' of type 'int' has no value") as caught:
         await inspector.inspect(ProgramSource(circuit=text), 100, OPTIONS)
-    assert (caught.value.line, caught.value.column) == (1, 1)
+    assert (caught.value.line, caught.value.column) == (1, 11)
+
+
+async def test_all_mistakes_cross_the_pipe(inspector: ChildInspector) -> None:
+    text = "qubit q;\nbit c\nfoo q;\nc = measure r;"
+    with pytest.raises(ProgramInvalid) as caught:
+        await inspector.inspect(ProgramSource(circuit=text), 100, OPTIONS)
+    assert [one.line for one in (caught.value, *caught.value.others)] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_physical_qubits_go_with_anything(run: Run, body: str, key: str) -> None
         ("let a = $0; bit c; c = measure a;", 9, "the physical qubit '$0' cannot have an alias"),
         ("qubit[2] q; let a = q ++ $0; bit[3] c; c = measure a;", 26, "the physical qubit '$0' cannot have an alias"),
         ("int n; gate g a { x $0; } qubit q; g q;", 21, "'$0' is not a qubit of gate 'g'"),
-        ("int n; bit c; cx $1, $1; c = measure $1;", 15, "different qubits"),
+        ("int n; bit c; cx $1, $1; c = measure $1;", 22, "$1 is given twice"),
         ("def f(qubit a, qubit b) { } f($2, $2);", 29, "different qubits"),
     ],
 )

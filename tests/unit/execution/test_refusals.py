@@ -2,7 +2,7 @@
 
 import pytest
 
-from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.program import load_program
 
@@ -23,11 +23,16 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
     "too few arguments": ("def f(int n) { }\nf();", 3, 1, "takes 1 argument, not 0"),
     "subroutine that returns nothing": ("def f() -> int { }\nint n = f();", 3, 9, "without returning a value"),
     "global variable in a subroutine": ("int n = 1; def f() -> int {\n return n; }\nint m = f();", 3, 9, "not defined"),
-    "index outside of an array": ("array[int[8], 2] a;\na[2] = 1;", 3, 3, "out of range"),
+    "index outside of an array": (
+        "array[int[8], 2] a;\na[2] = 1;",
+        3,
+        1,
+        "index 2 is out of range: 'a' has 2 elements",
+    ),
     "array of another size": ("array[int[8], 2] a = {1, 2, 3};", 2, 22, "cannot become"),
     "integer division by zero": ("int n = 0;\nint m = 1 / n;", 3, 9, "division by zero"),
     "infinite float": ("float f = 1e308;\nf = f * 10;", 3, 5, "not a finite number"),
-    "logarithm of nothing": ("float f = 0;\nf = log(f);", 3, 5, "does not fit"),
+    "logarithm of nothing": ("float f = 0;\nf = log(f);", 3, 5, "'log' has no value at 0"),
     "break outside of a loop": ("int n; { break; }", 2, 10, "'break'"),
     "value named twice": ("int n; qubit q; switch (n) { case 1, 1 { x q; } }", 2, 40, "names a value twice"),
     "subroutine's qubit twice": ("def f(qubit a, qubit b) { }\nqubit q; f(q, q);", 3, 10, "different qubits"),
@@ -38,32 +43,31 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
         "cannot be concatenated to itself",
     ),
     "bits joined to themselves": ("int n; bit[2] c;\nlet a = c ++ c;", 3, 1, "cannot be concatenated to itself"),
-    "missing input": ("input float t;", 2, 1, "input 't' is missing"),
-    "missing operand list": ("qubit[3] q;\n x q[3;", 3, 7, "';' is not expected here"),
-    "missing semicolon": ("qubit q;\nx q\ny q;", 4, 1, "'y' is not expected here"),
-    "ends in the middle": ("qubit[3] q\n", 2, 11, "ends in the middle"),
-    "strange character": ("qubit[3] q;\n x q[0] # hi;", 3, 9, "mean nothing here"),
+    "missing operand list": ("qubit[3] q;\n x q[3;", 3, 7, "']' is missing for the '[' behind 'q'"),
+    "missing semicolon": ("qubit q;\nx q\ny q;", 3, 4, "';' is missing at the end of 'x q'"),
+    "ends in the middle": ("qubit[3] q\n", 2, 11, "';' is missing at the end of 'qubit[3] q'"),
+    "strange character": ("qubit[3] q;\n x q[0] # hi;", 3, 9, "'#' means nothing here"),
     "undefined gate": ("qubit q;\n  foo q;", 3, 3, "gate 'foo' is not defined"),
-    "undefined qubit": ("qubit q;\n x r[0];", 3, 4, "Undefined symbol 'r'"),
-    "undefined name on a later line": ("qubit q;\nbit c;\n  rx(theta) q;", 4, 6, "Undefined symbol 'theta'"),
+    "undefined qubit": ("qubit q;\n x r[0];", 3, 4, "'r' is not defined"),
+    "undefined name on a later line": ("qubit q;\nbit c;\n  rx(theta) q;", 4, 6, "'theta' is not defined"),
     "too few qubits": ("qubit[3] q;\ncx q[0];", 3, 1, "gate 'cx' takes 2 qubits, not 1"),
     "too few with controls": (
         "qubit[3] q;\nctrl @ cx q[0], q[1];",
         3,
-        1,
+        8,
         "takes 3 qubits, its controls included, not 2",
     ),
     "missing parameter": ("qubit q;\n rx q;", 3, 2, "gate 'rx' takes 1 parameter, not 0"),
-    "parameter too many": ("qubit q;\n x(0.5) q;", 3, 2, "gate 'x' takes 0 parameters, not 1"),
+    "parameter too many": ("qubit q;\n x(0.5) q;", 3, 4, "gate 'x' takes 0 parameters, not 1"),
     "built-in gate's parameters": ("qubit q; U(1) q;", 2, 10, "gate 'U' takes 3 parameters, not 1"),
-    "index out of range": ("qubit[3] q;\n x q[3];", 3, 2, "index is out of range"),
-    "same qubit twice": ("qubit[3] q;\n cx q[0], q[0];", 3, 2, "needs different qubits"),
-    "different lengths": ("qubit[3] q; qubit[2] r;\n cx q, r;", 3, 2, "mismatched lengths"),
+    "index out of range": ("qubit[3] q;\n x q[3];", 3, 4, "index 3 is out of range: 'q' has 3 qubits, q[0] to q[2]"),
+    "same qubit twice": ("qubit[3] q;\n cx q[0], q[0];", 3, 11, "needs different qubits"),
+    "different lengths": ("qubit[3] q; qubit[2] r;\n cx q, r;", 3, 8, "'q' has 3 qubits and 'r' has 2"),
     "measured into too few bits": ("qubit[3] q; bit[2] c;\nc = measure q;", 3, 1, "measures 3 qubits into 2 bits"),
-    "empty register": ("qubit[0] q;", 2, 1, "must be positive"),
-    "register of half a qubit": ("qubit[1.5] q;", 2, 6, "required a constant integer"),
-    "declared twice": ("qubit q; bit q;", 2, 10, "'q' is already defined"),
-    "standard gate defined again": ("gate h a { x a; }", 2, 1, "'h' is already defined"),
+    "empty register": ("qubit[0] q;", 2, 6, "must be positive"),
+    "register of half a qubit": ("qubit[1.5] q;", 2, 6, "needs an integer, not a value of type 'float'"),
+    "declared twice": ("qubit q; bit q;", 2, 14, "'q' is already defined, in line 2"),
+    "standard gate defined again": ("gate h a { x a; }", 2, 6, "'h' is already defined"),
     "gate of itself": ("gate a q { a q; }", 2, 12, "gate 'a' is not defined"),
     "foreign qubit in a gate": ("gate a q { x r; }", 2, 14, "'r' is not a qubit of gate 'a'"),
     "unknown function in a gate": ("gate g(a) q { rx(foo(a)) q; } qubit q; g(1) q;", 2, 18, "foo"),
@@ -79,8 +83,13 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
         "not a finite number",
     ),
     "division by zero": ("qubit q; bit[2] c;\n  rx(1 / 0) q;", 3, 6, "division by zero"),
-    "integer of 400 digits": ("qubit q; rx(" + "9" * 400 + ") q;", 2, 10, "too large"),
-    "a thousand million controls": ("qubit q; ctrl(1000000000) @ x q;", 2, 10, "number of controls"),
+    "integer of 400 digits": ("qubit q; rx(" + "9" * 400 + ") q;", 2, 13, "too large"),
+    "a thousand million controls": (
+        "qubit q; ctrl(1000000000) @ x q;",
+        2,
+        29,
+        "takes 1000000001 qubits, its controls included",
+    ),
 }
 
 
@@ -90,6 +99,15 @@ def test_mistake_is_a_parse_error(body: str, line: int, column: int, reason: str
     assert isinstance(error, ProgramInvalid), error.code
     assert (error.line, error.column) == (line, column)
     assert reason in error.message
+
+
+def test_missing_input_is_told_by_name_and_type() -> None:
+    error = refusal(HEADER + "qubit q; bit c;\ninput angle[20] t;")
+    assert isinstance(error, InputMissing)
+    assert (error.line, error.column) == (3, 17)
+    assert error.message == (
+        "input 't' of type 'angle[20]' has no value: give it one in the task's 'inputs', such as {\"t\": 0.5}"
+    )
 
 
 LACKING: dict[str, tuple[str, int, str]] = {
@@ -306,4 +324,4 @@ def test_doubling_gates_without_effect_are_refused_at_once() -> None:
 
 def test_range_that_leaves_its_register_is_refused() -> None:
     error = refusal("qubit[2] q; bit[2] c; ctrl @ U(0, 0, 0) q[0:2], q[0:2]; c = measure q;")
-    assert str(error) == "an index is out of range"
+    assert str(error) == "the range [0:2] is out of range: 'q' has 2 qubits, q[0] to q[1]"

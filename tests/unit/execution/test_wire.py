@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge
+from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.task import Method, Profile, ProgramWarning, RunOptions, RunResult, WarningCode
 from ketline.execution.limits import ExecutionLimits
@@ -202,3 +202,24 @@ def test_every_failure_code_a_child_may_give_is_known() -> None:
     for kind in kinds:
         answer = decode_answer(encode_answer(Answer(kind("message")), ORDER), ORDER)
         assert type(answer.outcome) is kind
+
+
+def test_all_mistakes_of_an_inspected_program_survive() -> None:
+    error, other = ProgramInvalid("one", line=1, column=2), ProgramUnsupported("another", line=3)
+    error.others = (other,)
+    outcome = decode_answer(encode_answer(Answer(error), INSPECTING), INSPECTING).outcome
+    assert isinstance(outcome, ProgramInvalid)
+    assert [one.failure for one in (outcome, *outcome.others)] == [error.failure, other.failure]
+
+
+def test_task_that_was_run_fails_with_its_first_mistake_only() -> None:
+    error = ProgramInvalid("one", line=1, column=2)
+    error.others = (ProgramInvalid("another", line=3),)
+    assert b"another" not in encode_answer(Answer(error), ORDER)
+
+
+def test_more_mistakes_than_there_may_be_are_not_believed() -> None:
+    error = ProgramInvalid("one")
+    error.others = (ProgramInvalid("another"),) * 20
+    with pytest.raises(ValueError, match="20 more mistakes"):
+        decode_answer(encode_answer(Answer(error), INSPECTING), INSPECTING)

@@ -41,6 +41,18 @@ async def test_mistake_is_an_error_with_its_place() -> None:
     assert (diagnostic.message, diagnostic.line, diagnostic.column) == ("gate 'foo' is not defined", 3, 1)
 
 
+async def test_all_mistakes_of_a_program_are_errors() -> None:
+    inspector = FakeInspector()
+    inspector.error = ProgramInvalid("one", line=3, column=1)
+    inspector.error.others = (ProgramTooLarge("another", line=4, column=2),)
+    validation = await validated(inspector)
+    assert not validation.valid
+    assert [(one.code, one.message, one.line, one.column) for one in validation.diagnostics] == [
+        ("parse_error", "one", 3, 1),
+        ("too_large", "another", 4, 2),
+    ]
+
+
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [

@@ -46,7 +46,7 @@ class Budget:
 
     def declare(self, what: str, width: int) -> None:
         if width < 1:
-            raise ProgramInvalid("the size of a register must be positive")
+            raise ProgramInvalid(f"the size of a register must be positive, not {width}")
         self._left[what] -= width
         if self._left[what] < 0:
             raise ProgramTooLarge(f"a program can declare up to {self._most[what]} {what} here")

@@ -7,6 +7,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution import messages
 from ketline.execution.diagnose import construct, not_supported
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.ranges import positions
@@ -113,28 +114,39 @@ class Evaluator:
         width = self.integer(node)
         with placed(node):
             if width < 1:
-                raise ProgramInvalid("the size of a register must be positive")
+                raise ProgramInvalid(f"the size of a register must be positive, not {width}")
         return width
 
-    def selected(self, index: Any, size: int) -> Any:
-        """The position, or the tuple of positions, that an index selects of `size`; it may depend on measurements."""
+    def selected(self, index: Any, size: int, element: str, name: str | None = None) -> Any:
+        """The position, or the tuple of positions, that an index selects; it may depend on measurements.
+
+        It selects of `size` elements, which are qubits, bits or others, of what has this name.
+        """
         self._budget.step()
+
+        def position(number: int) -> int:
+            if not -size <= number < size:
+                raise ProgramInvalid(messages.index_outside(name, number, size, element))
+            return number % size
+
         if isinstance(index, ast.DiscreteSet):
-            return tuple(_position(self.integer(one), size) for one in index.values)
+            return tuple(position(self.integer(one)) for one in index.values)
         if isinstance(index, ast.RangeDefinition):
-            ends = (index.start, index.end, index.step)
-            with placed(index):
-                return tuple(positions(size, *(None if end is None else self.integer(end) for end in ends)))
-        value = self.integer_value(index)
-        with placed(index):
-            return lift(lambda number: _position(number, size), value)
+            start, end, step = (
+                None if one is None else self.integer(one) for one in (index.start, index.end, index.step)
+            )
+            try:
+                return tuple(positions(size, start, end, step))
+            except IndexError as error:
+                raise ProgramInvalid(messages.range_outside(name, (start, end, step), size, element)) from error
+        return lift(position, self.integer_value(index))
 
     def one_index(self, element: Any) -> Any:
         """The only index in a pair of brackets."""
         if isinstance(element, ast.DiscreteSet):
             return element
         if len(element) != 1:
-            raise ProgramInvalid("this takes one index")
+            raise ProgramInvalid("a register has one index, not several: write only one here")
         return element[0]
 
     def looked_up(self, node: Any) -> Any:
@@ -246,23 +258,24 @@ class Evaluator:
     def _visit_IndexExpression(self, node: Any) -> Typed:  # noqa: N802
         typed = self.evaluate(node.collection)
         indices = node.index if isinstance(node.index, list) else [node.index]
+        name = node.collection.name if isinstance(node.collection, ast.Identifier) else None
         for index in indices:
-            typed = self._indexed(typed, index)
+            typed, name = self._indexed(typed, index, name), None
         return typed
 
-    def _indexed(self, typed: Typed, index: Any) -> Typed:
+    def _indexed(self, typed: Typed, index: Any, name: str | None) -> Typed:
         kind, value = typed.kind, typed.value
         if kind.base is not None:
-            at = self.selected(index, len(value))
+            at = self.selected(index, len(value), "element", name)
             if isinstance(at, tuple):
                 return Typed(
                     Kind("array", None, kind.base, (len(at), *kind.dimensions[1:])), tuple(value[place] for place in at)
                 )
             return Typed(kind.element, pick(value, at))
         if not kind.is_register and (kind.name not in (*INTEGERS, "angle") or kind.width is None):
-            raise ProgramInvalid(f"a value of type '{kind}' has no parts")
+            raise ProgramInvalid(messages.no_parts(name, str(kind)))
         bits = value if kind.is_register else bits_of_number(value, kind)
-        at = self.selected(index, len(bits))
+        at = self.selected(index, len(bits), "bit", name)
         if isinstance(at, tuple):
             return Typed(Kind("bit", len(at)), tuple(bits[place] for place in at))
         return Typed(Kind("bit"), pick(bits, at))
@@ -301,12 +314,6 @@ def pick(values: Sequence[Any], at: Any) -> Any:
 
 def bits_of_number(value: Any, kind: Kind) -> tuple[Any, ...]:
     return tuple(lift(lambda number, place=place: bool(number >> place & 1), value) for place in range(kind.bits))
-
-
-def _position(number: int, size: int) -> int:
-    if not -size <= number < size:
-        raise ProgramInvalid("an index is out of range")
-    return number % size
 
 
 def _size(typed: Typed) -> int:

@@ -93,7 +93,7 @@ def phase_angle(angle: float, modifiers: Sequence[Modifier]) -> float:
 
 def check_controls(node: Any, number: int, qubits: int) -> int:
     if is_control(node) and not 0 < number <= qubits:
-        raise ProgramInvalid("the number of controls does not fit the number of qubits")
+        raise ProgramInvalid(f"{number} controls and a gate do not fit {qubits} qubits")
     return number
 
 
@@ -111,7 +111,10 @@ def applications(operands: Sequence[Any]) -> list[tuple[int, ...]]:
     if not widths:
         return [tuple(operands)]
     if len(widths) > 1:
-        raise ProgramInvalid("registers of different lengths cannot be the operands of one gate")
+        raise ProgramInvalid(
+            "registers in one call of a gate need the same size, and these have "
+            + " and ".join(map(str, sorted(widths)))
+        )
     (width,) = widths
     columns = [operand if isinstance(operand, tuple) else (operand,) * width for operand in operands]
     return list(zip(*columns, strict=True))

@@ -52,7 +52,7 @@ def reads_measured(node: Any, names: Names) -> bool:
 def _range(node: Any, kind: Kind, evaluator: Evaluator) -> Any:
     """The numbers of a range, which may depend on measurements."""
     if kind.name not in INTEGERS:
-        raise ProgramInvalid("a range gives integers")
+        raise ProgramInvalid(f"a range gives integers: its loop variable cannot be of type '{kind}'")
     if node.start is None or node.end is None:
         with placed(node):
             raise ProgramInvalid("the range of a loop needs a start and an end")

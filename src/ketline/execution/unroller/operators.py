@@ -102,7 +102,14 @@ def call_function(name: str, arguments: list[Typed]) -> Typed:
     if name in ("mod", "pow"):
         left, right = arguments
         return _arithmetic({"mod": "%", "pow": "**"}[name], left, right, None)
-    return Typed(FLOAT, lift(lambda value: _finite(float(function(value))), _as_float(arguments[0], name)))
+
+    def result(value: float) -> float:
+        try:
+            return _finite(float(function(value)))
+        except ValueError as error:
+            raise ProgramInvalid(f"'{name}' has no value at {value:g}") from error
+
+    return Typed(FLOAT, lift(result, _as_float(arguments[0], name)))
 
 
 def is_function(name: str) -> bool:
@@ -144,7 +151,7 @@ def _compare(sign: str, left: Typed, right: Typed) -> Any:
         if one.kind.name == "bit" and other.kind.name in INTEGERS:
             _check_fits(one, other)
         if one.kind.is_register and other.kind.is_register and one.kind != other.kind:
-            raise ProgramUnsupported("registers of different widths are not compared")
+            raise ProgramUnsupported(f"registers of {left.kind.bits} and of {right.kind.bits} bits are not compared")
     left, right = as_number(left), as_number(right)
     if {left.kind.name, right.kind.name} == {"int", "uint"}:
         lift(_check_not_negative, left.value)

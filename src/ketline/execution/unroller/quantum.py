@@ -8,6 +8,7 @@ from openqasm3 import ast
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution import messages
 from ketline.execution.gates import STANDARD_IDENTITY, controlled_phase
 from ketline.execution.unroller.budget import Budget, placed
 from ketline.execution.unroller.expressions import Evaluator
@@ -162,15 +163,16 @@ class QuantumStatements:
                     return self._qubits_named(node)
                 case ast.IndexedIdentifier():
                     chosen = self._qubits_named(node.name)
-                    for index in node.indices:
-                        chosen = self._selected(chosen, index)
+                    for depth, index in enumerate(node.indices):
+                        chosen = self._selected(chosen, index, None if depth else node.name.name)
                     return chosen
                 case ast.IndexExpression():
-                    return self._selected(self.operand(node.collection), node.index)
+                    name = node.collection.name if isinstance(node.collection, ast.Identifier) else None
+                    return self._selected(self.operand(node.collection), node.index, name)
                 case ast.Concatenation():
                     joined = members(self.operand(node.lhs)) + members(self.operand(node.rhs))
                     return checked_concatenation(joined, joined)
-            raise ProgramInvalid("this is no qubit")
+            raise ProgramInvalid("a qubit or a register of qubits is needed here")
 
     def is_quantum(self, node: Any) -> bool:
         """Whether an expression names qubits."""
@@ -201,10 +203,10 @@ class QuantumStatements:
             self._physical += self._writer.new_qubits(number + 1 - len(self._physical))
         return self._physical[number]
 
-    def _selected(self, chosen: Any, index: Any) -> Any:
+    def _selected(self, chosen: Any, index: Any, name: str | None) -> Any:
         if not isinstance(chosen, tuple):
-            raise ProgramInvalid("a single qubit has no parts")
-        places = self._evaluator.selected(self._evaluator.one_index(index), len(chosen))
+            raise ProgramInvalid(messages.no_index(name, "qubit"))
+        places = self._evaluator.selected(self._evaluator.one_index(index), len(chosen), "qubit", name)
         if isinstance(places, tuple):
             return tuple(chosen[place] for place in places)
         return lift(lambda place: chosen[place], places)
@@ -221,6 +223,8 @@ class QuantumStatements:
                 yield case[: len(values)], case[len(values) :]
 
     def _apply(self, gate: Any, angles: Sequence[float], qubits: Sequence[int], modifiers: Sequence[Modifier]) -> None:
+        if len(set(qubits)) != len(qubits):
+            raise ProgramInvalid("one qubit is given twice: a gate needs different qubits for its operands")
         if isinstance(gate, Definition) and not modifiers:
             self._inline(gate.node, angles, qubits)
             return
@@ -236,8 +240,6 @@ class QuantumStatements:
         self._writer.append(modified(built, modifiers, self._budget), qubits)
 
     def _inline(self, node: Any, angles: Sequence[float], qubits: Sequence[int]) -> None:
-        if len(set(qubits)) != len(qubits):
-            raise ProgramInvalid("a gate needs different qubits for its operands")
         self._budget.operations(1)  # calls of gates without a body cost as well
         if self._names.depth_of_calls > _MOST_NESTED_GATES:
             raise ProgramUnsupported("the program nests too deeply")

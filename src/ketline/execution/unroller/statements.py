@@ -306,7 +306,9 @@ class Interpreter:
             self._flow.leave_call(None)
             return
         if kind is None:
-            raise ProgramInvalid("this subroutine returns nothing")
+            raise ProgramInvalid(
+                "this subroutine has no return type: write '-> bit' or another behind its parameters, or 'return;'"
+            )
         self._flow.leave_call(self.variables.value(node.expression, kind))
 
     def _call_without_parentheses(self, node: Any) -> None:

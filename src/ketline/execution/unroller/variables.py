@@ -5,8 +5,9 @@ from typing import Any
 
 from openqasm3 import ast
 
-from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.task import InputValue
+from ketline.execution import messages
 from ketline.execution.ranges import check_aliased
 from ketline.execution.unroller import operators
 from ketline.execution.unroller.budget import Budget, placed
@@ -95,7 +96,8 @@ class Variables:
                 raise ProgramUnsupported(f"an output of type '{kind}' is not supported: counts are made of bits")
         else:
             if name not in self.inputs:
-                raise ProgramInvalid(f"input '{name}' is missing: the task must give it a value of type '{kind}'")
+                with placed(node.identifier):
+                    raise InputMissing(messages.input_missing(name, str(kind)))
             variable = Variable(kind, input_value(name, self.inputs[name], kind), constant=True)
             self.bound.add(name)
         self._define(node.identifier, variable)
@@ -130,7 +132,7 @@ class Variables:
             value = self._measured(node.rvalue)
         else:
             value = self._evaluator.evaluate(node.rvalue)
-        self._write_at(symbol, indices, value if isinstance(value, Typed) else _as_register(value))
+        self._write_at(symbol, node.lvalue, value if isinstance(value, Typed) else _as_register(value))
 
     def measure(self, node: Any) -> None:
         """`target = measure qubits;`, or without a target."""
@@ -140,8 +142,9 @@ class Variables:
         name, indices = _split(node.target)
         symbol = self._target(name)
         if not indices and symbol.kind.name == "bit" and symbol.kind.bits != len(outcomes):
-            raise ProgramInvalid(f"this measures {len(outcomes)} qubits into {symbol.kind.bits} bits")
-        self._write_at(symbol, indices, _as_register(outcomes))
+            with placed(name):
+                raise ProgramInvalid(messages.measured_widths(len(outcomes), symbol.kind.bits, name.name))
+        self._write_at(symbol, node.target, _as_register(outcomes))
 
     def value(self, node: Any, kind: Kind) -> Any:
         """The value of an expression or measurement, as one of a type."""
@@ -176,19 +179,21 @@ class Variables:
                 raise ProgramInvalid(f"'{name.name}' is a constant")
         return symbol
 
-    def _write_at(self, symbol: Variable | BitAlias, indices: list[Any], value: Typed) -> None:
-        updated = self._replaced(Typed(symbol.kind, symbol.value), indices, value)
+    def _write_at(self, symbol: Variable | BitAlias, target: Any, value: Typed) -> None:
+        name, indices = _split(target)
+        with placed(target):
+            updated = self._replaced(Typed(symbol.kind, symbol.value), indices, value, name.name)
         self._memory.write(symbol, updated)
 
-    def _replaced(self, old: Typed, indices: list[Any], new: Typed) -> Any:
+    def _replaced(self, old: Typed, indices: list[Any], new: Typed, name: str | None = None) -> Any:
         """A value with the part that indices select replaced."""
         if not indices:
             return convert(new, old.kind)
         kind, parts = old.kind, old.value
         if kind.base is None and not kind.is_register:
-            return self._with_bits(old, indices, new)
+            return self._with_bits(old, indices, new, name)
         self._budget.step(len(parts))
-        at = self._evaluator.selected(indices[0], len(parts))
+        at = self._evaluator.selected(indices[0], len(parts), "bit" if kind.is_register else "element", name)
         element = kind.element
         if isinstance(at, tuple):
             if len(indices) > 1:
@@ -207,12 +212,12 @@ class Variables:
             for place, (candidate, part) in enumerate(zip(candidates, parts, strict=True))
         )
 
-    def _with_bits(self, old: Typed, indices: list[Any], new: Typed) -> Any:
+    def _with_bits(self, old: Typed, indices: list[Any], new: Typed, name: str | None) -> Any:
         """A number with some of its bits replaced."""
         kind = old.kind
         if kind.name not in (*INTEGERS, "angle") or kind.width is None:
-            raise ProgramInvalid(f"a value of type '{kind}' has no parts")
-        bits = self._replaced(Typed(Kind("bit", kind.bits), bits_of_number(old.value, kind)), indices, new)
+            raise ProgramInvalid(messages.no_parts(name, str(kind)))
+        bits = self._replaced(Typed(Kind("bit", kind.bits), bits_of_number(old.value, kind)), indices, new, name)
         number = lift_sequence(packed, bits)
         return lift(lambda value: signed(value, kind), number)
 
@@ -224,11 +229,12 @@ class Variables:
             return bits_of(self._bits_named(node), None)
         if isinstance(node, ast.IndexExpression) and isinstance(node.collection, ast.Identifier):
             symbol = self._bits_named(node.collection)
-            at = self._evaluator.selected(self._evaluator.one_index(node.index), symbol.kind.bits)
+            name = node.collection.name
+            at = self._evaluator.selected(self._evaluator.one_index(node.index), symbol.kind.bits, "bit", name)
             if isinstance(at, Measured):
                 raise ProgramUnsupported("an alias that depends on a measurement is not supported")
             return bits_of(symbol, at if isinstance(at, tuple) else (at,))
-        raise ProgramUnsupported("an alias of this is not supported")
+        raise ProgramUnsupported("'let' names registers, their elements and ranges, and what '++' joins of these")
 
     def _bits_named(self, node: Any) -> Variable | BitAlias:
         symbol = self._target(node)

@@ -26,11 +26,17 @@ function startEditor() {
     wrong.forEach(mark);
     follow();
   };
-  // Underlines one line of the coloured text, whatever elements it is made of.
-  const mark = (number) => {
+  // Underlines the word at a place of the coloured text, whatever elements it is made of; the whole line without a column.
+  const mark = ([number, column]) => {
     const lines = text.value.split("\n");
-    let start = lines.slice(0, number - 1).reduce((sum, line) => sum + line.length + 1, 0);
-    const end = start + (lines[number - 1] ?? "").length;
+    const line = lines[number - 1] ?? "";
+    const before = lines.slice(0, number - 1).reduce((sum, line) => sum + line.length + 1, 0);
+    // Columns count characters, of which some are two units here; what is missing behind a word is shown at its end.
+    const units = column ? [...line].slice(0, column - 1).join("").length : 0;
+    const from = Math.max(0, Math.min(units, line.length - 1));
+    const word = column ? (line.slice(from).match(/^[\p{L}\p{N}_$]+/u)?.[0].length || 1) : line.length;
+    const start = before + from;
+    const end = start + word;
     const walker = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
     const nodes = [];
     for (let at = 0, node; (node = walker.nextNode()) && at < end; at += node.length) {
@@ -45,7 +51,8 @@ function startEditor() {
     }
   };
   const diagnosed = () => {
-    wrong = [...document.querySelectorAll("#preview [data-severity=error]")].map((one) => Number(one.dataset.line)).filter(Boolean);
+    const places = [...document.querySelectorAll("#preview [data-severity=error]")].map((one) => one.dataset);
+    wrong = places.filter((place) => place.line).map((place) => [Number(place.line), Number(place.column)]);
     show();
   };
   text.addEventListener("input", () => { wrong = []; show(); });
