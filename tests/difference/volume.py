@@ -18,6 +18,7 @@ from ketline.execution.scanner import scan
 from tests.difference import controlled
 from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare
+from tests.difference.dynamic import assert_dynamic_agrees
 from tests.difference.exported import make_exported
 from tests.difference.programs import make_flat_program, make_fragments, make_program, mutate
 from tests.difference.statements import make_statements
@@ -111,6 +112,10 @@ def _controlled(choices: Random) -> str:
     return controlled.assert_agrees(controlled.make_controlled(choices), _simulator())
 
 
+def _dynamic(choices: Random) -> str:
+    return assert_dynamic_agrees(choices.getrandbits(48), _simulator())
+
+
 def _broken(choices: Random) -> str:
     return _answered(mutate(make_classical(choices).text, choices))
 
@@ -141,6 +146,7 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "exported": (2, _exported),
     "classical": (2, _classical),
     "controlled": (2, _controlled),
+    "dynamic": (1, _dynamic),
     "broken": (2, _broken),
     "fragments": (1, _fragments),
     "statements": (4, _statements),

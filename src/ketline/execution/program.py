@@ -46,6 +46,7 @@ class Reading:
 
     `names` are the groups' as they were declared, None for several single bits. `warnings` are about the text.
     `outcome` turns an outcome of the circuit's bits, bit k of position k, into one of the program's bits.
+    `parameters` are names that need values, see `with_inputs`.
     """
 
     circuit: Any
@@ -54,6 +55,7 @@ class Reading:
     tier: str
     outcome: Callable[[int], int] | None = None
     warnings: Sequence[ProgramWarning] = ()
+    parameters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +125,7 @@ def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None
         reading.tier,
         circuit.num_qubits,
         reading.outcome,
-        qpy.names_of(circuit) if of_qpy else frozenset(),
+        reading.parameters,
         [circuit.find_bit(qubit).index for qubit in lowered.circuit.qubits] if observed else (),
         reading.warnings,
     )
@@ -153,15 +155,26 @@ def read_program(
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: none can.
     """
     if form is ProgramFormat.QPY:
-        reading = _read_qpy(text, limits)
-        return replace(reading, circuit=qpy.bound(reading.circuit, qpy.names_of(reading.circuit), inputs or {}))
+        reading = _read_qpy(text, limits, as_written=True)
+        return replace(reading, circuit=qpy.bound(reading.circuit, reading.parameters, inputs or {}))
     return _read_text(text, limits, inputs)
 
 
-def _read_qpy(text: str, limits: ExecutionLimits) -> Reading:
+def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> Reading:
+    """With `as_written`, the circuit is that of the file if a drawing can show it."""
     circuit = qpy.read_circuit(text, limits)
-    groups = qpy.groups_of(circuit)
-    return Reading(circuit, groups.widths, groups.names, QPY_TIER, groups.outcome)
+    groups, parameters = qpy.groups_of(circuit), qpy.names_of(circuit)
+    if as_written and qpy.is_drawn_as_written(circuit):
+        return Reading(circuit, groups.widths, groups.names, QPY_TIER, groups.outcome, parameters=parameters)
+    lowered, outcome = qpy.lowered(circuit, limits)
+    composed = _composed(outcome, groups.outcome)
+    return Reading(lowered, groups.widths, groups.names, QPY_TIER, composed, parameters=parameters)
+
+
+def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | None) -> Callable[[int], int] | None:
+    if first is None or then is None:
+        return first or then
+    return lambda measured: then(first(measured))
 
 
 def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:

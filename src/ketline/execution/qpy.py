@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit import qpy
-from qiskit.circuit import ClassicalRegister, Clbit, ControlFlowOp, QuantumCircuit
+from qiskit.circuit import BoxOp, ControlFlowOp, Gate, QuantumCircuit, Store, SwitchCaseOp
 from qiskit.circuit.library import UnitaryGate
 from qiskit.quantum_info.operators.predicates import is_unitary_matrix
 
@@ -27,6 +27,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.qpy import decoded
 from ketline.domain.task import InputValue
+from ketline.execution.dynamic import is_dynamic, lower_dynamic
 from ketline.execution.limits import ExecutionLimits
 
 _OWN_MODULES = (
@@ -36,8 +37,11 @@ _OWN_MODULES = (
     "qiskit.circuit.measure",
     "qiskit.circuit.reset",
     "qiskit.circuit.controlflow.",
+    "qiskit.circuit.store",
 )
-_CONTROL_FLOW = frozenset({"if_else", "for_loop", "while_loop", "box", "break_loop", "continue_loop"})
+
+
+Outcome = Callable[[int], int]
 
 
 def read_circuit(text: str, limits: ExecutionLimits) -> Any:
@@ -58,7 +62,6 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
         if not isinstance(circuit, QuantumCircuit):
             raise ProgramInvalid("the QPY file does not hold a circuit")
         _check_size(circuit, limits)
-        _check_statements(circuit, limits.max_nesting)
     return circuit
 
 
@@ -129,12 +132,54 @@ def is_genuine(operation: Any) -> bool:
     return True
 
 
+def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]:
+    """A circuit with its classical side in a form that Aer evaluates correctly, and the outcome of its own bits.
+
+    Raises:
+        ProgramUnsupported, ProgramTooLarge, ProgramInvalid: there is no such circuit.
+    """
+    if not is_dynamic(circuit):
+        return circuit, None
+    with mistakes_named("the circuit cannot be taken apart"):
+        dynamic = lower_dynamic(circuit, limits)
+    own: int = (1 << circuit.num_clbits) - 1
+    forbidden = dynamic.forbidden
+
+    def outcome(measured: int) -> int:
+        for place, what in forbidden.items():
+            if measured >> place & 1:
+                raise ProgramInvalid(f"in some shots a classical expression {what}")
+        return measured & own
+
+    return dynamic.circuit, None if dynamic.circuit.num_clbits == circuit.num_clbits else outcome
+
+
+def is_drawn_as_written(circuit: Any) -> bool:
+    """Whether a drawing can show a circuit's classical side as it is; else it shows what `lowered` makes of it."""
+    return not circuit.num_vars and all(_is_drawn_as_written(instruction.operation) for instruction in circuit.data)
+
+
+def _is_drawn_as_written(operation: Any) -> bool:
+    if isinstance(operation, (SwitchCaseOp, Store)):
+        return False
+    if not isinstance(operation, ControlFlowOp):
+        return isinstance(operation, Gate) or _is_flat(getattr(operation, "definition", None))
+    inside = all(map(is_drawn_as_written, operation.blocks))
+    if isinstance(operation, BoxOp):
+        return inside and not is_dynamic(operation.blocks[0])
+    return inside
+
+
+def _is_flat(definition: Any) -> bool:
+    return definition is None or not is_dynamic(definition)
+
+
 class Groups(NamedTuple):
     """The groups of counts keys: their widths and names, and what makes them of a circuit's bits; as in `Reading`."""
 
     widths: tuple[int, ...]
     names: tuple[str | None, ...]
-    outcome: Callable[[int], int] | None
+    outcome: Outcome | None
 
 
 def groups_of(circuit: Any) -> Groups:
@@ -157,36 +202,6 @@ def _check_size(circuit: Any, limits: ExecutionLimits) -> None:
     ):
         if number > most:
             raise ProgramTooLarge(f"the circuit has {number} {what}; the limit is {most}")
-
-
-def _check_statements(circuit: Any, depth: int) -> None:
-    if circuit.num_vars or circuit.num_stretches:
-        raise ProgramUnsupported("circuits with variables or stretches are not supported as QPY")
-    if not depth:
-        raise ProgramTooLarge("blocks are nested too deeply")
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if isinstance(operation, ControlFlowOp):
-            _check_control_flow(operation)
-            for block in operation.blocks:
-                _check_statements(block, depth - 1)
-
-
-def _check_control_flow(operation: Any) -> None:
-    if operation.name not in _CONTROL_FLOW:
-        raise ProgramUnsupported(f"'{operation.name}' is not supported as QPY")
-    condition = getattr(operation, "condition", None)
-    if isinstance(condition, tuple) and not _can_hold(*condition):
-        raise ProgramUnsupported("a condition compares a register with a number that is wider")
-    if operation.name == "for_loop":
-        values = operation.params[0]
-        if not isinstance(values, range) and len(set(values)) != len(values):
-            raise ProgramUnsupported("a loop over values that are not all different is not supported")
-
-
-def _can_hold(target: Clbit | ClassicalRegister, value: int) -> bool:
-    width = len(target) if isinstance(target, ClassicalRegister) else 1
-    return bool(0 <= value < 1 << width)
 
 
 def _finite(instruction: Any) -> bool:

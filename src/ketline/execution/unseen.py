@@ -22,7 +22,8 @@ def seen_steps(
             kept += steps[position::-1]
             break
         name, operands, _, _ = step = steps[position]
-        if all_of_them or name == "measure" or not seen.isdisjoint(operands):
+        # What is stored in a bit is seen, as what is measured.
+        if all_of_them or name in ("measure", "store") or not seen.isdisjoint(operands):
             seen.update(operands)
             kept.append(step)
     return seen, kept[::-1]

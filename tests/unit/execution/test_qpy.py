@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qiskit import transpile
 from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
-from qiskit.circuit.classical import expr, types
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import QFTGate, UnitaryGate, efficient_su2
 from qiskit.circuit.random import random_circuit
 from qiskit_aer import AerSimulator
@@ -206,19 +206,6 @@ def test_inputs_that_do_not_fit(executor: Executor, circuit: Any, inputs: Inputs
     assert re.search(words, error.message)
 
 
-def with_variable() -> Any:
-    circuit = flipped()
-    circuit.add_var("v", expr.lift(1, types.Uint(4)))
-    return circuit
-
-
-def with_switch() -> Any:
-    circuit = flipped()
-    with circuit.switch(circuit.clbits[0]) as case, case(1):
-        circuit.x(0)
-    return circuit
-
-
 def with_opaque_gate() -> Any:
     circuit = flipped()
     circuit.append(Gate("oracle", 1, []), [0])
@@ -226,30 +213,11 @@ def with_opaque_gate() -> Any:
     return circuit
 
 
-def with_branch_in_box() -> Any:
-    circuit = flipped()
-    with circuit.box(), circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(0)
-    circuit.measure(0, 0)
-    return circuit
-
-
-def with_repeats() -> Any:
-    circuit = flipped()
-    with circuit.for_loop((1, 1)):
-        circuit.x(0)
-    return circuit
-
-
 @pytest.mark.parametrize(
     ("circuit", "words"),
     [
         (flipped(), "nothing is measured"),
-        (with_variable(), "variables"),
-        (with_switch(), "'switch_case' is not supported"),
         (with_opaque_gate(), "'oracle' cannot be simulated"),
-        (with_branch_in_box(), "inside of a box"),
-        (with_repeats(), "not all different"),
     ],
 )
 def test_what_is_not_supported_says_so(executor: Executor, circuit: Any, words: str) -> None:
