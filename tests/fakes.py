@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from ketline.domain.deadletters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
+from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
     Claim,
@@ -152,7 +153,13 @@ class FakeTaskRepository:
     async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
         raise NotImplementedError
 
-    async def reap(self, limit: int) -> Sequence[Reaped]:
+    async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
+        raise NotImplementedError
+
+    async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
+        raise NotImplementedError
+
+    async def correct_times(self) -> int:
         raise NotImplementedError
 
     async def forget_keys(self, limit: int) -> int:

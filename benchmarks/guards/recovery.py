@@ -3,6 +3,8 @@
 from benchmarks.guards.guard import CONTRACT, GUARDS_RUNTIME, RECOVER, Guard
 
 STATEMENTS = "db/statements.py"
+LEASES = "db/leases.py"
+REAP = "tests/integration/test_reap.py"
 SUBMITTING = "db/submitting.py"
 DISPATCHING = "db/dispatching.py"
 SERVICE = "service/recover.py"
@@ -133,10 +135,72 @@ RECOVERY = (
     ),
     Guard(
         name="reaper takes only expired leases",
-        file=STATEMENTS,
-        old=", tasks.c.lease_expires_at < now())",
-        new=")",
+        file=LEASES,
+        old="    return tasks.c.lease_expires_at < as_of\n",
+        new="    return tasks.c.lease_expires_at != as_of\n",
         tests=(f"{CONTRACT}::test_renewed_lease_is_not_reaped",),
+    ),
+    Guard(
+        name="leases are judged as of the last look",
+        file=LEASES,
+        old="    as_of = now() if expiry.as_of is None else literal(expiry.as_of, UtcDateTime)\n",
+        new="    as_of = now()\n",
+        tests=("tests/contract/test_leases.py::test_lease_is_judged_as_of_the_look",),
+    ),
+    Guard(
+        name="leases are judged in steady contact only",
+        file="service/reap.py",
+        old="while self.contact.steady and await self.reap(survey) == self.batch:",
+        new="while await self.reap(survey) == self.batch:",
+        tests=(
+            f"{REAP}::test_clock_that_jumps_on_does_not_end_leases",
+            f"{REAP}::test_reaper_that_has_just_started_waits_for_a_lease",
+        ),
+    ),
+    Guard(
+        name="an outage costs an attempt nothing",
+        file=LEASES,
+        old="    excused = [] if expiry.outage is None else _take(",
+        new="    excused = [] if True or expiry.outage is None else _take(",
+        tests=(
+            "tests/contract/test_leases.py::test_lease_that_ran_out_in_an_outage_costs_nothing",
+            f"{REAP}::test_worker_that_ended_in_an_outage_costs_its_task_nothing",
+        ),
+    ),
+    Guard(
+        name="an outage is an excuse only so often",
+        file=LEASES,
+        old=", earlier.scalar_subquery() < MOST_EXCUSED)",
+        new=", earlier.scalar_subquery() >= 0)",
+        tests=("tests/contract/test_leases.py::test_outages_end_attempts_at_no_cost_only_so_often",),
+    ),
+    Guard(
+        name="times are corrected when the clock was set back",
+        file="service/reap.py",
+        old="            self._corrections = CORRECTIONS\n",
+        new="            pass\n",
+        tests=(f"{REAP}::test_tasks_and_leases_go_on_when_the_clock_is_set_back",),
+    ),
+    Guard(
+        name="times are corrected at the start",
+        file="service/reap.py",
+        old="    _corrections: int = field(default=1, init=False)\n",
+        new="    _corrections: int = field(default=0, init=False)\n",
+        tests=(f"{REAP}::test_start_after_the_clock_was_set_back_corrects_times",),
+    ),
+    Guard(
+        name="leases that nobody renews end though the clock was set back",
+        file="service/reap.py",
+        old="unrenewed=self._unrenewed())",
+        new="unrenewed=())",
+        tests=(f"{REAP}::test_tasks_and_leases_go_on_when_the_clock_is_set_back",),
+    ),
+    Guard(
+        name="only times from before the clock was set back are corrected",
+        file=LEASES,
+        old="        or_(tasks.c.attempt == 0, last_line > now()),\n",
+        new="",
+        tests=("tests/contract/test_leases.py::test_delay_that_began_after_the_step_is_kept",),
     ),
     Guard(
         name="reaper",

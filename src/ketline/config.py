@@ -1,6 +1,7 @@
 """Settings: one frozen object from `KETLINE_*` variables, `.env`, and the names older deployments use."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,10 @@ from ketline.domain.errors import ConfigurationInvalid
 
 PREFIX = "KETLINE_"
 # Read by the client side of the command line, not by the service.
-CLIENT_VARIABLES = frozenset({"KETLINE_URL", "KETLINE_API_KEY"})
+API_KEY_VARIABLE = "KETLINE_API_KEY"
+CLIENT_VARIABLES = frozenset({"KETLINE_URL", API_KEY_VARIABLE})
+
+_HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?")
 
 MEBIBYTE = 1024 * 1024
 
@@ -75,6 +79,11 @@ class Settings(BaseSettings):
         description="Queue of the distributed service; `.dead` is appended for its dead-letter queue.",
     )
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names by which requests may call the service, beside loopback ones and the address it listens on; "
+        "separated by commas, with `*.example.org` and `*` for all.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL"), description="Least severe lines logged."
@@ -237,6 +246,20 @@ class Settings(BaseSettings):
             raise ValueError("must start with amqp:// or amqps://")
         return url
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, names: str) -> str:
+        if wrong := [name for name in _separated(names) if not _HOST_NAME.fullmatch(name)]:
+            raise ValueError(
+                f"{wrong[0]!r} is no host name; write names without scheme and port, such as api.example.org"
+            )
+        return names
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The entries of `allowed_hosts`."""
+        return _separated(self.allowed_hosts)
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         if self.task_soft_time_limit_s > self.task_time_limit_s:
@@ -246,6 +269,10 @@ class Settings(BaseSettings):
         if self.request_memory_mb < 7 * self.max_program_bytes / MEBIBYTE:
             raise ValueError("KETLINE_REQUEST_MEMORY_MB must be 7 times KETLINE_MAX_PROGRAM_BYTES, or one may not fit")
         return self
+
+
+def _separated(names: str) -> tuple[str, ...]:
+    return tuple(name for part in names.split(",") if (name := part.strip()))
 
 
 def map_database_url(url: str) -> str:
@@ -290,6 +317,19 @@ def refuse_unknown(environment: Mapping[str, str | None]) -> None:
     if unknown:
         raise ConfigurationInvalid(
             f"Unknown configuration: {', '.join(unknown)}. The README lists every variable; check the spelling."
+        )
+
+
+def refuse_api_key() -> None:
+    """Raise where an operator may believe that the service asks for a key.
+
+    Raises:
+        ConfigurationInvalid: the variable of clients that holds a key is set.
+    """
+    if {**dotenv_values(".env"), **os.environ}.get(API_KEY_VARIABLE):
+        raise ConfigurationInvalid(
+            f"{API_KEY_VARIABLE} is set, but this service checks no keys: whoever reaches it may use it. It is for "
+            "clients of a service behind a proxy that checks them. Unset it here, or put a proxy in front."
         )
 
 

@@ -38,11 +38,13 @@ from ketline.ports.tasks import (
 )
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.contact import DatabaseContact
 from ketline.service.deadletters import KeepDeadLetters
 from ketline.service.deferrals import Deferrals
 from ketline.service.health import CheckHealth
 from ketline.service.process import ProcessTask
-from ketline.service.recover import Dispatcher, Reaper
+from ketline.service.reap import Reaper
+from ketline.service.recover import Dispatcher
 from ketline.service.retention import Retention
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
@@ -98,9 +100,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """The API's side of the distributed service; opens while the database or the broker is down."""
     async with _database(settings) as database, _announcer(database) as announcer, _publisher(settings) as publisher:
         repository = _repository(settings, database, announcer)
-        watch = Watch(repository, SystemClock())
+        watch, contact = Watch(repository, SystemClock()), _contact(settings)
         async with (
-            _service(settings, repository, publisher, watch, publisher.dead_letters) as service,
+            _service(settings, repository, publisher, watch, contact, publisher.dead_letters) as service,
             _listening(settings, database, watch),
         ):
             yield service
@@ -112,9 +114,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
     async with _database(settings) as database, _announcer(database) as announcer, _publisher(settings) as publisher:
         repository = _repository(settings, database, announcer)
         consumer = RabbitConsumer(settings.rabbitmq_url.get_secret_value(), queue_name=settings.task_queue_name)
-        beating = heartbeat(settings, database, SystemClock())
-        async with _recovery(settings, repository, publisher) as dispatcher, consumer, _running(beating.run()):
-            yield _worker_parts(settings, repository, consumer, dispatcher.nudge)
+        beating, contact = heartbeat(settings, database, SystemClock()), _contact(settings)
+        async with _recovery(settings, repository, publisher, contact) as dispatcher, consumer, _running(beating.run()):
+            yield _worker_parts(settings, repository, consumer, dispatcher.nudge, contact)
 
 
 @asynccontextmanager
@@ -136,8 +138,10 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             watch = Watch(repository, SystemClock())
             local.heard = watch.heard
             beating = heartbeat(settings, database, SystemClock())
-            async with _service(settings, repository, queue, watch) as service, _running(beating.run()):
-                yield service, _worker_parts(settings, repository, queue, service.change.nudge)
+            # Whoever held a lease ended with the process before this one.
+            contact = _contact(settings, steady_at_start=True)
+            async with _service(settings, repository, queue, watch, contact) as service, _running(beating.run()):
+                yield service, _worker_parts(settings, repository, queue, service.change.nudge, contact)
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -182,12 +186,12 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
 
 @asynccontextmanager
 async def _recovery(
-    settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher
+    settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, contact: DatabaseContact
 ) -> AsyncIterator[Dispatcher]:
     """The dispatcher, the reaper and the retention that every process runs."""
     clock = SystemClock()
     dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s)
-    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s)
+    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact)
     retention = Retention(
         SqlTaskCatalogue(repository.database),
         clock,
@@ -204,6 +208,7 @@ async def _service(
     repository: SqlTaskRepository,
     publisher: TaskPublisher,
     watch: Watch,
+    contact: DatabaseContact,
     box: DeadLetterBox | None = None,
 ) -> AsyncIterator[Service]:
     clock = SystemClock()
@@ -211,7 +216,7 @@ async def _service(
     catalogue = SqlTaskCatalogue(repository.database)
     async with (
         open_inspection(settings, repository.database, execution_limits(settings), clock) as inspection,
-        _recovery(settings, repository, publisher) as dispatcher,
+        _recovery(settings, repository, publisher, contact) as dispatcher,
         _running(backlog.run(), watch.run(), inspection.lost_workers.run()),
     ):
         submit = SubmitTask(repository, dispatcher, backlog, max_attempts=1 + settings.worker_max_retries)
@@ -229,14 +234,22 @@ async def _service(
         )
 
 
+def _contact(settings: Settings, *, steady_at_start: bool = False) -> DatabaseContact:
+    return DatabaseContact(SystemClock(), timedelta(seconds=settings.lease_s), steady_at_start)
+
+
 def _worker_parts(
-    settings: Settings, repository: TaskRepository, consumer: TaskConsumer, nudge: Callable[[], None]
+    settings: Settings,
+    repository: TaskRepository,
+    consumer: TaskConsumer,
+    nudge: Callable[[], None],
+    contact: DatabaseContact,
 ) -> WorkerParts:
     clock = SystemClock()
     admission = Admission()
     deferrals = Deferrals(repository, clock, lambda: admission.busy, nudge)
     lease = timedelta(seconds=settings.lease_s)
-    process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals)
+    process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals, contact.interrupted)
     runners = ChildRunnerFactory(execution_limits(settings), admission=admission)
     log.info("simulator.confinement", **protections())
     return WorkerParts(consumer, runners, process, clock)

@@ -15,11 +15,11 @@ from ketline.db.engine import Database, open_database
 from ketline.db.migrate import migrate
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
-from ketline.domain.errors import ConfigurationInvalid, DatabaseUnavailable
-from ketline.domain.task import CorrelationId, Lease, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.task import CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
-from ketline.service.process import LeaseKeeper, ProcessTask
+from ketline.service.process import ProcessTask
 from ketline.service.recover import Dispatcher
 from tests.runners import ScriptedRunner, deferrals_of
 
@@ -105,56 +105,3 @@ async def test_cancelled_task_is_killed_long_before_its_lease_ends(database: Dat
     finally:
         running.cancel()
         await asyncio.wait([running])
-
-
-class _Unconfirmed(SqlTaskRepository):
-    """Its renewals never get an answer."""
-
-    async def renew(self, lease: Lease, duration: timedelta) -> bool:
-        raise DatabaseUnavailable("The database does not answer; try again shortly.")
-
-
-async def test_simulation_is_killed_when_its_lease_may_be_over(database: Database) -> None:
-    repository, runner = _Unconfirmed(database), ScriptedRunner(held=True)
-    task_id = await submit(repository)
-    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=0.5), deferrals_of(repository))
-    running = asyncio.create_task(process(task_id, runner))
-    try:
-        await asyncio.wait([running], timeout=WAIT_SECONDS)
-        assert running.done()
-        assert runner.cancelled.is_set()
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-
-
-class _SlowAnswers(SqlTaskRepository):
-    """Renews at once and answers after `seconds`."""
-
-    def __init__(self, database: Database, seconds: float) -> None:
-        super().__init__(database)
-        object.__setattr__(self, "seconds", seconds)
-
-    seconds: float
-
-    async def renew(self, lease: Lease, duration: timedelta) -> bool:
-        renewed = await super().renew(lease, duration)
-        await asyncio.sleep(self.seconds)
-        return renewed
-
-
-async def test_slow_renewal_extends_the_deadline_from_when_it_was_sent(database: Database) -> None:
-    """The answer takes most of the lease: what is then left of it is the rest, not a whole one."""
-    repository = _SlowAnswers(database, 0.6)
-    process = ProcessTask(repository, SystemClock(), WorkerId("w"), timedelta(seconds=1), deferrals_of(repository))
-    claim = await repository.claim(await submit(repository), WorkerId("w"), timedelta(seconds=1))
-    assert claim is not None
-    keeper = LeaseKeeper(process, claim.lease, process.clock.monotonic() + 1)
-    before = keeper.seconds_left()
-    keeping = asyncio.create_task(keeper.run())
-    while (left := keeper.seconds_left()) < before:
-        before = left
-        await asyncio.sleep(0.005)
-    keeping.cancel()
-    await asyncio.wait([keeping])
-    assert left <= 0.4

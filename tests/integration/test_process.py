@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 import structlog
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 from structlog.testing import capture_logs
 
-from ketline.db.clock import from_now
+from ketline.db.clock import from_now, now
 from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
@@ -199,14 +199,51 @@ async def test_result_after_the_lease_was_lost_is_fenced_off(
     assert (task.status, task.counts) == (TaskStatus.PENDING, None)
 
 
-async def test_unconfirmed_renewals_kill_the_simulation_in_time(
-    repository: TroubledRepository, task_id: TaskId
+async def test_simulation_goes_on_while_renewals_get_no_answer(
+    repository: TroubledRepository, database: Database, task_id: TaskId
+) -> None:
+    repository.down.add("renew")
+    runner, interruptions = ScriptedRunner(held=True), list[None]()
+    keeping = ProcessTask(
+        repository, SystemClock(), WORKER, SHORT_LEASE, deferrals_of(repository), lambda: interruptions.append(None)
+    )
+    with capture_logs() as logs:
+        running = asyncio.create_task(keeping(task_id, runner))
+        while len(interruptions) < 8:  # for more than two leases
+            await asyncio.wait([running], timeout=0.1)
+        assert not runner.cancelled.is_set()
+        repository.down.clear()
+        await _lease_is_in_the_future(database, task_id)
+        assert await repository.reap(10) == []
+        runner.release.set()
+        await running
+    events = [line["event"] for line in logs]
+    assert events.count("lease.not_renewed") == 1, "once for each outage"
+    assert "lease.renewed_again" in events
+    task = await repository.get(task_id)
+    assert (task.status, task.attempt) == (TaskStatus.COMPLETED, 1)
+
+
+async def test_simulation_ends_when_the_database_is_back_and_another_has_the_task(
+    repository: TroubledRepository, database: Database, task_id: TaskId
 ) -> None:
     repository.down.add("renew")
     runner = ScriptedRunner(held=True)
-    await process(repository, SHORT_LEASE)(task_id, runner)
+    running = asyncio.create_task(process(repository, SHORT_LEASE)(task_id, runner))
+    await repository.refused.wait()
+    await take_away(database, task_id)
+    assert not runner.cancelled.is_set()
+    repository.down.clear()
+    await running
     assert runner.cancelled.is_set()
-    assert (await repository.get(task_id)).status is TaskStatus.PROCESSING, "the reaper's to decide"
+    assert (await repository.get(task_id)).status is TaskStatus.PENDING
+
+
+async def _lease_is_in_the_future(database: Database, task_id: TaskId) -> None:
+    lease = select(tasks.c.lease_expires_at > now()).where(tasks.c.task_id == task_id)
+    async with asyncio.timeout(10):
+        while not await database.read(lambda connection: connection.execute(lease).scalar_one()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +264,31 @@ async def test_outcome_is_recorded_once_the_database_is_back(
     repository.down.clear()
     await running
     assert (await repository.get(task_id)).status is status
+
+
+async def test_outcome_is_offered_for_as_long_as_the_database_is_away(
+    repository: TroubledRepository, task_id: TaskId
+) -> None:
+    class Hasty(SystemClock):
+        """Waits for a moment only, of which a minute counts as many."""
+
+        waited = 0.0
+
+        async def sleep(self, seconds: float) -> None:
+            self.waited += seconds
+            if self.waited > 3600:
+                repository.down.clear()
+            await asyncio.sleep(0)
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.waited
+
+    repository.down.add("finish")
+    hasty = ProcessTask(repository, Hasty(), WORKER, LONG_LEASE, deferrals_of(repository))
+    with capture_logs() as logs:
+        await hasty(task_id, ScriptedRunner())
+    assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+    assert [line["event"] for line in logs].count("task.recording_delayed") == 1
 
 
 async def test_cancelled_process_hands_the_task_back_unspent(repository: TroubledRepository, task_id: TaskId) -> None:

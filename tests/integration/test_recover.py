@@ -1,4 +1,4 @@
-"""Dispatcher and reaper: lost messages, an absent queue and lost workers only delay a task."""
+"""The dispatcher: lost messages and an absent queue only delay a task."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
 from ketline.domain.errors import PublishFailed, QueueUnavailable
-from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
 from ketline.runtime import SystemClock
-from ketline.service.recover import Dispatcher, Reaper
+from ketline.service.recover import Dispatcher
 
 NEVER = 3600.0
 
@@ -64,7 +64,7 @@ def dispatch_of(task_id: TaskId) -> Dispatch:
 
 
 @asynccontextmanager
-async def running(loop: Dispatcher | Reaper) -> AsyncIterator[None]:
+async def running(loop: Dispatcher) -> AsyncIterator[None]:
     task = asyncio.create_task(loop.run())
     try:
         yield
@@ -264,25 +264,3 @@ async def test_crash_of_one_round_does_not_end_the_loop(repository: SqlTaskRepos
         second = await submit(repository)
         await publisher.accepted.wait()
     assert publisher.published == [second]
-
-
-async def test_reaper_frees_the_task_of_a_silent_worker(repository: SqlTaskRepository, database: Database) -> None:
-    task_id = await submit(repository)
-    assert await repository.claim(task_id, WorkerId("gone"), timedelta(seconds=60)) is not None
-
-    def silence(connection: Connection) -> None:
-        connection.execute(update(tasks).values(lease_expires_at=from_now(-1)))
-
-    await database.write(silence)
-    nudged: list[bool] = []
-    reaper = Reaper(repository, lambda: nudged.append(True), SystemClock(), NEVER)
-    assert await reaper.reap() == 1
-    assert nudged
-    assert await reaper.reap() == 0
-    assert len(nudged) == 1
-    task = await repository.get(task_id)
-    assert task.status is TaskStatus.PENDING
-    assert task.history[-1].notes is not None
-    assert task.history[-1].notes.startswith("Attempt 1 on gone ended after ")
-    assert task.history[-1].cause == "worker_lost"
-    assert len(await repository.take_due(10)) == 1, "due for dispatch again"

@@ -26,9 +26,10 @@ class Guards:
     fence_retry: bool = True  # retry_task: uses _held at all
     fence_renew: bool = True  # renew_lease: uses _held at all
     own_outcome: bool = True  # select_own_line: a repeated finish recognises its own outcome
-    lease_deadline: bool = True  # LeaseKeeper: a worker that cannot renew in time kills its simulation
     reaper: bool = True  # Reaper: somebody takes back what silent workers held
-    reap_expired_only: bool = True  # reap_expired: WHERE lease_expires_at < now
+    reap_expired_only: bool = True  # leases.reap: WHERE lease_expires_at < now
+    reap_steady_only: bool = True  # Reaper: judges leases only after a lease of steady contact
+    outage_excused: bool = True  # leases.reap: an attempt that an outage ended is not counted
     crash_budget: bool = True  # _another_attempt: failed after so many lost workers
     max_attempts: bool = True  # _another_attempt: failed after so many spent attempts
     cancel_unfinished_only: bool = True  # repository.cancel: only a row that has not ended

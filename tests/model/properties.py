@@ -15,10 +15,11 @@ LEGAL = "history is a legal path"
 ATTEMPT_GROWS = "the attempt strictly grows"
 NO_STALE_WRITE = "a stale lease changes nothing"
 REPORT_TRUE = "what a worker reports is true"
-NO_EARLY_REAP = "a lease is taken only when it is over"
+NO_EARLY_REAP = "a lease is taken only when it is over, and from no worker that renews it"
+NOT_BLAMED = "an attempt that an outage ended does not count"
 BOUNDED = "attempts and lost workers keep within their budgets"
 DELAY_KEPT = "no attempt begins before its delay is over"
-ONE_SIMULATION = "one simulation of a task at a time, unless a worker slept"
+ONE_SIMULATION = "one simulation of a task at a time, unless a worker slept or was cut off"
 FINISHES = "every stored task reaches a terminal status once faults stop"
 
 
@@ -110,6 +111,7 @@ def invariants(scenario: Scenario) -> dict[str, Invariant[State]]:
         NO_STALE_WRITE: of_rows(lambda row: not row.stale_write),
         REPORT_TRUE: reports_are_true,
         NO_EARLY_REAP: of_rows(lambda row: not row.early_reap),
+        NOT_BLAMED: of_rows(lambda row: not row.blamed),
         BOUNDED: of_rows(lambda row: row.spent <= scenario.max_attempts and row.lost <= scenario.crash_budget),
         DELAY_KEPT: of_rows(lambda row: row.status != PROCESSING or row.available),
         ONE_SIMULATION: one_simulation_at_a_time,

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from tests.model.checker import Model, Step
 from tests.model.guards import Guards
-from tests.model.recovering import broker_steps, clock_steps, dispatch_steps, failover_steps, reap_steps, restart_steps
+from tests.model.recovering import (
+    broker_steps,
+    clock_steps,
+    dispatch_steps,
+    failover_steps,
+    outage_steps,
+    reap_steps,
+    restart_steps,
+)
 from tests.model.scenarios import Scenario
 from tests.model.state import Request, Row, State, Worker
 from tests.model.submitting import cancel_steps, submit_steps
@@ -22,10 +30,11 @@ def protocol(scenario: Scenario, guards: Guards) -> Model[State]:
         for number in range(scenario.workers):
             yield from worker_steps(state, number, scenario, guards)
         yield from wire_steps(state, scenario, guards)
-        yield from clock_steps(state, scenario, guards)
+        yield from clock_steps(state)
         yield from reap_steps(state, scenario, guards)
         yield from restart_steps(state, scenario)
         yield from failover_steps(state)
+        yield from outage_steps(state)
 
     return Model(_first(scenario), steps)
 
@@ -39,4 +48,5 @@ def _first(scenario: Scenario) -> State:
         stops=scenario.stops,
         deferrals=scenario.deferrals,
         failovers=scenario.failovers,
+        outages=scenario.outages,
     )

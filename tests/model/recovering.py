@@ -49,20 +49,21 @@ def broker_steps(state: State, scenario: Scenario) -> Steps:
             yield Step(f"broker repeats a message of task {task}", False, state.with_messages(task, count + 1))
 
 
-def clock_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
+def clock_steps(state: State) -> Steps:
     for task, row in enumerate(state.rows):
         if row.status == PENDING and not row.available:
             yield Step(f"delay of task {task} passes", True, state.with_row(task, row._replace(available=True)))
         if row.status == PROCESSING and not row.expired:
-            yield from _expiry(state, task, row, scenario, guards)
+            yield from _expiry(state, task, row)
 
 
 def reap_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
     if not guards.reaper:
         return
     for task, row in enumerate(state.rows):
-        if reaped := statements.reap(row, guards, scenario):
-            label = f"reaper takes task {task}: {reaped.status}"
+        held = any(holds_surely(worker, task) for worker in state.workers)
+        if reaped := statements.reap(row, guards, scenario, held=held):
+            label = f"reaper takes task {task}: {reaped.status}{'' if reaped.spent > row.spent else ', at no cost'}"
             yield Step(label, True, state.with_row(task, reaped))
 
 
@@ -100,10 +101,16 @@ def _fallen_back(state: State, task: int, row: Row) -> State:
     return state.with_row(task, unclaimed)._replace(workers=workers, failovers=state.failovers - 1)
 
 
-def _expiry(state: State, task: int, row: Row, scenario: Scenario, guards: Guards) -> Steps:
+def outage_steps(state: State) -> Steps:
+    """No lease can be renewed, and all run out; whoever runs a task goes on."""
+    if state.outages and any(row.status == PROCESSING for row in state.rows):
+        rows = tuple(map(statements.run_out_in_outage, state.rows))
+        yield Step(
+            "database is down for longer than a lease", False, state._replace(rows=rows, outages=state.outages - 1)
+        )
+
+
+def _expiry(state: State, task: int, row: Row) -> Steps:
     """A lease ends when nobody renews it: its holder is dead, frozen, late, or never learned of its claim."""
-    expired = state.with_row(task, row._replace(expired=True))
     if not any(holds_surely(worker, task) for worker in state.workers):
-        yield Step(f"lease of task {task} ends", True, expired)
-    elif scenario.cut and not guards.lease_deadline:
-        yield Step(f"lease of task {task} ends unnoticed, renewals do not arrive", False, expired)
+        yield Step(f"lease of task {task} ends", True, state.with_row(task, row._replace(expired=True)))

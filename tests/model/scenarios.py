@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Bounds of one exploration. Faults that are on may strike any number of times; `stops`, `deferrals`
-    and `failovers` count.
+    """Bounds of one exploration. Faults that are on may strike any number of times; `stops`, `deferrals`,
+    `failovers` and `outages` count.
 
     `program`: good (completes), wrong (fails), flaky (may kill its simulator) or poison (kills its worker).
     """
@@ -22,6 +22,7 @@ class Scenario:
     stops: int = 0
     deferrals: int = 0
     failovers: int = 0
+    outages: int = 0  # the database is down for longer than a lease
     same_key: bool = False
     api_crash: bool = False
     crash: bool = False
@@ -93,6 +94,14 @@ SCENARIOS = (
         failovers=1,
         crash=True,
         wire=True,
+    ),
+    Scenario(
+        name="outage",
+        about="the database is down for longer than a lease, twice; workers crash, are cut off and stopped",
+        outages=2,
+        stops=1,
+        crash=True,
+        cut=True,
     ),
     Scenario(
         name="flaky",

@@ -25,18 +25,19 @@ class Line(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A task in the database. The last three fields are the observer's: no step of the protocol reads them.
+    """A task in the database. The last four fields are the observer's: no step of the protocol reads them.
 
     `due` is empty, new (to be dispatched) or sent (dispatched, and to be again should its message be lost).
 
-    `claims` numbers the claims ever made, and survives a failover. `stale_write` and `early_reap` note effects that
-    must not happen.
+    `outage`: the lease ran out while the database was down. `claims` numbers the claims ever made, and survives a
+    failover. `stale_write`, `early_reap` and `blamed` (for an outage) note effects that must not happen.
     """
 
     status: str = ABSENT
     attempt: int = 0
     token: int = 0
     expired: bool = False
+    outage: bool = False
     available: bool = False
     due: str = ""
     spent: int = 0
@@ -45,6 +46,7 @@ class Row(NamedTuple):
     claims: int = 0
     stale_write: bool = False
     early_reap: bool = False
+    blamed: bool = False
 
 
 class Lease(NamedTuple):
@@ -60,7 +62,8 @@ class Worker(NamedTuple):
     """One slot. Phases: idle, holding (a message), running, unsure (whether its write took effect), recorded, fenced,
     returned (the task, after its simulator died).
 
-    Mode: sure (of its lease), frozen, or late (it has slept and its lease may be over). `held`: the message is its own.
+    Mode: sure (of its lease), frozen, or late (it has slept or is cut off, and its lease may be over). `held`: the
+    message is its own.
     """
 
     phase: str = "idle"
@@ -84,7 +87,7 @@ class State(NamedTuple):
     """Everything. `queue[t]` counts the messages that wait for task t; `taken` is what the dispatcher is publishing.
 
     `wire` is a write that its dead sender left on the way, `cancelling` a task that a cancel has found unfinished and
-    not yet ended; `stops`, `deferrals` and `failovers` are how many may still come.
+    not yet ended; `stops`, `deferrals`, `failovers` and `outages` are how many may still come.
     """
 
     requests: tuple[Request, ...]
@@ -97,6 +100,7 @@ class State(NamedTuple):
     stops: int = 0
     deferrals: int = 0
     failovers: int = 0
+    outages: int = 0
 
     def with_row(self, task: int, row: Row) -> "State":
         return self._replace(rows=(*self.rows[:task], row, *self.rows[task + 1 :]))
@@ -112,5 +116,5 @@ class State(NamedTuple):
 
 
 def holds_surely(worker: Worker, task: int) -> bool:
-    """Whether this worker simulates the task and has never slept through its lease."""
+    """Whether this worker simulates the task and has neither slept nor been cut off since it last renewed."""
     return worker.phase == "running" and worker.mode == "sure" and worker.task == task

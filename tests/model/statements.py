@@ -34,6 +34,7 @@ def claim(row: Row, guards: Guards, worker: int) -> Row | None:
         attempt=attempt,
         token=token,
         expired=False,
+        outage=False,
         due="",
         claims=row.claims + 1,
         history=(*row.history, Line(PROCESSING, attempt, token, "worker")),
@@ -44,7 +45,7 @@ def finish(row: Row, guards: Guards, lease: Lease, program: str) -> Row | None:
     if not _matches(row, guards, lease, fenced=guards.fence_finish):
         return None
     status = FAILED if program == "wrong" else COMPLETED
-    return _written(row, lease, status)._replace(expired=False)
+    return _written(row, lease, status)._replace(expired=False, outage=False)
 
 
 def is_settled(row: Row, lease: Lease) -> bool:
@@ -55,19 +56,21 @@ def is_settled(row: Row, lease: Lease) -> bool:
 def renew(row: Row, guards: Guards, lease: Lease) -> Row | None:
     if not _matches(row, guards, lease, fenced=guards.fence_renew):
         return None
-    return row._replace(expired=False, stale_write=row.stale_write or _is_stale(row, lease))
+    return row._replace(expired=False, outage=False, stale_write=row.stale_write or _is_stale(row, lease))
 
 
 def release(row: Row, guards: Guards, lease: Lease) -> Row | None:
     if not _matches(row, guards, lease, fenced=guards.fence_release):
         return None
-    return _written(row, lease, PENDING)._replace(expired=False, due=_due(guards.due_again))
+    return _written(row, lease, PENDING)._replace(expired=False, outage=False, due=_due(guards.due_again))
 
 
 def defer(row: Row, guards: Guards, lease: Lease) -> Row | None:
     if not _matches(row, guards, lease, fenced=guards.fence_defer):
         return None
-    return _written(row, lease, PENDING)._replace(expired=False, available=False, due=_due(guards.due_again))
+    return _written(row, lease, PENDING)._replace(
+        expired=False, outage=False, available=False, due=_due(guards.due_again)
+    )
 
 
 def retry(row: Row, guards: Guards, lease: Lease, scenario: Scenario) -> Row | None:
@@ -76,18 +79,24 @@ def retry(row: Row, guards: Guards, lease: Lease, scenario: Scenario) -> Row | N
         return None
     again = _another_attempt(row, guards, scenario)
     return _written(row, lease, again.status)._replace(
-        spent=again.spent, lost=again.lost, expired=False, available=False, due=again.due
+        spent=again.spent, lost=again.lost, expired=False, outage=False, available=False, due=again.due
     )
 
 
-def reap(row: Row, guards: Guards, scenario: Scenario) -> Row | None:
-    """The first time without a delay."""
+def reap(row: Row, guards: Guards, scenario: Scenario, *, held: bool) -> Row | None:
+    """The first time without a delay; at no cost after an outage. `held`: a worker runs it that would renew it."""
     if row.status != PROCESSING or (guards.reap_expired_only and not row.expired):
         return None
-    again = _another_attempt(row, guards, scenario)
+    # Steady contact lasts for a lease: by then the worker has renewed.
+    if guards.reap_steady_only and row.outage and held:
+        return None
+    if row.outage and guards.outage_excused:
+        again = row._replace(status=PENDING, expired=False, outage=False, due=_due(guards.due_again))
+    else:
+        again = _another_attempt(row, guards, scenario)._replace(blamed=row.outage)
     return again._replace(
-        available=row.spent == 0,
-        early_reap=not row.expired,
+        available=row.spent == 0 or again.spent == row.spent,
+        early_reap=held or not row.expired,
         history=(*row.history, Line(again.status, row.attempt, row.token, "reaper")),
     )
 
@@ -98,7 +107,11 @@ def may_cancel(row: Row, guards: Guards) -> bool:
 
 def cancel(row: Row) -> Row:
     line = Line(CANCELLED, row.attempt, row.token)
-    return row._replace(status=CANCELLED, expired=False, due="", history=(*row.history, line))
+    return row._replace(status=CANCELLED, expired=False, outage=False, due="", history=(*row.history, line))
+
+
+def run_out_in_outage(row: Row) -> Row:
+    return row._replace(expired=True, outage=True) if row.status == PROCESSING else row
 
 
 def start_afresh(row: Row) -> Row:
@@ -140,6 +153,7 @@ def _another_attempt(row: Row, guards: Guards, scenario: Scenario) -> Row:
         spent=spent,
         lost=lost,
         expired=False,
+        outage=False,
         due=_due(not exhausted and guards.due_again),
     )
 

@@ -75,11 +75,8 @@ def _run(state: State, number: int, worker: Worker, scenario: Scenario, guards: 
         return
     yield from _finish(state, number, worker, scenario, guards)
     yield from _renew(state, number, worker, row, guards)
-    if worker.mode == "late":
-        label = f"worker {number} finds its lease over and gives up"
-        yield Step(label, True, state.with_worker(number, worker._replace(phase="fenced")))
-    elif scenario.cut:
-        label = f"worker {number} cannot renew in time"
+    if scenario.cut and worker.mode != "late":
+        label = f"worker {number} cannot renew in time, and goes on"
         yield Step(label, False, state.with_worker(number, worker._replace(mode="late")))
     if scenario.program == "flaky":
         yield _lose_simulator(state, number, worker, row, scenario, guards)
@@ -117,14 +114,15 @@ def _repeat(state: State, number: int, worker: Worker, scenario: Scenario, guard
 
 
 def _renew(state: State, number: int, worker: Worker, row: Row, guards: Guards) -> Steps:
-    """Only renewals that change something: of a lease that is over, or of one that is another's."""
+    """Only renewals that change something: of a lease that is or may be over, or of one that is another's."""
     lease = _lease(worker)
     renewed = statements.renew(row, guards, lease)
     if renewed is None:
         label = f"worker {number} may not renew and kills its simulation"
         yield Step(label, True, state.with_worker(number, worker._replace(phase="fenced")))
-    elif renewed != row:
-        yield Step(f"worker {number} renews", True, state.with_row(lease.task, renewed))
+    elif renewed != row or worker.mode == "late":
+        again = state.with_row(lease.task, renewed).with_worker(number, worker._replace(mode="sure"))
+        yield Step(f"worker {number} renews{' a lease that ran out' if row.expired else ''}", True, again)
 
 
 def _lose_simulator(

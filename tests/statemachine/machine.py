@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from ketline.domain.leases import Expiry, Outage
 from ketline.domain.task import Dispatch, Reaped, TaskId
 from tests.statemachine.model import DRIFT_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.modelled import TWICE
@@ -51,6 +52,18 @@ class TaskMachine(WorkingMachine):
             for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
                 assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
                 assert reaped.status == task.reap(self.model.now)
+
+    @rule(limit=st.integers(1, 4), twice=TWICE)
+    def reap_after_an_outage(self, limit: int, twice: bool) -> None:
+        """Of all the time before."""
+        at = self.world.look().at
+        expiry = Expiry(as_of=at, outage=Outage(since=at - timedelta(days=365), until=at))
+        for answer in self.world.call(self.repository.reap(limit, expiry), twice=twice):
+            assert not isinstance(answer, Refusal)
+            for task, reaped in zip(_some_of(self.model.expired(), answer, limit), answer, strict=True):
+                assert (reaped.attempt, reaped.worker_id) == (task.attempt, task.worker)
+                assert reaped.status == task.excuse(self.model.now)
+                assert reaped.cause == task.lines[-1].cause
 
     @rule(task_ids=st.lists(SubmittingMachine.tasks, max_size=3), delay=st.sampled_from([0.0, 500.0]), twice=TWICE)
     def postpone(self, task_ids: list[TaskId], delay: float, twice: bool) -> None:

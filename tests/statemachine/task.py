@@ -10,6 +10,7 @@ from ketline.domain.task import Lease
 RETRY_SECONDS = 4000.0
 JITTER = (0.75, 1.25)
 MAX_CRASHES = 2
+MOST_EXCUSED = 10
 MOST_DOUBLINGS = 6
 
 MOVES: Mapping[str | None, set[str]] = {
@@ -126,6 +127,14 @@ class ModelTask:
         """As `spend`, one delay less: the life of the lease has been waited for."""
         delay = RETRY_SECONDS * 2 ** min(self.spent - 1, MOST_DOUBLINGS) if self.spent else 0.0
         return self._spend(now, "worker_lost", delay, crashed=True)
+
+    def excuse(self, now: float) -> str:
+        """An outage ended the attempt, which costs nothing unless that has happened too often."""
+        if sum(line.cause == "database_outage" for line in self.lines) >= MOST_EXCUSED:
+            return self.reap(now)
+        self.available_at = self.due_at = now
+        self._back_to_pending(now, "database_outage")
+        return self.status
 
     def spend(self, now: float, cause: str, *, crashed: bool) -> str:
         """End an attempt that counts: back to pending after a drawn delay, or failed; gives which."""

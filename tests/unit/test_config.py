@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, variables
+from ketline.cli import server
+from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_api_key, variables
 from ketline.domain.errors import ConfigurationInvalid
 
 README = Path(__file__).parents[2] / "README.md"
@@ -114,6 +115,34 @@ def test_value_out_of_range_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ConfigurationInvalid, match=name.removeprefix("NUM_SHOTS") or "DEFAULT_SHOTS") as refusal:
         load_settings()
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["http://api", "api:8000", "a b", "*api", "*.", "/"])
+def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("KETLINE_ALLOWED_HOSTS", f"api,{name}")
+    with pytest.raises(ConfigurationInvalid, match="KETLINE_ALLOWED_HOSTS"):
+        load_settings()
+
+
+def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETLINE_ALLOWED_HOSTS", ",api, *.example.org ,[::1],2001:db8::7,*")
+    assert load_settings().host_names == ("api", "*.example.org", "[::1]", "2001:db8::7", "*")
+
+
+def test_api_key_that_nobody_would_check_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("KETLINE_API_KEY", raising=False)
+    refuse_api_key()
+    (tmp_path / ".env").write_text("KETLINE_API_KEY=hunter2\n")
+    with pytest.raises(ConfigurationInvalid, match="checks no keys") as refusal:
+        refuse_api_key()
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("command", ["up", "api"])
+def test_service_does_not_start_with_an_api_key(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("KETLINE_API_KEY", "hunter2")
+    with pytest.raises(ConfigurationInvalid, match="checks no keys"):
+        getattr(server, command)()
 
 
 def test_limits_that_contradict_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

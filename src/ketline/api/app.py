@@ -25,6 +25,7 @@ from ketline.api import (
 from ketline.api.addresses import StorableParameters
 from ketline.api.crosssite import SameOrigin
 from ketline.api.handlers import install_handlers
+from ketline.api.hosts import AllowedHosts
 from ketline.api.middleware import BodyLimit, RequestContext
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
@@ -61,6 +62,7 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
         lifespan=lifespan,
         middleware=[
             Middleware(RequestContext),
+            Middleware(AllowedHosts, rule=options.hosts),
             Middleware(SameOrigin),
             Middleware(StorableParameters),
             Middleware(BodyLimit, max_bytes=options.max_body_bytes),

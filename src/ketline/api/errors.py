@@ -145,6 +145,12 @@ KINDS: Mapping[str, ProblemKind] = {
             {"Retry-After": "5"},
         ),
         ProblemKind(
+            "host_not_allowed",
+            421,
+            "Not a name of this service",
+            "The Host header names another service; add it to KETLINE_ALLOWED_HOSTS if it is one of this one's names.",
+        ),
+        ProblemKind(
             "headers_too_large",
             431,
             "Request headers too large",

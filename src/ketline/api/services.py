@@ -1,11 +1,12 @@
 """What the API is given: the services it calls and the limits it keeps."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
 from ketline.api.errors import CORRELATION_KEY
+from ketline.api.hosts import HostRule
 from ketline.domain.backend import Backend
 from ketline.domain.task import CorrelationId
 from ketline.ports.catalogue import TaskCatalogue
@@ -48,7 +49,9 @@ class ApiServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOptions:
-    """Limits on submissions, and `stopping`, which says whether the process has begun to shut down."""
+    """Limits on submissions, the names in `hosts` that requests may use, and `stopping`, which says whether the process
+    has begun to shut down.
+    """
 
     default_shots: int
     max_shots: int
@@ -57,6 +60,7 @@ class ApiOptions:
     max_timeout_seconds: float = 3600.0
     max_attempts: int = 10
     max_wait_seconds: float = 60.0
+    hosts: HostRule = field(default_factory=HostRule)
     stopping: Callable[[], bool] = _never
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
 from ketline.logs import drain_logs
@@ -75,6 +76,7 @@ def application(settings: Settings, service: Service, stop: asyncio.Event) -> Fa
         max_timeout_seconds=settings.max_time_limit_s,
         max_attempts=settings.max_attempts,
         max_wait_seconds=settings.max_wait_s,
+        hosts=HostRule.of(settings.host_names, settings.host),
         stopping=stop.is_set,
     )
     return create_app(services, options)

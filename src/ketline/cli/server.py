@@ -27,6 +27,7 @@ def up(
     with server_libraries("ketline up"):
         from ketline.cli.serve import serve_embedded
 
+    _refuse_api_key()
     settings = _serving(host=host, port=port, data_dir=data_dir)
 
     def ready(url: str) -> None:
@@ -40,6 +41,7 @@ def api(host: Host = None, port: Port = None) -> None:
     with server_libraries("ketline api"):
         from ketline.cli.serve import serve_api
 
+    _refuse_api_key()
     run_loop(serve_api(_serving(host=host, port=port)))
 
 
@@ -70,6 +72,12 @@ def check() -> None:
     if problems := run_loop(check_connections(configured())):
         fail("; ".join(problems), SERVICE_ERROR)
     print("The database and the broker answer.")
+
+
+def _refuse_api_key() -> None:
+    from ketline.config import refuse_api_key
+
+    refuse_api_key()
 
 
 def configured(**overrides: Any) -> "Settings":

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Update, delete, insert, select
+from sqlalchemy import Connection, Row, Update, delete, select
 
-from ketline.db import dispatching, reading, statements, submitting
+from ketline.db import dispatching, leases, reading, statements, submitting
 from ketline.db.announcing import SILENT
 from ketline.db.attempting import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
 from ketline.db.engine import Database
@@ -20,13 +20,13 @@ from ketline.db.rows import (
     result_columns,
     to_changes,
     to_dispatch,
-    to_reaped,
     to_task,
 )
 from ketline.db.statements import Budget, write_line
 from ketline.db.submission import Storing, store, store_all, store_new
-from ketline.db.tables import status_history, workers
+from ketline.db.tables import workers
 from ketline.domain.errors import TaskEnded, TaskNotFound
+from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
     Change,
@@ -227,18 +227,19 @@ class SqlTaskRepository:
         if task_ids:
             await self.database.write(work)
 
-    async def reap(self, limit: int) -> Sequence[Reaped]:
-        statement = statements.reap_expired(limit, self._budget)
+    async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
+        statement = leases.select_survey(beyond)
+        rows = await self.database.read(lambda connection: connection.execute(statement).all())
+        distant = {LeaseToken(row.lease_token): row.lease_expires_at for row in rows if row.lease_token is not None}
+        return LeaseSurvey(at=rows[0].at, distant=distant)
 
-        def work(connection: Connection) -> Sequence[Reaped]:
-            rows = connection.execute(statement).all()
-            if rows:
-                connection.execute(insert(status_history).values([_reaped_line(row) for row in rows]))
-            return [to_reaped(row) for row in rows]
-
-        reaped = await self.database.write(work)
+    async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
+        reaped = await self.database.write(lambda connection: leases.reap(connection, limit, expiry, self._budget))
         self.announcer.announce(*(Change(task_id=task.task_id, status=task.status) for task in reaped))
         return reaped
+
+    async def correct_times(self) -> int:
+        return await self.database.write(lambda connection: leases.correct_times(connection, self.redispatch))
 
     async def forget_keys(self, limit: int) -> int:
         def work(connection: Connection) -> int:
@@ -324,15 +325,3 @@ def _next(status: TaskStatus) -> str:
 def _interrupted(task_id: TaskId, row: Row[Any], at: datetime) -> dict[str, object]:
     lease = Lease(task_id=task_id, attempt=row.attempt, token=row.lease_token, worker_id=row.lease_owner)
     return attempt_columns(lease, at - row.claimed_at, FailureCode.CANCELLED)
-
-
-def _reaped_line(row: Row[Any]) -> dict[str, object]:
-    lease = Lease(task_id=row.task_id, attempt=row.attempt, token=row.lease_token, worker_id=row.lease_owner)
-    duration = row.at - row.claimed_at
-    return {
-        "task_id": row.task_id,
-        "status": row.current_status,
-        "transitioned_at": row.at,
-        "notes": _ended(row.attempt, row.lease_owner, duration, f"its lease ran out; {_next(row.current_status)}"),
-        **attempt_columns(lease, duration, FailureCode.WORKER_LOST),
-    }

@@ -194,13 +194,14 @@ def to_dispatch(row: Row[Any]) -> Dispatch:
     )
 
 
-def to_reaped(row: Row[Any]) -> Reaped:
+def to_reaped(row: Row[Any], cause: str) -> Reaped:
     return Reaped(
         task_id=TaskId(row.task_id),
         correlation_id=CorrelationId(row.correlation_id),
         attempt=row.attempt,
         worker_id=WorkerId(row.lease_owner),
         status=row.current_status,
+        cause=cause,
     )
 
 

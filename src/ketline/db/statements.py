@@ -254,37 +254,8 @@ def retry_task(lease: Lease, failure: Failure, budget: Budget, *, crashed: bool)
     return (
         update(tasks)
         .where(_held(lease))
-        .values(_another_attempt(budget, failure, _backoff(budget), crashed=crashed))
+        .values(another_attempt(budget, failure, _backoff(budget), crashed=crashed))
         .returning(tasks.c.current_status, tasks.c.claimed_at, now().label("at"))
-    )
-
-
-def reap_expired(limit: int, budget: Budget) -> Update:
-    """Take rows whose lease ran out: back to pending, or failed when attempts are spent.
-
-    The first time without a delay, since the lease's life has been waited for; then with a growing one.
-    """
-    expired = (
-        select(tasks.c.task_id)
-        .where(tasks.c.current_status == TaskStatus.PROCESSING, tasks.c.lease_expires_at < now())
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("expired")
-    )
-    return (
-        update(tasks)
-        .where(tasks.c.task_id.in_(select(expired.c.task_id)))
-        .values(_another_attempt(budget, LEASE_LOST, _backoff_after_first(budget), crashed=True))
-        .returning(
-            tasks.c.task_id,
-            tasks.c.attempt,
-            tasks.c.correlation_id,
-            tasks.c.lease_token,
-            tasks.c.lease_owner,
-            tasks.c.current_status,
-            tasks.c.claimed_at,
-            now().label("at"),
-        )
     )
 
 
@@ -292,12 +263,12 @@ def _backoff(budget: Budget) -> ColumnElement[float]:
     return doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts, RETRY_DOUBLINGS)
 
 
-def _backoff_after_first(budget: Budget) -> ColumnElement[float]:
+def backoff_after_first(budget: Budget) -> ColumnElement[float]:
     later = doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts - 1, RETRY_DOUBLINGS)
     return case((tasks.c.spent_attempts == 0, literal(0.0, Float)), else_=later)
 
 
-def _another_attempt(budget: Budget, failure: Failure, delay: ColumnElement[float], *, crashed: bool) -> dict[str, Any]:
+def another_attempt(budget: Budget, failure: Failure, delay: ColumnElement[float], *, crashed: bool) -> dict[str, Any]:
     """Back to pending after a delay, or failed when the attempts, or the crashes, a task may spend are spent."""
     exhausted = tasks.c.spent_attempts + 1 >= tasks.c.max_attempts
     if crashed:

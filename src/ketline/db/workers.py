@@ -84,7 +84,8 @@ def _select_live() -> Select[Any]:
     return (
         select(*workers.c, *columns, now().label("at"))
         .join(tasks, held, isouter=True)
-        .where(workers.c.live_until > now())
+        # Who was seen last in the future has not beaten since the clock was set back.
+        .where(workers.c.live_until > now(), workers.c.last_seen_at <= now())
         .order_by(workers.c.worker_id, tasks.c.claimed_at)
     )
 

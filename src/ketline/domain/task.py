@@ -330,10 +330,11 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
-    """A task whose lease ran out, and the status it was given."""
+    """A task whose lease ran out, the status it was given, and the cause that its history names."""
 
     task_id: TaskId
     correlation_id: CorrelationId
     attempt: int
     worker_id: WorkerId
     status: TaskStatus
+    cause: str

@@ -15,12 +15,16 @@ from ketline.execution.lower import restrict
 from ketline.execution.methods import Choice, Engine, choose, choose_observed
 from ketline.execution.observing import MOST_QUBITS_SAVED, operator_of, saved_values, saving_circuit, values_in_state
 from ketline.execution.program import Program
+from ketline.execution.runs import with_runs_multiplied
 from ketline.execution.sampling import Distribution, distribution_of, sample
 from ketline.execution.share import Share
 from ketline.execution.statevector import final_state
+from ketline.execution.unseen import rebuilt
 
 # Below this many qubits starting threads costs more than they save; measured on QFTs, see specs/execution.md.
 _THREADS_FROM_QUBITS = 15
+# Below this many Aer fuses no gates on a statevector. Source: `fusion_threshold` of qiskit-aer 0.18.
+_FUSION_FROM_QUBITS = 15
 _DISTRIBUTIONS_KEPT = 64
 # Source: qiskit-aer 0.18, `backend_utils.BASIS_GATES`, of the gates that lowering leaves.
 _DENSITY_MATRIX_GATES = frozenset(
@@ -92,6 +96,8 @@ class Simulator:
             max_memory_mb=_mebibytes(limits.share_bytes),
             # Lowering has left out what cannot be seen, and Aer's own way of doing so breaks `while` loops.
             enable_truncation=False,
+            # What a fused gate does is not always what its gates do, see runs.py.
+            fusion_enable=False,
         )
         # By program, not by text: what gives the same program again gives the same distribution.
         self._distribution = lru_cache(_DISTRIBUTIONS_KEPT)(self._find_distribution)
@@ -156,7 +162,11 @@ class Simulator:
             return stim.sample(program.lowered, shots, options.seed, key, memory=options.memory)
         if choice.method is Method.STATEVECTOR and (measured := self._measured_at_the_end(program)):
             return sample(_state(program), measured, shots, options.seed, key, memory=options.memory)
-        data = self._execute(self._circuit(program, choice.method), shots, choice.method, options)
+        circuit = self._circuit(program, choice.method)
+        fusion = choice.method is Method.STATEVECTOR and _can_be_fused(program)
+        if fusion:
+            circuit = rebuilt(circuit, range(circuit.num_qubits), with_runs_multiplied(program.lowered.steps))
+        data = self._execute(circuit, shots, choice.method, options, fusion=fusion)
         memory = [key(int(outcome, 16)) for outcome in data.memory] if options.memory else None
         return counts_of((key(int(outcome, 16)), int(count)) for outcome, count in data.counts.items()), memory
 
@@ -178,7 +188,7 @@ class Simulator:
             return program.lowered.circuit
         return restrict(program.lowered, gates, self._limits.max_operations).circuit
 
-    def _execute(self, circuit: Any, shots: int, method: Method, options: RunOptions) -> Any:
+    def _execute(self, circuit: Any, shots: int, method: Method, options: RunOptions, *, fusion: bool = False) -> Any:
         job = self._backend.run(
             circuit,
             shots=shots,
@@ -186,6 +196,7 @@ class Simulator:
             max_parallel_threads=self._threads(circuit.num_qubits),
             seed_simulator=options.seed,
             memory=options.memory,
+            fusion_enable=fusion,
             **({"max_memory_mb": _mebibytes(self._share.memory_bytes)} if self._share.whole else {}),
         )
         result = job.result()
@@ -195,7 +206,16 @@ class Simulator:
 
 
 def _state(program: Program) -> Any:
-    return final_state(program.lowered.steps, program.lowered.circuit.num_qubits)
+    lowered, fusion = program.lowered, _can_be_fused(program)
+    steps = with_runs_multiplied(lowered.steps) if fusion else lowered.steps
+    return final_state(steps, lowered.circuit.num_qubits, fusion=fusion)
+
+
+def _can_be_fused(program: Program) -> bool:
+    """Whether runs of gates on one qubit can be multiplied before Aer does it, and it would."""
+    lowered = program.lowered
+    flat = not lowered.has_control_flow and not lowered.operations["store"]
+    return flat and lowered.circuit.num_qubits >= _FUSION_FROM_QUBITS
 
 
 def _key(program: Program) -> Callable[[int], str]:

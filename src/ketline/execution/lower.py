@@ -9,6 +9,7 @@ from typing import Any
 from qiskit.circuit import ControlFlowOp, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution.runs import safe_unitary
 from ketline.execution.steps import Step, depth_of, final_measurements, steps_of
 from ketline.execution.unseen import rebuilt, seen_steps, without_first_resets
 
@@ -61,6 +62,7 @@ AER_GATES = frozenset(
 )
 NO_GATES = frozenset({"measure", "reset", "break_loop", "continue_loop", "store"})
 _KEPT = AER_GATES | NO_GATES
+_AS_THEY_ARE = _KEPT - {"unitary"}
 _WITHOUT_EFFECT = frozenset({"barrier", "delay", "id", "global_phase"})
 _LOOPS_AND_BRANCHES = frozenset({"if_else", "for_loop", "while_loop"})
 BRANCHES = _LOOPS_AND_BRANCHES | {"break_loop", "continue_loop"}
@@ -149,7 +151,7 @@ def lower_observed(
 
 def _inlined(circuit: Any, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
     lowered = Lowered(circuit)
-    if genuine is None and _KEPT.issuperset(operations := circuit.count_ops()):
+    if genuine is None and _AS_THEY_ARE.issuperset(operations := circuit.count_ops()):
         lowered.operations.update(operations)
     else:
         lowered.circuit = _Lowering(lowered.operations, max_operations, genuine=genuine).rewrite(circuit)
@@ -234,7 +236,8 @@ class _Lowering:
         name = operation.name
         genuine = self._genuine is None or self._genuine(operation)
         if genuine and name in self._kept:
-            append(operation, qubits, clbits)
+            one_qubit_matrix = name == "unitary" and len(qubits) == 1
+            append(safe_unitary(operation.to_matrix()) if one_qubit_matrix else operation, qubits, clbits)
         elif isinstance(operation, ControlFlowOp) and name != "box":
             self._rewrite_blocks(operation, qubits, clbits, append)
         elif not genuine or name not in _WITHOUT_EFFECT:

@@ -40,10 +40,11 @@ _PHASES = ("mcphase", "p", "rz", "u1")
 _FIXED_PHASES: Mapping[str, float] = {"s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4}
 
 
-def final_state(steps: Sequence[Step], qubits: int) -> Any:
+def final_state(steps: Sequence[Step], qubits: int, *, fusion: bool = False) -> Any:
     """The state of so many qubits, all 0 before, after these gates; measurements among them are passed over.
 
-    It is one of Aer's, made on one thread: bit j of an index into it is the j-th qubit.
+    It is one of Aer's, made on one thread: bit j of an index into it is the j-th qubit. With `fusion` Aer multiplies
+    gates where that pays, from 15 qubits on: right only for steps `with_runs_multiplied`.
 
     Raises:
         MemoryLimitExceeded: there is no room for it.
@@ -52,6 +53,7 @@ def final_state(steps: Sequence[Step], qubits: int) -> Any:
     state.configure("method", "statevector")
     # A state minds no number of threads, only from how many qubits on it has some.
     state.configure("statevector_parallel_threshold", _NO_THREADS)
+    state.configure("fusion_enable", str(fusion).lower())
     try:
         state.reallocate_qubits(qubits)
         state.initialize()

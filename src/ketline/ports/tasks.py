@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from ketline.domain.deadletters import DeadLetters
+from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
     Change,
@@ -154,10 +155,22 @@ class TaskRepository(Protocol):
         """Make tasks that could not be published due again after `delay`, where they are still pending."""
         ...
 
-    async def reap(self, limit: int) -> Sequence[Reaped]:
-        """Take up to `limit` tasks whose lease ran out from their workers.
+    async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
+        """Read the database's clock, and which leases end later than `beyond` from now."""
+        ...
 
-        Each goes back to pending with a backoff, or fails as `worker_lost` when its attempts are spent.
+    async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
+        """Take up to `limit` tasks whose lease is over from their workers.
+
+        Each goes back to pending with a backoff, or fails as `worker_lost` when its attempts are spent. One whose lease
+        ran out in an outage goes back at once and at no cost, unless that has happened to it many times.
+        """
+        ...
+
+    async def correct_times(self) -> int:
+        """Make pending tasks available that wait only because the clock was set back; give how many it were.
+
+        Scheduled tasks, and delays that began since, keep their time.
         """
         ...
 

@@ -21,8 +21,6 @@ RENEWALS_PER_LEASE = 3
 # A cancelled task is noticed at the next renewal, and must stop within two seconds.
 LONGEST_BEAT_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-# A computed result is offered this many lease times while the database is away; the fence decides.
-RECORD_LEASES = 10
 
 Outcome = RunResult | ExecutionFailed | MachineBusy
 
@@ -36,6 +34,8 @@ class ProcessTask:
     worker_id: WorkerId
     lease: timedelta
     deferrals: Deferrals
+    # Called when the database did not answer a renewal: leases may run out that nobody can renew.
+    interrupted: Callable[[], None] = lambda: None
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
         """Return when the message is dealt with: a task recorded, fenced off, or none there to be run.
@@ -47,7 +47,6 @@ class ProcessTask:
         Raises:
             DatabaseUnavailable: the task could not be claimed; nothing has happened.
         """
-        asked_at = self.clock.monotonic()
         claim = await self.repository.claim(task_id, self.worker_id, self.lease)
         if claim is None:
             log.debug("task.not_claimed", task_id=str(task_id))
@@ -59,7 +58,7 @@ class ProcessTask:
             worker_id=self.worker_id,
         ):
             log.info("task.started", queued_seconds=round(claim.queued_seconds, 6))
-            await self._run(claim, runner, LeaseKeeper(self, claim.lease, asked_at + self.lease.total_seconds()))
+            await self._run(claim, runner, LeaseKeeper(self, claim.lease))
             await self.deferrals.recall(claim.lease.task_id)
 
     async def _run(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> None:
@@ -83,10 +82,9 @@ class ProcessTask:
         )
         either: set[asyncio.Future[Any]] = {running, keeper.lost}
         try:
-            while not running.done():
-                if (left := keeper.seconds_left()) <= 0:
-                    return None
-                await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                return None
             result = running.result()
         except (ExecutionFailed, MachineBusy) as error:
             return error
@@ -117,16 +115,19 @@ class ProcessTask:
         else:
             log.warning("task.fenced_off")
 
-    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T | None:
-        """Try until the database answers; give up, leaving the task to the reaper, when it is away for long."""
-        deadline = self.clock.monotonic() + RECORD_LEASES * self.lease.total_seconds()
+    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Offer the outcome until the database answers, however long that takes; the fence decides whether it counts.
+
+        This worker could not claim another task meanwhile either, and giving up would cost the task an attempt.
+        """
+        delayed = False
         while True:
             try:
                 return await write()
             except DatabaseUnavailable as error:
-                if self.clock.monotonic() >= deadline:
-                    log.warning("task.not_recorded", error=str(error))
-                    return None
+                if not delayed:
+                    log.warning("task.recording_delayed", error=str(error))
+                delayed = True
             await self.clock.sleep(RETRY_SECONDS)
 
     async def _hand_back(self, lease: Lease) -> None:
@@ -138,18 +139,19 @@ class ProcessTask:
 
 
 class LeaseKeeper:
-    """Renews one lease on a beat well inside its life, and knows until when it is surely held.
+    """Renews one lease on a beat well inside its life, until the database says that it is another's.
 
-    The deadline counts from before the renewal was sent, so it is never later than the database's.
+    While the database does not answer, the simulation goes on: the lease may run out, and can still be renewed as long
+    as nobody has taken the task.
     """
 
-    def __init__(self, process: ProcessTask, lease: Lease, deadline: float) -> None:
+    def __init__(self, process: ProcessTask, lease: Lease) -> None:
         self._process = process
         self._lease = lease
-        self._deadline = deadline
         self._beat = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_BEAT_SECONDS)
         self._first: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._failing = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
@@ -167,32 +169,31 @@ class LeaseKeeper:
     def _begin(self) -> None:
         self._renewing = asyncio.create_task(self.run())
 
-    def seconds_left(self) -> float:
-        """Seconds for which the lease is surely held; zero or less once it may be lost."""
-        return 0.0 if self.lost.done() else self._deadline - self._process.clock.monotonic()
-
     async def run(self) -> None:
         """Renew, now and on every beat, until cancelled, or until the database says the lease is another's."""
-        process, pause = self._process, 0.0
-        while True:
-            if pause:
-                await process.clock.sleep(pause)
-            pause = self._beat
-            asked_at = process.clock.monotonic()
-            try:
-                renewed = await process.repository.renew(self._lease, process.lease)
-            except DatabaseUnavailable:
-                log.warning("lease.not_renewed", seconds_left=round(self.seconds_left(), 3))
-                pause = min(RETRY_SECONDS, self._beat)
-                continue
-            except Exception:
-                # The deadline is the safeguard; a silent end of the beat would be one nobody could explain.
-                log.exception("lease.renewal_crashed")
-                continue
-            if not renewed:
-                self.lost.set_result(None)
-                return
-            self._deadline = asked_at + process.lease.total_seconds()
+        while await self._renew():
+            pause = min(RETRY_SECONDS, self._beat) if self._failing else self._beat
+            await self._process.clock.sleep(pause)
+        self.lost.set_result(None)
+
+    async def _renew(self) -> bool:
+        """Whether the lease is held, as far as can be told."""
+        try:
+            renewed = await self._process.repository.renew(self._lease, self._process.lease)
+        except DatabaseUnavailable as error:
+            self._process.interrupted()
+            if not self._failing:  # once for each time it begins to fail
+                log.warning("lease.not_renewed", error=str(error))
+            self._failing = True
+            return True
+        except Exception:
+            # A silent end of the beat would be one that nobody could explain.
+            log.exception("lease.renewal_crashed")
+            return True
+        if self._failing:
+            log.info("lease.renewed_again" if renewed else "lease.taken_away")
+        self._failing = False
+        return renewed
 
 
 def _timings(result: RunResult) -> dict[str, object]:

@@ -1,7 +1,7 @@
-"""The loops that make lost messages and lost workers harmless: dispatch what is due, reap what is expired."""
+"""The loop that makes lost messages harmless: it dispatches what is due, for the first time or again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,7 +17,6 @@ log = structlog.get_logger()
 REPUBLISH_DELAY = timedelta(seconds=1)
 LOST_MESSAGE_LOOK_SECONDS = 5.0
 LONG_OVERDUE = timedelta(hours=1)
-KEYS_PER_ROUND = 1000
 
 
 @dataclass(slots=True)
@@ -160,50 +159,3 @@ class Dispatcher:
                 await self._nudged.wait()
         except TimeoutError:
             pass
-
-
-@dataclass(frozen=True, slots=True)
-class Reaper:
-    """Takes tasks from workers that fell silent, and forgets expired keys; one runs in every process.
-
-    `nudge` wakes the dispatcher, for tasks that are to be run again at once.
-    """
-
-    repository: TaskRepository
-    nudge: Callable[[], None]
-    clock: Clock
-    interval_seconds: float
-    batch: int = 100
-
-    async def run(self) -> None:
-        """Reap until cancelled."""
-        while True:
-            try:
-                while await self.reap() == self.batch:
-                    pass
-                await self.repository.forget_keys(KEYS_PER_ROUND)
-            except ServiceUnavailable as error:
-                log.warning("reap.delayed", code=error.code, error=str(error))
-            except Exception:
-                log.exception("reap.crashed")
-            await self.clock.sleep(self.interval_seconds)
-
-    async def reap(self) -> int:
-        """Reap one batch, and give its size.
-
-        Raises:
-            DatabaseUnavailable: nothing was reaped.
-        """
-        reaped = await self.repository.reap(self.batch)
-        for task in reaped:
-            log.warning(
-                "task.reaped",
-                task_id=str(task.task_id),
-                correlation_id=task.correlation_id,
-                attempt=task.attempt,
-                worker_id=task.worker_id,
-                status=str(task.status),
-            )
-        if reaped:
-            self.nudge()
-        return len(reaped)

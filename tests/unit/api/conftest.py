@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.hosts import HostRule
 from ketline.runtime import SystemClock
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
@@ -116,6 +117,7 @@ def app(
         max_timeout_seconds=100,
         max_attempts=7,
         max_wait_seconds=30.0,
+        hosts=HostRule(names=frozenset({"ketline.test"})),
         stopping=lambda: bool(stopping),
     )
     return create_app(services, options)

@@ -1,0 +1,114 @@
+"""The loop that makes lost workers, and steps of the database's clock, harmless."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from ketline.domain.errors import ServiceUnavailable
+from ketline.domain.leases import Expiry, LeaseSurvey
+from ketline.domain.task import LeaseToken
+from ketline.ports.tasks import Clock, TaskRepository
+from ketline.service.contact import DatabaseContact
+
+log = structlog.get_logger()
+
+KEYS_PER_ROUND = 1000
+LOOKS_PER_LEASE = 4
+# Statements that began before a step may commit after it, so that times are put right more than once.
+CORRECTIONS = 3
+
+
+@dataclass(slots=True)
+class Reaper:
+    """Takes tasks from workers that stopped renewing, and forgets expired keys; one runs in every process.
+
+    It judges leases only while contact with the database is steady. `nudge` wakes the dispatcher, for tasks that are to
+    be run again at once.
+    """
+
+    repository: TaskRepository
+    nudge: Callable[[], None]
+    clock: Clock
+    interval_seconds: float
+    contact: DatabaseContact
+    batch: int = 100
+    # A step may have come before this process did.
+    _corrections: int = field(default=1, init=False)
+    _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
+    _failing: bool = field(default=False, init=False)
+
+    async def run(self) -> None:
+        """Reap until cancelled."""
+        pause = min(self.interval_seconds, self.contact.lease.total_seconds() / LOOKS_PER_LEASE)
+        while True:
+            try:
+                await self._round()
+                self._failing = False
+            except ServiceUnavailable as error:
+                self.contact.interrupted()
+                if not self._failing:  # once for each time it begins to fail
+                    log.warning("reap.delayed", code=error.code, error=str(error))
+                self._failing = True
+            except Exception:
+                log.exception("reap.crashed")
+            await self.clock.sleep(pause)
+
+    async def _round(self) -> None:
+        survey = await self.look()
+        if self._corrections:
+            await self._correct_times()
+        while self.contact.steady and await self.reap(survey) == self.batch:
+            pass
+        await self.repository.forget_keys(KEYS_PER_ROUND)
+
+    async def look(self) -> LeaseSurvey:
+        """See what the database's clock says, and which leases end later than any that was given of late.
+
+        Raises:
+            DatabaseUnavailable: there was no answer.
+        """
+        requested = self.clock.monotonic()
+        survey = await self.repository.survey_leases(2 * self.contact.lease)
+        if self.contact.looked(survey.at, requested):
+            log.warning("database.clock_set_back")
+            self._corrections = CORRECTIONS
+        self._distant = {
+            token: self._distant[token] if self._distant.get(token, (None,))[0] == end else (end, requested)
+            for token, end in survey.distant.items()
+        }
+        return survey
+
+    async def reap(self, survey: LeaseSurvey) -> int:
+        """Reap one batch of the leases that were over at that look, and give its size.
+
+        Raises:
+            DatabaseUnavailable: nothing was reaped.
+        """
+        expiry = Expiry(as_of=survey.at, outage=self.contact.outage, unrenewed=self._unrenewed())
+        reaped = await self.repository.reap(self.batch, expiry)
+        for task in reaped:
+            log.warning(
+                "task.reaped",
+                task_id=str(task.task_id),
+                correlation_id=task.correlation_id,
+                attempt=task.attempt,
+                worker_id=task.worker_id,
+                status=str(task.status),
+                cause=task.cause,
+            )
+        if reaped:
+            self.nudge()
+        return len(reaped)
+
+    def _unrenewed(self) -> Sequence[LeaseToken]:
+        """Leases of a distant end that were the same for a lease's time: each living worker renews its own sooner."""
+        before = self.clock.monotonic() - self.contact.lease.total_seconds()
+        return [token for token, (_, seen_at) in self._distant.items() if seen_at <= before]
+
+    async def _correct_times(self) -> None:
+        self._corrections -= 1
+        if corrected := await self.repository.correct_times():
+            log.warning("tasks.times_corrected", tasks=corrected)
+            self.nudge()
