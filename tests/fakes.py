@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ketline.api.present import view_task
 from ketline.domain.deadletters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
@@ -76,11 +77,23 @@ class FakeTaskRepository:
     async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
         return [await self.add(submission) for submission in submissions]
 
-    async def get(self, task_id: TaskId) -> Task:
+    async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         self._fail_if_told()
         if task_id not in self.tasks:
             raise TaskNotFound(f"no task {task_id}")
-        return self.tasks[task_id]
+        task = self.tasks[task_id]
+        if most_result_bytes is None or view_task(task).result is None:
+            return task
+        size = len(await self.result_text(task_id))
+        if size <= most_result_bytes:
+            return task
+        return replace(task, counts=None, memory=None, points=None, expectation_values=None, omitted_result_bytes=size)
+
+    async def result_text(self, task_id: TaskId) -> str:
+        result = view_task(await self.get(task_id)).result
+        if result is None:
+            raise TaskNotFound(f"no result of {task_id}")
+        return str(result.model_dump_json(exclude_none=True))
 
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
         return [line for line in (await self.get(task_id)).history if line.line_id > after]

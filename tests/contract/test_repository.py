@@ -1,6 +1,7 @@
 """What every `TaskRepository` promises, on PostgreSQL and SQLite."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -225,6 +226,29 @@ async def test_finish_records_result_and_history(repository: SqlTaskRepository) 
         TaskStatus.COMPLETED,
     ]
     assert (task.history[-1].attempt, task.history[-1].lease_token) == (1, claim.lease.token)
+
+
+async def test_large_result_is_left_out_and_there_as_text(repository: SqlTaskRepository) -> None:
+    claim = await claimed(repository)
+    task_id = claim.lease.task_id
+    for missing in (task_id, TaskId(uuid4())):
+        with pytest.raises(TaskNotFound):
+            await repository.result_text(missing)
+    counts = {f"{number:020b}": 1 for number in range(3000)}
+    assert await repository.finish(claim.lease, replace(RESULT, counts=counts, shots=3000))
+    small = await repository.get(task_id, most_result_bytes=1000)
+    assert small.counts is None
+    assert small.omitted_result_bytes is not None
+    assert small.omitted_result_bytes > 1000
+    assert (small.status, small.profile, small.history[-1].status) == (
+        TaskStatus.COMPLETED,
+        RESULT.profile,
+        TaskStatus.COMPLETED,
+    )
+    whole = await repository.get(task_id, most_result_bytes=10_000_000)
+    assert (whole.counts, whole.omitted_result_bytes) == (counts, None)
+    assert (await repository.get(task_id)).counts == counts
+    assert json.loads(await repository.result_text(task_id)) == {"counts": counts, "shots": 3000, "success": True}
 
 
 async def test_finish_again_with_the_same_lease_changes_nothing(repository: SqlTaskRepository) -> None:

@@ -28,6 +28,7 @@ from ketline.api.handlers import install_handlers
 from ketline.api.hosts import AllowedHosts
 from ketline.api.middleware import BodyLimit, RequestContext
 from ketline.api.openapi import DescribedApi
+from ketline.api.packing import LargeResults
 from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
 from ketline.api.services import ApiOptions, ApiServices
 from ketline.web.course import Course
@@ -71,6 +72,7 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
     app.state.services = services
     app.state.options = options
     app.state.course = Course()
+    app.state.large_results = LargeResults()
     install_handlers(app)
     # Lists first: `/tasks/stats` is no task.
     for module in (

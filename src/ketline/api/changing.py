@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from ketline.api.errors import Refusal
 from ketline.api.openapi import ACCEPTED_HEADERS, SUBMIT_HEADERS, body_of, problem_responses
-from ketline.api.present import view_task
 from ketline.api.services import correlation_id_of, options_of, services_of
+from ketline.api.stored import stored_task, task_response
 from ketline.api.submission import name_submission, read_trace_context, require_json, require_within_limits
 from ketline.api.validation import MOST_LISTED, refuse_body
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
@@ -33,11 +33,12 @@ _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"a
 @router.patch(
     "/{task_id}",
     operation_id="change_task",
+    response_model=TaskView,
     response_model_exclude_none=True,
     responses=problem_responses("task_not_found", "task_not_pending", "field_read_only", *_BODY_CODES),
     openapi_extra={"requestBody": body_of(ChangeRequest, {"tags": ["vqe", "final"]})},
 )
-async def change_task(task_id: UUID, request: Request) -> TaskView:
+async def change_task(task_id: UUID, request: Request) -> Response:
     """Change a task's name, tags and metadata at any time, its priority and the time it is scheduled for while it is
     pending."""
     asked = await _read_body(request, ChangeRequest)
@@ -49,7 +50,8 @@ async def change_task(task_id: UUID, request: Request) -> TaskView:
     )
     with _refusals(task_id):
         await services_of(request).change(TaskId(task_id), change)
-        return view_task(await services_of(request).repository.get(TaskId(task_id)))
+        task = await stored_task(request, task_id)
+    return await task_response(request, task, headers={})
 
 
 @router.delete(

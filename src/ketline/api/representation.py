@@ -12,10 +12,13 @@ from hashlib import sha256
 from fastapi import Request, Response
 
 from ketline.api.errors import Refusal
+from ketline.api.packing import packed_response
 
 LEAST_COMPRESSED_BYTES = 1024
 # What is larger is compressed in a thread: the event loop stays free.
 MOST_COMPRESSED_AT_ONCE_BYTES = 16 * 1024
+# What is larger does not wait in memory as it is while the client reads.
+LEAST_PACKED_BYTES = 1024 * 1024
 _COMPRESSION = 5
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -53,11 +56,19 @@ async def represented(
     if wanted is not None and request.headers.get("if-range", tag) == tag:
         if (part := _part(wanted, len(body))) is not None:
             sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(body)}"
+            if len(part) >= LEAST_PACKED_BYTES:
+                whole = memoryview(body)[part.start : part.stop]
+                return await packed_response([bytes(whole)], media_type, sent, compressed=False, status_code=206)
             return Response(body[part.start : part.stop], 206, headers=sent, media_type=media_type)
-    elif len(body) >= LEAST_COMPRESSED_BYTES and _takes_gzip(request):
+    elif len(body) >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
+        if len(body) >= LEAST_PACKED_BYTES:
+            sent["ETag"] = f'{tag[:-1]}-gzip"'
+            return await packed_response([body], media_type, sent, compressed=True)
         body = await _compressed(body)
         # Another representation has another strong tag; the condition above knows it all the same.
         sent |= {"Content-Encoding": "gzip", "ETag": f'{tag[:-1]}-gzip"'}
+    if len(body) >= LEAST_PACKED_BYTES:
+        return await packed_response([body], media_type, sent, compressed=False)
     return Response(body, headers=sent, media_type=media_type)
 
 
@@ -82,7 +93,7 @@ def _matches(condition: str, tag: str) -> bool:
     return tag in known or "*" in known
 
 
-def _takes_gzip(request: Request) -> bool:
+def takes_gzip(request: Request) -> bool:
     accepted = dict(_qualities(",".join(request.headers.getlist("accept-encoding"))))
     return accepted.get("gzip", accepted.get("*", 0.0)) > 0
 

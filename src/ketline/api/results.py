@@ -13,7 +13,7 @@ from ketline.api.openapi import problem_responses
 from ketline.api.parameters import refuse_unknown_parameters
 from ketline.api.present import memory_of, outcomes_of
 from ketline.api.representation import negotiated, represented
-from ketline.api.stored import stored_task
+from ketline.api.stored import with_result
 from ketline.api.validation import refuse
 from ketline.domain.outcomes import Counts, KeyFormat, formatted, merged, most_frequent, register_view, registers_of
 from ketline.domain.task import Point, Task
@@ -96,19 +96,20 @@ async def read_counts(
     """Read the counts of a completed task, and nothing else."""
     refuse_unknown_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    chosen = chosen_points(await stored_task(request, task_id), point)
-    view = _view(chosen, register)
-    outcomes = sum(len(one.counts) for one in chosen.points)
-    show = formatted(key_format)
+    async with with_result(request, task_id) as task:
+        chosen = chosen_points(task, point)
+        view = _view(chosen, register)
+        outcomes = sum(len(one.counts) for one in chosen.points)
+        show = formatted(key_format)
 
-    def written() -> tuple[bytes, Mapping[str, str]]:
-        viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
-        kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
-        shown = [{show(key): count for key, count in counts.items()} for counts in kept]
-        return write_counts(shown, media_type, swept=chosen.swept), _totals(viewed)
+        def written() -> tuple[bytes, Mapping[str, str]]:
+            viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
+            kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
+            shown = [{show(key): count for key, count in counts.items()} for counts in kept]
+            return write_counts(shown, media_type, swept=chosen.swept), _totals(viewed)
 
-    body, totals = await _aside(written, outcomes)
-    return await represented(request, body, media_type, totals)
+        body, totals = await _aside(written, outcomes)
+        return await represented(request, body, media_type, totals)
 
 
 @router.get(
@@ -142,17 +143,18 @@ async def read_memory(
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
     refuse_unknown_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    chosen = chosen_points(await stored_task(request, task_id), point)
-    shots = [memory_of(chosen.task, one) for one in chosen.points]
-    view = _view(chosen, register) or str
+    async with with_result(request, task_id) as task:
+        chosen = chosen_points(task, point)
+        shots = [memory_of(chosen.task, one) for one in chosen.points]
+        view = _view(chosen, register) or str
 
-    def written() -> bytes:
-        as_bits = key_format is KeyFormat.BINARY
-        show = formatted(key_format)
-        shown = [[show(view(shot)) for shot in of] for of in shots]
-        return write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept)
+        def written() -> bytes:
+            as_bits = key_format is KeyFormat.BINARY
+            show = formatted(key_format)
+            shown = [[show(view(shot)) for shot in of] for of in shots]
+            return write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept)
 
-    return await represented(request, await _aside(written, sum(map(len, shots))), media_type)
+        return await represented(request, await _aside(written, sum(map(len, shots))), media_type)
 
 
 class Chosen(NamedTuple):

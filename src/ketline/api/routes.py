@@ -10,7 +10,7 @@ from ketline.api.openapi import ACCEPTED_HEADERS, SUBMIT_BODY, SUBMIT_HEADERS, S
 from ketline.api.parameters import refuse_unknown_parameters
 from ketline.api.present import view_task
 from ketline.api.services import options_of, services_of
-from ketline.api.stored import not_found, stored_task
+from ketline.api.stored import not_found, stored_task, task_response
 from ketline.api.submission import asked_of, read_idempotency_key, read_submission
 from ketline.api.waiting import (
     APPLIED,
@@ -64,8 +64,7 @@ async def submit_task(request: Request) -> Response:
         accepted, task = await _submit_and_wait(request, asked, seconds)
     headers["Location"] = f"/tasks/{accepted.task_id}"
     if task is not None:
-        body = view_task(task).model_dump_json(exclude_none=True)
-        return Response(body, status.HTTP_200_OK, headers, "application/json")
+        return await task_response(request, task, headers=headers)
     stored = TaskAccepted(
         task_id=accepted.task_id,
         submitted_at=accepted.submitted_at,
@@ -78,6 +77,7 @@ async def submit_task(request: Request) -> Response:
 @router.get(
     "/{task_id}",
     operation_id="read_task",
+    response_model=TaskView,
     response_model_exclude_none=True,
     responses={
         200: {"headers": APPLIED_HEADERS},
@@ -94,7 +94,7 @@ async def read_task(
         Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before answering"),
     ] = None,
     result: Annotated[bool, Query(description="Whether the result is part of the answer")] = True,
-) -> TaskView:
+) -> TaskView | Response:
     """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
     comes once the task has ended, or after so many seconds as it then stands."""
     refuse_unknown_parameters(request, "wait", "result")
@@ -108,6 +108,8 @@ async def read_task(
         response.headers[APPLIED] = f"wait={seconds:g}"
     waiting = task.status is TaskStatus.PENDING
     place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    if result and task.omitted_result_bytes is not None:
+        return await task_response(request, task, headers=dict(response.headers))
     return view_task(task, with_result=result, place=place)
 
 

@@ -5,11 +5,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, Uuid, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import BigInteger, Select, Text, Uuid, and_, bindparam, case, cast, exists, func, or_, select
 
 from ketline.db.clock import from_now
 from ketline.db.labelling import TAG
 from ketline.db.prepared import Prepared
+from ketline.db.sizes import stored_size
 from ketline.db.tables import status_history, task_labels, tasks
 
 # A commit comes at most this long, and this many lines, after its lines were given their ids.
@@ -34,22 +35,29 @@ LINE = [
 
 @cache
 def select_task() -> Prepared:
-    """A row for each line of the history of task `asked_task_id`; what is large in a task comes with the first only.
+    """A row for each line of the history of task `asked_task_id`; what is large in a task comes with the first only,
+    and a result of more than `asked_most_bytes` not at all.
 
     One statement sees one state of the database, without a transaction of several round trips around it.
     """
     first = func.row_number().over(order_by=status_history.c.id) == 1
+    size = stored_size(tasks.c.result)
+    wanted = {"result": and_(first, size <= bindparam("asked_most_bytes", type_=BigInteger()))}
     columns = [
-        case((first, column)).label(column.name) if column.name in _LARGE else column
+        case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column
         for column in tasks.c
         if column.name not in _UNREAD
     ]
     return Prepared(
-        select(*columns, tasks.c.attempt, *LINE)
+        select(*columns, case((first, size)).label("result_bytes"), tasks.c.attempt, *LINE)
         .join(status_history, status_history.c.task_id == tasks.c.task_id, isouter=True)
         .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))
         .order_by(status_history.c.id)
     )
+
+
+def select_result_text(task_id: UUID) -> Select[Any]:
+    return select(cast(tasks.c.result, Text)).where(tasks.c.task_id == task_id, tasks.c.result.is_not(None))
 
 
 @cache

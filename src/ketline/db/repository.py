@@ -52,6 +52,8 @@ MACHINE_BUSY = "machine_busy"
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
 MOST_IN_A_LIST = 1000
 
+UNBOUNDED_BYTES = 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class SqlTaskRepository:
@@ -92,14 +94,24 @@ class SqlTaskRepository:
         self.announcer.announce(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored
 
-    async def get(self, task_id: TaskId) -> Task:
+    async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
+        most = UNBOUNDED_BYTES if most_result_bytes is None else most_result_bytes
+        parameters = {"asked_task_id": task_id, "asked_most_bytes": most}
+
         def work(connection: Connection) -> Sequence[Any]:
-            return reading.select_task().run(connection, {"asked_task_id": task_id})
+            return reading.select_task().run(connection, parameters)
 
         rows = await self.database.read(work)
         if not rows:
             raise _not_found(task_id)
         return to_task(rows)
+
+    async def result_text(self, task_id: TaskId) -> str:
+        statement = reading.select_result_text(task_id)
+        text = await self.database.read(lambda connection: connection.execute(statement).scalar_one_or_none())
+        if text is None:
+            raise _not_found(task_id)
+        return str(text)
 
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
         asked = {"asked_task_id": task_id, "asked_after": after}

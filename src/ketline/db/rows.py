@@ -38,10 +38,13 @@ _NONE = timedelta()
 
 def to_task(rows: Sequence[Row[Any]]) -> Task:
     """A task from the rows of `reading.select_task`, of which there is at least one."""
-    return task_of(rows[0], rows[0].result, rows)
+    row = rows[0]
+    return task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
 
 
-def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row[Any]]) -> Task:
+def task_of(
+    row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row[Any]], omitted_bytes: int | None = None
+) -> Task:
     """A task from a row of it, its result and the rows of its history, as far as these are wanted."""
     return Task(
         task_id=TaskId(row.task_id),
@@ -53,6 +56,7 @@ def task_of(row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row
         completed_at=row.completed_at,
         options=to_options(row),
         **_outcome(result),
+        omitted_result_bytes=omitted_bytes,
         profile=to_profile(row.profile) if row.profile else None,
         failure=to_failure(row),
         history=to_changes(lines),

@@ -285,6 +285,7 @@ class Task:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once
     profile: Profile | None = None
     failure: Failure | None = None
     history: Sequence[StatusChange] = field(default_factory=tuple)

@@ -57,11 +57,22 @@ class TaskRepository(Protocol):
         """
         ...
 
-    async def get(self, task_id: TaskId) -> Task:
+    async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         """Give a task with its whole history, oldest line first.
+
+        A result that takes more than `most_result_bytes` in the database is left out, unread, and its size told in
+        `omitted_result_bytes`.
 
         Raises:
             TaskNotFound: no task has this id.
+        """
+        ...
+
+    async def result_text(self, task_id: TaskId) -> str:
+        """Give the result of a completed task as JSON text: an object with what `TaskResult` of the HTTP shapes has.
+
+        Raises:
+            TaskNotFound: no task with this id has a result.
         """
         ...
 

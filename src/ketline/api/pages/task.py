@@ -16,7 +16,7 @@ from ketline.api.pages.forms import read_form
 from ketline.api.pages.preview import DrawnCircuit, drawn_circuit
 from ketline.api.results import Place, chosen_points
 from ketline.api.services import correlation_id_of, services_of
-from ketline.api.stored import not_found, stored_task
+from ketline.api.stored import not_found, with_result
 from ketline.api.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
 from ketline.domain.inspection import ProgramSource
@@ -36,11 +36,15 @@ Order = Annotated[BarOrder, Query()]
 @router.get("/{task_id}")
 async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALUE, point: Place = None) -> Response:
     """The whole page, or what of it changes while it is open."""
-    task = await stored_task(request, task_id)
+    async with with_result(request, task_id) as task:
+        return await _task_page(task, request, sort, point)
+
+
+async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | None) -> Response:
     try:
-        source = await services_of(request).draw.source(TaskId(task_id))
+        source = await services_of(request).draw.source(task.task_id)
     except TaskNotFound as error:
-        raise not_found(task_id) from error
+        raise not_found(task.task_id) from error
     waiting = task.status is TaskStatus.PENDING
     place = await services_of(request).catalogue.place(task.task_id) if waiting else None
     template = "task_live.html" if wants_part(request) else "task.html"
