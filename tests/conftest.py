@@ -43,8 +43,11 @@ async def private_postgres_server() -> AsyncIterator[Callable[..., Awaitable[Pos
     """Starts PostgreSQL servers that this test may stop and kill: `await private_postgres_server(durable=True)`."""
     async with AsyncExitStack() as servers:
 
-        async def start(*, durable: bool = False) -> PostgresServer:
-            return await servers.enter_async_context(PostgresServer(durable=durable))
+        async def start(
+            *, durable: bool = False, max_connections: int = 200, standby_of: PostgresServer | None = None
+        ) -> PostgresServer:
+            server = PostgresServer(durable=durable, max_connections=max_connections, standby_of=standby_of)
+            return await servers.enter_async_context(server)
 
         yield start
 

@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ketline.database_url import parse_postgres_url
 from ketline.domain.errors import ConfigurationInvalid
 
 PREFIX = "KETLINE_"
@@ -65,6 +66,10 @@ class Settings(BaseSettings):
         default=SecretStr("postgresql+asyncpg://ketline:ketline@localhost:5432/ketline"),
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
         description="Database of the distributed service.",
+    )
+    database_direct_url: SecretStr | None = Field(
+        default=None,
+        description="The database without the pooler that `DATABASE_URL` names, for LISTEN and migrations.",
     )
     rabbitmq_url: SecretStr = Field(
         default=SecretStr("amqp://guest:guest@localhost:5672/"),
@@ -210,7 +215,13 @@ class Settings(BaseSettings):
     )
     publish_timeout_s: Seconds = Field(default=5.0, description="Seconds to wait for the broker to confirm a message.")
     database_pool_size: int = Field(
-        default=10, ge=3, le=200, description="Database connections a process may hold; 3 or more."
+        default=10,
+        ge=4,
+        le=200,
+        description="Database connections a process may hold at most, 4 or more; an API holds one more to listen.",
+    )
+    database_idle_s: Seconds = Field(
+        default=10.0, description="Seconds after which an idle database connection is given back; one is kept."
     )
     shutdown_grace_s: float = Field(
         default=30.0, ge=0, description="Seconds a stopping worker lets running programs finish."
@@ -238,6 +249,11 @@ class Settings(BaseSettings):
     @classmethod
     def _known_database(cls, url: SecretStr) -> SecretStr:
         return SecretStr(map_database_url(url.get_secret_value()))
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _known_direct_database(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else SecretStr(map_database_url(url.get_secret_value()))
 
     @field_validator("rabbitmq_url")
     @classmethod
@@ -279,10 +295,11 @@ def map_database_url(url: str) -> str:
     """Name the driver Ketline uses where the meaning is plain.
 
     Raises:
-        ValueError: the URL names another database or driver.
+        ValueError: the URL names another database or driver, or cannot be read.
     """
     scheme, separator, rest = url.partition("://")
     if scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and separator:
+        parse_postgres_url(url)
         return f"postgresql+asyncpg://{rest}"
     if scheme in {"sqlite", "sqlite+aiosqlite"} and separator:
         return f"sqlite+aiosqlite://{rest}"

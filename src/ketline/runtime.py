@@ -150,7 +150,7 @@ async def migrate_database(settings: Settings) -> None:
     Raises:
         DatabaseUnavailable: it cannot be.
     """
-    await _migrate(settings.database_url.get_secret_value())
+    await _migrate(_direct_url(settings))
 
 
 async def _migrate(url: str) -> None:
@@ -255,10 +255,17 @@ def _worker_parts(
     return WorkerParts(consumer, runners, process, clock)
 
 
+def _direct_url(settings: Settings) -> str:
+    """Past a connection pooler, where there is one."""
+    return (settings.database_direct_url or settings.database_url).get_secret_value()
+
+
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Database]:
     url = settings.database_url.get_secret_value()
-    async with open_database(url, pool_size=settings.database_pool_size) as database:
+    async with open_database(
+        url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s
+    ) as database:
         yield database
 
 
@@ -278,7 +285,7 @@ async def _listening(settings: Settings, database: Database, watch: Watch) -> As
     if database.is_sqlite:
         yield
         return
-    listener = PostgresqlListener(settings.database_url.get_secret_value(), watch.heard, watch.resync)
+    listener = PostgresqlListener(_direct_url(settings), watch.heard, watch.resync)
     async with _running(listener.run()):
         yield
 

@@ -4,12 +4,17 @@ import asyncio
 import resource
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import Embedded, distributed_on
-from tests.acceptance.processes import Api, Fleet, KetlineProcess, eventually
+from tests.acceptance.processes import Api, Fleet, KetlineProcess, any_port, eventually
 from tests.acceptance.programs import BELL, long_program
 from tests.servers import PostgresServer, RabbitServer
+
+pytestmark = pytest.mark.timeout(300)
 
 # A worker with a task in hand, a dispatcher and a reaper each say what is wrong now and then.
 MOST_LOG_BYTES_PER_SECOND = 20_000
@@ -53,7 +58,7 @@ async def test_read_only_database(
     front = await service.start_api()
     worker = await service.start_worker()
     async with service.api() as api:
-        running = await api.submit(long_program(rounds=60))
+        running = await api.submit(long_program())
         waiting = [await api.submit(BELL) for _ in range(20)]
         await api.reached(running, "processing")
         await database.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
@@ -145,3 +150,27 @@ async def test_disk_without_room(embedded: Embedded) -> None:
         await eventually(api.healthy, "a healthy service")
         assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
     assert "Traceback" not in process.output.read_text()
+
+
+async def test_more_processes_than_the_server_has_connections_for(
+    fleet: type[Fleet],
+    tmp_path: Path,
+    rabbit_server: RabbitServer,
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    """Three APIs and two workers may take 53 connections; the server has 24."""
+    database = await private_postgres_server(max_connections=24)
+    await database.create_database("ketline")
+    service = distributed_on(fleet, tmp_path, database.url("ketline"), rabbit_server.url)
+    assert await (await service.fleet.start("migrate")).process.wait() == 0
+    ports = [service.port, any_port(), any_port()]
+    await asyncio.gather(*(service.start_api(port) for port in ports))
+    await asyncio.gather(*(service.start_worker(f"worker-{number}", slots=2) for number in range(2)))
+    async with AsyncExitStack() as stack:
+        apis = [await stack.enter_async_context(service.api(port)) for port in ports]
+        for _ in range(3):
+            found = await asyncio.gather(*(api.submit(BELL) for api in apis for _ in range(30)))
+            for task_id in found:
+                assert (await apis[0].ended(task_id))["status"] == "completed"
+        for api in apis:
+            assert (await api.http.get("/readyz")).status_code == 200

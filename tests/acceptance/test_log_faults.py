@@ -15,6 +15,8 @@ from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import api_at, eventually, wait_until_healthy
 from tests.acceptance.programs import BELL
 
+pytestmark = pytest.mark.timeout(300)
+
 F_SETPIPE_SZ = 1031
 SECONDS = 30.0
 

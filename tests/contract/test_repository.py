@@ -691,6 +691,10 @@ class RepeatingDatabase(Database):
         await super().autocommit(work)
         return await super().autocommit(work)
 
+    async def urgent(self, work: Callable[[Connection], T]) -> T:
+        await super().urgent(work)
+        return await super().urgent(work)
+
 
 @pytest.fixture
 def repeating(database: Database) -> SqlTaskRepository:

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.util import await_only
 
+from ketline.db.connector import Connector
 from ketline.db.engine import open_database
-from ketline.db.postgresql import CONNECT_TIMEOUT_SECONDS, PostgresqlTransactions
+from ketline.db.postgresql import PostgresqlTransactions
+from ketline.db.sessions import TURN_SECONDS
 from ketline.domain.errors import DatabaseUnavailable
 
 LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")
@@ -94,15 +96,20 @@ async def test_a_connection_cut_after_any_answer_is_an_absent_database(postgres_
     assert 0 < absent < MOST_ANSWERS
 
 
+class Cutting(Connector):
+    """Its sessions are lost as soon as they are opened."""
+
+    async def __call__(self, **options: Any) -> Any:
+        session = await super().__call__(**options)
+        session.terminate()
+        return session
+
+    async def is_pooled(self) -> bool:
+        return False
+
+
 async def test_a_connection_lost_right_after_log_in_is_an_absent_database(postgres_url: str) -> None:
-    transactions = PostgresqlTransactions(postgres_url, 1)
-
-    def connect(dialect: Any, record: object, arguments: Any, options: Any) -> Any:
-        connection = dialect.connect(*arguments, **options)
-        connection.driver_connection.terminate()
-        return connection
-
-    event.listen(transactions._engine, "do_connect", connect)
+    transactions = PostgresqlTransactions(postgres_url, 4, connect=Cutting(postgres_url))
     try:
         with pytest.raises(DatabaseUnavailable):
             await transactions.write(select_one)
@@ -122,7 +129,7 @@ async def test_more_statements_than_connections_take_turns(way: str, postgres_ur
         def work(connection: Connection) -> int:
             return int(connection.execute(text("SELECT 1 FROM pg_sleep(0.01)")).scalar_one())
 
-        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS / 2):
+        async with asyncio.timeout(TURN_SECONDS / 2):
             assert await asyncio.gather(*(ask(work) for _ in range(12))) == [1] * 12
             await asyncio.gather(*(database.write(work) for _ in range(4)))
 
@@ -139,4 +146,20 @@ async def test_statement_under_way_at_the_end_leaves_no_connection_behind(postgr
     await begun.wait()
     await transactions.close()
     await running
-    assert transactions._statements._idle == []
+    assert await sessions_of(postgres_url) == 0
+
+
+async def sessions_of(url: str) -> int:
+    """How many sessions of the service this database has; the server takes a moment to end one."""
+    connection = await Connector(url)()
+    try:
+        for _ in range(100):
+            found: int = await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            if not found:
+                break
+            await asyncio.sleep(0.02)
+        return found
+    finally:
+        await connection.close()

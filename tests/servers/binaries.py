@@ -51,6 +51,15 @@ def find_rabbitmq(places: Sequence[str] = _RABBITMQ_PLACES) -> Path:
     )
 
 
+def find_pgbouncer(places: Sequence[str] = ("/usr/sbin",)) -> Path:
+    """PgBouncer's program, in `places` or on PATH.
+
+    Raises:
+        MissingServer: it is not installed.
+    """
+    return _find(("pgbouncer",), places, package="pgbouncer", elsewhere="Fedora: dnf install pgbouncer") / "pgbouncer"
+
+
 def find_curl() -> Path:
     """The directory that holds `curl`, with which the documentation shows the API.
 
@@ -74,7 +83,7 @@ def find_chromium() -> Path:
 def missing_packages() -> list[str]:
     """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq, find_curl, find_chromium):
+    for find in (find_postgres, find_rabbitmq, find_pgbouncer, find_curl, find_chromium):
         try:
             find()
         except MissingServer as error:

@@ -24,14 +24,22 @@ class PostgresServer:
     Holds nothing that belongs to an event loop: each method may be awaited from a different one.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(
+        self, *, durable: bool = False, max_connections: int = 200, standby_of: "PostgresServer | None" = None
+    ) -> None:
         self._binaries = find_postgres()
         self._account = Account.of_service("postgres")
         self._directory = self._account.make_directory()
         self._environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        self._standby_of = standby_of
         (self.port,) = free_ports(1)
         self._process = ServerProcess(
-            [str(self._binaries / "postgres"), "-D", str(self._directory / "data"), *self._settings(durable)],
+            [
+                str(self._binaries / "postgres"),
+                "-D",
+                str(self._directory / "data"),
+                *self._settings(durable, max_connections),
+            ],
             directory=self._directory,
             account=self._account,
             environment=self._environment,
@@ -110,12 +118,12 @@ class PostgresServer:
     ) -> None:
         await self.close()
 
-    def _settings(self, durable: bool) -> list[str]:
+    def _settings(self, durable: bool, max_connections: int) -> list[str]:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": str(self._directory),
-            "max_connections": "200",
+            "max_connections": str(max_connections),
             "dynamic_shared_memory_type": "mmap",  # in the data directory: a killed server leaves nothing in /dev/shm
             "jit": "off",
         }
@@ -123,7 +131,14 @@ class PostgresServer:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         return [f"--{name}={value}" for name, value in settings.items()]
 
+    async def promote(self) -> None:
+        """Makes a standby a server that takes writes."""
+        await self._execute("SELECT pg_promote()")
+
     def _make_cluster(self) -> None:
+        if self._standby_of is not None:
+            self._copy_cluster(self._standby_of)
+            return
         self._account.run(
             [
                 str(self._binaries / "initdb"),
@@ -132,6 +147,22 @@ class PostgresServer:
                 "--auth=trust",
                 "--encoding=UTF8",
                 "--no-locale",
+                "--no-sync",
+            ],
+            cwd=self._directory,
+            environment=self._environment,
+            timeout=_START_SECONDS,
+        )
+
+    def _copy_cluster(self, primary: "PostgresServer") -> None:
+        source = ["--host=127.0.0.1", f"--port={primary.port}", "--username=postgres"]
+        self._account.run(
+            [
+                str(self._binaries / "pg_basebackup"),
+                *source,
+                f"--pgdata={self._directory / 'data'}",
+                "--write-recovery-conf",
+                "--checkpoint=fast",
                 "--no-sync",
             ],
             cwd=self._directory,

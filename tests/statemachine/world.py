@@ -50,6 +50,11 @@ class RepeatingDatabase(Database):
             self.earlier.append(await super().autocommit(work))
         return await super().autocommit(work)
 
+    async def urgent(self, work: Callable[[Connection], T]) -> T:
+        if self.repeating:
+            self.earlier.append(await super().urgent(work))
+        return await super().urgent(work)
+
     async def together(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
         repeating, self.repeating = self.repeating, False
         if repeating:

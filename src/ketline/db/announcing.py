@@ -11,10 +11,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import structlog
-from sqlalchemy import Connection, Text, bindparam, func, make_url, select
+from sqlalchemy import Connection, Text, bindparam, func, select
 
+from ketline.db.connector import SESSION_ERRORS, Connector
 from ketline.db.engine import Database
 from ketline.db.prepared import Prepared
 from ketline.domain.errors import DatabaseUnavailable
@@ -31,22 +31,10 @@ MANY = 3
 GATHERING_SECONDS = 0.005
 # Nobody waits as much for a beginning as for an end, and the end of a small task comes sooner than this.
 BEGINNING_SECONDS = 0.01
-CONNECT_TIMEOUT_SECONDS = 5.0
+COMMAND_TIMEOUT_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 
-# Source: asyncpg's `connect`; what says where the server is and how to be let in.
-_OF_THE_SERVER = (
-    "host",
-    "port",
-    "user",
-    "password",
-    "passfile",
-    "database",
-    "ssl",
-    "direct_tls",
-    "target_session_attrs",
-)
 _NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text()))))
 
 
@@ -119,20 +107,20 @@ class PostgresqlListener:
     """
 
     def __init__(self, url: str, heard: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
-        dialect: Any = make_url(url).get_dialect()()
-        arguments = dialect.create_connect_args(make_url(url))[1]
-        # The rest of what the engine takes is for itself, or set below.
-        self._arguments = {name: arguments[name] for name in _OF_THE_SERVER if name in arguments}
+        self._connect = Connector(url)
         self._heard = heard
         self._resync = resync
         self._trouble = False
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled; through a pooler, which would swallow what is announced, not at all."""
         while True:
             try:
+                if await self._connect.is_pooled():
+                    log.warning("listener.through_pooler", remedy="set KETLINE_DATABASE_DIRECT_URL")
+                    return
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except SESSION_ERRORS as error:
                 if not self._trouble:
                     log.warning("listener.disconnected", error=type(error).__name__)
                 self._trouble = True
@@ -141,10 +129,8 @@ class PostgresqlListener:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        connection: Any = await asyncpg.connect(
-            **self._arguments,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            command_timeout=CONNECT_TIMEOUT_SECONDS,
+        connection: Any = await self._connect(
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={"application_name": "ketline-listener"},
         )
         lost = asyncio.Event()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 from sqlalchemy import Connection
 
 from ketline.db.grouping import Group, Outcome
-from ketline.db.postgresql import PostgresqlTransactions
+from ketline.db.postgresql import IDLE_SECONDS, PostgresqlTransactions
 from ketline.db.sqlite import SqliteTransactions
 from ketline.domain.errors import DatabaseUnavailable
 
@@ -28,6 +28,8 @@ class Transactions(Protocol):
     def autocommit(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
 
     def read(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
+
+    def urgent(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
 
     async def close(self) -> None: ...
 
@@ -88,6 +90,14 @@ class Database:
         """
         return await _to_the_end(self._transactions.read(work))
 
+    async def urgent(self, work: Callable[[Connection], T]) -> T:
+        """As `autocommit`, for a lease or a health check: however many others wait, it does not wait for them.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        return await _to_the_end(self._transactions.urgent(work))
+
     async def _answer(
         self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], requests: Sequence[Q]
     ) -> Sequence[Outcome]:
@@ -100,10 +110,14 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 10) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS
+) -> AsyncIterator[Database]:
     """A database for the time of the context; connects on first use, so it opens while the server is down."""
     is_sqlite = url.startswith("sqlite")
-    transactions: Transactions = SqliteTransactions(url) if is_sqlite else PostgresqlTransactions(url, pool_size)
+    transactions: Transactions = (
+        SqliteTransactions(url) if is_sqlite else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds)
+    )
     try:
         yield Database(transactions, is_sqlite=is_sqlite)
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from asyncpg import InterfaceError as DriverInterfaceError
-from asyncpg import InternalClientError, PostgresError
+from asyncpg import InternalClientError, PostgresError, TargetServerAttributeNotMatched
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from ketline.domain.errors import (
@@ -88,6 +88,11 @@ def _kind(error: BaseException | None) -> type[DatabaseUnavailable] | None:
             return DatabaseNotMigrated
         code = getattr(error, "sqlite_errorcode", None)
         return None if code is None else _SQLITE_CODES.get(code & 0xFF)
+    # SQLAlchemy's own class has no state for this one.
+    if isinstance(error, TargetServerAttributeNotMatched) or (
+        error is not None and isinstance(error.__cause__, TargetServerAttributeNotMatched)
+    ):
+        return DatabaseReadOnly
     return _STATES.get(getattr(error, "sqlstate", None) or "")
 
 

@@ -6,9 +6,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ketline.db.connector import SESSION_ERRORS, SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_POOLER, Connector
 from ketline.domain.errors import DatabaseUnavailable
 
 
@@ -18,11 +19,11 @@ async def migrate(url: str) -> None:
     Raises:
         DatabaseUnavailable: the database cannot be reached or refuses the change.
     """
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = _engine(url)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
+    except (SQLAlchemyError, *SESSION_ERRORS) as error:
         raise DatabaseUnavailable(f"The schema could not be brought up to date: {_reason(error)}") from error
     finally:
         await engine.dispose()
@@ -35,6 +36,18 @@ def migration_config(connection: Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def _engine(url: str) -> AsyncEngine:
+    if url.startswith("sqlite"):
+        return create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    connect = Connector(url)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        poolclass=NullPool,
+        connect_args={"async_creator_fn": connect, **THROUGH_A_POOLER, **SQLALCHEMY_THROUGH_A_POOLER},
+        hide_parameters=True,
+    )
 
 
 def _upgrade(connection: Connection) -> None:

@@ -146,7 +146,7 @@ class SqlTaskRepository:
         def work(connection: Connection) -> bool:
             return statements.renew_lease().one(connection, parameters) is not None
 
-        return await self.database.autocommit(work)
+        return await self.database.urgent(work)
 
     async def finish(self, lease: Lease, result: RunResult) -> bool:
         ending = Ending(lease=lease, columns=result_columns(result), notes="Task completed successfully")
@@ -280,7 +280,7 @@ class SqlTaskRepository:
         await self.database.read(work)
 
     async def check_writable(self) -> None:
-        await self.database.autocommit(write_check)
+        await self.database.urgent(write_check)
 
     @property
     def _budget(self) -> Budget:

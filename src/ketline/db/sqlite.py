@@ -49,6 +49,9 @@ class SqliteTransactions:
     def autocommit(self, work: Work[T]) -> asyncio.Future[T]:
         return self._writes.ask(_Asked(work, may_fail=False))
 
+    def urgent(self, work: Work[T]) -> asyncio.Future[T]:
+        return self.autocommit(work)
+
     async def read(self, work: Work[T]) -> T:
         [outcome] = await self._reader.run([_Asked(work, may_fail=False)])
         if outcome.error is not None:

@@ -36,7 +36,7 @@ class SqlWorkerRegistry:
             at: datetime = connection.execute(statement, asked).scalar_one()
             return at
 
-        return await self.database.autocommit(work)
+        return await self.database.urgent(work)
 
     async def leave(self, worker_id: WorkerId, started_at: datetime) -> None:
         await self._delete(delete(workers).where(workers.c.worker_id == worker_id, workers.c.started_at == started_at))

@@ -1,0 +1,146 @@
+"""The URL of a PostgreSQL database as libpq reads it: several hosts, TLS, time to connect. It needs no driver.
+
+Source: PostgreSQL documentation, section 34.1.1.2 "Connection URIs" and 34.1.2 "Parameter Key Words".
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlencode
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_SESSIONS = ("any", "primary", "read-write")
+_FILES = frozenset({"sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile"})
+# What asyncpg reads of a URL.
+_OF_THE_DRIVER = _FILES | {
+    "user",
+    "password",
+    "dbname",
+    "sslpassword",
+    "sslnegotiation",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+    "krbsrvname",
+    "gsslib",
+    "options",
+}
+# What asyncpg does not do anyway.
+_NEVER_DONE = {"gssencmode": {"disable", "prefer"}, "channel_binding": {"disable", "prefer"}}
+# Those of SQLAlchemy's engine, which URLs of before may have; what they say is decided here.
+_OF_THE_ENGINE = ("command_timeout", "statement_cache_size", "prepared_statement_cache_size")
+_HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
+
+Host = tuple[str | None, int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresAddress:
+    """Where a database is and how to be let in; `dsn` names all but the hosts, which are tried in their order."""
+
+    dsn: str
+    hosts: Sequence[Host]
+    target_session_attrs: str
+    connect_timeout_seconds: float
+
+
+def parse_postgres_url(url: str) -> PostgresAddress:
+    """Read a URL whose scheme is PostgreSQL's, with or without a driver.
+
+    Raises:
+        ValueError: it cannot be read, or a parameter is unknown or cannot be kept; no value is repeated.
+    """
+    authority, _, query = url.partition("://")[2].partition("?")
+    authority, _, database = authority.partition("/")
+    user, _, netloc = authority.rpartition("@")
+    parameters = _Parameters(query)
+    hosts = _hosts(netloc, parameters)
+    several = len(hosts) > 1
+    return PostgresAddress(
+        # Writing to a standby is no use: of several hosts the one that takes writes is meant.
+        target_session_attrs=parameters.choice("target_session_attrs", _SESSIONS)
+        or ("read-write" if several else "any"),
+        connect_timeout_seconds=parameters.seconds("connect_timeout", "timeout") or CONNECT_TIMEOUT_SECONDS,
+        hosts=hosts,
+        dsn=f"postgresql://{user}{'@' if user else ''}/{database}{parameters.rest()}",
+    )
+
+
+class _Parameters:
+    """The parameters of a URL, each taken out as it is read."""
+
+    def __init__(self, query: str) -> None:
+        self._found: dict[str, list[str]] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            self._found.setdefault(name, []).append(value)
+
+    def several(self, name: str) -> list[str]:
+        return [part for value in self._found.pop(name, ()) for part in value.split(",")]
+
+    def one(self, name: str) -> str | None:
+        values = self._found.pop(name, [])
+        if len(values) > 1:
+            raise ValueError(f"the parameter {name} is given twice")
+        return values[0] if values else None
+
+    def choice(self, name: str, choices: Sequence[str]) -> str | None:
+        value = self.one(name)
+        if value is not None and value not in choices:
+            raise ValueError(f"the parameter {name} must be one of {', '.join(choices)}")
+        return value
+
+    def seconds(self, name: str, older_name: str) -> float | None:
+        values = [value for value in (self.one(name), self.one(older_name)) if value is not None]
+        if not values:
+            return None
+        if not re.fullmatch(r"[1-9]\d{0,3}", values[0]):
+            raise ValueError(f"the parameter {name} must be a number of seconds from 1 to 9999")
+        return float(values[0])
+
+    def rest(self) -> str:
+        """What is left for the driver, as the end of a URL."""
+        kept = {"sslmode": self._ssl_mode()}
+        for name, values in _NEVER_DONE.items():
+            self.choice(name, sorted(values))
+        # Each session says of itself what it is.
+        for name in ("application_name", *_OF_THE_ENGINE):
+            self.one(name)
+        if "database" in self._found:
+            self._found["dbname"] = self._found.pop("database")
+        for name in list(self._found):
+            if name not in _OF_THE_DRIVER:
+                raise ValueError(f"the parameter {name} is not known here; leave it out")
+            kept[name] = self.one(name)
+            if name in _FILES and not Path(kept[name] or "").expanduser().exists():
+                raise ValueError(f"the file that the parameter {name} names does not exist")
+        given = {name: value for name, value in kept.items() if value is not None}
+        return f"?{urlencode(given)}" if given else ""
+
+    def _ssl_mode(self) -> str | None:
+        older = self.choice("ssl", ("true", "false", *_SSL_MODES))
+        mode = self.choice("sslmode", _SSL_MODES)
+        return mode or {"true": "require", "false": "disable"}.get(older or "", older)
+
+
+def _hosts(netloc: str, parameters: _Parameters) -> Sequence[Host]:
+    named = parameters.several("host") or (netloc.split(",") if netloc else [])
+    ports = parameters.several("port")
+    hosts = [_host(unquote(one)) for one in named] or [(None, None)]
+    if ports and len(ports) not in {1, len(hosts)}:
+        raise ValueError("the parameter port must hold one port, or one for each host")
+    if not all(re.fullmatch(r"\d{1,5}", port) for port in ports):
+        raise ValueError("the parameter port must hold numbers")
+    given: list[int | None] = [int(port) for port in ports] or [None]
+    given = given if len(given) == len(hosts) else given * len(hosts)
+    return tuple((host, port or other) for (host, port), other in zip(hosts, given, strict=True))
+
+
+def _host(text: str) -> Host:
+    if text.startswith("/"):
+        return text, None  # the directory of a Unix socket
+    found = _HOST.fullmatch(text)
+    if found is None:
+        raise ValueError("a host must be a name or an address, an IPv6 address in brackets, with :port if need be")
+    port = found["port"]
+    return found["v6"] or found["name"] or None, int(port) if port else None

@@ -1,0 +1,195 @@
+"""Sessions of a server that are kept between uses: to open one costs as much as many statements."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
+
+T = TypeVar("T")
+
+TURN_SECONDS = 5.0
+# A server that had no room is not asked for a new session again so soon.
+FULL_SECONDS = 1.0
+_TOO_MANY_CLIENTS = "53300"
+# The session is of a server that was shut down, or takes no writes any more: so are the others.
+_ENDED_STATES = ("57P", "25006")
+
+
+class ServerFull(Exception):
+    """The server lets no more clients in, and no session of this kind is at hand."""
+
+
+@dataclass(slots=True)
+class ServerRoom:
+    """Whether the server had room for a session of this process when one was last wanted."""
+
+    full_until: float = 0.0
+
+    def is_full(self) -> bool:
+        return asyncio.get_running_loop().time() < self.full_until
+
+    def was_full(self) -> None:
+        self.full_until = asyncio.get_running_loop().time() + FULL_SECONDS
+
+
+class Sessions:
+    """At most `most` sessions of one kind; more uses than that take turns. `kept` of them are never given back.
+
+    Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop go on.
+    """
+
+    def __init__(self, engine: Engine, *, most: int, room: ServerRoom | None = None, kept: int = 0) -> None:
+        self._engine = engine
+        self._spare = most
+        self._room = room
+        self._kept = kept
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._idle: list[tuple[Connection, float]] = []
+        self._closed = False
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether a use would begin at once."""
+        return self._spare > 0
+
+    @property
+    def idle(self) -> int:
+        """Sessions that are open and not in use."""
+        return len(self._idle)
+
+    def run(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        """What `work` gives for a session; one that is `urgent` goes before all that wait.
+
+        Raises:
+            ServerFull: no session is at hand and the server has no room for another.
+            TimeoutError: it was not this use's turn for long.
+        """
+        if self._spare:
+            self._spare -= 1
+        else:
+            await_only(self._turn(urgent))
+        try:
+            return self._run(work)
+        finally:
+            self._pass_on()
+
+    def open(self) -> None:
+        """Have a session at hand, if none is."""
+        if self._spare and not self._idle and not self._closed:
+            self.run(lambda _: None)
+
+    def give_back(self, idle_seconds: float) -> None:
+        """Close sessions that were idle for so long."""
+        now = asyncio.get_running_loop().time()
+        # The one that was used last is used next: those that are idle for longest come first.
+        while len(self._idle) > self._kept and now - self._idle[0][1] >= idle_seconds:
+            _end(self._idle.pop(0)[0])
+
+    def close(self) -> None:
+        """Close those that are idle now, and the others after their use."""
+        self._closed = True
+        while self._idle:
+            _end(self._idle.pop()[0])
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        connection = self._at_hand() or self._open()
+        try:
+            result = work(connection)
+        except (DBAPIError, OSError) as error:  # a timeout is an OSError
+            _abandon(connection)
+            if _ends_others(error):
+                while self._idle:
+                    _abandon(self._idle.pop()[0])
+            raise
+        except Exception:
+            self._put_back(connection)  # the work's own refusal: its transaction was rolled back
+            raise
+        except BaseException:
+            _abandon(connection)
+            raise
+        self._put_back(connection)
+        return result
+
+    def _at_hand(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()[0]
+            if not _is_closed(connection):
+                return connection
+            _abandon(connection)
+        return None
+
+    def _open(self) -> Connection:
+        if self._room is not None and self._room.is_full():
+            raise ServerFull
+        try:
+            return self._engine.connect()
+        except Exception as error:
+            if self._room is not None and _state(error) == _TOO_MANY_CLIENTS:
+                self._room.was_full()
+                raise ServerFull from error
+            raise
+
+    def _put_back(self, connection: Connection) -> None:
+        if self._closed:
+            _end(connection)
+        else:
+            self._idle.append((connection, asyncio.get_running_loop().time()))
+
+    async def _turn(self, urgent: bool) -> None:
+        coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if urgent:
+            self._waiting.appendleft(coming)
+        else:
+            self._waiting.append(coming)
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await coming
+        except BaseException:
+            if coming.done() and not coming.cancelled():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            coming = self._waiting.popleft()
+            if not coming.done():
+                coming.set_result(None)
+                return
+        self._spare += 1
+
+
+def _end(connection: Connection) -> None:
+    """Close a session as the server expects it, or by force if the server does not answer within two seconds."""
+    # So SQLAlchemy bounds it; its own `close` waits for ever.
+    connection.invalidate()
+    connection.close()
+
+
+def _abandon(connection: Connection) -> None:
+    """Close a session that may be broken, without a word to the server."""
+    if not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
+        if driver is not None:
+            driver.terminate()
+    _end(connection)
+
+
+def _is_closed(connection: Connection) -> bool:
+    driver: Any = connection.connection.driver_connection
+    return driver is None or bool(driver.is_closed())
+
+
+def _ends_others(error: Exception) -> bool:
+    """Whether what ended this session has ended the others, too, or should."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _state(error).startswith(_ENDED_STATES)
+    return True
+
+
+def _state(error: Exception) -> str:
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
