@@ -7,7 +7,7 @@ ENV UV_CACHE_DIR=/var/cache/uv \
     UV_PYTHON_DOWNLOADS=never \
     UV_PROJECT_ENVIRONMENT=/opt/ketline \
     UV_SYSTEM_CERTS=1
-RUN pip install --no-cache-dir --disable-pip-version-check uv
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /src
 # The dependencies change less often than the code: a layer of their own.
 COPY pyproject.toml uv.lock README.md ./
@@ -29,7 +29,8 @@ CMD ["pytest", "-p", "no:cacheprovider", "tests/stack"]
 FROM python:3.12-slim-bookworm AS ketline
 RUN groupadd --system --gid 10001 ketline \
     && useradd --system --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin ketline \
-    && install --directory --owner=10001 --group=10001 --mode=0750 /data
+    && install --directory --owner=10001 --group=10001 --mode=0750 /data \
+    && install --directory --owner=10001 --group=10001 --mode=0755 /run/ketline
 COPY --from=build /opt/ketline /opt/ketline
 ENV PATH=/opt/ketline/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -42,7 +43,8 @@ USER 10001:10001
 WORKDIR /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['KETLINE_PORT']}/readyz\", timeout=4)"]
+# Asks the API, or a worker that has a port, with as little of Python as can be: it runs every few seconds for ever.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["python", "-ISc", "import os, socket; s = socket.create_connection(('127.0.0.1', int(os.environ.get('KETLINE_WORKER_PORT') or os.environ['KETLINE_PORT'])), 4); s.sendall(b'GET /readyz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n'); raise SystemExit(b' 200 ' not in s.recv(64))"]
 ENTRYPOINT ["ketline"]
 CMD ["up"]

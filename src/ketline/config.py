@@ -238,6 +238,16 @@ class Settings(BaseSettings):
         default=5.0,
         description="Seconds between signs of life of a worker; `/workers` lists it for three times as long.",
     )
+    worker_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which `ketline worker` answers `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
+    )
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Directory of files named like these variables, each with the value of one: secrets of containers.",
+    )
     health_timeout_s: Seconds = Field(default=1.5, description="Seconds `/health` waits for database and broker.")
 
     @field_validator("log_level", mode="before")
@@ -315,12 +325,29 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationInvalid: a variable is unknown or has a value that cannot be used; values are not repeated.
     """
-    refuse_unknown({**dotenv_values(".env"), **os.environ})
+    environment = {**dotenv_values(".env"), **os.environ}
+    refuse_unknown(environment)
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        # pydantic's mypy plugin, which knows this parameter, is not in use.
+        return Settings(_secrets_dir=_secrets_dir(environment), **overrides)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         problems = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationInvalid(f"The configuration cannot be used: {problems}.") from None
+
+
+def _secrets_dir(environment: Mapping[str, str | None]) -> Path | None:
+    """Where values are read from that stand in no variable.
+
+    Raises:
+        ConfigurationInvalid: there is no such directory.
+    """
+    named = environment.get(f"{PREFIX}SECRETS_DIR")
+    if not named:
+        return None
+    directory = Path(named)
+    if not directory.is_dir():
+        raise ConfigurationInvalid(f"{PREFIX}SECRETS_DIR does not name a directory; create it, or leave it out.")
+    return directory
 
 
 def refuse_unknown(environment: Mapping[str, str | None]) -> None:

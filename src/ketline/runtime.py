@@ -93,6 +93,7 @@ class WorkerParts:
     runners: RunnerFactory
     process: ProcessTask
     clock: Clock
+    health: CheckHealth
 
 
 @asynccontextmanager
@@ -115,8 +116,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
         repository = _repository(settings, database, announcer)
         consumer = RabbitConsumer(settings.rabbitmq_url.get_secret_value(), queue_name=settings.task_queue_name)
         beating, contact = heartbeat(settings, database, SystemClock()), _contact(settings)
+        health = CheckHealth(repository, publisher, settings.health_timeout_s)
         async with _recovery(settings, repository, publisher, contact) as dispatcher, consumer, _running(beating.run()):
-            yield _worker_parts(settings, repository, consumer, dispatcher.nudge, contact)
+            yield _worker_parts(settings, repository, consumer, dispatcher.nudge, contact, health)
 
 
 @asynccontextmanager
@@ -141,7 +143,10 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             # Whoever held a lease ended with the process before this one.
             contact = _contact(settings, steady_at_start=True)
             async with _service(settings, repository, queue, watch, contact) as service, _running(beating.run()):
-                yield service, _worker_parts(settings, repository, queue, service.change.nudge, contact)
+                yield (
+                    service,
+                    _worker_parts(settings, repository, queue, service.change.nudge, contact, service.health),
+                )
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -244,6 +249,7 @@ def _worker_parts(
     consumer: TaskConsumer,
     nudge: Callable[[], None],
     contact: DatabaseContact,
+    health: CheckHealth,
 ) -> WorkerParts:
     clock = SystemClock()
     admission = Admission()
@@ -252,7 +258,7 @@ def _worker_parts(
     process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals, contact.interrupted)
     runners = ChildRunnerFactory(execution_limits(settings), admission=admission)
     log.info("simulator.confinement", **protections())
-    return WorkerParts(consumer, runners, process, clock)
+    return WorkerParts(consumer, runners, process, clock, health)
 
 
 def _direct_url(settings: Settings) -> str:

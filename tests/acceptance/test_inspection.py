@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
+import httpx
+
 from tests.acceptance.conftest import Distributed, Embedded
-from tests.acceptance.processes import Api, KetlineProcess, eventually
+from tests.acceptance.processes import Api, KetlineProcess, any_port, eventually
 from tests.acceptance.programs import BELL, ENDLESS
 from tests.acceptance.test_embedded import alive
 
@@ -101,6 +103,34 @@ async def test_embedded_worker_is_listed_with_its_task(embedded: Embedded) -> No
         await api.http.post(f"/tasks/{task_id}/cancel")
         (worker,) = await listed(api)
         assert worker["tasks"] == []
+
+
+async def test_worker_answers_for_itself(distributed: Distributed) -> None:
+    port = any_port()
+    worker = await distributed.start_worker(KETLINE_WORKER_PORT=str(port))
+    await worker.logged("worker.listening", url=f"http://127.0.0.1:{port}")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+        async def ready() -> bool:
+            answer = await client.get("/readyz")
+            return bool(answer.json() == {"status": "ready", "missing": [], "stopping": False})
+
+        await eventually(ready, "the worker is ready")
+        assert (await client.get("/livez")).json() == {"status": "alive"}
+        assert (await client.get("/tasks")).status_code == 404
+    assert await worker.stop() == 0
+
+
+async def test_worker_without_its_broker_is_not_ready(distributed: Distributed) -> None:
+    port = any_port()
+    worker = await distributed.start_worker(
+        KETLINE_WORKER_PORT=str(port), RABBITMQ_URL=f"amqp://guest:guest@127.0.0.1:{any_port()}/"
+    )
+    await worker.logged("worker.listening")
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["missing"]) == (503, ["queue"])
+        assert (await client.get("/livez")).status_code == 200
 
 
 async def test_workers_come_and_go(distributed: Distributed) -> None:

@@ -58,6 +58,25 @@ def test_env_file_is_read(tmp_path: Path) -> None:
     assert load_settings().port == 8123
 
 
+def test_value_is_read_from_a_file_named_like_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "DATABASE_URL").write_text("postgresql://ada:hunter2@db/ketline\n")
+    (secrets / "KETLINE_PORT").write_text("8123")
+    monkeypatch.setenv("KETLINE_SECRETS_DIR", str(secrets))
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == "postgresql+asyncpg://ada:hunter2@db/ketline"
+    assert settings.port == 8123
+    monkeypatch.setenv("KETLINE_PORT", "8124")
+    assert load_settings().port == 8124
+
+
+def test_directory_of_secrets_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KETLINE_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigurationInvalid, match="KETLINE_SECRETS_DIR does not name a directory"):
+        load_settings()
+
+
 @pytest.mark.parametrize("name", ["KETLINE_PROT", "ketline_worker_slot"])
 def test_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")

@@ -1,7 +1,6 @@
 """What load balancers and orchestrators ask: is everything well, is the process up, can it take work."""
 
 from datetime import UTC, datetime
-from typing import Literal
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -52,13 +51,9 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
     stopping = options_of(request).stopping()
     ready = report.database_connected and not stopping
     _mark(response, good=ready)
-    answers: dict[Literal["database", "queue"], bool] = {
-        "database": report.database_connected,
-        "queue": report.queue_connected,
-    }
     return ReadinessView(
         status="ready" if ready else "not_ready",
-        missing=[name for name, answer in answers.items() if not answer],
+        missing=report.missing,
         stopping=stopping,
         database_problem=report.database_problem,
         queue_problem=report.queue_problem,

@@ -3,19 +3,18 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from ketline.api.connection import BoundedConnection, ConnectionLimits, Shared
 from ketline.config import MEBIBYTE, Settings
 from ketline.domain.errors import ConfigurationInvalid
-from ketline.service.watching import Watch
 
 log = structlog.get_logger()
 
@@ -59,9 +58,16 @@ class _Server(uvicorn.Server):
 
 
 async def serve_http(
-    app: FastAPI, settings: Settings, listener: socket.socket, stop: asyncio.Event, watch: Watch
+    app: ASGIApp,
+    settings: Settings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    before_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer requests until `stop` is set; those under way then get some seconds to end."""
+    """Answer requests until `stop` is set; those under way then get some seconds to end.
+
+    `before_stop` ends what would keep requests open.
+    """
     shared = Shared.of(connection_limits(settings))
     config = uvicorn.Config(
         app,
@@ -78,15 +84,13 @@ async def serve_http(
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
-    log.info("api.listening", url=url_of(listener))
     try:
         await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
-        watch.close()
+        before_stop()
         stopping.cancel()
         await _both(serving, stopping)
-        log.info("api.stopped")
 
 
 async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
@@ -94,18 +98,19 @@ async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
     await serving
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A socket that listens where the settings say.
+def listen(settings: Settings, port: int | None = None) -> socket.socket:
+    """A socket that listens where the settings say, or at another port of that address.
 
     Raises:
         ConfigurationInvalid: it cannot.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    wanted = settings.port if port is None else port
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+        return socket.create_server((settings.host, wanted), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigurationInvalid(
-            f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); "
+            f"Cannot listen on {settings.host} port {wanted} ({error.strerror}); "
             "set KETLINE_HOST and KETLINE_PORT to what is free, or port 0 for any."
         ) from error
 

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
@@ -15,7 +18,10 @@ from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
 from ketline.logs import drain_logs
 from ketline.runtime import Service, WorkerParts, open_embedded, open_service, open_worker
+from ketline.worker.health import create_health_app
 from ketline.worker.loop import Worker
+
+log = structlog.get_logger()
 
 LAST_LINES_SECONDS = 0.5
 
@@ -25,14 +31,16 @@ async def serve_api(settings: Settings) -> None:
     stop = _stop_on_signals()
     with listen(settings) as listener:
         async with open_service(settings) as service:
-            await serve_http(application(settings, service, stop), settings, listener, stop, service.watch)
+            await serve_application(settings, service, listener, stop)
 
 
 async def run_worker(settings: Settings) -> None:
     """Work on the distributed service's queue until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
-    async with open_worker(settings) as parts:
-        await worker(settings, parts).run(stop)
+    with _health_listener(settings) as listener:
+        async with open_worker(settings) as parts:
+            answering = () if listener is None else (serve_health(settings, parts, listener, stop),)
+            await asyncio.gather(worker(settings, parts).run(stop), *answering)
 
 
 async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> None:
@@ -46,9 +54,32 @@ async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, 
         async with open_embedded(settings, directory) as (service, parts):
             ready(url_of(listener))
             await asyncio.gather(
-                serve_http(application(settings, service, stop), settings, listener, stop, service.watch),
+                serve_application(settings, service, listener, stop),
                 worker(settings, parts).run(stop),
             )
+
+
+async def serve_application(settings: Settings, service: Service, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer the API's requests until `stop` is set."""
+    log.info("api.listening", url=url_of(listener))
+    app = application(settings, service, stop)
+    await serve_http(app, settings, listener, stop, service.watch.close)
+    log.info("api.stopped")
+
+
+async def serve_health(settings: Settings, parts: WorkerParts, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer an orchestrator's questions about this worker until `stop` is set."""
+    log.info("worker.listening", url=url_of(listener))
+    await serve_http(create_health_app(parts.health, stop.is_set), settings, listener, stop)
+
+
+@contextmanager
+def _health_listener(settings: Settings) -> Iterator[socket.socket | None]:
+    if settings.worker_port is None:
+        yield None
+        return
+    with listen(settings, settings.worker_port) as listener:
+        yield listener
 
 
 def application(settings: Settings, service: Service, stop: asyncio.Event) -> FastAPI:

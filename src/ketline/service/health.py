@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -29,6 +30,15 @@ class HealthReport:
     @property
     def queue_connected(self) -> bool:
         return self.queue_problem is None
+
+    @property
+    def missing(self) -> list[Literal["database", "queue"]]:
+        """The names of what cannot be used."""
+        named: dict[Literal["database", "queue"], bool] = {
+            "database": self.database_connected,
+            "queue": self.queue_connected,
+        }
+        return [name for name, connected in named.items() if not connected]
 
     @property
     def healthy(self) -> bool:

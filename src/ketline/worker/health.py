@@ -1,0 +1,49 @@
+"""What an orchestrator asks a worker: is its process up, and can it take tasks."""
+
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ketline.schemas.tasks import LivenessView, ReadinessView
+from ketline.service.health import CheckHealth
+
+
+def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:
+    """`/livez` and `/readyz` of a worker, in the shapes that the API has for them.
+
+    A worker is ready while its database takes writes and its broker answers, and until it is told to stop.
+    """
+    return Starlette(routes=[Route("/livez", _liveness), Route("/readyz", _readiness(check, stopping))])
+
+
+async def _liveness(_: Request) -> Response:
+    return _answer(LivenessView(), good=True)
+
+
+def _readiness(check: CheckHealth, stopping: Callable[[], bool]) -> Callable[[Request], Awaitable[Response]]:
+    async def readiness(_: Request) -> Response:
+        report = await check()
+        ready = report.healthy and not stopping()
+        view = ReadinessView(
+            status="ready" if ready else "not_ready",
+            missing=report.missing,
+            stopping=stopping(),
+            database_problem=report.database_problem,
+            queue_problem=report.queue_problem,
+        )
+        return _answer(view, good=ready)
+
+    return readiness
+
+
+def _answer(view: BaseModel, *, good: bool) -> Response:
+    return Response(
+        view.model_dump_json(exclude_none=True),
+        status_code=200 if good else 503,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
