@@ -102,7 +102,8 @@ def test_a_batch_with_a_mistake_points_at_it_and_runs_the_rest(directory: Path) 
     assert answer.exit_code == 1
     assert answer.stdout.startswith("good.qasm: completed: ")
     assert answer.stderr.splitlines() == [
-        "bad.qasm:4:3: parse_error: gate 'nogate' is not defined",
+        "bad.qasm:4:3: parse_error: gate 'nogate' is not defined: define it before it is called, as in "
+        "'gate nogate a { ... }'",
         "    nogate q;",
         "    ^",
     ]

@@ -14,7 +14,7 @@ from ketline.execution.scanner import Scanned, scan
 LIMITS = ExecutionLimits()
 # What the specification allows in constant expressions and the importer cannot read.
 _BEYOND_THE_IMPORTER = re.compile(
-    "unsupported binary operation|function calls|'pow' is not expected here|nests too deep"
+    "unsupported binary operation|function calls|'pow' cannot be read as a function|nests too deep"
 )
 
 

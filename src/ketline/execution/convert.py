@@ -28,6 +28,7 @@ from ketline.execution.gates import (
 )
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.loop_integers import loop_variable
+from ketline.execution.messages import measured_widths
 from ketline.execution.ranges import check_aliased
 from ketline.execution.resolve import GuardedVisitor, width_of
 from ketline.execution.unroller.budget import placed
@@ -85,6 +86,10 @@ class ProgramConverter(GuardedVisitor):
             self.groups.append(width)
             self.group_names.append(node.identifier.name)
         self._last_was_single_bit = single
+        if isinstance(node.init_expression, ast.QuantumMeasurement):
+            qubits = width_of(self._resolve_qarg(node.init_expression.qubit, context))
+            if qubits != width:
+                raise invalid(node, measured_widths(qubits, width, node.identifier.name))
         return super().visit_ClassicalDeclaration(node, context)
 
     def visit_QuantumGateDefinition(self, node: Any, context: Any) -> Any:  # noqa: N802

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
+from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.execution.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
@@ -42,9 +42,9 @@ async def test_inputs_cross_the_pipe(runner: ChildRunner) -> None:
 
 
 async def test_missing_input_has_the_place_of_its_declaration(runner: ChildRunner) -> None:
-    with pytest.raises(ProgramInvalid, match="input 'n' is missing") as caught:
+    with pytest.raises(InputMissing, match="input 'n' of type 'int' has no value") as caught:
         await runner.run("qubit q;\n input int n;", 10)
-    assert (caught.value.line, caught.value.column) == (2, 2)
+    assert (caught.value.line, caught.value.column) == (2, 12)
 
 
 async def test_input_that_the_program_does_not_declare_is_refused(runner: ChildRunner) -> None:

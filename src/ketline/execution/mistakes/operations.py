@@ -39,7 +39,11 @@ def modifier(broken: Broken) -> Found | None:
         if token.kind == "directive" and at:
             name = token.text[1:].split()[0]
             return broken.before(at, f"a space must follow the '@': write '@ {name}'")
+    depth = 0
     for at, text in enumerate(broken.texts):
+        depth += (text in PAIRS) - (text in PAIRS.values())
+        if text == "pow" and depth:
+            return broken.before(at, "'pow' cannot be read as a function in this program: write '**', as in '2 ** 3'")
         if text not in MODIFIERS:
             continue
         end = broken.matching(at + 1) if broken.text(at + 1) == "(" else at + 1
