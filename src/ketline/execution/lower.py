@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp, Qubit
+from qiskit.circuit import ControlFlowOp, ForLoopOp, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.execution.runs import safe_unitary
@@ -65,7 +65,8 @@ _KEPT = AER_GATES | NO_GATES
 _AS_THEY_ARE = _KEPT - {"unitary"}
 _WITHOUT_EFFECT = frozenset({"barrier", "delay", "id", "global_phase"})
 _LOOPS_AND_BRANCHES = frozenset({"if_else", "for_loop", "while_loop"})
-BRANCHES = _LOOPS_AND_BRANCHES | {"break_loop", "continue_loop"}
+_JUMPS = frozenset({"break_loop", "continue_loop"})
+BRANCHES = _LOOPS_AND_BRANCHES | _JUMPS
 # No definition nests as deep; Qiskit defines some basic gates by each other, without end.
 _DEEPEST_DEFINITION = 500
 
@@ -223,7 +224,11 @@ class _Lowering:
 
         def append(operation: Any, qubits: Sequence[Any], clbits: Sequence[Any]) -> None:
             self._count(operation.name)
-            if isinstance(operation, ControlFlowOp):
+            if operation.name in _JUMPS:
+                # Aer sorts jumps without qubits before everything else.
+                operation = type(operation)(result.num_qubits, len(clbits))
+                qubits = result.qubits
+            elif isinstance(operation, ControlFlowOp):
                 # Aer runs branches and loops without qubits whatever their condition is.
                 qubits = qubits or result.qubits[:1]
             result.append(operation, qubits, clbits, copy=False)
@@ -248,7 +253,7 @@ class _Lowering:
             # Its condition names bits of the definition that it stands in.
             raise ProgramUnsupported(f"'{operation.name}' inside of a box or an instruction is not supported")
         before = self._total
-        append(operation.replace_blocks([self.rewrite(block) for block in operation.blocks]), qubits, clbits)
+        append(_with_blocks(operation, [self.rewrite(block) for block in operation.blocks]), qubits, clbits)
         if operation.name == "for_loop":
             # Aer unrolls it.
             self._spend((self._total - before) * (len(operation.params[0]) - 1))
@@ -276,3 +281,11 @@ class _Lowering:
         self._total += operations
         if self._total > self._max_operations:
             raise ProgramTooLarge(f"the program comes to more than {self._max_operations} operations")
+
+
+def _with_blocks(operation: Any, blocks: Sequence[Any]) -> Any:
+    if operation.name == "for_loop":
+        values, parameter, _ = operation.params
+        # Aer cannot bind a parameter that its loop does not use.
+        return ForLoopOp(values, parameter if parameter in blocks[0].parameters else None, *blocks)
+    return operation.replace_blocks(blocks)

@@ -73,6 +73,19 @@ CERTAIN = {
         "c = measure q;",
         "01",
     ),
+    "for without qubits, left by break": (
+        "qubit[2] q; bit[3] c; x q; c[0] = measure q[0]; for int i in [0:1] { if (c[0]) break; } c[1] = measure q[1];",
+        "011",
+    ),
+    "for without qubits, with continue": (
+        "qubit q; bit[2] c; x q; c[0] = measure q; c[1] = measure q; for int i in [0:1] { if (c[0]) continue; }",
+        "11",
+    ),
+    "for without qubits, left at once": ("qubit q; bit c; x q; for int i in [0:1] { break; } c = measure q;", "1"),
+    "while without qubits, left by break": (
+        "qubit q; bit[2] c; x q; c[0] = measure q; while (c[0]) { if (c[0]) break; } c[1] = measure q;",
+        "11",
+    ),
     "for with continue": (
         "qubit[2] q; bit[2] c; for int i in [0:2] { x q[0]; c[0] = measure q[0]; if (c[0]) { continue; } x q[1]; } "
         "c = measure q;",

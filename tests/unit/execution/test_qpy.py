@@ -291,3 +291,12 @@ def test_what_transpile_makes_runs_unchanged(executor: Executor) -> None:
     circuit.measure_all()
     made = transpile(circuit, basis_gates=["rz", "sx", "x", "cx"], seed_transpiler=1)
     assert counts(executor, made) == {"000": 100}
+
+
+def test_loop_that_does_not_use_its_parameter_runs(executor: Executor) -> None:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(3), Parameter("i")):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    (count,) = counts(executor, circuit).items()
+    assert count[0] == "1"
