@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 
-from tests.difference.volume import Verdict, judge
+from tests.difference.volume import KINDS, Verdict, judge
 
 _SECONDS_BETWEEN_REPORTS = 60.0
 
@@ -22,10 +22,11 @@ def main() -> None:
         "--seconds", type=float, default=float("inf"), help="stop after so long, however many there were"
     )
     parser.add_argument("--seed", default=datetime.now(UTC).date().isoformat(), help="(today: %(default)s)")
+    parser.add_argument("--kind", choices=KINDS, help="only programs of this kind (default: of all)")
     options = parser.parse_args()
     tally = Tally(options.seed)
     for number in range(options.programs):
-        tally.add(judge(options.seed, number))
+        tally.add(judge(options.seed, number, options.kind))
         if tally.seconds > options.seconds:
             break
     tally.report()
@@ -58,7 +59,7 @@ class Tally:
 
     def report(self) -> None:
         for (kind, outcome), count in sorted(self._outcomes.items()):
-            print(f"{kind:12}{outcome:14}{count}")
+            print(f"{kind:12}{outcome:32}{count}")
         print(self._line())
 
     def _line(self) -> str:

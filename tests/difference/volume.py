@@ -20,6 +20,7 @@ from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare
 from tests.difference.dynamic import assert_dynamic_agrees
 from tests.difference.exported import make_exported
+from tests.difference.mixed_check import check_mixed
 from tests.difference.programs import make_flat_program, make_fragments, make_program, mutate
 from tests.difference.statements import make_statements
 
@@ -38,10 +39,11 @@ class Verdict:
     complaint: str = ""
 
 
-def judge(seed: str, number: int) -> Verdict:
-    """Make and check the program of this number; the same seed and number make the same program."""
+def judge(seed: str, number: int, kind: str | None = None) -> Verdict:
+    """Make and check the program of this number, of one kind or any; the same seed and number make the same program."""
     choices = Random(f"{seed}/{number}")
-    kind = choices.choices(list(_KINDS), [weight for weight, _ in _KINDS.values()])[0]
+    if kind is None:
+        kind = choices.choices(list(_KINDS), [weight for weight, _ in _KINDS.values()])[0]
     started = time.process_time()
     outcome, complaint = _outcome(kind, choices)
     if complaint:
@@ -116,6 +118,10 @@ def _dynamic(choices: Random) -> str:
     return assert_dynamic_agrees(choices.getrandbits(48), _simulator())
 
 
+def _mixed(choices: Random) -> str:
+    return check_mixed(choices, _simulator())
+
+
 def _broken(choices: Random) -> str:
     return _answered(mutate(make_classical(choices).text, choices))
 
@@ -150,4 +156,6 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "broken": (2, _broken),
     "fragments": (1, _fragments),
     "statements": (4, _statements),
+    "mixed": (4, _mixed),
 }
+KINDS = tuple(_KINDS)
