@@ -156,6 +156,6 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "broken": (2, _broken),
     "fragments": (1, _fragments),
     "statements": (4, _statements),
-    "mixed": (4, _mixed),
+    "mixed": (1, _mixed),
 }
 KINDS = tuple(_KINDS)
