@@ -196,6 +196,7 @@ class WarningCode(StrEnum):
 
     PRAGMA_IGNORED = "pragma_ignored"
     ANNOTATION_IGNORED = "annotation_ignored"
+    GATE_PHASE = "gate_phase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from openqasm3 import ast
 from qiskit.circuit import ParameterExpression, QuantumCircuit
+from qiskit.circuit.library import CXGate
 from qiskit_qasm3_import import types
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.state import LocalScope, State
@@ -29,6 +30,7 @@ from ketline.execution.gates import (
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.loop_integers import loop_variable
 from ketline.execution.messages import measured_widths
+from ketline.execution.phases import is_official_cx, phase_over_qiskit, with_phase
 from ketline.execution.ranges import check_aliased
 from ketline.execution.resolve import GuardedVisitor, width_of
 from ketline.execution.unroller.budget import placed
@@ -93,7 +95,9 @@ class ProgramConverter(GuardedVisitor):
         return super().visit_ClassicalDeclaration(node, context)
 
     def visit_QuantumGateDefinition(self, node: Any, context: Any) -> Any:  # noqa: N802
-        gate = user_gate(node, context)
+        gate: Any = user_gate(node, context)
+        if is_official_cx(node):
+            gate = CXGate
         return self._define_gate(node.name.name, gate, len(node.arguments), len(node.qubits), node, context)
 
     def visit_QuantumGate(self, node: Any, context: Any) -> Any:  # noqa: N802
@@ -110,7 +114,12 @@ class ProgramConverter(GuardedVisitor):
             return context
         if symbol.data is STANDARD_IDENTITY and not node.modifiers:
             return context  # the importer makes a U gate of it, which would cost a Clifford circuit its fast method
-        gate = self._modified(self._gate(symbol.data, arguments, context), node, context)
+        gate = self._gate(symbol.data, arguments, context)
+        phase = 0.0 if isinstance(symbol.data, UserGate) else phase_over_qiskit(node.name.name, arguments)
+        if node.modifiers:
+            gate = self._modified(with_phase(gate, phase), node, context)
+        elif context.scope is Scope.GATE:
+            context.circuit.global_phase += phase * len(operands)
         return self._append(gate, operands, context)
 
     def visit_AliasStatement(self, node: Any, context: Any) -> Any:  # noqa: N802

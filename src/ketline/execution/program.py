@@ -21,6 +21,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import Lowered, lower, lower_observed
 from ketline.execution.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.observing import Support
+from ketline.execution.phases import phase_warnings
 from ketline.execution.pragmas import set_aside
 from ketline.execution.scanner import scan
 from ketline.execution.text import check_text
@@ -218,7 +219,11 @@ def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed
         raise_first(find_mistakes(text, None, inputs), error)
         raise
     with _explained(text, tree, inputs):
-        return _Parsed(text, tree, set_aside(tree))
+        return _Parsed(text, tree, _in_order(*set_aside(tree), *phase_warnings(tree)))
+
+
+def _in_order(*warnings: ProgramWarning) -> tuple[ProgramWarning, ...]:
+    return tuple(sorted(warnings, key=lambda one: (one.line or 0, one.column or 0)))
 
 
 @contextmanager

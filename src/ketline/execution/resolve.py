@@ -135,6 +135,8 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         value, kind = self._resolve_generic(node, context, strict=True)
         if isinstance(kind, types.Bool) and kind.const:
             return bool(value)
+        if isinstance(kind, types.Bit):
+            raise unsupported(node, "comparisons of two bits are not supported")  # by this tier
         number = self._resolve_constant_int(node, context)
         if isinstance(node, ast.BitstringLiteral) or number not in (0, 1):
             raise unsupported(node, f"a bit never equals {number}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from openqasm3 import ast
 from qiskit.circuit import Gate
-from qiskit.circuit.library import UGate, get_standard_gate_name_mapping
+from qiskit.circuit.library import CXGate, UGate, get_standard_gate_name_mapping
 from qiskit_qasm3_import import converter
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
@@ -20,11 +20,12 @@ _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 
 @dataclass(frozen=True, slots=True)
 class LibraryGate:
-    """A gate of Qiskit's library; one without `build` has no effect."""
+    """A gate of Qiskit's library; one without `build` has no effect, `name` is that of the specification."""
 
     build: Callable[..., Any] | None
     parameters: int
     qubits: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Modifier:
     number: float = 1
 
 
-BUILTIN_GATES = {"U": LibraryGate(UGate, 3, 1)}
+BUILTIN_GATES = {"U": LibraryGate(UGate, 3, 1, "U")}
 STANDARD_GATES = {
-    name: LibraryGate(None if gate is STANDARD_IDENTITY else gate, parameters, qubits)
+    name: LibraryGate(None if gate is STANDARD_IDENTITY else gate, parameters, qubits, name)
     for name, (gate, parameters, qubits) in converter._STDGATES.items()  # noqa: SLF001 - it has no public list
 }
+CNOT = LibraryGate(CXGate, 0, 2, "cx")
 # What Qiskit's exporter writes without a definition, and programs call as if stdgates.inc had it.
 FURTHER_GATES = {
     name: LibraryGate(type(gate), len(gate.params), gate.num_qubits)

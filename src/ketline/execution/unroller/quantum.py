@@ -10,10 +10,12 @@ from qiskit.circuit import QuantumCircuit
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.execution import messages
 from ketline.execution.gates import STANDARD_IDENTITY, controlled_phase
+from ketline.execution.phases import is_official_cx, phase_over_qiskit, with_phase
 from ketline.execution.unroller.budget import Budget, placed
 from ketline.execution.unroller.expressions import Evaluator
 from ketline.execution.unroller.gates import (
     BUILTIN_GATES,
+    CNOT,
     FURTHER_GATES,
     STANDARD_GATES,
     LibraryGate,
@@ -236,7 +238,10 @@ class QuantumStatements:
         elif gate.build is None and not modifiers:
             return
         else:
-            built = (gate.build or STANDARD_IDENTITY)(*angles)
+            phase = phase_over_qiskit(gate.name, angles)
+            built = with_phase((gate.build or STANDARD_IDENTITY)(*angles), phase if modifiers else 0.0)
+            if not modifiers:
+                self._writer.add_phase(phase)
         self._writer.append(modified(built, modifiers, self._budget), qubits)
 
     def _inline(self, node: Any, angles: Sequence[float], qubits: Sequence[int]) -> None:
@@ -267,7 +272,7 @@ class QuantumStatements:
         name = node.name.name
         symbol = self._names.get(name)
         if isinstance(symbol, Definition) and isinstance(symbol.node, ast.QuantumGateDefinition):
-            return symbol
+            return CNOT if is_official_cx(symbol.node) else symbol
         if symbol is not None and not isinstance(symbol, BitAlias):
             raise ProgramInvalid(f"'{name}' is not a gate")
         known = _WITH_STANDARD_GATES if self._included else BUILTIN_GATES
