@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from ketline.api.present import view_task
 from ketline.domain.deadletters import DeadLetter, DeadLetters
-from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
+from ketline.domain.errors import IdempotencyKeyReused, KetlineError, MachineBusy, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
@@ -145,7 +145,7 @@ class FakeTaskRepository:
     async def release(self, lease: Lease) -> bool:
         raise NotImplementedError
 
-    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
         raise NotImplementedError
 
     async def recall(self, lease: Lease) -> bool:

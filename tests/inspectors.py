@@ -7,7 +7,7 @@ from ketline.domain.backend import Backend, BackendLimits
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import Method, ProgramFormat, RunOptions, TaskId, WorkerId
-from ketline.domain.worker import LiveWorker, WorkerIdentity
+from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 
 INSPECTION = Inspection(
     tier="scanner",
@@ -76,11 +76,19 @@ class FakeWorkerRegistry:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.beats: list[tuple[WorkerIdentity, datetime | None, timedelta]] = []
+        self.conditions: list[WorkerCondition | None] = []
         self.left: list[tuple[WorkerId, datetime]] = []
         self.forgotten: list[timedelta] = []
         self.workers: list[LiveWorker] = []
 
-    async def beat(self, worker: WorkerIdentity, started_at: datetime | None, lifetime: timedelta) -> datetime:
+    async def beat(
+        self,
+        worker: WorkerIdentity,
+        started_at: datetime | None,
+        lifetime: timedelta,
+        condition: WorkerCondition | None = None,
+    ) -> datetime:
+        self.conditions.append(condition)
         self.beats.append((worker, started_at, lifetime))
         self._fail_if_told()
         return started_at or datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

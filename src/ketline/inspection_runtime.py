@@ -18,6 +18,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import Clock
 from ketline.service.draw import DrawCircuit, DrawingCache
+from ketline.service.simulators import SimulatorStatus
 from ketline.service.validate import ValidateProgram
 from ketline.service.workers import Heartbeat, LostWorkers
 
@@ -60,12 +61,12 @@ async def open_inspection(
         )
 
 
-def heartbeat(settings: Settings, database: Database, clock: Clock) -> Heartbeat:
-    """What says that this process's worker lives."""
+def heartbeat(settings: Settings, database: Database, clock: Clock, simulators: SimulatorStatus) -> Heartbeat:
+    """What says that this process's worker lives, and how many of its simulators do."""
     identity = WorkerIdentity(
         worker_id=WorkerId(settings.worker_id), slots=settings.worker_slots, version=version("ketline")
     )
-    return Heartbeat(SqlWorkerRegistry(database), clock, identity, settings.worker_beat_s)
+    return Heartbeat(SqlWorkerRegistry(database), clock, identity, settings.worker_beat_s, simulators)
 
 
 def _backend(settings: Settings, limits: ExecutionLimits) -> Backend:

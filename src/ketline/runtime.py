@@ -46,6 +46,7 @@ from ketline.service.process import ProcessTask
 from ketline.service.reap import Reaper
 from ketline.service.recover import Dispatcher
 from ketline.service.retention import Retention
+from ketline.service.simulators import SimulatorStatus
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.watching import LocalAnnouncer, Watch
@@ -94,6 +95,7 @@ class WorkerParts:
     process: ProcessTask
     clock: Clock
     health: CheckHealth
+    simulators: SimulatorStatus
 
 
 @asynccontextmanager
@@ -115,10 +117,11 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
     async with _database(settings) as database, _announcer(database) as announcer, _publisher(settings) as publisher:
         repository = _repository(settings, database, announcer)
         consumer = RabbitConsumer(settings.rabbitmq_url.get_secret_value(), queue_name=settings.task_queue_name)
-        beating, contact = heartbeat(settings, database, SystemClock()), _contact(settings)
-        health = CheckHealth(repository, publisher, settings.health_timeout_s)
+        simulators, contact = SimulatorStatus(settings.worker_slots), _contact(settings)
+        beating = heartbeat(settings, database, SystemClock(), simulators)
+        health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with _recovery(settings, repository, publisher, contact) as dispatcher, consumer, _running(beating.run()):
-            yield _worker_parts(settings, repository, consumer, dispatcher.nudge, contact, health)
+            yield _worker_parts(settings, repository, consumer, dispatcher.nudge, contact, health, simulators)
 
 
 @asynccontextmanager
@@ -139,14 +142,16 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             queue = MemoryQueue()
             watch = Watch(repository, SystemClock())
             local.heard = watch.heard
-            beating = heartbeat(settings, database, SystemClock())
+            simulators = SimulatorStatus(settings.worker_slots)
+            beating = heartbeat(settings, database, SystemClock(), simulators)
             # Whoever held a lease ended with the process before this one.
             contact = _contact(settings, steady_at_start=True)
-            async with _service(settings, repository, queue, watch, contact) as service, _running(beating.run()):
-                yield (
-                    service,
-                    _worker_parts(settings, repository, queue, service.change.nudge, contact, service.health),
-                )
+            async with (
+                _service(settings, repository, queue, watch, contact, simulators=simulators) as service,
+                _running(beating.run()),
+            ):
+                nudge, health = service.change.nudge, service.health
+                yield service, _worker_parts(settings, repository, queue, nudge, contact, health, simulators)
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -215,6 +220,7 @@ async def _service(
     watch: Watch,
     contact: DatabaseContact,
     box: DeadLetterBox | None = None,
+    simulators: SimulatorStatus | None = None,
 ) -> AsyncIterator[Service]:
     clock = SystemClock()
     backlog = Backlog(repository, clock, settings.max_backlog)
@@ -228,7 +234,7 @@ async def _service(
         yield Service(
             repository,
             submit,
-            CheckHealth(repository, publisher, settings.health_timeout_s),
+            CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators),
             watch,
             catalogue,
             change=ChangeTask(catalogue, dispatcher.nudge),
@@ -250,6 +256,7 @@ def _worker_parts(
     nudge: Callable[[], None],
     contact: DatabaseContact,
     health: CheckHealth,
+    simulators: SimulatorStatus,
 ) -> WorkerParts:
     clock = SystemClock()
     admission = Admission()
@@ -258,7 +265,7 @@ def _worker_parts(
     process = ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals, contact.interrupted)
     runners = ChildRunnerFactory(execution_limits(settings), admission=admission)
     log.info("simulator.confinement", **protections())
-    return WorkerParts(consumer, runners, process, clock, health)
+    return WorkerParts(consumer, runners, process, clock, health, simulators)
 
 
 def _direct_url(settings: Settings) -> str:

@@ -15,7 +15,7 @@ from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource
 from ketline.domain.task import CorrelationId, Inputs, Submission, TaskId, WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.worker import WorkerCondition, WorkerIdentity
 
 LIFETIME = timedelta(seconds=15)
 LEASE = timedelta(seconds=30)
@@ -157,3 +157,14 @@ async def test_start_afresh_forgets_the_workers_of_before(
     await registry.beat(ONE, None, LIFETIME)
     await repository.start_afresh()
     assert await registry.live() == []
+
+
+async def test_condition_of_a_worker_is_that_of_its_last_beat(registry: SqlWorkerRegistry) -> None:
+    started_at = await registry.beat(ONE, None, LIFETIME, WorkerCondition(ready_slots=1, problem="no memory"))
+    [worker] = await registry.live()
+    assert worker.condition == WorkerCondition(ready_slots=1, problem="no memory")
+    await registry.beat(ONE, started_at, LIFETIME, WorkerCondition(ready_slots=2))
+    [worker] = await registry.live()
+    assert worker.condition == WorkerCondition(ready_slots=2)
+    await registry.beat(ONE, started_at, LIFETIME)
+    assert (await registry.live())[0].condition is None

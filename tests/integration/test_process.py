@@ -15,7 +15,7 @@ from ketline.db.clock import from_now, now
 from ketline.db.engine import Database
 from ketline.db.repository import SqlTaskRepository
 from ketline.db.tables import tasks
-from ketline.domain.errors import DatabaseUnavailable, MachineBusy, ProgramInvalid
+from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
 from ketline.domain.task import (
     Claim,
     CorrelationId,
@@ -318,6 +318,40 @@ async def test_large_program_is_deferred_while_another_runs(repository: Troubled
     assert [line["delay_seconds"] for line in deferred] == [0.0] * 5
     await process(repository)(task_id, ScriptedRunner())
     assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (NoFreeSlot("it waits for programs that run now"), "no_free_slot"),
+        (SimulatorNotStarted("too many open files"), "simulator_not_started"),
+    ],
+)
+async def test_task_that_was_not_begun_is_handed_back_unspent(
+    repository: TroubledRepository, database: Database, task_id: TaskId, error: Exception, cause: str
+) -> None:
+    for _ in range(5):  # more often than it may be tried
+        await process(repository)(task_id, ScriptedRunner(error))
+    task = await repository.get(task_id)
+    assert (task.status, task.attempt, task.history[-1].cause) == (TaskStatus.PENDING, 5, cause)
+    spent = select(tasks.c.spent_attempts, tasks.c.crashed_attempts).where(tasks.c.task_id == task_id)
+    assert tuple(await database.read(lambda connection: connection.execute(spent).one())) == (0, 0)
+    await process(repository)(task_id, ScriptedRunner())
+    assert (await repository.get(task_id)).status is TaskStatus.COMPLETED
+
+
+async def test_time_in_queue_counts_the_whole_wait(
+    repository: TroubledRepository, database: Database, task_id: TaskId
+) -> None:
+    def submitted_earlier(connection: Connection) -> None:
+        connection.execute(update(tasks).values(submitted_at=from_now(-100)))
+
+    await database.write(submitted_earlier)
+    await process(repository)(task_id, ScriptedRunner(MachineBusy("another runs", delay=timedelta())))
+    await process(repository)(task_id, ScriptedRunner())
+    profile = (await repository.get(task_id)).profile
+    assert profile is not None
+    assert 100 <= profile.queued_seconds < 160
 
 
 async def test_deferred_task_is_called_back_when_another_has_ended(

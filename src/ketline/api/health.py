@@ -46,10 +46,10 @@ async def read_liveness(response: Response) -> LivenessView:
 )
 async def read_readiness(request: Request, response: Response) -> ReadinessView:
     """Whether requests should be sent here: with only the queue down they should, for submissions are stored
-    and run once it is back."""
+    and run once it is back. With a worker in this process, also whether that has a simulator."""
     report = await services_of(request).health()
     stopping = options_of(request).stopping()
-    ready = report.database_connected and not stopping
+    ready = report.database_connected and report.simulator_problem is None and not stopping
     _mark(response, good=ready)
     return ReadinessView(
         status="ready" if ready else "not_ready",
@@ -57,6 +57,7 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
         stopping=stopping,
         database_problem=report.database_problem,
         queue_problem=report.queue_problem,
+        simulator_problem=report.simulator_problem,
     )
 
 

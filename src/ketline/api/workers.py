@@ -10,7 +10,12 @@ from ketline.schemas.inspection import CurrentTaskView, WorkersView, WorkerView
 router = APIRouter(prefix="/workers", tags=["service"])
 
 
-@router.get("", operation_id="read_workers", responses=problem_responses("database_unavailable"))
+@router.get(
+    "",
+    operation_id="read_workers",
+    response_model_exclude_none=True,
+    responses=problem_responses("database_unavailable"),
+)
 async def read_workers(request: Request, response: Response) -> WorkersView:
     """The workers that live: their slots, and the tasks in their hands with the state of each lease."""
     response.headers["Cache-Control"] = "no-store"
@@ -24,6 +29,8 @@ def _view(worker: LiveWorker) -> WorkerView:
         version=worker.identity.version,
         started_at=worker.started_at,
         last_seen_at=worker.last_seen_at,
+        ready_slots=worker.condition.ready_slots if worker.condition is not None else None,
+        problem=worker.condition.problem if worker.condition is not None else None,
         tasks=[_view_task(task) for task in worker.tasks],
     )
 

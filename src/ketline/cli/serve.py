@@ -122,6 +122,7 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
         clock=parts.clock,
         slots=settings.worker_slots,
         grace_seconds=settings.shutdown_grace_s,
+        simulators=parts.simulators,
     )
 
 

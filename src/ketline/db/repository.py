@@ -25,7 +25,7 @@ from ketline.db.rows import (
 from ketline.db.statements import Budget, write_line
 from ketline.db.submission import Storing, store, store_all, store_new
 from ketline.db.tables import workers
-from ketline.domain.errors import TaskEnded, TaskNotFound
+from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
@@ -48,7 +48,12 @@ from ketline.domain.task import (
 from ketline.ports.tasks import Announcer
 
 WORKER_STOPPED = "worker_stopped"
-MACHINE_BUSY = "machine_busy"
+# Why a program was not begun, in words for the history.
+NOT_BEGUN = {
+    MachineBusy.code: "waits for programs that run now",
+    NoFreeSlot.code: "no slot came free in time; queued again",
+    SimulatorNotStarted.cause: "the worker has no simulator; queued again",
+}
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
 MOST_IN_A_LIST = 1000
 
@@ -161,9 +166,8 @@ class SqlTaskRepository:
         how = "the worker stopped; queued again"
         return await self._hand_back(statements.release_task(lease), lease, WORKER_STOPPED, how)
 
-    async def defer(self, lease: Lease, delay: timedelta) -> bool:
-        how = "waits for programs that run now"
-        return await self._hand_back(statements.defer_task(lease, delay), lease, MACHINE_BUSY, how)
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
+        return await self._hand_back(statements.defer_task(lease, delay), lease, cause, NOT_BEGUN[cause])
 
     async def recall(self, lease: Lease) -> bool:
         def work(connection: Connection) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -171,12 +171,18 @@ def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
         circuit=row.circuit,
         shots=row.shots,
         correlation_id=CorrelationId(row.correlation_id),
-        queued_seconds=max(_NONE, row.claimed_at - row.available_at).total_seconds(),
+        queued_seconds=max(_NONE, row.claimed_at - _came_at(row)).total_seconds(),
         time_limit=_to_time_limit(row),
         options=to_full_options(row),
         trace_context=row.trace_context,
         inputs=row.inputs or {},
     )
+
+
+def _came_at(row: Row[Any]) -> datetime:
+    """When the task could be run for the first time, whatever it was put back or tried again for since."""
+    submitted_at: datetime = row.submitted_at
+    return submitted_at if row.scheduled_for is None else max(submitted_at, row.scheduled_for)
 
 
 def attempt_columns(lease: Lease, duration: timedelta | None = None, cause: str | None = None) -> dict[str, object]:

@@ -208,6 +208,9 @@ workers = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("live_until", UtcDateTime, nullable=False),
+    # Unknown for workers of before they told it.
+    Column("ready_slots", Integer),
+    Column("problem", Text),
 )
 
 # One row, which each health check writes.

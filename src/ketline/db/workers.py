@@ -16,9 +16,17 @@ from ketline.db.clock import from_now, now
 from ketline.db.engine import Database
 from ketline.db.tables import UtcDateTime, tasks, workers
 from ketline.domain.task import TaskId, TaskStatus, WorkerId
-from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
+from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 
-_BEATING = Asking(worker_id=Text(), slots=Integer(), version=Text(), started_at=UtcDateTime(), lifetime_seconds=Float())
+_BEATING = Asking(
+    worker_id=Text(),
+    slots=Integer(),
+    version=Text(),
+    started_at=UtcDateTime(),
+    lifetime_seconds=Float(),
+    ready_slots=Integer(),
+    problem=Text(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +35,15 @@ class SqlWorkerRegistry:
 
     database: Database
 
-    async def beat(self, worker: WorkerIdentity, started_at: datetime | None, lifetime: timedelta) -> datetime:
+    async def beat(
+        self,
+        worker: WorkerIdentity,
+        started_at: datetime | None,
+        lifetime: timedelta,
+        condition: WorkerCondition | None = None,
+    ) -> datetime:
         said = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
+        said |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
         asked = _BEATING.parameters({**said, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()})
         statement = _upsert(postgres=not self.database.is_sqlite)
 
@@ -67,6 +82,8 @@ def _upsert(*, postgres: bool) -> ReturningInsert[Any]:
         "started_at": func.coalesce(asked.started_at, now(), type_=UtcDateTime()),
         "last_seen_at": now(),
         "live_until": from_now(asked.lifetime_seconds),
+        "ready_slots": asked.ready_slots,
+        "problem": asked.problem,
     }
     into = postgresql.insert(workers) if postgres else sqlite.insert(workers)
     return (
@@ -96,8 +113,13 @@ def _to_worker(rows: Sequence[Row[Any]]) -> LiveWorker:
         identity=WorkerIdentity(worker_id=WorkerId(row.worker_id), slots=row.slots, version=row.version),
         started_at=row.started_at,
         last_seen_at=row.last_seen_at,
+        condition=_condition(row),
         tasks=tuple(_current(rows)),
     )
+
+
+def _condition(row: Row[Any]) -> WorkerCondition | None:
+    return None if row.ready_slots is None else WorkerCondition(ready_slots=row.ready_slots, problem=row.problem)
 
 
 def _current(rows: Sequence[Row[Any]]) -> Iterator[CurrentTask]:

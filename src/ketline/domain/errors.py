@@ -11,6 +11,7 @@ KetlineError
 ├── QpyInvalid
 ├── QpyVersionUnsupported
 ├── MachineBusy
+│   └── NoFreeSlot
 ├── ServiceUnavailable
 │   ├── InspectorBusy
 │   ├── DatabaseUnavailable
@@ -32,6 +33,7 @@ KetlineError
     ├── MemoryLimitExceeded
     └── SimulationFailed
         └── SimulatorDied
+            └── SimulatorNotStarted
 """
 
 from datetime import timedelta
@@ -119,6 +121,12 @@ class MachineBusy(KetlineError):
     def __init__(self, message: str, *, delay: timedelta = timedelta()) -> None:
         super().__init__(message)
         self.delay = delay
+
+
+class NoFreeSlot(MachineBusy):
+    """A task that was claimed ahead is not begun, because no simulator came free."""
+
+    code = "no_free_slot"
 
 
 class ServiceUnavailable(KetlineError):
@@ -255,3 +263,12 @@ class SimulatorDied(SimulationFailed):
     """The simulator process ended in the middle of a program, whether or not the program made it."""
 
     retryable = True
+
+
+class SimulatorNotStarted(SimulatorDied):
+    """There is no simulator process and none could be started; no program has begun.
+
+    A task is handed back for that `cause`, and never fails.
+    """
+
+    cause: ClassVar[str] = "simulator_not_started"

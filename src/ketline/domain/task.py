@@ -218,7 +218,8 @@ class Profile:
     `tier` is what read the program: scanner, importer, unroller or qpy; None for tasks of before it was recorded.
     `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
     `warnings` are those about the program, in the order of its text.
-    Times are wall-clock seconds; `queued_seconds` runs from the moment the task became available to its claim.
+    Times are wall-clock seconds; `queued_seconds` is the whole wait, from when the task was submitted, or was to
+    be run, to the claim of the attempt that ended it: with its delays, and with earlier attempts.
     """
 
     method: str

@@ -17,6 +17,14 @@ class WorkerIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerCondition:
+    """How many of a worker's slots have a simulator, and why another has none; None where that is not known."""
+
+    ready_slots: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentTask:
     """A task in a worker's hands: for how long, and how long its lease still runs if it is not renewed."""
 
@@ -30,9 +38,13 @@ class CurrentTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveWorker:
-    """A worker that was heard of lately, with its tasks, the longest held first."""
+    """A worker that was heard of lately, with its tasks, the longest held first.
+
+    The condition is not known of workers of before it was told.
+    """
 
     identity: WorkerIdentity
     started_at: datetime
     last_seen_at: datetime
+    condition: WorkerCondition | None = None
     tasks: Sequence[CurrentTask] = ()

@@ -19,6 +19,7 @@ from ketline.domain.errors import (
     MachineBusy,
     MemoryLimitExceeded,
     SimulatorDied,
+    SimulatorNotStarted,
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
@@ -104,7 +105,7 @@ class ChildRunner:
         """Return when a child is ready.
 
         Raises:
-            SimulatorDied: it could not be started.
+            SimulatorNotStarted: there is none and none could be started.
         """
         async with self._turn:
             await self._ready_child()
@@ -155,8 +156,11 @@ class ChildRunner:
         async with self._turn:  # the call that is under way ends, and those that wait for it
             if self._preparing is not None:
                 await asyncio.wait([self._preparing])
-            await self._in_thread(self._end_process)
-            await asyncio.to_thread(self._thread.shutdown)
+            try:
+                await self._in_thread(self._end_process)
+                await asyncio.to_thread(self._thread.shutdown)
+            except RuntimeError:  # no thread could be started: then none started a process
+                self._thread.shutdown(wait=False)
 
     async def _answer(self, order: Order) -> Outcome:
         async with self._turn:
@@ -191,6 +195,9 @@ class ChildRunner:
         started = time.monotonic()
         try:
             child.conversation.send(message)
+        except ConversationOver:
+            raise SimulatorNotStarted("the simulator process ended before it was given the program") from None
+        try:
             data = await child.conversation.receive(limit)
             if data is not None and is_request(data):
                 await self._admit(child, data, order, grants)
@@ -261,6 +268,8 @@ class ChildRunner:
     async def _prepare(self, grants: ExitStack) -> _Child:
         try:
             await self._in_thread(self._end_process)
+        except RuntimeError as error:
+            raise self._not_started(str(error)) from error
         finally:
             grants.close()
         if self._closed:
@@ -270,7 +279,7 @@ class ChildRunner:
         except BaseException as error:
             await self._in_thread(self._end_process)
             match error:
-                case OSError():
+                case OSError() | RuntimeError() | MemoryError():  # of descriptors, processes, threads, memory
                     raise self._not_started(str(error)) from error
                 case ProcessGone():
                     raise self._not_started(error.how, error.last_words) from error
@@ -289,13 +298,13 @@ class ChildRunner:
             raise await self._in_thread(process.autopsy) from None
         if ready != READY:
             conversation.end()
-            raise SimulatorDied("the simulator process did not become ready in time")
+            raise SimulatorNotStarted("the simulator process did not become ready in time")
         return _Child(process, conversation)
 
-    def _not_started(self, error: str, last_words: str = "") -> SimulatorDied:
+    def _not_started(self, error: str, last_words: str = "") -> SimulatorNotStarted:
         if not self._closed:
-            _log.error("simulator.not_started", error=error, last_words=last_words)
-        return SimulatorDied("the simulator process could not be started")
+            _log.warning("simulator.not_started", error=error, last_words=last_words)
+        return SimulatorNotStarted(f"the simulator process could not be started: {error}")
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import RunOptions, TaskId, WorkerId
-from ketline.domain.worker import LiveWorker, WorkerIdentity
+from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 
 
 class Inspector(Protocol):
@@ -49,8 +49,14 @@ class WorkerRegistry(Protocol):
     could be written or read.
     """
 
-    async def beat(self, worker: WorkerIdentity, started_at: datetime | None, lifetime: timedelta) -> datetime:
-        """Say that a worker lives, for `lifetime` from now unless it beats again; gives when it started.
+    async def beat(
+        self,
+        worker: WorkerIdentity,
+        started_at: datetime | None,
+        lifetime: timedelta,
+        condition: WorkerCondition | None = None,
+    ) -> datetime:
+        """Say that a worker lives, and how, for `lifetime` from now unless it beats again; gives when it started.
 
         With `started_at` None it starts now.
         """

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from ketline.domain.deadletters import DeadLetters
+from ketline.domain.errors import MachineBusy
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (
     Accepted,
@@ -113,8 +114,10 @@ class TaskRepository(Protocol):
         """Hand a task back as pending and available at no cost; False when the lease is lost."""
         ...
 
-    async def defer(self, lease: Lease, delay: timedelta) -> bool:
-        """Hand a large task back at no cost, available after `delay`; False when the lease is lost.
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
+        """Hand a task back that has not begun, at no cost, available after `delay`; False when the lease is lost.
+
+        The cause is for its history: a large program runs, no slot came free, or there is no simulator.
 
         Once its delay is over it goes before the tasks that came after it.
         """

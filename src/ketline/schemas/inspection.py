@@ -138,6 +138,8 @@ class WorkerView(BaseModel):
     version: str = Field(examples=["0.1.0"])
     started_at: Timestamp
     last_seen_at: Timestamp
+    ready_slots: int | None = Field(default=None, examples=[2], description="Slots that have a simulator, where known")
+    problem: str | None = Field(default=None, description="Why another slot has no simulator")
     tasks: list[CurrentTaskView] = Field(description="The longest held first")
 
 

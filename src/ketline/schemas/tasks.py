@@ -359,13 +359,15 @@ class HealthView(BaseModel):
 
 
 class ReadinessView(BaseModel):
-    """Whether this process can take work: it can as long as the database takes writes and it is not stopping."""
+    """Whether this process can take work: it can as long as the database takes writes, a worker that is in it has a
+    simulator, and it is not stopping."""
 
     status: Literal["ready", "not_ready"]
-    missing: list[Literal["database", "queue"]] = Field(description="What cannot be used now")
+    missing: list[Literal["database", "queue", "simulators"]] = Field(description="What cannot be used now")
     stopping: bool
     database_problem: Trouble = None
     queue_problem: Trouble = None
+    simulator_problem: str | None = Field(default=None, description="Why no simulator can be started")
 
 
 class LivenessView(BaseModel):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.errors import DatabaseUnavailable, MachineBusy
 from ketline.domain.task import Lease, TaskId
 from ketline.ports.tasks import Clock, TaskRepository
 
@@ -32,9 +32,9 @@ class Deferrals:
         self._coming: TaskId | None = None
         self._coming_until = 0.0
 
-    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
         """As `TaskRepository.defer`."""
-        deferred = await self._repository.defer(lease, delay)
+        deferred = await self._repository.defer(lease, delay, cause)
         if deferred and delay:
             self._until[lease] = self._clock.monotonic() + delay.total_seconds()
         return deferred

@@ -9,6 +9,7 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
 from ketline.ports.tasks import TaskPublisher, TaskRepository
+from ketline.service.simulators import SimulatorStatus
 
 log = structlog.get_logger()
 
@@ -18,10 +19,14 @@ WRITE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What is wrong with the database and with the queue, as the code of an error; None where all is well."""
+    """What is wrong with the database and with the queue, as the code of an error; None where all is well.
+
+    `simulator_problem` says in words why no program can be run by the worker in this process, where there is one.
+    """
 
     database_problem: str | None
     queue_problem: str | None
+    simulator_problem: str | None = None
 
     @property
     def database_connected(self) -> bool:
@@ -32,11 +37,12 @@ class HealthReport:
         return self.queue_problem is None
 
     @property
-    def missing(self) -> list[Literal["database", "queue"]]:
+    def missing(self) -> list[Literal["database", "queue", "simulators"]]:
         """The names of what cannot be used."""
-        named: dict[Literal["database", "queue"], bool] = {
+        named: dict[Literal["database", "queue", "simulators"], bool] = {
             "database": self.database_connected,
             "queue": self.queue_connected,
+            "simulators": self.simulator_problem is None,
         }
         return [name for name, connected in named.items() if not connected]
 
@@ -58,7 +64,9 @@ class CheckHealth:
         timeout_seconds: float,
         *,
         write_seconds: float = WRITE_SECONDS,
+        simulators: SimulatorStatus | None = None,
     ) -> None:
+        self._simulators = simulators
         self._repository = repository
         self._write_seconds = write_seconds
         self._write_at = 0.0
@@ -67,7 +75,7 @@ class CheckHealth:
 
     async def __call__(self) -> HealthReport:
         database, queue = await asyncio.gather(self._database.problem(), self._queue.problem())
-        return HealthReport(database, queue)
+        return HealthReport(database, queue, self._simulators.problem if self._simulators is not None else None)
 
     async def _probe_database(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy
+from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.tasks import CircuitRunner, Clock, TaskRepository
 from ketline.service.deferrals import Deferrals
@@ -101,8 +101,14 @@ class ProcessTask:
             event, details = "task.completed", _timings(outcome)
         elif isinstance(outcome, MachineBusy):
             delay = outcome.delay
-            recorded = await self._persist(lambda: self.deferrals.defer(lease, delay))
-            event, details = "task.deferred", {"delay_seconds": round(delay.total_seconds(), 3)}
+            cause = outcome.code
+            recorded = await self._persist(lambda: self.deferrals.defer(lease, delay, cause))
+            event, details = "task.deferred", {"delay_seconds": round(delay.total_seconds(), 3), "cause": cause}
+        elif isinstance(outcome, SimulatorNotStarted):
+            # Nothing has run, so nothing is spent; this worker takes no more messages until it has a simulator.
+            cause = outcome.cause
+            recorded = await self._persist(lambda: self.deferrals.defer(lease, timedelta(), cause))
+            event, details = "task.returned", {"cause": cause, "reason": outcome.message}
         elif outcome.retryable:
             retry = self.repository.retry
             recorded = await self._persist(lambda: retry(lease, outcome.failure, crashed=True))

@@ -10,6 +10,7 @@ from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.worker import WorkerIdentity
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import Clock
+from ketline.service.simulators import SimulatorStatus
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ class Heartbeat:
     clock: Clock
     identity: WorkerIdentity
     interval_seconds: float
+    simulators: SimulatorStatus | None = None
     _started_at: datetime | None = field(default=None, init=False)
     _failing: bool = field(default=False, init=False)
 
@@ -46,7 +48,8 @@ class Heartbeat:
     async def _beat(self) -> None:
         lifetime = timedelta(seconds=BEATS_PER_LIFETIME * self.interval_seconds)
         try:
-            self._started_at = await self.registry.beat(self.identity, self._started_at, lifetime)
+            condition = self.simulators.condition if self.simulators is not None else None
+            self._started_at = await self.registry.beat(self.identity, self._started_at, lifetime, condition)
         except Exception as error:
             # Once for each time it begins to fail: it is tried again at every beat.
             if not self._failing:

@@ -15,7 +15,8 @@ from ketline.service.health import CheckHealth
 def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:
     """`/livez` and `/readyz` of a worker, in the shapes that the API has for them.
 
-    A worker is ready while its database takes writes and its broker answers, and until it is told to stop.
+    A worker is ready while its database takes writes, its broker answers and a slot has a simulator, and until it is
+    told to stop.
     """
     return Starlette(routes=[Route("/livez", _liveness), Route("/readyz", _readiness(check, stopping))])
 
@@ -27,13 +28,14 @@ async def _liveness(_: Request) -> Response:
 def _readiness(check: CheckHealth, stopping: Callable[[], bool]) -> Callable[[Request], Awaitable[Response]]:
     async def readiness(_: Request) -> Response:
         report = await check()
-        ready = report.healthy and not stopping()
+        ready = not report.missing and not stopping()
         view = ReadinessView(
             status="ready" if ready else "not_ready",
             missing=report.missing,
             stopping=stopping(),
             database_problem=report.database_problem,
             queue_problem=report.queue_problem,
+            simulator_problem=report.simulator_problem,
         )
         return _answer(view, good=ready)
 

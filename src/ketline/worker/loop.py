@@ -9,12 +9,15 @@ import structlog
 from ketline.domain.errors import ExecutionFailed, ServiceUnavailable
 from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, Delivery, RunnerFactory, TaskConsumer
 from ketline.service.process import ProcessTask
+from ketline.service.simulators import SimulatorStatus
 from ketline.worker.lanes import Lanes
 from ketline.worker.pool import SimulatorPool
 
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
+# A simulator that cannot be started is tried again after a pause that doubles up to this.
+LONGEST_RETRY_SECONDS = 10.0
 LANES_PER_SLOT = 16
 
 
@@ -33,12 +36,14 @@ class Worker:
     slots: int
     grace_seconds: float
     lanes_per_slot: int = LANES_PER_SLOT
+    simulators: SimulatorStatus | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
         lanes = Lanes()
         pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)))
-        slots = [asyncio.create_task(self._slot(number, pool, stop)) for number in range(self.slots)]
+        simulators = self.simulators or SimulatorStatus(self.slots)
+        slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
         working = [
             asyncio.create_task(self._lane(number, lanes, pool, stop))
             for number in range(self.slots * self.lanes_per_slot)
@@ -58,19 +63,25 @@ class Worker:
     def _allowed(self, pool: SimulatorPool) -> int:
         return pool.size * self.lanes_per_slot if pool.short else pool.size
 
-    async def _slot(self, number: int, pool: SimulatorPool, stop: asyncio.Event) -> None:
-        """Keep a simulator in the pool."""
+    async def _slot(self, number: int, pool: SimulatorPool, simulators: SimulatorStatus, stop: asyncio.Event) -> None:
+        """Keep a simulator in the pool, which has no lane for this slot while there is none."""
+        pause = RETRY_SECONDS
         while not stop.is_set():
             try:
-                async with self.runners.open_runner() as runner, pool.offering(runner):
-                    await asyncio.Event().wait()
+                async with self.runners.open_runner() as runner, pool.offering(runner) as failed:
+                    simulators.started(number)
+                    pause = RETRY_SECONDS
+                    await failed.wait()
+                continue  # another runner may start one, or say why it cannot
             except ExecutionFailed as error:
-                # No simulator could be started: killed as it was, or no memory for it now.
-                log.warning("slot.without_simulator", slot=number, error=str(error))
-                await self._pause(stop)
-            except Exception:
+                simulators.failed(number, str(error))
+            except Exception as error:
                 log.exception("slot.crashed", slot=number)
-                await self._pause(stop)
+                simulators.failed(number, str(error))
+            finally:
+                simulators.ended(number)
+            await self._pause(stop, pause)
+            pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     async def _lane(self, number: int, lanes: Lanes, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -105,9 +116,9 @@ class Worker:
                 return True
         return False
 
-    async def _pause(self, stop: asyncio.Event) -> None:
+    async def _pause(self, stop: asyncio.Event, seconds: float = RETRY_SECONDS) -> None:
         try:
-            async with asyncio.timeout(RETRY_SECONDS):
+            async with asyncio.timeout(seconds):
                 await stop.wait()
         except TimeoutError:
             pass

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ketline.domain.errors import MachineBusy
+from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.task import Inputs, RunOptions, RunResult
 from ketline.ports.tasks import CircuitRunner, Clock
 
@@ -31,7 +31,7 @@ class SimulatorPool:
     clock: Clock
     changed: Callable[[], None]
     short: bool = field(default=False, init=False)
-    _runners: set[CircuitRunner] = field(default_factory=set, init=False)
+    _runners: dict[CircuitRunner, asyncio.Event] = field(default_factory=dict, init=False)
     _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
     _waiting: deque[asyncio.Future[CircuitRunner]] = field(default_factory=deque, init=False)
     _patience: asyncio.TimerHandle | None = field(default=None, init=False)
@@ -43,18 +43,18 @@ class SimulatorPool:
         return len(self._runners)
 
     @asynccontextmanager
-    async def offering(self, runner: CircuitRunner) -> AsyncIterator[None]:
-        """Lend the runner for the time of the context, at the end of which nobody may have it."""
-        self._runners.add(runner)
+    async def offering(self, runner: CircuitRunner) -> AsyncIterator[asyncio.Event]:
+        """Lend the runner for the time of the context, at the end of which nobody may have it.
+
+        The event is set when the runner has no simulator and cannot start one: it is lent no more.
+        """
+        failed = self._runners[runner] = asyncio.Event()
         self._give(runner)
         self.changed()
         try:
-            yield
+            yield failed
         finally:
-            self._runners.discard(runner)
-            if runner in self._free:
-                self._free.remove(runner)
-            self.changed()
+            self._withdraw(runner)
 
     async def run(
         self,
@@ -67,7 +67,8 @@ class SimulatorPool:
         """As `CircuitRunner.run` by the first runner that is free.
 
         Raises:
-            MachineBusy: none was for long, because programs are not short any more.
+            NoFreeSlot: none was for long, because programs are not short any more.
+            SimulatorNotStarted: it has no simulator; the program has not begun.
         """
         runner = self._free.popleft() if self._free else await self._lent()
         started = self.clock.monotonic()
@@ -75,6 +76,10 @@ class SimulatorPool:
             result = await runner.run(circuit, shots, time_limit, options, inputs)
         except MachineBusy:
             raise  # it was no run
+        except SimulatorNotStarted:
+            self._runners.get(runner, asyncio.Event()).set()
+            self._withdraw(runner)
+            raise
         except BaseException:
             self._took(self.clock.monotonic() - started)
             raise
@@ -95,6 +100,12 @@ class SimulatorPool:
             if coming.done() and not coming.cancelled() and coming.exception() is None:
                 self._give(coming.result())
             raise
+
+    def _withdraw(self, runner: CircuitRunner) -> None:
+        if self._runners.pop(runner, None) is not None:
+            if runner in self._free:
+                self._free.remove(runner)
+            self.changed()
 
     def _give(self, runner: CircuitRunner) -> None:
         if runner not in self._runners:
@@ -129,5 +140,5 @@ class SimulatorPool:
         waiting, self._waiting = self._waiting, deque()
         for coming in waiting:
             if not coming.done():
-                coming.set_exception(MachineBusy("it waits for programs that run now"))
+                coming.set_exception(NoFreeSlot("it waits for programs that run now"))
         self.changed()

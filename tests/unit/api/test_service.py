@@ -6,11 +6,12 @@ import httpx
 from ketline.domain.backend import GATES
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Method, TaskId, WorkerId
-from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
+from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 from tests.inspectors import FakeWorkerRegistry
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WRITTEN = "2026-01-02T03:04:05.000000Z"
+SHORT = WorkerCondition(ready_slots=1, problem="too many open files")
 TASK = TaskId(UUID("11111111-2222-4333-8444-555555555555"))
 
 
@@ -50,7 +51,9 @@ async def test_workers_are_listed_with_their_tasks(client: httpx.AsyncClient, wo
         lease_seconds_left=-0.5,
     )
     identity = WorkerIdentity(worker_id=WorkerId("worker-1"), slots=2, version="1.2.3")
-    workers.workers = [LiveWorker(identity=identity, started_at=MOMENT, last_seen_at=MOMENT, tasks=(held,))]
+    workers.workers = [
+        LiveWorker(identity=identity, started_at=MOMENT, last_seen_at=MOMENT, condition=SHORT, tasks=(held,))
+    ]
     assert (await client.get("/workers")).json() == {
         "workers": [
             {
@@ -59,6 +62,8 @@ async def test_workers_are_listed_with_their_tasks(client: httpx.AsyncClient, wo
                 "version": "1.2.3",
                 "started_at": WRITTEN,
                 "last_seen_at": WRITTEN,
+                "ready_slots": 1,
+                "problem": "too many open files",
                 "tasks": [
                     {
                         "task_id": str(TASK),

@@ -22,7 +22,7 @@ class RecallingRepository(FakeTaskRepository):
         self.gone: set[Lease] = set()
         self.recalled: list[Lease] = []
 
-    async def defer(self, lease: Lease, delay: timedelta) -> bool:
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = "machine_busy") -> bool:
         return lease not in self.gone
 
     async def recall(self, lease: Lease) -> bool:

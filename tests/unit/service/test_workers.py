@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import WorkerId
-from ketline.domain.worker import WorkerIdentity
+from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from ketline.service.simulators import SimulatorStatus
 from ketline.service.workers import FORGET_AFTER, Heartbeat, LostWorkers
 from tests.inspectors import FakeWorkerRegistry
 
@@ -116,3 +117,18 @@ async def test_lost_workers_are_forgotten_now_and_then(registry: FakeWorkerRegis
         await running(LostWorkers(registry, steps).run, steps, test)
     assert registry.forgotten == [FORGET_AFTER] * 3
     assert [line["event"] for line in lines] == ["workers.not_forgotten", "workers.crashed"]
+
+
+async def test_beats_tell_how_many_simulators_are_ready(registry: FakeWorkerRegistry) -> None:
+    steps, simulators = Steps(), SimulatorStatus(2)
+    simulators.started(0)
+
+    async def test() -> None:
+        simulators.failed(1, "no memory")
+        await steps.step()
+
+    await running(Heartbeat(registry, steps, IDENTITY, 5.0, simulators).run, steps, test)
+    assert registry.conditions == [
+        WorkerCondition(ready_slots=1),
+        WorkerCondition(ready_slots=1, problem="no memory"),
+    ]

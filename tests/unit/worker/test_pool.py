@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from ketline.domain.errors import MachineBusy
+from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.worker import pool as pools
 from ketline.worker.pool import A_LONG_ONE, SHORT_ENOUGH, SimulatorPool
 from tests.runners import RESULT, HandClock, ScriptedRunner
@@ -87,7 +87,7 @@ async def test_who_waits_long_is_turned_away(pool: SimulatorPool, monkeypatch: p
         await long.started.wait()
         waiting = [asyncio.create_task(pool.run("short", 10)) for _ in range(3)]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        assert [type(outcome) for outcome in outcomes] == [MachineBusy] * 3
+        assert [type(outcome) for outcome in outcomes] == [NoFreeSlot] * 3
         assert not pool.short
         long.release.set()
         assert await running == RESULT
@@ -116,7 +116,7 @@ async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: Simula
         await runner.started.wait()
         waiting = asyncio.create_task(pool.run("b", 10))
         await asyncio.sleep(0)
-        pool._waiting[0].set_result(pool._runners.copy().pop())
+        pool._waiting[0].set_result(runner)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -124,3 +124,16 @@ async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: Simula
         await running
         assert await pool.run("c", 10) == RESULT
     assert runner.programs == ["a", "c"]
+
+
+async def test_runner_without_a_simulator_is_lent_no_more(pool: SimulatorPool) -> None:
+    failing, sound = ScriptedRunner(SimulatorNotStarted("too many open files")), ScriptedRunner()
+    async with pool.offering(failing) as failed:
+        with pytest.raises(SimulatorNotStarted):
+            await pool.run("a", 10)
+        assert failed.is_set()
+        assert pool.size == 0
+        async with pool.offering(sound) as sound_failed:
+            assert [await pool.run("b", 10) for _ in range(3)] == [RESULT] * 3
+            assert not sound_failed.is_set()
+            assert pool.size == 1

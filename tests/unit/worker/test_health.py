@@ -1,0 +1,28 @@
+"""What a worker answers to an orchestrator that asks whether it can take tasks."""
+
+import httpx
+
+from ketline.service.health import CheckHealth
+from ketline.service.simulators import SimulatorStatus
+from ketline.worker.health import create_health_app
+from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+
+
+async def test_worker_whose_simulators_cannot_be_started_is_not_ready() -> None:
+    simulators = SimulatorStatus(1)
+    check = CheckHealth(FakeTaskRepository(), FakeTaskPublisher(), 1.0, simulators=simulators)
+    app = create_health_app(check, lambda: False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as client:
+        assert (await client.get("/readyz")).status_code == 200, "they are being started"
+        simulators.failed(0, "too many open files")
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json() == {
+            "status": "not_ready",
+            "missing": ["simulators"],
+            "stopping": False,
+            "simulator_problem": "too many open files",
+        }
+        assert (await client.get("/livez")).status_code == 200
+        simulators.started(0)
+        assert (await client.get("/readyz")).json() == {"status": "ready", "missing": [], "stopping": False}
