@@ -24,7 +24,7 @@ from ketline.execution.observing import Support
 from ketline.execution.phases import phase_warnings
 from ketline.execution.pragmas import set_aside
 from ketline.execution.scanner import scan
-from ketline.execution.text import check_text
+from ketline.execution.text import check_text, with_bit_parameters
 from ketline.execution.unroller import unroll
 
 Values = Mapping[str, InputValue]
@@ -108,6 +108,7 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
     """
     parsed = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
+    _check_what_never_runs(parsed, None)
     return lambda inputs: _lowered(_unrolled(parsed, limits, inputs), limits, observed)
 
 
@@ -199,7 +200,17 @@ def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> Rea
     except ProgramInvalid as error:
         # Where no mistake is found it may be right: the unroller knows more than the importer.
         raise_first(find_mistakes(text, parsed.tree, inputs), error)
-    return _unrolled(parsed, limits, inputs)
+    reading = _unrolled(parsed, limits, inputs)
+    _check_what_never_runs(parsed, inputs)
+    return reading
+
+
+def _check_what_never_runs(parsed: _Parsed, inputs: Values | None) -> None:
+    """Refuse undefined names in branches, loops and subroutines that no run of the program comes to."""
+    if mistakes := find_mistakes(parsed.text, parsed.tree, inputs):
+        first, *others = mistakes
+        first.others = tuple(others)
+        raise first
 
 
 def _unrolled(parsed: _Parsed, limits: ExecutionLimits, inputs: Values) -> Reading:
@@ -211,6 +222,7 @@ def _unrolled(parsed: _Parsed, limits: ExecutionLimits, inputs: Values) -> Readi
 def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed:
     """`inputs` are None where their values come later."""
     check_text(text, limits)
+    text = with_bit_parameters(text)
     try:
         with parser_errors(text):
             tree = openqasm3.parse(text)

@@ -85,6 +85,8 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return super()._apply_gate_modifier(modifier, gate, context)
 
     def _resolve_angle(self, node: Any, context: Any) -> Any:
+        if _is_of_bits(node):
+            raise invalid(node, "a string of bits is no angle")
         with placed(node):
             value = real(super()._resolve_angle(node, context))
         if not all(math.isfinite(possible) for possible in self._possible_values(value)):
@@ -184,3 +186,15 @@ def _too_large(node: Any, message: str) -> ProgramTooLarge:
 
 def width_of(bits: Any) -> int:
     return len(bits) if isinstance(bits, (list, tuple, Register)) else 1
+
+
+def _is_of_bits(node: Any) -> bool:
+    """Whether an expression has a string of bits in it, which the importer takes for a number."""
+    match node:
+        case ast.BitstringLiteral():
+            return True
+        case ast.UnaryExpression():
+            return _is_of_bits(node.expression)
+        case ast.BinaryExpression():
+            return _is_of_bits(node.lhs) or _is_of_bits(node.rhs)
+    return False

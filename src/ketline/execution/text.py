@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     | (?P<close>[)\]}])""",
     re.VERBOSE | re.DOTALL,
 )
+_PARAMETERS = re.compile(r"\bdef\s+\w+\s*\([^()]*\)")
+_OLD_STYLE_BITS = re.compile(r"\bcreg[ \t]+(?P<name>\w+)[ \t]*\[(?P<size>[^\]\r\n]*)\]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MINOR_VERSIONS = {"", "0", "1"}
 
@@ -30,6 +32,20 @@ class Position(NamedTuple):
 
 def position_of(text: str, offset: int) -> Position:
     return Position(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def with_bit_parameters(text: str) -> str:
+    """The text with `creg c[2]` among a subroutine's parameters written `bit[2] c`, of the same length.
+
+    openqasm3 1.0 raises a TypeError for the first, which means the second.
+    """
+    if "creg" not in text:
+        return text
+    return _PARAMETERS.sub(lambda found: _OLD_STYLE_BITS.sub(_as_bits, found[0]), text)
+
+
+def _as_bits(found: re.Match[str]) -> str:
+    return f"bit[{found['size']}] {found['name']}".ljust(len(found[0]))
 
 
 def check_text(text: str, limits: ExecutionLimits) -> None:

@@ -36,7 +36,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _BITWISE: dict[str, Callable[[Any, Any], Any]] = {"&": operator.and_, "|": operator.or_, "^": operator.xor}
 _SHIFTS = ("<<", ">>")
-_NUMBERS = ("bool", *INTEGERS, "float")
+_NUMBERS = ("bool", "bit", *INTEGERS, "float")
 
 
 def negate(typed: Typed) -> Typed:
@@ -148,7 +148,7 @@ def _compare(sign: str, left: Typed, right: Typed) -> Any:
         left, right, _ = _same_angles(sign, left, right)
         return lift(COMPARISONS[sign], left.value, right.value)
     for one, other in ((left, right), (right, left)):
-        if one.kind.name == "bit" and other.kind.name in INTEGERS:
+        if one.kind.name == "bit" and other.kind.name in INTEGERS and sign in ("==", "!="):
             _check_fits(one, other)
         if one.kind.is_register and other.kind.is_register and one.kind != other.kind:
             raise ProgramUnsupported(f"registers of {left.kind.bits} and of {right.kind.bits} bits are not compared")
@@ -260,6 +260,8 @@ def _angle_arithmetic(sign: str, left: Typed, right: Typed) -> Typed:
     if sign == "*" and left.kind.name in INTEGERS:
         left, right = right, left
     kind = left.kind
+    if sign == "/" and kind.name == "angle" and kind == right.kind:
+        return Typed(Kind("uint", kind.width), lift(operator.floordiv, left.value, right.value))
     if kind.name != "angle" or right.kind.name not in INTEGERS or sign not in ("*", "/"):
         raise ProgramUnsupported(f"'{sign}' between '{left.kind}' and '{right.kind}' is not supported")
     lift(_check_not_negative, right.value)
@@ -278,11 +280,11 @@ def _same_angles(sign: str, left: Typed, right: Typed) -> tuple[Typed, Typed, Ki
 
 def _arithmetic(sign: str, left: Typed, right: Typed, modulo: Kind | None) -> Typed:
     for one in (left, right):
-        if one.kind.name not in _NUMBERS:
+        if one.kind.name not in _NUMBERS or one.kind.is_register:
             raise ProgramUnsupported(f"'{sign}' needs numbers: cast the value of type '{one.kind}' first")
     if "float" in (left.kind.name, right.kind.name):
         return Typed(FLOAT, lift(lambda one, other: _float_result(sign, one, other), left.value, right.value))
-    kinds = [INT if one.kind.name == "bool" else one.kind for one in (left, right)]
+    kinds = [INT if one.kind.name in ("bool", "bit") else one.kind for one in (left, right)]
     kind = _wider(*kinds)
     wraps = modulo is not None and sign in ("+", "-", "*") and modulo.bits <= kind.bits
     if kinds[0] == kinds[1] and kind.name == "uint" and kind.width is not None and sign in ("+", "-", "*"):
@@ -358,9 +360,12 @@ def _as_float(typed: Typed, name: str) -> Any:
 
 def _bit_function(name: str, arguments: list[Typed]) -> Typed:
     count = 1 if name == "popcount" else 2
-    if len(arguments) != count or not arguments[0].kind.is_register:
-        raise ProgramInvalid(f"'{name}' takes a register of bits" + (" and a distance" if count == 2 else ""))
-    bits = arguments[0]
+    bits = arguments[0] if len(arguments) == count else None
+    if bits is None or not (bits.kind.is_register or (bits.kind.name in ("uint", "angle") and bits.kind.width)):
+        kinds = "a register of bits, or a 'uint' or 'angle' with a width"
+        raise ProgramInvalid(f"'{name}' takes {kinds}" + (", and a distance" if count == 2 else ""))
+    if not bits.kind.is_register:
+        return _number_function(name, bits, arguments[1:])
     if name == "popcount":
         return Typed(Kind("uint"), lift_sequence(lambda row: sum(map(bool, row)), bits.value))
     if arguments[1].kind.name not in INTEGERS:
@@ -371,3 +376,14 @@ def _bit_function(name: str, arguments: list[Typed]) -> Typed:
         return tuple(row[(place - sign * by) % len(row)] for place in range(len(row)))
 
     return Typed(bits.kind, lift_bits(turned, bits.value, arguments[1].value))
+
+
+def _number_function(name: str, number: Typed, distance: list[Typed]) -> Typed:
+    """A function of a number's bits: what it is for a register of them.
+
+    Source: OpenQASM 3 specification, "Classical instructions", section "Classical bits and registers".
+    """
+    kind = number.kind
+    bits = tuple(lift(lambda value, place=place: bool(value >> place & 1), number.value) for place in range(kind.bits))
+    result = _bit_function(name, [Typed(Kind("bit", kind.bits), bits), *distance])
+    return result if name == "popcount" else Typed(kind, lift_sequence(packed, result.value))

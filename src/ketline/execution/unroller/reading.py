@@ -43,10 +43,10 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
         for group in variables.groups
     ]
     shown = [group for group in shown if group]
-    bits = [[bit for variable in group for bit in members(variable.value)] for group in shown]
+    bits = [[bit for variable in group for bit in _bits_of(variable)] for group in shown]
     if not bits:
         shown = [[variable] for variable in variables.numbers if isinstance(variable.value, Measured)]
-        bits = [list(bits_of_number(variable.value, variable.kind)) for (variable,) in shown]
+        bits = [list(_bits_of(variable)) for (variable,) in shown]
     circuit = interpreter.writer.circuit
     if not bits and circuit.num_clbits:
         raise ProgramUnsupported(
@@ -56,6 +56,11 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
     values = [bit for group in bits for bit in group]
     names = tuple(group[0].name if len(group) == 1 else None for group in shown)
     return Unrolled(circuit, tuple(map(len, bits)), names, _outcome(values, circuit.num_clbits))
+
+
+def _bits_of(variable: Any) -> tuple[Any, ...]:
+    kind = variable.kind
+    return members(variable.value) if kind.name in ("bit", "bool") else bits_of_number(variable.value, kind)
 
 
 def _outcome(values: list[Any], width: int) -> Callable[[int], int] | None:

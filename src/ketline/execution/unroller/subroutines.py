@@ -54,7 +54,7 @@ def _check_qubits_differ(symbols: dict[str, Symbol]) -> None:
     for symbol in symbols.values():
         if isinstance(symbol, Qubits):
             chosen = symbol.selection if isinstance(symbol.selection, tuple) else (symbol.selection,)
-            if not seen.isdisjoint(chosen):
+            if not seen.isdisjoint(chosen) or len(set(chosen)) != len(chosen):
                 raise ProgramInvalid("a subroutine needs different qubits for its parameters")
             seen.update(chosen)
 

@@ -90,10 +90,13 @@ class Variables:
         kind = self._evaluator.kind(node.type)
         name = node.identifier.name
         if node.io_identifier is ast.IOKeyword.output:
-            variable = Variable(kind, zero(kind))
+            variable = Variable(kind, zero(kind), name=name)
             self.outputs.append(variable)
-            if kind.name != "bit":
-                raise ProgramUnsupported(f"an output of type '{kind}' is not supported: counts are made of bits")
+            if kind.base is not None or (kind.name not in ("bit", "bool") and (kind.name == "float" or not kind.width)):
+                raise ProgramUnsupported(
+                    f"an output of type '{kind}' is not supported: counts are made of bits, and of integers and angles "
+                    "with a width"
+                )
         else:
             if name not in self.inputs:
                 with placed(node.identifier):
@@ -101,7 +104,7 @@ class Variables:
             variable = Variable(kind, input_value(name, self.inputs[name], kind), constant=True)
             self.bound.add(name)
         self._define(node.identifier, variable)
-        if kind.name == "bit" and node.io_identifier is ast.IOKeyword.output:
+        if node.io_identifier is ast.IOKeyword.output:
             self._show(variable)
 
     def alias(self, node: Any) -> None:
