@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import ControlFlowOp, ForLoopOp, Qubit
+from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.execution.runs import safe_unitary
 from ketline.execution.steps import Step, depth_of, final_measurements, steps_of
+from ketline.execution.synthesis import definition_of
 from ketline.execution.unseen import rebuilt, seen_steps, without_first_resets
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
@@ -259,7 +260,7 @@ class _Lowering:
             self._spend((self._total - before) * (len(operation.params[0]) - 1))
 
     def _expand(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
-        definition = operation.blocks[0] if operation.name == "box" else getattr(operation, "definition", None)
+        definition = operation.blocks[0] if isinstance(operation, BoxOp) else definition_of(operation, self._genuine)
         if definition is None or self._depth > _DEEPEST_DEFINITION:
             raise ProgramUnsupported(f"'{operation.name}' cannot be simulated by this method")
         outer = dict(zip(definition.qubits, qubits, strict=True)) | dict(zip(definition.clbits, clbits, strict=True))

@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 from qiskit import transpile
-from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ClassicalRegister,
+    Clbit,
+    ControlModifier,
+    Gate,
+    InverseModifier,
+    Parameter,
+    ParameterVector,
+    PowerModifier,
+    QuantumCircuit,
+    QuantumRegister,
+)
 from qiskit.circuit.classical import expr
-from qiskit.circuit.library import QFTGate, UnitaryGate, efficient_su2
+from qiskit.circuit.library import HGate, PermutationGate, QFTGate, RYGate, SGate, UnitaryGate, XGate, efficient_su2
 from qiskit.circuit.random import random_circuit
+from qiskit.quantum_info import Operator, random_clifford
 from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
@@ -21,6 +34,7 @@ from ketline.domain.qpy import VERSIONS
 from ketline.domain.task import Inputs, ProgramFormat, RunOptions, RunResult
 from ketline.execution.execute import Executor
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.program import load_program
 from ketline.execution.wire import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
 from tests.circuits import as_qpy
 
@@ -255,6 +269,51 @@ def doubling(times: int) -> Any:
 )
 def test_limits_are_those_of_text(executor: Executor, circuit: Any) -> None:
     assert isinstance(failure(executor, circuit), ProgramTooLarge)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        PermutationGate([2, 0, 1]),
+        random_clifford(2, seed=1),
+        AnnotatedOperation(HGate(), [ControlModifier(1)]),
+        AnnotatedOperation(SGate(), [InverseModifier(), ControlModifier(1, 0)]),
+        AnnotatedOperation(RYGate(0.3), [InverseModifier(), PowerModifier(3), ControlModifier(2, 1)]),
+        AnnotatedOperation(XGate(), [PowerModifier(0.5), ControlModifier(1)]),
+        AnnotatedOperation(PermutationGate([1, 0]), [ControlModifier(1)]),
+        AnnotatedOperation(QFTGate(2), [ControlModifier(1)]),
+    ],
+    ids=lambda operation: operation.name,
+)
+def test_operations_without_definition_are_their_matrix(operation: Any) -> None:
+    expected = QuantumCircuit(operation.num_qubits)
+    expected.append(operation, range(operation.num_qubits))
+    circuit = expected.copy()
+    circuit.measure_all()
+    program = load_program(as_qpy(circuit), LIMITS, form=ProgramFormat.QPY)
+    found = Operator(program.lowered.circuit.remove_final_measurements(inplace=False)).data
+    overlap = np.trace(found.conj().T @ Operator(operation).data)
+    assert abs(overlap) == pytest.approx(2**operation.num_qubits)
+
+
+def test_an_annotated_gate_with_the_name_of_another_is_refused(executor: Executor) -> None:
+    liar = Gate("h", 1, [])
+    liar.definition = QuantumCircuit(1)
+    liar.definition.x(0)
+    circuit = QuantumCircuit(2, 1)
+    circuit.append(AnnotatedOperation(liar, [ControlModifier(1)]), [0, 1])
+    circuit.measure(1, 0)
+    error = failure(executor, circuit)
+    assert isinstance(error, ProgramUnsupported)
+    assert "'h' as an annotated operation" in error.message
+
+
+def test_wide_permutations_run(executor: Executor) -> None:
+    circuit = QuantumCircuit(20, 20)
+    circuit.x(0)
+    circuit.append(PermutationGate([*range(1, 20), 0]), range(20))
+    circuit.measure(range(20), range(20))
+    assert counts(executor, circuit) == {"1" + "0" * 19: 100}
 
 
 def test_matrices_are_unitary(executor: Executor) -> None:

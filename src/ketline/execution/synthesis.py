@@ -1,0 +1,99 @@
+"""What operations without a definition come to: permutations, Cliffords, annotated operations, and gates by matrix."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlModifier,
+    Gate,
+    InverseModifier,
+    Operation,
+    PowerModifier,
+    QuantumCircuit,
+)
+from qiskit.circuit.library import PermutationGate, UnitaryGate, get_standard_gate_name_mapping
+from qiskit.exceptions import QiskitError
+from qiskit.quantum_info import Clifford
+from qiskit.quantum_info.operators.predicates import is_unitary_matrix
+from qiskit.synthesis import synth_permutation_basic
+
+from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+
+# A matrix has 4^n numbers.
+_MOST_MATRIX_QUBITS = 8
+_NAMES_OF_OTHERS = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphase", "unitary"}
+
+
+def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
+    """A circuit that an operation comes to; None where there is none.
+
+    Raises:
+        ProgramInvalid: its matrix is not unitary.
+        ProgramUnsupported, ProgramTooLarge: its modifiers cannot be applied.
+    """
+    if isinstance(operation, PermutationGate):
+        return synth_permutation_basic(operation.pattern)
+    if isinstance(operation, Clifford):
+        return operation.to_circuit()
+    if isinstance(operation, AnnotatedOperation):
+        return _circuit_of(_modified(operation, genuine))
+    definition = getattr(operation, "definition", None)
+    return _by_matrix(operation) if definition is None and isinstance(operation, Gate) else definition
+
+
+def _circuit_of(gate: Any) -> Any:
+    circuit = QuantumCircuit(gate.num_qubits)
+    circuit.append(gate, range(gate.num_qubits))
+    return circuit
+
+
+def _modified(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
+    """The gate that an annotated operation is, its modifiers applied in their order."""
+    gate = _gate_of(operation.base_op, genuine)
+    for modifier in operation.modifiers:
+        match modifier:
+            case InverseModifier():
+                gate = gate.inverse()
+            case PowerModifier():
+                if gate.num_qubits > _MOST_MATRIX_QUBITS:
+                    raise ProgramTooLarge(
+                        f"powers of gates on more than {_MOST_MATRIX_QUBITS} qubits are not supported"
+                    )
+                gate = gate.power(modifier.power)
+            case ControlModifier():
+                gate = gate.control(modifier.num_ctrl_qubits, ctrl_state=modifier.ctrl_state, annotated=False)
+            case _:
+                raise ProgramUnsupported(f"modifier '{type(modifier).__name__}' is not supported")
+    return gate
+
+
+def _gate_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
+    if isinstance(operation, (PermutationGate, Clifford, AnnotatedOperation)):
+        return definition_of(operation, genuine).to_gate()
+    if not isinstance(operation, Gate) or not _is_honest(operation, genuine):
+        raise ProgramUnsupported(f"'{operation.name}' as an annotated operation is not supported")
+    return operation
+
+
+def _is_honest(operation: Any, genuine: Callable[[Any], bool] | None) -> bool:
+    """Whether Qiskit, which goes by names where it adds controls, takes a gate and its parts for what they are."""
+    if genuine is None or genuine(operation):
+        return True
+    definition = getattr(operation, "definition", None)
+    if operation.name in _NAMES_OF_OTHERS or definition is None:
+        return False
+    return all(_is_honest(instruction.operation, genuine) for instruction in definition.data)
+
+
+def _by_matrix(operation: Operation) -> Any:
+    if operation.num_qubits > _MOST_MATRIX_QUBITS:
+        return None
+    try:
+        matrix = np.asarray(operation.to_matrix(), dtype=complex)
+    except (AttributeError, QiskitError, TypeError):
+        return None
+    if not is_unitary_matrix(matrix):
+        raise ProgramInvalid(f"the matrix of '{operation.name}' is not unitary")
+    return _circuit_of(UnitaryGate(matrix))
