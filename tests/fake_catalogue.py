@@ -1,9 +1,10 @@
 """A stand-in for the catalogue of a `FakeTaskRepository`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ketline.api.broadcast import LATE_LINES
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.listing import (
@@ -51,11 +52,18 @@ class FakeTaskCatalogue:
         await self.repository.ping()
         return max((line.change.line_id for line in self.feed), default=0)
 
-    async def lines(self, tags: Sequence[str], *, after: int, limit: int) -> Sequence[TaskLine]:
+    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
         await self.repository.ping()
         wanted = [line for line in self.feed if set(tags) <= set(self.repository.tasks[line.task_id].labels.tags)]
-        young = [line for line in wanted if line.change.line_id > after or line in self.late]
-        return sorted(young, key=lambda line: line.change.line_id)[:limit]
+        wanted.sort(key=lambda line: line.change.line_id)
+        young = {line.change.line_id for line in self.late}
+        upto = [
+            line
+            for line in wanted
+            if after - LATE_LINES < line.change.line_id <= after and line.change.line_id in young
+        ]
+        late = [line for line in upto if line.change.line_id not in known]
+        return late + [line for line in wanted if line.change.line_id > after][:limit]
 
     async def place(self, task_id: TaskId) -> QueuePlace | None:
         await self.repository.ping()

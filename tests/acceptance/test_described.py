@@ -1,6 +1,7 @@
 """Whatever is sent to a real service, its answers are those that its own OpenAPI document describes."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -46,7 +47,7 @@ EXPLORING = settings(
 def _described() -> dict[str, Any]:
     """The OpenAPI document; what the services are does not matter to it."""
     options = ApiOptions(default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0")
-    return create_app(cast("ApiServices", None), options).openapi()
+    return create_app(cast("ApiServices", SimpleNamespace(catalogue=None, watch=None)), options).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())

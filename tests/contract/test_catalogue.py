@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, Row, insert, update
 
+from ketline.api.broadcast import LineReader
 from ketline.db.catalogue import SqlTaskCatalogue
 from ketline.db.clock import from_now
 from ketline.db.engine import Database
@@ -286,17 +287,17 @@ async def test_lines_of_tagged_tasks_come_in_order(repository: SqlTaskRepository
     for one in tagged:
         await repository.add(one)
     await repository.cancel(tagged[1].task_id)
-    everything = await catalogue.lines((), after=0, limit=100)
+    everything = await catalogue.lines((), after=0, known=(), limit=100)
     assert [line.task_id for line in everything] == [*(one.task_id for one in tagged), tagged[1].task_id]
     assert [line.change.line_id for line in everything] == sorted(line.change.line_id for line in everything)
     assert await catalogue.last_line() == everything[-1].change.line_id
-    both = await catalogue.lines(["b", "a", "a"], after=0, limit=100)
+    both = await catalogue.lines(["b", "a", "a"], after=0, known=(), limit=100)
     assert [(line.task_id, line.change.status) for line in both] == [
         (tagged[1].task_id, TaskStatus.PENDING),
         (tagged[3].task_id, TaskStatus.PENDING),
         (tagged[1].task_id, TaskStatus.CANCELLED),
     ]
-    assert await catalogue.lines((), after=0, limit=2) == everything[:2]
+    assert await catalogue.lines((), after=0, known=(), limit=2) == everything[:2]
 
 
 async def test_young_lines_are_given_again_and_old_ones_not(
@@ -312,8 +313,23 @@ async def test_young_lines_are_given_again_and_old_ones_not(
         connection.execute(past.values(transitioned_at=from_now(-60)))
 
     await database.write(work)
-    again = await catalogue.lines((), after=await catalogue.last_line(), limit=100)
+    last = await catalogue.last_line()
+    again = await catalogue.lines((), after=last, known=(), limit=100)
     assert [line.task_id for line in again] == [young.task_id, young.task_id]
+    assert await catalogue.lines((), after=last, known=(), limit=0) == again
+    assert await catalogue.lines((), after=last, known=[last], limit=100) == again[:1]
+
+
+async def test_young_lines_do_not_hide_later_ones(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
+    reader = LineReader(catalogue, (), 0)
+    told: list[TaskId] = []
+    for _ in range(3):
+        stored = [submission() for _ in range(600)]
+        await repository.add_all(stored)
+        while lines := await reader.read():
+            told += [line.task_id for line in lines]
+        assert told[-600:] == [one.task_id for one in stored]
+    assert len(told) == 1800
 
 
 @pytest.mark.parametrize("order", list(Order))

@@ -23,6 +23,7 @@ from ketline.api import (
     workers,
 )
 from ketline.api.addresses import StorableParameters
+from ketline.api.broadcast import Broadcasts
 from ketline.api.crosssite import SameOrigin
 from ketline.api.handlers import install_handlers
 from ketline.api.hosts import AllowedHosts
@@ -72,6 +73,7 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
     app.state.services = services
     app.state.options = options
     app.state.course = Course()
+    app.state.broadcasts = Broadcasts(services.catalogue, services.watch)
     app.state.large_results = LargeResults()
     install_handlers(app)
     # Lists first: `/tasks/stats` is no task.

@@ -1,7 +1,7 @@
 """Tell a client of the changes of many tasks as they happen: one stream of server-sent events for a tag, or for all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated
 
 import structlog
@@ -9,25 +9,15 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from ketline.api.events import EXAMPLE, LARGEST_LINE, reconnect_hint, streamed, told, write_event
+from ketline.api.broadcast import Broadcasts, Place, write_lines
+from ketline.api.events import EXAMPLE, LARGEST_LINE, reconnect_hint, streamed
 from ketline.api.openapi import problem_responses
 from ketline.api.parameters import refuse_unknown_parameters
-from ketline.api.services import services_of
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.task import TaskLine
-from ketline.ports.catalogue import TaskCatalogue
 from ketline.schemas.labels import MOST_TAGS, Tag
-from ketline.service.watching import Watch
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 log = structlog.get_logger()
-
-# Changes that come together are read together.
-GATHER_SECONDS = 0.02
-RETRY_SECONDS = 1.0
-LINES_AT_ONCE = 500
-# More than can still be given a second time.
-REMEMBERED = 2000
 
 
 @router.get(
@@ -54,47 +44,24 @@ async def follow_tasks(
     """Follow the changes of all tasks with the given tags, or of all there are, from now on. An event may come twice
     when a stream is continued; its id tells."""
     refuse_unknown_parameters(request, "tag")
-    services = services_of(request)
-    after = await services.catalogue.last_line() if last_event_id is None else last_event_id
-    feed = Feed(services.catalogue, services.watch, tag or (), after)
-    return streamed(request, feed.events())
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    place = await broadcasts.end(tag or ()) if last_event_id is None else Place(last_event_id, continued=True)
+    return streamed(request, events(broadcasts, tag or (), place))
 
 
-class Feed:
-    """One client's place among the changes of all tasks."""
-
-    def __init__(self, catalogue: TaskCatalogue, watch: Watch, tags: Sequence[str], after: int) -> None:
-        self._catalogue = catalogue
-        self._watch = watch
-        self._tags = tags
-        self._after = after
-        self._seen = {after: None}
-
-    async def events(self) -> AsyncIterator[bytes]:
-        """The stream, until the process stops."""
-        yield reconnect_hint()
-        with self._watch.watching_all() as watcher:
-            watcher.tell()  # Something may have changed since the place was found.
-            while not self._watch.closed:
-                if not await told(watcher):
-                    yield KEEPALIVE_COMMENT
-                    continue
-                await asyncio.sleep(GATHER_SECONDS)
-                try:
-                    while lines := await self._look():
-                        for line in lines:
-                            yield write_event(line.task_id, line.change)
-                except ServiceUnavailable as error:
-                    log.debug("events.delayed", code=error.code)
-                    await asyncio.sleep(RETRY_SECONDS)
-                    yield KEEPALIVE_COMMENT
-                    watcher.tell()
-
-    async def _look(self) -> Sequence[TaskLine]:
-        found = await self._catalogue.lines(self._tags, after=self._after, limit=LINES_AT_ONCE)
-        new = [line for line in found if line.change.line_id not in self._seen]
-        self._seen |= dict.fromkeys(line.change.line_id for line in new)
-        self._after = max(self._seen)
-        for line_id in sorted(self._seen)[:-REMEMBERED]:
-            del self._seen[line_id]
-        return new
+async def events(broadcasts: Broadcasts, tags: Sequence[str], place: Place) -> AsyncGenerator[bytes, None]:
+    """The stream from this place on, until the process stops or the client is too far behind."""
+    yield reconnect_hint()
+    async with broadcasts.listening(tags, place) as (broadcast, position, missed):
+        while missed is not None:
+            try:
+                if lines := await missed.read():
+                    yield write_lines(lines)
+                else:
+                    missed = None
+            except ServiceUnavailable as error:
+                log.debug("events.delayed", code=error.code)
+                await asyncio.sleep(broadcasts.options.retry_seconds)
+                yield KEEPALIVE_COMMENT
+        async for batch in broadcast.batches(position):
+            yield batch

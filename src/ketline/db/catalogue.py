@@ -1,7 +1,7 @@
 """The stored tasks for those who look for them, change and delete them."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -46,9 +46,16 @@ class SqlTaskCatalogue:
     async def last_line(self) -> int:
         return await self.database.read(lambda connection: connection.execute(reading.select_last_line()).scalar_one())
 
-    async def lines(self, tags: Sequence[str], *, after: int, limit: int) -> Sequence[TaskLine]:
-        statement = reading.select_tagged_lines(tags, after, limit)
-        rows = await self.database.read(lambda connection: connection.execute(statement).all())
+    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            young = connection.execute(reading.select_young_line_ids(tags, after)).scalars()
+            late = [line_id for line_id in young if line_id not in known]
+            rows = list(connection.execute(reading.select_lines_by_id(late))) if late else []
+            if limit > 0:
+                rows += connection.execute(reading.select_lines_after(tags, after, limit))
+            return rows
+
+        rows = await self.database.read(work)
         return [TaskLine(task_id=TaskId(row.task_id), change=to_change(row)) for row in rows]
 
     async def summarize(self) -> TaskStatistics:

@@ -5,7 +5,20 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, Text, Uuid, and_, bindparam, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
 
 from ketline.db.clock import from_now
 from ketline.db.labelling import TAG
@@ -85,20 +98,29 @@ def select_last_line() -> Select[Any]:
     return select(func.coalesce(func.max(status_history.c.id), 0))
 
 
-def select_tagged_lines(tags: Sequence[str], after: int, limit: int) -> Select[Any]:
-    """Lines after `after`, and those among the ones before it that are young, of tasks that have all these tags.
-
-    Ids are given before the commit, so that a line can turn up below one that was seen already.
+def select_young_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
+    """The ids of young lines up to `after` of tasks that have all these tags: ids are given before the commit, so that
+    a line can turn up below one that was seen already.
     """
-    line, label = status_history.c, task_labels.c
-    tagged = [
-        exists().where(label.task_id == line.task_id, label.kind == TAG, label.value == tag)
+    line = status_history.c
+    young = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
+    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, young, *_tagged(tags))
+
+
+def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
+    line = status_history.c
+    return select(line.task_id, *LINE).where(line.id.in_(line_ids)).order_by(line.id)
+
+
+def select_lines_after(tags: Sequence[str], after: int, limit: int) -> Select[Any]:
+    """Up to `limit` lines after `after` of tasks that have all these tags."""
+    line = status_history.c
+    return select(line.task_id, *LINE).where(line.id > after, *_tagged(tags)).order_by(line.id).limit(limit)
+
+
+def _tagged(tags: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+    label = task_labels.c
+    return [
+        exists().where(label.task_id == status_history.c.task_id, label.kind == TAG, label.value == tag)
         for tag in sorted(set(tags))
     ]
-    young = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
-    return (
-        select(line.task_id, *LINE)
-        .where(line.id > after - LATE_LINES, or_(line.id > after, young), *tagged)
-        .order_by(line.id)
-        .limit(limit)
-    )

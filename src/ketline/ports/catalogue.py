@@ -1,6 +1,6 @@
 """What the services need to find, change and delete stored tasks, as promises that `db` keeps; see also `ports`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -28,10 +28,11 @@ class TaskCatalogue(Protocol):
         """Give the id of the newest line of all histories, 0 when there is none."""
         ...
 
-    async def lines(self, tags: Sequence[str], *, after: int, limit: int) -> Sequence[TaskLine]:
-        """Give up to `limit` lines of the histories of tasks that have all these tags, lowest id first.
+    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
+        """Give lines of the histories of tasks that have all these tags, lowest id first.
 
-        They are the lines after `after`, and young ones up to it: what is committed later can have a lower id.
+        They are up to `limit` lines after `after`, and before them the young ones up to it that are not `known`: what
+        is committed later can have a lower id.
         """
         ...
 

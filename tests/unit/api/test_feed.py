@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from ketline.api import feed
-from ketline.api.feed import Feed
+from ketline.api import broadcast
+from ketline.api.broadcast import BroadcastOptions, Broadcasts, Place
+from ketline.api.feed import events
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
 from ketline.service.watching import Watch
@@ -17,12 +19,16 @@ from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 
 SECONDS = 10.0
+HELD_BYTES = 300_000
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "GATHER_SECONDS", 0.0)
-    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.0)
+def broadcasts(app: FastAPI, catalogue: FakeTaskCatalogue, watch: Watch) -> Broadcasts:
+    """Those of the application, which wait for nothing."""
+    app.state.broadcasts = Broadcasts(
+        catalogue, watch, BroadcastOptions(gather_seconds=0.0, retry_seconds=0.0, held_bytes=HELD_BYTES)
+    )
+    return app.state.broadcasts  # type: ignore[no-any-return]
 
 
 async def submitted(client: httpx.AsyncClient, repository: FakeTaskRepository, *tags: str) -> TaskId:
@@ -71,16 +77,75 @@ async def test_stream_begins_now_and_tells_what_changes(
 
 
 async def test_stream_is_of_tasks_with_all_the_tags(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, watch: Watch
+    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
 ) -> None:
     ids = [await submitted(client, repository, *tags) for tags in (["a", "b"], ["a"], ["b", "a", "c"])]
-    async with streaming(client, watch, "?tag=a&tag=b"):
-        pass
-    stream = Feed(catalogue, Watch(repository, watch.clock), ["a", "b"], 0).events()
+    stream = events(broadcasts, ["a", "b"], await broadcasts.end(["a", "b"]))
     catalogue.feed += [line(task_id, number) for number, task_id in enumerate(ids, start=1)]
     await anext(stream)
-    assert numbers((await anext(stream)).decode()) == [1]
-    assert numbers((await anext(stream)).decode()) == [3]
+    assert numbers((await anext(stream)).decode()) == [1, 3]
+    await stream.aclose()
+
+
+async def test_listeners_share_what_is_read_and_written(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
+) -> None:
+    task_id = await submitted(client, repository)
+    streams = [events(broadcasts, (), await broadcasts.end(())) for _ in range(3)]
+    for stream in streams:
+        await anext(stream)
+    following = [asyncio.ensure_future(anext(stream)) for stream in streams]
+    await asyncio.sleep(0.01)
+    assert broadcasts.watch.watched == 1
+    catalogue.feed.append(line(task_id, 1))
+    broadcasts.watch.heard([])
+    first, *others = [await one for one in following]
+    assert numbers(first.decode()) == [1]
+    assert all(other is first for other in others)
+    for stream in streams:
+        await stream.aclose()
+    await asyncio.sleep(0)
+    assert broadcasts.watch.watched == 0
+
+
+async def test_listener_that_is_left_behind_is_cut_off_and_the_others_are_not(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
+) -> None:
+    task_id = await submitted(client, repository)
+    slow, quick = [events(broadcasts, (), await broadcasts.end(())) for _ in range(2)]
+    for stream in (slow, quick):
+        await anext(stream)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.01)
+        catalogue.feed.append(line(task_id, len(catalogue.feed) + 1))
+        broadcasts.watch.heard([])
+        await waiting
+    sent = 0
+    while sent <= 2 * HELD_BYTES:
+        start = len(catalogue.feed) + 1
+        catalogue.feed += [line(task_id, number) for number in range(start, start + broadcast.LINES_AT_ONCE)]
+        broadcasts.watch.heard([])
+        sent += len(await anext(quick))
+    assert [part async for part in slow] == []
+    await quick.aclose()
+
+
+async def test_more_young_lines_than_are_read_at_once_hold_nothing_up(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
+) -> None:
+    task_id = await submitted(client, repository)
+    stream = events(broadcasts, (), await broadcasts.end(()))
+    await anext(stream)
+    told: list[int] = []
+    for start in range(1, 3000, 600):
+        catalogue.feed += [line(task_id, number) for number in range(start, start + 600)]
+        catalogue.late = list(catalogue.feed)
+        broadcasts.watch.heard([])
+        async with asyncio.timeout(SECONDS):
+            while len(told) < start + 599:
+                told += numbers((await anext(stream)).decode())
+    assert told == list(range(1, 3001))
+    await stream.aclose()
 
 
 async def test_stream_continues_after_the_last_event(
@@ -94,10 +159,14 @@ async def test_stream_continues_after_the_last_event(
 
 
 async def test_line_that_is_committed_late_is_told_once(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, watch: Watch
+    client: httpx.AsyncClient,
+    repository: FakeTaskRepository,
+    catalogue: FakeTaskCatalogue,
+    watch: Watch,
+    broadcasts: Broadcasts,
 ) -> None:
     task_id = await submitted(client, repository)
-    stream = Feed(catalogue, watch, (), 0).events()
+    stream = events(broadcasts, (), Place(0))
     await anext(stream)
     catalogue.feed.append(line(task_id, 8))
     assert numbers((await anext(stream)).decode()) == [8]
