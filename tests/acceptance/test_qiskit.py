@@ -145,6 +145,16 @@ def test_seeded_samples_can_be_had_again(backend: KetlineBackend) -> None:
     assert not np.array_equal(first, other)
 
 
+def test_equal_pubs_and_circuits_of_one_job_are_independent(backend: KetlineBackend) -> None:
+    """All 64 shots of two fair bits equal would be an accident of 2^-64."""
+    pubs = KetlineSampler(backend, seed=4).run([bell(), bell()], shots=64).result(PATIENCE_SECONDS)
+    assert not np.array_equal(pubs[0].join_data().array, pubs[1].join_data().array)
+    result = backend.run([bell(), bell()], shots=64, memory=True, seed_simulator=7).result(PATIENCE_SECONDS)
+    assert result.get_memory(0) != result.get_memory(1)
+    again = backend.run(bell(), shots=64, memory=True, seed_simulator=result.results[1].seed).result(PATIENCE_SECONDS)
+    assert again.get_memory(0) == result.get_memory(1)
+
+
 def test_shots_are_in_random_order(backend: KetlineBackend) -> None:
     circuit = QuantumCircuit(1)
     circuit.h(0)

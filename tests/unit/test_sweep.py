@@ -1,3 +1,4 @@
+from ketline.domain.seeds import point_seed
 from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
 from ketline.domain.task import Inputs
 
@@ -20,6 +21,8 @@ def test_single_values_are_no_sweep() -> None:
 
 
 def test_each_point_has_a_seed_of_its_own() -> None:
-    assert [seed_at(7, number) for number in range(3)] == [7, 8, 9]
-    assert seed_at(2**63 - 1, 1) == 0
+    assert [seed_at(7, number) for number in range(3)] == [point_seed(7, number) for number in range(3)]
+    seeds = {seed_at(seed, number) for seed in range(50) for number in range(50)}
+    assert len(seeds) == 2500
+    assert all(seed is not None and 0 <= seed < 2**53 for seed in seeds)
     assert seed_at(None, 1) is None

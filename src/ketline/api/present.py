@@ -132,6 +132,7 @@ def _view_profile(profile: Profile | None) -> TaskProfile | None:
         queued_seconds=profile.queued_seconds,
         parsing_seconds=profile.parsing_seconds,
         tier=profile.tier,
+        seed_scheme=profile.seed_scheme,
         registers=_view_registers(profile),
         warnings=_view_warnings(profile),
         simulating_seconds=profile.simulating_seconds,

@@ -56,6 +56,7 @@ class Profile:
     simulating_seconds: float
     method_reason: str | None = None
     tier: str | None = None
+    seed_scheme: int | None = None
     warnings: Sequence[ProgramWarning] = ()
 
 

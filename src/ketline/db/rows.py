@@ -229,6 +229,7 @@ def result_columns(result: RunResult) -> Mapping[str, object]:
             "simulating_seconds": profile.simulating_seconds,
             "queued_seconds": profile.queued_seconds,
             "tier": profile.tier,
+            **({} if profile.seed_scheme is None else {"seed_scheme": profile.seed_scheme}),
             **_registers(profile),
             **_warnings(profile),
         },

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, InputValue
 
-_SEEDS = 2**63
 _ONE_VALUE = (bool, int, float, str)
 
 
@@ -30,5 +30,5 @@ def first_point(inputs: Inputs) -> Mapping[str, InputValue]:
 
 
 def seed_at(seed: int | None, number: int) -> int | None:
-    """The seed of point `number`, counted from 0: each point draws on its own."""
-    return None if seed is None else (seed + number) % _SEEDS
+    """The seed of point `number`, counted from 0, see `point_seed`; None where the task has none."""
+    return None if seed is None else point_seed(seed, number)

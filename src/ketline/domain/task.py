@@ -54,7 +54,10 @@ class FailureCode(StrEnum):
 
 
 class Method(StrEnum):
-    """How a program may be asked to be simulated: Aer's methods by their names, and `stim`, that library's sampler."""
+    """How a program may be simulated: Aer's methods by their names, and `stim`, that library's sampler.
+
+    Stored tasks may name the extended stabilizer; it is no longer offered, see `ketline.domain.backend.METHODS`.
+    """
 
     AUTOMATIC = "automatic"
     STATEVECTOR = "statevector"
@@ -217,6 +220,8 @@ class Profile:
     it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
     `tier` is what read the program: scanner, importer, unroller or qpy; None for tasks of before it was recorded.
     `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
+    `seed_scheme` names how random numbers come from the seed: only tasks with the same one give the same counts for the
+    same seed. None for tasks of before it was recorded, and where nothing is drawn.
     `warnings` are those about the program, in the order of its text.
     Times are wall-clock seconds; `queued_seconds` is the whole wait, from when the task was submitted, or was to
     be run, to the claim of the attempt that ended it: with its delays, and with earlier attempts.
@@ -231,6 +236,7 @@ class Profile:
     queued_seconds: float = 0.0
     method_reason: str | None = None
     tier: str | None = None
+    seed_scheme: int | None = None
     registers: Sequence[Register] | None = None
     warnings: Sequence[ProgramWarning] = ()
 

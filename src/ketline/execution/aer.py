@@ -1,12 +1,14 @@
 """Simulates programs on one Aer simulator, kept for the life of the process."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
+from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.domain.task import Method, Observable, RunOptions
 from ketline.execution import stim
 from ketline.execution.keys import counts_of, key_format
@@ -113,7 +115,7 @@ class Simulator:
             MachineBusy: it is large, and another large one runs; nothing was allocated.
             MemoryLimitExceeded, SimulationFailed: Aer gave up.
         """
-        options = options or RunOptions()
+        options = _seeded(options or RunOptions())
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
         self._share.require(program.lowered, choice.method)
         if choice.engine is Engine.EXACT:
@@ -194,7 +196,7 @@ class Simulator:
             shots=shots,
             method=method.value,
             max_parallel_threads=self._threads(circuit.num_qubits),
-            seed_simulator=options.seed,
+            seed_simulator=None if options.seed is None else derived_seed(options.seed, "aer", bits=62),
             memory=options.memory,
             fusion_enable=fusion,
             **({"max_memory_mb": _mebibytes(self._share.memory_bytes)} if self._share.whole else {}),
@@ -203,6 +205,11 @@ class Simulator:
         if not result.success:
             raise _failure(result, self._share)
         return result.results[0].data
+
+
+def _seeded(options: RunOptions) -> RunOptions:
+    """With a seed: Aer's own choice has 32 bits, and adds the number of the shot."""
+    return options if options.seed is not None else replace(options, seed=fresh_seed())
 
 
 def _state(program: Program) -> Any:

@@ -21,6 +21,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Inspection
 from ketline.domain.observables import observables_at
+from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
 from ketline.domain.task import InputValue, Point, Profile, ProgramFormat, Register, RunResult
 from ketline.execution.aer import Expectation, Simulation, Simulator
@@ -263,6 +264,7 @@ def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: 
         parsing_seconds=round(stopwatch.reading_seconds, 6),
         simulating_seconds=round(stopwatch.simulating_seconds, 6),
         tier=program.tier,
+        seed_scheme=SEED_SCHEME if isinstance(simulation, Simulation) else None,
         registers=_registers(program),
         warnings=program.warnings,
     )

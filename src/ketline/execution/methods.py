@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.task import Method
 from ketline.execution.estimates import bond_dimension, density_matrix_bytes, matrix_product_bytes, statevector_bytes
@@ -11,10 +12,6 @@ from ketline.execution.lower import BRANCHES, Lowered
 from ketline.execution.sizes import readable
 
 CLIFFORD_GATES = frozenset(["cx", "cy", "cz", "ecr", "h", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z"])
-# Source: qiskit-aer 0.18, `backend_utils.BASIS_GATES`.
-EXTENDED_STABILIZER_GATES = frozenset(
-    ["ccx", "ccz", "cx", "cz", "ecr", "h", "p", "s", "sdg", "swap", "sx", "sxdg", "t", "tdg", "u1", "x", "y", "z"]
-)
 _NO_GATES = frozenset({"measure", "reset"})
 # Aer's name for computing on bits, which its density matrices do not know.
 _STORE = frozenset({"store"})
@@ -24,8 +21,8 @@ EXACT_QUBITS = 12
 EXACT_OUTCOMES_PER_SHOT = 4
 EXACT_OUTCOMES = 16
 WIDEST_BOND = 4096
-# Aer's extended stabilizer estimates them from samples, stim only samples.
-_WITHOUT_VALUES = frozenset({Method.STIM, Method.EXTENDED_STABILIZER})
+# It only samples.
+_WITHOUT_VALUES = frozenset({Method.STIM})
 
 
 class Engine(Enum):
@@ -122,7 +119,7 @@ def _check_stim(lowered: Lowered, memory_bytes: int) -> None:
 
 
 def _check_extended_stabilizer(lowered: Lowered, memory_bytes: int) -> None:
-    _require_gates(lowered, Method.EXTENDED_STABILIZER, EXTENDED_STABILIZER_GATES | _STORE)
+    raise ProgramUnsupported(f"method {WITHDRAWN}; choose {', '.join(METHODS)}")
 
 
 def _check_matrix_product_state(lowered: Lowered, memory_bytes: int) -> None:

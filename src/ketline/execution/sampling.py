@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ketline.domain.seeds import derived_seed
 from ketline.execution.keys import counts_of
 
 # Rounding leaves as much where the probability is none.
@@ -37,7 +38,7 @@ class Distribution:
 
         One multinomial draw has the distribution of the counts of independent shots.
         """
-        random = np.random.default_rng(seed)
+        random = _generator(seed)
         drawn = random.multinomial(shots, self.probabilities)
         found = np.flatnonzero(drawn)
         outcomes = outcomes_of(self.indices[found], self.measured)
@@ -60,11 +61,15 @@ def sample(
     if len(qubits) <= _MOST_MEASURED and 1 << len(qubits) <= _OUTCOMES_PER_SHOT * shots:
         return distribution_of(state.probabilities(qubits), measured).draw(shots, seed, key, memory=memory)
     if seed is not None:
-        state.set_seed(seed)
+        state.set_seed(derived_seed(seed, "aer", bits=62))
     drawn = state.sample_counts(qubits, shots)
     indices = np.fromiter(drawn, dtype=np.int64, count=len(drawn))
-    random = np.random.default_rng(seed) if memory else None
+    random = _generator(seed) if memory else None
     return shown(outcomes_of(indices, measured), drawn.values(), key, random)
+
+
+def _generator(seed: int | None) -> np.random.Generator:
+    return np.random.default_rng(None if seed is None else derived_seed(seed, "numpy", bits=64))
 
 
 def outcomes_of(indices: Any, measured: Measured) -> list[int]:

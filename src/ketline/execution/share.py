@@ -65,7 +65,7 @@ def is_large(needed: int, method: Method, limits: ExecutionLimits) -> bool:
 
 
 def bytes_needed(lowered: Lowered, method: Method) -> int:
-    """What the state of a circuit takes at most; 0 for the extended stabilizer, which is held to a slot's share."""
+    """What the state of a circuit takes at most; 0 where nothing is known, and nothing large is run."""
     known = state_bytes(lowered, method)
     if known is not None:
         return known

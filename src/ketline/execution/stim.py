@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ketline.domain.seeds import derived_seed
 from ketline.execution.keys import counts_of
 from ketline.execution.lower import Lowered
 
@@ -41,7 +42,8 @@ def sample(
     import stim
 
     text, records = _translate(lowered)
-    sampler = stim.Circuit(text).compile_sampler(seed=seed)
+    drawn_with = None if seed is None else derived_seed(seed, "stim", bits=63)
+    sampler = stim.Circuit(text).compile_sampler(seed=drawn_with)
     bits, columns = np.array(list(records)), np.array(list(records.values()))
     batch = max(1, _BATCH_BITS // lowered.operations["measure"])
     counts: Counter[int] = Counter()

@@ -23,6 +23,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qiskit.transpiler import Target
 
 from ketline.client import Client
+from ketline.domain.seeds import derived_seed
 from ketline.qiskit.connecting import client_of, described
 from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
 from ketline.qiskit.travelling import travelling
@@ -95,13 +96,18 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
     def run(self, run_input: Any, **options: Any) -> KetlineJob:
         """Submit circuits, each as a task; options are `shots`, `memory`, `seed_simulator` and `method`.
 
+        `seed_simulator` is the seed of the first circuit; the others have seeds that are derived from it, which the
+        result tells.
+
         Raises:
             QiskitError: a circuit has parameters without values, or there is no such option.
             ClientError: the service does not take them, or is not known to have done so.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
         asked = self._asked(options)
-        group = TaskGroup(self.client, [_task_of(circuit, asked) for circuit in circuits])
+        group = TaskGroup(
+            self.client, [_task_of(circuit, asked | _seed_of(asked, number)) for number, circuit in enumerate(circuits)]
+        )
         return KetlineJob(self, group, lambda results: self._result(group.job_id, circuits, results))
 
     def _asked(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +128,11 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
             status="COMPLETED",
             results=found,
         )
+
+
+def _seed_of(options: Mapping[str, Any], number: int) -> dict[str, Any]:
+    seed = options["seed"]
+    return {"seed": derived_seed(int(seed), "circuit", number) if number and seed is not None else seed}
 
 
 def _task_of(circuit: Any, options: Mapping[str, Any]) -> Asked:

@@ -9,12 +9,12 @@ from qiskit.primitives import BaseSamplerV2, BitArray, DataBin, PrimitiveResult,
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 
 from ketline.client import Client
+from ketline.domain.seeds import derived_seed
 from ketline.qiskit.connecting import client_of, room_of
 from ketline.qiskit.job import Asked, KetlinePrimitiveJob, TaskGroup
 from ketline.qiskit.sweeping import MOST_INPUTS, Room, inputs_of, points_in_a_task, portions, values_of
 from ketline.qiskit.travelling import travelling
 
-_SEEDS = 2**63
 # What an outcome takes in a result besides its bits.
 _CHARACTERS_OF_A_COUNT = 14
 
@@ -22,7 +22,8 @@ _CHARACTERS_OF_A_COUNT = 14
 class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
     """Samples circuits as `StatevectorSampler` does, also with branches, resets and measurements in the middle.
 
-    `service` is a provider, a backend, a client or the URL of a service. With a `seed` results can be had again.
+    `service` is a provider, a backend, a client or the URL of a service. With a `seed` results can be had again:
+    each PUB, and each task of it, has a seed that is derived from it.
     """
 
     def __init__(
@@ -52,20 +53,20 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn("A circuit has no classical registers: its result will be empty.", UserWarning, stacklevel=2)
         room = room_of(self._client)
-        asked = [_tasks_of(pub, room, self._options()) for pub in coerced]
+        asked = [_tasks_of(pub, room, self._options(number)) for number, pub in enumerate(coerced)]
         group = TaskGroup(self._client, [task for tasks in asked for task in tasks])
         numbers = [len(tasks) for tasks in asked]
         return KetlinePrimitiveJob(group, lambda results: self._read(coerced, numbers, results))
 
-    def _options(self) -> dict[str, Any]:
-        return {"seed": self._seed, "method": self._method}
+    def _options(self, pub: int) -> dict[str, Any]:
+        return {"seed": _derived(self._seed, "pub", pub), "method": self._method}
 
     def _read(self, pubs: Sequence[Any], numbers: Sequence[int], results: Sequence[Any]) -> Any:
         left = iter(results)
         found = []
-        for pub, number in zip(pubs, numbers, strict=True):
+        for place, (pub, number) in enumerate(zip(pubs, numbers, strict=True)):
             points = [counts for _ in range(number) for counts in next(left).points]
-            found.append(_pub_result(pub, points, np.random.default_rng(self._seed)))
+            found.append(_pub_result(pub, points, np.random.default_rng(_derived(self._seed, "order", place))))
         return PrimitiveResult(found, metadata={"version": 2})
 
 
@@ -90,9 +91,12 @@ def _tasks_of(pub: Any, room: Room, options: Mapping[str, Any]) -> list[Asked]:
 
 
 def _at(options: Mapping[str, Any], point: int) -> dict[str, Any]:
-    """The options for tasks from this point on: the service seeds the points of a sweep with consecutive numbers."""
-    seed = options["seed"]
-    return {**options, "seed": None if seed is None else (seed + point) % _SEEDS}
+    """The options for the task from this point on."""
+    return {**options, "seed": _derived(options["seed"], "task", point)}
+
+
+def _derived(seed: int | None, purpose: str, number: int) -> int | None:
+    return None if seed is None else derived_seed(int(seed), purpose, number)
 
 
 def _measures(circuit: Any) -> bool:

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -17,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.task import FailureCode, Method, ProgramFormat, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
@@ -53,6 +55,22 @@ def _refuse_unstorable(text: str) -> str:
     return text
 
 
+def _require_offered(method: object) -> object:
+    if isinstance(method, str) and method in METHODS:
+        return method
+    *others, last = map(repr, map(str, METHODS))
+    why = f": {WITHDRAWN}" if method == Method.EXTENDED_STABILIZER else ""
+    raise PydanticCustomError(
+        "method", "must be {offered}{why}", {"offered": f"{', '.join(others)} or {last}", "why": why}
+    )
+
+
+OfferedMethod = Annotated[
+    Method,
+    Field(strict=False),
+    BeforeValidator(_require_offered),
+    WithJsonSchema({"type": "string", "enum": [method.value for method in METHODS]}),
+]
 ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_length=1)]
 QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
@@ -79,7 +97,7 @@ class SubmitRequest(BaseModel):
     seed: Annotated[
         int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
     ] = None
-    method: Annotated[Method, Field(strict=False, description="Simulation method")] = Method.AUTOMATIC
+    method: Annotated[OfferedMethod, Field(description="Simulation method")] = Method.AUTOMATIC
     memory: Annotated[bool, Field(description="Keep the outcome of every shot, in order")] = False
     timeout_s: Annotated[
         float | None, Field(gt=0, allow_inf_nan=False, description="Seconds after which it is stopped")
@@ -241,6 +259,11 @@ class TaskProfile(BaseModel):
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     tier: str | None = Field(
         default=None, examples=["scanner"], description="What read the program: scanner, importer, unroller or qpy"
+    )
+    seed_scheme: int | None = Field(
+        default=None,
+        examples=[2],
+        description="How random numbers come from the seed; another scheme gives other counts for the same seed",
     )
     registers: list[RegisterView] | None = Field(
         default=None,

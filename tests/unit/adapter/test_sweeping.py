@@ -11,8 +11,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparsePauliOp
 
 from ketline.client import Client
+from ketline.domain.seeds import derived_seed
+from ketline.qiskit.backend import _seed_of
 from ketline.qiskit.estimator import KetlineEstimator, _cut, _parts_of
-from ketline.qiskit.sampler import _tasks_of
+from ketline.qiskit.sampler import KetlineSampler, _tasks_of
 from ketline.qiskit.sweeping import Room
 
 AMPLE = Room(asked_characters=1 << 19, answered_characters=8 << 20)
@@ -41,8 +43,8 @@ def test_points_are_cut_where_a_task_would_be_too_large(room: Room, points: int,
     assert [len(options["inputs"]["p0"]) for options in asked] == tasks
     together = [value for options in asked for value in options["inputs"]["p1"]]
     assert together == [2.0 * point + 1 for point in range(points)]
-    # Each point has the seed that it would have in one task.
-    assert [options["seed"] for options in asked] == [100 + sum(tasks[:number]) for number in range(len(tasks))]
+    firsts = [sum(tasks[:number]) for number in range(len(tasks))]
+    assert [options["seed"] for options in asked] == [derived_seed(100, "task", first) for first in firsts]
 
 
 def test_results_that_would_be_too_large_are_cut_too() -> None:
@@ -61,7 +63,7 @@ def test_circuits_of_very_many_parameters_are_bound_first() -> None:
     pub = SamplerPub.coerce((circuit, np.zeros((3, 1001))), 5)
     asked = _tasks_of(pub, AMPLE, OPTIONS)
     assert [(sent.program_format, "inputs" in options, options["seed"]) for sent, options in asked] == [
-        ("openqasm3", False, 100 + number) for number in range(3)
+        ("openqasm3", False, derived_seed(100, "task", number)) for number in range(3)
     ]
 
 
@@ -131,3 +133,13 @@ def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
 )
 def test_cut_is_as_late_as_number_and_terms_allow(terms: list[int], cut: list[int]) -> None:
     assert [len(terms[part]) for part in _cut(terms)] == cut
+
+
+def test_pubs_and_circuits_have_seeds_of_their_own() -> None:
+    sampler = KetlineSampler("http://127.0.0.1:1", seed=4)
+    seeds = [sampler._options(number)["seed"] for number in range(3)]
+    assert seeds == [derived_seed(4, "pub", number) for number in range(3)]
+    assert len({*seeds, 4}) == 4
+    assert KetlineSampler("http://127.0.0.1:1")._options(1)["seed"] is None
+    assert [_seed_of({"seed": 7}, number)["seed"] for number in range(2)] == [7, derived_seed(7, "circuit", 1)]
+    assert _seed_of({"seed": None}, 1) == {"seed": None}

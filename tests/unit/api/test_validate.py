@@ -100,6 +100,16 @@ async def test_body_is_checked_as_that_of_a_submission(
     assert inspector.inspected == []
 
 
+@pytest.mark.parametrize("path", ["/validate", "/tasks"])
+async def test_withdrawn_method_is_refused_with_those_that_are_offered(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.post(path, json={"qc": BELL, "method": "extended_stabilizer"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/method")
+    assert answer.json()["errors"][0]["detail"] == (
+        "must be 'automatic', 'statevector', 'density_matrix', 'stabilizer', 'matrix_product_state' or 'stim': "
+        "'extended_stabilizer' is no longer offered, because its counts were wrong"
+    )
+
+
 async def test_program_that_is_too_long_is_refused_unread(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     answer = await client.post("/validate", json={"qc": "x" * 3000})
     assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
-from math import cos, sin
+from math import cos, pi, sin
 from random import Random
 
 import pytest
@@ -24,6 +24,7 @@ from qiskit.circuit.library import (
 )
 from qiskit.quantum_info import Operator
 
+from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.task import Method, RunOptions
 from ketline.execution.aer import Simulator
@@ -89,7 +90,7 @@ def test_method_is_chosen_by_what_the_program_holds(simulator: Simulator, body: 
     assert simulation.reason
 
 
-@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_gives_the_same_distribution(simulator: Simulator, method: Method) -> None:
     counts = simulator.run(load(CLIFFORD), 4096, RunOptions(method=method, seed=5)).counts
     assert_counts_match(counts, terminal_probabilities(text_of(CLIFFORD)), 4096)
@@ -133,13 +134,23 @@ def test_gates_a_method_lacks_are_made_of_those_it_has(simulator: Simulator, met
     assert_counts_match(counts, {"0 0 00": cos(0.35) ** 2, "1 0 11": sin(0.35) ** 2}, 4096)
 
 
+def test_a_withdrawn_method_is_refused_with_those_that_are_offered(simulator: Simulator) -> None:
+    """Also for a task of before that is run again."""
+    body = "qubit[2] q; bit[2] c; h q[0]; t q[0]; h q[0]; cx q[0], q[1]; c = measure q;"
+    with pytest.raises(ProgramUnsupported, match=r"no longer offered.*choose automatic, statevector, .*stim"):
+        simulator.run(load(body), 10, RunOptions(method=Method.EXTENDED_STABILIZER))
+    for method in METHODS:
+        if method not in (Method.STABILIZER, Method.STIM):
+            counts = simulator.run(load(body), 2000, RunOptions(method=method, seed=1)).counts
+            assert_counts_match(counts, {"00": cos(pi / 8) ** 2, "11": sin(pi / 8) ** 2}, 2000)
+
+
 @pytest.mark.parametrize(
     ("method", "body", "missing"),
     [
         (Method.STABILIZER, "qubit q; bit c; t q; c = measure q;", "'t'"),
         (Method.STIM, "qubit q; bit c; rx(0.1) q; c = measure q;", "'rx'"),
         (Method.STIM, BRANCHING, "'if_else'"),
-        (Method.EXTENDED_STABILIZER, "qubit q; bit c; rx(0.1) q; c = measure q;", "'rx'"),
     ],
 )
 def test_method_without_the_gate_says_so(simulator: Simulator, method: Method, body: str, missing: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, TimeLimitExceeded
 from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, Register, RunOptions, RunResult
 from ketline.execution.execute import Executor
 from ketline.execution.limits import ExecutionLimits
@@ -54,7 +55,9 @@ def test_each_point_is_what_a_task_of_it_alone_gives(executor: Executor) -> None
     assert result.points is not None
     assert (result.counts, result.memory, result.shots) == ({}, None, 200)
     for number, theta in enumerate([0.0, 0.7, 3.141592653589793]):
-        alone = result_of(executor.answer(order({"theta": theta, "times": 1}, seed=11 + number, memory=True)))
+        alone = result_of(
+            executor.answer(order({"theta": theta, "times": 1}, seed=point_seed(11, number), memory=True))
+        )
         point = result.points[number]
         assert (point.counts, point.memory) == (alone.counts, alone.memory)
     assert result.points[0].counts == {"0 00": 200}

@@ -21,8 +21,9 @@ from ketline.api.pages.preview import preview
 from ketline.api.services import options_of, services_of
 from ketline.api.stored import not_found
 from ketline.api.submission import asked_of
+from ketline.domain.backend import METHODS
 from ketline.domain.errors import BacklogFull, ServiceUnavailable, TaskNotFound
-from ketline.domain.task import Method, ProgramFormat, TaskId
+from ketline.domain.task import ProgramFormat, TaskId
 from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
@@ -104,7 +105,7 @@ async def _form(
         "field_errors": errors or {},
         "examples": examples(),
         "picked": request.query_params.get("example"),
-        "methods": [method.value for method in Method],
+        "methods": [method.value for method in METHODS],
         "options": options_of(request),
         "checked": checked,
     }
