@@ -56,6 +56,7 @@ class MixedMaker:
     writable: list[str] = field(default_factory=list)
     inputs: list[tuple[Kind, str, int | float | bool]] = field(default_factory=list)
     gates: list[GateDefinition] = field(default_factory=list)
+    indexing: bool = True  # whether variables may be indices
     made: int = 0
     loops: int = 0
 
@@ -185,7 +186,7 @@ class MixedMaker:
         return Binary("/", Binary("*", Pi(), number), Number(self.choices.choice((2, 4, 8))))
 
     def qubit(self) -> Expression:
-        if self.profile in ("control", "classical") and self.names and self.chance(0.2):
+        if self.indexing and self.profile in ("control", "classical") and self.names and self.chance(0.2):
             return Name(self.choices.choice(self.names)[0])
         place = self.choices.randrange(_QUBITS)
         return Number(place - _QUBITS if self.profile != "circuit" and self.chance(0.1) else place)
@@ -278,13 +279,24 @@ class MixedMaker:
         name, kind = f"i{self.loops}", self.loop_kind()
         is_range = self.chance(0.6)
         values = self.range_values(kind) if is_range else self.set_values(kind)
-        outside = list(self.names)
+        outside, indexing = list(self.names), self.indexing
         self.names.append((name, kind))
+        leaves = self.chance(0.45)
+        self.indexing = indexing and not leaves  # the importer takes the variables of such loops for angles only
         body = self.block(depth + 1)
-        if self.chance(0.45):
+        if leaves:
             body.insert(self.choices.randint(0, len(body)), self.leaving())
+        if leaves and self.profile == "control":
+            body.insert(0, self.divided(Name(name)))
+        self.indexing = indexing
         self.names = outside
         return [For(kind, name, values, is_range, body)]
+
+    def divided(self, variable: Expression) -> Statement:
+        """A rotation by half turns of an integer that the loop's variable is divided for."""
+        number = Binary(self.choices.choice("+-*"), variable, Number(self.small()))
+        part = Binary("/", number, Number(self.choices.choice((2, 3, -2, 5))))
+        return Apply("rx", [Binary("*", part, Pi())], [Number(self.choices.randrange(_QUBITS))])
 
     def loop_kind(self) -> Kind:
         if self.profile == "circuit" or self.chance(0.6):
