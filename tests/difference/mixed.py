@@ -261,7 +261,9 @@ class MixedMaker:
     def rotation(self, _depth: int) -> list[Statement]:
         if self.gates and self.chance(0.3):
             gate = self.choices.choice(self.gates)
-            return [Apply(gate.name, [self.integer(1), self.integer(1)], [self.qubit()])]
+            # Of a truth value the specification does not say that it is an angle.
+            arguments = [Binary("+", self.integer(1), Number(0)) for _ in range(2)]
+            return [Apply(gate.name, arguments, [self.qubit()])]
         return [Apply("rx", [self.angle()], [self.qubit()])]
 
     def flip(self, _depth: int) -> list[Statement]:
