@@ -108,4 +108,14 @@ def _shapes(options: ApiOptions) -> dict[str, Any]:
     shapes = {"Problem": problem, "SubmitRequest": submission}
     for other in (BatchRequest, ChangeRequest, RerunRequest):
         shapes[other.__name__] = other.model_json_schema(ref_template=_REFERENCE)
-    return {name: shape for whole in shapes.values() for name, shape in whole.pop("$defs", {}).items()} | shapes
+    found = {name: shape for whole in shapes.values() for name, shape in whole.pop("$defs", {}).items()} | shapes
+    for shape in found.values():
+        for field in shape.get("properties", {}).values():
+            _drop_unusable_default(field)
+    return found
+
+
+def _drop_unusable_default(field: dict[str, Any]) -> None:
+    """An empty text stands for a field that was left out; as a default it would break the field's own rule."""
+    if field.get("default") == "" and field.get("minLength", 0) > 0:
+        del field["default"]

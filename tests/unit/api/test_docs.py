@@ -120,3 +120,19 @@ async def test_every_reference_in_openapi_resolves(client: httpx.AsyncClient) ->
 
 def test_the_example_program_parses() -> None:
     assert parse(BELL).statements
+
+
+def _defaults_that_are_too_short(value: object) -> list[object]:
+    if isinstance(value, list):
+        return [found for item in value for found in _defaults_that_are_too_short(item)]
+    if not isinstance(value, dict):
+        return []
+    default = value.get("default")
+    wrong = [value] if isinstance(default, str) and len(default) < value.get("minLength", 0) else []
+    return wrong + [found for item in value.values() for found in _defaults_that_are_too_short(item)]
+
+
+async def test_no_default_breaks_the_rule_of_its_own_field(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert document["components"]["schemas"]["SubmitRequest"]["properties"]["qc"]["minLength"] == 1
+    assert _defaults_that_are_too_short(document) == []
