@@ -6,6 +6,7 @@ then of that page's own origin. The `Host` header still has the page's name, whi
 Source: RFC 9110, sections 7.2 (`Host`) and 15.5.20 (421); RFC 9112, section 3.2.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -75,7 +76,7 @@ class AllowedHosts:
             return None
         return Refusal(
             "host_not_allowed",
-            f"This service does not go by the name {_name(hosts[0])[:_LONGEST_REPEATED]!r}. If it is one of its names, "
+            f"This service does not go by the name {_repeatable(hosts[0])!r}. If it is one of its names, "
             "add it to KETLINE_ALLOWED_HOSTS.",
         )
 
@@ -86,6 +87,11 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].removesuffix(".")
+
+
+def _repeatable(host: str) -> str:
+    """The name as an answer may repeat it: short, and nothing that a browser could take for a part of a page."""
+    return re.sub(r"[^a-z0-9.:_-]", "?", _name(host))[:_LONGEST_REPEATED]
 
 
 def _is_address(name: str) -> bool:
