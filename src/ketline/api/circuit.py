@@ -2,6 +2,8 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,10 +12,12 @@ from fastapi import APIRouter, Query, Request, Response
 from ketline.api.errors import Refusal
 from ketline.api.openapi import problem_responses
 from ketline.api.representation import negotiated, represented
+from ketline.api.results import refused_parameter
 from ketline.api.services import services_of
 from ketline.api.stored import not_found
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
+from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import ProgramFormat, TaskId
 from ketline.schemas.inspection import CircuitQuery
 from ketline.schemas.tasks import BELL, TaskFailure
@@ -71,9 +75,25 @@ async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], r
     try:
         if query.format == "source":
             return await _source(request, await services_of(request).draw.source(TaskId(task_id)))
-        return await _drawn(request, TaskId(task_id), Drawing(query.format))
+        return await _drawn(request, TaskId(task_id), Drawing(query.format), query.point)
     except TaskNotFound as error:
         raise not_found(task_id) from error
+
+
+def at_point(source: ProgramSource, point: int | None) -> ProgramSource:
+    """The program of a sweep with the inputs of one point; as it is where no point is asked for.
+
+    Raises:
+        Refusal: it has no points, or none there.
+    """
+    if point is None:
+        return source
+    points = number_of_points(source.inputs)
+    if points is None:
+        raise refused_parameter("point", "must be left out: this task is no sweep")
+    if point >= points:
+        raise refused_parameter("point", f"must be less than {points}, the number of points of this task")
+    return replace(source, inputs=next(islice(points_of(source.inputs), point, None)))
 
 
 async def _source(request: Request, source: ProgramSource) -> Response:
@@ -85,14 +105,15 @@ async def _source(request: Request, source: ProgramSource) -> Response:
     return await represented(request, source.circuit.encode(), _TEXT, headers)
 
 
-async def _drawn(request: Request, task_id: TaskId, drawing: Drawing) -> Response:
-    shown = await _shown(request, task_id, drawing)
+async def _drawn(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> Response:
+    shown = await _shown(request, task_id, drawing, point)
     return await represented(request, shown.encode(), _SVG if drawing is Drawing.SVG else _TEXT, _HEADERS)
 
 
-async def _shown(request: Request, task_id: TaskId, drawing: Drawing) -> str:
+async def _shown(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> str:
+    draw = services_of(request).draw
     try:
-        return await services_of(request).draw(task_id, drawing)
+        return await draw.program(at_point(await draw.source(task_id), point), drawing)
     except ExecutionFailed as error:
         code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
         detail = f"{error.message[:1].upper()}{error.message[1:]}."

@@ -175,9 +175,9 @@ def chosen_points(task: Task, place: int | None) -> Chosen:
     if place is None:
         return Chosen(task, points, swept)
     if not swept:
-        raise _refused("point", "must be left out: this task is no sweep")
+        raise refused_parameter("point", "must be left out: this task is no sweep")
     if place >= len(points):
-        raise _refused("point", f"must be less than {len(points)}, the number of points of this task")
+        raise refused_parameter("point", f"must be less than {len(points)}, the number of points of this task")
     return Chosen(task, [points[place]], swept=False)
 
 
@@ -196,16 +196,16 @@ def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
     if register.isascii() and register.isdigit():
         if (number := int(register)) < there:
             return register_view(number)
-        raise _refused("register", f"must be less than {there}, the number of registers of this task")
+        raise refused_parameter("register", f"must be less than {there}, the number of registers of this task")
     registers = (chosen.task.profile and chosen.task.profile.registers) or ()
     names = [one.name for one in registers]
     if register in names:
         return register_view(names.index(register))
     known = ", ".join(name for name in names[:_MOST_NAMED] if name is not None) or "known by number only"
-    raise _refused("register", f"must be a register of this task; they are {known}")
+    raise refused_parameter("register", f"must be a register of this task; they are {known}")
 
 
-def _refused(parameter: str, text: str) -> Refusal:
+def refused_parameter(parameter: str, text: str) -> Refusal:
     return refuse([{"type": f"{parameter}_unknown", "loc": ("query", parameter), "msg": text}])
 
 

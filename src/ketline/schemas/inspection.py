@@ -161,3 +161,7 @@ class CircuitQuery(BaseModel):
             "and gates inlined"
         ),
     ] = "source"
+    point: Annotated[
+        int | None,
+        Field(ge=0, description="Point of a sweep, from 0, whose circuit is drawn; the first where it is left out"),
+    ] = None

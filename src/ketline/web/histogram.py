@@ -20,19 +20,12 @@ class BarOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """An outcome; `share` is its count relative to all shots, `length` to that of the most frequent outcome.
-
-    A bar that is `cut` is drawn as long as the longest.
-    """
+    """An outcome; `share` is its count relative to all shots, `length` to that of the most frequent outcome."""
 
     outcome: str
     count: int
     share: float
     length: float
-
-    @property
-    def cut(self) -> bool:
-        return self.length > 1
 
     @property
     def label(self) -> str:
@@ -45,7 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Up to `SHOWN` outcomes; `other` sums up the `other_outcomes` that are not among them."""
+    """Up to `SHOWN` outcomes; `other` sums up the `other_outcomes` that are not among them, and has no bar."""
 
     order: BarOrder
     shots: int

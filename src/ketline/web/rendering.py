@@ -40,6 +40,7 @@ def _environment() -> Environment:
         duration=wording.duration,
         long_duration=wording.long_duration,
         size=wording.size,
+        observable=wording.observable,
     )
     environment.globals["edition"] = EDITION
     return environment

@@ -14,7 +14,21 @@ LONGEST_ADDRESS = 7_500
 
 # What fields are called there; a time would need a type of its own, and is left to who wants one.
 _CLIENT_NAMES = {
-    **{name: name for name in ("shots", "seed", "method", "memory", "inputs", "name", "tags", "metadata", "priority")},
+    **{
+        name: name
+        for name in (
+            "shots",
+            "seed",
+            "method",
+            "memory",
+            "inputs",
+            "observables",
+            "name",
+            "tags",
+            "metadata",
+            "priority",
+        )
+    },
     "timeout_s": "time_limit_seconds",
     "max_attempts": "max_attempts",
 }
@@ -38,7 +52,9 @@ def form_address(fields: Mapping[str, str]) -> str | None:
 def snippets(submission: SubmitRequest, base: str) -> Sequence[Snippet]:
     """The submission for a shell, for Python, and for Python with Qiskit, each with its title."""
     body = body_of(submission)
-    return [("curl", _curl(body, base)), ("Python", _python(body, base)), ("Qiskit", _qiskit(body, base))]
+    shown = [("curl", _curl(body, base)), ("Python", _python(body, base))]
+    # Qiskit asks for expectation values through its estimator, with operators of its own.
+    return shown if "observables" in body else [*shown, ("Qiskit", _qiskit(body, base))]
 
 
 def _curl(body: Mapping[str, object], base: str) -> str:
@@ -53,7 +69,7 @@ PROGRAM = {_text(body.get("qc", ""))}
 
 with Client({base!r}) as client:
     result = client.run(PROGRAM{_keywords(body, _CLIENT_NAMES)})
-    print(result.counts)
+    print(result.{"expectation_values" if "observables" in body else "counts"})
 """
 
 

@@ -1,7 +1,9 @@
 """Write times, durations and sizes for people."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+MOST_TERMS = 6
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -53,3 +55,14 @@ def size(count: int | None) -> str:
     while value >= 1024 and unit < len(_SIZES) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.3g} {_SIZES[unit]}"
+
+
+def observable(terms: Mapping[str, float]) -> str:
+    """A sum of Pauli operators as on paper, the qubit of the highest index first; terms beyond a few are counted."""
+    written = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MOST_TERMS]]
+    more = [f"{len(terms) - MOST_TERMS} more"] if len(terms) > MOST_TERMS else []
+    return " + ".join([*written, *more]).replace("+ -", "- ") or "0"
+
+
+def _factor(factor: float) -> str:
+    return {1.0: "", -1.0: "-"}.get(factor, f"{factor:g}·")

@@ -50,8 +50,8 @@ def library(repository: FakeTaskRepository) -> FakeProgramLibrary:
     class Submitted(FakeProgramLibrary):
         async def get(self, task_id: TaskId) -> ProgramSource:
             await repository.get(task_id)
-            circuit = next(s.circuit for s in repository.submissions if s.task_id == task_id)
-            return ProgramSource(circuit=circuit, format=self.format)
+            stored = next(one for one in repository.submissions if one.task_id == task_id)
+            return ProgramSource(circuit=stored.circuit, inputs=stored.inputs, format=stored.options.format)
 
     return Submitted()
 
@@ -239,7 +239,8 @@ async def test_task_is_put_into_the_form_to_be_changed(client: httpx.AsyncClient
     )
     page = unescape((await client.get("/", params={"copy": str(task_id)})).text)
     assert PROGRAM in page
-    for value in ('value="10"', 'value="5"', 'value="a, b"', '{"t": 1}', 'value="9"', 'value="77"', " checked"):
+    assert 'name="seed" type="text" value=""' in page  # nobody may have chosen it
+    for value in ('value="10"', 'value="a, b"', '{"t": 1}', 'value="9"', 'value="77"', " checked"):
         assert value in page
 
 
@@ -369,7 +370,9 @@ async def test_histogram_is_sorted_as_asked(client: httpx.AsyncClient, repositor
     assert (await client.get(f"/ui/tasks/{task_id}", params={"sort": "luck"})).status_code == 422
 
 
-async def test_sweep_shows_one_point_after_the_other(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_sweep_shows_one_point_after_the_other(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, inspector: FakeInspector
+) -> None:
     task_id = await submitted(client, inputs='{"theta": [0.1, 0.2]}')
     complete(repository, task_id, {})
     task = repository.tasks[TaskId(task_id)]
@@ -378,10 +381,17 @@ async def test_sweep_shows_one_point_after_the_other(client: httpx.AsyncClient, 
     repository.tasks[TaskId(task_id)] = replace(task, counts=None, points=points, profile=profile)
     first = (await client.get(f"/ui/tasks/{task_id}")).text
     assert "10 shots, 1 outcome" in shown(first)
+    assert "theta = 0.1" in shown(first)
+    assert f'hx-get="../../ui/tasks/{task_id}/circuit?point=0"' in first
     assert "c[1]" in shown(first)
     assert f'href="../../ui/tasks/{task_id}?sort=value&amp;point=1">next' in first
     second = (await client.get(f"/ui/tasks/{task_id}?point=1&sort=bitstring")).text
     assert "10 shots, 2 outcomes" in shown(second)
+    assert "theta = 0.2" in shown(second)
+    drawn = await client.get(f"/ui/tasks/{task_id}/circuit?point=1")
+    assert drawn.status_code == 200, drawn.text
+    assert inspector.drawn[-1][0].inputs == {"theta": 0.2}
+    assert (await client.get(f"/ui/tasks/{task_id}/circuit?point=2")).status_code == 422
     assert "previous" in second
     assert ">next<" not in second
     assert (await client.get(f"/ui/tasks/{task_id}?point=2")).status_code == 422
@@ -391,36 +401,75 @@ async def test_sweep_shows_one_point_after_the_other(client: httpx.AsyncClient, 
     assert (await client.get(f"/ui/tasks/{task_id}/counts.csv")).text.startswith("point,outcome,count\r\n0,0,10\r\n")
 
 
-@pytest.mark.parametrize(
-    ("values", "rows"),
-    [((0.5, -1.0), ["0.500000", "-1.000000"]), (((0.25,), (1.0,)), ["0", "0.250000", "1", "1.000000"])],
-)
-async def test_expectation_values_are_a_table(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, values: Any, rows: list[str]
-) -> None:
-    task_id = await submitted(client)
+async def with_values(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, observables: str, values: Any, **fields: str
+) -> str:
+    """The table of a completed task's expectation values."""
+    task_id = await submitted(client, observables=observables, **fields)
     complete(repository, task_id, {})
     task = repository.tasks[TaskId(task_id)]
     repository.tasks[TaskId(task_id)] = replace(task, counts=None, expectation_values=values)
-    page = (await client.get(f"/ui/tasks/{task_id}")).text
-    table = page[page.index("Expectation values") : page.index("Timeline")]
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == rows
+    text = (await client.get(f"/ui/tasks/{task_id}")).text
+    return text[text.index("Expectation values") : text.index("Timeline")]
 
 
-async def test_circuit_in_qpy_is_no_text_to_show_or_edit(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, library: FakeProgramLibrary
+def cells(table: str, kind: str) -> list[str]:
+    return [unescape(re.sub("<[^>]*>", "", cell)) for cell in re.findall(rf"<{kind}[^>]*>(.*?)</{kind}>", table)]
+
+
+async def test_circuit_in_qpy_that_is_too_large_for_text_is_not_edited(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, inspector: FakeInspector
 ) -> None:
     task_id = await submitted(client, qc="aGVsbG8=")
-    library.format = ProgramFormat.QPY
-    page = (await client.get(f"/ui/tasks/{task_id}")).text
-    assert "A circuit in QPY" in page
-    assert "aGVsbG8=" not in page
-    assert "Edit a copy" not in page
+    stored = repository.submissions[0]
+    repository.submissions[0] = replace(stored, options=replace(stored.options, format=ProgramFormat.QPY))
+    inspector.error = ProgramTooLarge("the circuit has 9,000 qubits")
+    refused = await client.get(f"/?copy={task_id}")
+    assert refused.status_code == 409
+    assert "9,000 qubits" in refused.text
+
+
+async def test_expectation_values_have_their_observables(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    table = await with_values(client, repository, '[{"ZZ": 1}, {"XI": -0.5, "IZ": 1}]', (0.5, -1.0))
+    assert (cells(table, "th"), cells(table, "td")) == (["ZZ", "-0.5·XI + IZ"], ["0.500000", "-1.000000"])
+
+
+async def test_points_of_a_sweep_have_their_values_beside_expectation_values(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    inputs = '{"theta": [0.1, 0.2]}'
+    table = await with_values(client, repository, '[{"Z": 1}]', ((0.25,), (1.0,)), inputs=inputs)
+    assert cells(table, "th") == ["Point", "theta", "Z"]
+    assert cells(table, "td") == ["0", "0.1", "0.250000", "1", "0.2", "1.000000"]
+    own = await with_values(client, repository, '[[{"Z": 1}], [{"X": 1}]]', ((0.25,), (1.0,)), inputs=inputs)
+    assert cells(own, "td") == ["0", "0.1", "0.250000 Z", "1", "0.2", "1.000000 X"]
+
+
+async def test_task_with_observables_is_put_into_the_form(client: httpx.AsyncClient) -> None:
+    task_id = await submitted(client, observables='[{"ZZ": 1.0}]')
+    page = unescape((await client.get("/", params={"copy": str(task_id)})).text)
+    assert 'value="[{"ZZ": 1.0}]"' in page
+
+
+async def test_observables_that_are_no_json_are_told_of(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "observables": "ZZ"})
+    assert answer.status_code == 422
+    assert "Observables must be a JSON array" in answer.text
+
+
+async def test_circuit_in_qpy_is_edited_as_text(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    task_id = await submitted(client, qc="aGVsbG8=")
     stored = repository.submissions[0]
     options = replace(stored.options, format=ProgramFormat.QPY)
     repository.submissions[0] = replace(stored, options=options)
-    refused = await client.get(f"/?copy={task_id}")
-    assert "is no text to edit" in refused.text
+    page = (await client.get(f"/ui/tasks/{task_id}")).text
+    assert "A circuit in QPY" in page
+    assert "aGVsbG8=" not in page
+    assert f"?copy={task_id}" in page
+    form = (await client.get(f"/?copy={task_id}")).text
+    assert "flat of aGVsbG8=" in form
 
 
 async def test_large_result_is_cut_on_the_page(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

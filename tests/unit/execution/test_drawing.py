@@ -187,3 +187,9 @@ def test_flat_program_is_bounded_as_a_result_is() -> None:
     body = "qubit q; bit c; for int i in [1:1000] { x q; } c = measure q;"
     with pytest.raises(ProgramTooLarge, match="MiB of text"):
         drawn(body, Drawing.FLAT, ExecutionLimits(max_result_bytes=2000))
+
+
+def test_drawing_keeps_the_names_of_registers_whichever_front_end_reads_the_program() -> None:
+    text = "int n = 1; qubit[2] alice; qubit[2] bob; bit[2] c; U(1, 1, 1) alice[n]; c = measure bob;"
+    drawn = draw(read_program(text, ExecutionLimits(), {}), Drawing.TEXT, ExecutionLimits())
+    assert all(name in drawn for name in ("alice_0", "alice_1", "bob_0", "bob_1"))

@@ -17,7 +17,7 @@ from ketline.web.examples import examples
 
 MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
-FIELDS = ("qc", "shots", "seed", "method", "priority", "name", "tags", "inputs", "timeout_s", "memory")
+FIELDS = ("qc", "shots", "seed", "method", "priority", "name", "tags", "inputs", "observables", "timeout_s", "memory")
 _INTEGERS = ("shots", "seed", "priority")
 
 Form = Sequence[tuple[str, str]]
@@ -46,17 +46,19 @@ def fields_of(form: Form) -> Mapping[str, str]:
 
 
 def fields_of_submission(submission: Submission) -> Mapping[str, str]:
-    """The form that makes the same submission once more."""
+    """The form that makes the same submission once more, but for its seed: nobody may have chosen that."""
     limit = submission.time_limit
     return dict.fromkeys(FIELDS, "") | {
         "qc": submission.circuit,
         "shots": str(submission.shots),
-        "seed": "" if submission.options.seed is None else str(submission.options.seed),
         "method": submission.options.method,
         "priority": str(submission.priority) if submission.priority else "",
         "name": submission.labels.name or "",
         "tags": ", ".join(submission.labels.tags),
         "inputs": json.dumps(dict(submission.inputs)) if submission.inputs else "",
+        "observables": json.dumps(submission.options.observables, default=dict)
+        if submission.options.observables
+        else "",
         "timeout_s": "" if limit is None else f"{limit.total_seconds():g}",
         "memory": "on" if submission.options.memory else "",
     }
@@ -84,7 +86,14 @@ def submission_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitReque
     body |= {name: fields[name].strip() for name in ("method", "name") if fields[name].strip()}
     tags = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
     body |= {"tags": tags} if tags else {}
-    body |= {"inputs": _inputs(fields["inputs"])} if fields["inputs"].strip() else {}
+    body |= (
+        {"inputs": _json(fields, "inputs", 'must be a JSON object, as {"theta": 0.3}')}
+        if fields["inputs"].strip()
+        else {}
+    )
+    if fields["observables"].strip():
+        body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
+        body.pop("shots", None)  # values are exact, and the field of shots is never empty
     if not body["memory"]:
         del body["memory"]
     try:
@@ -112,9 +121,8 @@ def _number(text: str, kind: type[int] | type[float]) -> object:
         return text
 
 
-def _inputs(text: str) -> object:
+def _json(fields: Mapping[str, str], name: str, wanted: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(fields[name])
     except (ValueError, RecursionError) as error:
-        found = [{"type": "inputs", "loc": ("body", "inputs"), "msg": 'must be a JSON object, as {"theta": 0.3}'}]
-        raise refuse(found) from error
+        raise refuse([{"type": name, "loc": ("body", name), "msg": wanted}]) from error

@@ -10,6 +10,7 @@ from fastapi import Request
 from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.forms import field_errors, submission_of
 from ketline.api.services import ApiServices, options_of, services_of
+from ketline.api.submission import options_asked
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import RunOptions
@@ -85,7 +86,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
 
 async def _inspected(services: ApiServices, submission: SubmitRequest) -> Mapping[str, object]:
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
-    options = RunOptions(seed=submission.seed, method=submission.method, memory=submission.memory)
+    options = options_asked(submission)
     limit = timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None
     validation = await services.validate(source, submission.shots, options, limit)
     readable = validation.inspection is not None

@@ -22,7 +22,8 @@ from ketline.api.services import options_of, services_of
 from ketline.api.stored import not_found
 from ketline.api.submission import asked_of
 from ketline.domain.backend import METHODS
-from ketline.domain.errors import BacklogFull, ServiceUnavailable, TaskNotFound
+from ketline.domain.errors import BacklogFull, ExecutionFailed, ServiceUnavailable, TaskNotFound
+from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.task import ProgramFormat, TaskId
 from ketline.web.examples import example, examples
 
@@ -77,6 +78,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
 
 
 async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
+    """The form of a stored task; a circuit in QPY as flat OpenQASM 3, of a sweep its first point."""
     try:
         task_id = TaskId(UUID(text))
     except ValueError as error:
@@ -85,11 +87,18 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
         original = await services_of(request).catalogue.original(task_id)
     except TaskNotFound as error:
         raise not_found(task_id) from error
-    if original.options.format is ProgramFormat.QPY:
-        raise Refusal("circuit_unreadable", f"Task {task_id} is a circuit in QPY, which is no text to edit.")
-    if original.options.observables:
-        raise Refusal("circuit_unreadable", f"Task {task_id} has observables, for which the form has no field.")
-    return fields_of_submission(original)
+    if original.options.format is not ProgramFormat.QPY:
+        return fields_of_submission(original)
+    source = ProgramSource(circuit=original.circuit, inputs=original.inputs, format=ProgramFormat.QPY)
+    try:
+        program = await services_of(request).draw.program(source, Drawing.FLAT)
+    except ExecutionFailed as error:
+        detail = f"Task {task_id} is a circuit in QPY that cannot be written as OpenQASM 3: {error.message}."
+        raise Refusal("circuit_unreadable", detail) from error
+    except ServiceUnavailable as error:
+        raise Refusal(error.code) from error
+    # The text has the values of its parameters in it.
+    return {**fields_of_submission(original), "qc": program, "inputs": ""}
 
 
 async def _form(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ketline.api.changing import require_permitted
+from ketline.api.circuit import at_point
 from ketline.api.errors import KINDS
 from ketline.api.pages.answers import page, wants_part
 from ketline.api.pages.forms import read_form
@@ -19,9 +20,10 @@ from ketline.api.services import correlation_id_of, services_of
 from ketline.api.stored import not_found, with_result
 from ketline.api.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
-from ketline.domain.inspection import ProgramSource
+from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import ProgramFormat, Task, TaskId, TaskStatus
+from ketline.domain.sweep import number_of_points, points_of
+from ketline.domain.task import InputValue, ProgramFormat, Submission, Task, TaskId, TaskStatus
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.timeline import parts, steps
@@ -42,7 +44,7 @@ async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALU
 
 async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | None) -> Response:
     try:
-        source = await services_of(request).draw.source(task.task_id)
+        original = await services_of(request).catalogue.original(task.task_id)
     except TaskNotFound as error:
         raise not_found(task.task_id) from error
     waiting = task.status is TaskStatus.PENDING
@@ -50,18 +52,21 @@ async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | 
     template = "task_live.html" if wants_part(request) else "task.html"
 
     def written() -> Response:
-        return page(request, template, {**_shown(task, source, place), **_result(task, sort, point)})
+        return page(request, template, {**_shown(task, original, place), **_result(task, original, sort, point)})
 
     # A long program or result takes a good part of a second: the event loop stays free.
     return await asyncio.to_thread(written)
 
 
 @router.get("/{task_id}/circuit")
-async def show_circuit(task_id: UUID, request: Request) -> Response:
-    """The circuit, for a page to put in: drawn, which may take a second, in the largest form that holds it."""
+async def show_circuit(task_id: UUID, request: Request, point: Place = None) -> Response:
+    """The circuit, for a page to put in: drawn, which may take a second, in the largest form that holds it.
+
+    Of a sweep it is that of a point, the first unless another is asked for.
+    """
     services = services_of(request)
     try:
-        drawing = await drawn_circuit(services, await services.draw.source(TaskId(task_id)))
+        drawing = await drawn_circuit(services, at_point(await services.draw.source(TaskId(task_id)), point))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except ServiceUnavailable as error:
@@ -98,27 +103,37 @@ async def rerun(task_id: UUID, request: Request) -> Response:
     return RedirectResponse(f"../{accepted.task_id}", status_code=303)
 
 
-def _shown(task: Task, source: ProgramSource, place: QueuePlace | None) -> Mapping[str, object]:
+def _shown(task: Task, original: Submission, place: QueuePlace | None) -> Mapping[str, object]:
     failure = task.failure
     line, column = (failure.line, failure.column) if failure else (None, None)
-    is_text = source.format is not ProgramFormat.QPY
+    is_text = original.options.format is not ProgramFormat.QPY
     return {
         "task": task,
         # Ids begin with the time, which many have in common.
         "short_id": str(task.task_id)[-8:],
-        "source": listing(source.circuit, line=line, column=column) if is_text else None,
-        "excerpt": excerpt(source.circuit, line, column) if is_text and line else None,
-        **_table(task),
+        "source": listing(original.circuit, line=line, column=column) if is_text else None,
+        "excerpt": excerpt(original.circuit, line, column) if is_text and line else None,
+        **_table(task, original),
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
         "place": place,
     }
 
 
-def _table(task: Task) -> Mapping[str, object]:
-    """Expectation values in as many rows as a page can hold."""
+def _table(task: Task, original: Submission) -> Mapping[str, object]:
+    """Expectation values with their observables, in as many rows as a page can hold."""
     values = list(_values(task))
-    return {"values": values, "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0}
+    return {
+        "values": values,
+        "observables": observables_at(original.options.observables, len(values)) if values else [],
+        "point_inputs": _inputs(original),
+        "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0,
+    }
+
+
+def _inputs(original: Submission) -> Sequence[Mapping[str, InputValue]]:
+    """The inputs of each point of a sweep; none where the task is no sweep."""
+    return [] if number_of_points(original.inputs) is None else list(points_of(original.inputs))
 
 
 def _values(task: Task) -> Iterator[Sequence[float]]:
@@ -131,11 +146,16 @@ def _values(task: Task) -> Iterator[Sequence[float]]:
             return
 
 
-def _result(task: Task, sort: BarOrder, place: int | None) -> Mapping[str, object]:
+def _result(task: Task, original: Submission, sort: BarOrder, place: int | None) -> Mapping[str, object]:
     """The histogram: of a sweep that of one point, the first unless another is asked for."""
     if task.counts is None and task.points is None:
-        return {"histogram": None, "point": None, "sort": sort}
+        return {"histogram": None, "point": None, "sort": sort, "inputs": original.inputs}
     if task.points is not None:
         place = place or 0
     chosen = chosen_points(task, place)
-    return {"histogram": histogram(chosen.points[0].counts, sort), "point": place, "sort": sort}
+    return {
+        "histogram": histogram(chosen.points[0].counts, sort),
+        "point": place,
+        "sort": sort,
+        "inputs": original.inputs,
+    }

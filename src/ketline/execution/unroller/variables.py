@@ -61,7 +61,8 @@ class Variables:
     def declare_qubits(self, node: Any) -> None:
         if not self._names.at_global_scope:
             raise ProgramInvalid("qubits can only be declared globally")
-        positions = self._writer.new_qubits(1 if node.size is None else self._evaluator.width(node.size))
+        size = None if node.size is None else self._evaluator.width(node.size)
+        positions = self._writer.new_qubits(1 if size is None else size, node.qubit.name if size else None)
         self._define(node.qubit, Qubits(positions[0] if node.size is None else tuple(positions)))
 
     def declare(self, node: Any) -> Variable:

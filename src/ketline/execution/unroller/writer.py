@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from qiskit.circuit import Clbit, QuantumCircuit, Qubit
+from qiskit.circuit import Clbit, QuantumCircuit, QuantumRegister, Qubit
 from qiskit.circuit.classical import expr
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
@@ -35,10 +35,15 @@ class CircuitWriter:
         finally:
             self._rehearsed_bits = before
 
-    def new_qubits(self, number: int) -> range:
+    def new_qubits(self, number: int, name: str | None = None) -> range:
+        """Add qubits, which are the register of that name, where they have one, to those who draw the circuit."""
         self._budget.declare("qubits", number)
         first = self._main.num_qubits
-        self._main.add_bits([Qubit() for _ in range(number)])
+        qubits = [Qubit() for _ in range(number)]
+        if name is None:
+            self._main.add_bits(qubits)
+        else:
+            self._main.add_register(QuantumRegister(name=name, bits=qubits))
         return range(first, first + number)
 
     def new_bit(self) -> int:

@@ -151,6 +151,22 @@ document.addEventListener("htmx:sse:error", () => offline(false));
 document.addEventListener("htmx:response:error", (event) => { if (event.detail.ctx.response.status >= 500) offline(false); });
 document.addEventListener("htmx:after:swap", () => offline(true));
 
+// A form that is sent to a service that is down would be replaced by the browser's own page, and its text lost.
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (form.id !== "form" || form.dataset.reached) { delete form.dataset.reached; return; }
+  event.preventDefault();
+  try {
+    await fetch(form.action.replace(/ui\/submit$/, "livez"), { cache: "no-store" });
+  } catch {
+    offline(false);
+    find("#offline").scrollIntoView({ block: "nearest" });
+    return;
+  }
+  form.dataset.reached = "yes";
+  form.requestSubmit(submitter);
+});
+
 // Requests that end because one leaves the page say nothing of the service.
 window.addEventListener("pageshow", () => offline(true));
 
