@@ -83,7 +83,7 @@ async def _call(app: FastAPI, receive: object, headers: list[tuple[bytes, bytes]
         "raw_path": b"/tasks",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"application/json"), *headers],
+        "headers": [(b"host", b"ketline.test"), (b"content-type", b"application/json"), *headers],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
     }

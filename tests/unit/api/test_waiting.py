@@ -185,11 +185,12 @@ async def test_client_that_goes_away_frees_what_it_held(app: FastAPI, watch: Wat
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
         "method": "GET",
         "path": f"/tasks/{task_id}",
         "raw_path": f"/tasks/{task_id}".encode(),
         "query_string": b"wait=30",
-        "headers": [],
+        "headers": [(b"host", b"ketline.test")],
     }
     async with waiting(watch, app(scope, receive, send)):
         gone.set()

@@ -11,8 +11,9 @@ def test_gates_are_those_of_the_front_end() -> None:
     assert list(GATES) == sorted({*BUILTIN_GATES, *STANDARD_GATES, *FURTHER_GATES, "gphase"})
 
 
-def test_every_method_is_described() -> None:
-    assert set(METHODS) == set(Method)
+def test_every_method_that_is_offered_is_described() -> None:
+    """The one that is not is that of stored tasks of before."""
+    assert set(METHODS) == set(Method) - {Method.EXTENDED_STABILIZER}
 
 
 def test_versions_are_read() -> None:
