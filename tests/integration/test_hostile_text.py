@@ -51,7 +51,7 @@ async def test_hostile_text_in_any_parameter_is_refused_at_once(app: FastAPI, te
     found = [*described(app), *(("get", path, name) for path, name in MORE)]
     assert ("get", "/tasks/events", "tag") in found
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for method, path, name in found:
             address = f"{path.replace('{task_id}', str(UUID(int=1)))}?{name}={text}"
             async with asyncio.timeout(SECONDS):
@@ -73,7 +73,7 @@ async def test_hostile_text_in_any_path_is_no_defect(app: FastAPI, text: str) ->
         if "{" in route
     }
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for path in sorted(paths):
             for method in ("GET", "POST", "DELETE", "PATCH"):
                 async with asyncio.timeout(SECONDS):
@@ -92,6 +92,6 @@ async def test_hostile_header_of_a_submission_is_refused_or_not_stored(
     headers = [(b"Content-Type", b"application/json")] if name != "Content-Type" else []
     headers.append((name.encode(), value))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.post("/tasks", content=b'{"qc": "x"}', headers=headers)
         assert answer.status_code == outcome, answer.text

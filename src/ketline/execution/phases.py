@@ -14,7 +14,7 @@ from qiskit.circuit import QuantumCircuit
 from ketline.domain.task import ProgramWarning, WarningCode
 
 _MOST_WARNINGS = 20
-_PHASES: Mapping[str, Callable[..., Any]] = {
+PHASES_OVER_QISKIT: Mapping[str, Callable[..., Any]] = {
     "U": lambda theta, _phi, _lam: theta / 2,
     "u2": lambda phi, lam: (phi + lam) / -2,
     "u3": lambda _theta, phi, lam: (phi + lam) / -2,
@@ -24,7 +24,7 @@ _SEEN_UNDER = frozenset({ast.GateModifierName.ctrl, ast.GateModifierName.negctrl
 
 def phase_over_qiskit(name: str, angles: Sequence[Any]) -> Any:
     """The phase of the specification's gate of this name over Qiskit's, in radians; 0 for all but a few gates."""
-    phase = _PHASES.get(name)
+    phase = PHASES_OVER_QISKIT.get(name)
     return 0.0 if phase is None else phase(*angles)
 
 
@@ -57,7 +57,7 @@ def is_official_cx(definition: Any) -> bool:
 
 def phase_warnings(program: Any) -> tuple[ProgramWarning, ...]:
     """A warning for each call of a parsed program whose meaning depends on these phases, 20 at most."""
-    phased = set(_PHASES)
+    phased = set(PHASES_OVER_QISKIT)
     found: list[ProgramWarning] = []
     for statement in program.statements:
         calls = [] if _is_cx(statement) else list(_calls(statement))
@@ -101,7 +101,7 @@ def _word(node: Any) -> Any:
 
 def _warning(call: Any) -> ProgramWarning:
     name = call.name.name[:40]
-    what = f"'{name}'" if name in _PHASES else f"'{name}', which is made of 'U', 'u2' or 'u3',"
+    what = f"'{name}'" if name in PHASES_OVER_QISKIT else f"'{name}', which is made of 'U', 'u2' or 'u3',"
     return ProgramWarning(
         code=WarningCode.GATE_PHASE,
         message=f"under this modifier the phase of {what} matters: here it is that of the OpenQASM 3 specification "

@@ -1,6 +1,7 @@
 """Lowering keeps what a circuit does: random programs against Qiskit's own importer and dense statevector."""
 
 import random
+import re
 
 import pytest
 
@@ -38,11 +39,26 @@ def random_program(seed: int) -> str:
     return 'OPENQASM 3.0; include "stdgates.inc";\n' + "\n".join(lines) + "\nc = measure q;"
 
 
+# What the specification's gates have over Qiskit's of these names, written out: Qiskit's importer reads its own. It
+# takes the parameters of a gate in the order of the alphabet.
+PHASED = """
+gate spec_U(a, b, c) p { gphase(a / 2); U(a, b, c) p; }
+gate spec_u2(a, b) p { gphase(-(a + b) / 2); u2(a, b) p; }
+gate spec_u3(a, b, c) p { gphase(-(b + c) / 2); u3(a, b, c) p; }
+"""
+
+
+def as_qiskit_reads_it(text: str) -> str:
+    """A program for which Qiskit's importer gives what the specification says of `text`."""
+    head, body = text.split("\n", 1)
+    return head + PHASED + re.sub(r"\b(U|u2|u3)\(", r"spec_\1(", body)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_circuit_gives_the_reference_distribution(simulator: Simulator, seed: int) -> None:
     text = random_program(seed)
     counts = simulator.run(load_program(text, ExecutionLimits()), SHOTS).counts
-    assert_counts_match(counts, terminal_probabilities(text), SHOTS)
+    assert_counts_match(counts, terminal_probabilities(as_qiskit_reads_it(text)), SHOTS)
 
 
 def test_operations_are_counted_after_inlining() -> None:

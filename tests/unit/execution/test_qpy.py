@@ -31,6 +31,7 @@ from qiskit_aer import AerSimulator
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.qpy import VERSIONS
+from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, ProgramFormat, RunOptions, RunResult
 from ketline.execution.execute import Executor
 from ketline.execution.limits import ExecutionLimits
@@ -184,7 +185,7 @@ def test_a_point_of_a_sweep_is_what_a_task_of_it_alone_gives(executor: Executor)
     values = [0.3, 1.1, 2.0]
     swept = asked(executor, circuit, {"t": values})
     for number, value in enumerate(values):
-        options = RunOptions(seed=7 + number, format=ProgramFormat.QPY)
+        options = RunOptions(seed=point_seed(7, number), format=ProgramFormat.QPY)
         assert asked(executor, circuit, {"t": value}, options=options).counts == swept.points[number].counts
 
 

@@ -1,6 +1,6 @@
 """Gates the scanner knows, and what a call of one comes to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from qiskit.circuit.library import UGate
 from qiskit_qasm3_import import converter
 
 from ketline.execution.gates import STANDARD_IDENTITY
+from ketline.execution.phases import PHASES_OVER_QISKIT
 from ketline.execution.scanner.constants import Number, Value, cost_of, evaluate
 from ketline.execution.scanner.lexicon import Declined
 
@@ -20,11 +21,12 @@ Qubits = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class StandardGate:
-    """A gate of Qiskit's library; one without `kind` has no effect."""
+    """A gate of Qiskit's library; one without `kind` has no effect. `phase` is what it has over Qiskit's."""
 
     kind: Any
     parameters: int
     qubits: int
+    phase: Callable[..., Number] | None = None
     size: int = 1
     depth: int = 0
     cost: int = 0
@@ -94,18 +96,22 @@ def _inline(
             _inline(step.gate, numbers, inner, instructions, phases)
         elif step.gate.kind is not None:
             instructions.append(_from_standard(step.gate.kind, inner, numbers))
+            if step.gate.phase is not None:  # as the importer has it, which may have to put a control on the definition
+                phases.append(step.gate.phase(*numbers))
 
 
 def standard_gates() -> dict[str, StandardGate]:
     """The gates of stdgates.inc, as the importer knows them."""
     return {
-        name: StandardGate(None if gate is STANDARD_IDENTITY else _kind(gate), parameters, qubits)
+        name: StandardGate(
+            None if gate is STANDARD_IDENTITY else _kind(gate), parameters, qubits, phase=PHASES_OVER_QISKIT.get(name)
+        )
         for name, (gate, parameters, qubits) in converter._STDGATES.items()  # noqa: SLF001 - it has no public list
     }
 
 
 def builtin_gates() -> dict[str, Gate]:
-    return {"U": StandardGate(_kind(UGate), 3, 1)}
+    return {"U": StandardGate(_kind(UGate), 3, 1, phase=PHASES_OVER_QISKIT["U"])}
 
 
 def defined_gate(parameter_names: tuple[str, ...], qubits: int, body: tuple[Step, ...], barriers: int) -> DefinedGate:
