@@ -86,7 +86,10 @@ def _calls(root: Any) -> Iterator[Any]:
 
 def _has_phase(call: Any, phased: set[str]) -> bool:
     """Whether a call has a phase; one of `U` by an angle of 0 has none."""
-    return call.name.name in phased and not (call.name.name == "U" and _word(call.arguments[0]) == 0)
+    if call.name.name not in phased:
+        return False
+    # A call without its angles is wrong, which others say.
+    return call.name.name != "U" or not call.arguments or _word(call.arguments[0]) != 0
 
 
 def _is_seen(call: Any) -> bool:

@@ -2,6 +2,7 @@ import re
 
 import httpx
 import pytest
+from openapi_spec_validator import validate
 from openqasm3.parser import parse
 
 from ketline.schemas.tasks import BELL, Problem
@@ -136,3 +137,8 @@ async def test_no_default_breaks_the_rule_of_its_own_field(client: httpx.AsyncCl
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["schemas"]["SubmitRequest"]["properties"]["qc"]["minLength"] == 1
     assert _defaults_that_are_too_short(document) == []
+
+
+async def test_openapi_document_is_valid(client: httpx.AsyncClient) -> None:
+    """Also the defaults and examples of its schemas, as the OpenAPI initiative's own meta-schema has them."""
+    validate((await client.get("/openapi.json")).json())

@@ -15,6 +15,7 @@ from qiskit.circuit.library import U2Gate, U3Gate, UGate, get_standard_gate_name
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 
+from ketline.domain.errors import ProgramInvalid
 from ketline.domain.task import WarningCode
 from ketline.execution.aer import Simulator
 from ketline.execution.limits import ExecutionLimits
@@ -280,3 +281,9 @@ def test_pasting_the_specification_makes_controlled_nots() -> None:
         f"OPENQASM 3.0;\n{OFFICIAL}qubit[2] q; bit c; h q[0]; cx q[0], q[1]; cx q[0], q[1]; h q[0]; c = measure q[0];"
     )
     assert Simulator(LIMITS).run(load_program(text, LIMITS), 50).counts == {"0": 50}
+
+
+@pytest.mark.parametrize("call", ["U q[0];", "ctrl @ U q[0], q[1];", "gate g a { U a; } g q[0];"])
+def test_call_without_its_angles_is_a_mistake_like_any_other(call: str) -> None:
+    with pytest.raises(ProgramInvalid, match="'U' takes 3"):
+        load_program(f"int n = 1; qubit[2] q; bit c; {call} c = measure q[0];", ExecutionLimits())
