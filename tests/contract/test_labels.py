@@ -88,7 +88,8 @@ async def test_scheduled_task_waits_for_its_time(
     assert await repository.take_overdue(10, by=timedelta()) == []
     assert await repository.claim(new.task_id, WORKER, LEASE) is None
     assert 3500 < await seconds_until_due(database, new.task_id) <= 3600
-    for column in ("available_at", "dispatch_due_at"):
+    await move_back(database, new.task_id, "submitted_at", 3600)
+    for column in ("scheduled_for", "available_at", "dispatch_due_at"):
         await move_back(database, new.task_id, column, 5)
     [dispatch] = await repository.take_due(10)
     claim = await repository.claim(dispatch.task_id, WORKER, LEASE)
