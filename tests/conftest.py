@@ -6,8 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 import pytest
+import structlog
 
 from tests.servers import PostgresServer, RabbitServer
+
+# Unconfigured, structlog draws tracebacks with all local variables, which takes seconds for one exception.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def _await_apart(work: Coroutine[object, object, None]) -> None:
