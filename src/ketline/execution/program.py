@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import openqasm3
-
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.task import InputValue, ProgramFormat, ProgramWarning
 from ketline.execution import qpy
 from ketline.execution.convert import ProgramConverter
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
+from ketline.execution.grammar import parse
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.lower import Lowered, lower, lower_observed
 from ketline.execution.mistakes import find_mistakes, raise_first, with_error
@@ -225,7 +224,7 @@ def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed
     text = with_bit_parameters(text)
     try:
         with parser_errors(text):
-            tree = openqasm3.parse(text)
+            tree = parse(text)
             fix_identifier_spans(tree, text)
     except ProgramInvalid as error:
         raise_first(find_mistakes(text, None, inputs), error)

@@ -1,5 +1,6 @@
 """What operations without a definition come to: permutations, Cliffords, annotated operations, and gates by matrix."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupp
 
 # A matrix has 4^n numbers.
 _MOST_MATRIX_QUBITS = 8
+_NAMED_MEASUREMENT = re.compile(r"measure_[0-9]+")
 _NAMES_OF_OTHERS = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphase", "unitary"}
 
 
@@ -33,6 +35,8 @@ def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
         ProgramInvalid: its matrix is not unitary.
         ProgramUnsupported, ProgramTooLarge: its modifiers cannot be applied.
     """
+    if is_named_measurement(operation):
+        return _measurement()
     if isinstance(operation, PermutationGate):
         return synth_permutation_basic(operation.pattern)
     if isinstance(operation, Clifford):
@@ -41,6 +45,22 @@ def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
         return _circuit_of(_modified(operation, genuine))
     definition = getattr(operation, "definition", None)
     return _by_matrix(operation) if definition is None and isinstance(operation, Gate) else definition
+
+
+def is_named_measurement(operation: Any) -> bool:
+    """Whether an operation is one of the measurements that devices have beside `measure`, such as `measure_2`.
+
+    QPY says no more of them than their names; ideally all are the same.
+    """
+    takes = (operation.num_qubits, operation.num_clbits)
+    is_named = takes == (1, 1) and _NAMED_MEASUREMENT.fullmatch(operation.name) is not None
+    return is_named and getattr(operation, "definition", None) is None
+
+
+def _measurement() -> Any:
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    return circuit
 
 
 def _circuit_of(gate: Any) -> Any:

@@ -15,6 +15,7 @@ from qiskit.circuit import (
     Clbit,
     ControlModifier,
     Gate,
+    Instruction,
     InverseModifier,
     Parameter,
     ParameterVector,
@@ -151,6 +152,19 @@ def test_instructions_with_bits_of_their_own_are_taken_apart(executor: Executor)
     assert counts(executor, circuit) == {"10": 100}
 
 
+def test_measurements_of_other_names_are_measurements(executor: Executor) -> None:
+    """As qiskit_ibm_runtime has them, whose class no reader but its own knows."""
+    inner = flipped()
+    inner.append(Instruction("measure_3", 1, 1, []), [0], [0])
+    circuit = QuantumCircuit(2, 3)
+    circuit.x(0)
+    circuit.append(Instruction("measure_2", 1, 1, []), [0], [0])
+    with circuit.if_test((0, 1)):
+        circuit.append(Instruction("measure_3", 1, 1, []), [0], [1])
+    circuit.append(inner.to_instruction(), [1], [2])
+    assert counts(executor, circuit) == {"111": 100}
+
+
 def test_names_are_not_believed(executor: Executor) -> None:
     """A gate that is called like one of Aer's and is another one."""
     circuit = QuantumCircuit(1, 1)
@@ -228,11 +242,18 @@ def with_opaque_gate() -> Any:
     return circuit
 
 
+def measured_by(name: str) -> Any:
+    circuit = flipped()
+    circuit.append(Instruction(name, 1, 1, []), [0], [0])
+    return circuit
+
+
 @pytest.mark.parametrize(
     ("circuit", "words"),
     [
         (flipped(), "nothing is measured"),
         (with_opaque_gate(), "'oracle' cannot be simulated"),
+        (measured_by("measure_reset"), "'measure_reset' cannot be simulated"),
     ],
 )
 def test_what_is_not_supported_says_so(executor: Executor, circuit: Any, words: str) -> None:

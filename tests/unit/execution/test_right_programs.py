@@ -41,6 +41,43 @@ RIGHT: dict[str, tuple[str, str]] = {
         "qubit[2] Q; qubit[2] esc_Q; bit[2] c; x esc_Q[0]; c = measure esc_Q;",
         "01",
     ),
+    "measurement of a name that Qiskit exports": (
+        "bit[2] c; qubit[2] q; x q[1]; c[0] = measure_2 q[0]; if (c[0] == 0) { measure_3 q[1] -> c[1]; }",
+        "10",
+    ),
+    "variable with the name of a measurement": (
+        f"bit measure_2 = 1; bit d; d = measure_2; if (d == 1) {{ d = measure_2 ^ 0; }}{COIN}",
+        "0 11",
+    ),
+    "gate with the name of a measurement": (
+        "gate measure_2 a { x a; } qubit q; bit c; measure_2 q; c = measure q;",
+        "1",
+    ),
+    "arrays joined": (
+        "array[int[8], 2] a = {1, 0}; array[int[8], 1] b = {1}; array[int[8], 3] d = a ++ b; d[1:2] = b ++ a[1:1]; "
+        "qubit[3] q; bit[3] c; for int i in [0:2] { rx(pi * d[i]) q[i]; } c = measure q;",
+        "011",
+    ),
+    "array joined with itself": (
+        "array[int[8], 2] a = {1, 0}; array[int[8], 4] d; d = a ++ a; "
+        "qubit[4] q; bit[4] c; for int i in [0:3] { rx(pi * d[i]) q[i]; } c = measure q;",
+        "0101",
+    ),
+    "arrays of arrays joined": (
+        "array[int, 2, 2] a = {{0, 1}, {1, 0}}; array[int, 1, 2] b = {{1, 1}}; array[int, 3, 2] d; d = a ++ b; "
+        "qubit[2] q; bit[2] c; rx(pi * d[2, 0]) q[0]; rx(pi * d[1, 1]) q[1]; c = measure q;",
+        "01",
+    ),
+    "registers joined in a call": (
+        "def parity(bit[4] b) -> bit { bit r; for int i in [0:3] { r = r ^ b[i]; } return r; } "
+        "qubit[2] q; bit[2] c; bit[2] d; x q[0]; c = measure q; d = measure q; bit e = parity(c ++ d); "
+        "if (c ++ d == 5) e = 1;",
+        "1 01 01",
+    ),
+    "registers of qubits joined in a call": (
+        "def flip(qubit[3] a) { x a; } qubit[2] q; qubit r; bit[2] c; flip(q ++ r); c = measure q;",
+        "11",
+    ),
     "output of integers": (
         "output int[4] n; output bool b; output bit c; qubit q; x q; c = measure q; n = -3; b = true;",
         "1 1 1101",
@@ -61,6 +98,38 @@ WRONG: dict[str, tuple[str, int, str]] = {
         42,
         "different qubits",
     ),
+    "boolean as an angle": ("qubit q; bit c; rx(true) q; c = measure q;", 20, "write 'int(…)'"),
+    "boolean as an angle of the program's gate": (
+        "gate g(a) t { rx(a) t; } qubit q; bit c; g(bool(3)) q; c = measure q;",
+        44,
+        "write 'int(…)'",
+    ),
+    "joined operand": (
+        "qubit[2] a; qubit[2] b; bit c; x a ++ b; c = measure a[0];",
+        36,
+        "as in 'let joined = a ++ b;'",
+    ),
+    "joined and measured": (
+        "qubit[2] a; qubit[2] b; bit[4] c; c = measure a[0:1] ++ b;",
+        54,
+        "as in 'let joined = a[0:1] ++ b;'",
+    ),
+    "arrays joined in a call": (
+        "def f(readonly array[int, 4] v) { } array[int, 2] a = {1, 2}; f(a ++ a); qubit q; bit c; c = measure q;",
+        65,
+        "cannot be an argument",
+    ),
+    "arrays of two types joined": (
+        "array[int, 2] a = {1, 2}; array[float, 2] b = {1, 2}; array[int, 4] d = a ++ b; qubit q; bit c = measure q;",
+        73,
+        "joins two arrays of one type",
+    ),
+    "bits joined with a part of themselves": (
+        "bit[2] c; bit[3] d; d = c ++ c[0:0]; qubit q; c[0] = measure q;",
+        25,
+        "cannot be concatenated to itself",
+    ),
+    "measurement of an unknown name": ("qubit q; bit c; c = measure_reset q;", 35, "'q' cannot follow"),
     "name in a branch": ("int n; qubit q; bit c; if (n == 3) { rx(nope) q; } c = measure q;", 41, "'nope'"),
     "qubit in a branch": ("int n; qubit q; bit c; if (n == 3) { x nope; } c = measure q;", 40, "'nope'"),
     "gate in a branch": ("int n; qubit q; bit c; if (n == 3) { nope q; } c = measure q;", 38, "gate 'nope'"),

@@ -144,6 +144,9 @@ class Expressions:
             case ast.IndexExpression() if isinstance(node.collection, ast.Identifier):
                 name = self.qubit_name(node.collection)
                 return None if name is None else f"{name}[{written(node.index)}]"
+            case ast.Concatenation():
+                left, right = self.qubit_name(node.lhs), self.qubit_name(node.rhs)
+                return None if left is None or right is None else f"{left} ++ {right}"
         return None
 
     def _known(self, name: Any, example: str) -> Symbol:

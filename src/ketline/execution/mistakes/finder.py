@@ -4,10 +4,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
-import openqasm3
-
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
 from ketline.execution.diagnose import fix_identifier_spans, parser_errors
+from ketline.execution.grammar import parse
 from ketline.execution.mistakes.gatecalls import LIBRARY_NAMES
 from ketline.execution.mistakes.report import Enough, Report
 from ketline.execution.mistakes.semantics import check_names
@@ -61,7 +60,7 @@ def _of_broken(text: str, inputs: Collection[str] | None, report: Report) -> lis
     with suppress(RecursionError, Enough):
         try:
             with parser_errors(repaired.text):
-                tree = openqasm3.parse(repaired.text)
+                tree = parse(repaired.text)
                 fix_identifier_spans(tree, repaired.text)
         except ExecutionFailed as error:
             # The grammar takes it, and the parser does not: 'break' outside of a loop, for instance.

@@ -34,6 +34,25 @@ def measurement(broken: Broken) -> Found | None:
     return Found(place.offset, message)
 
 
+def concatenation(broken: Broken) -> Found | None:
+    """`x a ++ b;`"""
+    if "++" not in broken.texts or "let" in broken.texts:
+        return None
+    at = broken.texts.index("++")
+    first, _ = broken.operand(_begin_of_operand(broken, at))
+    second, _ = broken.operand(at + 1)
+    message = f"'++' is no part of an operand: name what it joins first, as in 'let joined = {first} ++ {second};'"
+    return broken.before(at, message)
+
+
+def _begin_of_operand(broken: Broken, end: int) -> int:
+    at, depth = end - 1, 0
+    while at > 0 and (depth or broken.text(at) == "]"):
+        depth += (broken.text(at) == "]") - (broken.text(at) == "[")
+        at -= 1
+    return at
+
+
 def modifier(broken: Broken) -> Found | None:
     for at, token in enumerate(broken.tokens):
         if token.kind == "directive" and at:

@@ -14,7 +14,7 @@ from ketline.execution.mistakes.foreign import (
     python_words,
 )
 from ketline.execution.mistakes.heads import condition, gate_definition, loop, no_block, subroutine
-from ketline.execution.mistakes.operations import brackets, call, measurement, modifier
+from ketline.execution.mistakes.operations import brackets, call, concatenation, measurement, modifier
 from ketline.execution.mistakes.oracle import offending
 from ketline.execution.mistakes.words import A_GATE_CALL, FORMS
 
@@ -70,6 +70,7 @@ _RULES: tuple[Rule, ...] = (
     misspelt_type,
     assignment,
     number_and_name,
+    concatenation,
     modifier,
     measurement,
     brackets,

@@ -13,7 +13,9 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.ranges import positions
 from ketline.execution.unroller import operators
 from ketline.execution.unroller.budget import Budget, placed
+from ketline.execution.unroller.concatenation import checked_concatenation, concatenated
 from ketline.execution.unroller.kinds import (
+    BIT,
     BOOL,
     DEFAULT_WIDTH,
     FLOAT,
@@ -26,7 +28,7 @@ from ketline.execution.unroller.kinds import (
     convert,
     radians,
 )
-from ketline.execution.unroller.memory import BitAlias, Names, Variable
+from ketline.execution.unroller.memory import BitAlias, Names, Variable, bits_of
 from ketline.execution.unroller.tree import calls_subroutine
 from ketline.execution.unroller.values import Measured, assuming, lift
 
@@ -95,7 +97,9 @@ class Evaluator:
             if typed.kind.name == "angle":
                 return lift(lambda value: radians(value, typed.kind), typed.value)
             if typed.kind.name not in (*INTEGERS, "float"):
-                raise ProgramInvalid(f"a value of type '{typed.kind}' is no angle")
+                # The specification has no cast from 'bool' to 'angle'; in arithmetic it is a number, as in C99.
+                advice = ": write 'int(…)' around it for 0 or 1" if typed.kind in (BIT, BOOL) else ""
+                raise ProgramInvalid(f"a value of type '{typed.kind}' is no angle{advice}")
             return lift(float, typed.value)
 
     def kind(self, node: Any) -> Kind:
@@ -281,11 +285,26 @@ class Evaluator:
         return Typed(Kind("bit"), pick(bits, at))
 
     def _visit_Concatenation(self, node: Any) -> Typed:  # noqa: N802
-        left, right = self.evaluate(node.lhs), self.evaluate(node.rhs)
-        if not (left.kind.is_register and right.kind.is_register):
-            raise ProgramUnsupported("only registers of bits or qubits are concatenated")
-        self._budget.step(len(left.value) + len(right.value))
-        return Typed(Kind("bit", len(left.value) + len(right.value)), (*left.value, *right.value))
+        joined = concatenated(self.evaluate(node.lhs), self.evaluate(node.rhs))
+        self._budget.step(len(joined.value))
+        if joined.kind.is_register:
+            places = [*self._bits_named(node.lhs), *self._bits_named(node.rhs)]
+            checked_concatenation(tuple(places), places)
+        return joined
+
+    def _bits_named(self, node: Any) -> Sequence[Any]:
+        """The bits that an operand of `++` is a reference to, of a name or of one that is indexed."""
+        match node:
+            case ast.Concatenation():
+                return [*self._bits_named(node.lhs), *self._bits_named(node.rhs)]
+            case ast.Identifier():
+                return bits_of(self.looked_up(node), None)
+            case ast.IndexExpression() if isinstance(node.collection, ast.Identifier):
+                symbol = self.looked_up(node.collection)
+                if symbol.kind.name == "bit":
+                    at = self.selected(self.one_index(node.index), symbol.kind.bits, "bit", node.collection.name)
+                    return () if isinstance(at, Measured) else bits_of(symbol, at if isinstance(at, tuple) else (at,))
+        return ()
 
     def _visit_SizeOf(self, node: Any) -> Typed:  # noqa: N802
         kind = self.evaluate(node.target).kind

@@ -1,6 +1,6 @@
 """Runs the quantum statements of a program: gates, measurements, resets."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from ketline.execution import messages
 from ketline.execution.gates import STANDARD_IDENTITY, controlled_phase
 from ketline.execution.phases import is_official_cx, phase_over_qiskit, with_phase
 from ketline.execution.unroller.budget import Budget, placed
+from ketline.execution.unroller.concatenation import checked_concatenation
 from ketline.execution.unroller.expressions import Evaluator
 from ketline.execution.unroller.gates import (
     BUILTIN_GATES,
@@ -297,16 +298,6 @@ class QuantumStatements:
         if value.kind.name not in ("int", "uint", "float") or isinstance(value.value, Measured):
             raise ProgramUnsupported("the exponent of 'pow' must be a number that no measurement decides")
         return float(value.value)
-
-
-def checked_concatenation(joined: tuple[Any, ...], places: Collection[Any]) -> tuple[Any, ...]:
-    """What registers come to when they are joined; `places` tell their elements apart.
-
-    Source: OpenQASM 3 specification, "Types and Casting", section "Register concatenation and slicing".
-    """
-    if len(set(places)) != len(joined):
-        raise ProgramInvalid("a register cannot be concatenated to itself")
-    return joined
 
 
 def _listed(value: Any) -> Sequence[Any]:

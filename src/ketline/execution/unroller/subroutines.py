@@ -60,6 +60,8 @@ def _check_qubits_differ(symbols: dict[str, Symbol]) -> None:
 
 
 def _array(parameter: Any, argument: Any, evaluator: Evaluator) -> Variable:
+    if isinstance(argument, ast.Concatenation):
+        raise ProgramInvalid("'++' of arrays cannot be an argument: assign it to an array first, and pass that")
     typed = evaluator.evaluate(argument)
     kind = _array_kind(parameter.type, typed.kind, evaluator)
     if parameter.access is not ast.AccessControl.mutable:

@@ -11,6 +11,7 @@ from ketline.execution import messages
 from ketline.execution.ranges import check_aliased
 from ketline.execution.unroller import operators
 from ketline.execution.unroller.budget import Budget, placed
+from ketline.execution.unroller.concatenation import checked_concatenation
 from ketline.execution.unroller.expressions import Evaluator, bits_of_number
 from ketline.execution.unroller.kinds import (
     BIT,
@@ -24,7 +25,7 @@ from ketline.execution.unroller.kinds import (
     zero,
 )
 from ketline.execution.unroller.memory import BitAlias, Memory, Names, Qubits, Variable, bits_of
-from ketline.execution.unroller.quantum import QuantumStatements, checked_concatenation
+from ketline.execution.unroller.quantum import QuantumStatements
 from ketline.execution.unroller.values import Measured, choose, lift, lift_sequence
 from ketline.execution.unroller.writer import CircuitWriter
 
