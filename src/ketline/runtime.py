@@ -138,7 +138,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
         async with open_database(url) as database:
             local = LocalAnnouncer()
             repository = _repository(settings, database, local)
-            await repository.start_afresh()
+            await repository.start_afresh()  # guard: start.afresh
             queue = MemoryQueue()
             watch = Watch(repository, SystemClock())
             local.heard = watch.heard
@@ -208,7 +208,11 @@ async def _recovery(
         age=timedelta(days=settings.retain_days) if settings.retain_days else None,
         most=settings.retain_tasks or None,
     )
-    async with _running(dispatcher.run(), reaper.run(), retention.run()):
+    async with _running(
+        dispatcher.run(),
+        reaper.run(),  # guard: reaper
+        retention.run(),
+    ):
         yield dispatcher
 
 
@@ -349,7 +353,7 @@ def _sole_owner(directory: Path) -> Iterator[None]:
         ) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: start.owner
         except BlockingIOError:
             raise ConfigurationInvalid(
                 "Another Ketline process uses this data directory; stop it, or set KETLINE_DATA_DIR to another one."

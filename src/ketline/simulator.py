@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # guard: child.dies
     if os.getppid() != parent:
         sys.exit(1)  # it ended before the line above
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -23,11 +23,12 @@ def die_with_parent(parent: int) -> None:
 
 def main(fd: str, parent: str, limits: str) -> None:
     """Become a simulator process of `parent`, which holds the other end of the socket `fd`."""
-    die_with_parent(int(parent))
+    die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution.sandbox import confine
 
-    confine()
-    die_with_parent(int(parent))  # a process that changes its user loses its parent-death signal
+    confine()  # guard: child.confined
+    # Again, since a process that changes its user loses its parent-death signal.
+    die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution import child, wire
 
     child.main(int(fd), wire.decode_limits(limits))

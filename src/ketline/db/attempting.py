@@ -127,11 +127,11 @@ def claim_another(connection: Connection, request: ClaimRequest) -> Claim | None
     before all who came after it.
     """
     # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
-    row = connection.execute(select_claimed(request.token)).one_or_none()
+    row = connection.execute(select_claimed(request.token)).one_or_none()  # guard: claim.own
     if row is None:
         row = _claim_one(connection, request, _claim_best(), TAKING.parameters(request.asked()))
         if row is not None and row.task_id != request.task_id:
-            connection.execute(let_overtake(), {"asked_task_id": request.task_id})
+            connection.execute(let_overtake(), {"asked_task_id": request.task_id})  # guard: claim.let_overtake
     return _to_claim(request, row)
 
 
@@ -148,7 +148,7 @@ def fail_all(connection: Connection, endings: Sequence[Ending]) -> list[bool]:
 def own_doing(connection: Connection, lease: Lease, cause: str | None) -> TaskStatus | None:
     """What a repeat after a COMMIT whose answer was lost finds of its own doing."""
     line = connection.execute(select_own_line(lease, cause)).one_or_none()
-    return None if line is None else line.status
+    return None if line is None else line.status  # guard: hand_back.own
 
 
 def _to_claim(request: ClaimRequest, row: Any) -> Claim | None:
@@ -162,6 +162,7 @@ def _claim_one(
     if row is not None:
         lease = to_claim(row, request.token, request.worker_id).lease
         notes = STARTED % (row.attempt, request.worker_id)
+        # guard: claim.history_sqlite
         write_line(connection, lease.task_id, TaskStatus.PROCESSING, row.claimed_at, notes, **attempt_columns(lease))
     return row
 
@@ -173,8 +174,9 @@ def _end_all(connection: Connection, status: TaskStatus, endings: Sequence[Endin
     else:
         ended = {ending.lease.token for ending in endings if _end_one(connection, status, ending)}
     return [
+        ending.lease.token in ended
         # A repeat after a COMMIT whose answer was lost finds its own outcome there.
-        ending.lease.token in ended or own_doing(connection, ending.lease, ending.cause) is status
+        or own_doing(connection, ending.lease, ending.cause) is status  # guard: finish.own
         for ending in endings
     ]
 
@@ -184,6 +186,7 @@ def _end_one(connection: Connection, status: TaskStatus, ending: Ending) -> bool
     if row is None:
         return False
     columns = attempt_columns(ending.lease, row.at - row.claimed_at, ending.cause)
+    # guard: finish.history_sqlite
     write_line(connection, ending.lease.task_id, status, row.at, ending.notes, **columns)
     return True
 
@@ -208,7 +211,8 @@ def _claim_together() -> Prepared:
     taken = claim_task(CLAIMING.all()).cte("taken")
     notes = func.format(STARTED, taken.c.attempt, taken.c.lease_owner)
     lines = select(*_line(taken, TaskStatus.PROCESSING, taken.c.claimed_at, notes))
-    return Prepared(select(taken).add_cte(insert(status_history).from_select(_LINE, lines).cte("noted")))
+    noted = insert(status_history).from_select(_LINE, lines).cte("noted")
+    return Prepared(select(taken).add_cte(noted))  # guard: claim.history
 
 
 @cache
@@ -224,7 +228,7 @@ def _end_together(status: TaskStatus) -> Prepared:
     duration = func.greatest(cast(extract("epoch", ended.c.at - ended.c.claimed_at), Float), 0.0)
     lines = select(*_line(ended, status, ended.c.at, ended.c.notes), ended.c.cause, duration)
     noted = insert(status_history).from_select([*_LINE, "cause", "duration_seconds"], lines).cte("noted")
-    return Prepared(select(ended.c.lease_token).add_cte(noted))
+    return Prepared(select(ended.c.lease_token).add_cte(noted))  # guard: finish.history
 
 
 def _line(

@@ -108,7 +108,7 @@ class SqlTaskCatalogue:
             if row is None:
                 raise _not_found(task_id)
             status: TaskStatus = row.current_status
-            if not status.terminal:
+            if not status.terminal:  # guard: delete.ended
                 return status
             changing.delete_tasks(connection, [task_id])
             return None

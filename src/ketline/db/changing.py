@@ -112,14 +112,14 @@ def _update(task_id: UUID, change: TaskChange) -> Update:
     statement = update(tasks).where(tasks.c.task_id == task_id)
     changed = _values(change)
     if WHILE_PENDING & change.fields:
-        statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))
+        statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))  # guard: change.pending
         changed["rank_at"] = _rank(change)
     if Changeable.PRIORITY in change.fields and change.priority > 0:
         changed["overtakes"] = True
     if Changeable.SCHEDULED_FOR in change.fields:
         # The message it may have on the queue is one of those that come early: nobody can claim it by that.
         at = later(literal(change.scheduled_for, UtcDateTime), now())
-        changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}
+        changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}  # guard: change.dispatch
     return statement.values(changed).returning(tasks.c.submitted_at)
 
 

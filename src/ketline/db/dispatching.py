@@ -32,14 +32,14 @@ def _take(limit: int, redispatch: timedelta, which: ColumnElement[bool], until: 
         .where(which, tasks.c.dispatch_due_at <= until)
         .order_by(tasks.c.dispatch_due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True)  # guard: dispatch.skip_locked
         .cte("due")
     )
     interval = doubling(redispatch.total_seconds(), tasks.c.dispatch_count, REDISPATCH_DOUBLINGS)
     return (
         update(tasks)
         .where(tasks.c.task_id.in_(select(due.c.task_id)))
-        .values(dispatch_due_at=from_now(interval), dispatch_count=tasks.c.dispatch_count + 1)
+        .values(dispatch_due_at=from_now(interval), dispatch_count=tasks.c.dispatch_count + 1)  # guard: dispatch.later
         .returning(tasks.c.task_id, tasks.c.correlation_id, tasks.c.trace_context, tasks.c.available_at)
     )
 
@@ -53,8 +53,14 @@ def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:
     """Make rows due for their first dispatch again: the last one did not happen."""
     return (
         update(tasks)
-        .where(tasks.c.task_id.in_(task_ids), checked(tasks.c.current_status == TaskStatus.PENDING))
-        .values(dispatch_due_at=later(tasks.c.available_at, from_now(delay.total_seconds())), dispatch_count=0)
+        .where(
+            tasks.c.task_id.in_(task_ids),
+            checked(tasks.c.current_status == TaskStatus.PENDING),  # guard: postpone.pending
+        )
+        .values(
+            dispatch_due_at=later(tasks.c.available_at, from_now(delay.total_seconds())),  # guard: postpone.available
+            dispatch_count=0,
+        )
     )
 
 

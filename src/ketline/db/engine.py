@@ -104,7 +104,7 @@ class Database:
         try:
             return [Outcome(answer) for answer in await self.autocommit(lambda connection: work(connection, requests))]
         except Exception as error:
-            if len(requests) == 1 or isinstance(error, DatabaseUnavailable):
+            if len(requests) == 1 or isinstance(error, DatabaseUnavailable):  # guard: write.defect
                 return [Outcome(error=error)] * len(requests)
         return [(await self._answer(work, [request]))[0] for request in requests]
 
@@ -128,7 +128,7 @@ async def _to_the_end(work: Awaitable[T]) -> T:
     """Await `work` even when the caller is cancelled: a connection abandoned in mid-statement is lost or dirty."""
     task = asyncio.ensure_future(work)
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(task)  # guard: write.decided
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise

@@ -59,6 +59,7 @@ def select_survey(beyond: timedelta) -> Select[Any]:
 
 def reap(connection: Connection, limit: int, expiry: Expiry, budget: Budget) -> Sequence[Reaped]:
     """Take rows whose lease is over, at no cost where an outage was the reason, with their lines of history."""
+    # guard: reap.excuse
     excused = [] if expiry.outage is None else _take(connection, _excuse(limit, expiry, expiry.outage), DATABASE_OUTAGE)
     limit -= len(excused)
     lost = _take(connection, _reap_expired(limit, expiry, budget), FailureCode.WORKER_LOST) if limit else []
@@ -88,7 +89,11 @@ def _excuse(limit: int, expiry: Expiry, outage: Outage) -> Update:
         status_history.c.task_id == tasks.c.task_id, status_history.c.cause == DATABASE_OUTAGE
     )
     during = and_(tasks.c.lease_expires_at >= since, tasks.c.lease_expires_at <= until)
-    over = and_(_ended_before(expiry), during, earlier.scalar_subquery() < MOST_EXCUSED)
+    over = and_(
+        _ended_before(expiry),
+        during,
+        earlier.scalar_subquery() < MOST_EXCUSED,  # guard: reap.excuses
+    )
     return _update(limit, over).values(
         current_status=TaskStatus.PENDING,
         available_at=now(),
@@ -104,8 +109,8 @@ def _update(limit: int, over: ColumnElement[bool]) -> Update:
 
 
 def _ended_before(expiry: Expiry) -> ColumnElement[bool]:
-    as_of = now() if expiry.as_of is None else literal(expiry.as_of, UtcDateTime)
-    return tasks.c.lease_expires_at < as_of
+    as_of = now() if expiry.as_of is None else literal(expiry.as_of, UtcDateTime)  # guard: reap.as_of
+    return tasks.c.lease_expires_at < as_of  # guard: reap.expired
 
 
 def _unrenewed(expiry: Expiry) -> ColumnElement[bool]:
@@ -153,7 +158,7 @@ def _make_available() -> Update:
         tasks.c.available_at > now(),
         or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),
         # Before its first attempt a task is in no delay; later its last line says when the delay began.
-        or_(tasks.c.attempt == 0, last_line > now()),
+        or_(tasks.c.attempt == 0, last_line > now()),  # guard: clock.only_before
     )
     return (
         _of_unlocked(late)

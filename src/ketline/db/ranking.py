@@ -71,7 +71,10 @@ def select_best() -> Select[Any]:
     """The task to take next, locked; without those that somebody else is just taking."""
     return (
         select(tasks.c.task_id)
-        .where(ready(), tasks.c.available_at <= now())
+        .where(
+            ready(),  # guard: claim.best_has_message
+            tasks.c.available_at <= now(),
+        )
         .order_by(tasks.c.rank_at, tasks.c.task_id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -72,7 +72,7 @@ class SqlTaskRepository:
     announcer: Announcer = SILENT
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
-        taken = taken and submission.scheduled_for is None
+        taken = taken and submission.scheduled_for is None  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
         storing = Storing(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
         postgres = not self.database.is_sqlite
@@ -139,6 +139,7 @@ class SqlTaskRepository:
         )
         claim = await self.database.together(claim_all, request)
         if claim is None:
+            # guard: claim.another, claim.another_transaction
             claim = await self.database.write(lambda connection: claim_another(connection, request))
         if claim is not None:
             self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
@@ -203,9 +204,9 @@ class SqlTaskRepository:
             if row is None:
                 raise _not_found(task_id)
             status: TaskStatus = row.current_status
-            if status.terminal:
+            if status.terminal:  # guard: cancel.ended
                 # What a repeat finds cancelled, its first run may well have cancelled.
-                return None if repeated and status is TaskStatus.CANCELLED else status
+                return None if repeated and status is TaskStatus.CANCELLED else status  # guard: cancel.own
             at = connection.execute(statements.cancel_task(task_id)).one().at
             columns = _interrupted(task_id, row, at) if status is TaskStatus.PROCESSING else {}
             write_line(connection, task_id, TaskStatus.CANCELLED, at, "Task cancelled on request", **columns)
@@ -271,8 +272,8 @@ class SqlTaskRepository:
         """
 
         def work(connection: Connection) -> None:
-            connection.execute(statements.expire_leases())
-            connection.execute(dispatching.make_pending_due())
+            connection.execute(statements.expire_leases())  # guard: start.leases
+            connection.execute(dispatching.make_pending_due())  # guard: start.due
             connection.execute(delete(workers))
 
         await self.database.write(work)

@@ -30,6 +30,12 @@ class _Asked:
     may_fail: bool
 
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # guard: sqlite.synchronous
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+)
 # More would keep the first caller waiting without saving much of the commit.
 MOST_IN_A_COMMIT = 32
 
@@ -39,7 +45,7 @@ class SqliteTransactions:
 
     def __init__(self, url: str) -> None:
         file = DatabaseFile(make_url(url).database or None)
-        self._writer = _Lane(url, file, begin="BEGIN IMMEDIATE", writes=True)
+        self._writer = _Lane(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
         self._reader = _Lane(url, file, begin="BEGIN", writes=False)
         self._writes: Group[_Asked, Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
 
@@ -133,7 +139,10 @@ def _run_together(connection: Connection, asked: Sequence[_Asked]) -> Sequence[O
 
 def _apart(connection: Connection, work: Work[Any]) -> Outcome:
     try:
-        with translated(), connection.begin_nested():
+        with (
+            translated(),
+            connection.begin_nested(),  # guard: sqlite.savepoint
+        ):
             return Outcome(work(connection))
     except Exception as error:
         if not _in_transaction(connection):
@@ -159,6 +168,6 @@ def _engine(url: str, begin: str) -> Engine:
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # The driver must not begin or commit by itself.
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

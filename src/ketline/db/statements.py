@@ -102,7 +102,10 @@ def write_line(
 
 def claim_task(asked: Any) -> Update:
     """The optimistic lock: takes the row only while it is pending and available, and it is its turn."""
-    its_turn = and_(tasks.c.priority >= 0, not_(overtaken()))
+    its_turn = and_(
+        tasks.c.priority >= 0,  # guard: claim.priority
+        not_(overtaken()),  # guard: claim.overtaken
+    )
     return _take(asked, and_(tasks.c.task_id == asked.task_id, its_turn))
 
 
@@ -134,15 +137,19 @@ def let_overtake() -> Update:
 def _take(asked: Any, which: ColumnElement[bool]) -> Update:
     return (
         update(tasks)
-        .where(which, checked(tasks.c.current_status == TaskStatus.PENDING), tasks.c.available_at <= now())
+        .where(
+            which,
+            checked(tasks.c.current_status == TaskStatus.PENDING),  # guard: claim.pending
+            tasks.c.available_at <= now(),  # guard: claim.available
+        )
         .values(
             current_status=TaskStatus.PROCESSING,
-            attempt=tasks.c.attempt + 1,
+            attempt=tasks.c.attempt + 1,  # guard: claim.attempt
             claimed_at=now(),
             lease_token=asked.token,
             lease_owner=asked.worker_id,
             lease_expires_at=from_now(asked.lease_seconds),
-            dispatch_due_at=None,
+            dispatch_due_at=None,  # guard: claim.not_due
         )
         .returning(*CLAIM_COLUMNS)
     )
@@ -161,7 +168,7 @@ def renew_lease() -> Prepared:
     asked = RENEWING.one()
     return Prepared(
         update(tasks)
-        .where(_held(asked))
+        .where(_held(asked))  # guard: renew.fence
         .values(lease_expires_at=from_now(asked.lease_seconds))
         .returning(tasks.c.attempt)
     )
@@ -181,9 +188,9 @@ def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
     return select(status_history.c.status).where(
         status_history.c.task_id == lease.task_id,
         status_history.c.attempt == lease.attempt,
-        status_history.c.lease_token == lease.token,
+        status_history.c.lease_token == lease.token,  # guard: own_line.token
         status_history.c.duration_seconds.is_not(None),
-        status_history.c.cause.is_(None) if cause is None else status_history.c.cause == cause,
+        status_history.c.cause.is_(None) if cause is None else status_history.c.cause == cause,  # guard: own_line.cause
     )
 
 
@@ -207,14 +214,14 @@ def defer_task(lease: Lease, delay: timedelta) -> Update:
     again = from_now(delay.total_seconds())
     return (
         update(tasks)
-        .where(_held(lease))
+        .where(_held(lease))  # guard: defer.fence
         .values(
             current_status=TaskStatus.PENDING,
-            available_at=again,
-            dispatch_due_at=again,
+            available_at=again,  # guard: defer.delay
+            dispatch_due_at=again,  # guard: defer.dispatch
             dispatch_count=0,
             lease_expires_at=None,
-            overtakes=True,
+            overtakes=True,  # guard: defer.place
         )
         .returning(tasks.c.claimed_at, now().label("at"))
     )
@@ -227,10 +234,10 @@ def recall_task(lease: Lease) -> Update:
         .where(
             tasks.c.task_id == lease.task_id,
             tasks.c.current_status == TaskStatus.PENDING,
-            tasks.c.attempt == lease.attempt,
-            tasks.c.lease_token == lease.token,
+            tasks.c.attempt == lease.attempt,  # guard: recall.fence
+            tasks.c.lease_token == lease.token,  # guard: recall.fence
             tasks.c.available_at > now(),
-            or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),
+            or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),  # guard: recall.schedule
         )
         .values(available_at=now(), dispatch_due_at=now())
         .returning(tasks.c.attempt)
@@ -271,9 +278,9 @@ def backoff_after_first(budget: Budget) -> ColumnElement[float]:
 
 def another_attempt(budget: Budget, failure: Failure, delay: ColumnElement[float], *, crashed: bool) -> dict[str, Any]:
     """Back to pending after a delay, or failed when the attempts, or the crashes, a task may spend are spent."""
-    exhausted = tasks.c.spent_attempts + 1 >= tasks.c.max_attempts
+    exhausted = tasks.c.spent_attempts + 1 >= tasks.c.max_attempts  # guard: budget.attempts
     if crashed:
-        exhausted = or_(exhausted, tasks.c.crashed_attempts + 1 >= budget.max_crashes)
+        exhausted = or_(exhausted, tasks.c.crashed_attempts + 1 >= budget.max_crashes)  # guard: budget.crashes
     code = FailureCode.WORKER_LOST if crashed else failure.code
     return {
         "current_status": _choose(exhausted, TaskStatus.FAILED, TaskStatus.PENDING, tasks.c.current_status),
@@ -293,7 +300,7 @@ def lock_task(task_id: UUID) -> Select[Any]:
     return (
         select(tasks.c.current_status, tasks.c.attempt, tasks.c.lease_token, tasks.c.lease_owner, tasks.c.claimed_at)
         .where(tasks.c.task_id == task_id)
-        .with_for_update()
+        .with_for_update()  # guard: cancel.lock
     )
 
 
@@ -327,9 +334,9 @@ def _held(lease: Any) -> ColumnElement[bool]:
     """The fence: the row is still in the hands of exactly this attempt; `lease` is one, or what is asked about one."""
     return and_(
         tasks.c.task_id == lease.task_id,
-        checked(tasks.c.current_status == TaskStatus.PROCESSING),
-        tasks.c.attempt == lease.attempt,
-        tasks.c.lease_token == lease.token,
+        checked(tasks.c.current_status == TaskStatus.PROCESSING),  # guard: fence.status
+        tasks.c.attempt == lease.attempt,  # guard: fence.attempt
+        tasks.c.lease_token == lease.token,  # guard: fence.token
     )
 
 

@@ -133,7 +133,7 @@ def _take_key(
 
 
 def _require_same(fingerprint: str, key: IdempotencyKey) -> None:
-    if fingerprint != key.fingerprint:
+    if fingerprint != key.fingerprint:  # guard: key.body
         raise IdempotencyKeyReused("The idempotency key was used for another submission; use a new one.")
 
 

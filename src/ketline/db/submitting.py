@@ -111,7 +111,7 @@ def insert_tasks(*, labelled: bool) -> Prepared:
     )
     new = new_task(asked)
     free = or_(asked.key.is_(None), asked.task_id.in_(select(bound.c.task_id)))
-    rows = select(*new.values()).where(free)
+    rows = select(*new.values()).where(free)  # guard: key.first
     stored = _unless_stored(postgresql.insert(tasks).from_select(list(new), rows)).cte("stored")
     status = literal(TaskStatus.PENDING, status_history.c.status.type)
     lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
@@ -146,14 +146,14 @@ def new_task(asked: Any) -> dict[str, Any]:
         "submitted_at": now(),
         "rank_at": rank(now(), asked.scheduled_for, asked.priority),
         "overtakes": asked.priority > 0,
-        "available_at": later(asked.scheduled_for, now()),
-        "dispatch_due_at": later(asked.scheduled_for, from_now(asked.due_seconds)),
+        "available_at": later(asked.scheduled_for, now()),  # guard: schedule.available
+        "dispatch_due_at": later(asked.scheduled_for, from_now(asked.due_seconds)),  # guard: submit.due, schedule.due
         "dispatch_count": asked.dispatches,
     }
 
 
 def _unless_stored(into: Any) -> ReturningInsert[Any]:
-    once = into.on_conflict_do_nothing(index_elements=[tasks.c.task_id])
+    once = into.on_conflict_do_nothing(index_elements=[tasks.c.task_id])  # guard: submit.repeat
     columns = (tasks.c.task_id, tasks.c.submitted_at, tasks.c.name, tasks.c.tags)
     statement: ReturningInsert[Any] = once.returning(*columns)
     return statement
@@ -169,7 +169,9 @@ def take_key(key: IdempotencyKey, task_id: UUID, lifetime: timedelta, *, postgre
     return (
         into.values(key=key.key, **values)
         .on_conflict_do_update(
-            index_elements=[idempotency_keys.c.key], set_=values, where=idempotency_keys.c.expires_at <= now()
+            index_elements=[idempotency_keys.c.key],
+            set_=values,
+            where=idempotency_keys.c.expires_at <= now(),  # guard: key.bound
         )
         .returning(idempotency_keys.c.task_id)
     )

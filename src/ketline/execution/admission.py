@@ -50,7 +50,7 @@ class Admission:
         """
         with self._lock:
             now = self._clock()
-            if self._grant is not None:
+            if self._grant is not None:  # guard: admission.one
                 raise MachineBusy("it waits for a large program that runs now", delay=self._delay(now))
             self._grant, self._granted_at = Grant(self), now
             return self._grant

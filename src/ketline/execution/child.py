@@ -51,7 +51,7 @@ def bound_resources(limits: ExecutionLimits) -> None:
     ):
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (min(soft, most), most))
+        resource.setrlimit(what, (min(soft, most), most))  # guard: child.small_memory
     # A module's bytecode over the limit would be cut off there without an error, and spoil the next import for all.
     sys.dont_write_bytecode = True
     sys.setrecursionlimit(_RECURSION_LIMIT)

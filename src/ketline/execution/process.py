@@ -42,7 +42,8 @@ class SimulatorProcess:
 
     def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
         self._killed = False
-        hide_process()  # from the program that will run in the child, as the same user
+        # From the program that will run in the child, as the same user.
+        hide_process()  # guard: process.hidden
         self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
         ours, theirs = socket.socketpair()
         try:

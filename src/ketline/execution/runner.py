@@ -173,9 +173,9 @@ class ChildRunner:
             except MachineBusy:
                 raise  # the child knows, and waits for the next order
             except BaseException:
-                child.kill()
+                child.kill()  # guard: run.killed
                 # Whoever ends a run calls the next one that needs the machine: it must be free by then.
-                await self._in_thread(child.process.end)
+                await self._in_thread(child.process.end)  # guard: run.left
                 raise
             finally:
                 self._running = None
@@ -222,7 +222,7 @@ class ChildRunner:
         except ValueError as error:
             raise await self._senseless(child) from error
         try:
-            grants.callback(self._admission.enter().end)
+            grants.callback(self._admission.enter().end)  # guard: admission.end
         except MachineBusy:
             child.conversation.send(BUSY)
             raise
@@ -362,7 +362,7 @@ class ChildRunnerFactory:
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ChildRunner]:
-        runner = ChildRunner(self._limits, self._command, self._admission)
+        runner = ChildRunner(self._limits, self._command, self._admission)  # guard: admission.shared
         try:
             await runner.open()
             yield runner

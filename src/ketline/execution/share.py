@@ -55,7 +55,7 @@ class Share:
         if self.whole or not is_large(needed, method, self._limits):
             return
         if not self._ask(min(needed, self._limits.memory_bytes)):
-            raise MachineBusy("another large program runs")
+            raise MachineBusy("another large program runs")  # guard: admission.required
         self.whole = True
 
 

@@ -208,7 +208,7 @@ def decode_answer(data: bytes, order: Order) -> Answer:
     """
     try:
         said = json.loads(data)
-        if said["token"] != order.token:
+        if said["token"] != order.token:  # guard: wire.token
             raise ValueError("an answer to another order")
         outcome = _failure(said) if "failure" in said else _outcome(said, order)
         return Answer(outcome, retiring=bool(said["retiring"]))

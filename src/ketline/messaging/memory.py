@@ -53,7 +53,7 @@ class MemoryQueue:
         try:
             yield slot
         finally:
-            slot.hand_back()
+            slot.hand_back()  # guard: queue.hand_back
 
     async def take(self) -> Dispatch:
         """The first message, as soon as there is one; a call that is cancelled has taken none."""

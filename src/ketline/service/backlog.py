@@ -30,7 +30,7 @@ class Backlog:
         Raises:
             BacklogFull: they may not.
         """
-        if self._pending + tasks > self.cap:
+        if self._pending + tasks > self.cap:  # guard: backlog.full
             raise BacklogFull(f"{self.cap} tasks are waiting, as many as this service takes; submit again later.")
 
     def grow(self, tasks: int = 1) -> None:

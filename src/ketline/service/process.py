@@ -59,10 +59,10 @@ class ProcessTask:
         ):
             log.info("task.started", queued_seconds=round(claim.queued_seconds, 6))
             await self._run(claim, runner, LeaseKeeper(self, claim.lease))
-            await self.deferrals.recall(claim.lease.task_id)
+            await self.deferrals.recall(claim.lease.task_id)  # guard: process.recall
 
     async def _run(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> None:
-        keeper.start()
+        keeper.start()  # guard: lease.renewed
         try:
             outcome = await self._simulate(claim, runner, keeper)
             if outcome is None:
@@ -70,7 +70,7 @@ class ProcessTask:
                 return
             await self._record(claim, outcome)
         except asyncio.CancelledError:
-            await self._hand_back(claim.lease)
+            await self._hand_back(claim.lease)  # guard: process.hand_back
             raise
         finally:
             await keeper.stop()
@@ -133,7 +133,7 @@ class ProcessTask:
             except DatabaseUnavailable as error:
                 if not delayed:
                     log.warning("task.recording_delayed", error=str(error))
-                delayed = True
+                delayed = True  # guard: process.persist
             await self.clock.sleep(RETRY_SECONDS)
 
     async def _hand_back(self, lease: Lease) -> None:
@@ -180,7 +180,7 @@ class LeaseKeeper:
         while await self._renew():
             pause = min(RETRY_SECONDS, self._beat) if self._failing else self._beat
             await self._process.clock.sleep(pause)
-        self.lost.set_result(None)
+        self.lost.set_result(None)  # guard: lease.lost
 
     async def _renew(self) -> bool:
         """Whether the lease is held, as far as can be told."""
@@ -191,7 +191,7 @@ class LeaseKeeper:
             if not self._failing:  # once for each time it begins to fail
                 log.warning("lease.not_renewed", error=str(error))
             self._failing = True
-            return True
+            return True  # guard: lease.unanswered
         except Exception:
             # A silent end of the beat would be one that nobody could explain.
             log.exception("lease.renewal_crashed")

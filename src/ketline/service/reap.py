@@ -35,7 +35,7 @@ class Reaper:
     contact: DatabaseContact
     batch: int = 100
     # A step may have come before this process did.
-    _corrections: int = field(default=1, init=False)
+    _corrections: int = field(default=1, init=False)  # guard: clock.at_start
     _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
     _failing: bool = field(default=False, init=False)
 
@@ -59,6 +59,7 @@ class Reaper:
         survey = await self.look()
         if self._corrections:
             await self._correct_times()
+        # guard: reap.steady
         while self.contact.steady and await self.reap(survey) == self.batch:
             pass
         await self.repository.forget_keys(KEYS_PER_ROUND)
@@ -73,7 +74,7 @@ class Reaper:
         survey = await self.repository.survey_leases(2 * self.contact.lease)
         if self.contact.looked(survey.at, requested):
             log.warning("database.clock_set_back")
-            self._corrections = CORRECTIONS
+            self._corrections = CORRECTIONS  # guard: clock.corrections
         self._distant = {
             token: self._distant[token] if self._distant.get(token, (None,))[0] == end else (end, requested)
             for token, end in survey.distant.items()
@@ -86,6 +87,7 @@ class Reaper:
         Raises:
             DatabaseUnavailable: nothing was reaped.
         """
+        # guard: clock.unrenewed
         expiry = Expiry(as_of=survey.at, outage=self.contact.outage, unrenewed=self._unrenewed())
         reaped = await self.repository.reap(self.batch, expiry)
         for task in reaped:

@@ -56,6 +56,7 @@ class Dispatcher:
         finally:
             if self._ready:
                 with suppress(ServiceUnavailable):
+                    # guard: outbox.rest
                     await self.repository.postpone([dispatch.task_id for dispatch in self._ready], timedelta())
 
     async def _run(self) -> None:
@@ -67,7 +68,7 @@ class Dispatcher:
                     self._poll_at = self.clock.monotonic() + self.interval_seconds
                     while await self.dispatch() == self.batch:
                         pass
-                await self._look_for_lost_messages()
+                await self._look_for_lost_messages()  # guard: redispatch
                 self._trouble = None
             except ServiceUnavailable as error:
                 self._tell_once(error)
@@ -100,19 +101,20 @@ class Dispatcher:
             ServiceUnavailable: the database or the queue is away.
         """
         dispatched = await self.repository.count_dispatched()
-        missing = dispatched - await self.publisher.depth()
+        missing = dispatched - await self.publisher.depth()  # guard: redispatch.depth
         if missing > 0:
             return await self._send(await self.repository.take_overdue(min(missing, self.batch), by=timedelta()))
+        # guard: redispatch.overdue
         return await self._send(await self.repository.take_overdue(self.batch, by=LONG_OVERDUE))
 
     async def _require_queue(self) -> None:
         if self._queue_down:
-            await self.publisher.ping()
+            await self.publisher.ping()  # guard: dispatch.queue_down
             self._queue_down = False
 
     async def _send_ready(self) -> None:
         # Once, however many come meanwhile: what is due in the database must have its turn.
-        if self._ready:
+        if self._ready:  # guard: dispatch.turn
             await self._require_queue()
             ready, self._ready = self._ready, []
             await self._send(ready)
@@ -134,7 +136,7 @@ class Dispatcher:
         failed = [task_id for task_id in await asyncio.gather(*map(self._publish, due)) if task_id is not None]
         if failed:
             self._queue_down = True
-            await self.repository.postpone(failed, REPUBLISH_DELAY)
+            await self.repository.postpone(failed, REPUBLISH_DELAY)  # guard: publish.postpone
             raise QueueUnavailable(f"{len(failed)} of {len(due)} tasks could not be queued; they are tried again.")
         return len(due)
 
@@ -155,6 +157,7 @@ class Dispatcher:
 
     async def _nudge_or_interval(self) -> None:
         try:
+            # guard: dispatch.poll
             async with asyncio.timeout(max(0.0, self._poll_at - self.clock.monotonic())):
                 await self._nudged.wait()
         except TimeoutError:

@@ -76,7 +76,7 @@ class SubmitTask:
         self.backlog.require_room()
         submission = self._submission(asked)
         # Whether its time has come only the database's clock can tell: its row says so to the dispatcher.
-        taken = submission.scheduled_for is None and self.outbox.has_room()
+        taken = submission.scheduled_for is None and self.outbox.has_room()  # guard: schedule.outbox
         accepted = await self.repository.add(submission, taken=taken)
         if not accepted.repeated:
             self.backlog.grow()

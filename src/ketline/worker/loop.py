@@ -111,7 +111,7 @@ class Worker:
                     correlation_id=delivery.correlation_id,
                     error=str(error),
                 )
-                await self._pause(stop)
+                await self._pause(stop)  # guard: worker.message_waits
             else:
                 return True
         return False

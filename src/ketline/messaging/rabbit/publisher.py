@@ -64,6 +64,7 @@ class RabbitPublisher:
             raise PublishFailed(f"Task {dispatch.task_id} not published: no connection to {self._link.address}")
         try:
             async with bounded(self._publish_timeout_seconds):
+                # guard: publish.mandatory
                 await channel.default_exchange.publish(_amqp_message(dispatch), self._queue_name, mandatory=True)
         except Exception as error:
             if isinstance(error, PublishError):
@@ -85,6 +86,7 @@ class RabbitPublisher:
         return depth
 
     async def _open_channel(self, session: Session) -> None:
+        # guard: publish.confirmed
         channel = session.connection.channel(publisher_confirms=True, on_return_raises=True)
         await channel.initialize()
         channel.close_callbacks.add(session.lose)

@@ -80,7 +80,7 @@ class Subscription:
                 async with asyncio.timeout(check_seconds):
                     await self.lost.wait()
             idle = received == self._received and not self.in_hand and not self.lost.is_set()
-            if idle and await self._deaf(check_timeout_seconds):
+            if idle and await self._deaf(check_timeout_seconds):  # guard: consumer.deaf
                 _log.warning("queue.consumer_deaf", queue=self._session.topology.queue_name)
                 return
 

@@ -1,6 +1,6 @@
-"""Take out each guard in turn and see which tests object: `uv run python -m benchmarks.guards [NAME ...]`.
+"""Remove each guard in turn and see which tests fail: `uv run python -m tests.guards [NAME ...]`.
 
-Exits 1 when a guard can be taken out unnoticed. A NAME is a guard's name or a part of it.
+Exits 1 when a guard can be removed and every test passes. A NAME is a guard's name or a part of it.
 """
 
 import argparse
@@ -9,15 +9,22 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.guards.catalogue import GUARDS
-from benchmarks.guards.guard import Guard, NoLongerApplies
-from benchmarks.guards.workspace import TestsNotRun, Workspace, adopt_orphans, copied
+from tests.guards.catalogue import GUARDS
+from tests.guards.guard import Guard
+from tests.guards.listing import listed
+from tests.guards.markers import NoLongerApplies
+from tests.guards.workspace import TestsNotRun, Workspace, adopt_orphans, copied
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.guards", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="guards to take out; default: all")
-    names = parser.parse_args().names
+    parser = argparse.ArgumentParser(prog="python -m tests.guards", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="guards to remove; default: all")
+    parser.add_argument("--list", action="store_true", help="write the table of docs/guards.md, and remove nothing")
+    options = parser.parse_args()
+    if options.list:
+        print(listed(GUARDS))
+        return 0
+    names = options.names
     guards = [guard for guard in GUARDS if not names or any(name in guard.name for name in names)]
     if not guards:
         parser.error("no guard has such a name")
@@ -29,11 +36,11 @@ def main() -> int:
 def _examine(workspace: Workspace, guards: Sequence[Guard]) -> int:
     tests = sorted({test for guard in guards for test in guard.tests})
     if red := workspace.red(tests):
-        print("Red with every guard in place:", *red, sep="\n  ")
+        print("Failed with every guard in place:", *red, sep="\n  ")
         return 1
-    print("| guard | in | red without it |\n| --- | --- | --- |", flush=True)
+    print("| guard | fails without it |\n| --- | --- |", flush=True)
     unnoticed = [guard.name for guard in guards if not _noticed(workspace, guard)]
-    print(f"\n{len(guards) - len(unnoticed)} of {len(guards)} guards are load-bearing.")
+    print(f"\n{len(guards) - len(unnoticed)} of {len(guards)} guards are needed.")
     for name in unnoticed:
         print(f"NOT NOTICED: {name}", file=sys.stderr)
     return 1 if unnoticed else 0
@@ -46,11 +53,11 @@ def _noticed(workspace: Workspace, guard: Guard) -> bool:
     except (NoLongerApplies, TestsNotRun) as error:
         print(f"{guard.name}: {error}", file=sys.stderr)
         red = []
-    print(f"| {guard.name} | `{guard.file}` | {_listed(red) or '**nothing**'} |", flush=True)
+    print(f"| {guard.name} | {_failed(red) or '**nothing**'} |", flush=True)
     return bool(red)
 
 
-def _listed(red: Sequence[str]) -> str:
+def _failed(red: Sequence[str]) -> str:
     """Each test once, with the parameters it is red for."""
     parameters: dict[str, list[str]] = {}
     for test in red:

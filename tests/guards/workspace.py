@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.guards.guard import Guard
 from benchmarks.processes import children
+from tests.guards.guard import SOURCE, Guard
+from tests.guards.markers import NoLongerApplies, markers
 
 ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -34,8 +35,14 @@ class Workspace:
 
     @contextmanager
     def without(self, guard: Guard) -> Iterator[None]:
-        """The copy without a guard, for the time of the context."""
-        path = self.root / guard.path
+        """The copy without a guard, for the time of the context.
+
+        Raises:
+            NoLongerApplies: the source has no such guard.
+        """
+        path = markers(self.root / SOURCE).get(guard.name)
+        if path is None:
+            raise NoLongerApplies(f"{guard.name}: nothing is marked by this name")
         source = path.read_text()
         path.write_text(guard.removed_from(source))
         try:

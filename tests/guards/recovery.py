@@ -1,0 +1,216 @@
+"""Guards of submission, dispatch, redispatch, reaping and budgets."""
+
+from tests.guards.guard import CONTRACT, GUARDS_RUNTIME, RECOVER, Guard
+from tests.guards.removals import Drop, Loop, Replace
+
+REAP = "tests/integration/test_reap.py"
+
+RECOVERY = (
+    Guard(
+        "submit.due",
+        "a new task is due from the moment it is stored",
+        Replace("later(asked.scheduled_for, from_now(asked.due_seconds + 3600.0))"),
+        (f"{CONTRACT}::test_new_task_is_due_once", f"{RECOVER}::test_nudge_dispatches_at_once"),
+    ),
+    Guard(
+        "submit.repeat",
+        "a submission that is repeated is stored once",
+        Drop("on_conflict_do_nothing"),
+        (f"{CONTRACT}::test_adding_twice_stores_once",),
+    ),
+    Guard(
+        "key.bound",
+        "a key stays bound until it expires",
+        Drop(),
+        (
+            f"{CONTRACT}::test_same_key_and_body_give_the_same_task",
+            f"{CONTRACT}::test_concurrent_duplicates_create_one_task",
+        ),
+    ),
+    Guard(
+        "key.first",
+        "a shared insert stores only what has bound its key",
+        Drop("where"),
+        (f"{CONTRACT}::test_concurrent_duplicates_create_one_task",),
+    ),
+    Guard(
+        "key.body",
+        "a key is for one body",
+        Replace("False"),
+        (f"{CONTRACT}::test_same_key_and_another_body_are_refused",),
+    ),
+    Guard(
+        "dispatch.later",
+        "a task that a dispatcher took is due again only later",
+        Replace("dispatch_due_at=tasks.c.dispatch_due_at"),
+        (f"{CONTRACT}::test_new_task_is_due_once",),
+    ),
+    Guard(
+        "dispatch.skip_locked",
+        "dispatchers skip each other's rows",
+        Drop(),
+        (f"{CONTRACT}::test_concurrent_dispatchers_take_disjoint_tasks",),
+    ),
+    Guard(
+        "claim.not_due",
+        "a task that was claimed is not due",
+        Drop(),
+        (f"{CONTRACT}::test_claimed_task_is_not_counted_as_dispatched",),
+    ),
+    Guard(
+        "postpone.pending",
+        "only a pending task is postponed",
+        Drop(),
+        (f"{CONTRACT}::test_claimed_task_is_never_due",),
+    ),
+    Guard(
+        "publish.postpone",
+        "a task whose publish was refused is due again",
+        Drop(),
+        (f"{RECOVER}::test_refused_publish_is_tried_again_when_the_queue_is_back",),
+    ),
+    Guard(
+        "dispatch.queue_down",
+        "nothing is taken while the queue is down",
+        Drop(),
+        (f"{RECOVER}::test_absent_queue_leaves_due_tasks_alone",),
+    ),
+    Guard(
+        "dispatch.turn",
+        "due tasks have their turn beside the outbox",
+        Loop(),
+        (f"{RECOVER}::test_steady_submissions_do_not_keep_due_tasks_waiting",),
+    ),
+    Guard(
+        "outbox.rest",
+        "what a process leaves in its outbox is due at once",
+        Drop(),
+        (f"{RECOVER}::test_tasks_that_were_put_are_due_at_once_when_their_process_stops",),
+    ),
+    Guard(
+        "redispatch",
+        "a lost message is made up for",
+        Drop(),
+        (f"{GUARDS_RUNTIME}::test_dispatcher_looks_for_lost_messages_by_itself",),
+    ),
+    Guard(
+        "redispatch.depth",
+        "a backlog is not published again",
+        Replace("dispatched"),
+        (f"{RECOVER}::test_healthy_backlog_is_not_published_again",),
+    ),
+    Guard(
+        "redispatch.overdue",
+        "what is long overdue is published whatever the queue holds",
+        Replace("0"),
+        (f"{RECOVER}::test_long_overdue_tasks_are_published_whatever_the_queue_holds",),
+    ),
+    Guard(
+        "dispatch.poll",
+        "a lost nudge costs no more than an interval",
+        Replace("None", part="timeout"),
+        (f"{RECOVER}::test_lost_nudge_is_made_up_for_by_the_poll",),
+    ),
+    Guard(
+        "reap.expired",
+        "only an expired lease is reaped",
+        Replace("tasks.c.lease_expires_at != as_of"),
+        (f"{CONTRACT}::test_renewed_lease_is_not_reaped",),
+    ),
+    Guard(
+        "reap.as_of",
+        "leases are judged as of the last look at the clock",
+        Replace("now()"),
+        ("tests/contract/test_leases.py::test_lease_is_judged_as_of_the_look",),
+    ),
+    Guard(
+        "reap.steady",
+        "leases are judged in steady contact with the database only",
+        Replace("True", part="steady"),
+        (
+            f"{REAP}::test_clock_that_jumps_on_does_not_end_leases",
+            f"{REAP}::test_reaper_that_has_just_started_waits_for_a_lease",
+        ),
+    ),
+    Guard(
+        "reap.excuse",
+        "a lease that ran out in an outage costs its task nothing",
+        Replace("[]"),
+        (
+            "tests/contract/test_leases.py::test_lease_that_ran_out_in_an_outage_costs_nothing",
+            f"{REAP}::test_worker_that_ended_in_an_outage_costs_its_task_nothing",
+        ),
+    ),
+    Guard(
+        "reap.excuses",
+        "an outage is an excuse only so often",
+        Drop(),
+        ("tests/contract/test_leases.py::test_outages_end_attempts_at_no_cost_only_so_often",),
+    ),
+    Guard(
+        "clock.corrections",
+        "times are corrected when the database's clock was set back",
+        Drop(),
+        (f"{REAP}::test_tasks_and_leases_go_on_when_the_clock_is_set_back",),
+    ),
+    Guard(
+        "clock.at_start",
+        "times are corrected at the start",
+        Replace("0", part="default"),
+        (f"{REAP}::test_start_after_the_clock_was_set_back_corrects_times",),
+    ),
+    Guard(
+        "clock.unrenewed",
+        "a lease that nobody renews ends though the clock was set back",
+        Replace("()", part="unrenewed"),
+        (f"{REAP}::test_tasks_and_leases_go_on_when_the_clock_is_set_back",),
+    ),
+    Guard(
+        "clock.only_before",
+        "only times from before the clock was set back are corrected",
+        Drop(),
+        ("tests/contract/test_leases.py::test_delay_that_began_after_the_step_is_kept",),
+    ),
+    Guard(
+        "reaper",
+        "the tasks of lost workers are run again",
+        Drop(),
+        (f"{GUARDS_RUNTIME}::test_next_start_frees_what_the_last_process_held",),
+    ),
+    Guard(
+        "budget.attempts",
+        "a task is tried no more often than it may be",
+        Replace("tasks.c.spent_attempts < 0"),
+        (f"{CONTRACT}::test_spent_attempts_end_in_worker_lost",),
+    ),
+    Guard(
+        "budget.crashes",
+        "a task crashes no more often than it may",
+        Drop(),
+        (f"{CONTRACT}::test_crash_budget_is_smaller_than_that_of_attempts",),
+    ),
+    Guard(
+        "start.afresh",
+        "an embedded service frees what the process before it held",
+        Drop(),
+        (f"{GUARDS_RUNTIME}::test_next_start_frees_what_the_last_process_held",),
+    ),
+    Guard(
+        "start.leases",
+        "at its start every lease is void",
+        Drop(),
+        (f"{CONTRACT}::test_start_afresh_frees_what_the_last_process_held",),
+    ),
+    Guard(
+        "start.due",
+        "at its start every pending task is due",
+        Drop(),
+        (f"{CONTRACT}::test_start_afresh_frees_what_the_last_process_held",),
+    ),
+    Guard(
+        "start.owner",
+        "a data directory has one owner at a time",
+        Drop(),
+        (f"{GUARDS_RUNTIME}::test_data_directory_has_one_owner_at_a_time",),
+    ),
+)
