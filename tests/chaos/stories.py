@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.chaos.ledger import Acknowledgement
-from benchmarks.chaos.programs import basis_state
-from benchmarks.chaos.records import HistoryLine, StoredTask
+from tests.chaos.storm.ledger import Acknowledgement
+from tests.chaos.storm.programs import basis_state
+from tests.chaos.verdict.records import HistoryLine, StoredTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN = basis_state(5)

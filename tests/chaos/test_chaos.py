@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.plan import Plan, quick_plan
-from benchmarks.chaos.run import run
+from tests.chaos.storm.plan import Plan, quick_plan
+from tests.chaos.storm.run import run
+from tests.chaos.verdict.outcome import Outcome
 
 SEED = 7
 

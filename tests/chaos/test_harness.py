@@ -15,19 +15,19 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from benchmarks.chaos import tether
-from benchmarks.chaos.journal import read_journal
-from benchmarks.chaos.ledger import Cancellation, open_ledger
-from benchmarks.chaos.procfs import Found, processes_of
-from benchmarks.chaos.programs import make_tasks
-from benchmarks.chaos.recovery import broker_recoveries, worker_recoveries
-from benchmarks.chaos.report import percentile
-from benchmarks.chaos.site import Features, Site
-from benchmarks.chaos.store import DATABASE_AWAY, SqliteStore
-from benchmarks.chaos.storm import Strike
-from benchmarks.chaos.supervisor import Supervisor
-from benchmarks.chaos.watch import ORPHAN_SECONDS, OrphanWatch
+from tests.chaos.site import tether
+from tests.chaos.site.deployment import Features, Site
+from tests.chaos.site.procfs import Found, processes_of
+from tests.chaos.site.store import DATABASE_AWAY, SqliteStore
+from tests.chaos.site.supervisor import Supervisor
 from tests.chaos.stories import START, acknowledged, completed_task
+from tests.chaos.storm.ledger import Cancellation, open_ledger
+from tests.chaos.storm.programs import make_tasks
+from tests.chaos.storm.storm import Strike
+from tests.chaos.storm.watch import ORPHAN_SECONDS, OrphanWatch
+from tests.chaos.verdict.journal import read_journal
+from tests.chaos.verdict.recovery import broker_recoveries, worker_recoveries
+from tests.chaos.verdict.report import percentile
 from tests.reference import assert_counts_match, terminal_probabilities
 
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.chaos import invariants
-from benchmarks.chaos.ledger import Cancellation
-from benchmarks.chaos.programs import entangled, wrong
-from benchmarks.chaos.recomputing import seeded_result_is_recomputed
-from benchmarks.chaos.records import HistoryLine, StoredTask, Violation
 from ketline.domain.task import RunOptions
 from ketline.execution.aer import Simulator
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.program import load_program
 from tests.chaos.stories import KNOWN, acknowledged, cancelled_task, completed_task, failed_task, line
+from tests.chaos.storm.ledger import Cancellation
+from tests.chaos.storm.programs import entangled, wrong
+from tests.chaos.verdict import invariants
+from tests.chaos.verdict.records import HistoryLine, StoredTask, Violation
+from tests.chaos.verdict.replay import seeded_result_is_recomputed
 
 Check = Callable[[StoredTask], Iterator[Violation]]
 GOOD = completed_task()

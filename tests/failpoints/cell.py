@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.chaos.store import PostgresStore, SqliteStore
 from ketline.config import variables
+from tests.chaos.site.store import PostgresStore, SqliteStore
 from tests.failpoints.births import ROOT, Life, Nursery
 from tests.failpoints.control import Control
 

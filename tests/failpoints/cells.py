@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks.chaos.store import PostgresStore, SqliteStore
+from tests.chaos.site.store import PostgresStore, SqliteStore
 from tests.databases import TEMPLATE
 from tests.failpoints.births import Nursery
 from tests.failpoints.cell import Cell, Member

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks.chaos.programs import KnownTask, basis_state, wrong
+from tests.chaos.storm.programs import KnownTask, basis_state, wrong
 from tests.failpoints.control import Fault
 from tests.failpoints.table import Stimulus
 from tests.failpoints.trial import Trial, timing_out

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks.chaos.ledger import Acknowledgement
-from benchmarks.chaos.programs import KnownTask
 from tests.acceptance.processes import eventually
+from tests.chaos.storm.ledger import Acknowledgement
+from tests.chaos.storm.programs import KnownTask
 from tests.failpoints.cell import Cell
 from tests.failpoints.control import Fault
 from tests.failpoints.table import Case, Hanging

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.chaos import invariants
-from benchmarks.chaos.records import StoredTask, Violation
-from benchmarks.chaos.store import PostgresStore
 from tests.acceptance.processes import eventually
+from tests.chaos.site.store import PostgresStore
+from tests.chaos.verdict import invariants
+from tests.chaos.verdict.records import StoredTask, Violation
 from tests.failpoints.cell import Cell
 from tests.failpoints.child import digest
 from tests.failpoints.trial import Promise, Trial

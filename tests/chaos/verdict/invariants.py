@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from benchmarks.chaos.ledger import Acknowledgement, Cancellation
-from benchmarks.chaos.programs import KnownTask
-from benchmarks.chaos.records import TERMINAL, HistoryLine, StoredTask, Violation
+from tests.chaos.storm.ledger import Acknowledgement, Cancellation
+from tests.chaos.storm.programs import KnownTask
+from tests.chaos.verdict.records import TERMINAL, HistoryLine, StoredTask, Violation
 from tests.reference import assert_counts_match
 
 # The specification's moves, written out a second time: the service's own table is what is under test.

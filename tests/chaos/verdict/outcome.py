@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmarks.chaos.journal import Journal
-from benchmarks.chaos.plan import KILLS, Plan
-from benchmarks.chaos.records import Violation
-from benchmarks.chaos.recovery import Recovery
-from benchmarks.chaos.site import Features
-from benchmarks.chaos.storm import Strike
+from tests.chaos.site.deployment import Features
+from tests.chaos.storm.plan import KILLS, Plan
+from tests.chaos.storm.storm import Strike
+from tests.chaos.verdict.journal import Journal
+from tests.chaos.verdict.records import Violation
+from tests.chaos.verdict.recovery import Recovery
 
 # Their targets name every process that was hit.
 _OF_SEVERAL = frozenset({"kill_every_worker", "kill_starting_service"})

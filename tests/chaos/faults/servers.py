@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import aio_pika
 
-from benchmarks.chaos.faults import Fault, Scene
-from benchmarks.chaos.site import QUEUE, Servers
+from tests.chaos.faults.scene import Fault, Scene
+from tests.chaos.site.deployment import QUEUE, Servers
 
 REPEATS = 10
 TASKS_REPEATED = 60

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from benchmarks.chaos.filesystem import small_disk, temporary_files_in
-from benchmarks.chaos.plan import APIS, WORKERS, Plan, settings
-from benchmarks.chaos.store import PostgresStore, SqliteStore, Store
-from benchmarks.chaos.supervisor import Supervisor
+from tests.chaos.site.filesystem import small_disk, temporary_files_in
+from tests.chaos.site.store import PostgresStore, SqliteStore, Store
+from tests.chaos.site.supervisor import Supervisor
+from tests.chaos.storm.plan import APIS, WORKERS, Plan, settings
 from tests.servers import PostgresServer, RabbitServer
 from tests.servers.ports import free_ports
 

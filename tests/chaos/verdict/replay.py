@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from functools import cache
 
-from benchmarks.chaos.programs import KnownTask
-from benchmarks.chaos.records import StoredTask, Violation
 from ketline.domain.task import RunOptions
 from ketline.execution.aer import Simulator
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.program import load_program
+from tests.chaos.storm.programs import KnownTask
+from tests.chaos.verdict.records import StoredTask, Violation
 
 
 def seeded_result_is_recomputed(task: StoredTask, known: KnownTask) -> Iterator[Violation]:

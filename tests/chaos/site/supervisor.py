@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.chaos.records import Violation
 from benchmarks.processes import clean_environment
+from tests.chaos.verdict.records import Violation
 
 _TETHER = Path(__file__).with_name("tether.py")
 RESTART_SECONDS = 0.05

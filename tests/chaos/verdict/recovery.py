@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from benchmarks.chaos.plan import OF_SERVICE, OUTAGES
-from benchmarks.chaos.records import HistoryLine, StoredTask
-from benchmarks.chaos.storm import Strike
+from tests.chaos.storm.plan import OF_SERVICE, OUTAGES
+from tests.chaos.storm.storm import Strike
+from tests.chaos.verdict.records import HistoryLine, StoredTask
 
 # After an outage has ended the service needs a moment to connect again.
 _AFTERMATH = timedelta(seconds=5)

@@ -1,39 +1,24 @@
-"""What can be done to a service: each fault gives what it hit, or None when there was nothing to hit."""
+"""Faults of the processes of a service: killed, frozen, stopped."""
 
 import asyncio
 import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from random import Random
 
 import httpx
 
-from benchmarks.chaos.ledger import Cancellation, Ledger
-from benchmarks.chaos.plan import LEASE_SECONDS
-from benchmarks.chaos.procfs import processes_of
-from benchmarks.chaos.site import Site
-from benchmarks.chaos.store import DATABASE_AWAY
-from benchmarks.chaos.supervisor import Role
+from tests.chaos.faults.scene import Fault, Scene
+from tests.chaos.site.procfs import processes_of
+from tests.chaos.site.store import DATABASE_AWAY
+from tests.chaos.site.supervisor import Role
+from tests.chaos.storm.ledger import Cancellation
+from tests.chaos.storm.plan import LEASE_SECONDS
 
 BUSY_SHARE = 0.75
 BUSY_SECONDS = 3.0
 START_SECONDS = 20.0
 POLL_SECONDS = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a fault has at hand."""
-
-    site: Site
-    rng: Random
-    ledger: Ledger
-    http: httpx.AsyncClient
-
-
-Fault = Callable[[Scene], Awaitable[str | None]]
 
 
 async def kill_worker(scene: Scene) -> str | None:

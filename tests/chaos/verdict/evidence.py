@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import httpx
 
-from benchmarks.chaos import invariants
-from benchmarks.chaos.journal import Journal
-from benchmarks.chaos.ledger import Ledger
-from benchmarks.chaos.plan import bounds_crashes
-from benchmarks.chaos.programs import KnownTask
-from benchmarks.chaos.recomputing import seeded_result_is_recomputed
-from benchmarks.chaos.records import StoredTask, Violation
-from benchmarks.chaos.site import Site
-from benchmarks.chaos.submit import number_of
+from tests.chaos.site.deployment import Site
+from tests.chaos.storm.ledger import Ledger
+from tests.chaos.storm.plan import bounds_crashes
+from tests.chaos.storm.programs import KnownTask
+from tests.chaos.storm.submit import number_of
+from tests.chaos.verdict import invariants
+from tests.chaos.verdict.journal import Journal
+from tests.chaos.verdict.records import StoredTask, Violation
+from tests.chaos.verdict.replay import seeded_result_is_recomputed
 from tests.servers import RabbitServer
 
 IDLE_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""Kill everything, again and again, and check that nothing was lost: `uv run python -m benchmarks.chaos --help`."""
+"""Kill everything, again and again, and check that nothing was lost: `uv run python -m tests.chaos --help`."""
 
 import argparse
 import asyncio
@@ -6,10 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.chaos import report
-from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.plan import Mode, Plan, full_plan, quick_plan, recovery_plan
-from benchmarks.chaos.run import run
+from tests.chaos.storm.plan import Mode, Plan, full_plan, quick_plan, recovery_plan
+from tests.chaos.storm.run import run
+from tests.chaos.verdict import report
+from tests.chaos.verdict.outcome import Outcome
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the first run; each further one adds 1 (%(default)s)")
     parser.add_argument("--tasks", type=int, default=1000, help="tasks of a run (%(default)s)")
     parser.add_argument("--runs", type=int, default=1, help="runs, one after the other (%(default)s)")

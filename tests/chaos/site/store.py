@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from benchmarks.chaos.records import HistoryLine, StoredTask
+from tests.chaos.verdict.records import HistoryLine, StoredTask
 
 PATIENCE_SECONDS = 30.0
 # What a session may meet while its server is killed; asyncpg gives the last when it happens in mid-handshake.

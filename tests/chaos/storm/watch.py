@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from benchmarks.chaos.procfs import Found, processes_of
-from benchmarks.chaos.records import Violation
-from benchmarks.chaos.site import Site
+from tests.chaos.site.deployment import Site
+from tests.chaos.site.procfs import Found, processes_of
+from tests.chaos.verdict.records import Violation
 
 LOOK_SECONDS = 0.5
 # The kernel kills an orphan at once; the rest is for a busy machine.

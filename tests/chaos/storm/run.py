@@ -13,22 +13,22 @@ from typing import Any
 
 import httpx
 
-from benchmarks.chaos.evidence import Evidence, api_agrees, servers_at_rest
-from benchmarks.chaos.faults import Scene
-from benchmarks.chaos.journal import read_journal
-from benchmarks.chaos.keeping import keep
-from benchmarks.chaos.ledger import Ledger, open_ledger
-from benchmarks.chaos.outcome import Outcome
-from benchmarks.chaos.plan import Plan
-from benchmarks.chaos.programs import KnownTask, make_tasks
-from benchmarks.chaos.records import StoredTask, Violation
-from benchmarks.chaos.recovery import broker_recoveries, completions, worker_recoveries
-from benchmarks.chaos.server_faults import repair
-from benchmarks.chaos.site import Site, open_site
-from benchmarks.chaos.store import DATABASE_AWAY
-from benchmarks.chaos.storm import Storm
-from benchmarks.chaos.submit import ANSWER_SECONDS, Submitter
-from benchmarks.chaos.watch import OrphanWatch, leftovers
+from tests.chaos.faults.scene import Scene
+from tests.chaos.faults.servers import repair
+from tests.chaos.site.deployment import Site, open_site
+from tests.chaos.site.store import DATABASE_AWAY
+from tests.chaos.storm.ledger import Ledger, open_ledger
+from tests.chaos.storm.plan import Plan
+from tests.chaos.storm.programs import KnownTask, make_tasks
+from tests.chaos.storm.storm import Storm
+from tests.chaos.storm.submit import ANSWER_SECONDS, Submitter
+from tests.chaos.storm.watch import OrphanWatch, leftovers
+from tests.chaos.verdict.archive import keep
+from tests.chaos.verdict.evidence import Evidence, api_agrees, servers_at_rest
+from tests.chaos.verdict.journal import read_journal
+from tests.chaos.verdict.outcome import Outcome
+from tests.chaos.verdict.records import StoredTask, Violation
+from tests.chaos.verdict.recovery import broker_recoveries, completions, worker_recoveries
 
 POLL_SECONDS = 0.2
 _LIMITS = httpx.Limits(max_connections=200)

@@ -8,9 +8,9 @@ from random import Random
 
 import httpx
 
-from benchmarks.chaos.ledger import Acknowledgement, Ledger
-from benchmarks.chaos.programs import KnownTask
-from benchmarks.chaos.records import Violation
+from tests.chaos.storm.ledger import Acknowledgement, Ledger
+from tests.chaos.storm.programs import KnownTask
+from tests.chaos.verdict.records import Violation
 
 ANSWER_SECONDS = 20.0
 PATIENCE_SECONDS = 120.0

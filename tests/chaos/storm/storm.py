@@ -10,11 +10,12 @@ from random import Random
 
 from aio_pika.exceptions import AMQPError
 
-from benchmarks.chaos.disk import DISK_FAULTS
-from benchmarks.chaos.faults import COMMON_FAULTS, Scene
-from benchmarks.chaos.plan import Plan
-from benchmarks.chaos.server_faults import SERVER_FAULTS, SERVER_OF
-from benchmarks.chaos.store import DATABASE_AWAY
+from tests.chaos.faults.disk import DISK_FAULTS
+from tests.chaos.faults.processes import COMMON_FAULTS
+from tests.chaos.faults.scene import Scene
+from tests.chaos.faults.servers import SERVER_FAULTS, SERVER_OF
+from tests.chaos.site.store import DATABASE_AWAY
+from tests.chaos.storm.plan import Plan
 from tests.servers.process import ServerFailed
 
 FAULTS = {**COMMON_FAULTS, **SERVER_FAULTS, **DISK_FAULTS}

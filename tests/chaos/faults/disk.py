@@ -6,8 +6,8 @@ import errno
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.chaos.faults import Fault, Scene
-from benchmarks.chaos.plan import DISK_FAULT
+from tests.chaos.faults.scene import Fault, Scene
+from tests.chaos.storm.plan import DISK_FAULT
 
 FULL_SECONDS = (1.0, 4.0)
 _CHUNK = b"\0" * 65536

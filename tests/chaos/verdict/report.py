@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.outcome import Outcome, kills_of
 from benchmarks.machine import commit
+from tests.chaos.verdict.outcome import Outcome, kills_of
 
 RESULTS = Path(__file__).parents[1] / "results"
 _TOLD = (
