@@ -63,7 +63,7 @@ class Trial:
         async def attempt() -> httpx.Response:
             return await self.cell.http.post("/tasks", json=body, headers=headers)
 
-        answer = await self.answered(attempt, 200, 202)
+        answer = await self.answered(attempt, 202)
         self._acknowledge(promise, str(answer.json()["task_id"]), answer.status_code)
 
     async def submit_batch(self, known: KnownTask) -> Promise:
@@ -76,7 +76,7 @@ class Trial:
         async def attempt() -> httpx.Response:
             return await self.cell.http.post("/tasks/batch", json=body, headers=headers)
 
-        answer = await self.answered(attempt, 200, 202)
+        answer = await self.answered(attempt, 202)
         self._acknowledge(promise, str(answer.json()["tasks"][0]["task_id"]), answer.status_code)
         return promise
 

@@ -83,7 +83,7 @@ CALLS: Sequence[str | Call] = (
         keep={"values": task_id},
     ),
     Call(
-        text="A repeated submission under one key is the same task: 200 instead of 202.",
+        text="A repeated submission under one key is the same task; the answer then has `Idempotent-Replayed: true`.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "shots": 10},

@@ -69,6 +69,17 @@ def find_curl() -> Path:
     return _find(("curl",), (), package="curl", elsewhere="Fedora: dnf install curl")
 
 
+def find_java() -> Path:
+    """The directory that holds `java`, in which openapi-generator runs.
+
+    Raises:
+        MissingServer: it is not installed.
+    """
+    return _find(
+        ("java",), (), package="default-jre-headless", elsewhere="Fedora: dnf install java-latest-openjdk-headless"
+    )
+
+
 def find_chromium() -> Path:
     """The browser's program, on PATH.
 
@@ -83,7 +94,7 @@ def find_chromium() -> Path:
 def missing_packages() -> list[str]:
     """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq, find_pgbouncer, find_curl, find_chromium):
+    for find in (find_postgres, find_rabbitmq, find_pgbouncer, find_curl, find_java, find_chromium):
         try:
             find()
         except MissingServer as error:

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response, status
 from pydantic import BaseModel, ValidationError
 
 from ketline.api.errors import Refusal
-from ketline.api.openapi import ACCEPTED_HEADERS, SUBMIT_HEADERS, body_of, problem_responses
+from ketline.api.openapi import ACCEPTED_HEADERS, REPLAYED, SUBMIT_HEADERS, body_of, problem_responses
+from ketline.api.present import view_accepted
 from ketline.api.services import correlation_id_of, options_of, services_of
 from ketline.api.stored import stored_task, task_response
 from ketline.api.submission import name_submission, read_trace_context, require_json, require_within_limits
@@ -71,7 +72,6 @@ async def delete_task(task_id: UUID, request: Request) -> None:
     operation_id="rerun_task",
     status_code=status.HTTP_202_ACCEPTED,
     responses={
-        200: {"model": TaskAccepted, "description": "The key named this task before", "headers": ACCEPTED_HEADERS},
         202: {"headers": ACCEPTED_HEADERS},
         **problem_responses("task_not_found", "idempotency_key_reused", "backlog_full", *_BODY_CODES),
     },
@@ -93,11 +93,9 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
             idempotency_key=name_submission(request, ["rerun", str(task_id), str(asked.seed), asked.shots]),
         )
     if accepted.repeated:
-        response.status_code = status.HTTP_200_OK
+        response.headers[REPLAYED] = "true"
     response.headers["Location"] = f"/tasks/{accepted.task_id}"
-    return TaskAccepted(
-        task_id=accepted.task_id, submitted_at=accepted.submitted_at, correlation_id=accepted.correlation_id
-    )
+    return view_accepted(accepted)
 
 
 def require_permitted(request: Request, submission: Submission) -> None:

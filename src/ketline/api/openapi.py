@@ -15,7 +15,17 @@ from ketline.schemas.tasks import BELL, BatchRequest, Problem, SubmitRequest
 _REFERENCE = "#/components/schemas/{model}"
 _EXAMPLE_ID = "0f8b6a4f2c1d4e7f9a3b5c6d7e8f9a0b"
 
-ACCEPTED_HEADERS = {"Location": {"description": "Where to read the task", "schema": {"type": "string"}}}
+REPLAYED = "Idempotent-Replayed"
+REPLAYED_HEADERS = {
+    REPLAYED: {
+        "description": "`true` where the key named this submission before; left out where it is new",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+ACCEPTED_HEADERS = {
+    "Location": {"description": "Where to read the task", "schema": {"type": "string"}},
+    **REPLAYED_HEADERS,
+}
 
 
 def body_of(shape: type[BaseModel], example: Mapping[str, object], *, required: bool = True) -> dict[str, Any]:
@@ -104,7 +114,14 @@ SUBMIT_PROBLEMS = problem_responses(
 def _shapes(options: ApiOptions) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=_REFERENCE)
     submission = SubmitRequest.model_json_schema(ref_template=_REFERENCE)
-    submission["properties"]["shots"] |= {"maximum": options.max_shots, "default": options.default_shots}
+    shots = submission["properties"]["shots"]
+    shots |= {
+        "maximum": options.max_shots,
+        "description": f"{shots['description']}; {options.default_shots} if left out",
+    }
+    # Generated clients send every default, but shots left out are not the same as shots sent: with observables
+    # there must be none.
+    del shots["default"]
     shapes = {"Problem": problem, "SubmitRequest": submission}
     for other in (BatchRequest, ChangeRequest, RerunRequest):
         shapes[other.__name__] = other.model_json_schema(ref_template=_REFERENCE)

@@ -7,11 +7,12 @@ from pydantic import JsonValue
 
 from ketline.api.errors import Refusal
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
+from ketline.domain.task import Accepted, Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,
     StatusEntry,
+    TaskAccepted,
     TaskFailure,
     TaskProfile,
     TaskResult,
@@ -33,6 +34,13 @@ _NO_COUNTS: Mapping[TaskStatus, str] = {
     TaskStatus.FAILED: "task_failed",
     TaskStatus.CANCELLED: "task_cancelled",
 }
+
+
+def view_accepted(accepted: Accepted) -> TaskAccepted:
+    """The answer to a submission that is stored."""
+    return TaskAccepted(
+        task_id=accepted.task_id, submitted_at=accepted.submitted_at, correlation_id=accepted.correlation_id
+    )
 
 
 def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None = None) -> TaskView:

@@ -6,9 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 
 from ketline.api.errors import Refusal
-from ketline.api.openapi import ACCEPTED_HEADERS, SUBMIT_BODY, SUBMIT_HEADERS, SUBMIT_PROBLEMS, problem_responses
+from ketline.api.openapi import (
+    ACCEPTED_HEADERS,
+    REPLAYED,
+    SUBMIT_BODY,
+    SUBMIT_HEADERS,
+    SUBMIT_PROBLEMS,
+    problem_responses,
+)
 from ketline.api.parameters import refuse_unknown_parameters
-from ketline.api.present import view_task
+from ketline.api.present import view_accepted, view_task
 from ketline.api.services import options_of, services_of
 from ketline.api.stored import not_found, stored_task, task_response
 from ketline.api.submission import asked_of, read_idempotency_key, read_submission
@@ -36,8 +43,8 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
     status_code=status.HTTP_202_ACCEPTED,
     responses={
         200: {
-            "model": TaskAccepted | TaskView,
-            "description": "The key named this task before, or the task has ended within the preferred wait",
+            "model": TaskView,
+            "description": "The task, which has ended within the preferred wait",
             "headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS},
         },
         202: {"headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS}},
@@ -63,15 +70,12 @@ async def submit_task(request: Request) -> Response:
         headers[APPLIED] = f"wait={seconds}"
         accepted, task = await _submit_and_wait(request, asked, seconds)
     headers["Location"] = f"/tasks/{accepted.task_id}"
+    if accepted.repeated:
+        headers[REPLAYED] = "true"
     if task is not None:
         return await task_response(request, task, headers=headers)
-    stored = TaskAccepted(
-        task_id=accepted.task_id,
-        submitted_at=accepted.submitted_at,
-        correlation_id=accepted.correlation_id,
-    )
-    status_code = status.HTTP_200_OK if accepted.repeated else status.HTTP_202_ACCEPTED
-    return Response(stored.model_dump_json(), status_code, headers, "application/json")
+    body = view_accepted(accepted).model_dump_json()
+    return Response(body, status.HTTP_202_ACCEPTED, headers, "application/json")
 
 
 @router.get(

@@ -79,15 +79,12 @@ _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field
 
 
 class SubmitRequest(BaseModel):
-    """A program to run; `shots` left out means the server's default."""
+    """A program to run: exactly one of `qc`, `circuit` and `qpy`. `shots` left out means the server's default."""
 
+    # That one of the three is required is not part of the JSON schema: client generators make no model, or one without
+    # fields, of an object that is a union of requirements.
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "anyOf": [{"required": ["qc"]}, {"required": ["circuit"]}, {"required": ["qpy"]}],
-            "examples": [{"qc": BELL, "shots": 1024}],
-        },
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"qc": BELL, "shots": 1024}]}
     )
 
     qc: Annotated[ProgramText, Field(description="OpenQASM 3 text")] = ""
@@ -224,7 +221,8 @@ class TaskResult(BaseModel):
     expectation_values: list[float] | list[list[float]] | None = Field(
         default=None, examples=[[1.0, 0.5]], description="Of the observables, if asked for"
     )
-    success: Literal[True] = True
+    # Not `const`: a generated client would compare it with the text "true".
+    success: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = True
 
 
 class TaskFailure(BaseModel):

@@ -78,7 +78,7 @@ class Submitter:
         except httpx.HTTPError:
             self.unanswered += 1
             return False
-        if response.status_code in {200, 202}:
+        if response.status_code == 202:
             task_id = response.json()["task_id"]
             self.ledger.acknowledge(
                 Acknowledgement(number=task.number, key=key, task_id=task_id, status=response.status_code)

@@ -67,7 +67,8 @@ async def test_repeated_batch_gives_the_same_tasks(client: httpx.AsyncClient, re
     body, key = {"tasks": [{"qc": BELL}, {"qc": BELL}]}, {"Idempotency-Key": "run-42"}
     first = await client.post("/tasks/batch", json=body, headers=key)
     again = await client.post("/tasks/batch", json=body, headers=key)
-    assert (first.status_code, again.status_code) == (202, 200)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert ("Idempotent-Replayed" in first.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
     assert first.json() | {"x": 0} == again.json() | {"x": 0}
     assert len(repository.submissions) == 2
     for other in ([{"qc": BELL}], [{"qc": BELL}, {"qc": BELL, "shots": 3}]):

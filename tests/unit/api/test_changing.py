@@ -189,7 +189,8 @@ async def test_rerun_under_a_key_makes_one_task(client: httpx.AsyncClient, repos
     address = await submitted(client)
     headers = {"Idempotency-Key": "again"}
     first, second = [await client.post(address + "/rerun", headers=headers) for _ in range(2)]
-    assert (first.status_code, second.status_code) == (202, 200)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert ("Idempotent-Replayed" in first.headers, second.headers["Idempotent-Replayed"]) == (False, "true")
     assert (first.json(), first.headers["location"]) == (second.json(), second.headers["location"])
     assert len(repository.submissions) == 2
     for body in ({"seed": "new"}, {"shots": 5}):
@@ -206,7 +207,8 @@ async def test_rerun_under_a_key_is_repeated_when_its_original_is_gone(
     set_status(repository, address, TaskStatus.COMPLETED)
     assert (await client.delete(address)).status_code == 204
     second = await client.post(address + "/rerun", headers=headers)
-    assert (second.status_code, second.json()) == (200, first.json())
+    assert (second.status_code, second.json()) == (202, first.json())
+    assert second.headers["Idempotent-Replayed"] == "true"
     other = await client.post(address + "/rerun", json={"shots": 5}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     assert (await client.post(address + "/rerun", headers={"Idempotency-Key": "new"})).status_code == 404
@@ -227,7 +229,8 @@ async def test_rerun_keeps_limits_that_were_lowered_since(
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{field}"]
     assert len(repository.submissions) == 2
     again = await client.post(address + "/rerun", headers={"Idempotency-Key": "before"})
-    assert (again.status_code, again.json()) == (200, before.json())
+    assert (again.status_code, again.json()) == (202, before.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
 
 
 async def test_rerun_may_have_fewer_shots_than_an_original_beyond_the_limit(

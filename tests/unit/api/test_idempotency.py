@@ -13,7 +13,8 @@ async def test_repeated_key_gives_the_original_body(client: httpx.AsyncClient) -
     headers = {"Idempotency-Key": "run-42"}
     first = await client.post("/tasks", json={"qc": "x"}, headers=headers)
     again = await client.post("/tasks", json={"qc": "x", "shots": 777}, headers=headers)
-    assert (first.status_code, again.status_code) == (202, 200)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert ("Idempotent-Replayed" in first.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
     assert again.json() == first.json()
     assert again.headers["location"] == first.headers["location"]
 

@@ -69,8 +69,9 @@ async def test_inputs_are_finite(client: httpx.AsyncClient, repository: FakeTask
 
 
 async def test_a_key_stands_for_the_inputs_too(client: httpx.AsyncClient) -> None:
-    codes = [
-        (await client.post("/tasks", json={"qc": "x", "inputs": inputs}, headers={"Idempotency-Key": "k"})).status_code
+    answers = [
+        await client.post("/tasks", json={"qc": "x", "inputs": inputs}, headers={"Idempotency-Key": "k"})
         for inputs in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})
     ]
-    assert codes == [202, 200, 422]
+    assert [answer.status_code for answer in answers] == [202, 202, 422]
+    assert answers[0].json() == answers[1].json()
