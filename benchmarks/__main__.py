@@ -27,6 +27,7 @@ from benchmarks.figures import (
     ScalingFigures,
     ServiceFigures,
     StartFigures,
+    StreamsFigures,
     SubmitPauseFigures,
 )
 from benchmarks.frontend import measure_frontend
@@ -40,6 +41,7 @@ from benchmarks.pause import measure_pause
 from benchmarks.report import render, summarize
 from benchmarks.scaling import measure_scaling
 from benchmarks.start import measure_start
+from benchmarks.streams import measure_streams
 from benchmarks.submit_pause import measure_submit_pause
 from ketline.config import available_cores
 
@@ -70,6 +72,7 @@ async def _measure(options: argparse.Namespace) -> Figures:
         scaling=await _scaling(options) if "scaling" in parts else None,
         overhead=[await _overhead(mode, options) for mode in MODES if "overhead" in parts],
         memory=[row for mode in MODES if "memory" in parts for row in await _memory(mode, options)],
+        streams=[await _streams(mode, options) for mode in MODES if "streams" in parts],
         pause=await _pause(options) if "pause" in parts else None,
         submit_pauses=[await _submit_pause(mode, options) for mode in MODES if "pause" in parts],
         start=await _start(options) if "start" in parts else None,
@@ -123,6 +126,14 @@ async def _memory(mode: str, options: argparse.Namespace) -> Sequence[MemoryFigu
     _say(f"memory of the {mode} service")
     async with MODES[mode]() as deployment:
         return await measure_memory(deployment, seconds=options.seconds)
+
+
+async def _streams(mode: str, options: argparse.Namespace) -> StreamsFigures:
+    _say(f"{mode} service followed by {options.streams} event streams")
+    async with MODES[mode]() as deployment:
+        return await measure_streams(
+            deployment, streams=options.streams, rounds=options.rounds, seconds=options.seconds
+        )
 
 
 async def _pause(options: argparse.Namespace) -> PauseFigures:

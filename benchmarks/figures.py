@@ -8,6 +8,9 @@ from typing import Self
 
 from benchmarks.execution.figures import CostFigures, CountsFigures, SuiteFigures
 
+# The account of the process that reads event streams.
+READER = "stream reader"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
@@ -236,6 +239,31 @@ class MemoryFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamTotals:
+    """What arrived on many event streams: how many are still open, bytes on all of them, events on the first."""
+
+    open: int
+    bytes: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsFigures:
+    """Rounds of load of one mode without event streams, and `followed` by so many streams of all tasks, in turns."""
+
+    mode: str
+    streams: int
+    without: Sequence[LoadRound]
+    followed: Sequence[LoadRound]
+    totals: Sequence[StreamTotals]
+
+    @property
+    def ratio(self) -> float:
+        """The rate with the streams to that without."""
+        return typical(self.followed) / typical(self.without)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Where and when the figures were taken."""
 
@@ -259,6 +287,7 @@ class Figures:
     scaling: ScalingFigures | None
     overhead: Sequence[OverheadFigures]
     memory: Sequence[MemoryFigures]
+    streams: Sequence[StreamsFigures]
     pause: PauseFigures | None
     submit_pauses: Sequence[SubmitPauseFigures]
     start: StartFigures | None

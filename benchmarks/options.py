@@ -16,6 +16,7 @@ PARTS = (
     "scaling",
     "overhead",
     "memory",
+    "streams",
     "pause",
     "start",
     "frontend",
@@ -50,6 +51,7 @@ def parse(arguments: Sequence[str] | None, *, description: str | None) -> argpar
     parser.add_argument("--sleep", type=float, default=0.25, help="seconds of a task for scaling (%(default)s)")
     parser.add_argument("--program", type=float, default=10.0, help="seconds of the overhead's program (%(default)s)")
     parser.add_argument("--simulation", type=float, default=20.0, help="seconds of the pause's program (%(default)s)")
+    parser.add_argument("--streams", type=int, default=300, help="event streams of all tasks (%(default)s)")
     parser.add_argument("--starts", type=int, default=10, help="starts of an API process (%(default)s)")
     parser.add_argument("--bells", type=int, default=1000, help="rounds of the part 'counts' (%(default)s)")
     parser.add_argument("--circuit", type=float, default=3.0, help="seconds of each circuit of the suite (%(default)s)")

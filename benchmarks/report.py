@@ -15,7 +15,7 @@ from benchmarks.figures import (
     SubmitPauseFigures,
     typical,
 )
-from benchmarks.report_size import backlog_table, memory_table, overhead_table, scaling_table
+from benchmarks.report_size import backlog_table, memory_table, overhead_table, scaling_table, streams_table
 from benchmarks.tables import milliseconds, shares, table
 
 
@@ -25,14 +25,7 @@ def render(figures: Figures) -> str:
     if figures.services:
         sections += [_latencies(figures.services), _stages(figures.services)]
     sections.append(_processor_time(figures))
-    if figures.backlog:
-        sections.append(backlog_table(figures.backlog))
-    if figures.scaling:
-        sections.append(scaling_table(figures.scaling))
-    if figures.overhead:
-        sections.append(overhead_table(figures.overhead))
-    if figures.memory:
-        sections.append(memory_table(figures.memory))
+    sections += _sizes(figures)
     if figures.pause:
         sections.append(_pause(figures.pause))
     if figures.submit_pauses:
@@ -42,6 +35,19 @@ def render(figures: Figures) -> str:
     if figures.frontend:
         sections.append(_frontend(figures.frontend))
     return "\n\n".join(filter(None, [*sections, *_execution(figures)])) + "\n"
+
+
+def _sizes(figures: Figures) -> Iterator[str]:
+    if figures.backlog:
+        yield backlog_table(figures.backlog)
+    if figures.scaling:
+        yield scaling_table(figures.scaling)
+    if figures.overhead:
+        yield overhead_table(figures.overhead)
+    if figures.memory:
+        yield memory_table(figures.memory)
+    if figures.streams:
+        yield streams_table(figures.streams)
 
 
 def _execution(figures: Figures) -> Iterator[str]:

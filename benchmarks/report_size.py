@@ -1,14 +1,17 @@
-"""Tables about what is large: what is stored and waits, many workers, long programs, memory."""
+"""Tables about what is large: what is stored and waits, many workers, long programs, memory, event streams."""
 
 from collections.abc import Iterator, Sequence
 from statistics import median
 
 from benchmarks.figures import (
+    READER,
     BacklogFigures,
     LoadRound,
     MemoryFigures,
     OverheadFigures,
     ScalingFigures,
+    StreamsFigures,
+    StreamTotals,
     WorkRound,
     typical,
 )
@@ -90,3 +93,25 @@ def memory_table(memory: Sequence[MemoryFigures]) -> str:
     ]
     heads = ["mode", "process", "number", "tasks run", "peak", "after the load"]
     return table("Resident memory after a round of load, 10^6 bytes", heads, rows)
+
+
+def streams_table(streams: Sequence[StreamsFigures]) -> str:
+    """The rates without and with many event streams; the processor time of the process that reads them is apart."""
+    rows = [row for figures in streams for row in _streams_rows(figures)]
+    heads = ["mode", "streams", "tasks/s", "ratio", "processor ms a task", "of its reader", "events of a stream"]
+    return table("Followed by many event streams of all tasks (median round)", [*heads, "others had"], rows)
+
+
+def _streams_rows(figures: StreamsFigures) -> Iterator[list[str]]:
+    for streams, rounds, ratio, events in (
+        (0, figures.without, "", ""),
+        (figures.streams, figures.followed, f"{figures.ratio:.2f}", ", ".join(map(_events, figures.totals))),
+    ):
+        read = [entry.cpu_ms.get(READER, 0.0) for entry in rounds]
+        served = median(entry.all_cpu_ms - spent for entry, spent in zip(rounds, read, strict=True))
+        cells = [f"{typical(rounds):.0f}", ratio, f"{served:.2f}", f"{median(read):.2f}" if streams else "", events]
+        yield [figures.mode, str(streams), *cells, shares(entry.others for entry in rounds)]
+
+
+def _events(totals: StreamTotals) -> str:
+    return f"{totals.events:,}"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.figures import (
+    READER,
     BacklogFigures,
     BareRound,
     Figures,
@@ -14,6 +15,8 @@ from benchmarks.figures import (
     ScalingFigures,
     ServiceFigures,
     Spread,
+    StreamsFigures,
+    StreamTotals,
     SubmitPauseFigures,
     WorkRound,
 )
@@ -29,6 +32,7 @@ NOTHING = Figures(
     scaling=None,
     overhead=[],
     memory=[],
+    streams=[],
     pause=None,
     submit_pauses=[],
     start=None,
@@ -132,3 +136,13 @@ def test_longest_pause_of_submits_is_shown() -> None:
     idle, submitting = rows(render(replace(NOTHING, submit_pauses=[pause])), "embedded")
     assert idle == ["embedded", "idle", "2.00", "47.50", "47.50", "25%"]
     assert submitting[1] == "20 programs of 1,048,000 bytes"
+
+
+def test_streams_have_the_rates_with_and_without_them() -> None:
+    followed = replace(load(300), cpu_ms={"api": 4.5, READER: 2.25})
+    totals = [StreamTotals(open=300, bytes=10**9, events=1200)]
+    streams = StreamsFigures(mode="embedded", streams=300, without=[load(400)], followed=[followed], totals=totals)
+    assert rows(render(replace(NOTHING, streams=[streams])), "embedded") == [
+        ["embedded", "0", "200", "", "5.25", "", "", "25%"],
+        ["embedded", "300", "150", "0.75", "4.50", "2.25", "1,200", "25%"],
+    ]
