@@ -23,7 +23,7 @@ from benchmarks.library import NOT_CIRCUITS, library_names, library_program
 from benchmarks.mqt import Export, exports
 from ketline.domain.errors import ExecutionFailed
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner
 from tests.corpus import FAULTY, Fate, fate_of, has_meaning, specification_examples
 
 _PAGE = Path(__file__).parent.parent / "docs" / "frontend.md"

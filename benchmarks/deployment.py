@@ -68,7 +68,7 @@ MODES: Mapping[str, Opened] = {"embedded": open_embedded, "distributed": open_di
 
 async def _prepare_embedded(site: Site, prepare: Preparation) -> None:
     # Late: whoever fills nothing need not import Alembic.
-    from ketline.db.migrate import migrate
+    from ketline.db.schema.migrate import migrate
 
     await migrate(site.database_url)
     await prepare(site.database_url)

@@ -64,8 +64,8 @@ def _compare(text: str, rounds: int, repeats: int) -> tuple[float, float, float]
     # Only here, as in `bare`.
     from qiskit import qasm3
 
+    from ketline.execution.frontend.scanner import constants, registers, scan, syntax
     from ketline.execution.limits import ExecutionLimits
-    from ketline.execution.scanner import constants, registers, scan, syntax
 
     limits = ExecutionLimits()
     memories = [

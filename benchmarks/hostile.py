@@ -11,12 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.execution.execute import SoftTimeLimit, soft_time_limit
+from ketline.execution.child.executor import SoftTimeLimit, soft_time_limit
+from ketline.execution.frontend.program import _parse, _read_with_importer
+from ketline.execution.frontend.scanner import scan
+from ketline.execution.frontend.unroller import unroll
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import _parse, _read_with_importer
-from ketline.execution.runner import ChildRunner
-from ketline.execution.scanner import scan
-from ketline.execution.unroller import unroll
+from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.test_hostile import HOSTILE
 from tests.unit.execution.test_scanner import HOSTILE as HOSTILE_TO_THE_SCANNER
 

@@ -21,10 +21,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.listing_rows import DAYS, INDEXES, fill
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.engine import open_database
-from ketline.db.migrate import migrate
-from ketline.domain.listing import Order, Position, TaskFilter, TaskPart, TaskQuery
+from ketline.db.engine.database import open_database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.schema.migrate import migrate
+from ketline.domain.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 from tests.servers import PostgresServer
 

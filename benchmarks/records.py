@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from benchmarks.figures import Spread
-from ketline.db.tables import tasks
+from ketline.db.schema.tables import tasks
 from ketline.domain.task import TaskStatus
 
 _UNFINISHED = (TaskStatus.PENDING, TaskStatus.PROCESSING)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from ketline.domain.task import Profile, RunResult
-from ketline.execution.runner import ChildRunnerFactory
-from ketline.execution.wire import READY, Answer, Order, decode_order, encode_answer
+from ketline.execution.parent.runner import ChildRunnerFactory
+from ketline.execution.protocol import READY, Answer, Order, decode_order, encode_answer
 from ketline.simulator import die_with_parent
 
 

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection `ketline.db.migrate` hands over, or on the configured database."""
+"""Runs migrations on the connection `ketline.db.schema.migrate` hands over, or on the configured database."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ketline.config import load_settings
-from ketline.db.tables import metadata
+from ketline.db.schema.tables import metadata
 
 # Any fixed number: two processes that migrate at once take turns.
 ADVISORY_LOCK = 0x6B65746C

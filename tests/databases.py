@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from ketline.db.engine import Database, open_database
-from ketline.db.migrate import migrate
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.migrate import migrate
 from tests.servers import PostgresServer
 
 TEMPLATE = "ketline_template"

@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ketline.api.broadcast import LATE_LINES
+from ketline.api.tasks.broadcast import LATE_LINES
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
 from ketline.domain.labels import Labels
-from ketline.domain.listing import (
+from ketline.domain.lists import (
     WHILE_PENDING,
     Changeable,
     ListedTask,

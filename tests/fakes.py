@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ketline.api.present import view_task
-from ketline.domain.deadletters import DeadLetter, DeadLetters
+from ketline.api.tasks.views import view_task
+from ketline.domain.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, MachineBusy, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (

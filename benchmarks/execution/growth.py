@@ -20,8 +20,8 @@ from benchmarks.execution.figures import CostCurve, CostPoint
 from benchmarks.execution.profiling import parts_of
 from benchmarks.execution.way import AerAlone, ServiceWay, forget_statements
 from benchmarks.programs import SHOTS
+from ketline.execution.frontend.program import read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import read_program
 
 _LAYERS = 2
 _SHORT_SECONDS = 0.5

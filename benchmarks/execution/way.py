@@ -10,10 +10,10 @@ from qiskit_aer import AerError, AerSimulator
 
 from benchmarks.execution.figures import Cost
 from ketline.domain.task import RunOptions, RunResult
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
+from ketline.execution.frontend.scanner import constants, registers, syntax
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.scanner import constants, registers, syntax
-from ketline.execution.wire import Order, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Order, decode_answer, decode_order, encode_answer, encode_order
 
 # Makes ready what is timed then, for the round of this number.
 Way = Callable[[int], Callable[[], Any]]

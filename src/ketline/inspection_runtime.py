@@ -7,14 +7,14 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from ketline.config import Settings
-from ketline.db.engine import Database
-from ketline.db.programs import SqlProgramLibrary
+from ketline.db.engine.database import Database
+from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.backend import Backend, BackendLimits
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerIdentity
-from ketline.execution.inspector import open_inspector
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.inspector import open_inspector
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import Clock
 from ketline.service.draw import DrawCircuit, DrawingCache

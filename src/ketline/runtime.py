@@ -12,16 +12,16 @@ from pathlib import Path
 import structlog
 
 from ketline.config import Settings, available_cores
-from ketline.db.announcing import SILENT, PostgresqlAnnouncer, PostgresqlListener
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.database import Database, open_database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.notify.notifications import SILENT, PostgresqlAnnouncer, PostgresqlListener
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.task import WorkerId
-from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.machine import memory_bytes
-from ketline.execution.runner import ChildRunnerFactory
+from ketline.execution.parent.admission import Admission
+from ketline.execution.parent.machine import memory_bytes
+from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.inspection_runtime import InspectionServices, heartbeat, open_inspection
 from ketline.messaging.memory import MemoryQueue
@@ -39,7 +39,7 @@ from ketline.ports.tasks import (
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
 from ketline.service.contact import DatabaseContact
-from ketline.service.deadletters import KeepDeadLetters
+from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.deferrals import Deferrals
 from ketline.service.health import CheckHealth
 from ketline.service.process import ProcessTask
@@ -49,7 +49,7 @@ from ketline.service.retention import Retention
 from ketline.service.simulators import SimulatorStatus
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
-from ketline.service.watching import LocalAnnouncer, Watch
+from ketline.service.watch import LocalAnnouncer, Watch
 
 log = structlog.get_logger()
 
@@ -165,7 +165,7 @@ async def migrate_database(settings: Settings) -> None:
 
 async def _migrate(url: str) -> None:
     # Late, because API and workers never need Alembic, a third of what they would import.
-    from ketline.db.migrate import migrate
+    from ketline.db.schema.migrate import migrate
 
     await migrate(url)
 

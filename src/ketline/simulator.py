@@ -29,9 +29,10 @@ def main(fd: str, parent: str, limits: str) -> None:
     confine()  # guard: child.confined
     # Again, since a process that changes its user loses its parent-death signal.
     die_with_parent(int(parent))  # guard: child.tied_first
-    from ketline.execution import child, wire
+    from ketline.execution import protocol
+    from ketline.execution.child.main import main as serve_parent
 
-    child.main(int(fd), wire.decode_limits(limits))
+    serve_parent(int(fd), protocol.decode_limits(limits))
 
 
 if __name__ == "__main__":

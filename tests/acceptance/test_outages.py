@@ -10,7 +10,7 @@ import pytest
 
 from ketline.cli.serve import worker
 from ketline.config import load_settings
-from ketline.db.migrate import migrate
+from ketline.db.schema.migrate import migrate
 from ketline.domain.task import CorrelationId, RunOptions, Task, TaskId, TaskStatus
 from ketline.runtime import Service, open_embedded
 from tests.acceptance.conftest import Distributed, distributed_on

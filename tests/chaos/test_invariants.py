@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ketline.domain.task import RunOptions
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.chaos.stories import KNOWN, acknowledged, cancelled_task, completed_task, failed_task, line
 from tests.chaos.storm.ledger import Cancellation
 from tests.chaos.storm.programs import entangled, wrong

@@ -10,15 +10,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, Row, insert, update
 
-from ketline.api.broadcast import LineReader
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.parts import count_fitting
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import status_history, task_labels, tasks
+from ketline.api.tasks.broadcast import LineReader
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.lists.optional_columns import count_fitting
+from ketline.db.schema.tables import status_history, task_labels, tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.labels import Labels
-from ketline.domain.listing import ListedTask, Order, TaskFilter, TaskPart, TaskQuery
+from ketline.domain.lists import ListedTask, Order, TaskFilter, TaskPart, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission
 

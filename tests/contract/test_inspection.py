@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, update
 
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.programs import SqlProgramLibrary
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import workers
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import workers
+from ketline.db.tasks.programs import SqlProgramLibrary
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource

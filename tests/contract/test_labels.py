@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, select
 
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import task_labels
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import task_labels
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.labels import Labels
 from ketline.domain.task import IdempotencyKey, TaskId
 from tests.contract.test_repository import LEASE, WORKER, move_back, seconds_until_due, submission

@@ -6,11 +6,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text, update
 
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.leases import DATABASE_OUTAGE, MOST_EXCUSED
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import UtcDateTime, status_history, tasks, workers
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.tables import status_history, tasks, workers
+from ketline.db.tasks.leases import DATABASE_OUTAGE, MOST_EXCUSED
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.leases import Expiry, Outage
 from ketline.domain.task import Claim, CorrelationId, Failure, FailureCode, Submission, TaskId, TaskStatus, WorkerId

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import Connection, text, update
 from sqlalchemy.exc import IntegrityError
 
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotPending
 from ketline.domain.ids import TaskIds
-from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.task import Claim, TaskId, TaskStatus
 from ketline.domain.worker import WorkerIdentity
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission

@@ -11,14 +11,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, text, update
 
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import idempotency_keys, tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.schema.tables import idempotency_keys, tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
 from ketline.domain.ids import TaskIds
-from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.task import (
     LEGAL_MOVES,
     Change,

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ketline.domain.errors import ExecutionFailed
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
 
 SPECIFICATION = Path(__file__).parent / "openqasm"
 # What only hardware, or a program around the program, can give a meaning to.

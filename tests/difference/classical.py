@@ -10,9 +10,9 @@ from random import Random
 from typing import Any
 
 from ketline.domain.errors import ProgramUnsupported
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.reference import assert_counts_match
 
 _COINS = 3

@@ -6,10 +6,10 @@ from typing import Any
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
+from ketline.execution.circuit.lowering import lower
+from ketline.execution.frontend.program import _read_with_importer
+from ketline.execution.frontend.scanner import Scanned, scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.lower import lower
-from ketline.execution.program import _read_with_importer
-from ketline.execution.scanner import Scanned, scan
 
 LIMITS = ExecutionLimits()
 # What the specification allows in constant expressions and the importer cannot read.

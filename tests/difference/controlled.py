@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.reference import assert_counts_match
 
 QUBITS = 3

@@ -10,9 +10,9 @@ from qiskit.circuit.classical import expr, types
 
 from ketline.domain.errors import ProgramInvalid
 from ketline.domain.task import ProgramFormat, RunOptions
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.circuits import as_qpy
 from tests.difference.interpreter import Machine, Undefined
 

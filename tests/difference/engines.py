@@ -17,9 +17,9 @@ from typing import Any
 
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.task import Method, RunOptions
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import Order
+from ketline.execution.protocol import Order
 from tests.dense import (
     ANGLES,
     WIDTHS,
@@ -39,7 +39,7 @@ from tests.reference import assert_counts_match
 
 _PAULI = ("x", "y", "z")
 _DIAGONAL = ("z", "s", "sdg", "t", "tdg", "cz")
-# Products of the first five are what Aer's fusion once got wrong; see execution/runs.py.
+# Products of the first five are what Aer's fusion once got wrong; see execution/circuit/gate_runs.py.
 _FAMILIES: Mapping[str, Sequence[str]] = {
     "pauli": ("y", "sdg", "x", "s", "z", "cz", "cx", "cy"),
     "diagonal": (*_PAULI, *_DIAGONAL, "p", "rz", "cp", "crz"),

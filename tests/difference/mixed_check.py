@@ -7,11 +7,11 @@ from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramUnsupported
 from ketline.domain.task import ProgramFormat
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import Program as Loaded
+from ketline.execution.frontend.program import Reading, _import, _lowered, _parse, _unrolled, load_program
+from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import Program as Loaded
-from ketline.execution.program import Reading, _import, _lowered, _parse, _unrolled, load_program
-from ketline.execution.scanner import scan
+from ketline.execution.simulators.aer import Simulator
 from tests.difference.branches import distribution
 from tests.difference.c99 import Undefined
 from tests.difference.circuits import qpy_text

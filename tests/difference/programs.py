@@ -10,8 +10,8 @@ from random import Random
 
 from qiskit_qasm3_import import converter
 
+from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.scanner import scan
 
 GATES = {name: (parameters, qubits) for name, (_, parameters, qubits) in converter._STDGATES.items()}
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")

@@ -11,10 +11,10 @@ from random import Random
 from types import FrameType
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
-from ketline.execution.scanner import scan
+from ketline.execution.simulators.aer import Simulator
 from tests.difference import controlled
 from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare

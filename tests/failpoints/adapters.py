@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from ketline import runtime
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import MachineBusy, PublishFailed
 from ketline.domain.task import CorrelationId, Dispatch, Inputs, RunOptions, RunResult, TaskId
-from ketline.execution.admission import Admission
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runner import ChildRunnerFactory
+from ketline.execution.parent.admission import Admission
+from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.ports.tasks import CircuitRunner, ConsumerSlot, Delivery

@@ -9,10 +9,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ketline.execution import child
-from ketline.execution.execute import Executor
-from ketline.execution.share import Ask, granted
-from ketline.execution.wire import READY, Answer, Order, decode_limits, is_request
+from ketline.execution.child import main as child
+from ketline.execution.child.executor import Executor
+from ketline.execution.protocol import READY, Answer, Order, decode_limits, is_request
+from ketline.execution.simulators.quota import Ask, granted
 from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from ketline.db.clock import now
-from ketline.db.engine import Database
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import tasks
 from ketline.domain.task import TaskStatus
 
 

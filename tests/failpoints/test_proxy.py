@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, make_url, text
 
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.database import Database, open_database
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.task import CorrelationId, Submission, TaskId
 from tests.failpoints.control import Control, Fault
 from tests.failpoints.proxy import CuttingProxy

@@ -17,7 +17,7 @@ SQLITE = "tests/integration/test_sqlite.py"
 GUARDS = "tests/integration/test_guards_database.py"
 GUARDS_RUNTIME = "tests/integration/test_guards_runtime.py"
 ADMISSION = "tests/integration/execution/test_admission.py"
-SHARE = "tests/unit/execution/test_share.py"
+SHARE = "tests/unit/execution/test_quota.py"
 RABBIT = "tests/integration/rabbit"
 
 

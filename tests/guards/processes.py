@@ -152,7 +152,7 @@ PROCESSES = (
         "wire.token",
         "an answer is to the order that was given",
         Replace("False"),
-        ("tests/unit/execution/test_wire.py::test_answer_to_another_order_is_refused",),
+        ("tests/unit/execution/test_protocol.py::test_answer_to_another_order_is_refused",),
     ),
     Guard(
         "publish.mandatory",

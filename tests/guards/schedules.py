@@ -3,7 +3,7 @@
 from tests.guards.guard import Guard
 from tests.guards.removals import Drop, Replace
 
-CHANGING = "tests/contract/test_changing.py"
+CHANGING = "tests/contract/test_changes.py"
 LABELS = "tests/contract/test_labels.py"
 
 SCHEDULES = (

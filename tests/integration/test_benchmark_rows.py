@@ -12,9 +12,9 @@ from benchmarks.listing_rows import fill, fill_finished
 from benchmarks.programs import BELL, SHOTS
 from benchmarks.records import open_records
 from benchmarks.work import store_waiting
-from ketline.db.engine import open_database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import status_history, task_labels, tasks
+from ketline.db.engine.database import open_database
+from ketline.db.schema.tables import status_history, task_labels, tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.task import RunOptions, TaskStatus, WorkerId
 
 ENDED = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import URL, Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from ketline.db.engine import Database, open_database
-from ketline.db.migrate import migrate
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.migrate import migrate
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import (
     DatabaseAccessDenied,
     DatabaseNotMigrated,

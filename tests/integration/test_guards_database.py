@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Connection, CursorResult, Executable, text, update
 from sqlalchemy.util import await_only
 
-from ketline.db.clock import from_now
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.statements import lock_task
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.tasks.statements import lock_task
 from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from tests.runners import RESULT
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection, update
 
 from ketline.config import Settings, load_settings
-from ketline.db.clock import from_now
-from ketline.db.engine import Database, open_database
-from ketline.db.migrate import migrate
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.migrate import migrate
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.task import CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue

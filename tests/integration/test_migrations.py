@@ -11,10 +11,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ketline.db.engine import open_database
-from ketline.db.migrate import migrate, migration_config
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import metadata
+from ketline.db.engine.database import open_database
+from ketline.db.schema.migrate import migrate, migration_config
+from ketline.db.schema.tables import metadata
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
 from tests.servers import PostgresServer
 
@@ -77,7 +77,7 @@ async def test_postgresql_has_the_contract_types(postgres_url: str) -> None:
 async def test_concurrent_migrations_take_turns(postgres_server: PostgresServer) -> None:
     await postgres_server.create_database("race")
     url = postgres_server.url("race")
-    program = "import asyncio, sys; from ketline.db.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
+    program = "import asyncio, sys; from ketline.db.schema.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
     racers = [await asyncio.create_subprocess_exec(sys.executable, "-c", program, url) for _ in range(3)]
     assert [await racer.wait() for racer in racers] == [0, 0, 0]
     async with open_database(url) as database:

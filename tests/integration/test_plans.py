@@ -15,18 +15,18 @@ import pytest
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from ketline.db import attempting, statements
-from ketline.db.engine import open_database
-from ketline.db.listing import Search
-from ketline.db.postgresql import PLANNING, SINGLE
-from ketline.db.prepared import Prepared
-from ketline.domain.listing import Position, TaskFilter, TaskQuery
+from ketline.db.engine.database import open_database
+from ketline.db.engine.postgresql import PLANNING, SINGLE
+from ketline.db.engine.prepared import Prepared
+from ketline.db.lists.pages import Search
+from ketline.db.tasks import attempts, statements
+from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 
 BY_ID = {
-    "claim": attempting._claim_together(),
-    "complete": attempting._end_together(TaskStatus.COMPLETED),
-    "fail": attempting._end_together(TaskStatus.FAILED),
+    "claim": attempts._claim_together(),
+    "complete": attempts._end_together(TaskStatus.COMPLETED),
+    "fail": attempts._end_together(TaskStatus.FAILED),
     "renew": statements.renew_lease(),
     "let overtake": Prepared(statements.let_overtake()),
 }

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.util import await_only
 
-from ketline.db.connector import Connector
-from ketline.db.engine import open_database
-from ketline.db.postgresql import PostgresqlTransactions
-from ketline.db.sessions import TURN_SECONDS
+from ketline.db.engine.connector import Connector
+from ketline.db.engine.database import open_database
+from ketline.db.engine.postgresql import PostgresqlTransactions
+from ketline.db.engine.sessions import TURN_SECONDS
 from ketline.domain.errors import DatabaseUnavailable
 
 LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")

@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy import Connection, select, update
 from structlog.testing import capture_logs
 
-from ketline.db.clock import from_now, now
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now, now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
 from ketline.domain.task import (
     Claim,

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Connection, update
 from structlog.testing import capture_logs
 
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import CorrelationId, Lease, Reaped, RunResult, Submission, TaskId, TaskStatus, WorkerId

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, update
 
-from ketline.db.clock import from_now
-from ketline.db.engine import Database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import tasks
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import PublishFailed, QueueUnavailable
 from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
 from ketline.runtime import SystemClock

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 
-from ketline.db.announcing import PostgresqlListener
-from ketline.db.connector import Connector
-from ketline.db.engine import Database, open_database
-from ketline.db.migrate import migrate
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.connector import Connector
+from ketline.db.engine.database import Database, open_database
+from ketline.db.notify.notifications import PostgresqlListener
+from ketline.db.schema.migrate import migrate
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseConnectionsExhausted, DatabaseReadOnly, DatabaseUnavailable
 from tests.servers import PgBouncer, PostgresServer
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from ketline.db.clock import now
-from ketline.db.engine import open_database
-from ketline.db.tables import idempotency_keys
+from ketline.db.engine.clock import now
+from ketline.db.engine.database import open_database
+from ketline.db.schema.tables import idempotency_keys
 
 
 class adding:  # noqa: N801 - reads as what it does
@@ -62,9 +62,9 @@ DISK_FULL = """
 import asyncio, resource, sys
 from uuid import UUID
 from sqlalchemy import insert, text
-from ketline.db.clock import now
-from ketline.db.engine import open_database
-from ketline.db.tables import idempotency_keys
+from ketline.db.engine.clock import now
+from ketline.db.engine.database import open_database
+from ketline.db.schema.tables import idempotency_keys
 
 def adding(key, size):
     def work(connection):

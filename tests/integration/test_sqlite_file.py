@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, insert, make_url
 
-from ketline.db.clock import now
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import idempotency_keys
+from ketline.db.engine.clock import now
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.tables import idempotency_keys
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseFileLost
 
 

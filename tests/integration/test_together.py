@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.database import Database, open_database
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Claim, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus, WorkerId
 from tests.runners import RESULT

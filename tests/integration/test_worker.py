@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ketline.db.engine import open_database
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.engine.database import open_database
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, SimulatorDied
 from ketline.domain.task import Change, Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue

@@ -1,4 +1,4 @@
-"""The protocol's SQL on one row of the model, guard for guard as in `ketline.db.statements`.
+"""The protocol's SQL on one row of the model, guard for guard as in `ketline.db.tasks.statements`.
 
 Each function is one transaction and gives the row after it, or None where the statement matches no row.
 """

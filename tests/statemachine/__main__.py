@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 from hypothesis.stateful import get_state_machine_test
 
-from ketline.db.migrate import migrate
+from ketline.db.schema.migrate import migrate
 from tests.servers import PostgresServer
 from tests.statemachine.machine import machine_on
 from tests.statemachine.profiles import machine_settings

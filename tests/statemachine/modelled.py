@@ -5,7 +5,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from ketline.db.repository import SqlTaskRepository
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.task import Submission
 from tests.statemachine.comparing import compare
 from tests.statemachine.model import Model

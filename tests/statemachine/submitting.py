@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
-from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine

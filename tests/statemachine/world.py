@@ -11,11 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Table, delete, select, text
 
-from ketline.db.catalogue import SqlTaskCatalogue
-from ketline.db.clock import now
-from ketline.db.engine import Database, open_database
-from ketline.db.repository import SqlTaskRepository
-from ketline.db.tables import UtcDateTime, idempotency_keys, status_history, tasks
+from ketline.db.engine.clock import now
+from ketline.db.engine.database import Database, open_database
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.schema.tables import idempotency_keys, status_history, tasks
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS

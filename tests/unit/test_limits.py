@@ -3,7 +3,7 @@
 import pytest
 
 from ketline.config import available_cores, load_settings
-from ketline.execution.machine import memory_bytes
+from ketline.execution.parent.machine import memory_bytes
 from ketline.runtime import LEAST_SMALL_PROGRAM_BYTES, SIMULATOR_MEMORY_SHARE, execution_limits
 
 MEBIBYTE = 1 << 20

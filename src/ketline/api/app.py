@@ -7,32 +7,19 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from ketline.api import (
-    backends,
-    batch,
-    changing,
-    circuit,
-    docs,
-    events,
-    feed,
-    health,
-    listing,
-    results,
-    routes,
-    validate,
-    workers,
-)
-from ketline.api.addresses import StorableParameters
-from ketline.api.broadcast import Broadcasts
-from ketline.api.crosssite import SameOrigin
-from ketline.api.handlers import install_handlers
-from ketline.api.hosts import AllowedHosts
-from ketline.api.middleware import BodyLimit, RequestContext
+from ketline.api import backends, docs, health, validate, workers
 from ketline.api.openapi import DescribedApi
-from ketline.api.packing import LargeResults
 from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
+from ketline.api.requests.addresses import StorableParameters
+from ketline.api.requests.cross_site import SameOrigin
+from ketline.api.requests.hosts import AllowedHosts
+from ketline.api.requests.middleware import BodyLimit, RequestContext
+from ketline.api.responses.compression import LargeResults
+from ketline.api.responses.handlers import install_handlers
 from ketline.api.services import ApiOptions, ApiServices
-from ketline.web.course import Course
+from ketline.api.tasks import batch, changes, circuit, events, feed, lists, results, routes
+from ketline.api.tasks.broadcast import Broadcasts
+from ketline.web.time_series import Course
 
 __all__ = ["ApiOptions", "ApiServices", "create_app"]
 
@@ -78,9 +65,9 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
     install_handlers(app)
     # Lists first: `/tasks/stats` is no task.
     for module in (
-        listing,
+        lists,
         feed,
-        changing,
+        changes,
         batch,
         routes,
         results,

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
 
-from ketline.api.errors import Refusal
+from ketline.api.responses.errors import Refusal
 
 SWAGGER_VERSION = "5.35.0"
 

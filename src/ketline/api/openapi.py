@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from ketline.api.errors import KINDS, PROBLEM_MEDIA_TYPE, ProblemKind
+from ketline.api.responses.errors import KINDS, PROBLEM_MEDIA_TYPE, ProblemKind
 from ketline.api.services import ApiOptions
 from ketline.schemas.lists import ChangeRequest, RerunRequest
 from ketline.schemas.tasks import BELL, BatchRequest, Problem, SubmitRequest

@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
-from ketline.api.errors import CORRELATION_KEY
-from ketline.api.hosts import HostRule
+from ketline.api.requests.hosts import HostRule
+from ketline.api.responses.errors import CORRELATION_KEY
 from ketline.domain.backend import Backend
 from ketline.domain.task import CorrelationId
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import TaskRepository
 from ketline.service.change import ChangeTask, RerunTask
-from ketline.service.deadletters import KeepDeadLetters
+from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit
 from ketline.service.health import CheckHealth
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.validate import ValidateProgram
-from ketline.service.watching import Watch
+from ketline.service.watch import Watch
 
 # JSON may write each byte of a program as a six-character \uXXXX escape; the rest leaves room for the other fields.
 _ESCAPED_BYTE_LENGTH = 6

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from ketline.api.openapi import SUBMIT_BODY, problem_responses
 from ketline.api.services import options_of, services_of
-from ketline.api.submission import options_asked, read_submission
+from ketline.api.tasks.submission import options_asked, read_submission
 from ketline.domain.inspection import Diagnostic, ProgramSource
 from ketline.schemas.inspection import DiagnosticView, ValidationView
 from ketline.service.validate import Validation

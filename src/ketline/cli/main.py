@@ -10,8 +10,16 @@ from typing import Any
 
 import typer
 
-from ketline.cli import running, server, service, tasks
-from ketline.cli.failing import INTERRUPTED, SERVICE_ERROR, TASK_FAILED, TIME_UP, USAGE_ERROR, end_without_output, fail
+from ketline.cli import programs, server, service, tasks
+from ketline.cli.exit_codes import (
+    INTERRUPTED,
+    SERVICE_ERROR,
+    TASK_FAILED,
+    TIME_UP,
+    USAGE_ERROR,
+    end_without_output,
+    fail,
+)
 from ketline.client import (
     AddressInvalid,
     BatchIncomplete,
@@ -21,7 +29,7 @@ from ketline.client import (
     TaskFailed,
     WaitTimeout,
 )
-from ketline.client.retrying import TEMPORARY
+from ketline.client.retries import TEMPORARY
 from ketline.domain.errors import KetlineError
 
 app = typer.Typer(
@@ -34,8 +42,8 @@ app = typer.Typer(
 )
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "Programs": [running.run, running.submit, service.validate],
-    "Tasks": [tasks.get, running.wait, tasks.cancel, tasks.rerun, tasks.logs],
+    "Programs": [programs.run, programs.submit, service.validate],
+    "Tasks": [tasks.get, programs.wait, tasks.cancel, tasks.rerun, tasks.logs],
     "The service": [service.workers, service.stats, service.bench],
     "Run the service": [server.up, server.api, server.worker, server.migrate, server.check],
 }

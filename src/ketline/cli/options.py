@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from ketline.cli.failing import USAGE_ERROR, fail
+from ketline.cli.exit_codes import USAGE_ERROR, fail
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.priority import HIGHEST, LOWEST

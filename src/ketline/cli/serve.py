@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
-from ketline.api.hosts import HostRule
+from ketline.api.requests.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
 from ketline.logs import drain_logs

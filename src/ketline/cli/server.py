@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ketline.cli.failing import SERVICE_ERROR, fail, server_libraries
+from ketline.cli.exit_codes import SERVICE_ERROR, fail, server_libraries
 
 if TYPE_CHECKING:
     from ketline.config import Settings

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ketline.cli.failing import SUCCESS, TASK_FAILED
+from ketline.cli.exit_codes import SUCCESS, TASK_FAILED
 from ketline.cli.options import AsJson, Given, Programs, Shots, SimulationMethod, Url, client_of, program_options
 from ketline.cli.sources import Source, read_sources
 from ketline.client import Client, Validation

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ketline.client import Change, Diagnostic, Failure, ProgramWarning, Result, Task
 from ketline.client.models import Counts
-from ketline.client.refusals import pointer
+from ketline.client.problems import pointer
 
 BAR_WIDTH = 32
 _WIDEST = 10_000

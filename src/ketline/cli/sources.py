@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ketline.cli.failing import USAGE_ERROR, fail
+from ketline.cli.exit_codes import USAGE_ERROR, fail
 
 STDIN = "-"
 SUFFIX = ".qasm"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ketline.cli.failing import SUCCESS, TASK_FAILED, USAGE_ERROR, fail
+from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail
 from ketline.cli.options import AnyTaskId, AsJson, Shots, Tags, TaskIds, Url, client_of, read_id
 from ketline.client import Client, RequestRefused, Task
 from ketline.domain.task import FailureCode, TaskStatus

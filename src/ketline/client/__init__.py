@@ -34,7 +34,7 @@ from ketline.client.models import (
     Validation,
     Worker,
 )
-from ketline.client.retrying import Retries
+from ketline.client.retries import Retries
 from ketline.client.sync import Client
 from ketline.domain.task import TaskStatus
 

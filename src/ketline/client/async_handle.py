@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ketline.client.html_repr import task_html
 from ketline.client.models import Counts, Event, Result, Task
-from ketline.client.picture import task_html
-from ketline.client.refusals import failure_of
+from ketline.client.problems import failure_of
 
 if TYPE_CHECKING:
     from ketline.client.asynchronous import AsyncClient

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from ketline.client.address import request_headers, service_url, shown_url
 from ketline.client.async_handle import AsyncTaskHandle
-from ketline.client.conversations import Conversations
-from ketline.client.following import Completion, follow_task, follow_tasks
+from ketline.client.flows import Conversations
 from ketline.client.models import (
     Accepted,
     Event,
@@ -20,8 +19,9 @@ from ketline.client.models import (
     Worker,
 )
 from ketline.client.programs import BatchItem, Options, changes_of, items_of
-from ketline.client.retrying import Retries
+from ketline.client.retries import Retries
 from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, key_of
+from ketline.client.watch import Completion, follow_task, follow_tasks
 from ketline.client.wire import Conversation
 from ketline.domain.task import TaskStatus
 

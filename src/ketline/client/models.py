@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ketline.client.picture import task_html
+from ketline.client.html_repr import task_html
 from ketline.domain.task import ExpectationValues, TaskStatus
 
 T = TypeVar("T")

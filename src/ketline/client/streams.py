@@ -6,8 +6,8 @@ Source: WHATWG HTML, section 9.2 "Server-sent events".
 import json
 from collections.abc import Iterator
 
+from ketline.client.decoding import read_event
 from ketline.client.models import Event
-from ketline.client.reading import read_event
 
 
 class EventReader:

@@ -6,9 +6,8 @@ from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID, uuid4
 
 from ketline.client.address import request_headers, service_url, shown_url
-from ketline.client.conversations import Conversations
 from ketline.client.errors import RequestInvalid
-from ketline.client.following import Completion, follow_task, follow_tasks
+from ketline.client.flows import Conversations
 from ketline.client.handle import TaskHandle
 from ketline.client.models import (
     Accepted,
@@ -21,7 +20,8 @@ from ketline.client.models import (
     Worker,
 )
 from ketline.client.programs import BatchItem, Options, changes_of, items_of
-from ketline.client.retrying import Retries
+from ketline.client.retries import Retries
+from ketline.client.watch import Completion, follow_task, follow_tasks
 from ketline.client.wire import Conversation
 from ketline.domain.task import TaskStatus
 

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, an
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from ketline.db.asking import Asking
-from ketline.db.clock import from_now, now
-from ketline.db.engine import Database
-from ketline.db.tables import UtcDateTime, tasks, workers
+from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.clock import from_now, now
+from ketline.db.engine.database import Database
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.tables import tasks, workers
 from ketline.domain.task import TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 

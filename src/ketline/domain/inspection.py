@@ -37,9 +37,9 @@ class Inspection:
 
     `tier`, `qubits`, `depth` and `operations` are those its `Profile` would have; `unused_qubits` counts those declared
     that no measurement depends on, which are not simulated. `memory_bytes` is what the state takes at most,
-    `estimated_seconds` what reading and simulating will take, by the model of `execution/durations.py`; each is None
-    where there is no honest figure. With a `refusal` it cannot be simulated, and there is no method. `warnings` are
-    those its `Profile` would have.
+    `estimated_seconds` what reading and simulating will take, by the model of `execution/simulators/durations.py`; each
+    is None where there is no honest figure. With a `refusal` it cannot be simulated, and there is no method. `warnings`
+    are those its `Profile` would have.
     """
 
     tier: str

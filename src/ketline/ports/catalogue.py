@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from ketline.domain.listing import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePlace
 from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol
 
-from ketline.domain.deadletters import DeadLetters
+from ketline.domain.dead_letters import DeadLetters
 from ketline.domain.errors import MachineBusy
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.task import (

@@ -24,9 +24,9 @@ from qiskit.transpiler import Target
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
-from ketline.qiskit.connecting import client_of, described
 from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
-from ketline.qiskit.travelling import travelling
+from ketline.qiskit.resolve_client import client_of, described
+from ketline.qiskit.serialization import travelling
 
 _CONTROL_FLOW = {
     "if_else": IfElseOp,

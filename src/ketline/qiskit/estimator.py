@@ -10,9 +10,10 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.quantum_info import SparsePauliOp
 
 from ketline.client import Client
-from ketline.qiskit.connecting import client_of, room_of
 from ketline.qiskit.job import Asked, KetlinePrimitiveJob, TaskGroup
-from ketline.qiskit.sweeping import (
+from ketline.qiskit.resolve_client import client_of, room_of
+from ketline.qiskit.serialization import Travelling, travelling
+from ketline.qiskit.sweeps import (
     CHARACTERS_OF_A_NUMBER,
     MOST_INPUTS,
     Room,
@@ -21,7 +22,6 @@ from ketline.qiskit.sweeping import (
     portions,
     values_of,
 )
-from ketline.qiskit.travelling import Travelling, travelling
 
 # The service's own limits: observables at a point, and terms in a task.
 MOST_OBSERVABLES = 1_000

@@ -9,7 +9,7 @@ from qiskit.providers import JobError, JobStatus, JobV1
 
 from ketline.client import Client, ClientError, TaskHandle
 from ketline.domain.task import TaskStatus
-from ketline.qiskit.travelling import Travelling
+from ketline.qiskit.serialization import Travelling
 
 Asked = tuple[Travelling, dict[str, Any]]
 

@@ -10,10 +10,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
-from ketline.qiskit.connecting import client_of, room_of
 from ketline.qiskit.job import Asked, KetlinePrimitiveJob, TaskGroup
-from ketline.qiskit.sweeping import MOST_INPUTS, Room, inputs_of, points_in_a_task, portions, values_of
-from ketline.qiskit.travelling import travelling
+from ketline.qiskit.resolve_client import client_of, room_of
+from ketline.qiskit.serialization import travelling
+from ketline.qiskit.sweeps import MOST_INPUTS, Room, inputs_of, points_in_a_task, portions, values_of
 
 # What an outcome takes in a result besides its bits.
 _CHARACTERS_OF_A_COUNT = 14

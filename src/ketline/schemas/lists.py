@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.listing import Order, TaskPart
+from ketline.domain.lists import Order, TaskPart
 from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ketline.domain.listing import Changeable, TaskChange
+from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.service.submit import SubmitTask

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from ketline.domain.listing import TaskStatistics
+from ketline.domain.lists import TaskStatistics
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.tasks import Clock
 

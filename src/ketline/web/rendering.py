@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ketline.web import wording
+from ketline.web import formatting
 from ketline.web.assets import EDITION
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -35,12 +35,12 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        absolute=wording.absolute,
-        relative=wording.relative,
-        duration=wording.duration,
-        long_duration=wording.long_duration,
-        size=wording.size,
-        observable=wording.observable,
+        absolute=formatting.absolute,
+        relative=formatting.relative,
+        duration=formatting.duration,
+        long_duration=formatting.long_duration,
+        size=formatting.size,
+        observable=formatting.observable,
     )
     environment.globals["edition"] = EDITION
     return environment

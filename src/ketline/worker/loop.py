@@ -10,7 +10,7 @@ from ketline.domain.errors import ExecutionFailed, ServiceUnavailable
 from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, Delivery, RunnerFactory, TaskConsumer
 from ketline.service.process import ProcessTask
 from ketline.service.simulators import SimulatorStatus
-from ketline.worker.lanes import Lanes
+from ketline.worker.consumers import Lanes
 from ketline.worker.pool import SimulatorPool
 
 log = structlog.get_logger()

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import cache
 
 from ketline.domain.task import RunOptions
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.chaos.storm.programs import KnownTask
 from tests.chaos.verdict.records import StoredTask, Violation
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 ENDLESS = "qubit q; bit c; while (c == false) { c = measure q; }"

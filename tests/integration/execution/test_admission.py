@@ -12,7 +12,7 @@ import pytest
 
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runner import ChildRunner, ChildRunnerFactory
+from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.ports.tasks import CircuitRunner
 from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until

@@ -11,7 +11,7 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, ProgramInvalid, ProgramTooLarge
 from ketline.domain.qpy import VERSIONS
 from ketline.domain.task import ProgramFormat, RunOptions, RunResult
-from ketline.execution.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner
 from tests.circuits import as_qpy
 from tests.integration.execution.conftest import read_proc
 

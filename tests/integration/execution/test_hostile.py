@@ -9,7 +9,7 @@ import pytest_asyncio
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.task import FailureCode, RunOptions
-from ketline.execution.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, child_pid
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

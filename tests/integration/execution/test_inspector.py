@@ -20,9 +20,9 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.task import Method, RunOptions
-from ketline.execution.inspector import ChildInspector, open_inspector
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runner import CHILD
+from ketline.execution.parent.inspector import ChildInspector, open_inspector
+from ketline.execution.parent.runner import CHILD
 from tests.integration.execution.conftest import BELL, is_gone, until
 
 LIMITS = ExecutionLimits(memory_bytes=1 << 40, process_memory_bytes=256 << 20)

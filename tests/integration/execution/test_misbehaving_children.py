@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
-from ketline.execution import ChildRunnerFactory, ExecutionLimits, conversation
-from ketline.execution.runner import ChildRunner
+from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.parent import channel
+from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import child_pid, until
 
 LIMITS = ExecutionLimits(
@@ -95,7 +96,7 @@ async def test_child_that_does_not_start(command: list[str], message: str) -> No
 
 
 async def test_child_that_stops_reading_is_no_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "TRANSFER_SECONDS", 0.2)
+    monkeypatch.setattr(channel, "TRANSFER_SECONDS", 0.2)
     stopping = STOPS_READING.format(2)
     async with ChildRunnerFactory(LIMITS, command=[sys.executable, "-c", stopping]).open_runner() as runner:
         with pytest.raises(SimulatorDied, match="broke off"):

@@ -90,7 +90,7 @@ def test_parents_side_imports_no_qiskit() -> None:
 LAZY = """
 import sys
 from pathlib import Path
-from ketline.execution.child import bound_resources
+from ketline.execution.child.main import bound_resources
 from ketline.execution.limits import ExecutionLimits
 
 bound_resources(ExecutionLimits())

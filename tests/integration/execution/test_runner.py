@@ -9,7 +9,7 @@ import pytest
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
-from ketline.execution.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
 from tests.reference import EXAMPLES, EXPECTED, assert_counts_match
 

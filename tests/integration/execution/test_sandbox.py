@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.process import SimulatorProcess
+from ketline.execution.parent.process import SimulatorProcess
 from ketline.execution.sandbox import protections
 
 ATTEMPTS = """
@@ -123,7 +123,7 @@ def test_process_that_starts_a_simulator_hides_its_environment() -> None:
     """Also where the kernel has no Landlock, another process of the same user cannot read the addresses in it."""
     program = (
         "import sys\n"
-        "from ketline.execution.process import SimulatorProcess\n"
+        "from ketline.execution.parent.process import SimulatorProcess\n"
         "from ketline.execution.limits import ExecutionLimits\n"
         "SimulatorProcess((sys.executable, '-c', 'pass'), ExecutionLimits()).end()\n"
         "print('started', flush=True)\n"

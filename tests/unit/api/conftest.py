@@ -8,18 +8,18 @@ import pytest
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
-from ketline.api.hosts import HostRule
+from ketline.api.requests.hosts import HostRule
 from ketline.runtime import SystemClock
 from ketline.service.backlog import Backlog
 from ketline.service.change import ChangeTask, RerunTask
-from ketline.service.deadletters import KeepDeadLetters
+from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit, DrawingCache
 from ketline.service.health import CheckHealth
 from ketline.service.recover import Dispatcher
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.validate import ValidateProgram
-from ketline.service.watching import Watch
+from ketline.service.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from ketline.api.addresses import unstorable_parameters
+from ketline.api.requests.addresses import unstorable_parameters
 
 
 @pytest.mark.parametrize(

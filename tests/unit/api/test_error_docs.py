@@ -2,7 +2,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ketline.api.errors import KINDS
+from ketline.api.responses.errors import KINDS
 from ketline.domain.errors import KetlineError
 from ketline.domain.task import FailureCode
 

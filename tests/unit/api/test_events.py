@@ -8,11 +8,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.api import events
+from ketline.api.tasks import events
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
 from ketline.schemas.tasks import BELL
-from ketline.service.watching import Watch
+from ketline.service.watch import Watch
 from tests.fakes import FakeTaskRepository
 
 SECONDS = 10.0

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ketline.api import broadcast
-from ketline.api.broadcast import BroadcastOptions, Broadcasts, Place
-from ketline.api.feed import events
+from ketline.api.tasks import broadcast
+from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, Place
+from ketline.api.tasks.feed import events
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
-from ketline.service.watching import Watch
+from ketline.service.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ketline.api.hosts import HostRule
+from ketline.api.requests.hosts import HostRule
 from tests.fakes import FakeTaskRepository
 
 ROUTES = ["/", "/ui/tasks", "/tasks", "/tasks/events", "/docs", "/openapi.json", "/workers", "/nothing"]

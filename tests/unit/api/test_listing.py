@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.listing import Order, Position, TaskFilter, TaskPart, TaskQuery
+from ketline.domain.lists import Order, Position, TaskFilter, TaskPart, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository

@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ketline.domain.deadletters import DeadLetter
+from ketline.domain.dead_letters import DeadLetter
 from ketline.domain.errors import DatabaseReadOnly, DatabaseUnavailable, QueueUnavailable
-from ketline.domain.listing import Order, Position
+from ketline.domain.lists import Order, Position
 from ketline.domain.task import CorrelationId, Failure, FailureCode, Task, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerIdentity
 from tests.fake_catalogue import FakeTaskCatalogue

@@ -3,7 +3,7 @@ import pytest
 from pydantic import ConfigDict
 from structlog.testing import capture_logs
 
-from ketline.api.errors import KINDS
+from ketline.api.responses.errors import KINDS
 from ketline.domain.errors import ConfigurationInvalid, QueueUnavailable
 from ketline.schemas.tasks import Problem
 from tests.fakes import FakeTaskRepository

@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks.execution import dynamic, families
 from benchmarks.execution.circuits import suite
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, read_program
+from ketline.execution.simulators.aer import Simulator
 
 LIMITS = ExecutionLimits()
 

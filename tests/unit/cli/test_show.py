@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ketline.cli.show import ending, show_counts, show_warnings
 from ketline.client import Result
-from ketline.client.reading import read_task
+from ketline.client.decoding import read_task
 
 TASK_ID = UUID("109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f")
 LONG = [f"{'0' * 100}{end}" for end in ("01", "10")]

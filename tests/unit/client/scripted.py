@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ketline.client.conversations import Conversations
-from ketline.client.retrying import Retries
+from ketline.client.flows import Conversations
+from ketline.client.retries import Retries
 from ketline.client.wire import (
     Close,
     Conversation,

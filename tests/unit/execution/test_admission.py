@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ketline.domain.errors import MachineBusy
-from ketline.execution.admission import LONGEST_DELAY_SECONDS, Admission, Grant
+from ketline.execution.parent.admission import LONGEST_DELAY_SECONDS, Admission, Grant
 
 
 class HandClock:

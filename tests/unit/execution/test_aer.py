@@ -27,12 +27,12 @@ from qiskit.quantum_info import Operator
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.task import Method, RunOptions
-from ketline.execution.aer import Simulator
-from ketline.execution.keys import counts_of, key_format
+from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.methods import CLIFFORD_GATES
-from ketline.execution.program import Program, load_program
-from ketline.execution.stim import steps_of as stim_steps
+from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.bitstrings import counts_of, key_format
+from ketline.execution.simulators.methods import CLIFFORD_GATES
+from ketline.execution.simulators.stim import steps_of as stim_steps
 from tests.reference import assert_counts_match, terminal_probabilities
 
 # 13 qubits are too many to be drawn from exact probabilities.

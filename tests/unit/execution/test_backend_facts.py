@@ -2,9 +2,9 @@
 
 from ketline.domain.backend import GATES, METHODS, OPENQASM_VERSIONS
 from ketline.domain.task import Method
+from ketline.execution.frontend.program import load_program
+from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
-from ketline.execution.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
 
 
 def test_gates_are_those_of_the_front_end() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import ExecutionFailed
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
 
 INCLUDE = 'include "stdgates.inc";'
 # What the scanner declines, or the importer too: other tiers read the program then.

@@ -7,9 +7,9 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.classical import expr
 
-from ketline.execution.aer import Simulator
-from ketline.execution.lower import lower
-from ketline.execution.program import Program
+from ketline.execution.circuit.lowering import lower
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Simulator
 from tests.difference.controlled import assert_agrees, make_controlled
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run

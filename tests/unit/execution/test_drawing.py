@@ -11,10 +11,10 @@ import pytest
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
 from ketline.domain.task import RunOptions
-from ketline.execution.aer import Simulator
 from ketline.execution.drawing import draw
+from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, read_program
+from ketline.execution.simulators.aer import Simulator
 from tests.corpus import FAULTY, has_meaning, specification_examples
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.qasm"))

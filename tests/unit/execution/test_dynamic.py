@@ -18,10 +18,10 @@ from qiskit.circuit.classical import expr, types
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
 from ketline.domain.task import ProgramFormat, RunOptions
-from ketline.execution.aer import Simulator
 from ketline.execution.drawing import draw
+from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, read_program
+from ketline.execution.simulators.aer import Simulator
 from tests.circuits import as_qpy
 from tests.difference.dynamic import assert_dynamic_agrees
 

@@ -9,12 +9,12 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import UnitaryGate
 
 from ketline.domain.task import Method, ProgramFormat, RunOptions, RunResult
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
+from ketline.execution.circuit.gate_runs import with_runs_multiplied
+from ketline.execution.circuit.operations import steps_of
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.runs import with_runs_multiplied
-from ketline.execution.statevector import final_state
-from ketline.execution.steps import steps_of
-from ketline.execution.wire import Order
+from ketline.execution.protocol import Order
+from ketline.execution.simulators.statevector import final_state
 from tests.circuits import as_qpy
 from tests.difference.engines import CHECKS
 

@@ -10,9 +10,9 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.branches import exact_distribution
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run

@@ -3,10 +3,10 @@
 import pytest
 
 from ketline.domain.errors import ProgramUnsupported
-from ketline.execution.aer import Simulator
-from ketline.execution.integers import quotient, remainder
+from ketline.execution.frontend.integers import quotient, remainder
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run
 

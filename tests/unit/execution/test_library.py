@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.library import NOT_CIRCUITS, library_names, library_program
+from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.scanner import scan
 from tests.difference.compare import compare
 
 NAMES = library_names()

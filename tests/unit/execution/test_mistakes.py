@@ -5,8 +5,8 @@ import time
 import pytest
 
 from ketline.domain.errors import ExecutionFailed
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\n'
 

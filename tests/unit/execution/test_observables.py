@@ -14,9 +14,9 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, StabilizerState, Statevect
 from ketline.domain.errors import ExecutionFailed, ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Inspection
 from ketline.domain.task import Inputs, Method, Observables, ProgramFormat, RunOptions, RunResult
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
 from tests.circuits import as_qpy, terms_of
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc";'

@@ -17,9 +17,9 @@ from qiskit.quantum_info import Operator
 
 from ketline.domain.errors import ProgramInvalid
 from ketline.domain.task import WarningCode
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, read_program
+from ketline.execution.simulators.aer import Simulator
 
 LIMITS = ExecutionLimits()
 INCLUDE = 'OPENQASM 3.0; include "stdgates.inc";\n'

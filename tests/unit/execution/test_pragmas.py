@@ -7,10 +7,10 @@ import pytest
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.inspection import Inspection
 from ketline.domain.task import ProgramWarning, RunResult, WarningCode
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
+from ketline.execution.frontend.program import load_program, program_reader
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, program_reader
-from ketline.execution.wire import Order, Purpose
+from ketline.execution.protocol import Order, Purpose
 
 LIMITS = ExecutionLimits()
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.unit.execution.conftest import Run
 
 CERTAIN = {

@@ -34,10 +34,10 @@ from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.qpy import VERSIONS
 from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, ProgramFormat, RunOptions, RunResult
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
-from ketline.execution.wire import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits(max_operations=2000, max_qubits=40, max_bits=50)

@@ -14,9 +14,9 @@ from qiskit.circuit import Parameter, QuantumCircuit
 
 from ketline.domain.seeds import SEED_SCHEME, derived_seed, point_seed
 from ketline.domain.task import Method, ProgramFormat, RunOptions
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import Order
+from ketline.execution.protocol import Order
 from tests.circuits import as_qpy
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; '

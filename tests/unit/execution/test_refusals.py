@@ -3,8 +3,8 @@
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
 
 HEADER = 'OPENQASM 3.0; include "stdgates.inc";\n'
 

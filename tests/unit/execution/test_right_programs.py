@@ -3,8 +3,8 @@
 import pytest
 
 from ketline.domain.errors import ProgramInvalid
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
 from tests.unit.execution.conftest import Run
 
 COIN = " qubit q; bit c; c = measure q;"

@@ -7,9 +7,9 @@ import pytest
 from openqasm3._antlr._4_13.qasm3Lexer import qasm3Lexer
 
 from ketline.domain.errors import ProgramTooLarge
+from ketline.execution.frontend.scanner import scan
+from ketline.execution.frontend.scanner.lexicon import KEYWORDS
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.scanner import scan
-from ketline.execution.scanner.lexicon import KEYWORDS
 from tests.difference.compare import compare
 
 STANDARD = 'OPENQASM 3.0; include "stdgates.inc"; '

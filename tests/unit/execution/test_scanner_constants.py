@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketline.execution.scanner.constants import FUNCTIONS, integer_of, values_of
-from ketline.execution.scanner.lexicon import Declined
+from ketline.execution.frontend.scanner.constants import FUNCTIONS, integer_of, values_of
+from ketline.execution.frontend.scanner.lexicon import Declined
 
 PYTHON = {"π": math.pi, "pi": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
 PYTHON_FUNCTIONS = {"arccos": math.acos, "arcsin": math.asin, "arctan": math.atan} | {

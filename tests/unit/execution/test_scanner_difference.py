@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.scanner import scan
 from tests.difference.compare import compare
 from tests.difference.exported import make_exported
 from tests.difference.programs import make_flat_program, make_program, mutate

@@ -12,9 +12,9 @@ from qiskit.circuit.library import MCPhaseGate, MCXGate, UnitaryGate, get_standa
 from qiskit.quantum_info import Statevector, random_unitary
 
 from ketline.domain.errors import MemoryLimitExceeded
-from ketline.execution.lower import AER_GATES
-from ketline.execution.statevector import final_state
-from ketline.execution.steps import steps_of
+from ketline.execution.circuit.lowering import AER_GATES
+from ketline.execution.circuit.operations import steps_of
+from ketline.execution.simulators.statevector import final_state
 
 ANGLES = (0.7, -1.1, 2.3, 0.4)
 OF_ANY_SIZE = {

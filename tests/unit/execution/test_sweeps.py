@@ -12,9 +12,9 @@ from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLar
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, Register, RunOptions, RunResult
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.wire import Answer, Order, Purpose, decode_answer, encode_answer
+from ketline.execution.protocol import Answer, Order, Purpose, decode_answer, encode_answer
 
 TURN = """OPENQASM 3.0;
 include "stdgates.inc";

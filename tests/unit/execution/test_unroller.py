@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program
+from ketline.execution.simulators.aer import Simulator
 from tests.difference.classical import assert_agrees, make_classical
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.listing import Position
+from ketline.domain.lists import Position
 from ketline.domain.task import TaskId
 from ketline.service.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
 from tests.fake_catalogue import FakeTaskCatalogue

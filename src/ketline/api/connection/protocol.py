@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from ketline.api.connection.deadline import Deadline
 from ketline.api.connection.limits import Shared
 from ketline.api.connection.rejection import LingeringTransport, rejection
-from ketline.api.errors import REJECTION_KEY
+from ketline.api.responses.errors import REJECTION_KEY
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ketline.api.errors import CORRELATION_KEY, Refusal, problem_response
+from ketline.api.responses.errors import CORRELATION_KEY, Refusal, problem_response
 
 
 def rejection(code: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

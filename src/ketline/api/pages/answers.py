@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Scope
 
-from ketline.api.errors import CORRELATION_KEY, PROBLEM_KEY, Refusal
+from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, Refusal
 from ketline.web.rendering import POLICY, render
 
 PAGES = "/ui"

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from ketline.api.changing import require_permitted
-from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.answers import page
 from ketline.api.pages.forms import Form, read_form
+from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import correlation_id_of, services_of
+from ketline.api.tasks.changes import require_permitted
 from ketline.domain.errors import BacklogFull, KetlineError, TaskEnded, TaskNotFound
 from ketline.domain.task import TaskId
 from ketline.schemas.lists import MOST_LISTED

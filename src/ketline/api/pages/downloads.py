@@ -6,11 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ketline.api.formats import CSV, JSON, write_counts
-from ketline.api.packing import packed_response
-from ketline.api.representation import LEAST_PACKED_BYTES
-from ketline.api.results import Place, chosen_points
-from ketline.api.stored import with_result
+from ketline.api.responses.compression import packed_response
+from ketline.api.responses.formats import CSV, JSON, write_counts
+from ketline.api.responses.representation import LEAST_PACKED_BYTES
+from ketline.api.tasks.results import Place, chosen_points
+from ketline.api.tasks.stored import with_result
 from ketline.domain.task import Task
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.rendering import render

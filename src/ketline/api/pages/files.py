@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from ketline.api.errors import Refusal
+from ketline.api.responses.errors import Refusal
 from ketline.web.assets import ASSETS, EDITION
 
 router = APIRouter(include_in_schema=False)

@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from pydantic import ValidationError
 
-from ketline.api.errors import Refusal
+from ketline.api.responses.errors import Refusal
+from ketline.api.responses.field_errors import refuse, refuse_body
 from ketline.api.services import ApiOptions
-from ketline.api.submission import within_limits
-from ketline.api.validation import refuse, refuse_body
+from ketline.api.tasks.submission import within_limits
 from ketline.domain.task import Submission
 from ketline.schemas.tasks import SubmitRequest
 from ketline.web.examples import examples

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from fastapi import Request
 
-from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.forms import field_errors, submission_of
+from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import ApiServices, options_of, services_of
-from ketline.api.submission import options_asked
+from ketline.api.tasks.submission import options_asked
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.task import RunOptions

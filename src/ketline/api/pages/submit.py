@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.answers import page, wants_part
 from ketline.api.pages.forms import (
     blank_fields,
@@ -18,9 +17,10 @@ from ketline.api.pages.forms import (
     submission_of,
 )
 from ketline.api.pages.preview import preview
+from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import options_of, services_of
-from ketline.api.stored import not_found
-from ketline.api.submission import asked_of
+from ketline.api.tasks.stored import not_found
+from ketline.api.tasks.submission import asked_of
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import BacklogFull, ExecutionFailed, ServiceUnavailable, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource

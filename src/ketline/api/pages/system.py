@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.errors import KINDS, Refusal
 from ketline.api.pages.answers import page, wants_part
+from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import options_of, services_of
-from ketline.domain.deadletters import DeadLetters
+from ketline.domain.dead_letters import DeadLetters
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
-from ketline.domain.listing import TaskStatistics
+from ketline.domain.lists import TaskStatistics
 from ketline.domain.worker import LiveWorker
-from ketline.web.course import Course
+from ketline.web.time_series import Course
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,16 +9,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.changing import require_permitted
-from ketline.api.circuit import at_point
-from ketline.api.errors import KINDS
 from ketline.api.pages.answers import page, wants_part
 from ketline.api.pages.forms import read_form
 from ketline.api.pages.preview import DrawnCircuit, drawn_circuit
-from ketline.api.results import Place, chosen_points
+from ketline.api.responses.errors import KINDS
 from ketline.api.services import correlation_id_of, services_of
-from ketline.api.stored import not_found, with_result
-from ketline.api.submission import read_trace_context
+from ketline.api.tasks.changes import require_permitted
+from ketline.api.tasks.circuit import at_point
+from ketline.api.tasks.results import Place, chosen_points
+from ketline.api.tasks.stored import not_found, with_result
+from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
 from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePlace

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from ketline.api.errors import Refusal
-from ketline.api.listing import find_tasks
 from ketline.api.pages.answers import page, wants_part
-from ketline.api.validation import refuse
-from ketline.domain.listing import ListedTask, Order
+from ketline.api.responses.errors import Refusal
+from ketline.api.responses.field_errors import refuse
+from ketline.api.tasks.lists import find_tasks
+from ketline.domain.lists import ListedTask, Order
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.lists import ListParameters
 

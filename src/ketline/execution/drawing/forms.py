@@ -7,14 +7,14 @@ from qiskit.qasm3 import Exporter, QASM3ExporterError
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
+from ketline.execution.circuit.lowering import AER_GATES, NO_GATES, Lowered, rewritten
 from ketline.execution.drawing.layout import arrange
 from ketline.execution.drawing.registers import with_registers
 from ketline.execution.drawing.svg import render
-from ketline.execution.gates import STANDARD_GATES
+from ketline.execution.frontend.importer.gates import STANDARD_GATES
+from ketline.execution.frontend.program import QPY_TIER, Reading
+from ketline.execution.frontend.qpy import is_genuine
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.lower import AER_GATES, NO_GATES, Lowered, rewritten
-from ketline.execution.program import QPY_TIER, Reading
-from ketline.execution.qpy import is_genuine
 
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
 _SHOWN = _FLAT | AER_GATES

@@ -7,7 +7,7 @@ from typing import Any
 
 from qiskit.circuit import ClassicalRegister, ControlFlowOp, ControlledGate
 
-from ketline.execution.drawing.wording import condition_text, cut, expression_text, gate_label, parameter_text
+from ketline.execution.drawing.labels import condition_text, cut, expression_text, gate_label, parameter_text
 
 _DOTTED = frozenset({"cz", "ccz", "cp", "cu1", "mcphase"})
 

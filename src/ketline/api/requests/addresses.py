@@ -1,0 +1,43 @@
+"""Refuse addresses whose parameters hold what no database stores, before an answer to them begins."""
+
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ketline.api.responses.errors import problem_response
+from ketline.api.responses.field_errors import refuse
+
+
+class StorableParameters:
+    """Refuses parameters that are not UTF-8 after percent-decoding, as half a surrogate pair is not, or contain NUL.
+
+    The framework would replace the former by U+FFFD: a filter would silently become another one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (unstorable := unstorable_parameters(scope["query_string"])):
+            text = "must be UTF-8, percent-encoded, without NUL characters"
+            refusal = refuse([{"type": "unstorable", "loc": ("query", name), "msg": text} for name in unstorable])
+            await problem_response(scope, refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def unstorable_parameters(query: bytes) -> list[str]:
+    """The names of those parameters of a query string that are not text without NUL, each once and in order."""
+    if b"%" not in query and query.isascii() and b"\x00" not in query:
+        return []
+    parts = [part.partition(b"=") for part in query.split(b"&")]
+    names = [_text(name) or "?" for name, _, value in parts if _text(name) is None or _text(value) is None]
+    return list(dict.fromkeys(names))
+
+
+def _text(encoded: bytes) -> str | None:
+    try:
+        decoded = unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
+    except UnicodeDecodeError:
+        return None
+    return None if "\x00" in decoded else decoded

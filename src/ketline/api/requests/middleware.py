@@ -1,0 +1,155 @@
+"""Pure ASGI layers around every request: correlation id, access log, last-resort 500, body limit."""
+
+import re
+from dataclasses import dataclass, field
+from time import perf_counter
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ketline.api.responses.errors import (
+    CORRELATION_KEY,
+    HEAD_KEY,
+    PROBLEM_KEY,
+    REJECTION_KEY,
+    Refusal,
+    problem_response,
+)
+
+CORRELATION_HEADER = "X-Correlation-ID"
+_ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")
+_QUIET_PATHS = frozenset({"/health", "/livez", "/readyz"})
+_LONGEST_LOGGED_PATH = 256
+
+_log = structlog.get_logger()
+
+
+def choose_correlation_id(offered: str | None) -> str:
+    """The caller's id if it is printable ASCII of at most 128 characters and not blank, else a new one."""
+    if offered and offered.strip() and _ACCEPTABLE_ID.fullmatch(offered):
+        return offered
+    return uuid4().hex
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what was answered to it."""
+
+    method: str
+    scope: Scope
+    send: Send
+    status: int | None = None
+    aborted: bool = False
+    started: float = field(default_factory=perf_counter)
+
+    async def answer(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            correlation_id = self.scope[CORRELATION_KEY].encode("ascii")
+            message["headers"] = [
+                *message.get("headers", ()),
+                (CORRELATION_HEADER.lower().encode("ascii"), correlation_id),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+        elif message["type"] == "http.response.body" and self.method == "HEAD":
+            message = {**message, "body": b""}
+        await self.send(message)
+
+    def log(self) -> None:
+        line = {
+            "method": self.method,
+            "path": _loggable_path(self.scope),
+            "status": self.status,
+            "duration_ms": round((perf_counter() - self.started) * 1000, 2),
+        }
+        if PROBLEM_KEY in self.scope:
+            line["problem"] = self.scope[PROBLEM_KEY]
+        write = _log.debug if self.scope["path"] in _QUIET_PATHS else _log.info
+        write("http.aborted" if self.aborted else "http.request", **line)
+
+
+class RequestContext:
+    """Gives every request its correlation id, one line in the log and, whatever happens, an answer.
+
+    HEAD is served as GET without a body, so no route has to know of it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation_id = choose_correlation_id(Headers(scope=scope).get(CORRELATION_HEADER))
+        method = scope["method"]
+        head = method == "HEAD"
+        scope = {**scope, CORRELATION_KEY: correlation_id, HEAD_KEY: head, "method": "GET" if head else method}
+        exchange = _Exchange(method, scope, send)
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            try:
+                await self._serve(exchange, receive)
+            finally:
+                exchange.log()
+
+    async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
+        try:
+            await self._app(exchange.scope, receive, exchange.answer)
+        except ClientDisconnect:
+            exchange.aborted = True  # by the client, in the middle of its request: nobody is left to answer
+        except Exception:
+            _log.exception("http.failed", method=exchange.method, path=_loggable_path(exchange.scope))
+            if exchange.status is not None:
+                # The answer is half out: only cutting the connection tells the client that it is incomplete.
+                raise
+            response = problem_response(exchange.scope, Refusal("internal_error"))
+            await response(exchange.scope, receive, exchange.answer)
+
+
+class BodyLimit:
+    """Refuses bodies of more than `max_bytes`: at once when they say so, else as soon as they have grown past it.
+
+    A body that the connection has given up, because it is too slow or does not fit into memory, is refused here too.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._declares_too_much(Headers(scope=scope)):
+            await problem_response(scope, Refusal("body_too_large"))(scope, receive, send)
+            return
+        await self._app(scope, self._limited(scope, receive), send)
+
+    def _declares_too_much(self, headers: Headers) -> bool:
+        declared = headers.get("content-length", "")
+        return declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_bytes)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        received = 0
+        state = scope.get("state", {})
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if REJECTION_KEY in state:
+                raise Refusal(state[REJECTION_KEY])
+            if received > self._max_bytes:
+                raise Refusal("body_too_large")
+            return message
+
+        return limited
+
+
+def _loggable_path(scope: Scope) -> str:
+    """The route's template, or else the path as it was sent: percent-encoded, so it cannot forge log lines."""
+    template = getattr(scope.get("route"), "path", None)
+    if isinstance(template, str):
+        return template
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
+    return raw[:_LONGEST_LOGGED_PATH].decode("ascii", "backslashreplace")

@@ -1,0 +1,121 @@
+"""Send one representation of something: its media type negotiated, tagged, compressed, or a part of it.
+
+Source: RFC 9110, sections 8.8.3 (ETag), 12.5 (negotiation), 13 (conditions) and 14 (ranges).
+"""
+
+import asyncio
+import gzip
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+
+from fastapi import Request, Response
+
+from ketline.api.responses.compression import packed_response
+from ketline.api.responses.errors import Refusal
+
+LEAST_COMPRESSED_BYTES = 1024
+# What is larger is compressed in a thread: the event loop stays free.
+MOST_COMPRESSED_AT_ONCE_BYTES = 16 * 1024
+# What is larger does not wait in memory as it is while the client reads.
+LEAST_PACKED_BYTES = 1024 * 1024
+_COMPRESSION = 5
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
+
+
+def negotiated(request: Request, offered: Sequence[str]) -> str:
+    """The media type that the client likes best of those offered; of equally liked ones the first.
+
+    Raises:
+        Refusal: it takes none of them.
+    """
+    accepted = list(_qualities(",".join(request.headers.getlist("accept")) or "*/*"))
+    liked = {media_type: _quality(media_type, accepted) for media_type in offered}
+    best = max(offered, key=lambda media_type: liked[media_type])
+    if not liked[best]:
+        raise Refusal("not_acceptable", f"This is there as {', '.join(offered)}.")
+    return best
+
+
+async def represented(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer of this body, or of what the client still needs of it.
+
+    Raises:
+        Refusal: the range it asks for is not there.
+    """
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    sent = {"ETag": tag, "Vary": "Accept, Accept-Encoding", "Cache-Control": "private, no-cache", **(headers or {})}
+    if _matches(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=sent)
+    sent["Accept-Ranges"] = "bytes"
+    wanted = request.headers.get("range")
+    if wanted is not None and request.headers.get("if-range", tag) == tag:
+        if (part := _part(wanted, len(body))) is not None:
+            sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(body)}"
+            if len(part) >= LEAST_PACKED_BYTES:
+                whole = memoryview(body)[part.start : part.stop]
+                return await packed_response([bytes(whole)], media_type, sent, compressed=False, status_code=206)
+            return Response(body[part.start : part.stop], 206, headers=sent, media_type=media_type)
+    elif len(body) >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
+        if len(body) >= LEAST_PACKED_BYTES:
+            sent["ETag"] = f'{tag[:-1]}-gzip"'
+            return await packed_response([body], media_type, sent, compressed=True)
+        body = await _compressed(body)
+        # Another representation has another strong tag; the condition above knows it all the same.
+        sent |= {"Content-Encoding": "gzip", "ETag": f'{tag[:-1]}-gzip"'}
+    if len(body) >= LEAST_PACKED_BYTES:
+        return await packed_response([body], media_type, sent, compressed=False)
+    return Response(body, headers=sent, media_type=media_type)
+
+
+def _qualities(text: str) -> Iterator[tuple[str, float]]:
+    for entry in text.lower().split(","):
+        name, *parameters = (part.strip() for part in entry.split(";"))
+        found = next((match for match in map(_QUALITY.fullmatch, parameters) if match), None)
+        yield name, float(found[1]) if found else 1.0
+
+
+def _quality(media_type: str, accepted: Sequence[tuple[str, float]]) -> float:
+    """How much a media type is liked: what names it most precisely counts."""
+    for name in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
+        for range_, quality in accepted:
+            if range_ == name:
+                return quality
+    return 0.0
+
+
+def _matches(condition: str, tag: str) -> bool:
+    known = {entry.strip().removeprefix("W/").replace('-gzip"', '"') for entry in condition.split(",")}
+    return tag in known or "*" in known
+
+
+def takes_gzip(request: Request) -> bool:
+    accepted = dict(_qualities(",".join(request.headers.getlist("accept-encoding"))))
+    return accepted.get("gzip", accepted.get("*", 0.0)) > 0
+
+
+def _part(wanted: str, length: int) -> range | None:
+    """The bytes asked for, or None for a request that is answered whole."""
+    found = _RANGE.fullmatch(wanted.strip())
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        start, stop = max(0, length - int(last)), length
+    else:
+        start, stop = int(first), min(length, int(last) + 1) if last else length
+        if last and int(last) < int(first):
+            return None
+    if start >= stop:
+        raise Refusal("range_not_satisfiable", headers={"Content-Range": f"bytes */{length}"})
+    return range(start, stop)
+
+
+async def _compressed(body: bytes) -> bytes:
+    if len(body) <= MOST_COMPRESSED_AT_ONCE_BYTES:
+        return gzip.compress(body, _COMPRESSION, mtime=0)
+    return await asyncio.to_thread(gzip.compress, body, _COMPRESSION, mtime=0)

@@ -1,0 +1,151 @@
+"""The routes that change one stored task, delete it, or run its program again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, status
+from pydantic import BaseModel, ValidationError
+
+from ketline.api.openapi import ACCEPTED_HEADERS, REPLAYED, SUBMIT_HEADERS, body_of, problem_responses
+from ketline.api.responses.errors import Refusal
+from ketline.api.responses.field_errors import MOST_LISTED, refuse_body
+from ketline.api.services import correlation_id_of, options_of, services_of
+from ketline.api.tasks.stored import stored_task, task_response
+from ketline.api.tasks.submission import name_submission, read_trace_context, require_json, require_within_limits
+from ketline.api.tasks.views import view_accepted
+from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
+from ketline.domain.labels import Labels
+from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.task import Submission, TaskId
+from ketline.schemas.lists import ChangeRequest, RerunRequest
+from ketline.schemas.tasks import FieldError, SubmitRequest, TaskAccepted, TaskView
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_BODY_CODES = ("body_too_large", "unsupported_media_type", "invalid_request", "invalid_json", "database_unavailable")
+# What a task has and a client cannot change.
+_READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"attempt", "worker_id"}) - set(Changeable)
+
+
+@router.patch(
+    "/{task_id}",
+    operation_id="change_task",
+    response_model=TaskView,
+    response_model_exclude_none=True,
+    responses=problem_responses("task_not_found", "task_not_pending", "field_read_only", *_BODY_CODES),
+    openapi_extra={"requestBody": body_of(ChangeRequest, {"tags": ["vqe", "final"]})},
+)
+async def change_task(task_id: UUID, request: Request) -> Response:
+    """Change a task's name, tags and metadata at any time, its priority and the time it is scheduled for while it is
+    pending."""
+    asked = await _read_body(request, ChangeRequest)
+    change = TaskChange(
+        fields=frozenset(Changeable(name) for name in asked.model_fields_set),
+        labels=Labels(name=asked.name, tags=asked.tags or (), metadata=asked.metadata or {}),
+        scheduled_for=asked.scheduled_for,
+        priority=asked.priority or 0,
+    )
+    with _refusals(task_id):
+        await services_of(request).change(TaskId(task_id), change)
+        task = await stored_task(request, task_id)
+    return await task_response(request, task, headers={})
+
+
+@router.delete(
+    "/{task_id}",
+    operation_id="delete_task",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses("task_not_found", "task_not_ended", "invalid_request", "database_unavailable"),
+)
+async def delete_task(task_id: UUID, request: Request) -> None:
+    """Delete a task that has ended, with its result and its history. This cannot be undone."""
+    with _refusals(task_id):
+        await services_of(request).catalogue.delete(TaskId(task_id))
+
+
+@router.post(
+    "/{task_id}/rerun",
+    operation_id="rerun_task",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={
+        202: {"headers": ACCEPTED_HEADERS},
+        **problem_responses("task_not_found", "idempotency_key_reused", "backlog_full", *_BODY_CODES),
+    },
+    openapi_extra={"requestBody": body_of(RerunRequest, {"seed": "new"}, required=False), "parameters": SUBMIT_HEADERS},
+)
+async def rerun_task(task_id: UUID, request: Request, response: Response) -> TaskAccepted:
+    """Run the program of a task once more, as a new task with the same options and labels. The body may be left out;
+    then the seed is the same too, and so, with the same versions, are the counts."""
+    asked = await _read_body(request, RerunRequest, optional=True)
+    with _refusals(task_id):
+        accepted = await services_of(request).rerun(
+            TaskId(task_id),
+            correlation_id=correlation_id_of(request),
+            permit=lambda submission: require_permitted(request, submission),
+            seed=asked.seed if isinstance(asked.seed, int) else None,
+            new_seed=asked.seed == "new",
+            shots=asked.shots,
+            trace_context=read_trace_context(request),
+            idempotency_key=name_submission(request, ["rerun", str(task_id), str(asked.seed), asked.shots]),
+        )
+    if accepted.repeated:
+        response.headers[REPLAYED] = "true"
+    response.headers["Location"] = f"/tasks/{accepted.task_id}"
+    return view_accepted(accepted)
+
+
+def require_permitted(request: Request, submission: Submission) -> None:
+    """Hold what was asked for with the original to the limits of today.
+
+    Raises:
+        Refusal: it asks for more than they allow.
+    """
+    most = submission.max_attempts
+    asked = {
+        "shots": submission.shots,
+        "timeout_s": submission.time_limit.total_seconds() if submission.time_limit else None,
+        # A task that asks for none gets this many, whatever the limit.
+        "max_attempts": most if most > services_of(request).submit.max_attempts else None,
+    }
+    require_within_limits(asked, options_of(request))
+
+
+@contextmanager
+def _refusals(task_id: UUID) -> Iterator[None]:
+    """Tell the client which task it was and where it stands."""
+    try:
+        yield
+    except TaskNotFound as error:
+        raise Refusal(error.code, f"Task {task_id} was not found.") from error
+    except (TaskNotPending, TaskNotEnded) as error:
+        raise Refusal(error.code, str(error), task_status=error.status) from error
+
+
+async def _read_body(request: Request, shape: type[Model], *, optional: bool = False) -> Model:
+    body = await request.body()
+    if optional and not body:
+        return shape()
+    require_json(request.headers, body)
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise _refuse_read_only(error) or refuse_body(error) from error
+
+
+def _refuse_read_only(error: ValidationError) -> Refusal | None:
+    """A refusal of its own where a field that is known, and the service's own, was to be changed."""
+    if error.title != ChangeRequest.__name__ or error.error_count() > MOST_LISTED:
+        return None
+    found: list[Any] = error.errors(include_input=False, include_url=False)
+    names = [str(one["loc"][0]) for one in found if one["type"] == "extra_forbidden" and one["loc"][0] in _READ_ONLY]
+    if not names:
+        return None
+    return Refusal(
+        "field_read_only",
+        f"{', '.join(names)} cannot be changed; {', '.join(Changeable)} can.",
+        errors=[FieldError(detail="cannot be changed", pointer=f"#/{name}") for name in names],
+    )

@@ -1,0 +1,121 @@
+"""Show the circuit of a task: its program, drawings of it, and what it comes to."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ketline.api.openapi import problem_responses
+from ketline.api.responses.errors import Refusal
+from ketline.api.responses.representation import negotiated, represented
+from ketline.api.services import services_of
+from ketline.api.tasks.results import refused_parameter
+from ketline.api.tasks.stored import not_found
+from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
+from ketline.domain.inspection import Drawing, ProgramSource
+from ketline.domain.sweep import number_of_points, points_of
+from ketline.domain.task import ProgramFormat, TaskId
+from ketline.schemas.inspection import CircuitQuery
+from ketline.schemas.tasks import BELL, TaskFailure
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+_TEXT = "text/plain; charset=utf-8"
+_SVG = "image/svg+xml"
+_BINARY = "application/octet-stream"
+# The process that drew it has read a stranger's program: no browser is to run or load anything for it.
+_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "Vary": "Accept-Encoding",
+}
+_DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The circuit in the form that was asked for",
+        "headers": {"ETag": {"description": "Changes with the content", "schema": {"type": "string"}}},
+        "content": {
+            "text/plain": {"schema": {"type": "string"}, "example": BELL},
+            _BINARY: {"schema": {"type": "string", "format": "binary"}},
+            _SVG: {"schema": {"type": "string"}, "example": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'},
+        },
+    },
+    206: {"description": "The bytes that were asked for"},
+    304: {"description": "Unchanged since the ETag that `If-None-Match` names"},
+}
+_ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand", "schema": {"type": "string"}}
+
+
+@router.get(
+    "/{task_id}/circuit",
+    operation_id="read_circuit",
+    response_class=Response,
+    responses={
+        **_DOCUMENTED,
+        **problem_responses(
+            "task_not_found",
+            "circuit_unreadable",
+            "drawing_too_large",
+            "not_acceptable",
+            "range_not_satisfiable",
+            "invalid_request",
+            "database_unavailable",
+            "inspector_busy",
+            "service_unavailable",
+        ),
+    },
+    openapi_extra={"parameters": [_ASKED]},
+)
+async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], request: Request) -> Response:
+    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3.
+
+    A program that was submitted in QPY is base64 text, or the file itself as `application/octet-stream`."""
+    try:
+        if query.format == "source":
+            return await _source(request, await services_of(request).draw.source(TaskId(task_id)))
+        return await _drawn(request, TaskId(task_id), Drawing(query.format), query.point)
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+
+
+def at_point(source: ProgramSource, point: int | None) -> ProgramSource:
+    """The program of a sweep with the inputs of one point; as it is where no point is asked for.
+
+    Raises:
+        Refusal: it has no points, or none there.
+    """
+    if point is None:
+        return source
+    points = number_of_points(source.inputs)
+    if points is None:
+        raise refused_parameter("point", "must be left out: this task is no sweep")
+    if point >= points:
+        raise refused_parameter("point", f"must be less than {points}, the number of points of this task")
+    return replace(source, inputs=next(islice(points_of(source.inputs), point, None)))
+
+
+async def _source(request: Request, source: ProgramSource) -> Response:
+    if source.format is not ProgramFormat.QPY:
+        return await represented(request, source.circuit.encode(), _TEXT, _HEADERS)
+    headers = {**_HEADERS, "Vary": "Accept, Accept-Encoding"}
+    if negotiated(request, ("text/plain", _BINARY)) == _BINARY:
+        return await represented(request, b64decode(source.circuit), _BINARY, headers)
+    return await represented(request, source.circuit.encode(), _TEXT, headers)
+
+
+async def _drawn(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> Response:
+    shown = await _shown(request, task_id, drawing, point)
+    return await represented(request, shown.encode(), _SVG if drawing is Drawing.SVG else _TEXT, _HEADERS)
+
+
+async def _shown(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> str:
+    draw = services_of(request).draw
+    try:
+        return await draw.program(at_point(await draw.source(task_id), point), drawing)
+    except ExecutionFailed as error:
+        code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
+        detail = f"{error.message[:1].upper()}{error.message[1:]}."
+        failure = TaskFailure(code=error.failure_code, message=error.message, line=error.line, column=error.column)
+        raise Refusal(code, detail, failure=failure) from error

@@ -1,0 +1,153 @@
+"""Tell a client each change of a task as it happens: server-sent events.
+
+Source: WHATWG HTML, section 9.2 "Server-sent events".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import APIRouter, Header, Request, Response, status
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from ketline.api.openapi import problem_responses
+from ketline.api.responses.errors import HEAD_KEY
+from ketline.api.services import services_of
+from ketline.api.tasks.stored import not_found
+from ketline.api.tasks.views import view_change
+from ketline.domain.errors import ServiceUnavailable, TaskNotFound
+from ketline.domain.task import StatusChange, TaskId
+from ketline.ports.tasks import TaskRepository
+from ketline.schemas.tasks import StatusEvent
+from ketline.service.watch import Watch, Watcher
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+log = structlog.get_logger()
+
+PING_SECONDS = 15.0
+RETRY_SECONDS = 1.0
+# What a client waits before it comes back to a stream that was cut.
+RECONNECT_MILLISECONDS = 1000
+LARGEST_LINE = 2**63 - 1
+
+MEDIA_TYPE = "text/event-stream"
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EXAMPLE = (
+    'id: 812\nevent: status\ndata: {"task_id":"0f8b6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b","status":"pending",'
+    '"transitioned_at":"2026-01-02T03:04:05.678901Z","notes":"Task created and queued"}\n\n'
+)
+
+
+@router.get(
+    "/{task_id}/events",
+    operation_id="follow_task",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "One event for each line of the task's history",
+            "content": {"text/event-stream": {"example": EXAMPLE}},
+        },
+        204: {"description": "The task has ended, and every event was received"},
+        **problem_responses("task_not_found", "invalid_request", "database_unavailable"),
+    },
+)
+async def follow_task(
+    task_id: UUID,
+    request: Request,
+    last_event_id: Annotated[int, Header(ge=0, le=LARGEST_LINE, description="Continue after this event")] = 0,
+) -> Response:
+    """Follow a task: its history so far, then each change as it happens, until it has ended."""
+    services = services_of(request)
+    following = Following(services.repository, services.watch, TaskId(task_id), last_event_id)
+    try:
+        first = await following.look()
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    if following.ended and not first:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return streamed(request, following.events(first))
+
+
+class Following:
+    """One client's place in the history of one task; `ended` once there is nothing to come after it."""
+
+    def __init__(self, repository: TaskRepository, watch: Watch, task_id: TaskId, after: int) -> None:
+        self._repository = repository
+        self._watch = watch
+        self._task_id = task_id
+        self._after = after
+        self.ended = False
+
+    async def look(self) -> Sequence[StatusChange]:
+        """The lines that are new.
+
+        Raises:
+            TaskNotFound: there is no such task, or there is no longer.
+            DatabaseUnavailable: they could not be read.
+        """
+        lines = await self._repository.history(self._task_id, self._after)
+        if not lines and await self._has_ended():
+            # It may have ended between the two questions; now nothing can come after the answer.
+            lines = await self._repository.history(self._task_id, self._after)
+            self.ended = True
+        if lines:
+            self._after = lines[-1].line_id
+            self.ended = lines[-1].status.terminal
+        return lines
+
+    async def _has_ended(self) -> bool:
+        standing = (await self._repository.standings([self._task_id])).get(self._task_id)
+        return standing is None or standing[0].terminal
+
+    async def events(self, lines: Sequence[StatusChange]) -> AsyncIterator[bytes]:
+        """The stream, beginning with these lines."""
+        yield reconnect_hint()
+        with self._watch.watching(self._task_id) as watcher:
+            for line in lines:
+                yield write_event(self._task_id, line)
+            watcher.tell()  # Something may have changed between the first look and the watching.
+            while not self.ended and not self._watch.closed:
+                if not await told(watcher):
+                    yield KEEPALIVE_COMMENT
+                    continue
+                try:
+                    for line in await self.look():
+                        yield write_event(self._task_id, line)
+                except TaskNotFound:
+                    return
+                except ServiceUnavailable as error:
+                    log.debug("events.delayed", code=error.code)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    yield KEEPALIVE_COMMENT
+                    watcher.tell()
+
+
+def streamed(request: Request, events: AsyncIterator[bytes]) -> Response:
+    """The stream; for a HEAD request its headers alone, since what follows them is not sent and would not end."""
+    if request.scope.get(HEAD_KEY):
+        return Response(media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+    return StreamingResponse(events, media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+
+
+def reconnect_hint() -> bytes:
+    """What a stream begins with: how long to wait before coming back to it."""
+    return f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
+
+
+async def told(watcher: Watcher) -> bool:
+    """Whether there may be news before it is time for a ping."""
+    try:
+        async with asyncio.timeout(PING_SECONDS):
+            await watcher.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def write_event(task_id: TaskId, line: StatusChange) -> bytes:
+    """A line of history as an event."""
+    data = StatusEvent(task_id=task_id, **view_change(line).model_dump())
+    return format_sse_event(event="status", id=str(line.line_id), data_str=data.model_dump_json(exclude_none=True))

@@ -1,0 +1,154 @@
+"""The task routes: submit, read, counts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
+
+from ketline.api.openapi import (
+    ACCEPTED_HEADERS,
+    REPLAYED,
+    SUBMIT_BODY,
+    SUBMIT_HEADERS,
+    SUBMIT_PROBLEMS,
+    problem_responses,
+)
+from ketline.api.requests.parameters import refuse_unknown_parameters
+from ketline.api.responses.errors import Refusal
+from ketline.api.services import options_of, services_of
+from ketline.api.tasks.long_poll import (
+    APPLIED,
+    APPLIED_HEADERS,
+    PREFER_HEADER,
+    ended_task,
+    preferred_wait,
+    require_wait,
+    told_end,
+)
+from ketline.api.tasks.stored import not_found, stored_task, task_response
+from ketline.api.tasks.submission import asked_of, read_idempotency_key, read_submission
+from ketline.api.tasks.views import view_accepted, view_task
+from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
+from ketline.domain.task import Accepted, Task, TaskId, TaskStatus
+from ketline.schemas.tasks import TaskAccepted, TaskView
+from ketline.service.submit import Asked
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+
+@router.post(
+    "",
+    operation_id="submit_task",
+    response_model=TaskAccepted,
+    status_code=status.HTTP_202_ACCEPTED,
+    responses={
+        200: {
+            "model": TaskView,
+            "description": "The task, which has ended within the preferred wait",
+            "headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS},
+        },
+        202: {"headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS}},
+        **SUBMIT_PROBLEMS,
+    },
+    openapi_extra={"requestBody": SUBMIT_BODY, "parameters": [*SUBMIT_HEADERS, PREFER_HEADER]},
+)
+async def create_task(request: Request) -> Response:
+    """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
+    too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
+    task itself, as it is read, if it has ended within so many seconds."""
+    return await submit_task(request)
+
+
+async def submit_task(request: Request) -> Response:
+    """What `create_task` is, to be served without FastAPI around it, which takes as long as all else here does."""
+    submission = await read_submission(request, options_of(request))
+    asked = asked_of(request, submission, read_idempotency_key(request, submission))
+    headers: dict[str, str] = {}
+    if (seconds := preferred_wait(request)) is None:
+        accepted, task = await services_of(request).submit(**asked), None
+    else:
+        headers[APPLIED] = f"wait={seconds}"
+        accepted, task = await _submit_and_wait(request, asked, seconds)
+    headers["Location"] = f"/tasks/{accepted.task_id}"
+    if accepted.repeated:
+        headers[REPLAYED] = "true"
+    if task is not None:
+        return await task_response(request, task, headers=headers)
+    body = view_accepted(accepted).model_dump_json()
+    return Response(body, status.HTTP_202_ACCEPTED, headers, "application/json")
+
+
+@router.get(
+    "/{task_id}",
+    operation_id="read_task",
+    response_model=TaskView,
+    response_model_exclude_none=True,
+    responses={
+        200: {"headers": APPLIED_HEADERS},
+        **problem_responses("task_not_found", "invalid_request", "database_unavailable"),
+    },
+    openapi_extra={"parameters": [PREFER_HEADER]},
+)
+async def read_task(
+    task_id: UUID,
+    request: Request,
+    response: Response,
+    wait: Annotated[
+        float | None,
+        Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before answering"),
+    ] = None,
+    result: Annotated[bool, Query(description="Whether the result is part of the answer")] = True,
+) -> TaskView | Response:
+    """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
+    comes once the task has ended, or after so many seconds as it then stands."""
+    refuse_unknown_parameters(request, "wait", "result")
+    require_wait(request, wait or 0)
+    seconds: float | None = preferred_wait(request) if wait is None else wait
+    if seconds is None:
+        task = await stored_task(request, task_id)
+    else:
+        task = await ended_task(request, task_id, seconds)
+    if seconds is not None and wait is None:
+        response.headers[APPLIED] = f"wait={seconds:g}"
+    waiting = task.status is TaskStatus.PENDING
+    place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    if result and task.omitted_result_bytes is not None:
+        return await task_response(request, task, headers=dict(response.headers))
+    return view_task(task, with_result=result, place=place)
+
+
+@router.post(
+    "/{task_id}/cancel",
+    operation_id="cancel_task",
+    response_model_exclude_none=True,
+    responses=problem_responses("task_not_found", "task_ended", "invalid_request", "database_unavailable"),
+)
+async def cancel_task(task_id: UUID, request: Request) -> TaskView:
+    """Cancel a task that has not ended. A simulation under way stops within two seconds."""
+    try:
+        await services_of(request).repository.cancel(TaskId(task_id))
+    except TaskEnded as error:
+        raise Refusal(
+            error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status
+        ) from error
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    return view_task(await stored_task(request, task_id))
+
+
+async def _submit_and_wait(request: Request, asked: Asked, seconds: float) -> tuple[Accepted, Task | None]:
+    """What became of the submission, and the task if it has ended in time; it is stored whatever comes of waiting."""
+    services = services_of(request)
+    task_id = services.submit.new_id()
+    named: Asked = {**asked, "task_id": task_id}
+    # Watched before it is stored, it cannot end unnoticed: it need not be looked at before it has ended.
+    with services.watch.watching(task_id, end_only=True) as watcher:
+        accepted = await services.submit(**named)
+        try:
+            if accepted.repeated:
+                task: Task | None = await ended_task(request, accepted.task_id, seconds)
+            else:
+                task = await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
+        except (ServiceUnavailable, Refusal):
+            task = None
+    return accepted, task if task is not None and task.status.terminal else None

@@ -1,0 +1,85 @@
+"""Find the task that a request is about, and show it."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from ketline.api.responses.compression import LargeResults, unpacked_response
+from ketline.api.responses.errors import Refusal
+from ketline.api.responses.formats import JSON
+from ketline.api.responses.representation import takes_gzip
+from ketline.api.services import services_of
+from ketline.api.tasks.views import view_task
+from ketline.domain.errors import TaskNotFound
+from ketline.domain.priority import QueuePlace
+from ketline.domain.task import Task, TaskId
+
+# As it takes in the database. What is larger is read by one request at a time, and streamed.
+LARGEST_AT_ONCE_BYTES = 256 * 1024
+
+
+async def stored_task(request: Request, task_id: UUID) -> Task:
+    """The task as it stands, without its result where that is large.
+
+    Raises:
+        Refusal: no task has this id.
+        DatabaseUnavailable: it could not be read.
+    """
+    try:
+        return await services_of(request).repository.get(TaskId(task_id), LARGEST_AT_ONCE_BYTES)
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+
+
+@asynccontextmanager
+async def with_result(request: Request, task_id: UUID) -> AsyncIterator[Task]:
+    """The task as it stands, also with a large result; of those one at a time is read and written.
+
+    What is made of it is to be small, or packed, before the context ends.
+
+    Raises:
+        Refusal: no task has this id.
+        DatabaseUnavailable: it could not be read.
+    """
+    task = await stored_task(request, task_id)
+    if task.omitted_result_bytes is None:
+        yield task
+        return
+    async with large_results(request).turn:
+        try:
+            task = await services_of(request).repository.get(task.task_id)
+        except TaskNotFound as error:
+            raise not_found(task_id) from error
+        yield task
+
+
+def large_results(request: Request) -> LargeResults:
+    found: LargeResults = request.app.state.large_results
+    return found
+
+
+async def task_response(
+    request: Request, task: Task, *, headers: Mapping[str, str], place: QueuePlace | None = None
+) -> Response:
+    """An answer that shows a task with its result, which is never decoded where it is large."""
+    view = view_task(task, place=place).model_dump_json(exclude_none=True)
+    if task.omitted_result_bytes is None:
+        return Response(view, 200, dict(headers), JSON)
+    sent = {**headers, "Vary": "Accept-Encoding"}
+
+    async def parts() -> Iterable[str]:
+        try:
+            text = await services_of(request).repository.result_text(task.task_id)
+        except TaskNotFound as error:
+            raise not_found(task.task_id) from error
+        # The view is an object without a result: it is put in before the brace at its end.
+        return view[:-1], ',"result":', text, "}"
+
+    packed = await large_results(request).packed(view, parts)
+    return unpacked_response(packed, JSON, sent, compressed=takes_gzip(request))
+
+
+def not_found(task_id: UUID) -> Refusal:
+    return Refusal(TaskNotFound.code, f"Task {task_id} was not found.")

@@ -1,0 +1,174 @@
+"""Write tasks the way clients see them."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from pydantic import JsonValue
+
+from ketline.api.responses.errors import Refusal
+from ketline.domain.priority import QueuePlace
+from ketline.domain.task import Accepted, Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
+from ketline.schemas.tasks import (
+    QueueView,
+    RegisterView,
+    StatusEntry,
+    TaskAccepted,
+    TaskFailure,
+    TaskProfile,
+    TaskResult,
+    TaskView,
+    WarningView,
+)
+
+_MESSAGES: Mapping[TaskStatus, str] = {
+    TaskStatus.PENDING: "Task is still in progress.",
+    TaskStatus.PROCESSING: "Task is being processed.",
+    TaskStatus.COMPLETED: "Task completed successfully.",
+    TaskStatus.FAILED: "Task execution failed.",
+    TaskStatus.CANCELLED: "Task was cancelled.",
+}
+
+_NO_COUNTS: Mapping[TaskStatus, str] = {
+    TaskStatus.PENDING: "result_not_ready",
+    TaskStatus.PROCESSING: "result_not_ready",
+    TaskStatus.FAILED: "task_failed",
+    TaskStatus.CANCELLED: "task_cancelled",
+}
+
+
+def view_accepted(accepted: Accepted) -> TaskAccepted:
+    """The answer to a submission that is stored."""
+    return TaskAccepted(
+        task_id=accepted.task_id, submitted_at=accepted.submitted_at, correlation_id=accepted.correlation_id
+    )
+
+
+def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None = None) -> TaskView:
+    """A task with everything a client may see, or all but its result; lease tokens stay inside.
+
+    `place` is where it stands in the queue, if that was asked for.
+    """
+    return TaskView(
+        task_id=task.task_id,
+        status=task.status,
+        submitted_at=task.submitted_at,
+        completed_at=task.completed_at,
+        message=_MESSAGES[task.status],
+        shots=task.shots,
+        seed=task.options.seed,
+        program_format=ProgramFormat.QPY if task.options.format is ProgramFormat.QPY else None,
+        name=task.labels.name,
+        tags=list(task.labels.tags) or None,
+        metadata=cast("dict[str, JsonValue]", task.labels.metadata) or None,
+        scheduled_for=task.scheduled_for,
+        priority=task.priority or None,
+        rerun_of=task.rerun_of,
+        queue=_view_place(place),
+        result=_view_result(task) if with_result else None,
+        error=_view_failure(task.failure),
+        profile=_view_profile(task.profile),
+        status_history=[view_change(change) for change in task.history],
+        correlation_id=task.correlation_id,
+    )
+
+
+def _view_place(place: QueuePlace | None) -> QueueView | None:
+    if place is None:
+        return None
+    return QueueView(
+        position=place.position,
+        at_least=None if place.counted_to_the_end else True,
+        estimated_start=place.estimated_start,
+    )
+
+
+def outcomes_of(task: Task) -> Sequence[Point]:
+    """A completed task's counts and shots: of each point of a sweep, or of the one that any other task is.
+
+    Raises:
+        Refusal: the task has none, or none yet.
+    """
+    if task.points is not None:
+        return task.points
+    if task.counts is not None:
+        return [Point(counts=task.counts, memory=task.memory)]
+    if task.expectation_values is not None:
+        raise Refusal("no_counts", task_status=task.status)
+    code = _NO_COUNTS[task.status]
+    detail = f"Task {task.task_id} has no counts: it is {task.status}."
+    raise Refusal(code, detail, task_status=task.status, failure=_view_failure(task.failure))
+
+
+def memory_of(task: Task, point: Point) -> Sequence[str]:
+    """The outcome of every shot of one of a completed task's points.
+
+    Raises:
+        Refusal: they were not kept.
+    """
+    if point.memory is None:
+        raise Refusal("no_memory", task_status=task.status)
+    return point.memory
+
+
+def _view_result(task: Task) -> TaskResult | None:
+    if task.expectation_values is not None:
+        return TaskResult(expectation_values=cast("list[float] | list[list[float]]", task.expectation_values))
+    if task.points is not None:
+        swept = None if task.points[0].memory is None else [list(point.memory or ()) for point in task.points]
+        return TaskResult(counts=[dict(point.counts) for point in task.points], shots=task.shots, memory=swept)
+    if task.counts is None:
+        return None
+    memory = None if task.memory is None else list(task.memory)
+    return TaskResult(counts=dict(task.counts), shots=task.shots, memory=memory)
+
+
+def _view_failure(failure: Failure | None) -> TaskFailure | None:
+    if failure is None:
+        return None
+    return TaskFailure(code=failure.code, message=failure.message, line=failure.line, column=failure.column)
+
+
+def _view_profile(profile: Profile | None) -> TaskProfile | None:
+    if profile is None:
+        return None
+    return TaskProfile(
+        method=profile.method,
+        method_reason=profile.method_reason,
+        qubits=profile.qubits,
+        depth=profile.depth,
+        operations=dict(profile.operations),
+        queued_seconds=profile.queued_seconds,
+        parsing_seconds=profile.parsing_seconds,
+        tier=profile.tier,
+        seed_scheme=profile.seed_scheme,
+        registers=_view_registers(profile),
+        warnings=_view_warnings(profile),
+        simulating_seconds=profile.simulating_seconds,
+    )
+
+
+def _view_registers(profile: Profile) -> list[RegisterView] | None:
+    if profile.registers is None:
+        return None
+    return [RegisterView(name=register.name, bits=register.bits) for register in profile.registers]
+
+
+def _view_warnings(profile: Profile) -> list[WarningView] | None:
+    """None without any: fields without a value are left out."""
+    warnings = profile.warnings
+    return [
+        WarningView(code=one.code, message=one.message, line=one.line, column=one.column) for one in warnings
+    ] or None
+
+
+def view_change(change: StatusChange) -> StatusEntry:
+    """A line of history; lease tokens stay inside."""
+    return StatusEntry(
+        status=change.status,
+        transitioned_at=change.transitioned_at,
+        notes=change.notes,
+        attempt=change.attempt,
+        worker_id=change.worker_id,
+        cause=change.cause,
+        duration_seconds=change.duration_seconds,
+    )

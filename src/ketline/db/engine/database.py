@@ -1,0 +1,134 @@
+"""A database as the repository sees it: whole transactions, on PostgreSQL or SQLite."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from ketline.db.engine.batcher import Group, Outcome
+from ketline.db.engine.postgresql import IDLE_SECONDS, PostgresqlTransactions
+from ketline.db.engine.sqlite import SqliteTransactions
+from ketline.domain.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+# More would keep the first caller waiting without saving much of the commit.
+MOST_IN_A_STATEMENT = 32
+
+
+class Transactions(Protocol):
+    """How one kind of database runs a transaction."""
+
+    def write(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
+
+    def autocommit(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
+
+    def read(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
+
+    def urgent(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
+
+    async def close(self) -> None: ...
+
+
+class Database:
+    """Runs functions of a connection as whole transactions."""
+
+    def __init__(self, transactions: Transactions, *, is_sqlite: bool) -> None:
+        self._transactions = transactions
+        self._groups: dict[Callable[..., Any], Group[Any, Any]] = {}
+        self.is_sqlite = is_sqlite
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Commit what `work` does, or nothing of it; a cancellation waits for the outcome.
+
+        A connection that turns out dead is replaced once, so `work` may run twice, and the first run may have been
+        committed: `work` must give the same outcome when it is repeated. It is an ordinary function of an ordinary
+        connection: the adapters see to it that the event loop goes on meanwhile.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        return await _to_the_end(self._transactions.write(work))
+
+    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for work whose first statement does all that is done: one round trip on PostgreSQL.
+
+        There each statement is committed by itself, and sees what was committed before it; on SQLite all are one
+        transaction.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        return await _to_the_end(self._transactions.autocommit(work))
+
+    async def together(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        """As `autocommit`; requests for the same `work` that wait while one is under way share the next.
+
+        `work` gives an answer for each request, in order. A defect that one request brings to light does not touch
+        the others: each is then run alone.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        if self.is_sqlite:
+            # Transactions that wait together share a commit there, and statements have no round trip to save.
+            [answer] = await self.autocommit(lambda connection: work(connection, [request]))
+            return answer
+        if work not in self._groups:
+            self._groups[work] = Group(lambda requests: self._answer(work, requests), most=MOST_IN_A_STATEMENT)
+        return cast("A", await _to_the_end(self._groups[work].ask(request)))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, whose every statement sees one state of the database: on PostgreSQL it is one round trip.
+
+        Raises:
+            DatabaseUnavailable: there was no answer.
+        """
+        return await _to_the_end(self._transactions.read(work))
+
+    async def urgent(self, work: Callable[[Connection], T]) -> T:
+        """As `autocommit`, for a lease or a health check: however many others wait, it does not wait for them.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        return await _to_the_end(self._transactions.urgent(work))
+
+    async def _answer(
+        self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], requests: Sequence[Q]
+    ) -> Sequence[Outcome]:
+        try:
+            return [Outcome(answer) for answer in await self.autocommit(lambda connection: work(connection, requests))]
+        except Exception as error:
+            if len(requests) == 1 or isinstance(error, DatabaseUnavailable):  # guard: write.defect
+                return [Outcome(error=error)] * len(requests)
+        return [(await self._answer(work, [request]))[0] for request in requests]
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS
+) -> AsyncIterator[Database]:
+    """A database for the time of the context; connects on first use, so it opens while the server is down."""
+    is_sqlite = url.startswith("sqlite")
+    transactions: Transactions = (
+        SqliteTransactions(url) if is_sqlite else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds)
+    )
+    try:
+        yield Database(transactions, is_sqlite=is_sqlite)
+    finally:
+        await transactions.close()
+
+
+async def _to_the_end(work: Awaitable[T]) -> T:
+    """Await `work` even when the caller is cancelled: a connection abandoned in mid-statement is lost or dirty."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)  # guard: write.decided
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -1,0 +1,173 @@
+"""Transactions on SQLite: one thread writes, one reads, and writes that wait together share a commit.
+
+A transaction of ours is a few statements of some ten microseconds each; handing every one of them to a thread and back
+would cost more than all of them. So a whole transaction runs in one go in the thread that owns its connection.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+from ketline.db.engine.batcher import Group, Outcome
+from ketline.db.engine.faults import translated
+from ketline.db.engine.sqlite_file import DatabaseFile
+from ketline.domain.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A piece of work; one that `may_fail` must not take down with it what others do in its transaction."""
+
+    work: Work[Any]
+    may_fail: bool
+
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # guard: sqlite.synchronous
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+)
+# More would keep the first caller waiting without saving much of the commit.
+MOST_IN_A_COMMIT = 32
+
+
+class SqliteTransactions:
+    """Writes in the order they were asked for, each answered after the commit that holds it."""
+
+    def __init__(self, url: str) -> None:
+        file = DatabaseFile(make_url(url).database or None)
+        self._writer = _Lane(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
+        self._reader = _Lane(url, file, begin="BEGIN", writes=False)
+        self._writes: Group[_Asked, Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
+
+    def write(self, work: Work[T]) -> asyncio.Future[T]:
+        return self._writes.ask(_Asked(work, may_fail=True))
+
+    def autocommit(self, work: Work[T]) -> asyncio.Future[T]:
+        return self._writes.ask(_Asked(work, may_fail=False))
+
+    def urgent(self, work: Work[T]) -> asyncio.Future[T]:
+        return self.autocommit(work)
+
+    async def read(self, work: Work[T]) -> T:
+        [outcome] = await self._reader.run([_Asked(work, may_fail=False)])
+        if outcome.error is not None:
+            raise outcome.error
+        return cast("T", outcome.value)
+
+    async def close(self) -> None:
+        await self._writes.drain()
+        await self._writer.close()
+        await self._reader.close()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """A thread with a connection of its own."""
+
+    url: str
+    file: DatabaseFile
+    begin: str
+    writes: bool
+    _engine: Engine = field(init=False)
+    _connection: Connection | None = field(default=None, init=False)
+    _thread: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._engine = _engine(self.url, self.begin)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+
+    async def run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+        """Run all, in one transaction as a rule; what one of them raises undoes that one only."""
+        return await asyncio.wrap_future(self._thread.submit(self._run, asked))
+
+    async def close(self) -> None:
+        await asyncio.wrap_future(self._thread.submit(self._close))
+        self._thread.shutdown()
+
+    def _run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+        try:
+            with translated(), self._transaction() as connection:
+                if len(asked) == 1:
+                    return [Outcome(asked[0].work(connection))]
+                return _run_together(connection, asked)
+        except _Undone:
+            return [outcome for one in asked for outcome in self._run([one])]
+        except Exception as error:
+            return [Outcome(error=error)] * len(asked)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+            self.file.require()
+        # Before, so that nothing is written in vain; and after the commit, for only what is in the file then is stored.
+        if self.writes:
+            self.file.require()
+        with self._connection.begin():
+            yield self._connection
+        if self.writes:
+            self.file.require()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+
+class _Undone(Exception):
+    """A work that was not expected to fail did; what may be run but once has not been run yet."""
+
+
+def _run_together(connection: Connection, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+    """Those that are not expected to fail come first, without a savepoint, which takes as long as a statement."""
+    try:
+        sure = {number: Outcome(one.work(connection)) for number, one in enumerate(asked) if not one.may_fail}
+    except Exception as error:
+        raise _Undone from error
+    return [sure.get(number) or _apart(connection, one.work) for number, one in enumerate(asked)]
+
+
+def _apart(connection: Connection, work: Work[Any]) -> Outcome:
+    try:
+        with (
+            translated(),
+            connection.begin_nested(),  # guard: sqlite.savepoint
+        ):
+            return Outcome(work(connection))
+    except Exception as error:
+        if not _in_transaction(connection):
+            # Some errors, of the disk above all, make SQLite undo the whole transaction, and with it what other callers
+            # in this commit have done: going on, and the COMMIT of nothing, would answer them wrongly.
+            raise DatabaseUnavailable("The database could not be written; nothing was stored.") from error
+        return Outcome(error=error)
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver: Any = connection.connection.dbapi_connection
+    return bool(driver.in_transaction)
+
+
+def _engine(url: str, begin: str) -> Engine:
+    path = url.partition("://")[2]
+    engine = create_engine(f"sqlite://{path}", pool_size=1, max_overflow=0, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # The driver must not begin or commit by itself.
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

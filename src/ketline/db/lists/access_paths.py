@@ -1,0 +1,148 @@
+"""The ways to the tasks of a list: an index each, with what it makes sure of and in which order it gives tasks.
+
+Which one is taken is decided here and not by the databases: they estimate, and are far off where values go together.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, and_, func, literal, literal_column, select
+
+from ketline.db.engine.planner_hints import held_at
+from ketline.db.schema.statuses import ENDED, has_status
+from ketline.db.schema.tables import task_labels, tasks
+from ketline.db.tasks.labels import NAME, TAG
+from ketline.domain.lists import TaskFilter
+from ketline.domain.task import TaskStatus
+
+_HIGHEST = chr(0x10FFFF)
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """Tasks that one index leads to. `covers` names the conditions of the filter that all of them meet.
+
+    `at` is what orders them along the index, None where nothing does, and `first` the column before it in the index
+    where that has to be sorted by as well.
+    """
+
+    task_id: Column[Any]
+    at: ColumnElement[Any] | None
+    first: Column[Any] | None = None
+    conditions: Sequence[Condition] = ()
+    covers: frozenset[str] = field(default_factory=frozenset)
+
+
+def conditions_of(which: TaskFilter) -> dict[str, Condition]:
+    """What the filter asks of a row of `tasks`, by names that roads refer to."""
+    found = {f"tag {tag}": _has_tag(tag) for tag in which.tags}
+    if which.statuses:
+        found["status"] = has_status(which.statuses)
+    if which.name is not None:
+        found["name"] = tasks.c.name == which.name
+    if which.name_prefix is not None:
+        found["name_prefix"] = func.substr(tasks.c.name, 1, len(which.name_prefix)) == which.name_prefix
+    if which.worker_id is not None:
+        found["worker"] = tasks.c.lease_owner == which.worker_id
+    if which.error_code is not None:
+        found["error_code"] = tasks.c.error_code == which.error_code.value
+    submitted = within(tasks.c.submitted_at, which.submitted_after, which.submitted_before)
+    completed = within(tasks.c.completed_at, which.completed_after, which.completed_before)
+    return {**found, **_named("submitted", submitted), **_named("completed", completed)}
+
+
+def within(at: ColumnElement[Any], after: object, before: object) -> list[Condition]:
+    beginning = [] if after is None else [at >= after]
+    return beginning if before is None else [*beginning, at < before]
+
+
+def narrow_roads(which: TaskFilter) -> Iterator[Road]:
+    """Roads that may have few tasks on them; those that are in the order of submission come first."""
+    yield from (_labelled(TAG, tag, f"tag {tag}") for tag in which.tags)
+    if which.name is not None:
+        yield _labelled(NAME, which.name, "name")
+    found = conditions_of(which)
+    if which.error_code is not None:
+        yield _held(tasks.c.error_code, literal(which.error_code.value), "error_code")
+    if which.worker_id is not None:
+        yield _held(tasks.c.lease_owner, literal(which.worker_id), "worker")
+    if which.name_prefix is not None:
+        yield _prefixed(which.name_prefix)
+    if "status" in found:
+        yield _road(None, "status", found["status"])
+    if "submitted" in found:
+        yield _road(None, "submitted", found["submitted"])
+    if "completed" in found:
+        yield _road(None, "completed", found["completed"], has_status(ENDED))
+
+
+def roads_by_end(which: TaskFilter) -> list[Road]:
+    """All that has ended, a road for each status."""
+    statuses = [status for status in ENDED if status in (which.statuses or ENDED)]
+    return [
+        _road(tasks.c.completed_at, "status", has_status([status]), tasks.c.completed_at.is_not(None))
+        for status in statuses
+    ]
+
+
+def roads_by_submission(which: TaskFilter) -> list[Road]:
+    """One road that is in the order of submission, or one for each status."""
+    ordered = next((road for road in narrow_roads(which) if road.at is not None), None)
+    if ordered is not None:
+        return [ordered]
+    if not which.statuses:
+        return [Road(task_id=tasks.c.task_id, at=tasks.c.submitted_at)]
+    return [_status_road(status) for status in dict.fromkeys(which.statuses)]
+
+
+def _status_road(status: TaskStatus) -> Road:
+    # The index leaves these out, and takes a condition that says so word by word to be used.
+    indexed = [] if status is TaskStatus.PROCESSING else [tasks.c.current_status != literal_column("'processing'")]
+    return _held(tasks.c.current_status, literal_column(f"'{status.value}'"), "status", *indexed)
+
+
+def _held(column: Column[Any], value: ColumnElement[Any], covered: str, *conditions: Condition) -> Road:
+    return Road(
+        task_id=tasks.c.task_id,
+        at=tasks.c.submitted_at,
+        first=column,
+        conditions=(held_at(column, value), column.is_not(None), *conditions),
+        covers=frozenset({covered}),
+    )
+
+
+def _road(at: ColumnElement[Any] | None, covered: str, *conditions: Condition) -> Road:
+    return Road(task_id=tasks.c.task_id, at=at, conditions=conditions, covers=frozenset({covered}))
+
+
+def _labelled(kind: str, value: str, covered: str) -> Road:
+    return Road(
+        task_id=task_labels.c.task_id,
+        at=task_labels.c.submitted_at,
+        conditions=(task_labels.c.kind == kind, task_labels.c.value == value),
+        covers=frozenset({covered}),
+    )
+
+
+def _prefixed(prefix: str) -> Road:
+    value = task_labels.c.value
+    return Road(
+        task_id=task_labels.c.task_id,
+        at=None,
+        conditions=(task_labels.c.kind == NAME, value >= prefix, value <= prefix + _HIGHEST),
+        covers=frozenset({"name_prefix"}),
+    )
+
+
+def _has_tag(tag: str) -> Condition:
+    # Not EXISTS, which PostgreSQL may answer for all tasks that have the tag at once.
+    labels = task_labels.alias()
+    one = select(literal(1)).where(labels.c.task_id == tasks.c.task_id, labels.c.kind == TAG, labels.c.value == tag)
+    return one.scalar_subquery() == 1
+
+
+def _named(name: str, conditions: Sequence[Condition]) -> dict[str, Condition]:
+    return {name: and_(*conditions)} if conditions else {}

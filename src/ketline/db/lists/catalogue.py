@@ -1,0 +1,143 @@
+"""The stored tasks for those who look for them, change and delete them."""
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select
+
+from ketline.db.engine.database import Database
+from ketline.db.lists import changes
+from ketline.db.lists.optional_columns import count_fitting, read_parts, to_listed
+from ketline.db.lists.pages import Search
+from ketline.db.lists.statistics import summarize
+from ketline.db.schema.rows import to_change, to_original
+from ketline.db.tasks import queries
+from ketline.db.tasks.rank import place_of
+from ketline.db.tasks.statements import lock_task
+from ketline.db.tasks.submissions import find_accepted
+from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
+from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.priority import QueuePlace
+from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTaskCatalogue:
+    """A `TaskCatalogue` on the database of a `SqlTaskRepository`; about `looked_at` tasks are looked at for a page."""
+
+    database: Database
+    looked_at: int = 500
+
+    async def find(self, query: TaskQuery) -> TaskPage:
+        def work(connection: Connection) -> TaskPage:
+            rows, following = Search(connection, query, self.looked_at).find()
+            ids = [row.task_id for row in rows]
+            fitting = count_fitting(connection, ids, query.parts)
+            if fitting < len(rows):
+                rows, ids = rows[:fitting], ids[:fitting]
+                following = Position(at=rows[-1].at, task_id=TaskId(ids[-1]))
+            parts = read_parts(connection, ids, query.parts)
+            return TaskPage(tasks=[to_listed(row, parts) for row in rows], next=following)
+
+        return await self.database.read(work)
+
+    async def last_line(self) -> int:
+        return await self.database.read(lambda connection: connection.execute(queries.select_last_line()).scalar_one())
+
+    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            young = connection.execute(queries.select_young_line_ids(tags, after)).scalars()
+            late = [line_id for line_id in young if line_id not in known]
+            rows = list(connection.execute(queries.select_lines_by_id(late))) if late else []
+            if limit > 0:
+                rows += connection.execute(queries.select_lines_after(tags, after, limit))
+            return rows
+
+        rows = await self.database.read(work)
+        return [TaskLine(task_id=TaskId(row.task_id), change=to_change(row)) for row in rows]
+
+    async def summarize(self) -> TaskStatistics:
+        return await self.database.read(summarize)
+
+    async def place(self, task_id: TaskId) -> QueuePlace | None:
+        return await self.database.read(lambda connection: place_of(connection, task_id))
+
+    async def change(self, task_id: TaskId, change: TaskChange) -> None:
+        runs = itertools.count()
+
+        def work(connection: Connection) -> TaskStatus | None:
+            repeated = next(runs) > 0
+            if change.fields and changes.change_task(connection, task_id, change):
+                return None
+            row = connection.execute(changes.select_standing(task_id)).one_or_none()
+            if row is None:
+                raise _not_found(task_id)
+            # What a repeat finds made, its first run may well have made.
+            own = repeated and changes.is_made(change, row)
+            return row.current_status if change.fields and not own else None
+
+        status = await self.database.write(work)
+        if status is not None:
+            raise TaskNotPending(
+                f"Task {task_id} is {status}: its schedule and its priority cannot be changed any more.", status=status
+            )
+
+    async def original(self, task_id: TaskId) -> Submission:
+        def work(connection: Connection) -> Row[Any] | None:
+            return connection.execute(changes.select_original(task_id)).one_or_none()
+
+        row = await self.database.read(work)
+        if row is None:
+            raise _not_found(task_id)
+        return to_original(task_id, row)
+
+    async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
+        return await self.database.read(lambda connection: find_accepted(connection, key))
+
+    async def delete(self, task_id: TaskId) -> None:
+        runs = itertools.count()
+
+        def work(connection: Connection) -> TaskStatus | None:
+            repeated = next(runs) > 0
+            row = connection.execute(lock_task(task_id)).one_or_none()
+            if row is None and repeated:
+                # Its first run may well have deleted it.
+                return None
+            if row is None:
+                raise _not_found(task_id)
+            status: TaskStatus = row.current_status
+            if not status.terminal:  # guard: delete.ended
+                return status
+            changes.delete_tasks(connection, [task_id])
+            return None
+
+        status = await self.database.write(work)
+        if status is not None:
+            raise TaskNotEnded(f"Task {task_id} is {status}: cancel it first.", status=status)
+
+    async def forget_older(self, age: timedelta, limit: int) -> int:
+        return await self._forget(changes.select_older(age, limit))
+
+    async def last_kept(self, keep: int) -> Position | None:
+        statement = changes.select_last_kept(keep)
+        row = await self.database.read(lambda connection: connection.execute(statement).one_or_none())
+        return None if row is None else Position(at=row.at, task_id=TaskId(row.task_id))
+
+    async def forget_before(self, last_kept: Position, limit: int) -> int:
+        return await self._forget(changes.select_before(last_kept, limit))
+
+    async def _forget(self, found: Select[Any]) -> int:
+        def work(connection: Connection) -> int:
+            ids: Sequence[Any] = connection.execute(found).scalars().all()
+            if ids:
+                changes.delete_tasks(connection, ids)
+            return len(ids)
+
+        return await self.database.write(work)
+
+
+def _not_found(task_id: TaskId) -> TaskNotFound:
+    return TaskNotFound(f"Task {task_id} was not found; check the id.")

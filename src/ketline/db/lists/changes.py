@@ -1,0 +1,147 @@
+"""SQL of those who change and delete tasks, one by one or when they are old."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Update,
+    and_,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from ketline.db.engine.clock import from_now, later, now
+from ketline.db.engine.planner_hints import checked
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.lists.access_paths import roads_by_end
+from ketline.db.lists.pages import along, together
+from ketline.db.schema.statuses import ENDED, has_status
+from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
+from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
+from ketline.db.tasks.rank import rank
+from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
+from ketline.domain.task import TaskStatus
+
+_KINDS: Mapping[Changeable, str] = {Changeable.NAME: NAME, Changeable.TAGS: TAG}
+
+
+def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bool:
+    """Change the task and what it is found by; False when it is not there to be changed so."""
+    row = connection.execute(_update(task_id, change)).one_or_none()
+    if row is None:
+        return False
+    kinds = [kind for field, kind in _KINDS.items() if field in change.fields]
+    if kinds:
+        old = (task_labels.c.task_id == task_id, task_labels.c.kind.in_(kinds))
+        connection.execute(delete(task_labels).where(*old))
+    labels = [label for label in labels_of(change.labels) if label[0] in kinds]
+    write_labels(connection, task_id, row.submitted_at, labels)
+    return True
+
+
+def select_standing(task_id: UUID) -> Select[Any]:
+    """Where the task stands, and all of it that can be changed."""
+    changeable = (tasks.c[field.value] for field in Changeable)
+    return select(tasks.c.current_status, *changeable).where(tasks.c.task_id == task_id)
+
+
+def is_made(change: TaskChange, row: Row[Any]) -> bool:
+    """Whether a row of `select_standing` has all that was to be changed."""
+    return all(getattr(row, name) == value for name, value in _values(change).items())
+
+
+def select_original(task_id: UUID) -> Select[Any]:
+    columns = (
+        tasks.c.circuit,
+        tasks.c.shots,
+        tasks.c.inputs,
+        tasks.c.seed,
+        tasks.c.method,
+        tasks.c.memory,
+        tasks.c.program_format,
+        tasks.c.observables,
+        tasks.c.max_attempts,
+        tasks.c.time_limit_seconds,
+        tasks.c.correlation_id,
+        tasks.c.name,
+        tasks.c.tags,
+        tasks.c.metadata,
+        tasks.c.priority,
+    )
+    return select(*columns).where(tasks.c.task_id == task_id)
+
+
+def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
+    """Delete tasks that are locked and have ended, with all that is about them; labels go along by themselves."""
+    for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):
+        connection.execute(delete(column.table).where(column.in_(task_ids)))
+
+
+def select_older(age: timedelta, limit: int) -> Select[Any]:
+    """Tasks that ended longer ago than `age`, locked, without those that somebody else has locked."""
+    return _to_delete(tasks.c.completed_at < from_now(-age.total_seconds()), limit)
+
+
+def select_last_kept(keep: int) -> Select[Any]:
+    """The task that ended as the `keep`th from the end; no row when there are fewer."""
+    branches = [along(road, Order.LAST_ENDED_FIRST).limit(keep) for road in roads_by_end(TaskFilter())]
+    return together(branches, Order.LAST_ENDED_FIRST, keep).limit(1).offset(keep - 1)
+
+
+def select_before(last_kept: Position, limit: int) -> Select[Any]:
+    """As `select_older`, those that ended before the task which `select_last_kept` found."""
+    at, task_id = literal(last_kept.at, UtcDateTime), literal(last_kept.task_id, tasks.c.task_id.type)
+    ended, known = tasks.c.completed_at, tasks.c.task_id
+    return _to_delete(and_(ended <= at, or_(ended < at, known < task_id)), limit)
+
+
+def _to_delete(which: ColumnElement[bool], limit: int) -> Select[Any]:
+    ended = has_status(ENDED)
+    return select(tasks.c.task_id).where(ended, which).limit(limit).with_for_update(skip_locked=True)
+
+
+def _update(task_id: UUID, change: TaskChange) -> Update:
+    statement = update(tasks).where(tasks.c.task_id == task_id)
+    changed = _values(change)
+    if WHILE_PENDING & change.fields:
+        statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))  # guard: change.pending
+        changed["rank_at"] = _rank(change)
+    if Changeable.PRIORITY in change.fields and change.priority > 0:
+        changed["overtakes"] = True
+    if Changeable.SCHEDULED_FOR in change.fields:
+        # The message it may have on the queue is one of those that come early: nobody can claim it by that.
+        at = later(literal(change.scheduled_for, UtcDateTime), now())
+        changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}  # guard: change.dispatch
+    return statement.values(changed).returning(tasks.c.submitted_at)
+
+
+def _rank(change: TaskChange) -> ColumnElement[Any]:
+    scheduled_for: ColumnElement[Any] = tasks.c.scheduled_for
+    if Changeable.SCHEDULED_FOR in change.fields:
+        scheduled_for = literal(change.scheduled_for, UtcDateTime)
+    priority: ColumnElement[Any] = tasks.c.priority
+    if Changeable.PRIORITY in change.fields:
+        priority = literal(change.priority, Integer)
+    return rank(tasks.c.submitted_at, scheduled_for, priority)
+
+
+def _values(change: TaskChange) -> dict[str, Any]:
+    """New values of columns."""
+    values: dict[Changeable, Any] = {
+        Changeable.NAME: change.labels.name,
+        Changeable.TAGS: list(change.labels.tags) or None,
+        Changeable.METADATA: dict(change.labels.metadata) or None,
+        Changeable.SCHEDULED_FOR: change.scheduled_for,
+        Changeable.PRIORITY: change.priority,
+    }
+    return {field.value: value for field, value in values.items() if field in change.fields}

@@ -1,0 +1,91 @@
+"""The large parts of the tasks of a page: read apart, and only as much of them as an answer should hold."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Text, cast, func, select
+
+from ketline.db.schema.rows import task_of
+from ketline.db.schema.tables import status_history, tasks
+from ketline.db.tasks.queries import LINE
+from ketline.domain.lists import ListedTask, TaskPart
+from ketline.domain.task import TaskStatus, WorkerId
+
+# Characters of programs and results in one page; a single task may have more.
+MOST_LARGE_CHARACTERS = 8 * 1024 * 1024
+# To measure is to read the whole of it; what lies behind the end of a page is measured for nothing.
+_MEASURED_TOGETHER = 4
+
+_LARGE: Mapping[TaskPart, Any] = {TaskPart.CIRCUIT: tasks.c.circuit, TaskPart.RESULT: tasks.c.result}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Programs, results and lines of history by task, as far as they were asked for."""
+
+    circuits: Mapping[UUID, str]
+    results: Mapping[UUID, Any]
+    lines: Mapping[UUID, Sequence[Row[Any]]]
+
+
+def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]) -> int:
+    """How many of these tasks, from the first on, fit into a page with their large parts; at least one."""
+    columns = _large(parts)
+    if not columns:
+        return len(task_ids)
+    total = 0
+    for count, size in enumerate(_measure(connection, task_ids, columns)):
+        total += size
+        if total > MOST_LARGE_CHARACTERS:
+            return max(1, count)
+    return len(task_ids)
+
+
+def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence[Any]) -> Iterator[int]:
+    """Characters of the columns of each task, a few tasks at a time, as far as it is asked for."""
+    for first in range(0, len(task_ids), _MEASURED_TOGETHER):
+        some = task_ids[first : first + _MEASURED_TOGETHER]
+        found = select(tasks.c.task_id, *map(_size, columns)).where(tasks.c.task_id.in_(some))
+        sized = {task_id: sum(sizes) for task_id, *sizes in connection.execute(found)}
+        yield from (sized.get(task_id, 0) for task_id in some)
+
+
+def read_parts(connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]) -> Parts:
+    def read(part: TaskPart) -> Mapping[UUID, Any]:
+        if part not in parts or not task_ids:
+            return {}
+        found = select(tasks.c.task_id, _LARGE[part]).where(tasks.c.task_id.in_(task_ids))
+        return {row.task_id: getattr(row, part) for row in connection.execute(found)}
+
+    lines: defaultdict[UUID, list[Row[Any]]] = defaultdict(list)
+    if TaskPart.HISTORY in parts and task_ids:
+        history = (
+            select(status_history.c.task_id, *LINE)
+            .where(status_history.c.task_id.in_(task_ids))
+            .order_by(status_history.c.id)
+        )
+        for line in connection.execute(history):
+            lines[line.task_id].append(line)
+    return Parts(circuits=read(TaskPart.CIRCUIT), results=read(TaskPart.RESULT), lines=lines)
+
+
+def to_listed(row: Row[Any], parts: Parts) -> ListedTask:
+    """A task from a row of `Search.find`."""
+    # It may have been recorded since the row was read.
+    result = parts.results.get(row.task_id) if row.current_status is TaskStatus.COMPLETED else None
+    return ListedTask(
+        task=task_of(row, result, parts.lines.get(row.task_id, ())),
+        worker_id=WorkerId(row.lease_owner) if row.lease_owner else None,
+        circuit=parts.circuits.get(row.task_id),
+    )
+
+
+def _large(parts: Collection[TaskPart]) -> list[Any]:
+    return [_LARGE[part] for part in sorted(parts) if part in _LARGE]
+
+
+def _size(column: Any) -> ColumnElement[int]:
+    return func.coalesce(func.length(cast(column, Text)), 0)

@@ -1,0 +1,243 @@
+"""SQL of lists: the tasks of a page, found by looking at a bounded number of them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.lists.access_paths import (
+    Condition,
+    Road,
+    conditions_of,
+    narrow_roads,
+    roads_by_end,
+    roads_by_submission,
+    within,
+)
+from ketline.db.schema.tables import tasks
+from ketline.domain.lists import Order, Position, TaskPart, TaskQuery
+from ketline.domain.task import TaskId
+
+# No task ends before it is submitted, but for clocks that are set.
+CLOCK_SLACK = timedelta(minutes=1)
+# Far more than come between two statements, or are submitted at the same time.
+_MOST_AT_ONCE = 10
+_LOWEST, _HIGHEST = TaskId(UUID(int=0)), TaskId(UUID(int=2**128 - 1))
+
+_LISTED: Sequence[Column[Any]] = [
+    tasks.c.task_id,
+    tasks.c.shots,
+    tasks.c.seed,
+    tasks.c.method,
+    tasks.c.memory,
+    tasks.c.program_format,
+    tasks.c.current_status,
+    tasks.c.submitted_at,
+    tasks.c.completed_at,
+    tasks.c.correlation_id,
+    tasks.c.attempt,
+    tasks.c.lease_owner,
+    tasks.c.error_code,
+    tasks.c.error_message,
+    tasks.c.error_line,
+    tasks.c.error_column,
+    tasks.c.name,
+    tasks.c.tags,
+    tasks.c.scheduled_for,
+    tasks.c.priority,
+    tasks.c.rerun_of,
+]
+_SMALL_PARTS = {TaskPart.METADATA: tasks.c.metadata, TaskPart.PROFILE: tasks.c.profile}
+
+Page = tuple[Sequence[Row[Any]], Position | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A page of a list, for which about `most` tasks are looked at."""
+
+    connection: Connection
+    query: TaskQuery
+    most: int
+
+    def find(self) -> Page:
+        """Rows of the page, and where the list goes on.
+
+        Where one of the conditions leaves few tasks, these are looked at and sorted. Else tasks are looked at in the
+        order of the list, up to a number of them.
+        """
+        by_end, which = self.query.order.by_end, self.query.which
+        roads = roads_by_end(which) if by_end else roads_by_submission(which)
+        if not roads:
+            return [], None
+        unmet = self._unmet({*roads[0].covers, "completed" if by_end else "submitted"})
+        if not unmet:
+            return self._in_order(roads, self.query.limit + 1, unmet)
+        if (few := self._few()) is not None:
+            return self._sorted(few)
+        # First, so that nothing which comes in between is taken for looked at.
+        end = self._end(roads)
+        rows, following = self._in_order(roads, _MOST_AT_ONCE * self.most, unmet, end)
+        return rows, following or end
+
+    def _end(self, roads: Sequence[Road]) -> Position | None:
+        """How far the list can be looked at, if not to its end: each road has its share of the tasks.
+
+        It asks for times only, which indexes can tell, so tasks of the same time are looked at together.
+        """
+        share, descending = max(1, self.most // len(roads)), self.query.order.descending
+        lasts = [self.connection.execute(self._times(road).limit(1).offset(share - 1)).scalar() for road in roads]
+        times: list[datetime] = [last for last in lasts if last is not None]
+        if not times:
+            return None
+        return Position(at=max(times), task_id=_LOWEST) if descending else Position(at=min(times), task_id=_HIGHEST)
+
+    def _times(self, road: Road) -> Select[Any]:
+        assert road.at is not None
+        times = select(road.at).where(*road.conditions, *self._bounds(road, None))
+        return times.order_by(*_directed([*_first(road), road.at], self.query.order))
+
+    def _few(self) -> Road | None:
+        """The road with the fewest tasks, if these can all be looked at."""
+        roads = list(narrow_roads(self.query.which))
+        # Not their ids: that would be to read all those rows.
+        some = [_one(road).limit(self.most + 1).subquery() for road in roads]
+        counts = [
+            select(func.count()).select_from(one).scalar_subquery().label(f"road_{n}") for n, one in enumerate(some)
+        ]
+        counted = self.connection.execute(select(*counts)).one()
+        fewest = min(range(len(roads)), key=counted.__getitem__)
+        return roads[fewest] if counted[fewest] <= self.most else None
+
+    def _sorted(self, road: Road) -> Page:
+        # Some room for those that come between two statements.
+        found = (
+            select(road.task_id.label("task_id"))
+            .where(*road.conditions)
+            .limit(_MOST_AT_ONCE * self.most)
+            .subquery("found")
+        )
+        at = tasks.c.completed_at if self.query.order.by_end else tasks.c.submitted_at
+        behind = _behind(self.query.after, self.query.order, at, tasks.c.task_id)
+        return self._page(found, [*self._unmet(road.covers), *behind, at.is_not(None)], at)
+
+    def _in_order(
+        self, roads: Sequence[Road], limit: int, unmet: Sequence[Condition], end: Position | None = None
+    ) -> Page:
+        found = self._along(roads, limit, end).subquery("found")
+        return self._page(found, unmet, found.c.at)
+
+    def _page(self, found: Subquery, conditions: Sequence[Condition], at: ColumnElement[Any]) -> Page:
+        asked = self.query.parts
+        parts = [column if part in asked else null().label(part) for part, column in _SMALL_PARTS.items()]
+        joined = select(*_LISTED, *parts, at.label("at")).join_from(found, tasks, tasks.c.task_id == found.c.task_id)
+        limit = self.query.limit
+        rows = self.connection.execute(_sort(joined.where(*conditions), self.query.order).limit(limit + 1)).all()
+        if len(rows) <= limit:
+            return rows, None
+        last = rows[limit - 1]
+        return rows[:limit], Position(at=last.at, task_id=TaskId(last.task_id))
+
+    def _along(self, roads: Sequence[Road], limit: int, end: Position | None = None) -> Select[Any]:
+        """The first tasks of the list, or those up to `end`, as far as the roads lead to them."""
+        return together([self._branch(road, end).limit(limit) for road in roads], self.query.order, limit)
+
+    def _branch(self, road: Road, end: Position | None = None) -> Select[Any]:
+        return along(road, self.query.order, self._bounds(road, end))
+
+    def _bounds(self, road: Road, end: Position | None) -> list[Condition]:
+        query, which, at = self.query, self.query.which, road.at
+        assert at is not None
+        if query.order.by_end:
+            bounds = within(at, which.completed_after, which.completed_before)
+            bounds += within(at, _moved(which.submitted_after, -CLOCK_SLACK), None)
+        else:
+            bounds = within(at, which.submitted_after, which.submitted_before)
+            bounds += within(at, None, _moved(which.completed_before, CLOCK_SLACK))
+        after, order = query.after, query.order
+        return [*bounds, *_behind(after, order, at, road.task_id), *_up_to(end, order, at, road.task_id)]
+
+    def _unmet(self, covered: Collection[str]) -> list[Condition]:
+        return [condition for name, condition in conditions_of(self.query.which).items() if name not in covered]
+
+
+def along(road: Road, order: Order, conditions: Sequence[Condition] = ()) -> Select[Any]:
+    """Ids and times of the tasks on a road that has an order, in the order of the list."""
+    assert road.at is not None
+    found = select(road.task_id.label("task_id"), road.at.label("at")).where(*road.conditions, *conditions)
+    return found.order_by(*_directed([*_first(road), road.at, road.task_id], order))
+
+
+def together(branches: Sequence[Select[Any]], order: Order, limit: int) -> Select[Any]:
+    """The first rows of several sorted statements, sorted."""
+    if len(branches) == 1:
+        return branches[0]
+    together = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
+    return _sort(select(together.c.task_id, together.c.at), order).limit(limit)
+
+
+def _behind(
+    position: Position | None, order: Order, at: ColumnElement[Any], task_id: ColumnElement[Any]
+) -> list[Condition]:
+    """The comparison of the time alone is for indexes, which can do with no other."""
+    if position is None:
+        return []
+    time, known = literal(position.at, UtcDateTime), literal(position.task_id, tasks.c.task_id.type)
+    if order.descending:
+        return [at <= time, or_(at < time, task_id < known)]
+    return [at >= time, or_(at > time, task_id > known)]
+
+
+def _up_to(
+    position: Position | None, order: Order, at: ColumnElement[Any], task_id: ColumnElement[Any]
+) -> list[Condition]:
+    if position is None:
+        return []
+    time, known = literal(position.at, UtcDateTime), literal(position.task_id, tasks.c.task_id.type)
+    if order.descending:
+        return [at >= time, or_(at > time, task_id >= known)]
+    return [at <= time, or_(at < time, task_id <= known)]
+
+
+def _one(road: Road) -> Select[Any]:
+    """A row for each task on the road, from the table that its conditions are about."""
+    return select(literal(1)).select_from(road.task_id.table).where(*road.conditions)
+
+
+def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
+    """None as well where there is no such time: nothing lies beyond it."""
+    try:
+        return moment and moment + by
+    except OverflowError:
+        return None
+
+
+def _sort(statement: Select[Any], order: Order) -> Select[Any]:
+    """By the columns that the statement gives as `at` and `task_id`."""
+    columns = statement.selected_columns
+    return statement.order_by(*_directed([columns["at"], columns["task_id"]], order))
+
+
+def _first(road: Road) -> list[ColumnElement[Any]]:
+    return [] if road.first is None else [road.first]
+
+
+def _directed(keys: Sequence[ColumnElement[Any]], order: Order) -> list[ColumnElement[Any]]:
+    return [key.desc() if order.descending else key.asc() for key in keys]

@@ -1,0 +1,173 @@
+"""Changes that were committed, told to every process that listens, by PostgreSQL's NOTIFY.
+
+It is a statement of its own after the commit: a NOTIFY within would make all commits of the server wait for each
+other. Without rows to write its own commit waits for no disk. Source: PostgreSQL's src/backend/commands/async.c
+(PreCommit_Notify) and src/backend/access/transam/xact.c (RecordTransactionCommit).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, Text, bindparam, func, select
+
+from ketline.db.engine.connector import SESSION_ERRORS, Connector
+from ketline.db.engine.database import Database
+from ketline.db.engine.prepared import Prepared
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.task import Change, TaskId, TaskStatus
+
+log = structlog.get_logger()
+
+CHANNEL = "ketline_changes"
+# A payload has at most 8,000 bytes; a change takes 47 at most.
+CHANGES_IN_A_PAYLOAD = 150
+MOST_WAITING = 10_000
+# Where so many changes came together, the next are waited for: a statement for each would cost as much as the changes.
+MANY = 3
+GATHERING_SECONDS = 0.005
+# Nobody waits as much for a beginning as for an end, and the end of a small task comes sooner than this.
+BEGINNING_SECONDS = 0.01
+COMMAND_TIMEOUT_SECONDS = 5.0
+LOOK_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+
+_NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text()))))
+
+
+class Silence:
+    """Announces nothing."""
+
+    def announce(self, *changes: Change) -> None:
+        return
+
+
+SILENT = Silence()
+
+
+class PostgresqlAnnouncer:
+    """An `Announcer`: the end of a task is told at once, and with it what was not so urgent.
+
+    Changes that come while a statement is under way share the next; on a busy service those that come soon after do so
+    too.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[Change] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def announce(self, *changes: Change) -> None:
+        if self._closed:
+            return  # what is not told is found by the next poll
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting += changes
+        if any(change.status.terminal for change in changes):
+            self._begin()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEGINNING_SECONDS, self._begin)
+
+    async def close(self) -> None:
+        """Return when what was announced is sent, or lost; nothing is announced any more."""
+        self._closed = True
+        self._begin()
+        if self._sending is not None:
+            await self._sending
+
+    def _begin(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._waiting:
+            now, self._waiting = self._waiting[:CHANGES_IN_A_PAYLOAD], self._waiting[CHANGES_IN_A_PAYLOAD:]
+            payload = "\n".join(f"{change.task_id} {change.status}" for change in now)
+            try:
+                await self._database.autocommit(_notifying(payload))
+            except DatabaseUnavailable as error:
+                log.debug("announcement.lost", changes=len(now), error=str(error))
+            except Exception:
+                log.exception("announcement.crashed")
+            if len(now) >= MANY:
+                await asyncio.sleep(GATHERING_SECONDS)
+
+
+class PostgresqlListener:
+    """Hears what is announced, on a connection of its own that it replaces when it is lost.
+
+    `heard` is given the changes; `resync` is called whenever listening begins, since some may have been missed.
+    """
+
+    def __init__(self, url: str, heard: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
+        self._connect = Connector(url)
+        self._heard = heard
+        self._resync = resync
+        self._trouble = False
+
+    async def run(self) -> None:
+        """Listen until cancelled; through a pooler, which would swallow what is announced, not at all."""
+        while True:
+            try:
+                if await self._connect.is_pooled():
+                    log.warning("listener.through_pooler", remedy="set KETLINE_DATABASE_DIRECT_URL")
+                    return
+                await self._listen()
+            except SESSION_ERRORS as error:
+                if not self._trouble:
+                    log.warning("listener.disconnected", error=type(error).__name__)
+                self._trouble = True
+            except Exception:
+                log.exception("listener.crashed")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection: Any = await self._connect(
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={"application_name": "ketline-listener"},
+        )
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            await connection.add_listener(CHANNEL, self._take)
+            self._resync()
+            self._trouble = False
+            while not lost.is_set():
+                # A connection that is cut without a word is found by the silence after a question.
+                await connection.execute("SELECT 1")
+                await _set_or_passed(lost, LOOK_SECONDS)
+        finally:
+            connection.terminate()
+
+    def _take(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+        self._heard(_changes(payload))
+
+
+def _notifying(payload: str) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        _NOTIFY.run(connection, {"payload": payload})
+
+    return work
+
+
+def _changes(payload: str) -> Sequence[Change]:
+    """What is not ours on the channel says nothing to us."""
+    try:
+        pairs = [line.split(" ") for line in payload.splitlines()]
+        return [Change(task_id=TaskId(UUID(task_id)), status=TaskStatus(status)) for task_id, status in pairs]
+    except ValueError:
+        log.debug("listener.ignored", characters=len(payload))
+        return []
+
+
+async def _set_or_passed(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,17 @@
+"""Conditions on the status of a task, as partial indexes need them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, literal_column
+
+from ketline.db.schema.tables import tasks
+from ketline.domain.task import TaskStatus
+
+ENDED = tuple(status for status in TaskStatus if status.terminal)
+
+
+def has_status(statuses: Sequence[TaskStatus]) -> ColumnElement[bool]:
+    """Written into the statement, because partial indexes are for constants."""
+    values: list[ColumnElement[Any]] = [literal_column(f"'{status.value}'") for status in statuses]
+    return tasks.c.current_status == values[0] if len(values) == 1 else tasks.c.current_status.in_(values)

@@ -1,0 +1,69 @@
+"""SQL of the dispatcher: which tasks to put on the queue, for the first time or again."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, Update, func, select, update
+
+from ketline.db.engine.clock import doubling, from_now, later, now
+from ketline.db.engine.planner_hints import checked
+from ketline.db.schema.tables import tasks
+from ketline.domain.task import TaskStatus
+
+# 64 times the first interval.
+REDISPATCH_DOUBLINGS = 6
+
+
+@cache
+def take_due(limit: int, redispatch: timedelta) -> Update:
+    """Take rows never dispatched, each overdue later, so that nobody need remember what was taken."""
+    return _take(limit, redispatch, tasks.c.dispatch_count == 0, now())
+
+
+def take_overdue(limit: int, redispatch: timedelta, by: timedelta) -> Update:
+    return _take(limit, redispatch, tasks.c.dispatch_count > 0, from_now(-by.total_seconds()))
+
+
+def _take(limit: int, redispatch: timedelta, which: ColumnElement[bool], until: ColumnElement[object]) -> Update:
+    due = (
+        select(tasks.c.task_id)
+        .where(which, tasks.c.dispatch_due_at <= until)
+        .order_by(tasks.c.dispatch_due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # guard: dispatch.skip_locked
+        .cte("due")
+    )
+    interval = doubling(redispatch.total_seconds(), tasks.c.dispatch_count, REDISPATCH_DOUBLINGS)
+    return (
+        update(tasks)
+        .where(tasks.c.task_id.in_(select(due.c.task_id)))
+        .values(dispatch_due_at=from_now(interval), dispatch_count=tasks.c.dispatch_count + 1)  # guard: dispatch.later
+        .returning(tasks.c.task_id, tasks.c.correlation_id, tasks.c.trace_context, tasks.c.available_at)
+    )
+
+
+@cache
+def count_dispatched() -> Select[int]:
+    return select(func.count()).where(tasks.c.dispatch_due_at.is_not(None), tasks.c.dispatch_count > 0)
+
+
+def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:
+    """Make rows due for their first dispatch again: the last one did not happen."""
+    return (
+        update(tasks)
+        .where(
+            tasks.c.task_id.in_(task_ids),
+            checked(tasks.c.current_status == TaskStatus.PENDING),  # guard: postpone.pending
+        )
+        .values(
+            dispatch_due_at=later(tasks.c.available_at, from_now(delay.total_seconds())),  # guard: postpone.available
+            dispatch_count=0,
+        )
+    )
+
+
+def make_pending_due() -> Update:
+    pending = tasks.c.current_status == TaskStatus.PENDING
+    return update(tasks).where(pending).values(dispatch_due_at=tasks.c.available_at, dispatch_count=0)

@@ -1,0 +1,27 @@
+"""A write that proves that the database takes writes: one row, written over each time."""
+
+from functools import cache
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ketline.db.engine.clock import now
+from ketline.db.engine.prepared import Prepared
+from ketline.db.schema.tables import health_checks
+
+_ROW = 1
+
+
+def write_check(connection: Connection) -> None:
+    """Write the time of this check; whoever commits it has seen a whole write."""
+    _upsert(postgres=connection.dialect.name == "postgresql").run(connection, {})
+
+
+@cache
+def _upsert(*, postgres: bool) -> Prepared:
+    into = postgresql.insert(health_checks) if postgres else sqlite.insert(health_checks)
+    return Prepared(
+        into.values(id=_ROW, checked_at=now())
+        .on_conflict_do_update(index_elements=[health_checks.c.id], set_={"checked_at": now()})
+        .returning(health_checks.c.id)
+    )

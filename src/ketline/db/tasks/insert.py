@@ -1,0 +1,209 @@
+"""SQL of a submission: the task, and the idempotency key it may come under."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Delete,
+    Float,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+
+from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.clock import from_now, later, now
+from ketline.db.engine.prepared import Prepared
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.tables import idempotency_keys, status_history, tasks
+from ketline.db.tasks.labels import label_stored
+from ketline.db.tasks.rank import rank
+from ketline.domain.task import IdempotencyKey, Submission, TaskStatus
+
+CREATED = "Task created and queued"
+SUBMITTING = Asking(
+    task_id=Uuid(),
+    circuit=Text(),
+    shots=Integer(),
+    correlation_id=Text(),
+    trace_context=Text(),
+    max_attempts=Integer(),
+    time_limit_seconds=Float(),
+    seed=BigInteger(),
+    method=Text(),
+    memory=Boolean(),
+    inputs=tasks.c.inputs.type,
+    program_format=Text(),
+    observables=tasks.c.observables.type,
+    name=Text(),
+    tags=tasks.c.tags.type,
+    metadata=tasks.c.metadata.type,
+    scheduled_for=UtcDateTime(),
+    priority=Integer(),
+    rerun_of=Uuid(),
+    due_seconds=Float(),
+    dispatches=Integer(),
+)
+SUBMITTING_TOGETHER = SUBMITTING.and_of(key=Text(), fingerprint=Text(), key_seconds=Float())
+
+
+def asked_of(submission: Submission) -> dict[str, object]:
+    """The values of a submission for columns of `SUBMITTING`."""
+    return {
+        "task_id": submission.task_id,
+        "circuit": submission.circuit,
+        "shots": submission.shots,
+        "correlation_id": submission.correlation_id,
+        "trace_context": submission.trace_context,
+        "max_attempts": submission.max_attempts,
+        "time_limit_seconds": submission.time_limit.total_seconds() if submission.time_limit else None,
+        "seed": submission.options.seed,
+        "method": submission.options.method.value,
+        "memory": submission.options.memory,
+        "inputs": dict(submission.inputs) or None,
+        "program_format": submission.options.format.value,
+        "observables": list(submission.options.observables) or None,
+        "name": submission.labels.name,
+        "tags": list(submission.labels.tags) or None,
+        "metadata": dict(submission.labels.metadata) or None,
+        "scheduled_for": submission.scheduled_for,
+        "priority": submission.priority,
+        "rerun_of": submission.rerun_of,
+    }
+
+
+@cache
+def insert_task(*, postgres: bool) -> Prepared:
+    """Store a submission; no row comes back when its id is stored already, which makes a repeat harmless."""
+    into = postgresql.insert(tasks) if postgres else sqlite.insert(tasks)
+    return Prepared(_unless_stored(into.values(new_task(SUBMITTING.one()))))
+
+
+@cache
+def insert_tasks(*, labelled: bool) -> Prepared:
+    """Store submissions whose key is free, if they have one, with their history; gives those that were stored.
+
+    Unless it is for `labelled` ones, it leaves names and tags out of what tasks are found by.
+
+    A key that is bound, even if it has expired, and an id that is stored already, make a submission wait for a
+    transaction of its own.
+    """
+    asked = SUBMITTING_TOGETHER.all()
+    keys = select(asked.key, asked.fingerprint, asked.task_id, from_now(asked.key_seconds))
+    bound = (
+        postgresql.insert(idempotency_keys)
+        .from_select(["key", "fingerprint", "task_id", "expires_at"], keys.where(asked.key.is_not(None)))
+        .on_conflict_do_nothing(index_elements=[idempotency_keys.c.key])
+        .returning(idempotency_keys.c.task_id)
+        .cte("bound")
+    )
+    new = new_task(asked)
+    free = or_(asked.key.is_(None), asked.task_id.in_(select(bound.c.task_id)))
+    rows = select(*new.values()).where(free)  # guard: key.first
+    stored = _unless_stored(postgresql.insert(tasks).from_select(list(new), rows)).cte("stored")
+    status = literal(TaskStatus.PENDING, status_history.c.status.type)
+    lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
+    noted = insert(status_history).from_select(["task_id", "status", "transitioned_at", "notes"], lines).cte("noted")
+    added = (noted, label_stored(stored)) if labelled else (noted,)
+    return Prepared(select(stored.c.task_id, stored.c.submitted_at).add_cte(*added))
+
+
+def new_task(asked: Any) -> dict[str, Any]:
+    """The columns of a task as it is stored first."""
+    return {
+        "task_id": asked.task_id,
+        "circuit": asked.circuit,
+        "shots": asked.shots,
+        "correlation_id": asked.correlation_id,
+        "trace_context": asked.trace_context,
+        "max_attempts": asked.max_attempts,
+        "time_limit_seconds": asked.time_limit_seconds,
+        "seed": asked.seed,
+        "method": asked.method,
+        "memory": asked.memory,
+        "inputs": asked.inputs,
+        "program_format": asked.program_format,
+        "observables": asked.observables,
+        "name": asked.name,
+        "tags": asked.tags,
+        "metadata": asked.metadata,
+        "scheduled_for": asked.scheduled_for,
+        "priority": asked.priority,
+        "rerun_of": asked.rerun_of,
+        "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
+        "submitted_at": now(),
+        "rank_at": rank(now(), asked.scheduled_for, asked.priority),
+        "overtakes": asked.priority > 0,
+        "available_at": later(asked.scheduled_for, now()),  # guard: schedule.available
+        "dispatch_due_at": later(asked.scheduled_for, from_now(asked.due_seconds)),  # guard: submit.due, schedule.due
+        "dispatch_count": asked.dispatches,
+    }
+
+
+def _unless_stored(into: Any) -> ReturningInsert[Any]:
+    once = into.on_conflict_do_nothing(index_elements=[tasks.c.task_id])  # guard: submit.repeat
+    columns = (tasks.c.task_id, tasks.c.submitted_at, tasks.c.name, tasks.c.tags)
+    statement: ReturningInsert[Any] = once.returning(*columns)
+    return statement
+
+
+def take_key(key: IdempotencyKey, task_id: UUID, lifetime: timedelta, *, postgres: bool) -> ReturningInsert[Any]:
+    """Bind a key that is free, or expired, to a task; no row comes back when it is neither.
+
+    A concurrent transaction that takes the same key waits here until this one is decided.
+    """
+    into = postgresql.insert(idempotency_keys) if postgres else sqlite.insert(idempotency_keys)
+    values = {"fingerprint": key.fingerprint, "task_id": task_id, "expires_at": from_now(lifetime.total_seconds())}
+    return (
+        into.values(key=key.key, **values)
+        .on_conflict_do_update(
+            index_elements=[idempotency_keys.c.key],
+            set_=values,
+            where=idempotency_keys.c.expires_at <= now(),  # guard: key.bound
+        )
+        .returning(idempotency_keys.c.task_id)
+    )
+
+
+def select_key(key: str) -> Select[Any]:
+    return select(idempotency_keys.c.fingerprint, idempotency_keys.c.task_id).where(idempotency_keys.c.key == key)
+
+
+def select_named(key: str) -> Select[Any]:
+    """The task that a key names which has not expired."""
+    columns = (idempotency_keys.c.fingerprint, tasks.c.task_id, tasks.c.submitted_at, tasks.c.correlation_id)
+    joined = select(*columns).join_from(idempotency_keys, tasks, idempotency_keys.c.task_id == tasks.c.task_id)
+    return joined.where(idempotency_keys.c.key == key, idempotency_keys.c.expires_at > now())
+
+
+def delete_key(key: str) -> Delete:
+    return delete(idempotency_keys).where(idempotency_keys.c.key == key)
+
+
+def delete_expired_keys(limit: int) -> Delete:
+    expired = select(idempotency_keys.c.key).where(idempotency_keys.c.expires_at <= now()).limit(limit)
+    return delete(idempotency_keys).where(idempotency_keys.c.key.in_(expired))
+
+
+def select_accepted(task_id: UUID) -> Select[Any]:
+    return select(tasks.c.submitted_at, tasks.c.correlation_id).where(tasks.c.task_id == task_id)
+
+
+@cache
+def count_pending(limit: int) -> Select[int]:
+    """Counts no further than `limit`, so that it stays quick however long the queue is."""
+    some = select(tasks.c.task_id).where(tasks.c.current_status == TaskStatus.PENDING).limit(limit).subquery()
+    return select(func.count()).select_from(some)

@@ -1,0 +1,126 @@
+"""SQL of readers: a task with its history as they were at one moment, what was added to it, how tasks stand."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
+
+from ketline.db.engine.clock import from_now
+from ketline.db.engine.prepared import Prepared
+from ketline.db.schema.sizes import stored_size
+from ketline.db.schema.tables import status_history, task_labels, tasks
+from ketline.db.tasks.labels import TAG
+
+# A commit comes at most this long, and this many lines, after its lines were given their ids.
+LATE_COMMIT_SECONDS = 10.0
+LATE_LINES = 1000
+
+_LARGE = {"result", "profile", "metadata"}
+_UNREAD = {"circuit", "inputs", "observables", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+
+LINE = [
+    status_history.c.id.label("line_id"),
+    status_history.c.status,
+    status_history.c.transitioned_at,
+    status_history.c.notes,
+    status_history.c.attempt.label("line_attempt"),
+    status_history.c.lease_token.label("line_lease_token"),
+    status_history.c.worker_id,
+    status_history.c.cause,
+    status_history.c.duration_seconds,
+]
+
+
+@cache
+def select_task() -> Prepared:
+    """A row for each line of the history of task `asked_task_id`; what is large in a task comes with the first only,
+    and a result of more than `asked_most_bytes` not at all.
+
+    One statement sees one state of the database, without a transaction of several round trips around it.
+    """
+    first = func.row_number().over(order_by=status_history.c.id) == 1
+    size = stored_size(tasks.c.result)
+    wanted = {"result": and_(first, size <= bindparam("asked_most_bytes", type_=BigInteger()))}
+    columns = [
+        case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column
+        for column in tasks.c
+        if column.name not in _UNREAD
+    ]
+    return Prepared(
+        select(*columns, case((first, size)).label("result_bytes"), tasks.c.attempt, *LINE)
+        .join(status_history, status_history.c.task_id == tasks.c.task_id, isouter=True)
+        .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))
+        .order_by(status_history.c.id)
+    )
+
+
+def select_result_text(task_id: UUID) -> Select[Any]:
+    return select(cast(tasks.c.result, Text)).where(tasks.c.task_id == task_id, tasks.c.result.is_not(None))
+
+
+@cache
+def select_lines() -> Select[Any]:
+    """The lines of the history of task `asked_task_id` after line `asked_after`, and one empty row if there are none.
+
+    No row comes back when there is no such task.
+    """
+    later = and_(
+        status_history.c.task_id == tasks.c.task_id, status_history.c.id > bindparam("asked_after", type_=BigInteger())
+    )
+    return (
+        select(*LINE)
+        .select_from(tasks.join(status_history, later, isouter=True))
+        .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))
+        .order_by(status_history.c.id)
+    )
+
+
+def select_standings(task_ids: Sequence[UUID]) -> Select[Any]:
+    return select(tasks.c.task_id, tasks.c.current_status, tasks.c.attempt).where(tasks.c.task_id.in_(task_ids))
+
+
+def select_last_line() -> Select[Any]:
+    return select(func.coalesce(func.max(status_history.c.id), 0))
+
+
+def select_young_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
+    """The ids of young lines up to `after` of tasks that have all these tags: ids are given before the commit, so that
+    a line can turn up below one that was seen already.
+    """
+    line = status_history.c
+    young = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
+    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, young, *_tagged(tags))
+
+
+def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
+    line = status_history.c
+    return select(line.task_id, *LINE).where(line.id.in_(line_ids)).order_by(line.id)
+
+
+def select_lines_after(tags: Sequence[str], after: int, limit: int) -> Select[Any]:
+    """Up to `limit` lines after `after` of tasks that have all these tags."""
+    line = status_history.c
+    return select(line.task_id, *LINE).where(line.id > after, *_tagged(tags)).order_by(line.id).limit(limit)
+
+
+def _tagged(tags: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+    label = task_labels.c
+    return [
+        exists().where(label.task_id == status_history.c.task_id, label.kind == TAG, label.value == tag)
+        for tag in sorted(set(tags))
+    ]

@@ -1,0 +1,344 @@
+"""The tasks on PostgreSQL and SQLite: each method one transaction of statements."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, Update, delete, select
+
+from ketline.db.engine.database import Database
+from ketline.db.notify.notifications import SILENT
+from ketline.db.schema.rows import (
+    attempt_columns,
+    failure_columns,
+    result_columns,
+    to_changes,
+    to_dispatch,
+    to_task,
+)
+from ketline.db.schema.tables import workers
+from ketline.db.tasks import dispatch, insert, leases, queries, statements
+from ketline.db.tasks.attempts import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
+from ketline.db.tasks.health import write_check
+from ketline.db.tasks.statements import Budget, write_line
+from ketline.db.tasks.submissions import Storing, store, store_all, store_new
+from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
+from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.task import (
+    Accepted,
+    Change,
+    Claim,
+    Dispatch,
+    Failure,
+    FailureCode,
+    Lease,
+    LeaseToken,
+    Reaped,
+    RunResult,
+    StatusChange,
+    Submission,
+    Task,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
+from ketline.ports.tasks import Announcer
+
+WORKER_STOPPED = "worker_stopped"
+# Why a program was not begun, in words for the history.
+NOT_BEGUN = {
+    MachineBusy.code: "waits for programs that run now",
+    NoFreeSlot.code: "no slot came free in time; queued again",
+    SimulatorNotStarted.cause: "the worker has no simulator; queued again",
+}
+# SQLite and the driver of PostgreSQL take some ten thousand parameters.
+MOST_IN_A_LIST = 1000
+
+UNBOUNDED_BYTES = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTaskRepository:
+    """A `TaskRepository`; `redispatch` and `retry_delay` are the first of intervals that double."""
+
+    database: Database
+    redispatch: timedelta = timedelta(seconds=30)
+    retry_delay: timedelta = timedelta(seconds=5)
+    max_crashes: int = 3
+    key_lifetime: timedelta = timedelta(hours=24)
+    announcer: Announcer = SILENT
+
+    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+        taken = taken and submission.scheduled_for is None  # guard: schedule.stored
+        due_in = self.redispatch if taken else timedelta()
+        storing = Storing(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
+        postgres = not self.database.is_sqlite
+        if postgres:
+            accepted = await self.database.together(store_new, storing)
+            if accepted is not None:
+                self._announce(accepted.task_id, TaskStatus.PENDING)
+                return accepted
+        # Without a key there is nothing that could be refused.
+        write = self.database.write if postgres or submission.idempotency_key else self.database.autocommit
+        accepted = await write(lambda connection: store(connection, storing, postgres=postgres))
+        if not accepted.repeated:
+            self._announce(accepted.task_id, TaskStatus.PENDING)
+        return accepted
+
+    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
+        requests = [
+            Storing(submission, key_lifetime=self.key_lifetime, due_in=timedelta(), dispatches=0)
+            for submission in submissions
+        ]
+        postgres = not self.database.is_sqlite
+        stored = await self.database.write(lambda connection: store_all(connection, requests, postgres=postgres))
+        new = [accepted.task_id for accepted in stored if not accepted.repeated]
+        self.announcer.announce(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
+        return stored
+
+    async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
+        most = UNBOUNDED_BYTES if most_result_bytes is None else most_result_bytes
+        parameters = {"asked_task_id": task_id, "asked_most_bytes": most}
+
+        def work(connection: Connection) -> Sequence[Any]:
+            return queries.select_task().run(connection, parameters)
+
+        rows = await self.database.read(work)
+        if not rows:
+            raise _not_found(task_id)
+        return to_task(rows)
+
+    async def result_text(self, task_id: TaskId) -> str:
+        statement = queries.select_result_text(task_id)
+        text = await self.database.read(lambda connection: connection.execute(statement).scalar_one_or_none())
+        if text is None:
+            raise _not_found(task_id)
+        return str(text)
+
+    async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
+        asked = {"asked_task_id": task_id, "asked_after": after}
+        rows = await self.database.read(lambda connection: connection.execute(queries.select_lines(), asked).all())
+        if not rows:
+            raise _not_found(task_id)
+        return to_changes(rows)
+
+    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+        def work(connection: Connection) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+            some = [task_ids[start : start + MOST_IN_A_LIST] for start in range(0, len(task_ids), MOST_IN_A_LIST)]
+            rows = [row for ids in some for row in connection.execute(queries.select_standings(ids))]
+            return {TaskId(row.task_id): (row.current_status, row.attempt) for row in rows}
+
+        return await self.database.read(work)
+
+    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        request = ClaimRequest(
+            task_id=task_id, token=LeaseToken(uuid4()), worker_id=worker_id, lease_seconds=lease.total_seconds()
+        )
+        claim = await self.database.together(claim_all, request)
+        if claim is None:
+            # guard: claim.another, claim.another_transaction
+            claim = await self.database.write(lambda connection: claim_another(connection, request))
+        if claim is not None:
+            self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
+        return claim
+
+    async def renew(self, lease: Lease, duration: timedelta) -> bool:
+        asked = {"task_id": lease.task_id, "attempt": lease.attempt, "token": lease.token}
+        parameters = statements.RENEWING.parameters({**asked, "lease_seconds": duration.total_seconds()})
+
+        def work(connection: Connection) -> bool:
+            return statements.renew_lease().one(connection, parameters) is not None
+
+        return await self.database.urgent(work)
+
+    async def finish(self, lease: Lease, result: RunResult) -> bool:
+        ending = Ending(lease=lease, columns=result_columns(result), notes="Task completed successfully")
+        return self._announce_if(await self.database.together(finish_all, ending), lease, TaskStatus.COMPLETED)
+
+    async def fail(self, lease: Lease, failure: Failure) -> bool:
+        notes = f"Task failed: {failure.code}"
+        ending = Ending(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
+        return self._announce_if(await self.database.together(fail_all, ending), lease, TaskStatus.FAILED)
+
+    async def release(self, lease: Lease) -> bool:
+        how = "the worker stopped; queued again"
+        return await self._hand_back(statements.release_task(lease), lease, WORKER_STOPPED, how)
+
+    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
+        return await self._hand_back(statements.defer_task(lease, delay), lease, cause, NOT_BEGUN[cause])
+
+    async def recall(self, lease: Lease) -> bool:
+        def work(connection: Connection) -> bool:
+            return connection.execute(statements.recall_task(lease)).one_or_none() is not None
+
+        return await self.database.write(work)
+
+    async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
+        statement = statements.retry_task(lease, failure, self._budget, crashed=crashed)
+
+        def work(connection: Connection) -> TaskStatus | None:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                return own_doing(connection, lease, failure.code)
+            status: TaskStatus = row.current_status
+            duration = row.at - row.claimed_at
+            notes = _ended(lease.attempt, lease.worker_id, duration, f"{failure.message}; {_next(status)}")
+            columns = attempt_columns(lease, duration, failure.code)
+            write_line(connection, lease.task_id, status, row.at, notes, **columns)
+            return status
+
+        status = await self.database.write(work)
+        if status is not None:
+            self._announce(lease.task_id, status)
+        return status
+
+    async def cancel(self, task_id: TaskId) -> None:
+        runs = itertools.count()
+
+        def work(connection: Connection) -> TaskStatus | None:
+            repeated = next(runs) > 0
+            row = connection.execute(statements.lock_task(task_id)).one_or_none()
+            if row is None:
+                raise _not_found(task_id)
+            status: TaskStatus = row.current_status
+            if status.terminal:  # guard: cancel.ended
+                # What a repeat finds cancelled, its first run may well have cancelled.
+                return None if repeated and status is TaskStatus.CANCELLED else status  # guard: cancel.own
+            at = connection.execute(statements.cancel_task(task_id)).one().at
+            columns = _interrupted(task_id, row, at) if status is TaskStatus.PROCESSING else {}
+            write_line(connection, task_id, TaskStatus.CANCELLED, at, "Task cancelled on request", **columns)
+            return None
+
+        ended = await self.database.write(work)
+        if ended is not None:
+            raise TaskEnded(f"Task {task_id} is {ended}: there is nothing left to cancel.", status=ended)
+        self._announce(task_id, TaskStatus.CANCELLED)
+
+    async def count_pending(self, limit: int) -> int:
+        def work(connection: Connection) -> int:
+            counted: int = connection.execute(insert.count_pending(limit)).scalar_one()
+            return counted
+
+        return await self.database.read(work)
+
+    async def take_due(self, limit: int) -> Sequence[Dispatch]:
+        return await self._take(dispatch.take_due(limit, self.redispatch))
+
+    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
+        return await self._take(dispatch.take_overdue(limit, self.redispatch, by))
+
+    async def count_dispatched(self) -> int:
+        def work(connection: Connection) -> int:
+            counted: int = connection.execute(dispatch.count_dispatched()).scalar_one()
+            return counted
+
+        return await self.database.read(work)
+
+    async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(dispatch.postpone(task_ids, delay))
+
+        if task_ids:
+            await self.database.write(work)
+
+    async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
+        statement = leases.select_survey(beyond)
+        rows = await self.database.read(lambda connection: connection.execute(statement).all())
+        distant = {LeaseToken(row.lease_token): row.lease_expires_at for row in rows if row.lease_token is not None}
+        return LeaseSurvey(at=rows[0].at, distant=distant)
+
+    async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
+        reaped = await self.database.write(lambda connection: leases.reap(connection, limit, expiry, self._budget))
+        self.announcer.announce(*(Change(task_id=task.task_id, status=task.status) for task in reaped))
+        return reaped
+
+    async def correct_times(self) -> int:
+        return await self.database.write(lambda connection: leases.correct_times(connection, self.redispatch))
+
+    async def forget_keys(self, limit: int) -> int:
+        def work(connection: Connection) -> int:
+            return connection.execute(insert.delete_expired_keys(limit)).rowcount
+
+        return await self.database.write(work)
+
+    async def start_afresh(self) -> None:
+        """Void every lease and make every pending task due: for the one process that owns the database, at its start.
+
+        Whoever held a lease, and the queue that held the messages, ended with the process before this one, as did every
+        worker.
+        """
+
+        def work(connection: Connection) -> None:
+            connection.execute(statements.expire_leases())  # guard: start.leases
+            connection.execute(dispatch.make_pending_due())  # guard: start.due
+            connection.execute(delete(workers))
+
+        await self.database.write(work)
+
+    async def ping(self) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(select(1))
+
+        await self.database.read(work)
+
+    async def check_writable(self) -> None:
+        await self.database.urgent(write_check)
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(retry_delay=self.retry_delay, max_crashes=self.max_crashes)
+
+    def _announce(self, task_id: TaskId, status: TaskStatus) -> None:
+        self.announcer.announce(Change(task_id=task_id, status=status))
+
+    def _announce_if(self, recorded: bool, lease: Lease, status: TaskStatus) -> bool:
+        if recorded:
+            self._announce(lease.task_id, status)
+        return recorded
+
+    async def _hand_back(self, statement: Update, lease: Lease, cause: str, how: str) -> bool:
+        """Have a task pending again at no cost."""
+
+        def work(connection: Connection) -> bool:
+            row = connection.execute(statement).one_or_none()
+            if row is None:
+                return own_doing(connection, lease, cause) is not None
+            duration = row.at - row.claimed_at
+            notes = _ended(lease.attempt, lease.worker_id, duration, how)
+            columns = attempt_columns(lease, duration, cause)
+            write_line(connection, lease.task_id, TaskStatus.PENDING, row.at, notes, **columns)
+            return True
+
+        return self._announce_if(await self.database.write(work), lease, TaskStatus.PENDING)
+
+    async def _take(self, statement: Update) -> Sequence[Dispatch]:
+        def work(connection: Connection) -> Sequence[Dispatch]:
+            taken = connection.execute(statement).all()
+            return [to_dispatch(row) for row in sorted(taken, key=_availability)]
+
+        return await self.database.write(work)
+
+
+def _not_found(task_id: TaskId) -> TaskNotFound:
+    return TaskNotFound(f"Task {task_id} was not found; check the id.")
+
+
+def _availability(row: Row[Any]) -> datetime:
+    available_at: datetime = row.available_at
+    return available_at
+
+
+def _ended(attempt: int, worker_id: str, duration: timedelta, how: str) -> str:
+    return f"Attempt {attempt} on {worker_id} ended after {duration.total_seconds():.3f} s: {how}"
+
+
+def _next(status: TaskStatus) -> str:
+    return "no attempts left" if status is TaskStatus.FAILED else "queued again"
+
+
+def _interrupted(task_id: TaskId, row: Row[Any], at: datetime) -> dict[str, object]:
+    lease = Lease(task_id=task_id, attempt=row.attempt, token=row.lease_token, worker_id=row.lease_owner)
+    return attempt_columns(lease, at - row.claimed_at, FailureCode.CANCELLED)

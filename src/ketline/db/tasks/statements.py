@@ -1,0 +1,349 @@
+"""The SQL of the protocol, one function for each statement; `repository` puts them into transactions."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.clock import doubling, from_now, now
+from ketline.db.engine.planner_hints import checked
+from ketline.db.engine.prepared import Prepared
+from ketline.db.schema.tables import status_history, tasks
+from ketline.db.tasks.rank import overtaken, select_best
+from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
+
+RETRY_DOUBLINGS = 6
+RETRY_JITTER = (0.75, 1.25)
+
+LEASE_LOST = Failure(
+    code=FailureCode.WORKER_LOST,
+    message="The worker was lost while it ran the program: killed, out of memory, or cut off",
+)
+
+CLAIM_COLUMNS: Sequence[Column[Any]] = [
+    tasks.c.task_id,
+    tasks.c.attempt,
+    tasks.c.circuit,
+    tasks.c.inputs,
+    tasks.c.shots,
+    tasks.c.correlation_id,
+    tasks.c.trace_context,
+    tasks.c.time_limit_seconds,
+    tasks.c.seed,
+    tasks.c.method,
+    tasks.c.memory,
+    tasks.c.program_format,
+    tasks.c.observables,
+    tasks.c.submitted_at,
+    tasks.c.scheduled_for,
+    tasks.c.claimed_at,
+    tasks.c.lease_token,
+    tasks.c.lease_owner,
+]
+SETTLED_COLUMNS: Sequence[ColumnElement[Any]] = [
+    tasks.c.task_id,
+    tasks.c.attempt,
+    tasks.c.lease_token,
+    tasks.c.lease_owner,
+    tasks.c.claimed_at,
+    tasks.c.completed_at.label("at"),
+]
+
+_LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
+TAKING = Asking(token=Uuid(), worker_id=Text(), lease_seconds=Float())
+CLAIMING = TAKING.and_of(task_id=Uuid())
+RENEWING = Asking(**_LEASE, lease_seconds=Float())
+COMPLETING = Asking(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profile.type)
+FAILING = Asking(**_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer())
+
+
+_NO_ATTEMPT: Mapping[str, object] = dict.fromkeys(("attempt", "lease_token", "worker_id", "duration_seconds", "cause"))
+_INSERT_LINE = Prepared(
+    insert(status_history)
+    .values(
+        {column.name: bindparam(column.name, type_=column.type) for column in status_history.c if column.name != "id"}
+    )
+    .inline()
+)
+
+
+def write_line(
+    connection: Connection, task_id: UUID, status: TaskStatus, at: datetime, notes: str, **attempt: object
+) -> None:
+    """Append one line of history, at the time the row itself was given; `attempt` are columns of the attempt."""
+    line = {**_NO_ATTEMPT, "task_id": task_id, "status": status, "transitioned_at": at, "notes": notes, **attempt}
+    _INSERT_LINE.run(connection, line)
+
+
+def claim_task(asked: Any) -> Update:
+    """The optimistic lock: takes the row only while it is pending and available, and it is its turn."""
+    its_turn = and_(
+        tasks.c.priority >= 0,  # guard: claim.priority
+        not_(overtaken()),  # guard: claim.overtaken
+    )
+    return _take(asked, and_(tasks.c.task_id == asked.task_id, its_turn))
+
+
+@cache
+def claim_best() -> Update:
+    """As `claim_task`, but takes the task whose turn it is, whichever that is."""
+    best = select_best().cte("best")
+    return _take(TAKING.one(), tasks.c.task_id.in_(select(best.c.task_id)))
+
+
+@cache
+def let_overtake() -> Update:
+    """For a task whose message was used up by another: it goes before those that came after it."""
+    asked = CLAIMING.one()
+    lost = (
+        select(tasks.c.task_id)
+        .where(
+            tasks.c.task_id == asked.task_id,
+            checked(tasks.c.current_status == TaskStatus.PENDING),
+            tasks.c.available_at <= now(),
+        )
+        # Who has it locked is taking it.
+        .with_for_update(skip_locked=True)
+        .cte("lost")
+    )
+    return update(tasks).where(tasks.c.task_id.in_(select(lost.c.task_id))).values(overtakes=True)
+
+
+def _take(asked: Any, which: ColumnElement[bool]) -> Update:
+    return (
+        update(tasks)
+        .where(
+            which,
+            checked(tasks.c.current_status == TaskStatus.PENDING),  # guard: claim.pending
+            tasks.c.available_at <= now(),  # guard: claim.available
+        )
+        .values(
+            current_status=TaskStatus.PROCESSING,
+            attempt=tasks.c.attempt + 1,  # guard: claim.attempt
+            claimed_at=now(),
+            lease_token=asked.token,
+            lease_owner=asked.worker_id,
+            lease_expires_at=from_now(asked.lease_seconds),
+            dispatch_due_at=None,  # guard: claim.not_due
+        )
+        .returning(*CLAIM_COLUMNS)
+    )
+
+
+def select_claimed(token: UUID) -> Select[Any]:
+    """Finds the row when this very token has claimed one already."""
+    return select(*CLAIM_COLUMNS).where(
+        tasks.c.lease_token == token,
+        tasks.c.current_status == TaskStatus.PROCESSING,
+    )
+
+
+@cache
+def renew_lease() -> Prepared:
+    asked = RENEWING.one()
+    return Prepared(
+        update(tasks)
+        .where(_held(asked))  # guard: renew.fence
+        .values(lease_expires_at=from_now(asked.lease_seconds))
+        .returning(tasks.c.attempt)
+    )
+
+
+def complete_task(asked: Any) -> Update:
+    return _settle(asked, TaskStatus.COMPLETED, {"result": asked.result, "profile": asked.profile})
+
+
+def fail_task(asked: Any) -> Update:
+    columns = ("error_code", "error_message", "error_line", "error_column")
+    return _settle(asked, TaskStatus.FAILED, {name: getattr(asked, name) for name in columns})
+
+
+def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
+    """Finds the line of history by which this very lease ended its attempt for this cause, None for success."""
+    return select(status_history.c.status).where(
+        status_history.c.task_id == lease.task_id,
+        status_history.c.attempt == lease.attempt,
+        status_history.c.lease_token == lease.token,  # guard: own_line.token
+        status_history.c.duration_seconds.is_not(None),
+        status_history.c.cause.is_(None) if cause is None else status_history.c.cause == cause,  # guard: own_line.cause
+    )
+
+
+def release_task(lease: Lease) -> Update:
+    return (
+        update(tasks)
+        .where(_held(lease))
+        .values(
+            current_status=TaskStatus.PENDING,
+            available_at=now(),
+            dispatch_due_at=now(),
+            dispatch_count=0,
+            lease_expires_at=None,
+        )
+        .returning(tasks.c.claimed_at, tasks.c.available_at.label("at"))
+    )
+
+
+def defer_task(lease: Lease, delay: timedelta) -> Update:
+    """As `release_task`, after a delay; so that it is not the last of a long queue then, it overtakes."""
+    again = from_now(delay.total_seconds())
+    return (
+        update(tasks)
+        .where(_held(lease))  # guard: defer.fence
+        .values(
+            current_status=TaskStatus.PENDING,
+            available_at=again,  # guard: defer.delay
+            dispatch_due_at=again,  # guard: defer.dispatch
+            dispatch_count=0,
+            lease_expires_at=None,
+            overtakes=True,  # guard: defer.place
+        )
+        .returning(tasks.c.claimed_at, now().label("at"))
+    )
+
+
+def recall_task(lease: Lease) -> Update:
+    """For a row that `defer_task` gave a delay, nobody has claimed since, and nobody has scheduled for later."""
+    return (
+        update(tasks)
+        .where(
+            tasks.c.task_id == lease.task_id,
+            tasks.c.current_status == TaskStatus.PENDING,
+            tasks.c.attempt == lease.attempt,  # guard: recall.fence
+            tasks.c.lease_token == lease.token,  # guard: recall.fence
+            tasks.c.available_at > now(),
+            or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),  # guard: recall.schedule
+        )
+        .values(available_at=now(), dispatch_due_at=now())
+        .returning(tasks.c.attempt)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How a task is tried again: after which delay, the first of a doubling series, and after how many crashes not.
+
+    The delay is drawn anew for each statement, so that tasks that failed together do not come back together.
+    """
+
+    retry_delay: timedelta
+    max_crashes: int
+
+    def drawn_delay_seconds(self) -> float:
+        return self.retry_delay.total_seconds() * random.uniform(*RETRY_JITTER)  # noqa: S311 - spreads load
+
+
+def retry_task(lease: Lease, failure: Failure, budget: Budget, *, crashed: bool) -> Update:
+    return (
+        update(tasks)
+        .where(_held(lease))
+        .values(another_attempt(budget, failure, _backoff(budget), crashed=crashed))
+        .returning(tasks.c.current_status, tasks.c.claimed_at, now().label("at"))
+    )
+
+
+def _backoff(budget: Budget) -> ColumnElement[float]:
+    return doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts, RETRY_DOUBLINGS)
+
+
+def backoff_after_first(budget: Budget) -> ColumnElement[float]:
+    later = doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts - 1, RETRY_DOUBLINGS)
+    return case((tasks.c.spent_attempts == 0, literal(0.0, Float)), else_=later)
+
+
+def another_attempt(budget: Budget, failure: Failure, delay: ColumnElement[float], *, crashed: bool) -> dict[str, Any]:
+    """Back to pending after a delay, or failed when the attempts, or the crashes, a task may spend are spent."""
+    exhausted = tasks.c.spent_attempts + 1 >= tasks.c.max_attempts  # guard: budget.attempts
+    if crashed:
+        exhausted = or_(exhausted, tasks.c.crashed_attempts + 1 >= budget.max_crashes)  # guard: budget.crashes
+    code = FailureCode.WORKER_LOST if crashed else failure.code
+    return {
+        "current_status": _choose(exhausted, TaskStatus.FAILED, TaskStatus.PENDING, tasks.c.current_status),
+        "spent_attempts": tasks.c.spent_attempts + 1,
+        "crashed_attempts": tasks.c.crashed_attempts + int(crashed),
+        "available_at": case((exhausted, tasks.c.available_at), else_=from_now(delay)),
+        "dispatch_due_at": case((exhausted, None), else_=from_now(delay)),
+        "dispatch_count": 0,
+        "completed_at": case((exhausted, now()), else_=None),
+        "error_code": case((exhausted, literal(code.value)), else_=None),
+        "error_message": case((exhausted, literal(f"{failure.message}; it was tried as often as allowed")), else_=None),
+        "lease_expires_at": None,
+    }
+
+
+def lock_task(task_id: UUID) -> Select[Any]:
+    return (
+        select(tasks.c.current_status, tasks.c.attempt, tasks.c.lease_token, tasks.c.lease_owner, tasks.c.claimed_at)
+        .where(tasks.c.task_id == task_id)
+        .with_for_update()  # guard: cancel.lock
+    )
+
+
+def cancel_task(task_id: UUID) -> Update:
+    """For a row that `lock_task` found not to have ended."""
+    return (
+        update(tasks)
+        .where(tasks.c.task_id == task_id)
+        .values(
+            current_status=TaskStatus.CANCELLED,
+            completed_at=now(),
+            dispatch_due_at=None,
+            lease_expires_at=None,
+            error_code=FailureCode.CANCELLED.value,
+            error_message="The task was cancelled on request",
+        )
+        .returning(tasks.c.completed_at.label("at"))
+    )
+
+
+def expire_leases() -> Update:
+    held = tasks.c.current_status == TaskStatus.PROCESSING
+    return update(tasks).where(held).values(lease_expires_at=from_now(-1))
+
+
+def _choose(condition: ColumnElement[bool], yes: Any, no: Any, column: Column[Any]) -> ColumnElement[Any]:
+    return case((condition, literal(yes, column.type)), else_=literal(no, column.type))
+
+
+def _held(lease: Any) -> ColumnElement[bool]:
+    """The fence: the row is still in the hands of exactly this attempt; `lease` is one, or what is asked about one."""
+    return and_(
+        tasks.c.task_id == lease.task_id,
+        checked(tasks.c.current_status == TaskStatus.PROCESSING),  # guard: fence.status
+        tasks.c.attempt == lease.attempt,  # guard: fence.attempt
+        tasks.c.lease_token == lease.token,  # guard: fence.token
+    )
+
+
+def _settle(asked: Any, status: TaskStatus, columns: Mapping[str, object]) -> Update:
+    return (
+        update(tasks)
+        .where(_held(asked))
+        .values(current_status=status, completed_at=now(), lease_expires_at=None, **columns)
+        .returning(*SETTLED_COLUMNS)
+    )

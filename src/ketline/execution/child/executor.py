@@ -1,0 +1,302 @@
+"""Takes one program from its text to its counts, or to what else is asked of it; always has an answer.
+
+For the child process only.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import lru_cache, partial
+from types import FrameType
+
+from ketline.domain.errors import (
+    ExecutionFailed,
+    MachineBusy,
+    MemoryLimitExceeded,
+    ProgramTooLarge,
+    SimulationFailed,
+    TimeLimitExceeded,
+)
+from ketline.domain.inspection import Inspection
+from ketline.domain.observables import observables_at
+from ketline.domain.seeds import SEED_SCHEME
+from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
+from ketline.domain.task import InputValue, Point, Profile, ProgramFormat, Register, RunResult
+from ketline.execution.child.inspection import inspect_program
+from ketline.execution.circuit.observables import Support, support_of
+from ketline.execution.drawing import draw
+from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Answer, Order, Outcome, Purpose
+from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
+from ketline.execution.simulators.quota import Ask, Share, granted
+
+# An alarm that goes off inside a callback can be lost there; then it goes off again.
+_ALARM_REPEATS_SECONDS = 0.5
+# An alarm at zero seconds would be none.
+_LEAST_SECONDS = 1e-3
+# A reading takes up to some megabytes for each 64 KiB of text.
+_PROGRAMS_KEPT = 32
+_KEPT_CHARACTERS = 1 << 14
+_CHARACTERS_OF_A_VALUE = 25
+_WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+
+
+class SoftTimeLimit(BaseException):
+    """Raised by the alarm; no library's `except Exception` can take it for one of its own."""
+
+
+class Stopwatch:
+    """Adds up the time that reading takes, of which there is only so much, and the time that simulating takes."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self.reading_seconds = 0.0
+        self.simulating_seconds = 0.0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        started = time.perf_counter()
+        with soft_time_limit(max(_LEAST_SECONDS, self._limit_seconds - self.reading_seconds)):
+            yield
+        self.reading_seconds += time.perf_counter() - started
+
+    @contextmanager
+    def simulating(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.simulating_seconds += time.perf_counter() - started
+
+
+class Executor:
+    """Runs programs one after another on one simulator."""
+
+    def __init__(self, limits: ExecutionLimits) -> None:
+        self._limits = limits
+        self._share = Share(limits)
+        self._simulator = Simulator(limits, self._share)
+        self._read = partial(load_program, limits=limits)
+        self._kept = lru_cache(_PROGRAMS_KEPT)(self._read)
+
+    def warm_up(self) -> None:
+        """Run one program without time limit, so that the first real one finds caches and lazy imports filled."""
+        self._simulator.run(load_program(_WARM_UP, self._limits), 16)
+
+    def run(self, order: Order) -> RunResult:
+        stopwatch = Stopwatch(self._soft_limit_seconds(order))
+        if order.options.observables:
+            return self._expect(order, stopwatch)
+        if number_of_points(order.inputs) is None:
+            return self._run_once(order, stopwatch)
+        return self._sweep(order, stopwatch)
+
+    def _expect(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+        """Expectation values, of a sweep at each point."""
+        points = number_of_points(order.inputs)
+        asked = observables_at(order.options.observables, points or 1)
+        self._check_values(sum(map(len, asked)))
+        with stopwatch.reading():
+            read = self._reader(order) if points else None
+        runs: list[tuple[Program, Expectation]] = []
+        each = points_of(order.inputs) if points else [first_point(order.inputs)]
+        for number, (inputs, observables) in enumerate(zip(each, asked, strict=True)):
+            with _named(number) if points else nullcontext():
+                with stopwatch.reading():
+                    program = read(inputs) if read else self._load(order)
+                with stopwatch.simulating():
+                    found = self._simulator.expect(program, observables, order.options.method)
+            runs.append((program, found) if not runs else (runs[0][0], found))
+        values = [found.values for _, found in runs]
+        return RunResult(
+            counts={},
+            shots=order.shots,
+            profile=_profile(*runs[0], stopwatch),
+            expectation_values=values if points else values[0],
+        )
+
+    def _run_once(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+        with stopwatch.reading():
+            program = self._load(order)
+        with stopwatch.simulating():
+            simulation = self._simulator.run(program, order.shots, order.options)
+        self._check_size(_characters(simulation), simulation)
+        profile = _profile(program, simulation, stopwatch)
+        return RunResult(counts=simulation.counts, shots=order.shots, memory=simulation.memory, profile=profile)
+
+    def _sweep(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+        with stopwatch.reading():
+            read = self._reader(order)
+        runs: list[tuple[Program, Simulation]] = []
+        characters = 0
+        for number, inputs in enumerate(points_of(order.inputs)):
+            options = replace(order.options, seed=seed_at(order.options.seed, number))
+            with _named(number):
+                with stopwatch.reading():
+                    program = read(inputs)
+                with stopwatch.simulating():
+                    simulation = self._simulator.run(program, order.shots, options, comes_again=False)
+                characters += _characters(simulation)
+                self._check_size(characters, simulation)
+            runs.append((program, simulation) if not runs else (runs[0][0], simulation))
+        return RunResult(
+            counts={},
+            shots=order.shots,
+            profile=_profile(*runs[0], stopwatch),
+            points=[Point(counts=simulation.counts, memory=simulation.memory) for _, simulation in runs],
+        )
+
+    def inspect(self, order: Order) -> Inspection:
+        """What is known of the program, or of a sweep's first point; the estimated time is that of all."""
+        started = time.process_time()  # an estimate is not to depend on what else this machine does now
+        with soft_time_limit(self._soft_limit_seconds(order)):
+            program = self._load(order)
+            reading = time.process_time() - started
+            runs = number_of_points(order.inputs) or 1
+            return inspect_program(program, self._simulator, order.shots, order.options, reading, runs)
+
+    def draw(self, order: Order) -> str:
+        inputs = first_point(order.inputs)
+        with soft_time_limit(self._soft_limit_seconds(order)):
+            reading = read_program(order.circuit, self._limits, inputs, order.options.format)
+            return draw(reading, order.drawing, self._limits)
+
+    def _load(self, order: Order) -> Program:
+        """Programs come again and again: the last short ones are kept as they were read, unless inputs are in them."""
+        if order.options.format is ProgramFormat.QPY:
+            return with_inputs(self._load_qpy(order), first_point(order.inputs))
+        observed = _observed(order)
+        if order.inputs or len(order.circuit) > _KEPT_CHARACTERS:
+            return self._read(order.circuit, inputs=first_point(order.inputs), observed=observed)
+        return self._kept(order.circuit, observed=observed)
+
+    def _load_qpy(self, order: Order) -> Program:
+        read = self._kept if len(order.circuit) <= _KEPT_CHARACTERS else self._read
+        return read(order.circuit, form=ProgramFormat.QPY, observed=_observed(order))
+
+    def _reader(self, order: Order) -> Callable[[Mapping[str, InputValue]], Program]:
+        """What reads the program for any values of its inputs, of which the first part is done."""
+        if order.options.format is ProgramFormat.QPY:
+            return partial(with_inputs, self._load_qpy(order))
+        return program_reader(order.circuit, self._limits, _observed(order))
+
+    def answer(self, order: Order, ask: Ask = granted) -> Answer:
+        """An answer to any order; one that may have left its mark on the process makes the process retire.
+
+        Before it runs a large program it asks whether it may.
+
+        Raises:
+            MachineBusy: it may not, and has not begun.
+        """
+        self._share.begin(ask)
+        try:
+            return Answer(self._outcome(order))
+        except MachineBusy:
+            raise
+        except ExecutionFailed as error:
+            return Answer(error, retiring=isinstance(error, MemoryLimitExceeded))
+        except SoftTimeLimit:
+            limit = self._soft_limit_seconds(order)
+            late = TimeLimitExceeded(f"reading the program took longer than the soft time limit of {limit:g} s")
+            return Answer(late, retiring=True)
+        except MemoryError:
+            return Answer(_out_of_memory(self._share), retiring=True)
+        except Exception as error:
+            # The edge of this process. Only the name of the class leaves it, since texts may hold paths.
+            return Answer(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
+
+    def _outcome(self, order: Order) -> Outcome:
+        match order.purpose:
+            case Purpose.RUN:
+                return self.run(order)
+            case Purpose.INSPECT:
+                return self.inspect(order)
+            case Purpose.DRAW:
+                return self.draw(order)
+
+    def _soft_limit_seconds(self, order: Order) -> float:
+        soft = self._limits.soft_time_limit.total_seconds()
+        return soft if order.time_limit_seconds is None else min(soft, order.time_limit_seconds)
+
+    def _check_values(self, values: int) -> None:
+        if values * _CHARACTERS_OF_A_VALUE > self._limits.max_result_bytes:
+            most = self._limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+            raise ProgramTooLarge(
+                f"{values} expectation values are more than {most}: ask for fewer, or for fewer points"
+            )
+
+    def _check_size(self, characters: int, simulation: Simulation) -> None:
+        if characters <= self._limits.max_result_bytes:
+            return
+        width, outcomes, shots = _size(simulation)
+        memory = f" and {shots} shots" if shots else ""
+        raise ProgramTooLarge(
+            f"{outcomes} different outcomes{memory} of {width} characters are more than "
+            f"{self._limits.max_result_bytes / 2**20:g} MiB: measure fewer bits or take fewer shots"
+        )
+
+
+def _observed(order: Order) -> Support | None:
+    observables = order.options.observables
+    return support_of(observables) if observables else None
+
+
+def _size(simulation: Simulation) -> tuple[int, int, int]:
+    """How many characters an outcome has, how many outcomes there are, and how many shots in `memory`."""
+    return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())
+
+
+def _characters(simulation: Simulation) -> int:
+    """About what a result takes as JSON."""
+    width, outcomes, shots = _size(simulation)
+    # Quotes, colon, comma and a count of up to six digits come to about 12 characters; 3 of them in a list.
+    return outcomes * (width + 12) + shots * (width + 3)
+
+
+def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: Stopwatch) -> Profile:
+    return Profile(
+        method=simulation.method,
+        method_reason=simulation.reason,
+        qubits=program.lowered.circuit.num_qubits,
+        depth=program.lowered.depth,
+        operations=dict(program.lowered.operations),
+        parsing_seconds=round(stopwatch.reading_seconds, 6),
+        simulating_seconds=round(stopwatch.simulating_seconds, 6),
+        tier=program.tier,
+        seed_scheme=SEED_SCHEME if isinstance(simulation, Simulation) else None,
+        registers=_registers(program),
+        warnings=program.warnings,
+    )
+
+
+def _registers(program: Program) -> Sequence[Register]:
+    return tuple(Register(bits=bits, name=name) for bits, name in zip(program.groups, program.names, strict=True))
+
+
+@contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Have a failure say at which point it came."""
+    try:
+        yield
+    except ExecutionFailed as error:
+        raise type(error)(f"at point {number}: {error.message}", line=error.line, column=error.column) from error
+
+
+@contextmanager
+def soft_time_limit(seconds: float) -> Iterator[None]:
+    """Raise `SoftTimeLimit` in the block when it runs over; Python's own code only, it cannot interrupt Aer."""
+    signal.signal(signal.SIGALRM, _raise_soft_time_limit)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_REPEATS_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
+    raise SoftTimeLimit
+
+
+def _out_of_memory(share: Share) -> MemoryLimitExceeded:
+    return MemoryLimitExceeded(f"the program needs more than {share.memory_bytes >> 20} MiB of memory")

@@ -1,0 +1,40 @@
+"""Says how a program that was read would be simulated, without doing it."""
+
+from dataclasses import replace
+
+from ketline.domain.errors import ExecutionFailed
+from ketline.domain.inspection import Inspection
+from ketline.domain.task import RunOptions
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.durations import simulating_seconds
+from ketline.execution.simulators.memory import state_bytes
+
+
+def inspect_program(
+    program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float, runs: int = 1
+) -> Inspection:
+    """What is known of a program; the estimate of its time begins with what reading it took here, for each run."""
+    lowered = program.lowered
+    qubits = lowered.circuit.num_qubits
+    inspection = Inspection(
+        tier=program.tier,
+        qubits=qubits,
+        unused_qubits=program.declared_qubits - qubits,
+        depth=lowered.depth,
+        operations=dict(lowered.operations),
+        warnings=program.warnings,
+    )
+    try:
+        choice = simulator.plan(program, shots, options)
+    except ExecutionFailed as refusal:
+        return replace(inspection, refusal=refusal.failure)
+    simulating = simulating_seconds(lowered, choice, shots)
+    seconds = None if simulating is None else runs * (reading_seconds + simulating)
+    return replace(
+        inspection,
+        method=choice.method,
+        method_reason=choice.reason,
+        memory_bytes=state_bytes(lowered, choice.method),
+        estimated_seconds=None if seconds is None else float(f"{seconds:.2g}"),
+    )

@@ -1,5 +1,0 @@
-"""Lowers the classical side of Qiskit's circuits to single bits: conditions, variables, loops."""
-
-from ketline.execution.dynamic.rewriting import Dynamic, is_dynamic, lower_dynamic
-
-__all__ = ["Dynamic", "is_dynamic", "lower_dynamic"]

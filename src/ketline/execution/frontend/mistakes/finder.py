@@ -1,0 +1,87 @@
+"""Finds the mistakes of a program, each with its place: of syntax first, then of what is left."""
+
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
+from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
+from ketline.execution.frontend.mistakes.gatecalls import LIBRARY_NAMES
+from ketline.execution.frontend.mistakes.report import Enough, Report
+from ketline.execution.frontend.mistakes.semantics import check_names
+from ketline.execution.frontend.mistakes.syntax import Repaired, repair
+from ketline.execution.frontend.mistakes.tokens import Source
+from ketline.execution.grammar import parse
+
+MOST_MISTAKES = 20
+# Taking a text apart takes about as long as parsing it; of longer programs that are broken nothing more is said.
+MOST_CHARACTERS = 1 << 16
+
+
+def find_mistakes(text: str, tree: Any, inputs: Collection[str] | None) -> list[ExecutionFailed]:
+    """The mistakes of a program in the order of its text, 20 at most; empty where nothing is found to be wrong.
+
+    `tree` is the parsed program, or None where it could not be parsed; `inputs` are the inputs that have values, None
+    where that is not known. What only follows from another mistake is left out. It takes time and memory in proportion
+    to the text.
+    """
+    report = Report(MOST_MISTAKES)
+    with suppress(RecursionError, Enough):
+        if tree is not None:
+            check_names(tree, inputs, report)
+        elif len(text) <= MOST_CHARACTERS:
+            return _sorted(_of_broken(text, inputs, report))
+    return _sorted(report.mistakes)
+
+
+def with_error(mistakes: list[ExecutionFailed], error: ExecutionFailed) -> list[ExecutionFailed]:
+    """Mistakes together with what stopped a tier, unless that is one of them: it stops at the first that it meets."""
+    known = {(mistake.line, mistake.column) for mistake in mistakes}
+    if isinstance(error, ProgramUnsupported):
+        is_known = (error.line, error.column) in known
+    else:
+        is_known = error.line in {line for line, _ in known}
+    if error.line is None or is_known:
+        return mistakes
+    return _sorted([*mistakes, error])
+
+
+def raise_first(mistakes: list[ExecutionFailed], cause: ExecutionFailed) -> None:
+    """Raise the first mistake, which has the others; return where there are none."""
+    if mistakes:
+        first, *others = mistakes
+        first.others = tuple(others)
+        raise first from cause
+
+
+def _of_broken(text: str, inputs: Collection[str] | None, report: Report) -> list[ExecutionFailed]:
+    repaired = repair(text, LIBRARY_NAMES, MOST_MISTAKES)
+    found: list[ExecutionFailed] = list(repaired.mistakes)
+    with suppress(RecursionError, Enough):
+        try:
+            with parser_errors(repaired.text):
+                tree = parse(repaired.text)
+                fix_identifier_spans(tree, repaired.text)
+        except ExecutionFailed as error:
+            # The grammar takes it, and the parser does not: 'break' outside of a loop, for instance.
+            return found + _at_original_places([error] if error.line is not None else [], repaired, text)
+        check_names(tree, inputs, report, repaired.unknown, included=repaired.included)
+    return found + _at_original_places(report.mistakes, repaired, text)
+
+
+def _at_original_places(errors: list[ExecutionFailed], repaired: Repaired, text: str) -> list[ExecutionFailed]:
+    """Mistakes of the repaired text at their places in the original."""
+    if not repaired.insertions:
+        return errors
+    original, changed = Source(text), Source(repaired.text)
+    moved = []
+    for error in errors:
+        line, column = error.line, error.column
+        if line is not None and column is not None:
+            line, column = original.position(repaired.original(changed.offset_of(line, column)))
+        moved.append(type(error)(error.message, line=line, column=column))
+    return moved
+
+
+def _sorted(mistakes: list[ExecutionFailed]) -> list[ExecutionFailed]:
+    return sorted(mistakes, key=lambda one: (one.line or 0, one.column or 0))[:MOST_MISTAKES]

@@ -1,0 +1,92 @@
+"""Sets pragmas and annotations aside: what they ask of other tools is no part of a program's result.
+
+Source: OpenQASM 3 specification, "Directives": a pragma or annotation that a tool does not know may be ignored with a
+warning, unless the program's meaning depends on it; whether it does is decided here by its words.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from openqasm3 import ast
+
+from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.execution.frontend.diagnosis import unsupported
+
+# As many as a validation shows: each may stand on thousands of lines.
+_MOST_WARNINGS = 20
+_LONGEST_NAME = 60
+_NOISE = re.compile(
+    r"(?<![a-z])(?:noise_?model|noise|noisy|kraus|depolari[sz]ing|decoherence|damping|(?:bit|phase)_flip)(?![a-z])",
+    re.IGNORECASE,
+)
+# Amazon Braket writes gates as pragmas that stand for their matrices.
+_OPERATION = re.compile(r"braket\s+unitary\b", re.IGNORECASE)
+
+
+def set_aside(program: Any) -> tuple[ProgramWarning, ...]:
+    """Remove pragmas and annotations from a parsed program; returns a warning for each, 20 at most.
+
+    Raises:
+        ProgramUnsupported: one of them would change the program's results.
+    """
+    warnings: list[ProgramWarning] = []
+    for directive in _taken_out(program):
+        _refuse_what_changes_results(directive)
+        if len(warnings) < _MOST_WARNINGS:
+            warnings.append(_warning(directive))
+    return tuple(warnings)
+
+
+def _taken_out(program: Any) -> Iterator[Any]:
+    """The pragmas and annotations of a program in the order of its text; it has none of them afterwards."""
+    pending: list[Any] = [program]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Pragma):
+            yield node
+        elif isinstance(node, ast.QASMNode):
+            if annotations := getattr(node, "annotations", None):
+                yield from annotations
+                node.annotations = []
+            pending.extend(value for name, value in reversed(vars(node).items()) if name != "span")
+        elif isinstance(node, (list, tuple)):
+            pending.extend(reversed(node))
+    program.statements = [one for one in program.statements if not isinstance(one, ast.Pragma)]
+
+
+def _refuse_what_changes_results(directive: Any) -> None:
+    text = _text(directive)
+    name = _shortened(text)
+    if noise := _NOISE.search(text):
+        raise unsupported(
+            directive,
+            f"'{name}' asks for noise ('{noise[0]}'), which Ketline does not simulate: remove it to have the results "
+            "of an ideal machine",
+        )
+    if isinstance(directive, ast.Pragma) and _OPERATION.match(directive.command):
+        raise unsupported(
+            directive,
+            f"'{name}' applies a gate by its matrix, which is not supported: write the gate with 'gate' and 'U'",
+        )
+
+
+def _warning(directive: Any) -> ProgramWarning:
+    is_pragma = isinstance(directive, ast.Pragma)
+    kind = "pragma" if is_pragma else "annotation"
+    return ProgramWarning(
+        code=WarningCode.PRAGMA_IGNORED if is_pragma else WarningCode.ANNOTATION_IGNORED,
+        message=f"the {kind} '{_shortened(_text(directive))}' is ignored",
+        line=directive.span.start_line,
+        column=directive.span.start_column + 1,
+    )
+
+
+def _text(directive: Any) -> str:
+    if isinstance(directive, ast.Pragma):
+        return f"pragma {directive.command}".rstrip()
+    return f"@{directive.keyword} {directive.command or ''}".rstrip()
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"

@@ -1,0 +1,219 @@
+"""From a QPY file to a circuit, for the child process only: a file may ask for any amount of memory or time.
+
+What a file says of an operation is not believed: one that is named like an operation of Aer's without being Qiskit's
+own of that name is taken for what its definition says.
+"""
+
+import io
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from qiskit import qpy
+from qiskit.circuit import BoxOp, ControlFlowOp, Gate, QuantumCircuit, Store, SwitchCaseOp
+from qiskit.circuit.library import UnitaryGate
+from qiskit.quantum_info.operators.predicates import is_unitary_matrix
+
+from ketline.domain.errors import (
+    ExecutionFailed,
+    ProgramInvalid,
+    ProgramTooLarge,
+    ProgramUnsupported,
+    QpyInvalid,
+    QpyVersionUnsupported,
+)
+from ketline.domain.qpy import decoded
+from ketline.domain.task import InputValue
+from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
+from ketline.execution.limits import ExecutionLimits
+
+_OWN_MODULES = (
+    "qiskit.circuit.library.",
+    "qiskit.circuit.barrier",
+    "qiskit.circuit.delay",
+    "qiskit.circuit.measure",
+    "qiskit.circuit.reset",
+    "qiskit.circuit.controlflow.",
+    "qiskit.circuit.store",
+)
+
+
+Outcome = Callable[[int], int]
+
+
+def read_circuit(text: str, limits: ExecutionLimits) -> Any:
+    """The circuit of a QPY file, in base64; its parameters have no values yet.
+
+    Raises:
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it holds none that could be run.
+    """
+    try:
+        data = decoded(text)
+    except QpyVersionUnsupported as error:
+        raise ProgramUnsupported(f"the program {error}") from error
+    except QpyInvalid as error:
+        raise ProgramInvalid(f"the program {error}") from error
+    with mistakes_named("the QPY file cannot be read"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a newer Qiskit wrote it, for one
+        (circuit,) = qpy.load(io.BytesIO(data))
+        if not isinstance(circuit, QuantumCircuit):
+            raise ProgramInvalid("the QPY file does not hold a circuit")
+        _check_size(circuit, limits)
+    return circuit
+
+
+@contextmanager
+def mistakes_named(what: str) -> Iterator[None]:
+    """Name what Qiskit raises over a file that no Qiskit wrote; only the name of the class, since texts may hold paths.
+
+    Raises:
+        ProgramInvalid: it raised something.
+    """
+    try:
+        yield
+    except (ExecutionFailed, MemoryError):
+        raise
+    except Exception as error:
+        raise ProgramInvalid(f"{what} ({type(error).__name__})") from error
+    except BaseException as error:
+        # Rust's panics are none of `Exception`; everything else is not for us.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ProgramInvalid(f"{what} (it is damaged)") from None
+
+
+def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Any:
+    """A circuit with values for its parameters; `parameters` names those it had before anything was left out of it.
+
+    Raises:
+        ProgramInvalid: a parameter has no value or none that is a number, or there is a value for none.
+    """
+    check_names(parameters, inputs)
+    if not circuit.parameters:
+        return circuit
+    values = {parameter: float(inputs[parameter.name]) for parameter in circuit.parameters}
+    with mistakes_named("the inputs do not give angles"):
+        assigned = circuit.assign_parameters(values)
+    if not all(map(_finite, assigned.data)):
+        raise ProgramInvalid("the inputs give an angle that is not a finite number")
+    return assigned
+
+
+def check_names(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> None:
+    """Compare the names of values with those of parameters.
+
+    Raises:
+        ProgramInvalid: they are not the same, or a value is not a number.
+    """
+    if missing := sorted(parameters - inputs.keys()):
+        raise ProgramInvalid(f"parameter '{missing[0]}' has no value: give it in 'inputs'")
+    if unknown := sorted(inputs.keys() - parameters):
+        raise ProgramInvalid(f"the circuit has no parameter '{unknown[0]}', which 'inputs' gives a value for")
+    for name, value in inputs.items():
+        if isinstance(value, (bool, str)):
+            raise ProgramInvalid(f"parameter '{name}' takes a number")
+
+
+def is_genuine(operation: Any) -> bool:
+    """Whether an operation is Qiskit's own of its name, with finite numbers for its parameters.
+
+    Raises:
+        ProgramInvalid: it has others.
+    """
+    if not getattr(operation, "base_class", type(operation)).__module__.startswith(_OWN_MODULES):
+        return False
+    if isinstance(operation, UnitaryGate) and not is_unitary_matrix(operation.params[0]):
+        raise ProgramInvalid("the matrix of a unitary gate is not unitary")
+    if not all(map(_is_finite, operation.params)):
+        raise ProgramInvalid(f"'{operation.name}' has an angle that is not a finite number")
+    return True
+
+
+def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]:
+    """A circuit with its classical side in a form that Aer evaluates correctly, and the outcome of its own bits.
+
+    Raises:
+        ProgramUnsupported, ProgramTooLarge, ProgramInvalid: there is no such circuit.
+    """
+    if not is_dynamic(circuit):
+        return circuit, None
+    with mistakes_named("the circuit cannot be taken apart"):
+        dynamic = lower_dynamic(circuit, limits)
+    own: int = (1 << circuit.num_clbits) - 1
+    forbidden = dynamic.forbidden
+
+    def outcome(measured: int) -> int:
+        for place, what in forbidden.items():
+            if measured >> place & 1:
+                raise ProgramInvalid(f"in some shots a classical expression {what}")
+        return measured & own
+
+    return dynamic.circuit, None if dynamic.circuit.num_clbits == circuit.num_clbits else outcome
+
+
+def is_drawn_as_written(circuit: Any) -> bool:
+    """Whether a drawing can show a circuit's classical side as it is; else it shows what `lowered` makes of it."""
+    return not circuit.num_vars and all(_is_drawn_as_written(instruction.operation) for instruction in circuit.data)
+
+
+def _is_drawn_as_written(operation: Any) -> bool:
+    if isinstance(operation, (SwitchCaseOp, Store)):
+        return False
+    if not isinstance(operation, ControlFlowOp):
+        return isinstance(operation, Gate) or _is_flat(getattr(operation, "definition", None))
+    inside = all(map(is_drawn_as_written, operation.blocks))
+    if isinstance(operation, BoxOp):
+        return inside and not is_dynamic(operation.blocks[0])
+    return inside
+
+
+def _is_flat(definition: Any) -> bool:
+    return definition is None or not is_dynamic(definition)
+
+
+class Groups(NamedTuple):
+    """The groups of counts keys: their widths and names, and what makes them of a circuit's bits; as in `Reading`."""
+
+    widths: tuple[int, ...]
+    names: tuple[str | None, ...]
+    outcome: Outcome | None
+
+
+def groups_of(circuit: Any) -> Groups:
+    """Each register is a group, in the order of declaration; bits without register are the first one."""
+    loose = [bit for bit in circuit.clbits if not circuit.find_bit(bit).registers]
+    groups = ([(None, loose)] if loose else []) + [(creg.name, list(creg)) for creg in circuit.cregs if len(creg)]
+    shown = [circuit.find_bit(bit).index for _, group in groups for bit in group]
+    widths, names = tuple(len(group) for _, group in groups), tuple(name for name, _ in groups)
+    if shown == list(range(circuit.num_clbits)):
+        return Groups(widths, names, None)
+    places = list(enumerate(shown))
+    return Groups(widths, names, lambda outcome: sum((outcome >> bit & 1) << place for place, bit in places))
+
+
+def _check_size(circuit: Any, limits: ExecutionLimits) -> None:
+    for what, number, most in (
+        ("qubits", circuit.num_qubits, limits.max_qubits),
+        ("bits", circuit.num_clbits, limits.max_bits),
+        ("operations", len(circuit.data), limits.max_operations),
+    ):
+        if number > most:
+            raise ProgramTooLarge(f"the circuit has {number} {what}; the limit is {most}")
+
+
+def _finite(instruction: Any) -> bool:
+    return all(map(_is_finite, instruction.params))
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, (int, float)):
+        return math.isfinite(value)
+    return not isinstance(value, np.ndarray) or bool(np.isfinite(value).all())
+
+
+def names_of(circuit: Any) -> frozenset[str]:
+    """The names of a circuit's parameters."""
+    return frozenset(parameter.name for parameter in circuit.parameters)

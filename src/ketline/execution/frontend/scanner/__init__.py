@@ -1,0 +1,5 @@
+"""The first tier of reading: flat programs, in one pass over their text."""
+
+from ketline.execution.frontend.scanner.scan import Scanned, scan
+
+__all__ = ["Scanned", "scan"]

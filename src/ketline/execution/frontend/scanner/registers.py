@@ -1,0 +1,270 @@
+"""Declared qubits and bits, and what operands select of them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegister, Qubit
+from qiskit_qasm3_import import converter
+
+from ketline.execution.frontend.ranges import positions
+from ketline.execution.frontend.scanner.constants import CONSTANTS, FUNCTIONS, integer_of
+from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, IDENTIFIER, KEYWORDS, Declined
+from ketline.execution.limits import ExecutionLimits
+
+_PHYSICAL = r"\$(?:0|[1-9][0-9]{0,7}+)(?![0-9])"
+# An operand is a single bit or qubit, or a tuple of them; the difference matters where gates are broadcast.
+Operand = Any
+
+_OPERAND = re.compile(rf"{BLANK}*+({IDENTIFIER}|{_PHYSICAL}){BLANK}*+(?:\[(?:([0-9]{{1,8}})|([^\[\]]*+))\]{BLANK}*+)?")
+_SET = re.compile(rf"{BLANK}*+\{{([^{{}}]*+)\}}{BLANK}*+")
+_RESERVED = KEYWORDS | CONSTANTS.keys() | FUNCTIONS.keys() | {"U"}
+_MOST_NAMES = 256
+# Programs have many short operands in common, such as 'q[0], q[1]'.
+_LONGEST_KEPT = 24
+_MOST_KEPT = 4096
+# How often operands may name a bit or qubit, as a multiple of the operations a program may have.
+_MENTIONS_PER_OPERATION = 8
+
+# Registers are to be named as the importer names them.
+escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
+
+
+class Registers:
+    """What a program has declared so far, and the circuit that holds it.
+
+    `groups` and `group_names` are those of `ProgramConverter`.
+    """
+
+    def __init__(self, limits: ExecutionLimits) -> None:
+        self.circuit = QuantumCircuit(name="program")  # to make up a name takes longer
+        self.groups: list[int] = []
+        self.group_names: list[str | None] = []
+        self._last_was_single_bit = False
+        self._qubits_left = limits.max_qubits
+        self._bits_left = limits.max_bits
+        self._mentions_left = limits.max_operations * _MENTIONS_PER_OPERATION
+        self._names: set[str] = set()
+        self._included: frozenset[str] = frozenset()
+        self._register_names: set[str] = set()
+        self._qubits: dict[str, Operand] = {}
+        self._physical: list[Qubit] = []
+        self._bits: dict[str, Operand] = {}
+        self._operands: dict[str, tuple[Operand, ...]] = {}
+        self._applications: dict[str, tuple[tuple[Qubit, ...], ...]] = {}
+        self._data = self.circuit._data  # noqa: SLF001 - `add_register` looks for much that cannot be here
+
+    def claim(self, name: str) -> None:
+        """Note that a name is now in use.
+
+        Raises:
+            Declined: it was already, or the language keeps it.
+        """
+        if name in self._names or name in self._included or name in _RESERVED:
+            raise Declined
+        self._names.add(name)
+
+    def include(self, names: frozenset[str]) -> None:
+        """Note that the names of a file are now in use.
+
+        Raises:
+            Declined: one was already.
+        """
+        if self._included or not self._names.isdisjoint(names):
+            raise Declined
+        self._included = names
+
+    def declare_qubits(self, name: str, size: int | None) -> None:
+        width = _width(size)
+        self._qubits_left -= width
+        if self._qubits_left < 0 or self._physical:
+            raise Declined
+        self._qubits[name] = self._declare(name, size, width, QuantumRegister, Qubit)
+
+    def declare_bits(self, name: str, size: int | None) -> None:
+        width = _width(size)
+        self._bits_left -= width
+        if self._bits_left < 0:
+            raise Declined
+        self._bits[name] = self._declare(name, size, width, ClassicalRegister, Clbit)
+        if size is None and self._last_was_single_bit:
+            self.groups[-1] += 1
+            self.group_names[-1] = None
+        else:
+            self.groups.append(width)
+            self.group_names.append(name)
+        self._last_was_single_bit = size is None
+
+    def qubits(self, text: str) -> tuple[Operand, ...]:
+        """The operands that a list of them names."""
+        found = self._operands.get(text)
+        if found is None:
+            found = self._operands[text] = self._read(text, self._qubits)
+        return found
+
+    def flat_qubits(self, text: str) -> tuple[Qubit, ...]:
+        """All qubits that a list of operands names, each once."""
+        operands = self.qubits(text)
+        if len(operands) == 1 and isinstance(operands[0], tuple):
+            flat = operands[0]
+        else:
+            flat = tuple(qubit for operand in operands for qubit in members(operand))
+        self._mention(len(flat))
+        if len(set(flat)) != len(flat):
+            raise Declined
+        return flat
+
+    def bits(self, text: str) -> tuple[Clbit, ...]:
+        """The bits that the one operand in this text names."""
+        operands = self._read(text, self._bits)
+        if len(operands) != 1:
+            raise Declined
+        return members(operands[0])
+
+    def applications(self, text: str) -> tuple[tuple[Qubit, ...], ...]:
+        """The qubits of each application of a gate: registers apply it to all their qubits in turn.
+
+        Source: OpenQASM 3 specification, "Gates", section "Hierarchically defined unitary gates" on broadcasting.
+        """
+        found = self._applications.get(text)
+        if found is None:
+            found = self._applications[text] = self._broadcast(self._read(text, self._qubits))
+        return found
+
+    def _declare(self, name: str, size: int | None, width: int, register: Any, bit: Any) -> Operand:
+        self.claim(name)
+        if size is None:
+            single = bit()
+            self.circuit.add_bits([single])
+            return single
+        register_name = escaped(name)
+        if register_name in self._register_names:
+            raise Declined
+        self._register_names.add(register_name)
+        declared = register(width, register_name)
+        (self._data.add_qreg if bit is Qubit else self._data.add_creg)(declared)
+        return tuple(declared[:])  # a register itself takes longer to go through
+
+    def _read(self, text: str, declared: Mapping[str, Operand]) -> tuple[Operand, ...]:
+        whole = declared.get(text)
+        if whole is not None:
+            return (whole,)
+        operands: list[Operand] = []
+        try:
+            for name, number, index in _parsed_short(text) if len(text) <= _LONGEST_KEPT else _parsed(text):
+                found = declared.get(name)
+                if number is not None and isinstance(found, tuple):
+                    operands.append(found[number])
+                else:
+                    operands.append(self._select(name, number, index, declared))
+        except IndexError:
+            raise Declined from None
+        return tuple(operands)
+
+    def _declare_physical(self, last: int) -> None:
+        """Make the physical qubits up to a number; there is one for each number below, as in the importer.
+
+        Raises:
+            Declined: too many, or the program has declared qubits.
+        """
+        if len(self._qubits) != len(self._physical) or last >= len(self._physical) + self._qubits_left:
+            raise Declined
+        new = [Qubit() for _ in range(len(self._physical), last + 1)]
+        self._qubits |= {f"${len(self._physical) + place}": qubit for place, qubit in enumerate(new)}
+        self._physical += new
+        self._qubits_left -= len(new)
+        self.circuit.add_bits(new)
+
+    def _select(self, name: str, number: int | None, index: str | None, declared: Mapping[str, Operand]) -> Operand:
+        if name[0] == "$" and name not in declared:
+            self._declare_physical(int(name[1:]))
+        found = declared.get(name)
+        if found is None:
+            raise Declined
+        if number is None and index is None:
+            return found
+        if not isinstance(found, tuple):
+            raise Declined
+        return found[number] if number is not None else self._select_by_expression(found, index or "")
+
+    def _select_by_expression(self, declared: tuple[Any, ...], index: str) -> Operand:
+        chosen: Sequence[int]
+        if braces := _SET.fullmatch(index):
+            chosen = [integer_of(part) for part in braces[1].split(",")]
+        elif ":" in index:
+            chosen = _range(index, len(declared))
+        else:
+            return declared[integer_of(index)]
+        if not chosen:
+            raise Declined
+        self._mention(len(chosen))
+        return tuple(declared[position] for position in chosen)
+
+    def _broadcast(self, operands: tuple[Operand, ...]) -> tuple[tuple[Qubit, ...], ...]:
+        if len(operands) == 1:
+            return tuple([(qubit,) for qubit in members(operands[0])])
+        widths = [len(operand) for operand in operands if isinstance(operand, tuple)]
+        if not widths:
+            return _checked_applications((operands,))
+        width = widths[0]
+        if any(other != width for other in widths):
+            raise Declined
+        self._mention(width * len(operands))
+        columns = (operand if isinstance(operand, tuple) else (operand,) * width for operand in operands)
+        return _checked_applications(tuple(zip(*columns, strict=True)))
+
+    def _mention(self, number: int) -> None:
+        self._mentions_left -= number
+        if self._mentions_left < 0:
+            raise Declined
+
+
+def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
+    """The name of each operand in a list of them, with its index: a number, or the text of another one."""
+    operands = []
+    at = -1
+    while at < len(text):
+        operand = _OPERAND.match(text, at + 1)
+        if operand is None:
+            raise Declined
+        name, number, index = operand.groups()
+        operands.append((name, int(number) if number is not None else None, index))
+        at = operand.end()
+        if at < len(text) and text[at] != ",":
+            raise Declined
+    return operands
+
+
+_parsed_short = lru_cache(_MOST_KEPT)(_parsed)
+
+
+def members(operand: Operand) -> tuple[Any, ...]:
+    return operand if isinstance(operand, tuple) else (operand,)
+
+
+def _checked_applications(applications: tuple[tuple[Qubit, ...], ...]) -> tuple[tuple[Qubit, ...], ...]:
+    for qubits in applications:
+        if len(set(qubits)) != len(qubits):
+            raise Declined
+    return applications
+
+
+def _width(size: int | None) -> int:
+    width = 1 if size is None else size
+    if width < 1:
+        raise Declined
+    return width
+
+
+def _range(text: str, size: int) -> range:
+    first, *middle, last = text.split(":")
+    # Source: OpenQASM 3 grammar, rangeExpression: only a range without a step may leave out its end.
+    if len(middle) > 1 or (middle and not last.strip(BLANKS)):
+        raise Declined
+    step = integer_of(middle[0]) if middle else None
+    return positions(size, _end_of_range(first), _end_of_range(last), step)
+
+
+def _end_of_range(text: str) -> int | None:
+    return integer_of(text) if text.strip(BLANKS) else None

@@ -1,0 +1,183 @@
+"""Reads a flat program statement by statement."""
+
+import re
+from collections.abc import Callable, Iterator
+from operator import length_hint
+from typing import Any, ClassVar
+
+from qiskit.circuit import Barrier, CircuitInstruction, Clbit, Measure, QuantumCircuit, Qubit, Reset
+
+from ketline.domain.errors import ProgramTooLarge
+from ketline.execution.frontend.scanner.constants import Value
+from ketline.execution.frontend.scanner.definitions import read_definition
+from ketline.execution.frontend.scanner.gates import Expansion, Gate, builtin_gates, expand, standard_gates
+from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, Declined, without_comments
+from ketline.execution.frontend.scanner.registers import Registers, members
+from ketline.execution.frontend.scanner.syntax import statement_of
+from ketline.execution.limits import ExecutionLimits
+
+_LONGEST_STATEMENT = 1 << 16
+# Steps that calls of defined gates may take to work out, as a multiple of the operations a program may have.
+_STEPS_PER_OPERATION = 8
+
+_HEADER = re.compile(rf"{BLANK}*+OPENQASM[ \t\r\n]++3(?:\.[01])?{BLANK}*+")
+_USUAL_HEADER = "OPENQASM 3.0"
+_DEFINITION = re.compile(rf"{BLANK}*+gate{BLANK}")
+
+_BUILTIN_GATES = builtin_gates()
+_STANDARD_GATES: dict[str, Gate] = {**standard_gates()}
+_WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
+_STANDARD_NAMES = frozenset(_STANDARD_GATES)
+# To copy these is faster than to make new ones.
+_MEASUREMENT = CircuitInstruction(Measure(), (Qubit(),), (Clbit(),))
+_RESET = CircuitInstruction(Reset(), (Qubit(),))
+
+
+class ProgramScanner:
+    """Reads one program into `registers.circuit`."""
+
+    def __init__(self, limits: ExecutionLimits) -> None:
+        self.registers = Registers(limits)
+        self._most_operations = self._operations_left = limits.max_operations
+        self._steps_left = limits.max_operations * _STEPS_PER_OPERATION
+        self._gates: dict[str, Gate] = _BUILTIN_GATES.copy()
+        self._instructions: list[CircuitInstruction] = []
+        self._pieces: Iterator[str] = iter(())
+        self._number = 0
+
+    def read(self, text: str) -> QuantumCircuit:
+        """The circuit of a program.
+
+        Raises:
+            Declined: it is not a valid flat program, or declares more than the limits.
+            ProgramTooLarge: it comes to more operations than the limit, whatever follows them.
+        """
+        *pieces, rest = without_comments(text).split(";")
+        if not pieces or rest.strip(BLANKS):
+            raise Declined
+        if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
+            raise Declined
+        self._number = len(pieces)
+        self._pieces = iter(pieces)
+        if pieces[0] == _USUAL_HEADER or _HEADER.fullmatch(pieces[0]):
+            next(self._pieces)
+        self._read_statements()
+        circuit = self.registers.circuit
+        circuit._data.extend(self._instructions)  # noqa: SLF001 - `append` checks again what is checked here
+        return circuit
+
+    @property
+    def statements_read(self) -> int:
+        """How many semicolons there are before the statement that is being read."""
+        return self._number - length_hint(self._pieces) - 1
+
+    def _read_statements(self) -> None:
+        # The same text calls the same gate on the same qubits throughout: nothing can be declared anew.
+        calls: dict[str, Expansion] = {}
+        for piece in self._pieces:
+            call = calls.get(piece)
+            if call is None:
+                text = self._read_definitions(piece) if "{" in piece else piece
+                call = self._read_statement(text)
+                if call is None:
+                    continue
+                calls[text] = call
+            size, instructions, phases = call
+            self._spend(size)
+            self._instructions += instructions
+            if phases:
+                self._turn(*phases)
+
+    def _read_definitions(self, piece: str) -> str:
+        """What follows the definitions of gates with which a piece begins."""
+        while _DEFINITION.match(piece):
+            name, gate, piece = read_definition(piece, self._pieces, self._gates)
+            self.registers.claim(name)
+            self._gates[name] = gate
+        return piece
+
+    def _read_statement(self, piece: str) -> Expansion | None:
+        """A call of a gate gives what it comes to; all other statements have done their work."""
+        action, arguments = statement_of(piece)
+        return self._ACTIONS[action](self, *arguments)
+
+    def _call(self, name: str, arguments: tuple[Any, ...], operands: str) -> Expansion:
+        gate = self._gates.get(name)
+        if gate is None:
+            raise Declined
+        applications = self.registers.applications(operands)
+        if len(arguments) != gate.parameters or len(applications[0]) != gate.qubits:
+            raise Declined
+        if gate.size * len(applications) > self._operations_left:
+            raise self._too_large()
+        self._steps_left -= gate.cost * len(applications)
+        if self._steps_left < 0:
+            raise Declined
+        return expand(gate, arguments, applications)
+
+    def _turn(self, *phases: Value) -> None:
+        for phase in phases:
+            self.registers.circuit.global_phase += phase
+
+    def _include(self) -> None:
+        self.registers.include(_STANDARD_NAMES)
+        self._gates = (
+            _WITH_STANDARD.copy() if len(self._gates) == len(_BUILTIN_GATES) else self._gates | _STANDARD_GATES
+        )
+
+    def _declare_qubits(self, name: str, size: int | None) -> None:
+        self.registers.declare_qubits(name, size)
+
+    def _declare_bits(self, name: str, size: int | None, measured: str | None) -> None:
+        self.registers.declare_bits(name, size)
+        if measured is not None:
+            self._measure(measured, name)
+
+    def _measure(self, measured: str, target: str) -> None:
+        qubits, bits = self._one_operand(measured), self.registers.bits(target)
+        if len(qubits) != len(bits):
+            raise Declined
+        self._spend(len(qubits))
+        pairs = zip(qubits, bits, strict=True)
+        self._instructions += [_MEASUREMENT.replace(qubits=(qubit,), clbits=(bit,)) for qubit, bit in pairs]
+
+    def _reset(self, operand: str) -> None:
+        qubits = self._one_operand(operand)
+        self._spend(len(qubits))
+        self._instructions += [_RESET.replace(qubits=(qubit,)) for qubit in qubits]
+
+    def _barrier(self, operands: str) -> None:
+        qubits = self.registers.flat_qubits(operands)
+        self._instructions.append(CircuitInstruction(Barrier(len(qubits)), qubits, ()))
+
+    def _delay(self, operands: str) -> None:
+        if operands.strip(BLANKS):
+            self.registers.qubits(operands)
+
+    def _one_operand(self, text: str) -> tuple[Any, ...]:
+        operands = self.registers.qubits(text)
+        if len(operands) != 1:
+            raise Declined
+        return members(operands[0])
+
+    def _spend(self, operations: int) -> None:
+        self._operations_left -= operations
+        if self._operations_left < 0:
+            raise self._too_large()
+
+    def _too_large(self) -> ProgramTooLarge:
+        # Not declined: the parser would take minutes over such a text, only to say the same.
+        return ProgramTooLarge(f"the program comes to more than {self._most_operations} operations")
+
+    # Functions: methods of an object would tie each scanner, and so its circuit, into a cycle for the collector.
+    _ACTIONS: ClassVar[dict[str, Callable[..., Expansion | None]]] = {
+        "barrier": _barrier,
+        "call": _call,
+        "declare bits": _declare_bits,
+        "declare qubits": _declare_qubits,
+        "delay": _delay,
+        "include": _include,
+        "measure": _measure,
+        "reset": _reset,
+        "turn": _turn,
+    }

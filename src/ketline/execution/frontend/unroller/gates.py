@@ -1,0 +1,122 @@
+"""The gates an unrolled program can call, and their modifiers."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openqasm3 import ast
+from qiskit.circuit import Gate
+from qiskit.circuit.library import CXGate, UGate, get_standard_gate_name_mapping
+from qiskit_qasm3_import import converter
+
+from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY, controlled, is_control
+from ketline.execution.frontend.unroller.budget import Budget
+
+_MOST_POWER_QUBITS = 8
+_CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryGate:
+    """A gate of Qiskit's library; one without `build` has no effect, `name` is that of the specification."""
+
+    build: Callable[..., Any] | None
+    parameters: int
+    qubits: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """A modifier with its number: of controls for `ctrl` and `negctrl`, the exponent of `pow`."""
+
+    kind: ast.GateModifierName
+    number: float = 1
+
+
+BUILTIN_GATES = {"U": LibraryGate(UGate, 3, 1, "U")}
+STANDARD_GATES = {
+    name: LibraryGate(None if gate is STANDARD_IDENTITY else gate, parameters, qubits, name)
+    for name, (gate, parameters, qubits) in converter._STDGATES.items()  # noqa: SLF001 - it has no public list
+}
+CNOT = LibraryGate(CXGate, 0, 2, "cx")
+# What Qiskit's exporter writes without a definition, and programs call as if stdgates.inc had it.
+FURTHER_GATES = {
+    name: LibraryGate(type(gate), len(gate.params), gate.num_qubits)
+    for name, gate in get_standard_gate_name_mapping().items()
+    if isinstance(gate, Gate) and gate.num_qubits and name not in STANDARD_GATES
+}
+
+
+def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:
+    """A gate with its modifiers applied, the one written nearest to it first.
+
+    Source: OpenQASM 3 specification, "Gates", section "Quantum gate modifiers".
+    """
+    states: list[bool] = []  # of controls that stand next to each other
+    for modifier in reversed(modifiers):
+        if modifier.kind in _CONTROLS:
+            states = control_states([modifier]) + states
+            continue
+        gate = controlled(gate, states)
+        states = []
+        gate = gate.inverse() if modifier.kind is ast.GateModifierName.inv else _power(gate, modifier.number, budget)
+    return controlled(gate, states)
+
+
+def _power(gate: Any, exponent: float, budget: Budget) -> Any:
+    if gate.num_qubits > _MOST_POWER_QUBITS:
+        raise ProgramUnsupported(f"powers of gates on more than {_MOST_POWER_QUBITS} qubits are not supported")
+    budget.operations(4**gate.num_qubits)  # it is computed as a matrix of so many numbers
+    return gate.power(exponent)
+
+
+def control_states(modifiers: Sequence[Modifier]) -> list[bool]:
+    """For each control qubit of a call, whether it controls by 1 (`ctrl`) or by 0 (`negctrl`)."""
+    return [
+        modifier.kind is ast.GateModifierName.ctrl
+        for modifier in modifiers
+        if modifier.kind in _CONTROLS
+        for _ in range(int(modifier.number))
+    ]
+
+
+def phase_angle(angle: float, modifiers: Sequence[Modifier]) -> float:
+    """The angle of a global phase with `inv` and `pow` applied."""
+    for modifier in modifiers:
+        if modifier.kind is ast.GateModifierName.inv:
+            angle = -angle
+        elif modifier.kind is ast.GateModifierName.pow:
+            angle *= modifier.number
+    return angle
+
+
+def check_controls(node: Any, number: int, qubits: int) -> int:
+    if is_control(node) and not 0 < number <= qubits:
+        raise ProgramInvalid(f"{number} controls and a gate do not fit {qubits} qubits")
+    return number
+
+
+def check_angles(angles: Sequence[float]) -> None:
+    if not all(map(math.isfinite, angles)):
+        raise ProgramInvalid("this angle is not a finite number")
+
+
+def applications(operands: Sequence[Any]) -> list[tuple[int, ...]]:
+    """The qubits of each application of a gate: registers apply it to all their qubits in turn.
+
+    Source: OpenQASM 3 specification, "Gates", on broadcasting.
+    """
+    widths = {len(operand) for operand in operands if isinstance(operand, tuple)}
+    if not widths:
+        return [tuple(operands)]
+    if len(widths) > 1:
+        raise ProgramInvalid(
+            "registers in one call of a gate need the same size, and these have "
+            + " and ".join(map(str, sorted(widths)))
+        )
+    (width,) = widths
+    columns = [operand if isinstance(operand, tuple) else (operand,) * width for operand in operands]
+    return list(zip(*columns, strict=True))

@@ -1,0 +1,25 @@
+"""Looks through a parsed expression or statement."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from openqasm3 import ast
+
+from ketline.execution.frontend.unroller.operators import is_function
+
+
+def parts_of(node: Any) -> Iterator[Any]:
+    """A node of the parser's tree and all that are below it."""
+    pending: list[Any] = [node]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, ast.QASMNode):
+            yield part
+            pending.extend(vars(part).values())
+        elif isinstance(part, (list, tuple)):
+            pending.extend(part)
+
+
+def calls_subroutine(node: Any) -> bool:
+    """Whether an expression calls a subroutine, which may do anything."""
+    return any(isinstance(one, ast.FunctionCall) and not is_function(one.name.name) for one in parts_of(node))

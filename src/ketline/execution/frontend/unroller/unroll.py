@@ -1,0 +1,73 @@
+"""The unroller's one door."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.task import InputValue
+from ketline.execution.frontend.unroller.expressions import bits_of_number
+from ketline.execution.frontend.unroller.quantum import members
+from ketline.execution.frontend.unroller.statements import Interpreter
+from ketline.execution.frontend.unroller.values import Measured, atom, evaluate_at
+from ketline.execution.limits import ExecutionLimits
+
+
+class Unrolled(NamedTuple):
+    """A circuit, the groups of its counts keys, and what turns an outcome of the circuit into theirs.
+
+    `groups` are their widths, `names` as in `Reading`. The circuit has a bit for each measurement. `outcome` takes the
+    number that Aer gives for them, bit k of position k, and gives the number of the program's own bits; None where both
+    are the same.
+    """
+
+    circuit: Any
+    groups: tuple[int, ...]
+    names: tuple[str | None, ...]
+    outcome: Callable[[int], int] | None
+
+
+def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> Unrolled:
+    """The circuit of a parsed program, with its classical part evaluated.
+
+    Raises:
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has none; with the place of what is wrong.
+    """
+    interpreter = Interpreter(limits, inputs)
+    interpreter.run(program)
+    variables = interpreter.variables
+    unknown = sorted(inputs.keys() - variables.bound)
+    if unknown:
+        raise ProgramInvalid(f"the program has no input '{unknown[0][:40]}'")
+    shown = [
+        [variable for variable in group if not variables.outputs or variable in variables.outputs]
+        for group in variables.groups
+    ]
+    shown = [group for group in shown if group]
+    bits = [[bit for variable in group for bit in _bits_of(variable)] for group in shown]
+    if not bits:
+        shown = [[variable] for variable in variables.numbers if isinstance(variable.value, Measured)]
+        bits = [list(_bits_of(variable)) for (variable,) in shown]
+    circuit = interpreter.writer.circuit
+    if not bits and circuit.num_clbits:
+        raise ProgramUnsupported(
+            "no bits are declared, so there are no counts: declare bits and measure into them, "
+            "for instance 'bit[2] c; c = measure q;'"
+        )
+    values = [bit for group in bits for bit in group]
+    names = tuple(group[0].name if len(group) == 1 else None for group in shown)
+    return Unrolled(circuit, tuple(map(len, bits)), names, _outcome(values, circuit.num_clbits))
+
+
+def _bits_of(variable: Any) -> tuple[Any, ...]:
+    kind = variable.kind
+    return members(variable.value) if kind.name in ("bit", "bool") else bits_of_number(variable.value, kind)
+
+
+def _outcome(values: list[Any], width: int) -> Callable[[int], int] | None:
+    if values == [atom(position) for position in range(width)]:
+        return None
+
+    def outcome(measured: int) -> int:
+        return sum(1 << place for place, value in enumerate(values) if evaluate_at(value, measured))
+
+    return outcome

@@ -1,0 +1,189 @@
+"""Writes the operations of an unrolled program into a circuit."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from qiskit.circuit import Clbit, QuantumCircuit, QuantumRegister, Qubit
+from qiskit.circuit.classical import expr
+
+from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.frontend.unroller.budget import Budget
+from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, lift
+
+
+class CircuitWriter:
+    """Appends to a circuit, under the conditions that surround each operation.
+
+    Every measurement is kept in a classical bit of its own, so that values seen earlier stay what they were; which
+    of them a counts key shows is decided at the end.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.circuit = QuantumCircuit()
+        self._main = self.circuit
+        self._budget = budget
+        self._rehearsed_bits: int | None = None
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Write nothing in the block; bits that are made in it are forgotten with it."""
+        before, self._rehearsed_bits = self._rehearsed_bits, self._rehearsed_bits or 0
+        try:
+            with self._budget.rehearsal():
+                yield
+        finally:
+            self._rehearsed_bits = before
+
+    def new_qubits(self, number: int, name: str | None = None) -> range:
+        """Add qubits, which are the register of that name, where they have one, to those who draw the circuit."""
+        self._budget.declare("qubits", number)
+        first = self._main.num_qubits
+        qubits = [Qubit() for _ in range(number)]
+        if name is None:
+            self._main.add_bits(qubits)
+        else:
+            self._main.add_register(QuantumRegister(name=name, bits=qubits))
+        return range(first, first + number)
+
+    def new_bit(self) -> int:
+        self._budget.declare("bits", 1)
+        if self._rehearsed_bits is not None:
+            self._rehearsed_bits += 1
+            return int(self._main.num_clbits) + self._rehearsed_bits - 1
+        self._main.add_bits([Clbit()])
+        return int(self._main.num_clbits) - 1
+
+    def append(self, gate: Any, qubits: Sequence[int]) -> None:
+        if len(set(qubits)) != len(qubits):
+            raise ProgramInvalid("a gate needs different qubits for its operands")
+        self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            return
+        self.circuit.append(gate, [self.circuit.qubits[position] for position in qubits], copy=False)
+
+    def add_phase(self, angle: float) -> None:
+        if self._rehearsed_bits is None:
+            self.circuit.global_phase += angle
+
+    def measure(self, qubit: int, position: int) -> None:
+        self._budget.operations(1)
+        if self._rehearsed_bits is None:
+            self._main.measure(qubit, position)
+
+    def reset(self, qubit: int) -> None:
+        self._budget.operations(1)
+        if self._rehearsed_bits is None:
+            self._main.reset(qubit)
+
+    def store(self, position: int, value: Any) -> None:
+        """Set a classical bit to a value."""
+        self._budget.operations(1)
+        if self._rehearsed_bits is None:
+            self._main.store(self._main.clbits[position], self._expression(value))
+
+    def narrowed(self, value: Any) -> Any:
+        """A value, written to bits of its own if it needs fewer than it depends on now."""
+        if not isinstance(value, Measured):
+            return value
+        numbered = _Numbered([value])
+        if numbered.width >= len(value.atoms):
+            return value
+        cells = [self.new_bit() for _ in range(numbered.width)]
+        self._store_number(cells, numbered, value)
+        return numbered.decoded(cells)
+
+    def merged(self, condition: Measured, then: Any, otherwise: Any) -> Any:
+        """`then` where a condition holds, else `otherwise`, written to bits of its own.
+
+        Raises:
+            ProgramUnsupported: these are too many.
+        """
+        numbered = _Numbered([then, otherwise])
+        if numbered.width > MOST_ATOMS:
+            raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
+        cells = [self.new_bit() for _ in range(numbered.width)]
+        self._store_number(cells, numbered, otherwise)
+        with self.when(condition):
+            self._store_number(cells, numbered, then)
+        return numbered.decoded(cells)
+
+    def _store_number(self, cells: Sequence[int], numbered: "_Numbered", value: Any) -> None:
+        for rank, cell in enumerate(cells):
+            self.store(cell, lift(lambda entry, rank=rank: bool(numbered.number(entry) >> rank & 1), value))
+
+    @contextmanager
+    def when(self, condition: Measured) -> Iterator[Any]:
+        """What is written in the block happens where the condition holds; gives the context of an `else`."""
+        self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            yield nullcontext()
+            return
+        with self._main.if_test(self._condition(condition)) as otherwise:
+            yield otherwise
+
+    @contextmanager
+    def repeat_while(self, condition: Measured) -> Iterator[None]:
+        self._budget.operations(1)
+        if self._rehearsed_bits is not None:
+            yield
+            return
+        with self._main.while_loop(self._condition(condition)):
+            yield
+
+    @contextmanager
+    def into(self, circuit: QuantumCircuit) -> Iterator[None]:
+        """Write gates into another circuit, whose qubits count from 0."""
+        outer, self.circuit = self.circuit, circuit
+        try:
+            yield
+        finally:
+            self.circuit = outer
+
+    def _condition(self, condition: Measured) -> Any:
+        if len(condition.atoms) == 1:
+            return self._main.clbits[condition.atoms[0]], condition.table[1]
+        return self._expression(condition)
+
+    def _expression(self, value: Any) -> Any:
+        """A Boolean value as an expression of Qiskit's, expanded by one bit after the other."""
+        if not isinstance(value, Measured):
+            return expr.lift(bool(value))
+        self._budget.step(len(value.table))
+        bit = self._main.clbits[value.atoms[-1]]
+        half = len(value.table) // 2
+        low, high = (_shrunk(value.atoms[:-1], part) for part in (value.table[:half], value.table[half:]))
+        if low is False and high is True:
+            return expr.lift(bit)
+        if low is True and high is False:
+            return expr.bit_not(bit)
+        where_set = expr.bit_and(bit, self._expression(high)) if high is not True else expr.lift(bit)
+        where_clear = expr.bit_and(expr.bit_not(bit), self._expression(low)) if low is not True else expr.bit_not(bit)
+        if low is False:
+            return where_set
+        return where_clear if high is False else expr.bit_or(where_set, where_clear)
+
+
+class _Numbered:
+    """The values that some values may take, numbered."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        entries = [entry for value in values for entry in (value.table if isinstance(value, Measured) else (value,))]
+        self._distinct = list({(type(entry), entry): entry for entry in entries}.values())
+        self._numbers = {(type(entry), entry): number for number, entry in enumerate(self._distinct)}
+        self.width = (len(self._distinct) - 1).bit_length()
+
+    def number(self, entry: Any) -> int:
+        return self._numbers[type(entry), entry]
+
+    def decoded(self, cells: Sequence[int]) -> Any:
+        """The value whose number these bits hold."""
+        if not cells:
+            return self._distinct[0]
+        last = len(self._distinct) - 1
+        return Measured(tuple(cells), tuple(self._distinct[min(number, last)] for number in range(1 << len(cells))))
+
+
+def _shrunk(atoms: tuple[int, ...], table: tuple[Any, ...]) -> Any:
+    first = bool(table[0])
+    return first if all(bool(one) == first for one in table) else Measured(atoms, tuple(table))

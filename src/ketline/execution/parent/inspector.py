@@ -1,0 +1,197 @@
+"""Reads programs for an API process, in children that are started when they are needed and ended when they are not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from ketline.domain.errors import ServiceUnavailable, SimulatorDied
+from ketline.domain.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.task import RunOptions
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.reader_pool import Checkout, ReaderPool
+from ketline.execution.parent.runner import CHILD, ChildRunner
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# For a second child where the first died just before its time was up.
+_LEAST_SECONDS = 0.1
+# What nearly every program is read in; the others must not keep these waiting.
+QUICK_SECONDS = 1.0
+READERS = 2
+
+
+class ProgramReader:
+    """One child that reads programs, where there is a child now."""
+
+    def __init__(self, limits: ExecutionLimits, command: Sequence[str]) -> None:
+        self._limits = limits
+        self._command = command
+        self._runner: ChildRunner | None = None
+        self._closed = False
+        self.idle_since = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self._runner.pid if self._runner is not None else None
+
+    @property
+    def started(self) -> bool:
+        return self._runner is not None
+
+    async def runner(self) -> ChildRunner:
+        """A runner whose child is ready.
+
+        Raises:
+            ServiceUnavailable: it could not be started, or this process stops.
+        """
+        if self._closed:
+            raise ServiceUnavailable("This process stops; ask again elsewhere.")
+        if self._runner is None:
+            self._runner = ChildRunner(self._limits, self._command)
+        try:
+            await self._runner.open()
+        except SimulatorDied as error:
+            raise ServiceUnavailable("The process that reads programs could not be started; try again.") from error
+        return self._runner
+
+    async def end(self) -> None:
+        """End the child, if there is one; the next call starts another."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.close()
+            _log.debug("inspector.let_go")
+
+    async def close(self) -> None:
+        """End the child for good."""
+        self._closed = True
+        await self.end()
+
+
+class ChildInspector:
+    """Answers each call within `time_limit`, of which waiting for others may take half; short programs go first.
+
+    A child's start is not counted: it comes with the first call, after idle times, and after a child was killed. Where
+    a child dies over a program another one reads it, once, in the time that is left.
+    """
+
+    def __init__(
+        self,
+        limits: ExecutionLimits,
+        *,
+        time_limit: timedelta,
+        idle_time: timedelta,
+        most_waiting: int,
+        readers: int = READERS,
+        quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
+        command: Sequence[str] = CHILD,
+    ) -> None:
+        self._seconds = time_limit.total_seconds()
+        self._idle_seconds = idle_time.total_seconds()
+        self._readers = [ProgramReader(limits, command) for _ in range(readers)]
+        self._pool = ReaderPool(self._readers, quick_seconds=quick_time.total_seconds(), max_waiting=most_waiting)
+        self._in_use = asyncio.Event()
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """The process ids of the children that there are now."""
+        return [reader.pid for reader in self._readers if reader.pid is not None]
+
+    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions) -> Inspection:
+        return await self._read(source, lambda runner, seconds: runner.inspect(source, shots, options, seconds))
+
+    async def draw(self, source: ProgramSource, drawing: Drawing) -> str:
+        return await self._read(source, lambda runner, seconds: runner.draw(source, drawing, seconds))
+
+    async def end_idle_children(self) -> None:
+        """End each child that nobody has needed for the idle time, until cancelled."""
+        while True:
+            await self._in_use.wait()
+            started = [reader for reader in self._readers if reader.started]
+            if not started:
+                self._in_use.clear()
+                continue
+            await asyncio.sleep(max(0.0, min(reader.idle_since for reader in started) + self._idle_seconds - _now()))
+            for reader in started:
+                if _now() >= reader.idle_since + self._idle_seconds:
+                    await self._end_if_free(reader)
+
+    async def close(self) -> None:
+        """Kill the children and return when they are gone; there are no others after it."""
+        await asyncio.gather(*(reader.close() for reader in self._readers))
+
+    async def _end_if_free(self, reader: ProgramReader) -> None:
+        if not self._pool.reserve(reader):
+            reader.idle_since = _now()  # at work
+            return
+        try:
+            await reader.end()
+        finally:
+            self._pool.release(reader)
+
+    async def _read(self, source: ProgramSource, read: Callable[[ChildRunner, float], Awaitable[T]]) -> T:
+        deadline = _now() + self._seconds
+
+        async def call(checkout: Checkout[ProgramReader]) -> T:
+            try:
+                return await self._read_with(checkout, max(_LEAST_SECONDS, deadline - _now()), read)
+            finally:
+                checkout.reader.idle_since = _now()
+
+        return await self._pool.run(len(source.circuit), self._seconds / 2, call)
+
+    async def _read_with(
+        self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]
+    ) -> T:
+        """Read again where a child dies: that may be the system's doing, and says nothing of the program."""
+        self._in_use.set()
+        runner = await checkout.reader.runner()
+        checkout.begin()
+        try:
+            return await read(runner, seconds)
+        except SimulatorDied as error:
+            _log.warning("inspector.asked_again", reason=str(error))
+        left = max(_LEAST_SECONDS, seconds - (_now() - checkout.began_at))
+        try:
+            return await read(await checkout.reader.runner(), left)
+        except SimulatorDied as error:
+            raise ServiceUnavailable("The process that reads programs died twice over this one.") from error
+
+
+@asynccontextmanager
+async def open_inspector(
+    limits: ExecutionLimits,
+    *,
+    time_limit: timedelta,
+    idle_time: timedelta,
+    most_waiting: int,
+    readers: int = READERS,
+    quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
+    command: Sequence[str] = CHILD,
+) -> AsyncIterator[ChildInspector]:
+    """An inspector that leaves no process behind."""
+    inspector = ChildInspector(
+        limits,
+        time_limit=time_limit,
+        idle_time=idle_time,
+        most_waiting=most_waiting,
+        readers=readers,
+        quick_time=quick_time,
+        command=command,
+    )
+    ending = asyncio.create_task(inspector.end_idle_children())
+    try:
+        yield inspector
+    finally:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+        await inspector.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

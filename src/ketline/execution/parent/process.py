@@ -1,0 +1,147 @@
+"""One simulator process, seen from its parent: start, kill, reap."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import encode_limits
+from ketline.execution.sandbox import hide_process
+
+# What the child inherits. Anything else, the credentials in a service's environment above all, stays here.
+_INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
+_REAP_SECONDS = 10
+_LAST_WORDS_BYTES = 4096
+_MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
+
+
+class ProcessGone(Exception):
+    """The process ended, or broke off a conversation; it has been reaped.
+
+    `ran_out_of_memory` says whether its last words were about memory, `how` is a sentence for users.
+    """
+
+    def __init__(self, how: str, *, ran_out_of_memory: bool, last_words: str) -> None:
+        super().__init__(how)
+        self.how = how
+        self.ran_out_of_memory = ran_out_of_memory
+        self.last_words = last_words
+
+
+class SimulatorProcess:
+    """A started process; one thread starts and reaps it, any thread may kill it.
+
+    The thread that starts it must outlive it: the kernel kills the process when that thread ends. From the first one on
+    the `/proc` entries of memory and environment of the process that starts it are hidden from its user.
+
+    Raises:
+        OSError: there is no such command, or no room for another process.
+    """
+
+    def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
+        self._killed = False
+        # From the program that will run in the child, as the same user.
+        hide_process()  # guard: process.hidden
+        self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*command, str(theirs.fileno()), str(os.getpid()), encode_limits(limits)],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent
+                env=_environment(limits),
+            )
+        except OSError:
+            ours.close()
+            self._stderr.close()
+            raise
+        finally:
+            theirs.close()
+        self._socket: socket.socket | None = ours
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether nobody has killed the process, and it has not ended by itself."""
+        return not self._killed and self._process.poll() is None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has been reaped, so that its memory is free."""
+        return self._process.returncode is not None
+
+    def take_socket(self) -> socket.socket:
+        """Our end of the process's pipe, once; whoever takes it closes it."""
+        ours, self._socket = self._socket, None
+        assert ours is not None
+        return ours
+
+    def kill(self) -> None:
+        """Kill the process; whoever waits for a message of it finds the pipe closed."""
+        self._killed = True
+        self._process.kill()
+
+    def end(self) -> int | None:
+        """Kill and reap the process, and give its exit status."""
+        self.kill()
+        try:
+            return self._process.wait(_REAP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None  # stuck in the kernel; killed all the same
+        finally:
+            if self._socket is not None:
+                self._socket.close()
+            self._stderr.close()
+
+    def autopsy(self) -> ProcessGone:
+        """How the process ended, of which the conversation is over; if it has not, it is killed soon."""
+        try:
+            status: int | None = self._process.wait(1)  # let it end by itself, to learn how
+        except subprocess.TimeoutExpired:
+            status = None
+        words = self._last_words()
+        self.end()
+        return ProcessGone(
+            _how_it_ended(status),
+            ran_out_of_memory=any(word in words for word in _MEMORY_WORDS),
+            last_words=words.decode(errors="replace"),
+        )
+
+    def _last_words(self) -> bytes:
+        if self._stderr.closed:
+            return b""
+        size = os.fstat(self._stderr.fileno()).st_size
+        return os.pread(self._stderr.fileno(), _LAST_WORDS_BYTES, max(0, size - _LAST_WORDS_BYTES))
+
+
+def _how_it_ended(status: int | None) -> str:
+    if status is None:
+        return "the simulator process broke off in the middle of an answer"
+    if status >= 0:
+        return f"the simulator process ended with exit status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"the simulator process was ended by {name}"
+
+
+def _environment(limits: ExecutionLimits) -> dict[str, str]:
+    """A child's environment: threads only where Aer is told to use them, and few arenas of address space."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {
+        "HOME": "/nonexistent",
+        "MALLOC_ARENA_MAX": "2",
+        "OMP_NUM_THREADS": str(max(limits.threads, limits.share_threads)),
+        "OPENBLAS_NUM_THREADS": "1",
+        "QISKIT_PARALLEL": "FALSE",
+        "RAYON_NUM_THREADS": "1",
+    }

@@ -1,0 +1,370 @@
+"""Runs programs in a warm child process that can be killed at any time; the event loop never waits for it."""
+
+import asyncio
+import secrets
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+
+from ketline.domain.errors import (
+    ExecutionFailed,
+    MachineBusy,
+    MemoryLimitExceeded,
+    SimulatorDied,
+    SimulatorNotStarted,
+    TimeLimitExceeded,
+)
+from ketline.domain.inspection import Drawing, Inspection, ProgramSource
+from ketline.domain.task import Inputs, RunOptions, RunResult
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.admission import Admission
+from ketline.execution.parent.channel import Conversation, ConversationOver
+from ketline.execution.parent.process import ProcessGone, SimulatorProcess
+from ketline.execution.protocol import (
+    BUSY,
+    GRANTED,
+    READY,
+    Answer,
+    Order,
+    Outcome,
+    Purpose,
+    decode_answer,
+    decode_request,
+    encode_order,
+    is_request,
+)
+from ketline.ports.tasks import CircuitRunner
+
+CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
+# Room around the counts for the profile and the JSON around them.
+_ANSWER_MARGIN_BYTES = 1 << 20
+# What is read or written in less than a millisecond, in characters or bytes.
+_LONG = 1 << 16
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that said it was ready, and the conversation with it."""
+
+    process: SimulatorProcess
+    conversation: Conversation
+
+    @property
+    def usable(self) -> bool:
+        """Whether it waits for an order: alive, and silent, since what it said now would answer the next."""
+        return self.conversation.silent and self.process.alive
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.conversation.end()
+
+
+class ChildRunner:
+    """Runs programs one at a time in a child process of its own.
+
+    The event loop talks to the child. One thread starts and reaps it, and lives as long as the runner: a child is
+    killed by the kernel when the thread that started it ends.
+    """
+
+    def __init__(
+        self, limits: ExecutionLimits, command: Sequence[str] = CHILD, admission: Admission | None = None
+    ) -> None:
+        self._limits = limits
+        self._command = command
+        self._admission = admission or Admission()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
+        # Who starts a process and who closes the runner may meet; the rest is the event loop's.
+        self._lock = threading.Lock()
+        self._process: SimulatorProcess | None = None
+        self._closed = False
+        self._turn = asyncio.Lock()
+        self._child: _Child | None = None
+        self._preparing: asyncio.Task[_Child] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._running: Order | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, where there is a child now."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    async def open(self) -> None:
+        """Return when a child is ready.
+
+        Raises:
+            SimulatorNotStarted: there is none and none could be started.
+        """
+        async with self._turn:
+            await self._ready_child()
+
+    async def run(
+        self,
+        circuit: str,
+        shots: int,
+        time_limit: timedelta | None = None,
+        options: RunOptions | None = None,
+        inputs: Inputs | None = None,
+    ) -> RunResult:
+        seconds = time_limit.total_seconds() if time_limit is not None else None
+        order = Order(circuit, shots, _token(), seconds, options or RunOptions(), inputs or {})
+        outcome = await self._answer(order)
+        assert isinstance(outcome, RunResult)
+        return outcome
+
+    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions, seconds: float) -> Inspection:
+        """Read a program and say how it would be simulated; it is raised and cancelled as `run` is."""
+        options = replace(options, format=source.format)
+        order = Order(source.circuit, shots, _token(), seconds, options, source.inputs, Purpose.INSPECT)
+        outcome = await self._answer(order)
+        assert isinstance(outcome, Inspection)
+        return outcome
+
+    async def draw(self, source: ProgramSource, drawing: Drawing, seconds: float) -> str:
+        """Read a program and draw its circuit; it is raised and cancelled as `run` is."""
+        options = RunOptions(format=source.format)
+        order = Order(source.circuit, 1, _token(), seconds, options, source.inputs, Purpose.DRAW, drawing)
+        outcome = await self._answer(order)
+        assert isinstance(outcome, str)
+        return outcome
+
+    async def close(self) -> None:
+        """Kill the child and return when it is gone; calls that are under way are told that it died."""
+        if self._closing is None:
+            with self._lock:
+                self._closed = True
+                if self._process is not None:
+                    self._process.kill()
+            if self._child is not None:
+                self._child.conversation.end()
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        async with self._turn:  # the call that is under way ends, and those that wait for it
+            if self._preparing is not None:
+                await asyncio.wait([self._preparing])
+            try:
+                await self._in_thread(self._end_process)
+                await asyncio.to_thread(self._thread.shutdown)
+            except RuntimeError:  # no thread could be started: then none started a process
+                self._thread.shutdown(wait=False)
+
+    async def _answer(self, order: Order) -> Outcome:
+        async with self._turn:
+            child = await self._ready_child()
+            # A grant ends when the answer is there, or the process has been reaped and its memory is free.
+            grants = ExitStack()
+            self._running = order
+            try:
+                answer = await self._ask(child, order, grants)
+            except MachineBusy:
+                raise  # the child knows, and waits for the next order
+            except BaseException:
+                child.kill()  # guard: run.killed
+                # Whoever ends a run calls the next one that needs the machine: it must be free by then.
+                await self._in_thread(child.process.end)  # guard: run.left
+                raise
+            finally:
+                self._running = None
+                usable = child.usable
+                if usable or child.process.gone:
+                    grants.close()
+                if not usable:
+                    self._replace(grants)
+        if isinstance(answer.outcome, ExecutionFailed):
+            raise answer.outcome
+        return answer.outcome
+
+    async def _ask(self, child: _Child, order: Order, grants: ExitStack) -> Answer:
+        limit = order.time_limit_seconds or self._limits.time_limit.total_seconds()
+        message = await self._encode(order)
+        memory = self._limits.share_bytes
+        started = time.monotonic()
+        try:
+            child.conversation.send(message)
+        except ConversationOver:
+            raise SimulatorNotStarted("the simulator process ended before it was given the program") from None
+        try:
+            data = await child.conversation.receive(limit)
+            if data is not None and is_request(data):
+                await self._admit(child, data, order, grants)
+                memory = self._limits.memory_bytes
+                data = await child.conversation.receive(max(0.0, limit - (time.monotonic() - started)))
+        except ConversationOver:
+            gone = await self._in_thread(child.process.autopsy)
+            raise _died(gone, memory) from gone
+        if data is None:
+            await self._in_thread(child.process.end)
+            ran = time.monotonic() - started
+            raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
+        answer = await self._understand(child, data, order)
+        if answer.retiring:
+            await self._in_thread(child.process.end)
+        return answer
+
+    async def _admit(self, child: _Child, data: bytes, order: Order, grants: ExitStack) -> None:
+        """Let a large program begin, with a grant among `grants`; or have the child drop it."""
+        try:
+            decode_request(data, order, self._limits)
+        except ValueError as error:
+            raise await self._senseless(child) from error
+        try:
+            grants.callback(self._admission.enter().end)  # guard: admission.end
+        except MachineBusy:
+            child.conversation.send(BUSY)
+            raise
+        child.conversation.send(GRANTED)
+
+    async def _encode(self, order: Order) -> bytes:
+        """What takes long is left to the thread: the event loop has others to serve."""
+        if len(order.circuit) > _LONG or order.inputs or order.options.observables:
+            return await self._in_thread(lambda: encode_order(order))
+        return encode_order(order)
+
+    async def _understand(self, child: _Child, data: bytes, order: Order) -> Answer:
+        try:
+            if len(data) > _LONG:
+                return await self._in_thread(lambda: decode_answer(data, order))
+            return decode_answer(data, order)
+        except ValueError as error:
+            raise await self._senseless(child) from error
+
+    async def _senseless(self, child: _Child) -> SimulatorDied:
+        await self._in_thread(child.process.end)
+        return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+
+    async def _ready_child(self) -> _Child:
+        if self._closed:
+            raise SimulatorDied("the runner is closed")
+        if self._child is not None and self._child.usable:
+            return self._child
+        if self._preparing is None or self._preparing.done():
+            self._replace(ExitStack())
+        assert self._preparing is not None
+        # Who waits for a child may give up; the child comes all the same, for the next.
+        return await asyncio.shield(self._preparing)
+
+    def _replace(self, grants: ExitStack) -> None:
+        """Begin to end the child there is, if any, then `grants`, and to start another."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+        self._preparing = asyncio.create_task(self._prepare(grants))
+        self._preparing.add_done_callback(_ignore)
+
+    async def _prepare(self, grants: ExitStack) -> _Child:
+        try:
+            await self._in_thread(self._end_process)
+        except RuntimeError as error:
+            raise self._not_started(str(error)) from error
+        finally:
+            grants.close()
+        if self._closed:
+            raise SimulatorDied("the runner is closed")
+        try:
+            child = await self._start_child()
+        except BaseException as error:
+            await self._in_thread(self._end_process)
+            match error:
+                case OSError() | RuntimeError() | MemoryError():  # of descriptors, processes, threads, memory
+                    raise self._not_started(str(error)) from error
+                case ProcessGone():
+                    raise self._not_started(error.how, error.last_words) from error
+            raise
+        _log.debug("simulator.ready", pid=child.process.pid)
+        self._child = child
+        return child
+
+    async def _start_child(self) -> _Child:
+        process = await self._in_thread(self._start_process)
+        longest = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
+        conversation = await Conversation.open(process.take_socket(), longest)
+        try:
+            ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
+        except ConversationOver:
+            raise await self._in_thread(process.autopsy) from None
+        if ready != READY:
+            conversation.end()
+            raise SimulatorNotStarted("the simulator process did not become ready in time")
+        return _Child(process, conversation)
+
+    def _not_started(self, error: str, last_words: str = "") -> SimulatorNotStarted:
+        if not self._closed:
+            _log.warning("simulator.not_started", error=error, last_words=last_words)
+        return SimulatorNotStarted(f"the simulator process could not be started: {error}")
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._thread.submit(work))
+
+    # From here on: the runner's own thread.
+
+    def _start_process(self) -> SimulatorProcess:
+        process = SimulatorProcess(self._command, self._limits)
+        with self._lock:
+            self._process = process
+            if self._closed:
+                process.kill()
+        return process
+
+    def _end_process(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+
+def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
+    _log.warning("simulator.died", how=gone.how, last_words=gone.last_words)
+    if gone.ran_out_of_memory:
+        mebibytes = memory_bytes >> 20
+        return MemoryLimitExceeded(f"the program needs more than {mebibytes} MiB of memory and was stopped")
+    return SimulatorDied(f"{gone.how} while running the program")
+
+
+def _ignore(preparing: asyncio.Task[_Child]) -> None:
+    """Who asks for a child hears why there is none, if anybody does."""
+    if not preparing.cancelled():
+        preparing.exception()
+
+
+def _token() -> str:
+    return secrets.token_hex(8)
+
+
+class ChildRunnerFactory:
+    """Opens runners that share the same limits and one admission, each with a child process of its own.
+
+    `command` starts a child, for tests of children that misbehave.
+    """
+
+    def __init__(
+        self, limits: ExecutionLimits, *, command: Sequence[str] = CHILD, admission: Admission | None = None
+    ) -> None:
+        self._limits = limits
+        self._command = command
+        self._admission = admission or Admission()
+
+    def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
+        return self._open()
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[ChildRunner]:
+        runner = ChildRunner(self._limits, self._command, self._admission)  # guard: admission.shared
+        try:
+            await runner.open()
+            yield runner
+        finally:
+            await runner.close()

@@ -1,0 +1,72 @@
+"""What the program at hand may use of the machine: the share of a slot, or once it was admitted the whole.
+
+For the child process only.
+"""
+
+from collections.abc import Callable
+
+from ketline.domain.errors import MachineBusy
+from ketline.domain.task import Method
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.memory import most_matrix_product_bytes, state_bytes
+
+# From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
+LARGE_BYTES = 64 << 20
+_USES_THREADS = frozenset({Method.STATEVECTOR, Method.DENSITY_MATRIX})
+
+# Asks for the whole machine, for a state of so many bytes; False when another has it.
+Ask = Callable[[int], bool]
+
+
+def granted(_needed: int) -> bool:
+    """For who has the machine for himself."""
+    return True
+
+
+class Share:
+    """The memory and threads of one program after another; a sweep is one program."""
+
+    def __init__(self, limits: ExecutionLimits) -> None:
+        self._limits = limits
+        self._ask: Ask = granted
+        self.whole = False
+
+    @property
+    def memory_bytes(self) -> int:
+        return self._limits.memory_bytes if self.whole else self._limits.share_bytes
+
+    @property
+    def threads(self) -> int:
+        return self._limits.threads if self.whole else self._limits.share_threads
+
+    def begin(self, ask: Ask) -> None:
+        """A program begins, with the share of a slot."""
+        self._ask = ask
+        self.whole = False
+
+    def require(self, lowered: Lowered, method: Method) -> None:
+        """Have what a circuit needs, by asking for the whole machine where that is more than the share of a slot.
+
+        Raises:
+            MachineBusy: another has the machine.
+        """
+        needed = bytes_needed(lowered, method)
+        if self.whole or not is_large(needed, method, self._limits):
+            return
+        if not self._ask(min(needed, self._limits.memory_bytes)):
+            raise MachineBusy("another large program runs")  # guard: admission.required
+        self.whole = True
+
+
+def is_large(needed: int, method: Method, limits: ExecutionLimits) -> bool:
+    """Whether a program whose state needs so much has to be admitted."""
+    return needed > limits.share_bytes or (method in _USES_THREADS and needed >= LARGE_BYTES)
+
+
+def bytes_needed(lowered: Lowered, method: Method) -> int:
+    """What the state of a circuit takes at most; 0 where nothing is known, and nothing large is run."""
+    known = state_bytes(lowered, method)
+    if known is not None:
+        return known
+    return most_matrix_product_bytes(lowered.circuit.num_qubits) if method is Method.MATRIX_PRODUCT_STATE else 0

@@ -1,0 +1,91 @@
+"""Samples Clifford circuits without branches through stim, whose cost per shot grows with the circuit's length only."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ketline.domain.seeds import derived_seed
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.simulators.bitstrings import counts_of
+
+# Up to a global phase. ECR as in Qiskit's `ECRGate`: checked against its matrix by a test.
+_STEPS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
+    "cx": [("CX", (0, 1))],
+    "cy": [("CY", (0, 1))],
+    "cz": [("CZ", (0, 1))],
+    "ecr": [("S", (0,)), ("SQRT_X", (1,)), ("CX", (0, 1)), ("X", (0,))],
+    "h": [("H", (0,))],
+    "measure": [("M", (0,))],
+    "reset": [("R", (0,))],
+    "s": [("S", (0,))],
+    "sdg": [("S_DAG", (0,))],
+    "swap": [("SWAP", (0, 1))],
+    "sx": [("SQRT_X", (0,))],
+    "sxdg": [("SQRT_X_DAG", (0,))],
+    "x": [("X", (0,))],
+    "y": [("Y", (0,))],
+    "z": [("Z", (0,))],
+}
+_BATCH_BITS = 1 << 26
+_BYTES_OF_A_WORD = 8
+
+
+def sample(
+    lowered: Lowered, shots: int, seed: int | None, key: Callable[[int], str], *, memory: bool
+) -> tuple[dict[str, int], Sequence[str] | None]:
+    """Counts in the order of their keys, and with `memory` each shot's outcome, in order.
+
+    The same seed gives the same counts with the same version of stim on machines of the same vector width.
+    """
+    import stim
+
+    text, records = _translate(lowered)
+    drawn_with = None if seed is None else derived_seed(seed, "stim", bits=63)
+    sampler = stim.Circuit(text).compile_sampler(seed=drawn_with)
+    bits, columns = np.array(list(records)), np.array(list(records.values()))
+    batch = max(1, _BATCH_BITS // lowered.operations["measure"])
+    counts: Counter[int] = Counter()
+    order: list[int] = []
+    for start in range(0, shots, batch):
+        drawn = sampler.sample(min(batch, shots - start))
+        outcomes = np.zeros((len(drawn), lowered.circuit.num_clbits), dtype=np.bool_)
+        outcomes[:, bits] = drawn[:, columns]
+        numbers = numbers_of(outcomes)
+        found, times = np.unique(numbers, return_counts=True)
+        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+        if memory:
+            order += numbers.tolist()
+    names = {number: key(number) for number in counts}
+    total = counts_of((names[number], count) for number, count in counts.items())
+    return total, [names[number] for number in order] if memory else None
+
+
+def numbers_of(outcomes: Any) -> Any:
+    """The number of each row of bits, bit n from column n: uint64 where they are wide enough, else Python's own."""
+    packed = np.packbits(outcomes, axis=1, bitorder="little")
+    if packed.shape[1] > _BYTES_OF_A_WORD:
+        return np.array([int.from_bytes(row.tobytes(), "little") for row in packed], dtype=object)
+    words = np.zeros((len(packed), _BYTES_OF_A_WORD), dtype=np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view("<u8").ravel()
+
+
+def steps_of(name: str) -> Sequence[tuple[str, Sequence[int]]]:
+    """What an operation of Aer's is in stim: names there with the operands each takes, by their place."""
+    return _STEPS[name]
+
+
+def _translate(lowered: Lowered) -> tuple[str, Mapping[int, int]]:
+    """The circuit as a text of stim's, and for each declared bit that is written the last record that goes to it."""
+    lines: list[str] = []
+    records: dict[int, int] = {}
+    measurements = 0
+    for name, qubits, bits, _ in lowered.steps:
+        for step, operands in _STEPS[name]:
+            lines.append(f"{step} {' '.join([str(qubits[operand]) for operand in operands])}")
+        if name == "measure":
+            records[bits[0]] = measurements
+            measurements += 1
+    return "\n".join(lines), records

@@ -1,0 +1,86 @@
+"""The course of the service's figures while somebody looks, as points and as lines."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ketline.domain.lists import TaskStatistics
+from ketline.domain.task import TaskStatus
+
+KEPT = timedelta(hours=1)
+# An hour of a page that asks every two seconds.
+MOST_POINTS = 1800
+WIDTH, HEIGHT = 100.0, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """The figures of one moment; rates are per minute, over the last minute."""
+
+    at: datetime
+    waiting: float
+    running: float
+    oldest_seconds: float
+    completed: float
+    failed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A figure's course as the `d` of an SVG path, `WIDTH` by `HEIGHT`; `area` closes it along the bottom."""
+
+    path: str
+    area: str
+    least: float
+    most: float
+
+
+@dataclass(slots=True)
+class Course:
+    """Remembers the figures that were shown within the last hour."""
+
+    _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS), init=False)
+
+    def add(self, statistics: TaskStatistics) -> Point:
+        """Take account of a count, unless it is known."""
+        if not self._points or self._points[-1].at < statistics.at:
+            self._points.append(_point(statistics))
+        while self._points[0].at < self._points[-1].at - KEPT:
+            self._points.popleft()
+        return self._points[-1]
+
+    @property
+    def points(self) -> Sequence[Point]:
+        return list(self._points)
+
+    def line(self, figure: str) -> Line | None:
+        """The course of one figure, None before there are two points of it."""
+        points = self.points
+        if len(points) < 2:
+            return None
+        values = [float(getattr(point, figure)) for point in points]
+        places = list(_places(points, values))
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        area = f"{path}L{WIDTH:.1f} {HEIGHT:.1f}L0.0 {HEIGHT:.1f}Z"
+        return Line(path=path, area=area, least=min(values), most=max(values))
+
+
+def _places(points: Sequence[Point], values: Sequence[float]) -> Iterator[tuple[float, float]]:
+    start, span = points[0].at, (points[-1].at - points[0].at).total_seconds()
+    # The bottom is 0, so that a small change of a large figure looks small.
+    most = max(*values, 1e-9)
+    for point, value in zip(points, values, strict=True):
+        yield WIDTH * (point.at - start).total_seconds() / span, HEIGHT - (HEIGHT - 2) * value / most - 1
+
+
+def _point(statistics: TaskStatistics) -> Point:
+    rate = min(statistics.rates, key=lambda one: one.minutes, default=None)
+    return Point(
+        at=statistics.at,
+        waiting=statistics.counts.get(TaskStatus.PENDING, 0),
+        running=statistics.counts.get(TaskStatus.PROCESSING, 0),
+        oldest_seconds=statistics.oldest_pending_seconds or 0.0,
+        completed=rate.completed_per_minute if rate else 0.0,
+        failed=rate.failed_per_minute if rate else 0.0,
+    )

@@ -1,0 +1,147 @@
+"""Circuits arrive as they were sent."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import qpy
+from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
+from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
+from qiskit.quantum_info import Operator
+
+from ketline.execution.frontend.program import read_program
+from ketline.execution.limits import ExecutionLimits
+from ketline.qiskit import serialization as module
+from ketline.qiskit.serialization import travelling
+
+GATES = {
+    name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT and gate.num_qubits
+}
+
+
+@pytest.mark.parametrize("name", sorted(GATES))
+def test_gates_in_openqasm_mean_the_same(name: str) -> None:
+    kind = GATES[name]
+    if not isinstance(kind, Gate):
+        return  # measure and reset have no matrix
+    random = np.random.default_rng(len(name))
+    circuit = QuantumCircuit(QuantumRegister(4, "register"))
+    circuit.h(range(4))
+    for _ in range(3):
+        wires = random.permutation(4)[: kind.num_qubits].tolist()
+        circuit.append(type(kind)(*random.uniform(-7, 7, len(kind.params)).tolist()), wires)
+    sent = travelling(circuit)
+    assert sent.program_format == "openqasm3"
+    arrived = read_program(sent.program, ExecutionLimits()).circuit
+    assert Operator(arrived).equiv(Operator(circuit), rtol=0, atol=1e-12)
+
+
+def test_angles_are_written_in_full() -> None:
+    circuit = QuantumCircuit(1)
+    angles = [0.1, 1 / 3, np.pi, np.pi / 7, 1e-300, -2.5e17, 5e-324]
+    for angle in angles:
+        circuit.rx(angle, 0)
+    arrived = read_program(travelling(circuit).program, ExecutionLimits()).circuit
+    assert [instruction.params[0] for instruction in arrived.data] == angles
+
+
+def own_gate() -> Any:
+    gate = Gate("h", 1, [])
+    gate.definition = QuantumCircuit(1)
+    gate.definition.x(0)
+    return gate
+
+
+def with_own_gate() -> Any:
+    circuit = QuantumCircuit(1)
+    circuit.append(own_gate(), [0])
+    return circuit
+
+
+def with_matrix() -> Any:
+    circuit = QuantumCircuit(1)
+    circuit.append(UnitaryGate(np.eye(2)), [0])
+    return circuit
+
+
+def with_branch() -> Any:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test((0, 1)):
+        circuit.x(0)
+    return circuit
+
+
+def with_loose_bit() -> Any:
+    return QuantumCircuit(QuantumRegister(1), [Clbit()])
+
+
+@pytest.mark.parametrize("make", [with_own_gate, with_matrix, with_branch, with_loose_bit])
+def test_all_else_travels_as_qpy(make: Any) -> None:
+    circuit = make()
+    sent = travelling(circuit)
+    assert (sent.program_format, sent.parameters) == ("qpy", [])
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
+    assert arrived == circuit
+
+
+def test_parameters_get_names_that_the_service_takes() -> None:
+    vector = ParameterVector("a strange name", 2)
+    circuit = QuantumCircuit(1, metadata={"private": 1})
+    circuit.rx(vector[1] + Parameter("θ!") * vector[0], 0)
+    sent = travelling(circuit)
+    assert sent.parameters == ["p0", "p1", "p2"]
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
+    values = [0.25, 0.5, 2.0]
+    bound = arrived.assign_parameters(dict(zip(sent.parameters, values, strict=True)))
+    assert bound.data[0].params == circuit.assign_parameters(values).data[0].params
+    assert arrived.metadata == {}
+    assert circuit.metadata == {"private": 1}
+
+
+@pytest.mark.parametrize("own", [["p1", "p0"], ["a", "p0"], ["p1", "z"], ["p0", "p1", "p2", "p3"]])
+def test_names_that_parameters_have_already_are_not_given_again(own: list[str]) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(sum(number * Parameter(name) for number, name in enumerate(own, 1)), 0)
+    sent = travelling(circuit)
+    assert len(set(sent.parameters)) == len(own)
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
+    values = [0.5 + number for number in range(len(own))]
+    bound = arrived.assign_parameters(dict(zip(sent.parameters, values, strict=True)))
+    assert bound.data[0].params == circuit.assign_parameters(values).data[0].params
+
+
+def waiting(*, delays: bool) -> Any:
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), ClassicalRegister(2, "c"), name="waiting", global_phase=0.5)
+    circuit.rx(Parameter("a"), 0)
+    if delays:
+        circuit.delay(1e-07, 0, unit="s")
+        circuit.delay(100, 1, unit="dt")
+    circuit.measure(0, 0)
+    with circuit.if_test((0, 1)) as otherwise:
+        circuit.x(1)
+        with circuit.for_loop(range(3)):
+            if delays:
+                circuit.delay(2.5, 1, unit="ns")
+            circuit.h(1)
+    with otherwise:
+        if delays:
+            circuit.delay(1, 1, unit="us")
+        circuit.y(1)
+    return circuit
+
+
+def test_delays_stay_behind_and_all_else_arrives() -> None:
+    left, plain = (module._without_delays(waiting(delays=delays)).assign_parameters([0.25]) for delays in (True, False))
+    assert left == plain
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(travelling(waiting(delays=True)).program)))
+    assert arrived.assign_parameters({"p0": 0.25}) == plain
+    assert arrived.global_phase == 0.5
+
+
+def test_parameter_of_a_delay_keeps_its_place() -> None:
+    circuit = QuantumCircuit(1)
+    circuit.delay(Parameter("a"), 0, unit="s")
+    circuit.rx(Parameter("b"), 0)
+    assert travelling(circuit).parameters == ["p0", "p1"]

@@ -1,0 +1,145 @@
+"""PUBs become one task, or as few as fit."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
+from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.quantum_info import SparsePauliOp
+
+from ketline.client import Client
+from ketline.domain.seeds import derived_seed
+from ketline.qiskit.backend import _seed_of
+from ketline.qiskit.estimator import KetlineEstimator, _cut, _parts_of
+from ketline.qiskit.sampler import KetlineSampler, _tasks_of
+from ketline.qiskit.sweeps import Room
+
+AMPLE = Room(asked_characters=1 << 19, answered_characters=8 << 20)
+OPTIONS: dict[str, Any] = {"seed": 100, "method": None}
+
+
+def sampled(points: int, shots: int = 10) -> Any:
+    circuit = QuantumCircuit(2)
+    circuit.rx(Parameter("a"), 0)
+    circuit.ry(Parameter("b"), 1)
+    circuit.measure_all()
+    return SamplerPub.coerce((circuit, np.arange(2.0 * points).reshape(points, 2)), shots)
+
+
+@pytest.mark.parametrize(
+    ("room", "points", "tasks"),
+    [
+        (AMPLE, 1000, [1000]),
+        (AMPLE, 25_000, [10_000, 10_000, 5000]),
+        (Room(asked_characters=24 * 2 * 4, answered_characters=1 << 20), 10, [4, 4, 2]),
+        (Room(asked_characters=1, answered_characters=1), 3, [1, 1, 1]),
+    ],
+)
+def test_points_are_cut_where_a_task_would_be_too_large(room: Room, points: int, tasks: list[int]) -> None:
+    asked = [options for _, options in _tasks_of(sampled(points), room, OPTIONS)]
+    assert [len(options["inputs"]["p0"]) for options in asked] == tasks
+    together = [value for options in asked for value in options["inputs"]["p1"]]
+    assert together == [2.0 * point + 1 for point in range(points)]
+    firsts = [sum(tasks[:number]) for number in range(len(tasks))]
+    assert [options["seed"] for options in asked] == [derived_seed(100, "task", first) for first in firsts]
+
+
+def test_results_that_would_be_too_large_are_cut_too() -> None:
+    few, many = (
+        _tasks_of(sampled(100, shots), Room(asked_characters=1 << 20, answered_characters=600), OPTIONS)
+        for shots in (1, 1000)
+    )
+    assert (len(few), len(many)) == (3, 25)
+
+
+def test_circuits_of_very_many_parameters_are_bound_first() -> None:
+    circuit = QuantumCircuit(1)
+    for parameter in ParameterVector("v", 1001):
+        circuit.rx(parameter, 0)
+    circuit.measure_all()
+    pub = SamplerPub.coerce((circuit, np.zeros((3, 1001))), 5)
+    asked = _tasks_of(pub, AMPLE, OPTIONS)
+    assert [(sent.program_format, "inputs" in options, options["seed"]) for sent, options in asked] == [
+        ("openqasm3", False, derived_seed(100, "task", number)) for number in range(3)
+    ]
+
+
+def observed(observables: Any, points: Any) -> Any:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a"), 0)
+    return EstimatorPub.coerce((circuit, observables, points), 0.0)
+
+
+def test_what_all_points_want_is_said_once() -> None:
+    pub = observed([["Z"], ["X"]], [[0.1], [0.2], [0.3]])
+    (part,) = _parts_of(pub, AMPLE, {})
+    assert part.asked[1] == {"inputs": {"p0": [0.1, 0.2, 0.3]}, "observables": [{"Z": 1.0}, {"X": 1.0}]}
+    assert part.places == [[[0], [3]], [[1], [4]], [[2], [5]]]
+
+
+def test_points_want_only_their_own() -> None:
+    pub = observed(["Z", "X", "Y"], [[0.1], [0.2], [0.3]])
+    (part,) = _parts_of(pub, AMPLE, {})
+    assert part.asked[1]["observables"] == [[{"Z": 1.0}], [{"X": 1.0}], [{"Y": 1.0}]]
+    assert part.places == [[[0]], [[1]], [[2]]]
+
+
+def test_many_observables_and_terms_are_cut() -> None:
+    operators = [SparsePauliOp("Z", factor) for factor in range(1, 2502)]
+    (part,) = _parts_of(observed(operators, [0.5]), AMPLE, {})
+    assert part.asked[1]["inputs"] == {"p0": [0.5] * 3}
+    assert list(map(len, part.asked[1]["observables"])) == list(map(len, part.places)) == [1000, 1000, 501]
+    own = _parts_of(
+        observed(operators[:100], np.zeros((100, 1))), Room(asked_characters=330, answered_characters=1 << 20), {}
+    )
+    assert sum(len(part.places) for part in own) == 100
+    assert max(len(part.places) for part in own) == 10
+
+
+def described(request: httpx.Request) -> httpx.Response:
+    limits = {"max_program_bytes": 1 << 20, "max_result_megabytes": 16}
+    return httpx.Response(200, json={"backends": [{"limits": limits}]})
+
+
+@pytest.mark.parametrize("points", [np.zeros((0, 1)), np.zeros((0, 3, 1))])
+def test_no_points_are_no_task_and_no_values(points: Any) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.rx(Parameter("a"), 0)
+    with Client("http://ketline.test", transport=httpx.MockTransport(described)) as client:
+        found = KetlineEstimator(client).run([(circuit, "Z", points)]).result()[0].data
+    assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
+
+
+def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
+    operators = [SparsePauliOp([f"{number:016b}".translate({48: "I", 49: "Z"}) for number in range(1, 60_001)])] * 2
+    pub = EstimatorPub.coerce((QuantumCircuit(16), operators), 0.0)
+    parts = _parts_of(pub, AMPLE, {})
+    assert [[len(one) for one in part.asked[1]["observables"]] for part in parts] == [[60_000], [60_000]]
+    assert [part.places for part in parts] == [[[[0]]], [[[1]]]]
+
+
+@pytest.mark.parametrize(
+    ("terms", "cut"),
+    [
+        ([], []),
+        ([60_000, 40_000, 1], [2, 1]),
+        ([1, 100_001, 1], [1, 1, 1]),
+        ([1] * 1001, [1000, 1]),
+        ([101] * 1000, [990, 10]),
+    ],
+)
+def test_cut_is_as_late_as_number_and_terms_allow(terms: list[int], cut: list[int]) -> None:
+    assert [len(terms[part]) for part in _cut(terms)] == cut
+
+
+def test_pubs_and_circuits_have_seeds_of_their_own() -> None:
+    sampler = KetlineSampler("http://127.0.0.1:1", seed=4)
+    seeds = [sampler._options(number)["seed"] for number in range(3)]
+    assert seeds == [derived_seed(4, "pub", number) for number in range(3)]
+    assert len({*seeds, 4}) == 4
+    assert KetlineSampler("http://127.0.0.1:1")._options(1)["seed"] is None
+    assert [_seed_of({"seed": 7}, number)["seed"] for number in range(2)] == [7, derived_seed(7, "circuit", 1)]
+    assert _seed_of({"seed": None}, 1) == {"seed": None}

@@ -1,0 +1,160 @@
+"""Streams of events, cut anywhere and taken up again."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from ketline.client import Event, RequestRefused, UnexpectedAnswer, WaitTimeout
+from ketline.client.streams import EventReader
+from ketline.client.watch import Completion, follow_task, follow_tasks
+from ketline.client.wire import Lost, Request, Response
+from tests.unit.client.scripted import TASK_ID, Scripted, answered, event, in_turn, problem, task
+
+GONE = Lost("the connection was reset")
+STREAM = b"retry: 1000\n\n" + event(4, "pending") + b": ping\n\n" + event(5, "processing") + event(7, "completed")
+
+
+def ids(events: list[Event]) -> list[int]:
+    return [one.event_id for one in events]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 10_000])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_events_are_read_however_the_bytes_are_cut(size: int, newline: bytes) -> None:
+    reader, data = EventReader(), STREAM.replace(b"\n", newline)
+    found = [one for start in range(0, len(data), size) for one in reader.feed(data[start : start + size])]
+    assert ids(found) == [4, 5, 7]
+    assert [one.status for one in found] == ["pending", "processing", "completed"]
+
+
+def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
+    streams: list[list[bytes | Lost]] = [
+        [event(4, "pending")[:20], GONE],
+        [event(4, "pending"), event(5, "processing")[:9], GONE],
+        [event(5, "processing")],
+        [event(7, "completed")],
+    ]
+    service = Scripted(in_turn(GONE), streams)
+    found = list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+    assert ids(found) == [4, 5, 7]
+    assert [request.headers["last-event-id"] for request in service.asked] == ["0", "0", "4", "5"]
+
+
+def test_following_waits_for_a_service_that_is_away() -> None:
+    full = problem("too_many", 429)
+    service = Scripted(in_turn(GONE, problem("database_unavailable", 503), full, Response(status=204)))
+    assert list(service.given(follow_task(service.conversations, TASK_ID, 7))) == []
+    assert len(service.asked) == 4
+
+
+def test_following_a_task_that_is_not_there_is_refused() -> None:
+    service = Scripted(in_turn(problem("task_not_found", 404)))
+    with pytest.raises(RequestRefused):
+        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+
+
+def test_what_is_no_stream_of_events_is_said_to_be_so() -> None:
+    service = Scripted(in_turn(GONE), [[b"event: status\ndata: {}\nid: x\n\n"]])
+    with pytest.raises(UnexpectedAnswer):
+        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+
+
+def test_a_page_is_not_followed() -> None:
+    page = answered("<html>", content_type="text/html")
+    service = Scripted(in_turn(page))
+    with pytest.raises(UnexpectedAnswer):
+        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+
+
+def test_events_that_come_twice_are_given_once() -> None:
+    streams: list[list[bytes | Lost]] = [
+        [event(4, "pending"), event(5, "processing"), GONE],
+        [event(5, "processing"), event(6, "failed")],
+        [event(6, "failed"), event(9, "pending")],
+    ]
+    service = Scripted(in_turn(GONE), streams)
+    following = service.given(follow_tasks(service.conversations, ["a b", "c"], None))
+    assert ids([next(following) for _ in range(4)]) == [4, 5, 6, 9]
+    assert service.asked[0].path == "/tasks/events?tag=a+b&tag=c"
+    assert "last-event-id" not in service.asked[0].headers
+
+
+class Tasks:
+    """Tasks of a scripted service: `ended` says which have."""
+
+    def __init__(self, count: int) -> None:
+        self.ids = [uuid4() for _ in range(count)]
+        self.ended: set[UUID] = set()
+        self.deleted: set[UUID] = set()
+
+    def __call__(self, request: Request) -> Response | Lost:
+        path, _, query = request.path.partition("?")
+        if path == "/tasks/events":
+            return GONE
+        if path == "/tasks":
+            assert "submitted_after=" in query
+            return answered({"tasks": [task(task_id=one) for one in self.ended]})
+        task_id = UUID(path.rpartition("/")[2])
+        if task_id in self.deleted:
+            return problem("task_not_found", 404)
+        return answered(task("completed" if task_id in self.ended else "pending", task_id))
+
+    def times(self) -> dict[UUID, None]:
+        return dict.fromkeys(self.ids)
+
+
+def test_tasks_are_given_as_they_end_and_once() -> None:
+    tasks = Tasks(3)
+    first, second, third = tasks.ids
+
+    def told() -> Iterator[bytes | Lost]:
+        for number, one in enumerate((second, uuid4(), second, third)):
+            tasks.ended.add(one)
+            yield event(number, "completed", one)
+
+    service = Scripted(tasks, [told()])
+    given = service.given(Completion(service.conversations, tasks.times(), None)())
+    assert [next(given)[0], next(given)[0]] == [second, third]
+    tasks.ended.add(first)
+    assert [task_id for task_id, _, _ in given] == [first]
+
+
+def test_those_that_ended_before_the_stream_began_are_found() -> None:
+    tasks = Tasks(3)
+    tasks.ended.update(tasks.ids)
+    service = Scripted(tasks, [[]])
+    found = [task_id for task_id, _, _ in service.given(Completion(service.conversations, tasks.times(), None)())]
+    assert sorted(found) == sorted(tasks.ids)
+    assert service.asked[0].path == "/tasks/events"
+
+
+def test_a_deleted_task_is_given_without_what_it_was() -> None:
+    tasks = Tasks(2)
+    tasks.deleted.update(tasks.ids)
+    service = Scripted(tasks, [[]])
+    given = list(service.given(Completion(service.conversations, tasks.times(), None)()))
+    assert sorted(given) == sorted((one, None, None) for one in tasks.ids)
+
+
+def test_completion_ends_when_its_time_is_up() -> None:
+    tasks = Tasks(3)
+    service = Scripted(tasks, ([GONE] for _ in iter(int, 1)))
+    with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
+        list(service.given(Completion(service.conversations, tasks.times(), 4)()))
+    assert service.time == pytest.approx(1004, abs=0.5)
+
+
+def test_other_changes_are_told_to_those_who_ask() -> None:
+    tasks = Tasks(1)
+    (only,) = tasks.ids
+
+    def told() -> Iterator[bytes | Lost]:
+        yield event(1, "processing", only)
+        yield event(2, "processing", uuid4())
+        tasks.ended.add(only)
+        yield event(3, "completed", only)
+
+    service = Scripted(tasks, [told()])
+    given = service.given(Completion(service.conversations, tasks.times(), None, changes=True)())
+    assert [(task_id, status) for task_id, status, _ in given] == [(only, "processing"), (only, "completed")]

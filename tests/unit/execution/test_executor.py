@@ -1,0 +1,36 @@
+"""The edge of the child: every outcome becomes an answer."""
+
+import pytest
+
+from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulationFailed, TimeLimitExceeded
+from ketline.domain.task import RunResult
+from ketline.execution.child.executor import Executor, SoftTimeLimit
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Order
+
+
+class Failing(Executor):
+    """An executor whose programs all end the same way."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(ExecutionLimits())
+        self._error = error
+
+    def run(self, order: Order) -> RunResult:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "retiring"),
+    [
+        (MemoryError(), MemoryLimitExceeded, True),
+        (SoftTimeLimit(), TimeLimitExceeded, True),
+        (SimulationFailed("refused"), SimulationFailed, False),
+        (KeyError("/some/path.py"), SimulationFailed, False),
+    ],
+)
+def test_any_error_becomes_an_answer(error: BaseException, kind: type[ExecutionFailed], retiring: bool) -> None:
+    answer = Failing(error).answer(Order("", 1))
+    assert isinstance(answer.outcome, kind)
+    assert answer.retiring is retiring
+    assert "/some/path.py" not in answer.outcome.message

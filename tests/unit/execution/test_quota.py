@@ -1,0 +1,134 @@
+"""Which programs ask for the whole machine, and what they have without it."""
+
+import pytest
+
+from ketline.domain.errors import MachineBusy
+from ketline.domain.task import Method, RunOptions, RunResult
+from ketline.execution.child.executor import Executor
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Order, Purpose
+from ketline.execution.simulators.quota import LARGE_BYTES, Share, is_large
+
+MEBIBYTE = 1 << 20
+LIMITS = ExecutionLimits(memory_bytes=64 * MEBIBYTE, small_memory_bytes=MEBIBYTE, threads=2)
+HEADER = 'OPENQASM 3.0; include "stdgates.inc";'
+
+
+def rotations(qubits: int, angle: str = "0.3", before: str = "") -> str:
+    """Every qubit rotated and entangled with the next: no Clifford circuit."""
+    gates = "".join(f"ry({angle}) q[{qubit}]; " for qubit in range(qubits))
+    gates += "".join(f"cx q[{qubit}], q[{qubit + 1}]; " for qubit in range(qubits - 1))
+    return f"{HEADER} {before} qubit[{qubits}] q; bit[{qubits}] c; {gates} c = measure q;"
+
+
+BELL = f"{HEADER} qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
+SWEEP = rotations(17, "theta", before="input float theta;")
+CHAIN = " ".join(f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(23))
+LOOP = f"{HEADER} qubit[24] q; bit c; while (!c) {{ ry(1.5) q[0]; {CHAIN} c = measure q[23]; }}"
+
+
+class Asked:
+    """What a child was asked for; it is granted as `granted` says."""
+
+    def __init__(self, *, granted: bool = True) -> None:
+        self.granted = granted
+        self.needed: list[int] = []
+
+    def __call__(self, needed: int) -> bool:
+        self.needed.append(needed)
+        return self.granted
+
+
+@pytest.fixture(scope="module")
+def executor() -> Executor:
+    return Executor(LIMITS)
+
+
+def order(circuit: str, **options: object) -> Order:
+    return Order(circuit, 10, options=RunOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        order(BELL),
+        order(rotations(16)),
+        order(f"{HEADER} qubit[200] q; bit[200] c; h q; c = measure q;"),
+        order(rotations(30), method=Method.MATRIX_PRODUCT_STATE),
+    ],
+    ids=["bell", "16 qubits", "stim", "narrow bonds"],
+)
+def test_small_program_does_not_ask(executor: Executor, small: Order) -> None:
+    asked = Asked(granted=False)
+    assert isinstance(executor.answer(small, asked).outcome, RunResult)
+    assert asked.needed == []
+
+
+def test_program_beyond_a_slots_share_asks_for_what_it_needs(executor: Executor) -> None:
+    asked = Asked()
+    assert isinstance(executor.answer(order(rotations(17)), asked).outcome, RunResult)
+    assert asked.needed == [2 * MEBIBYTE]
+
+
+def test_expectation_values_are_asked_for_like_counts(executor: Executor) -> None:
+    asked = Asked()
+    observed = order(rotations(17).replace("c = measure q;", ""), observables=({"Z" * 17: 1.0},))
+    assert isinstance(executor.answer(observed, asked).outcome, RunResult)
+    assert asked.needed == [2 * MEBIBYTE]
+
+
+def test_sweep_asks_once(executor: Executor) -> None:
+    asked = Asked()
+    swept = Order(SWEEP, 10, inputs={"theta": [0.1, 0.2, 0.3]})
+    assert isinstance(executor.answer(swept, asked).outcome, RunResult)
+    assert asked.needed == [2 * MEBIBYTE]
+
+
+def test_what_was_granted_to_one_program_is_not_the_nexts(executor: Executor) -> None:
+    asked = Asked()
+    for _ in range(2):
+        executor.answer(order(rotations(17)), asked)
+    assert len(asked.needed) == 2
+
+
+def test_program_that_is_not_admitted_is_not_simulated(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated: list[object] = []
+    monkeypatch.setattr(executor._simulator._backend, "run", lambda *circuits, **_: simulated.append(circuits))
+    for circuit in (rotations(17), rotations(20)):
+        with pytest.raises(MachineBusy):
+            executor.answer(order(circuit), Asked(granted=False))
+    assert simulated == []
+
+
+def test_unbounded_bonds_ask_for_as_much_as_there_is(executor: Executor) -> None:
+    asked = Asked()
+    assert isinstance(executor.answer(order(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
+    assert asked.needed == [LIMITS.memory_bytes]
+
+
+def test_inspection_asks_for_nothing(executor: Executor) -> None:
+    asked = Asked(granted=False)
+    executor.answer(Order(rotations(17), 10, purpose=Purpose.INSPECT), asked)
+    assert asked.needed == []
+
+
+@pytest.mark.parametrize(
+    ("needed", "method", "large"),
+    [
+        (LARGE_BYTES - 1, Method.STATEVECTOR, False),
+        (LARGE_BYTES, Method.STATEVECTOR, True),
+        (LARGE_BYTES, Method.DENSITY_MATRIX, True),
+        (LARGE_BYTES, Method.MATRIX_PRODUCT_STATE, False),
+        (4 * LARGE_BYTES + 1, Method.MATRIX_PRODUCT_STATE, True),
+    ],
+)
+def test_programs_that_threads_speed_up_are_large_sooner(needed: int, method: Method, large: bool) -> None:
+    limits = ExecutionLimits(memory_bytes=64 * LARGE_BYTES, small_memory_bytes=4 * LARGE_BYTES)
+    assert is_large(needed, method, limits) is large
+
+
+def test_admitted_program_has_all_memory_and_threads() -> None:
+    share = Share(LIMITS)
+    assert (share.memory_bytes, share.threads) == (MEBIBYTE, 1)
+    share.whole = True
+    assert (share.memory_bytes, share.threads) == (64 * MEBIBYTE, 2)
