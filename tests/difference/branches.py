@@ -30,7 +30,7 @@ from tests.difference.language import (
 
 _MOST_BRANCHES = 32
 _MOST_STEPS = 2000
-_NOTHING = 1e-9
+_NOTHING = 1e-12
 _INT = Kind("int")
 
 

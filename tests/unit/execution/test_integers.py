@@ -186,3 +186,38 @@ def test_division_leaves_a_remainder_smaller_than_the_divisor(dividend: int, div
     assert quotient(dividend, divisor) == int(dividend / divisor)
     assert quotient(dividend, divisor) * divisor + remainder(dividend, divisor) == dividend
     assert abs(remainder(dividend, divisor)) < abs(divisor)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "i / 100 - (i / i + 1)",
+        "i / i - (i + 1)",
+        "(i + 1) * (i + 4)",
+        "(i + 1) << 2",
+        "~(i + 1)",
+        "((i + 1) | i) * (i + 6)",
+    ],
+)
+def test_result_that_depends_on_the_width_of_int_is_refused(expression: str) -> None:
+    """By C99, `i + 1` has the type of an `int` if that is wider than `i`: what leaves 3 bits is then not wrapped."""
+    text = f"{HEADER}qubit q; uint[3] i = 1; rx(({expression}) * pi / 8) q;"
+    with pytest.raises(ProgramUnsupported):
+        load_program(text, ExecutionLimits())
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("i = i + i + 4 + i;", 7),
+        ("i = (i + 5) - (i + 6);", 7),
+        ("i = i + 7;", 0),
+        ("i += 7;", 0),
+        ("i = i - (i + i);", 7),
+        ("uint[3] j = i + 1; i = i - j;", 7),
+    ],
+)
+def test_what_is_assigned_to_the_same_type_wraps(simulator: Simulator, statement: str, value: int) -> None:
+    text = f"{HEADER}qubit[{_BITS}] q; bit[{_BITS}] c; uint[3] i = 1; {statement} {shown('int[16](i)')} c = measure q;"
+    (found,) = simulator.run(load_program(text, ExecutionLimits()), 20).counts
+    assert found.split()[-1] == key(value)

@@ -7,7 +7,7 @@ Source: OpenQASM 3 specification, "Types and Casting".
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
@@ -20,12 +20,17 @@ _FLOAT_FORMATS = {16: "e", 32: "f"}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type: `width` is None where the program gives none; of arrays, `base` is the type of an element."""
+    """A type: `width` is None where the program gives none; of arrays, `base` is the type of an element.
+
+    `adapted` says that an integer without a width took part in the value: whether C99 calculates on with `width` bits
+    depends on how wide an `int` is, so a result that does not fit into them is refused rather than wrapped.
+    """
 
     name: str
     width: int | None = None
     base: "Kind | None" = None
     dimensions: tuple[int, ...] = ()
+    adapted: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         if self.base is not None:

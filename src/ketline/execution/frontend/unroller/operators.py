@@ -56,7 +56,7 @@ def invert_bits(typed: Typed) -> Typed:
         return Typed(kind, tuple(lift(operator.not_, bit) for bit in typed.value))
     if kind.name == "bit":
         return Typed(kind, lift(operator.not_, typed.value))
-    if kind.name in ("uint", "angle") and kind.width is not None:
+    if kind.name in ("uint", "angle") and kind.width is not None and not kind.adapted:
         return Typed(kind, lift(lambda value: value ^ (1 << kind.bits) - 1, typed.value))
     if kind.name == "int" and kind.width is not None:
         return Typed(kind, lift(operator.invert, typed.value))
@@ -182,7 +182,7 @@ def _shift(sign: str, left: Typed, right: Typed) -> Typed:
     kind = left.kind
     if kind.is_register:
         return Typed(kind, lift_bits(lambda bits, by: _shifted_bits(sign, bits, by), left.value, right.value))
-    if kind.name in ("uint", "angle") and kind.width is not None:
+    if kind.name in ("uint", "angle") and kind.width is not None and not kind.adapted:
         return Typed(kind, lift(lambda value, by: _shifted(sign, value, by, kind), left.value, right.value))
     if kind.name in INTEGERS:
         return Typed(kind, lift(lambda value, by: _shifted_integer(sign, value, by, kind), left.value, right.value))
@@ -249,7 +249,8 @@ def _wider(left: Kind, right: Kind) -> Kind:
     width = max(widths) if widths else None
     if len(unsigned) == 1 and len(widths) == 2 and unsigned[0].width != width:
         return Kind("int", width)  # which holds all values of the narrower unsigned type
-    return Kind("uint" if unsigned else left.name, width)
+    adapted = width is not None and (len(widths) == 1 or left.adapted or right.adapted)
+    return Kind("uint" if unsigned else left.name, width, adapted=adapted)
 
 
 def _angle_arithmetic(sign: str, left: Typed, right: Typed) -> Typed:
@@ -288,7 +289,7 @@ def _arithmetic(sign: str, left: Typed, right: Typed, modulo: Kind | None) -> Ty
     kind = _wider(*kinds)
     wraps = modulo is not None and sign in ("+", "-", "*") and modulo.bits <= kind.bits
     if kinds[0] == kinds[1] and kind.name == "uint" and kind.width is not None and sign in ("+", "-", "*"):
-        wraps = True
+        wraps = wraps or not kind.adapted
 
     becomes_unsigned = kind.name == "uint" and kinds[0].name != kinds[1].name and sign in ("/", "%", "**")
 
