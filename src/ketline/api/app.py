@@ -1,11 +1,11 @@
 """The HTTP application, put together from its routes, layers and handlers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.params import Depends
 from starlette.middleware import Middleware
-from starlette.routing import Route
 
 from ketline.api import backends, docs, health, validate, workers
 from ketline.api.openapi import DescribedApi
@@ -36,8 +36,44 @@ _TAGS = [
 ]
 
 
-def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan | None = None) -> FastAPI:
-    """Make the application; `lifespan` opens and closes what the services rest on."""
+# Orchestrators and load balancers ask these, and have nothing to show.
+_OPEN = (health,)
+# Lists first: `/tasks/stats` is no task.
+_GUARDED = (
+    lists,
+    feed,
+    changes,
+    batch,
+    routes,
+    results,
+    circuit,
+    events,
+    validate,
+    backends,
+    workers,
+    docs,
+    files,
+    submit,
+    tasks,
+    bulk,
+    system,
+    downloads,
+    task,
+)
+
+
+def create_app(
+    services: ApiServices,
+    options: ApiOptions,
+    *,
+    lifespan: Lifespan | None = None,
+    dependencies: Sequence[Depends] = (),
+) -> FastAPI:
+    """Make the application.
+
+    `lifespan` opens and closes what the services rest on. `dependencies` are solved before any route answers, pages,
+    files and the OpenAPI document included, but for the probes of `ketline.api.health`.
+    """
     app = DescribedApi(
         title="Ketline",
         summary="Durable tasks for quantum circuits",
@@ -45,6 +81,7 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
         version=options.version,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         openapi_tags=_TAGS,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -63,30 +100,9 @@ def create_app(services: ApiServices, options: ApiOptions, *, lifespan: Lifespan
     app.state.broadcasts = Broadcasts(services.catalogue, services.watch)
     app.state.large_results = LargeResults()
     install_handlers(app)
-    # Lists first: `/tasks/stats` is no task.
-    for module in (
-        lists,
-        feed,
-        changes,
-        batch,
-        routes,
-        results,
-        circuit,
-        events,
-        validate,
-        backends,
-        workers,
-        health,
-        docs,
-        files,
-        submit,
-        tasks,
-        bulk,
-        system,
-        downloads,
-        task,
-    ):
+    routes.add_submission(app.router, dependencies)
+    for module in _GUARDED:
+        app.include_router(module.router, dependencies=dependencies)
+    for module in _OPEN:
         app.include_router(module.router)
-    # The route that FastAPI describes is the same one.
-    app.router.routes.insert(0, Route("/tasks", routes.submit_task, methods=["POST"], include_in_schema=False))
     return app

@@ -11,11 +11,20 @@ import typer
 from ketline.cli.exit_codes import USAGE_ERROR, fail
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
+from ketline.domain.backend import METHODS
 from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.task import Method
 
 # A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
 FIRST_CONTACT_SECONDS = 3.0
+
+
+def _read_method(text: str) -> Method:
+    """The method of this name, of those that are offered: a stored task may have another."""
+    if text not in METHODS:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, map(str, METHODS)))}.")
+    return Method(text)
+
 
 Url = Annotated[
     str | None, typer.Option(envvar="KETLINE_URL", help="Address of the service; default: http://127.0.0.1:8000.")
@@ -32,7 +41,9 @@ TaskIds = Annotated[list[str], typer.Argument(help="Task ids, as submit prints t
 AnyTaskId = Annotated[str, typer.Argument(help="A task id, as submit prints it.")]
 Shots = Annotated[int | None, typer.Option(help="How often to run each; default: the service's.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same counts.")]
-SimulationMethod = Annotated[Method | None, typer.Option(help="Simulation method.")]
+SimulationMethod = Annotated[
+    Method | None, typer.Option(parser=_read_method, metavar=f"[{'|'.join(METHODS)}]", help="Simulation method.")
+]
 Given = Annotated[
     list[str] | None,
     typer.Option(

@@ -80,21 +80,20 @@ def dead_letters() -> FakeDeadLetterBox:
 
 
 @pytest.fixture
-def app(
+def services(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
     publisher: FakeTaskPublisher,
     backlog: Backlog,
-    stopping: list[bool],
     watch: Watch,
     inspector: FakeInspector,
     library: FakeProgramLibrary,
     workers: FakeWorkerRegistry,
     dead_letters: FakeDeadLetterBox,
-) -> FastAPI:
+) -> ApiServices:
     dispatcher = Dispatcher(repository, publisher, SystemClock(), interval_seconds=60.0)
     submit = SubmitTask(repository, dispatcher, backlog, max_attempts=3)
-    services = ApiServices(
+    return ApiServices(
         submit=submit,
         repository=repository,
         health=CheckHealth(repository, publisher, timeout_seconds=0.2),
@@ -109,7 +108,11 @@ def app(
         backend=BACKEND,
         dead_letters=KeepDeadLetters(SystemClock(), dead_letters),
     )
-    options = ApiOptions(
+
+
+@pytest.fixture
+def options(stopping: list[bool]) -> ApiOptions:
+    return ApiOptions(
         default_shots=777,
         max_shots=5000,
         max_program_bytes=MAX_PROGRAM_BYTES,
@@ -120,6 +123,10 @@ def app(
         hosts=HostRule(names=frozenset({"ketline.test"})),
         stopping=lambda: bool(stopping),
     )
+
+
+@pytest.fixture
+def app(services: ApiServices, options: ApiOptions) -> FastAPI:
     return create_app(services, options)
 
 

@@ -1,10 +1,13 @@
 """The task routes: submit, read, counts."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.params import Depends
 
+from ketline.api.direct_route import DirectRoute
 from ketline.api.openapi import (
     ACCEPTED_HEADERS,
     REPLAYED,
@@ -36,31 +39,10 @@ from ketline.service.submit import Asked
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
-@router.post(
-    "",
-    operation_id="submit_task",
-    response_model=TaskAccepted,
-    status_code=status.HTTP_202_ACCEPTED,
-    responses={
-        200: {
-            "model": TaskView,
-            "description": "The task, which has ended within the preferred wait",
-            "headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS},
-        },
-        202: {"headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS}},
-        **SUBMIT_PROBLEMS,
-    },
-    openapi_extra={"requestBody": SUBMIT_BODY, "parameters": [*SUBMIT_HEADERS, PREFER_HEADER]},
-)
 async def create_task(request: Request) -> Response:
     """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
     too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
     task itself, as it is read, if it has ended within so many seconds."""
-    return await submit_task(request)
-
-
-async def submit_task(request: Request) -> Response:
-    """What `create_task` is, to be served without FastAPI around it, which takes as long as all else here does."""
     submission = await read_submission(request, options_of(request))
     asked = asked_of(request, submission, read_idempotency_key(request, submission))
     headers: dict[str, str] = {}
@@ -76,6 +58,31 @@ async def submit_task(request: Request) -> Response:
         return await task_response(request, task, headers=headers)
     body = view_accepted(accepted).model_dump_json()
     return Response(body, status.HTTP_202_ACCEPTED, headers, "application/json")
+
+
+def add_submission(router: APIRouter, dependencies: Sequence[Depends]) -> None:
+    """Add `POST /tasks` to the application's own router, to be served without FastAPI's part where that can be."""
+    router.add_api_route(
+        "/tasks",
+        create_task,
+        methods=["POST"],
+        tags=["tasks"],
+        route_class_override=DirectRoute,
+        dependencies=dependencies,
+        operation_id="submit_task",
+        response_model=TaskAccepted,
+        status_code=status.HTTP_202_ACCEPTED,
+        responses={
+            200: {
+                "model": TaskView,
+                "description": "The task, which has ended within the preferred wait",
+                "headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS},
+            },
+            202: {"headers": {**ACCEPTED_HEADERS, **APPLIED_HEADERS}},
+            **SUBMIT_PROBLEMS,
+        },
+        openapi_extra={"requestBody": SUBMIT_BODY, "parameters": [*SUBMIT_HEADERS, PREFER_HEADER]},
+    )
 
 
 @router.get(
