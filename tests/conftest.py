@@ -72,4 +72,4 @@ async def private_rabbit_server() -> AsyncIterator[Callable[[], Awaitable[Rabbit
         yield start
 
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "tests.schedule"]

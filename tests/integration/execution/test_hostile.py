@@ -91,6 +91,14 @@ HOSTILE = {
 }
 
 
+# Each takes a core several seconds to run into the limit of operations; without `--long` only the answers are tested.
+SLOW = ("an endless loop", "a counter of a thousand million")
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.long] if name in SLOW else []
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def _one_child(runner: ChildRunner) -> AsyncIterator[None]:
     """One child serves this whole module and stays small."""
@@ -109,7 +117,9 @@ async def test_hostile_program_is_answered(runner: ChildRunner, text: str, code:
     assert len(caught.value.message) <= 500
 
 
-@pytest.mark.parametrize(("text", "code"), HOSTILE.values(), ids=HOSTILE.keys())
+@pytest.mark.parametrize(
+    ("text", "code"), [pytest.param(*values, id=name, marks=marks(name)) for name, values in HOSTILE.items()]
+)
 async def test_hostile_program_is_inspected_as_it_would_be_run(
     runner: ChildRunner, text: str, code: FailureCode
 ) -> None:
@@ -121,7 +131,9 @@ async def test_hostile_program_is_inspected_as_it_would_be_run(
     assert refusal.code == code, refusal.message
 
 
-@pytest.mark.parametrize("text", [text for text, _ in HOSTILE.values()], ids=HOSTILE.keys())
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=name, marks=marks(name)) for name, (text, _) in HOSTILE.items()]
+)
 async def test_hostile_program_is_drawn_or_refused(runner: ChildRunner, text: str) -> None:
     try:
         drawn = await runner.draw(ProgramSource(circuit=text), Drawing.FLAT, 30)

@@ -23,19 +23,6 @@ from tests.difference.language import (
     Unary,
     expression_text,
 )
-from tests.difference.volume import judge
-
-PROGRAMS_IN_A_BLOCK = 100
-
-
-@pytest.mark.parametrize("block", range(4))
-def test_front_ends_give_what_the_evaluator_says(block: int) -> None:
-    """`python -m tests.difference --kind mixed` checks more of them, others each day."""
-    verdicts = [judge("ci", block * PROGRAMS_IN_A_BLOCK + number, "mixed") for number in range(PROGRAMS_IN_A_BLOCK)]
-    assert [verdict.complaint for verdict in verdicts if verdict.complaint] == []
-    taken = {name for verdict in verdicts for name in verdict.outcome.split("+")}
-    assert taken >= {"scanner", "importer", "unroller", "qpy"}
-
 
 VALUES: list[tuple[Expression, int | float]] = [
     (Binary("/", Number(-7), Number(2)), -3),

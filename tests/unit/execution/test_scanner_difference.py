@@ -11,11 +11,9 @@ from ketline.execution.limits import ExecutionLimits
 from tests.difference.compare import compare
 from tests.difference.exported import make_exported
 from tests.difference.programs import make_flat_program, make_program, mutate
-from tests.difference.volume import judge
 from tests.reference import EXAMPLES
 from tests.unit.execution.test_programs import CERTAIN
 
-PROGRAMS_IN_A_BLOCK = 250
 STANDARD = 'OPENQASM 3.0; include "stdgates.inc";\n'
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 choices = st.randoms(use_true_random=False)
@@ -37,13 +35,6 @@ def test_programs_a_few_edits_away(choices: Random) -> None:
 @given(choices)
 def test_programs_as_qiskit_exports_them(choices: Random) -> None:
     assert compare(make_exported(choices)) == "both"
-
-
-@pytest.mark.parametrize("block", range(16))
-def test_many_random_programs(block: int) -> None:
-    """`python -m tests.difference` checks more of them, others each day."""
-    numbers = range(block * PROGRAMS_IN_A_BLOCK, (block + 1) * PROGRAMS_IN_A_BLOCK)
-    assert [verdict.complaint for verdict in (judge("ci", number) for number in numbers) if verdict.complaint] == []
 
 
 @settings(unhurried, max_examples=500)

@@ -1,0 +1,25 @@
+"""Random programs, the same in every run: the front ends, the simulators and the evaluator agree on each.
+
+`python -m tests.difference` checks more of them, others each day.
+"""
+
+import pytest
+
+from tests.difference.volume import judge
+
+BLOCK = 250
+MIXED_BLOCK = 100
+
+
+@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.long) for block in range(1, 16))])
+def test_front_ends_agree_with_the_reference(block: int) -> None:
+    verdicts = [judge("ci", block * BLOCK + number) for number in range(BLOCK)]
+    assert [verdict.complaint for verdict in verdicts if verdict.complaint] == []
+
+
+@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.long) for block in range(1, 4))])
+def test_front_ends_give_what_the_evaluator_says(block: int) -> None:
+    verdicts = [judge("ci", block * MIXED_BLOCK + number, "mixed") for number in range(MIXED_BLOCK)]
+    assert [verdict.complaint for verdict in verdicts if verdict.complaint] == []
+    taken = {name for verdict in verdicts for name in verdict.outcome.split("+")}
+    assert taken >= {"scanner", "importer", "unroller", "qpy"}

@@ -1,0 +1,65 @@
+"""Which tests a session runs, `--long` for all of them, and how pytest-xdist's workers share them."""
+
+from collections.abc import Sequence
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# A worker that gets one of these late keeps the others waiting at the end: they come first, the longest first.
+FIRST = (
+    "tests/failpoints/",
+    "tests/acceptance/test_outages.py",
+    "tests/model/",
+    "tests/acceptance/",
+    "tests/statemachine/",
+    "tests/difference/",
+    "tests/browser/",
+    "tests/integration/",
+    "tests/contract/",
+)
+# Their tests are long and share nothing but the session's servers: several workers run one file.
+SEPARATE = (
+    "tests/acceptance/test_database_faults.py",
+    "tests/acceptance/test_log_faults.py",
+    "tests/acceptance/test_outages.py",
+    "tests/difference/",
+    "tests/integration/test_sessions.py",
+    "tests/statemachine/",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked as long too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes long; `--long` runs it, and so does .ci/run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    named = any("::" in argument for argument in config.args)
+    if not named and not config.getoption("--long"):
+        config.hook.pytest_deselected(items=[item for item in items if _is_long(item)])
+        items[:] = [item for item in items if not _is_long(item)]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """One worker runs all tests of a file, but those of `SEPARATE` one by one, in the order of collection."""
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if nodeid.startswith(SEPARATE) else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("long") is not None
+
+
+def _rank(nodeid: str, order: Sequence[str] = FIRST) -> int:
+    return next((rank for rank, start in enumerate(order) if nodeid.startswith(start)), len(order))

@@ -1,0 +1,45 @@
+"""Which of a file's tests a session runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TESTS = """
+import pytest
+
+def test_short(): pass
+
+@pytest.mark.long
+def test_long(): pass
+
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_some(number): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["test_file.py"], ["test_short", "test_some[1]"]),
+        (["test_file.py", "--long"], ["test_short", "test_long", "test_some[1]", "test_some[2]"]),
+        (["test_file.py::test_long"], ["test_long"]),
+        (["test_file.py", "--long", "-n", "2"], ["test_short", "test_long", "test_some[1]", "test_some[2]"]),
+    ],
+    ids=["as it is", "all", "by name", "in two workers"],
+)
+def test_session_runs(tmp_path: Path, arguments: list[str], expected: list[str]) -> None:
+    (tmp_path / "test_file.py").write_text(TESTS)
+    plain = ["-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "xdist", "-p", "tests.schedule"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-vv", *plain, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+    )
+    passed = {word.partition("::")[2] for word in done.stdout.split() if "::" in word}
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert passed == set(expected)
