@@ -14,8 +14,17 @@ def test_lists_are_taken_together_and_the_rest_holds_for_all() -> None:
     assert first_point(SWEPT) == {"theta": 0.1, "bits": "01", "n": 3, "word": "11"}
 
 
+def test_lists_of_arrays_are_a_sweep() -> None:
+    inputs: Inputs = {"a": [{"array": [1, 2]}, {"array": [3, 4]}], "b": {"array": [5]}}
+    assert number_of_points(inputs) == 2
+    assert list(points_of(inputs)) == [
+        {"a": {"array": [1, 2]}, "b": {"array": [5]}},
+        {"a": {"array": [3, 4]}, "b": {"array": [5]}},
+    ]
+
+
 def test_single_values_are_no_sweep() -> None:
-    inputs: Inputs = {"theta": 0.1, "bits": "01", "flag": True}
+    inputs: Inputs = {"theta": 0.1, "bits": "01", "flag": True, "angles": {"array": [0.1, 0.2]}}
     assert number_of_points(inputs) is None
     assert first_point(inputs) == inputs
 

@@ -13,7 +13,7 @@ from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
 from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.task import Method
+from ketline.domain.task import InputValue, Method
 
 # A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
 FIRST_CONTACT_SECONDS = 3.0
@@ -49,8 +49,8 @@ Given = Annotated[
     typer.Option(
         "--input",
         metavar="NAME=VALUE",
-        help="A value for an 'input' of the program: a number, true, false, or bits in quotes; "
-        "a [list] for a sweep; as often as needed.",
+        help="A value for an 'input' of the program: a number, true, false, bits in quotes, "
+        'or {"array": […]}; a [list] for a sweep; as often as needed.',
     ),
 ]
 Name = Annotated[str | None, typer.Option(help="A name for the task; default: the file's.")]
@@ -103,18 +103,18 @@ def read_id(text: str) -> UUID:
         fail(f"{text!r} is not a task id; they are like 109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f.", USAGE_ERROR)
 
 
-def _read_input(given: str) -> tuple[str, bool | float | str | list[bool | float | str]]:
-    """NAME=VALUE, the value as in JSON: 0.3, 4, true, "0101" for bits, or a list of these for a sweep."""
+def _read_input(given: str) -> tuple[str, InputValue | list[InputValue]]:
+    """NAME=VALUE, the value as in JSON: 0.3, true, "0101" for bits, {"array": [1, 2]}, a list of these for a sweep."""
     name, equals, text = given.partition("=")
     try:
         value = json.loads(text)
     except ValueError:
         value = None
     values = value if isinstance(value, list) and value else [value]
-    if not equals or not all(isinstance(one, (bool, int, float, str)) for one in values):
+    if not equals or not all(isinstance(one, (bool, int, float, str, dict)) for one in values):
         fail(
-            f'--input takes NAME=VALUE with a number, true, false, a "quoted" string of bits, or a list of these, '
-            f"not {given!r}.",
+            '--input takes NAME=VALUE with a number, true, false, a "quoted" string of bits, {"array": […]}, '
+            f"or a list of these, not {given!r}.",
             USAGE_ERROR,
         )
     return name.strip(), value

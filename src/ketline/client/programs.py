@@ -10,8 +10,9 @@ from ketline.domain.task import Inputs, Observables, ProgramFormat
 class Options(TypedDict, total=False):
     """What may be asked for with a program; what is left out, or None, is as the service has it.
 
-    `inputs`: values for the program's `input` declarations, a string for bits, bit 0 rightmost; lists of one length
-    make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits the run, not the wait for it.
+    `inputs`: values for the program's `input` declarations, a string for bits, bit 0 rightmost, `{"array": [1, 2]}` for
+    an array; lists of one length make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits
+    the run, not the wait for it.
     `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted, not counts.
     `program_format`: "qpy" says that the program is a circuit in QPY, as base64.
     """

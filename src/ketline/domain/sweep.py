@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from ketline.domain.seeds import point_seed
 from ketline.domain.task import Inputs, InputValue
 
-_ONE_VALUE = (bool, int, float, str)
+_ONE_VALUE = (bool, int, float, str, Mapping)
 
 
 def number_of_points(inputs: Inputs) -> int | None:

@@ -10,17 +10,26 @@ from ketline.domain.task import InputValue
 
 MOST_INPUTS = 1000
 MOST_POINTS = 10_000
+MOST_ELEMENTS = 10_000
+MOST_DIMENSIONS = 7  # of arrays, says the specification of OpenQASM 3
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64
 _BITS = re.compile("[01]{1,4096}")
 _INDEX = re.compile(r"\[[0-9]+\]$")
 
+_ARRAY = {
+    "type": "object",
+    "properties": {"array": {"type": "array", "minItems": 1, "maxItems": MOST_ELEMENTS}},
+    "required": ["array"],
+    "additionalProperties": False,
+}
 _VALUE = {
     "anyOf": [
         {"type": "boolean"},
         {"type": "integer"},
         {"type": "number"},
         {"type": "string", "pattern": f"^{_BITS.pattern}$"},
+        _ARRAY,
     ]
 }
 _SCHEMA = {
@@ -63,11 +72,36 @@ def _check_length(values: list[object]) -> None:
 
 
 def _check_value(value: object) -> None:
+    if isinstance(value, dict):
+        _check_array(value)
+    else:
+        _check_scalar(value)
+
+
+def _check_array(value: dict[object, object]) -> None:
+    if value.keys() != {"array"} or not isinstance(value["array"], list):
+        raise _refused('must have objects with an "array" only, which is a list')
+    rows: list[object] = [value["array"]]
+    for _ in range(MOST_DIMENSIONS):
+        inner: list[object] = []
+        for row in rows:
+            if isinstance(row, list):
+                inner += row or [None]
+            else:
+                _check_scalar(row)
+        if len(inner) > MOST_ELEMENTS:
+            raise _refused(f"must have arrays of at most {MOST_ELEMENTS} elements")
+        rows = inner
+    for element in rows:
+        _check_scalar(element)
+
+
+def _check_scalar(value: object) -> None:
     if isinstance(value, str):
         if not _BITS.fullmatch(value):
             raise _refused("must have strings of 0 and 1 only")
     elif not isinstance(value, (bool, int, float)):
-        raise _refused("must have numbers, booleans, strings of bits, or lists of them")
+        raise _refused("must have numbers, booleans, strings of bits, arrays, or lists of them")
     elif not abs(value) < _LARGEST_INPUT:
         raise _refused("must have finite numbers, integers of at most 64 bits")
 

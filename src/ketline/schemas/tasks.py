@@ -106,11 +106,13 @@ class SubmitRequest(BaseModel):
     inputs: Annotated[
         Inputs,
         Field(
-            description="Values for the program's `input` declarations: numbers, booleans, or strings of bits, "
-            "bit 0 rightmost. Lists of one length make a sweep: the program is run once for each of their places",
+            description="Values for the program's `input` declarations: numbers, booleans, strings of bits, "
+            'bit 0 rightmost, or arrays as `{"array": [[1, 2], [3, 4]]}`. '
+            "Lists of one length make a sweep: the program is run once for each of their places",
             examples=[
                 {"theta": 0.3, "n": 4, "flag": True, "bits": "0101"},
                 {"theta": [0.1, 0.2, 0.3], "phi": 0.5},
+                {"angles": {"array": [0.1, 0.2]}},
             ],
         ),
     ] = {}

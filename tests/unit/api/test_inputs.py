@@ -9,12 +9,13 @@ from tests.fakes import FakeTaskRepository
 
 
 async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
-    inputs = {"theta": 0.3, "n": 4, "flag": True, "bits": "0101", "θ": -1}
+    array = {"array": [[1, True], ["01", 0.5]]}
+    inputs = {"theta": 0.3, "n": 4, "flag": True, "bits": "0101", "θ": -1, "array": array}
     answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
     assert answer.status_code == 202
     stored = repository.submissions[0].inputs
     assert stored == inputs
-    assert [type(value) for value in stored.values()] == [float, int, bool, str, int]
+    assert [type(value) for value in stored.values()] == [float, int, bool, str, int, dict]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,16 @@ async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, reposi
         {"a": [1, 2], "b": [1, 2, 3]},
         {"a": [0] * 10_001},
         {"a": {"b": 1}},
+        {"a": {"array": 1}},
+        {"a": {"array": []}},
+        {"a": {"array": [1, []]}},
+        {"a": {"array": [1, None]}},
+        {"a": {"array": [[1], {"array": [1]}]}},
+        {"a": {"array": [1], "b": 1}},
+        {"a": {"array": [0] * 10_001}},
+        {"a": {"array": [[0] * 101] * 100}},
+        {"a": {"array": [[[[[[[[1]]]]]]]]}},
+        {"a": [{"array": [1]}, {"array": "01"}]},
         {"a": "012"},
         {"a": ""},
         {"a": "1" * 4097},

@@ -61,7 +61,7 @@ def missing_include(gate: str) -> str:
 def input_missing(name: str, kind: str) -> str:
     example = {"bool": "true", "int": "1", "uint": "1", "bit": '"1"', "float": "0.5", "angle": "0.5"}
     base, _, width = kind.partition("[")
-    value = example.get(base)
+    value = example.get(base) if base != "array" else '{"array": […]}'
     if base == "bit" and width:
         value = '"' + "0" * min(int(width.rstrip("]") or 1), 8) + '"' if width.rstrip("]").isdigit() else value
     such = f', such as {{"{name}": {value}}}' if value else ""

@@ -91,10 +91,10 @@ def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputVa
     Raises:
         ProgramInvalid: a parameter has no value or none that is a number, or there is a value for none.
     """
-    check_names(parameters, inputs)
+    numbers = _numbers(parameters, inputs)
     if not circuit.parameters:
         return circuit
-    values = {parameter: float(inputs[parameter.name]) for parameter in circuit.parameters}
+    values = {parameter: numbers[parameter.name] for parameter in circuit.parameters}
     with mistakes_named("the inputs do not give angles"):
         assigned = circuit.assign_parameters(values)
     if not all(map(_finite, assigned.data)):
@@ -102,8 +102,8 @@ def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputVa
     return assigned
 
 
-def check_names(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> None:
-    """Compare the names of values with those of parameters.
+def _numbers(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Mapping[str, float]:
+    """The values of parameters, by name.
 
     Raises:
         ProgramInvalid: they are not the same, or a value is not a number.
@@ -112,9 +112,12 @@ def check_names(parameters: frozenset[str], inputs: Mapping[str, InputValue]) ->
         raise ProgramInvalid(f"parameter '{missing[0]}' has no value: give it in 'inputs'")
     if unknown := sorted(inputs.keys() - parameters):
         raise ProgramInvalid(f"the circuit has no parameter '{unknown[0]}', which 'inputs' gives a value for")
+    numbers: dict[str, float] = {}
     for name, value in inputs.items():
-        if isinstance(value, (bool, str)):
+        if isinstance(value, (bool, str, Mapping)):
             raise ProgramInvalid(f"parameter '{name}' takes a number")
+        numbers[name] = float(value)
+    return numbers
 
 
 def is_genuine(operation: Any) -> bool:

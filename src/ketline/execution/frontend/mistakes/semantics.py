@@ -312,6 +312,8 @@ def _declared(node: Any) -> Any:
 
 def _type_text(node: Any) -> str:
     name = type(node).__name__.removesuffix("Type").lower()
+    if isinstance(node, ast.ArrayType):
+        return f"array[{', '.join([_type_text(node.base_type), *map(written, node.dimensions)])}]"
     size = getattr(node, "size", None)
     if isinstance(size, ast.IntegerLiteral):
         return f"{name}[{size.value}]"

@@ -13,6 +13,7 @@ from ketline.execution.frontend.unroller import operators
 from ketline.execution.frontend.unroller.budget import Budget, placed
 from ketline.execution.frontend.unroller.concatenation import checked_concatenation
 from ketline.execution.frontend.unroller.expressions import Evaluator, bits_of_number
+from ketline.execution.frontend.unroller.inputs import input_value
 from ketline.execution.frontend.unroller.kinds import (
     BIT,
     INTEGERS,
@@ -246,28 +247,6 @@ class Variables:
         if symbol.kind.name != "bit":
             raise ProgramUnsupported(f"an alias of a value of type '{symbol.kind}' is not supported")
         return symbol
-
-
-def input_value(name: str, value: InputValue, kind: Kind) -> Any:
-    """The value of an input, which must be of the type that the program declares.
-
-    Integers count as floats; a string gives the bits of a register, bit 0 rightmost.
-    """
-    fits = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "uint": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, (int, float)) and not isinstance(value, bool),
-        "angle": isinstance(value, (int, float)) and not isinstance(value, bool),
-        "bit": isinstance(value, str) or (not kind.is_register and value in (0, 1)),
-    }.get(kind.name, False)
-    if not fits:
-        raise ProgramInvalid(f"input '{name}' must be a value of type '{kind}'")
-    if isinstance(value, str):
-        bits = tuple(digit == "1" for digit in reversed(value))
-        return convert(Typed(Kind("bit", len(bits)), bits), kind)
-    source = Kind("float") if kind.name in ("float", "angle") else Kind("int")
-    return convert(Typed(source, float(value) if source.name == "float" else int(value)), kind)
 
 
 def _as_register(outcomes: tuple[Any, ...]) -> Typed:
