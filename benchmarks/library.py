@@ -197,8 +197,16 @@ def library_program(name: str) -> str:
     Raises:
         CircuitError, QASM3Error: it cannot be made, or Qiskit cannot export it.
     """
-    circuit = _measured(_bound(_circuit(getattr(library, name)(*_ARGUMENTS.get(name, ())))))
-    return exported(circuit)
+    return exported(_measured(library_circuit(name)))
+
+
+def library_circuit(name: str) -> QuantumCircuit:
+    """A circuit of one of them, its parameters bound to numbers.
+
+    Raises:
+        CircuitError: it cannot be made.
+    """
+    return _bound(_circuit(getattr(library, name)(*_ARGUMENTS.get(name, ()))))
 
 
 def _circuit(made: Any) -> QuantumCircuit:

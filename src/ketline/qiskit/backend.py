@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qiskit.circuit import (
+    BoxOp,
     BreakLoopOp,
     ContinueLoopOp,
     Delay,
@@ -13,6 +14,8 @@ from qiskit.circuit import (
     Parameter,
     QuantumCircuit,
     Reset,
+    Store,
+    SwitchCaseOp,
     WhileLoopOp,
 )
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
@@ -28,8 +31,12 @@ from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
 from ketline.qiskit.resolve_client import client_of, described
 from ketline.qiskit.serialization import travelling
 
-_CONTROL_FLOW = {
+# By class: these take any number of qubits and bits.
+_OF_ANY_SIZE = {
+    "box": BoxOp,
     "if_else": IfElseOp,
+    "store": Store,
+    "switch_case": SwitchCaseOp,
     "for_loop": ForLoopOp,
     "while_loop": WhileLoopOp,
     "break_loop": BreakLoopOp,
@@ -172,6 +179,6 @@ def _target_of(service: Mapping[str, Any]) -> Any:
         target.add_instruction(operation, {None: None})
     target.add_instruction(Delay(Parameter("t")), {None: None})
     target.add_instruction(UnitaryGate, name="unitary")
-    for name, operation in _CONTROL_FLOW.items():
+    for name, operation in _OF_ANY_SIZE.items():
         target.add_instruction(operation, name=name)
     return target

@@ -9,9 +9,13 @@ from typing import Any
 
 from qiskit import qasm3, qpy
 from qiskit.circuit import ControlFlowOp, Delay, Parameter
+from qiskit.qpy.common import QPY_VERSION
 
-# A version that every Qiskit since 2.0 writes and every Ketline reads.
-_QPY_VERSION = 13
+from ketline.domain.qpy import VERSIONS
+from ketline.qiskit.definitions import with_definitions
+
+# The newest that this Qiskit writes and every Ketline reads: loops over variables need 17 or later.
+_QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])
 # Qiskit's own gates that stdgates.inc, or the language, knows under a name and with the same meaning, and whose
 # parameters are written as they are.
 _EXACT = frozenset(
@@ -71,7 +75,7 @@ def travelling(circuit: Any) -> Travelling:
         return Travelling(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
-    sent = circuit.assign_parameters(fresh) if fresh else circuit.copy()
+    sent = with_definitions(circuit.assign_parameters(fresh) if fresh else circuit.copy())
     sent.metadata = {}
     file = io.BytesIO()
     qpy.dump(sent, file, version=_QPY_VERSION)

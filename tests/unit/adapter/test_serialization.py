@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from qiskit import qpy
 from qiskit.circuit import ClassicalRegister, Clbit, Gate, Parameter, ParameterVector, QuantumCircuit, QuantumRegister
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
-from ketline.execution.frontend.program import read_program
+from ketline.domain.task import ProgramFormat
+from ketline.execution.aer import Simulator
 from ketline.execution.limits import ExecutionLimits
-from ketline.qiskit import serialization as module
-from ketline.qiskit.serialization import travelling
+from ketline.execution.program import load_program, read_program
+from ketline.qiskit import travelling as module
+from ketline.qiskit.travelling import travelling
 
 GATES = {
     name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT and gate.num_qubits
@@ -138,6 +141,17 @@ def test_delays_stay_behind_and_all_else_arrives() -> None:
     (arrived,) = qpy.load(io.BytesIO(base64.b64decode(travelling(waiting(delays=True)).program)))
     assert arrived.assign_parameters({"p0": 0.25}) == plain
     assert arrived.global_phase == 0.5
+
+
+@pytest.mark.parametrize("indices", [range(3), (2, 0, 1)])
+def test_loops_over_variables_arrive(indices: Any) -> None:
+    circuit = QuantumCircuit(1, 1)
+    number = expr.Var.new("number", types.Uint(8))
+    with circuit.for_loop(indices, number), circuit.if_test(expr.equal(number, 1)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    program = load_program(travelling(circuit).program, ExecutionLimits(), form=ProgramFormat.QPY)
+    assert Simulator(ExecutionLimits()).run(program, 10).counts == {"1": 10}
 
 
 def test_parameter_of_a_delay_keeps_its_place() -> None:

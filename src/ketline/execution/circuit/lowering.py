@@ -12,7 +12,7 @@ from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUn
 from ketline.execution.circuit.gate_runs import safe_unitary
 from ketline.execution.circuit.light_cone import rebuilt, seen_steps, without_first_resets
 from ketline.execution.circuit.operations import Step, depth_of, final_measurements, steps_of
-from ketline.execution.circuit.synthesis import definition_of
+from ketline.execution.circuit.synthesis import definition_of, incomplete
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
 AER_GATES = frozenset(
@@ -263,6 +263,8 @@ class _Lowering:
         definition = operation.blocks[0] if isinstance(operation, BoxOp) else definition_of(operation, self._genuine)
         if definition is None or self._depth > _DEEPEST_DEFINITION:
             raise ProgramUnsupported(f"'{operation.name}' cannot be simulated by this method")
+        if definition.num_qubits != len(qubits):
+            raise incomplete(operation.name)
         outer = dict(zip(definition.qubits, qubits, strict=True)) | dict(zip(definition.clbits, clbits, strict=True))
         self._depth += 1
         for inner in definition.data:

@@ -43,8 +43,19 @@ def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
         return operation.to_circuit()
     if isinstance(operation, AnnotatedOperation):
         return _circuit_of(_modified(operation, genuine))
-    definition = getattr(operation, "definition", None)
+    try:
+        definition = getattr(operation, "definition", None)
+    except Exception as error:
+        raise incomplete(operation.name) from error
     return _by_matrix(operation) if definition is None and isinstance(operation, Gate) else definition
+
+
+def incomplete(name: str) -> ProgramUnsupported:
+    """What is said of a gate that Qiskit's reader makes anew from too little, if at all."""
+    return ProgramUnsupported(
+        f"QPY says too little of '{name}': decompose it, as by 'circuit.decompose()', or transpile the circuit, before "
+        "the file is written"
+    )
 
 
 def is_named_measurement(operation: Any) -> bool:

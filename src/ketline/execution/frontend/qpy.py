@@ -6,6 +6,8 @@ own of that name is taken for what its definition says.
 
 import io
 import math
+import re
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit import qpy
-from qiskit.circuit import BoxOp, ControlFlowOp, Gate, QuantumCircuit, Store, SwitchCaseOp
+from qiskit.circuit import BoxOp, ControlFlowOp, Gate, Operation, QuantumCircuit, Store, SwitchCaseOp
 from qiskit.circuit.library import UnitaryGate
+from qiskit.exceptions import QiskitError
 from qiskit.quantum_info.operators.predicates import is_unitary_matrix
 
 from ketline.domain.errors import (
@@ -29,6 +32,7 @@ from ketline.domain.qpy import decoded
 from ketline.domain.task import InputValue
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.synthesis import incomplete
 
 _OWN_MODULES = (
     "qiskit.circuit.library.",
@@ -40,6 +44,8 @@ _OWN_MODULES = (
     "qiskit.circuit.store",
 )
 
+
+_CONSTRUCTOR = re.compile(r"(\w{1,60})\.__init__\(\) (?:missing|takes) ")
 
 Outcome = Callable[[int], int]
 
@@ -58,7 +64,8 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
         raise ProgramInvalid(f"the program {error}") from error
     with mistakes_named("the QPY file cannot be read"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a newer Qiskit wrote it, for one
-        (circuit,) = qpy.load(io.BytesIO(data))
+        with _gates_named():
+            (circuit,) = qpy.load(io.BytesIO(data))
         if not isinstance(circuit, QuantumCircuit):
             raise ProgramInvalid("the QPY file does not hold a circuit")
         _check_size(circuit, limits)
@@ -83,6 +90,30 @@ def mistakes_named(what: str) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise ProgramInvalid(f"{what} (it is damaged)") from None
+
+
+@contextmanager
+def _gates_named() -> Iterator[None]:
+    """Name the gate of Qiskit's library that its reader cannot make anew.
+
+    Raises:
+        ProgramUnsupported: there is one.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError, QiskitError) as error:
+        if (name := _unmade(error)) is None:
+            raise
+        raise incomplete(name) from error
+
+
+def _unmade(error: BaseException) -> str | None:
+    """The class of the operation whose constructor raised an error."""
+    if called := _CONSTRUCTOR.match(str(error)):
+        return called[1]
+    frames = traceback.walk_tb(error.__traceback__)
+    makers = [frame.f_locals.get("self") for frame, _ in frames if frame.f_code.co_name == "__init__"]
+    return next((type(one).__name__ for one in makers if isinstance(one, Operation)), None)
 
 
 def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Any:
