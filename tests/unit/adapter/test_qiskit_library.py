@@ -13,10 +13,10 @@ from qiskit.quantum_info import Statevector
 from benchmarks.library import library_circuit, library_names
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.task import ProgramFormat
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, with_inputs
-from ketline.qiskit.travelling import travelling
+from ketline.execution.simulators.aer import Simulator
+from ketline.qiskit.serialization import travelling
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits()

@@ -13,11 +13,11 @@ from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
 from ketline.domain.task import ProgramFormat
-from ketline.execution.aer import Simulator
+from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.program import load_program, read_program
-from ketline.qiskit import travelling as module
-from ketline.qiskit.travelling import travelling
+from ketline.execution.simulators.aer import Simulator
+from ketline.qiskit import serialization as module
+from ketline.qiskit.serialization import travelling
 
 GATES = {
     name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT and gate.num_qubits

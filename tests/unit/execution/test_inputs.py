@@ -5,10 +5,10 @@ from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 from ketline.domain.task import Inputs
-from ketline.execution.execute import Executor
+from ketline.execution.child.executor import Executor
+from ketline.execution.frontend.qpy import bound
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.qpy import bound
-from ketline.execution.wire import Order, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Order, decode_answer, decode_order, encode_answer, encode_order
 
 INCLUDE = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 TWO = "qubit[2] q; bit[2] c; rx(pi * a[0]) q[0]; rx(pi * a[1]) q[1]; c = measure q;"

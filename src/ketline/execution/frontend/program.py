@@ -16,6 +16,7 @@ from ketline.execution.circuit.lowering import Lowered, lower, lower_observed
 from ketline.execution.circuit.observables import Support
 from ketline.execution.frontend import qpy
 from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
+from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.importer.convert import ProgramConverter
 from ketline.execution.frontend.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.frontend.phases import phase_warnings
@@ -23,7 +24,6 @@ from ketline.execution.frontend.pragmas import set_aside
 from ketline.execution.frontend.scanner import scan
 from ketline.execution.frontend.text import check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
-from ketline.execution.grammar import parse
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]

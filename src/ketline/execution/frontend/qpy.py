@@ -31,8 +31,8 @@ from ketline.domain.errors import (
 from ketline.domain.qpy import decoded
 from ketline.domain.task import InputValue
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
+from ketline.execution.circuit.synthesis import incomplete
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.synthesis import incomplete
 
 _OWN_MODULES = (
     "qiskit.circuit.library.",

@@ -6,12 +6,12 @@ from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
 from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
+from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.mistakes.gatecalls import LIBRARY_NAMES
 from ketline.execution.frontend.mistakes.report import Enough, Report
 from ketline.execution.frontend.mistakes.semantics import check_names
 from ketline.execution.frontend.mistakes.syntax import Repaired, repair
 from ketline.execution.frontend.mistakes.tokens import Source
-from ketline.execution.grammar import parse
 
 MOST_MISTAKES = 20
 # Taking a text apart takes about as long as parsing it; of longer programs that are broken nothing more is said.

@@ -1,6 +1,6 @@
 """Asks the grammar of the reference parser whether a piece of text is what it should be."""
 
-from ketline.execution.grammar import offending
+from ketline.execution.frontend.grammar import offending
 
 __all__ = ["is_program", "offending"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ketline.domain.errors import ProgramInvalid
 from ketline.domain.task import InputValue
-from ketline.execution.unroller.kinds import FLOAT, INT, Kind, Typed, convert
+from ketline.execution.frontend.unroller.kinds import FLOAT, INT, Kind, Typed, convert
 
 
 def input_value(name: str, value: InputValue, kind: Kind) -> Any:
