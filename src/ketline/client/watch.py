@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ketline.client.errors import TaskNotFound, WaitTimeout
 from ketline.client.flows import Conversations
-from ketline.client.models import Event, Task
+from ketline.client.models import Event, Task, TaskPage
 from ketline.client.problems import error_of, not_ketline
 from ketline.client.streams import EventReader
 from ketline.client.wire import Close, Conversation, Give, Lost, Pause, Request, Response, heard, opened
@@ -27,6 +27,10 @@ REMEMBERED = 2000
 LOOK_SECONDS = 10.0
 LOOKED_AT_ONCE = 20
 MOST_ON_A_PAGE = 200
+# From so many on, tasks that ended are read from the list of those that did: one request, not one for each.
+FEWEST_LISTED = 3
+ENDED = ["completed", "failed", "cancelled"]
+ALL_OF_A_TASK = ["result", "history", "profile", "metadata"]
 
 
 class Stream:
@@ -206,7 +210,8 @@ class Completion:
         for event in events if self._changes else ():
             if event.task_id in self._left and not event.status.terminal:
                 yield Give((event.task_id, event.status, None))
-        heard_of = dict.fromkeys(event.task_id for event in events if event.status.terminal)
+        ends = [event for event in events if event.status.terminal]
+        heard_of = dict.fromkeys(event.task_id for event in ends)
         if heard_of.keys() & self._left.keys():
             self._look_at_time = self._conversations.now() + LOOK_SECONDS
         elif self._conversations.now() >= self._look_at_time:
@@ -215,8 +220,23 @@ class Completion:
             for task_id in list(islice(self._left, LOOKED_AT_ONCE)):
                 self._left[task_id] = self._left.pop(task_id)
                 heard_of[task_id] = None
+        ended = [event for event in ends if event.task_id in self._left]
+        if len(ended) >= FEWEST_LISTED:
+            yield from self._list_since(min(event.change.at for event in ended), len(ended))
         for task_id in heard_of:
             yield from self._look_at(task_id)
+
+    def _list_since(self, moment: datetime, expected: int) -> Conversation[None]:
+        """Give those that ended since then, of the first so many that did; others may have ended at the same time."""
+        asked = {"completed_after": moment.isoformat(), "status": ENDED, "order": "completed_at"}
+        limit = min(MOST_ON_A_PAGE, 2 * expected)
+        page = yield from self._conversations.page({**asked, "fields": ALL_OF_A_TASK, "limit": limit})
+        yield from self._give_listed(page)
+
+    def _give_listed(self, page: TaskPage) -> Conversation[None]:
+        for task in page.tasks:
+            if task.task_id in self._left and task.ended:
+                yield from self._give(task.task_id, task)
 
     def _look_for_all(self) -> Conversation[None]:
         unlisted = [task_id for task_id, submitted_at in self._left.items() if submitted_at is None]
@@ -228,14 +248,14 @@ class Completion:
         asked = {
             "submitted_after": min(times).isoformat(),
             "submitted_before": (max(times) + timedelta(microseconds=1)).isoformat(),
-            "status": ["completed", "failed", "cancelled"],
+            "status": ENDED,
             "order": "submitted_at",
+            "fields": ALL_OF_A_TASK,
             "limit": MOST_ON_A_PAGE,
         }
         page = yield from self._conversations.page(asked)
         for _ in range(2 + len(times) // LOOKED_AT_ONCE):
-            for task in page.tasks:
-                yield from self._look_at(task.task_id)
+            yield from self._give_listed(page)
             if page.next is None:
                 return
             page = yield from self._conversations.page_at(page.next)

@@ -1,6 +1,7 @@
 """Streams of events, cut anywhere and taken up again."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -80,6 +81,10 @@ def test_events_that_come_twice_are_given_once() -> None:
     assert "last-event-id" not in service.asked[0].headers
 
 
+def path_of(task_id: UUID) -> str:
+    return f"/tasks/{task_id}"
+
+
 class Tasks:
     """Tasks of a scripted service: `ended` says which have."""
 
@@ -93,7 +98,8 @@ class Tasks:
         if path == "/tasks/events":
             return GONE
         if path == "/tasks":
-            assert "submitted_after=" in query
+            assert "submitted_after=" in query or "completed_after=" in query
+            assert "fields=result" in query
             return answered({"tasks": [task(task_id=one) for one in self.ended]})
         task_id = UUID(path.rpartition("/")[2])
         if task_id in self.deleted:
@@ -127,6 +133,36 @@ def test_those_that_ended_before_the_stream_began_are_found() -> None:
     found = [task_id for task_id, _, _ in service.given(Completion(service.conversations, tasks.times(), None)())]
     assert sorted(found) == sorted(tasks.ids)
     assert service.asked[0].path == "/tasks/events"
+
+
+def test_several_that_end_at_once_are_read_by_one_request() -> None:
+    tasks = Tasks(5)
+    *several, last = tasks.ids
+
+    def told() -> Iterator[bytes | Lost]:
+        tasks.ended.update(several)
+        yield b"".join(event(number, "completed", one) for number, one in enumerate(several))
+
+    service = Scripted(tasks, [told()])
+    given = service.given(Completion(service.conversations, tasks.times(), None)())
+    assert sorted(next(given)[0] for _ in several) == sorted(several)
+    assert [request.path.partition("?")[0] for request in service.asked] == [
+        "/tasks/events",
+        *map(path_of, tasks.ids),
+        "/tasks",
+    ]
+    tasks.ended.add(last)
+    assert [task_id for task_id, _, _ in given] == [last]
+
+
+def test_what_a_list_has_is_not_read_again() -> None:
+    tasks = Tasks(4)
+    tasks.ended.update(tasks.ids[:3])
+    service = Scripted(tasks, [[]])
+    moment = datetime.now(UTC)
+    given = service.given(Completion(service.conversations, dict.fromkeys(tasks.ids, moment), None)())
+    assert sorted(next(given)[0] for _ in range(3)) == sorted(tasks.ids[:3])
+    assert [request.path.partition("?")[0] for request in service.asked] == ["/tasks/events", "/tasks"]
 
 
 def test_a_deleted_task_is_given_without_what_it_was() -> None:
