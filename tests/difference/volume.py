@@ -18,6 +18,7 @@ from ketline.execution.simulators.aer import Simulator
 from tests.difference import controlled
 from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare
+from tests.difference.controlled_u import assert_means_the_same, make_controlled_u
 from tests.difference.dynamic import assert_dynamic_agrees
 from tests.difference.exported import make_exported
 from tests.difference.mixed_check import check_mixed
@@ -114,6 +115,10 @@ def _controlled(choices: Random) -> str:
     return controlled.assert_agrees(controlled.make_controlled(choices), _simulator())
 
 
+def _controlled_u(choices: Random) -> str:
+    return assert_means_the_same(make_controlled_u(choices))
+
+
 def _dynamic(choices: Random) -> str:
     return assert_dynamic_agrees(choices.getrandbits(48), _simulator())
 
@@ -152,6 +157,7 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "exported": (2, _exported),
     "classical": (2, _classical),
     "controlled": (2, _controlled),
+    "controlled_u": (1, _controlled_u),
     "dynamic": (1, _dynamic),
     "broken": (2, _broken),
     "fragments": (1, _fragments),

@@ -6,7 +6,7 @@ constructor takes: reading `AndGate(3)` raises a TypeError, and other gates woul
 
 from typing import Any
 
-from qiskit.circuit import AnnotatedOperation, ControlFlowOp, ControlledGate, Gate, Instruction, Store
+from qiskit.circuit import AnnotatedOperation, ControlFlowOp, Gate, Instruction, Store
 from qiskit.circuit.library import (
     Barrier,
     Initialize,
@@ -66,13 +66,8 @@ def _kept(operation: Any) -> Any:
     if definition is None:
         return operation
     inside = with_definitions(definition)
-    if inside is definition and (kind in _PLAIN or _is_kept_controlled(operation, kind)):
-        return operation
-    return _plain(operation, inside)
-
-
-def _is_kept_controlled(operation: Any, kind: type[Any]) -> bool:
-    return kind is ControlledGate and _kept(operation.base_gate) is operation.base_gate
+    # A controlled `CUGate` has a `UGate` of four angles at its base, which the reader cannot make.
+    return operation if kind in _PLAIN and inside is definition else _plain(operation, inside)
 
 
 def _plain(operation: Any, definition: Any) -> Any:

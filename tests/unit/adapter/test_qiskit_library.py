@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qiskit import transpile
 from qiskit.circuit import AnnotatedOperation, Parameter, QuantumCircuit
-from qiskit.circuit.library import AndGate, MSGate
+from qiskit.circuit.library import AndGate, CUGate, MSGate
 from qiskit.quantum_info import Statevector
 
 from benchmarks.library import library_circuit, library_names
@@ -77,7 +77,10 @@ def test_what_qiskit_writes_is_the_same_or_refused_by_name(name: str) -> None:
         assert re.search(r"'\w+'.*decompose it", refusal)
 
 
-@pytest.mark.parametrize("operation", [AndGate(2), AndGate(2).control(1), AnnotatedOperation(AndGate(2), [])])
+@pytest.mark.parametrize(
+    "operation",
+    [AndGate(2), AndGate(2).control(1), CUGate(np.pi, 0, np.pi, 0).control(1), AnnotatedOperation(AndGate(2), [])],
+)
 def test_gates_are_replaced_wherever_they_stand(operation: Any) -> None:
     inner = QuantumCircuit(4)
     inner.append(operation, range(operation.num_qubits))

@@ -20,6 +20,7 @@ from ketline.domain.task import WarningCode
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
+from tests.difference.controlled_u import assert_means_the_same, make_controlled_u
 
 LIMITS = ExecutionLimits()
 INCLUDE = 'OPENQASM 3.0; include "stdgates.inc";\n'
@@ -229,6 +230,12 @@ def _embedded(matrix: Matrix, places: Sequence[int], width: int) -> Matrix:
 def test_random_modifiers_are_those_of_numpy(first: str, seed: int) -> None:
     text, matrix = Modified(seed).program()
     assert equal_up_to_phase(unitary(f"{INCLUDE}{first}{text}"), matrix), text
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_controls_powers_and_definitions_keep_their_meaning_as_text_and_qpy(seed: int) -> None:
+    """More of them by `python -m tests.difference --kind controlled_u`."""
+    assert_means_the_same(make_controlled_u(random.Random(seed)))
 
 
 @pytest.mark.parametrize("seed", range(15))
