@@ -149,7 +149,7 @@ class AsyncClient:
         Raises:
             TaskNotFound: there is none with this id.
         """
-        return await self._hold(self._say.read(as_id(task_id)))
+        return await self._hold(self._say.read(as_id(task_id), queue=True))
 
     async def counts(
         self,

@@ -144,12 +144,15 @@ class Conversations:
                 raise BatchIncomplete(text, tasks=[make(one) for one in accepted]) from error
         return accepted
 
-    def read(self, task_id: UUID, *, wait_seconds: int = 0, deadline: float = inf) -> Conversation[Task]:
-        """Read a task, once it has ended or after so many seconds."""
+    def read(
+        self, task_id: UUID, *, wait_seconds: int = 0, deadline: float = inf, queue: bool = False
+    ) -> Conversation[Task]:
+        """Read a task, once it has ended or after so many seconds; `queue` asks for its place as well."""
         # Preferred rather than asked for: the service cuts it to the longest that it waits.
         headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else {}
         silence = wait_seconds + min(self.silence_seconds, max(deadline - self.now(), 1.0))
-        request = Request(method="GET", path=f"/tasks/{task_id}", headers=headers, silence_seconds=silence)
+        path = f"/tasks/{task_id}?queue=true" if queue else f"/tasks/{task_id}"
+        request = Request(method="GET", path=path, headers=headers, silence_seconds=silence)
         task: Task = yield from self.ask(request, read_task, deadline=deadline)
         return task
 

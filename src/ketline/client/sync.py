@@ -153,7 +153,7 @@ class Client:
         Raises:
             TaskNotFound: there is none with this id.
         """
-        return self._hold(self._say.read(as_id(task_id)))
+        return self._hold(self._say.read(as_id(task_id), queue=True))
 
     def glance(self, task_id: UUID) -> Task:
         """A task as it stands, for showing it: with little patience."""

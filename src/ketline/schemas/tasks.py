@@ -330,7 +330,9 @@ class TaskView(BaseModel):
     scheduled_for: Timestamp | None = Field(default=None, description="The task is not run before this time")
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
-    queue: QueueView | None = Field(default=None, description="While the task waits for a worker")
+    queue: QueueView | None = Field(
+        default=None, description="If asked for by `?queue=true`, while the task waits for a worker"
+    )
     result: TaskResult | None = None
     error: TaskFailure | None = None
     profile: TaskProfile | None = None

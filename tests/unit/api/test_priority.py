@@ -50,12 +50,21 @@ async def test_priority_can_be_changed_and_taken_away(client: httpx.AsyncClient)
 async def test_waiting_task_tells_its_place(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
     task_id = await submit(client)
     catalogue.places[TaskId(UUID(task_id))] = PLACE
-    view = (await client.get(f"/tasks/{task_id}")).json()
+    view = (await client.get(f"/tasks/{task_id}?queue=true")).json()
     assert view["queue"] == {"position": 5, "estimated_start": "2026-03-04T12:00:10.000000Z"}
 
 
 async def test_task_that_does_not_wait_has_no_place(client: httpx.AsyncClient) -> None:
-    assert "queue" not in (await client.get(f"/tasks/{await submit(client)}")).json()
+    assert "queue" not in (await client.get(f"/tasks/{await submit(client)}?queue=true")).json()
+
+
+@pytest.mark.parametrize("query", ["", "?queue=false", "?result=true"])
+async def test_place_is_told_only_if_it_is_asked_for(
+    client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, query: str
+) -> None:
+    task_id = await submit(client)
+    catalogue.places[TaskId(UUID(task_id))] = PLACE
+    assert "queue" not in (await client.get(f"/tasks/{task_id}{query}")).json()
 
 
 async def test_key_stands_for_the_priority_too(client: httpx.AsyncClient) -> None:

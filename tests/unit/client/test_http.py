@@ -74,7 +74,7 @@ def test_key_and_path_of_a_service_are_used() -> None:
     with service.client(api_key="secret") as client:
         client.get(TASK_ID)
     (request,) = service.asked
-    assert str(request.url) == f"http://ketline.test/below/tasks/{TASK_ID}"
+    assert str(request.url) == f"http://ketline.test/below/tasks/{TASK_ID}?queue=true"
     assert request.headers["authorization"] == "Bearer secret"
 
 

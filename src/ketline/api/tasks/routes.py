@@ -105,10 +105,11 @@ async def read_task(
         Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before answering"),
     ] = None,
     result: Annotated[bool, Query(description="Whether the result is part of the answer")] = True,
+    queue: Annotated[bool, Query(description="Whether a task that waits tells its place in the queue")] = False,
 ) -> TaskView | Response:
     """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
     comes once the task has ended, or after so many seconds as it then stands."""
-    refuse_unknown_parameters(request, "wait", "result")
+    refuse_unknown_parameters(request, "wait", "result", "queue")
     require_wait(request, wait or 0)
     seconds: float | None = preferred_wait(request) if wait is None else wait
     if seconds is None:
@@ -117,7 +118,7 @@ async def read_task(
         task = await ended_task(request, task_id, seconds)
     if seconds is not None and wait is None:
         response.headers[APPLIED] = f"wait={seconds:g}"
-    waiting = task.status is TaskStatus.PENDING
+    waiting = queue and task.status is TaskStatus.PENDING
     place = await services_of(request).catalogue.place(task.task_id) if waiting else None
     if result and task.omitted_result_bytes is not None:
         return await task_response(request, task, headers=dict(response.headers))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
@@ -82,52 +83,51 @@ def select_best() -> Select[Any]:
 
 
 def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
-    """Where a task stands in the queue, None where it does not wait for a worker."""
-    row = connection.execute(_select_rank(), {"asked_task_id": task_id}).one_or_none()
+    """Where a task stands in the queue, None where it does not wait for a worker; by one statement."""
+    row = connection.execute(_select_place(), {"asked_task_id": task_id}).one_or_none()
     if row is None:
         return None
-    asked = {"asked_rank": row.rank_at, "asked_task_id": task_id}
-    ahead: int = connection.execute(_count_ahead(), asked).scalar_one()
-    slots: int = connection.execute(select(func.sum(workers.c.slots)).where(workers.c.live_until > now())).scalar() or 0
-    busy: int = connection.execute(_count(has_status([TaskStatus.PROCESSING]))).scalar_one()
-    ended: int = connection.execute(_count_ended()).scalar_one()
+    slots: int = row.slots or 0
     return QueuePlace(
         at=row.at,
-        ahead=ahead,
-        counted_to_the_end=ahead < MOST_COUNTED,
+        ahead=row.ahead,
+        counted_to_the_end=row.ahead < MOST_COUNTED,
         slots=slots,
-        free_slots=max(0, slots - busy),
-        ended=ended,
+        free_slots=max(0, slots - row.busy),
+        ended=row.ended,
         window=RATE_WINDOW,
     )
 
 
 @cache
-def _select_rank() -> Select[Any]:
-    waiting = (checked(tasks.c.current_status == TaskStatus.PENDING), tasks.c.available_at <= now())
-    at = now().label("at")
-    return select(tasks.c.rank_at, at).where(tasks.c.task_id == _asked("task_id", tasks.c.task_id.type), *waiting)
+def _select_place() -> Select[Any]:
+    """The time and what was counted, if task `asked_task_id` waits; nothing is counted if it does not."""
+    one = tasks.alias("one")
+    slots = select(func.sum(workers.c.slots)).where(workers.c.live_until > now())
+    columns = {
+        "ahead": _count_ahead(one),
+        "slots": slots.scalar_subquery(),
+        "busy": _count(has_status([TaskStatus.PROCESSING])),
+        "ended": _count_ended(),
+    }
+    waiting = (checked(one.c.current_status == TaskStatus.PENDING), one.c.available_at <= now())
+    asked = one.c.task_id == bindparam("asked_task_id", type_=tasks.c.task_id.type)
+    return select(now().label("at"), *(column.label(name) for name, column in columns.items())).where(asked, *waiting)
 
 
-@cache
-def _count_ahead() -> Select[Any]:
-    """No further than so many: it is asked for by everybody who waits."""
-    rank, task_id = _asked("rank", tasks.c.rank_at.type), _asked("task_id", tasks.c.task_id.type)
+def _count_ahead(one: Any) -> ScalarSelect[int]:
+    """How many tasks are taken before `one`, no further than so many: everybody who waits may ask."""
     # Those of a batch have one rank, and ids that grow.
-    comes_before = or_(tasks.c.rank_at < rank, and_(tasks.c.rank_at == rank, tasks.c.task_id < task_id))
-    before = (ready(), tasks.c.rank_at <= rank, comes_before, tasks.c.available_at <= now())
-    some = select(literal_column("1")).select_from(tasks).where(*before).limit(MOST_COUNTED).subquery()
-    return select(func.count()).select_from(some)
+    same_rank = and_(tasks.c.rank_at == one.c.rank_at, tasks.c.task_id < one.c.task_id)
+    comes_before = or_(tasks.c.rank_at < one.c.rank_at, same_rank)
+    before = (ready(), tasks.c.rank_at <= one.c.rank_at, comes_before, tasks.c.available_at <= now())
+    some = select(literal_column("1")).select_from(tasks).where(*before).limit(MOST_COUNTED).correlate(one).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
-@cache
-def _count_ended() -> Select[Any]:
+def _count_ended() -> ScalarSelect[int]:
     return _count(and_(has_status(_ENDED), tasks.c.completed_at >= from_now(-RATE_WINDOW.total_seconds())))
 
 
-def _count(which: ColumnElement[bool]) -> Select[Any]:
-    return select(func.count()).select_from(tasks).where(which)
-
-
-def _asked(name: str, kind: Any) -> Any:
-    return bindparam(f"asked_{name}", type_=kind)
+def _count(which: ColumnElement[bool]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(tasks).where(which).scalar_subquery()
