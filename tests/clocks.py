@@ -1,7 +1,7 @@
 """Databases whose clock a test sets, as an operator or a time server would; nothing of the service knows of it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,13 +41,19 @@ class PostgresClock:
 
 
 class SqliteClock:
-    """The clock of every SQLite connection that this process opens meanwhile."""
+    """The clock of every SQLite connection that this process opens meanwhile; `read` says where it stands, if given."""
 
-    def __init__(self) -> None:
-        self.stepped = 0.0
+    def __init__(self, read: Callable[[], float] | None = None) -> None:
+        self._stepped = 0.0
+        self._read = read
+
+    @property
+    def stepped(self) -> float:
+        """The seconds that the clock is ahead."""
+        return self._read() if self._read is not None else self._stepped
 
     def step(self, seconds: float) -> None:
-        self.stepped += seconds
+        self._stepped += seconds
 
     @contextmanager
     def installed(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.chaos.storm.plan import Mode, Plan, full_plan, quick_plan, recovery_plan
+from tests.chaos.storm.plan import Mode, Plan, full_plan, quick_plan, quick_scarcity_plan, recovery_plan, scarcity_plan
 from tests.chaos.storm.run import run
 from tests.chaos.verdict import report
 from tests.chaos.verdict.outcome import Outcome
@@ -35,6 +35,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--embedded", action="store_true", help="kill `ketline up` on SQLite instead")
     parser.add_argument("--quick", action="store_true", help="each kind of fault once, under a minute")
     parser.add_argument("--recovery", action="store_true", help="kill workers and the broker one by one, for figures")
+    parser.add_argument("--scarcity", action="store_true", help="outages, clocks and want of resources; kill nothing")
     parser.add_argument("--default-clocks", action="store_true", help="with --recovery: the service's own lease")
     parser.add_argument("--small-disk", type=int, default=0, metavar="MB", help="fill the data's disk too; needs root")
     parser.add_argument("--keep-logs", action="store_true", help="keep them beside the report even if nothing broke")
@@ -44,6 +45,9 @@ def _parse() -> argparse.Namespace:
 
 def _plan(options: argparse.Namespace, seed: int) -> Plan:
     mode: Mode = "embedded" if options.embedded else "distributed"
+    if options.scarcity:
+        small = min(options.tasks, 40)
+        return quick_scarcity_plan(mode, seed, small) if options.quick else scarcity_plan(mode, seed, options.tasks)
     if options.quick:
         return quick_plan(mode, seed, min(options.tasks, 100))
     if options.recovery:

@@ -1,10 +1,10 @@
-"""A short seeded storm over each mode: every kind of fault, then every invariant."""
+"""Short seeded storms over each mode: every kind of fault, then every invariant."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm.plan import Plan, quick_plan
+from tests.chaos.storm.plan import Mode, Plan, quick_plan, quick_scarcity_plan
 from tests.chaos.storm.run import run
 from tests.chaos.verdict.outcome import Outcome
 
@@ -21,6 +21,14 @@ async def test_distributed_service_keeps_its_promises_in_a_storm(tmp_path: Path)
 async def test_embedded_service_keeps_its_promises_in_a_storm(tmp_path: Path) -> None:
     outcome = await _storm(quick_plan("embedded", SEED), tmp_path)
     assert outcome.kills >= 4
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mode", ["distributed", "embedded"])
+async def test_scarcity_costs_no_task_its_attempts(mode: Mode, tmp_path: Path) -> None:
+    plan = quick_scarcity_plan(mode, SEED)
+    outcome = await _storm(plan, tmp_path)
+    assert {strike.kind for strike in outcome.strikes} == set(plan.faults), outcome.missed
 
 
 async def _storm(plan: Plan, directory: Path) -> Outcome:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.chaos.site import tether
 from tests.chaos.site.deployment import Features, Site
+from tests.chaos.site.logpipe import LogPipe
 from tests.chaos.site.procfs import Found, processes_of
 from tests.chaos.site.store import DATABASE_AWAY, SqliteStore
 from tests.chaos.site.supervisor import Supervisor
@@ -135,6 +136,29 @@ async def test_supervisor_restarts_what_was_killed_and_accuses_what_ends_by_itse
         await supervisor.close()
     assert supervisor.violations[1].subject == "wrong-0.2"
     assert not processes_of(tmp_path)
+
+
+async def test_log_is_copied_but_while_it_is_left_unread(tmp_path: Path) -> None:
+    pipe = LogPipe(tmp_path / "log")
+    await pipe.open()
+    with pipe.unread():
+        os.write(pipe.writing, b"one\n")
+        await asyncio.sleep(0)
+        assert not (tmp_path / "log").read_bytes()
+    os.write(pipe.writing, b"two\n")
+    os.close(pipe.writing)
+    await pipe.ended()
+    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+
+
+async def test_log_that_was_closed_has_no_reader(tmp_path: Path) -> None:
+    pipe = LogPipe(tmp_path / "log")
+    await pipe.open()
+    pipe.close()
+    await pipe.ended()
+    with pytest.raises(BrokenPipeError):
+        os.write(pipe.writing, b"one\n")
+    os.close(pipe.writing)
 
 
 def _wait(condition: Callable[[], bool]) -> None:

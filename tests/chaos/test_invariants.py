@@ -158,6 +158,11 @@ def test_wrong_program_must_fail_on_its_line() -> None:
     assert list(invariants.answer_is_right(GOOD, wrong(7)))
 
 
+def test_attempt_of_a_lost_worker_is_found() -> None:
+    assert not list(invariants.no_worker_is_lost(with_history(LOST, replace(REAPED, cause="database_outage"), DONE)))
+    assert list(invariants.no_worker_is_lost(with_history(LOST, replace(REAPED, cause="worker_lost"), TAKEN, DONE)))
+
+
 def test_key_with_two_tasks_is_found() -> None:
     twin = replace(GOOD, task_id="twin")
     assert not list(invariants.one_task_per_key([acknowledged(), acknowledged()], [GOOD]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ketline import runtime
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.errors import MachineBusy, PublishFailed
+from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
 from ketline.domain.task import CorrelationId, Dispatch, Inputs, RunOptions, RunResult, TaskId
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
@@ -154,7 +154,7 @@ class _Busy(MachineBusy):
 
 
 class FailingRunner:
-    """A `CircuitRunner` with a point on either side of a run, and one where it can be told that the machine is busy."""
+    """A `CircuitRunner` with a point on either side of a run, and those where it can be told why it cannot begin."""
 
     def __init__(self, points: Failpoints, runner: CircuitRunner) -> None:
         self._points = points
@@ -170,6 +170,7 @@ class FailingRunner:
     ) -> RunResult:
         await self._points.reach("run.before")
         await self._points.reach("admit", _Busy)
+        await self._points.reach("start", SimulatorNotStarted)
         result = await self._runner.run(circuit, shots, time_limit, options, inputs)
         await self._points.reach("run.after")
         return result

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from tests.chaos.site.store import PostgresStore, SqliteStore
 from tests.failpoints.births import ROOT, Life, Nursery
 from tests.failpoints.control import Control
 
+LEASE_SECONDS = 1
 QUICK = {
-    "KETLINE_LEASE_S": "1",
+    "KETLINE_LEASE_S": str(LEASE_SECONDS),
     "KETLINE_REAP_INTERVAL_S": "0.2",
     "KETLINE_DISPATCH_INTERVAL_S": "0.1",
     "KETLINE_REDISPATCH_S": "1",
@@ -60,6 +61,8 @@ class Cell:
     store: PostgresStore | SqliteStore
     http: httpx.AsyncClient
     members: tuple[Member, ...]
+    # No process reaches the database for the time of the context.
+    outage: Callable[[], AbstractAsyncContextManager[None]]
     control: Control = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Opens services to strike: embedded on a directory, distributed on a database and a queue of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ async def open_embedded(nursery: Nursery, directory: Path) -> AsyncIterator[Cell
     data = directory / "data"
     up = Member("up", ("up", "--port", str(port), "--data-dir", str(data)))
     async with client_of(port) as http:
-        cell = Cell(nursery, directory, {}, SqliteStore(data / "ketline.db"), http, (up,))
+        cell = Cell(nursery, directory, {}, SqliteStore(data / "ketline.db"), http, (up,), lambda: moved_away(data))
         async with cell.running():
             yield cell
 
@@ -58,10 +59,22 @@ async def open_distributed(nursery: Nursery, directory: Path, servers: Servers) 
     )
     proxy = CuttingProxy(servers.postgres.port, Control(directory))
     async with proxy.serve(proxy_port), client_of(port) as http:
-        cell = Cell(nursery, directory, environment, PostgresStore(servers.postgres.url(name)), http, members)
+        store = PostgresStore(servers.postgres.url(name))
+        cell = Cell(nursery, directory, environment, store, http, members, proxy.outage)
         async with cell.running():
             yield cell
     await servers.postgres.drop_database(name)
+
+
+@asynccontextmanager
+async def moved_away(data: Path) -> AsyncIterator[None]:
+    """The data directory has another name for the time of the context."""
+    elsewhere = data.with_name("elsewhere")
+    await asyncio.to_thread(data.rename, elsewhere)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(elsewhere.rename, data)
 
 
 def client_of(port: int) -> httpx.AsyncClient:

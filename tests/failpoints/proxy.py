@@ -4,6 +4,7 @@ A statement outside a transaction is one by itself: its execution is its COMMIT.
 """
 
 import asyncio
+import re
 import struct
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +15,7 @@ from tests.failpoints.transactions import Transaction
 
 CHUNK_BYTES = 1 << 16
 _STARTUP, _TYPED = 4, 5
+_UPDATED = re.compile(rb"UPDATE [1-9][0-9]*\0")
 _READY = b"Z\0\0\0\5"  # followed by one byte, the status of the transaction
 
 
@@ -72,7 +74,17 @@ class Answers:
     """The server's side of one connection."""
 
     muted: bool = False
-    nothing_changed: bool = False
+    _changed: bool = False
+    _left_alone: bool = False
+
+    @property
+    def nothing_changed(self) -> bool:
+        """Whether the transaction had something to update, and found no row of it."""
+        return self._left_alone and not self._changed
+
+    def begin(self) -> None:
+        """A transaction begins."""
+        self._changed = self._left_alone = False
 
     async def forward(self, upstream: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         unheard = b""
@@ -82,7 +94,8 @@ class Answers:
                 if unheard[:-1].endswith(_READY):
                     return  # the COMMIT has happened, and nobody will hear of it
                 continue
-            self.nothing_changed |= b"UPDATE 0\0" in data
+            self._left_alone |= b"UPDATE 0\0" in data
+            self._changed |= _UPDATED.search(data) is not None
             client.write(data)
             await client.drain()
 
@@ -93,6 +106,8 @@ class CuttingProxy:
     def __init__(self, server_port: int, control: Control) -> None:
         self._server_port = server_port
         self._control = control
+        self._down = False
+        self._connected: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
     async def serve(self, port: int) -> AsyncIterator[None]:
@@ -102,7 +117,28 @@ class CuttingProxy:
         finally:
             server.close()
 
+    @asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        """Cut every connection, and take no other, for the time of the context."""
+        self._down = True
+        for client in self._connected:
+            client.transport.abort()
+        try:
+            yield
+        finally:
+            self._down = False
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._down:
+            writer.transport.abort()
+            return
+        self._connected.add(writer)
+        try:
+            await self._forward(reader, writer)
+        finally:
+            self._connected.discard(writer)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
         answers = Answers()
         await _until_first_ends(
@@ -118,7 +154,7 @@ class CuttingProxy:
         while True:
             message = await messages.next()
             if messages.at_beginning():
-                answers.nothing_changed = False
+                answers.begin()
             if messages.at_commit():
                 fault = None if answers.nothing_changed else self._fault_of(messages.statements)
                 if fault is Fault.LOST:

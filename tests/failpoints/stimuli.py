@@ -1,14 +1,18 @@
 """What client and world do in a case, so that the service comes to its failpoint; each arms it at the right moment."""
 
+import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 
 from tests.chaos.storm.programs import KnownTask, basis_state, wrong
+from tests.failpoints.cell import LEASE_SECONDS
 from tests.failpoints.control import Fault
 from tests.failpoints.table import Stimulus
 from tests.failpoints.trial import Trial, timing_out
 
 HUNG_CHILD_SECONDS = 1.0
+# The lease that was renewed last is over.
+OUTAGE_SECONDS = 1.3 * LEASE_SECONDS
 OTHERS = 8192  # numbers of tasks that no case is about
 
 
@@ -75,6 +79,44 @@ async def occupy(trial: Trial, number: int) -> None:
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
+async def starve(trial: Trial, number: int) -> None:
+    trial.cell.control.arm("start", Fault.UNAVAILABLE)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number)))
+
+
+async def outage(trial: Trial, number: int) -> None:
+    trial.cell.control.hold()
+    promise = await trial.submit(basis_state(number))
+    await trial.worker_of(promise)
+    async with trial.cell.outage():
+        await asyncio.sleep(OUTAGE_SECONDS)
+    trial.arm()
+    await trial.struck_or_passed_on(promise)
+
+
+async def outage_at_end(trial: Trial, number: int) -> None:
+    trial.cell.control.hold()
+    promise = await trial.submit(basis_state(number))
+    await trial.worker_of(promise)
+    async with trial.cell.outage():
+        trial.cell.control.let_go()
+        await asyncio.sleep(OUTAGE_SECONDS)
+    trial.arm()
+    await trial.struck_or_ended(promise)
+
+
+async def outage_and_kill(trial: Trial, number: int) -> None:
+    trial.cell.control.hold()
+    promise = await trial.submit(basis_state(number))
+    worker = await trial.worker_of(promise)
+    async with trial.cell.outage():
+        trial.cell.signal(worker, signal.SIGKILL)
+        await asyncio.sleep(OUTAGE_SECONDS)
+    trial.arm()
+    await trial.struck_or_passed_on(promise)
+
+
 async def refuse(trial: Trial, number: int) -> None:
     trial.cell.control.arm("publish.before", Fault.UNAVAILABLE)
     trial.arm()
@@ -111,4 +153,8 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.OCCUPY: occupy,
     Stimulus.REFUSE: refuse,
     Stimulus.MISLAY: mislay,
+    Stimulus.STARVE: starve,
+    Stimulus.OUTAGE: outage,
+    Stimulus.OUTAGE_AT_END: outage_at_end,
+    Stimulus.OUTAGE_AND_KILL: outage_and_kill,
 }

@@ -28,6 +28,10 @@ class Stimulus(StrEnum):
     OCCUPY = "tell a program that the machine is busy"
     REFUSE = "refuse a message"
     MISLAY = "mislay a message"
+    STARVE = "leave a worker without a simulator"
+    OUTAGE = "have no database for longer than a lease, with a worker at work"
+    OUTAGE_AT_END = "have no database for longer than a lease, in which a program ends"
+    OUTAGE_AND_KILL = "have no database for longer than a lease, in which a worker at work is killed"
 
 
 class Hanging(StrEnum):
@@ -46,6 +50,8 @@ class Row:
     stimulus: Stimulus
     hanging: Hanging
     sides: tuple[str, ...] = ("before", "commit", "after")
+    # The call that is struck, where other rows strike it too.
+    call: str = ""
 
 
 BOTH = ("before", "after")
@@ -68,8 +74,12 @@ TABLE = (
     Row("retry", Stimulus.CRASH, Hanging.TASK),
     Row("release", Stimulus.STOP, Hanging.TASK),
     Row("defer", Stimulus.OCCUPY, Hanging.TASK),
+    Row("hand_back", Stimulus.STARVE, Hanging.TASK, call="defer"),
     Row("recall", Stimulus.OCCUPY, Hanging.LOOP),
     Row("reap", Stimulus.KILL, Hanging.LOOP),
+    Row("renew_lapsed", Stimulus.OUTAGE, Hanging.NOTHING, call="renew"),
+    Row("finish_late", Stimulus.OUTAGE_AT_END, Hanging.TASK, call="finish"),
+    Row("excuse", Stimulus.OUTAGE_AND_KILL, Hanging.LOOP, call="reap"),
     Row("cancel", Stimulus.CANCEL, Hanging.NOTHING),
     Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
     Row("start_afresh", Stimulus.KILL, Hanging.TASK, BOTH),
@@ -89,6 +99,7 @@ EXCLUSIONS = (
     Exclusion(r"\S+ \S+\.(?!commit)\S+ (cut|lost)", "only a COMMIT has an outcome that a cut makes uncertain"),
     Exclusion(r"embedded \S+\.commit .*", "SQLite has no connection: a kill on either side of the COMMIT is the case"),
     Exclusion(r"distributed start_afresh\..*", "only the one process of an embedded service starts afresh"),
+    Exclusion(r"embedded excuse\..*", "a process that dies without its database starts afresh with another"),
     Exclusion(r"\S+ child\..* unavailable", "the simulator uses no database and no broker"),
     Exclusion(r"\S+ (receive|run|acknowledge)\..* unavailable", "the port names no such error at this step"),
     Exclusion(r"\S+ child\.answered hang", "no task is in its hands: it hangs when it receives the next"),
@@ -113,7 +124,9 @@ class Case:
     @property
     def armed_point(self) -> str:
         """A repeated submission passes the points of a submission, but for its own COMMIT."""
-        return self.point.replace("add_again.", "add." if self.side != "commit" else "add_again.")
+        if self.row.step == "add_again":
+            return f"add.{self.side}" if self.side != "commit" else self.point
+        return f"{self.row.call or self.row.step}.{self.side}"
 
     @property
     def saved_by_kill(self) -> bool:

@@ -23,7 +23,7 @@ POLL_SECONDS = 0.02
 
 async def kill_worker(scene: Scene) -> str | None:
     """kill -9 one worker, more often than not one that holds a task."""
-    role = await _pick_worker(scene)
+    role = await pick_worker(scene)
     return _kill(scene, role) if role else None
 
 
@@ -41,12 +41,12 @@ async def kill_api(scene: Scene) -> str | None:
 
 async def kill_simulator(scene: Scene) -> str | None:
     """kill -9 one simulator process, more often than not one that runs a program."""
-    role = await _pick_worker(scene)
+    role = await pick_worker(scene)
     if role is None:
         return None
     instance = role.instance
-    await _until(lambda: asyncio.to_thread(lambda: bool(_simulators(scene, role))))
-    children = _simulators(scene, role)
+    await _until(lambda: asyncio.to_thread(lambda: bool(simulators_of(scene, role))))
+    children = simulators_of(scene, role)
     if not children:
         return None
     os.kill(victim := scene.rng.choice(children), signal.SIGKILL)
@@ -79,7 +79,7 @@ async def kill_starting_service(scene: Scene) -> str | None:
 
 async def freeze(scene: Scene) -> str | None:
     """SIGSTOP a worker, or the whole embedded service, for two leases, then wake it."""
-    role = await _pick_worker(scene)
+    role = await pick_worker(scene)
     if role is None:
         return None
     instance, generation, role.frozen = role.instance, role.generation, True
@@ -93,7 +93,7 @@ async def freeze(scene: Scene) -> str | None:
 
 async def stop_gracefully(scene: Scene) -> str | None:
     """SIGTERM a worker, or the whole embedded service."""
-    role = await _pick_worker(scene)
+    role = await pick_worker(scene)
     return await _stop(scene, role) if role else None
 
 
@@ -134,7 +134,7 @@ COMMON_FAULTS: Mapping[str, Fault] = {
 }
 
 
-async def _pick_worker(scene: Scene) -> Role | None:
+async def pick_worker(scene: Scene) -> Role | None:
     """One that works on a task, if one is wanted and soon found; any other else."""
     if scene.rng.random() < BUSY_SHARE:
         deadline = time.monotonic() + BUSY_SECONDS
@@ -158,8 +158,9 @@ def _awake(scene: Scene) -> list[Role]:
     return [role for role in scene.site.supervisor.of_kind("worker", "service") if not role.frozen]
 
 
-def _simulators(scene: Scene, role: Role) -> list[int]:
-    pid = role.process.pid if role.process is not None else None
+def simulators_of(scene: Scene, role: Role) -> list[int]:
+    """Process ids of a worker's simulators."""
+    pid = role.pid
     found = processes_of(scene.site.directory).values()
     return [process.pid for process in found if process.simulator and process.parent == pid]
 

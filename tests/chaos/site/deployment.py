@@ -1,23 +1,30 @@
 """The service under test with everything it needs, on throwaway data, in either mode."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import httpx
 
+from tests.chaos.site import clocked
+from tests.chaos.site.clocked import FileClock
 from tests.chaos.site.filesystem import small_disk, temporary_files_in
 from tests.chaos.site.store import PostgresStore, SqliteStore, Store
 from tests.chaos.site.supervisor import Supervisor
 from tests.chaos.storm.plan import APIS, WORKERS, Plan, settings
+from tests.clocks import PostgresClock
 from tests.servers import PostgresServer, RabbitServer
 from tests.servers.ports import free_ports
 
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 QUEUE = "chaos_tasks"
+ROOT = Path(__file__).parents[3]
+# More than the processes of a service take, and few enough to take them all.
+CONNECTIONS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,13 @@ class Features:
     cancellation: bool
 
 
+class Clock(Protocol):
+    """The database's clock."""
+
+    async def step(self, seconds: float) -> None:
+        """Set it forward, or back where the seconds are negative."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A running service: its processes, its addresses, its database."""
@@ -48,6 +62,8 @@ class Site:
     features: Features
     servers: Servers | None = None
     disk: Path | None = None
+    data: Path | None = None
+    clock: Clock | None = None
 
 
 @asynccontextmanager
@@ -57,27 +73,28 @@ async def open_site(plan: Plan) -> AsyncIterator[Site]:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="ketline-chaos-")))
         disk = stack.enter_context(small_disk(directory / "disk", plan.small_disk_mb))
         opener = _open_distributed if plan.mode == "distributed" else _open_embedded
-        yield await opener(stack, directory, disk, settings(quick_clocks=plan.quick_clocks))
+        yield await opener(stack, directory, disk, plan)
 
 
-async def _open_distributed(
-    stack: AsyncExitStack, directory: Path, disk: Path | None, common: Mapping[str, str]
-) -> Site:
+async def _open_distributed(stack: AsyncExitStack, directory: Path, disk: Path | None, plan: Plan) -> Site:
     with temporary_files_in(disk):
-        postgres = PostgresServer(durable=True)
+        postgres = PostgresServer(durable=True, max_connections=CONNECTIONS)
     await stack.enter_async_context(postgres)
     rabbit = await stack.enter_async_context(RabbitServer())
     await postgres.create_database("ketline")
     environment = {
-        **common,
+        **_settings(plan),
         "DATABASE_URL": postgres.url("ketline"),
         "RABBITMQ_URL": rabbit.url,
         "TASK_QUEUE_NAME": QUEUE,
         "KETLINE_WORKER_SLOTS": "1",
     }
-    supervisor = _supervise(stack, directory, environment)
+    supervisor = _supervise(stack, Supervisor(directory, environment, piped=plan.piped_logs))
     if await supervisor.run_once("migrate"):
         raise RuntimeError(f"ketline migrate failed:\n{(directory / 'once.log').read_text()}")
+    clock = PostgresClock(postgres.url("ketline")) if plan.sets_clocks else None
+    if clock is not None:
+        await clock.install()
     ports = tuple(free_ports(APIS))
     for number, port in enumerate(ports):
         supervisor.keep(f"api-{number}", "api", "--port", str(port))
@@ -94,21 +111,41 @@ async def _open_distributed(
         features=features,
         servers=servers,
         disk=disk,
+        clock=clock,
     )
 
 
-async def _open_embedded(stack: AsyncExitStack, directory: Path, disk: Path | None, common: Mapping[str, str]) -> Site:
+async def _open_embedded(stack: AsyncExitStack, directory: Path, disk: Path | None, plan: Plan) -> Site:
     data = (disk or directory) / "data"
-    supervisor = _supervise(stack, directory, {**common, "KETLINE_DATA_DIR": str(data), "KETLINE_WORKER_SLOTS": "2"})
+    environment = {**_settings(plan), "KETLINE_DATA_DIR": str(data), "KETLINE_WORKER_SLOTS": "2"}
+    clock = FileClock(directory / "clock") if plan.sets_clocks else None
+    supervisor = _supervise(stack, Supervisor(directory, environment, _program(clock), piped=plan.piped_logs))
     ports = tuple(free_ports(1))
     supervisor.keep("service-0", "up", "--port", str(ports[0]))
     features = await _features(ports)
     store = SqliteStore(data / "ketline.db")
-    return Site(directory=directory, supervisor=supervisor, ports=ports, store=store, features=features, disk=disk)
+    return Site(
+        directory=directory,
+        supervisor=supervisor,
+        ports=ports,
+        store=store,
+        features=features,
+        disk=disk,
+        data=data,
+        clock=clock,
+    )
 
 
-def _supervise(stack: AsyncExitStack, directory: Path, environment: Mapping[str, str]) -> Supervisor:
-    supervisor = Supervisor(directory, environment)
+def _program(clock: FileClock | None) -> Sequence[str]:
+    """What runs `ketline`: Python as it is, or with a clock that is set."""
+    return ("-m", "ketline") if clock is None else (clocked.__file__, str(ROOT), str(clock.path))
+
+
+def _settings(plan: Plan) -> Mapping[str, str]:
+    return settings(quick_clocks=plan.quick_clocks, patient=plan.patient)
+
+
+def _supervise(stack: AsyncExitStack, supervisor: Supervisor) -> Supervisor:
     stack.push_async_callback(supervisor.close)
     return supervisor
 

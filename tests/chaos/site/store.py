@@ -27,7 +27,7 @@ DATABASE_AWAY = (
     sqlite3.Error,
 )
 _UNFINISHED = "current_status IN ('pending', 'processing')"
-_HISTORY = "SELECT task_id, status, transitioned_at, attempt, lease_token, worker_id, notes FROM status_history"
+_HISTORY = "SELECT task_id, status, transitioned_at, attempt, lease_token, worker_id, notes, cause FROM status_history"
 _TASKS = (
     "SELECT task_id, correlation_id, current_status, shots, attempt, lease_token, result, error_code, error_line, "
     "completed_at, lease_expires_at, dispatch_due_at, seed FROM tasks"
@@ -97,6 +97,20 @@ class PostgresStore:
         )
         async with self.session() as session:
             return [f"{row['pid']}: {row['query'][:80]}" for row in await session.fetch(query, seconds)]
+
+    @asynccontextmanager
+    async def every_free_session(self) -> AsyncIterator[int]:
+        """Hold every session that the server still gives; how many it were."""
+        taken: list[Any] = []
+        try:
+            try:
+                while True:
+                    taken.append(await asyncpg.connect(self._dsn, timeout=5))
+            except (*DATABASE_AWAY,):
+                yield len(taken)
+        finally:
+            for connection in taken:
+                connection.terminate()
 
     @asynccontextmanager
     async def session(self, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Any]:
@@ -183,6 +197,7 @@ def _line(row: Mapping[str, Any]) -> HistoryLine:
         token=_identifier(row["lease_token"]),
         worker=row["worker_id"],
         notes=row["notes"],
+        cause=row["cause"],
     )
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.processes import clean_environment
+from tests.chaos.site.logpipe import LogPipe
 from tests.chaos.verdict.records import Violation
 
 _TETHER = Path(__file__).with_name("tether.py")
@@ -26,6 +27,7 @@ class Role:
     name: str
     arguments: Sequence[str]
     process: Process | None = None
+    log: LogPipe | None = None
     generation: int = 0
     frozen: bool = False
     struck: set[int] = field(default_factory=set)
@@ -42,20 +44,34 @@ class Role:
     def alive(self) -> bool:
         return self.process is not None and self.process.returncode is None
 
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None else None
+
 
 class Supervisor:
     """Starts one process per role in `directory`, tied to this process, and ends them all when it is closed.
 
-    `killed` has the moment of each SIGKILL by the name of the process it hit.
+    `killed` has the moment of each SIGKILL by the name of the process it hit. `program` is what Python runs; with
+    `piped` what processes log passes through pipes.
     """
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str],
+        program: Sequence[str] = ("-m", "ketline"),
+        *,
+        piped: bool = False,
+    ) -> None:
         self.directory = directory
         self.roles: dict[str, Role] = {}
         self.starts = 0
         self.killed: dict[str, datetime] = {}
         self.violations: list[Violation] = []
         self._environment = clean_environment(**settings) | {"TMPDIR": str(directory)}
+        self._program = program
+        self._piped = piped
         self._keepers: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
@@ -109,18 +125,26 @@ class Supervisor:
         while not self._closing.is_set():
             role.generation += 1
             role.frozen = False
-            role.process = await self._start(role.instance, role.arguments)
+            role.log = await self._open_pipe(role.instance) if self._piped else None
+            role.process = await self._start(role.instance, role.arguments, role.log)
             if self._closing.is_set():
                 role.process.kill()
             code = await role.process.wait()
+            if role.log is not None:
+                await role.log.ended()
             if role.process.pid not in role.struck and not self._closing.is_set():
                 self._accuse(role.instance, f"ended by itself with {code}")
             await asyncio.sleep(RESTART_SECONDS)
 
-    async def _start(self, instance: str, arguments: Sequence[str]) -> Process:
+    async def _open_pipe(self, instance: str) -> LogPipe:
+        pipe = LogPipe(self._log(instance))
+        await pipe.open()
+        return pipe
+
+    async def _start(self, instance: str, arguments: Sequence[str], pipe: LogPipe | None = None) -> Process:
         self.starts += 1
-        command = [sys.executable, "-m", "ketline", *arguments]
-        with self._log(instance).open("ab") as log:
+        command = [sys.executable, *self._program, *arguments]
+        with self._log(instance).open("ab") if pipe is None else os.fdopen(pipe.writing, "wb") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command),
                 stdin=DEVNULL,

@@ -1,7 +1,7 @@
 """What a chaos run is to do, and the settings that make the service's clocks quick enough for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ketline.config import variables
@@ -35,7 +35,8 @@ class Plan:
     `faults` is how often each kind is in the deck that is shuffled and drawn from, again and again. Afterwards
     everything accepted must end, with no pause of `settle_seconds` in which no task does: a machine that is slow is
     no fault. Without `quick_clocks` leases and delays are the service's
-    defaults.
+    defaults. Faults of what the service has at hand last for `lasting` seconds, those that stop the database for
+    `outage_seconds`. A service that is not `patient` tries a task as often as by default.
     """
 
     mode: Mode
@@ -48,12 +49,25 @@ class Plan:
     settle_seconds: float = 120.0
     quick_clocks: bool = True
     small_disk_mb: int = 0
+    patient: bool = True
+    piped_logs: bool = False
+    lasting: tuple[float, float] = (2.0, 5.0)
+    outage_seconds: float = 16.0
     variant: str = ""
 
     @property
     def label(self) -> str:
         """What runs are added up under."""
         return f"{self.mode}{self.variant}"
+
+    @property
+    def spares_workers(self) -> bool:
+        """Whether no fault ends a worker, so that nothing may be taken for one that was lost."""
+        return self.faults.keys() <= SCARCITY[self.mode].keys()
+
+    @property
+    def sets_clocks(self) -> bool:
+        return any(fault.startswith("set_clock") for fault in self.faults)
 
     @property
     def name(self) -> str:
@@ -86,6 +100,31 @@ EMBEDDED_FAULTS: Mapping[str, int] = {
     "stop_service": 1,
     "cancel_task": 2,
 }
+# Faults after which everything is as it was, and that no task may fail by.
+DISTRIBUTED_SCARCITY: Mapping[str, int] = {
+    "starve_of_descriptors": 3,
+    "starve_of_memory": 2,
+    "leave_log_unread": 2,
+    "close_log": 1,
+    "stop_database": 3,
+    "set_clock_back": 2,
+    "set_clock_forward": 2,
+    "take_every_connection": 2,
+    "forbid_writes": 2,
+    "stay_silent": 2,
+}
+EMBEDDED_SCARCITY: Mapping[str, int] = {
+    "starve_of_descriptors": 3,
+    "starve_of_memory": 2,
+    "stop_files_growing": 2,
+    "leave_log_unread": 2,
+    "close_log": 1,
+    "move_data_away": 3,
+    "set_clock_back": 2,
+    "set_clock_forward": 2,
+    "stay_silent": 2,
+}
+SCARCITY: Mapping[Mode, Mapping[str, int]] = {"distributed": DISTRIBUTED_SCARCITY, "embedded": EMBEDDED_SCARCITY}
 DISK_FAULT = "fill_disk"
 FAULTS: Mapping[Mode, Mapping[str, int]] = {"distributed": DISTRIBUTED_FAULTS, "embedded": EMBEDDED_FAULTS}
 KILLS = frozenset(name for faults in FAULTS.values() for name in faults if name.startswith("kill_"))
@@ -156,16 +195,49 @@ def recovery_plan(seed: int, tasks: int, *, quick_clocks: bool = True) -> Plan:
     )
 
 
-def settings(*, quick_clocks: bool = True) -> dict[str, str]:
-    """Environment of every process of the service under test."""
+def scarcity_plan(mode: Mode, seed: int, tasks: int) -> Plan:
+    """Nothing is killed for good: outages, clocks, and what processes and the database run short of.
+
+    A task is tried as often as by default, so that one whose attempts these faults spend fails.
+    """
+    return Plan(
+        mode=mode,
+        seed=seed,
+        tasks=tasks,
+        seconds=max(60.0, tasks * 0.4),
+        faults=SCARCITY[mode],
+        pauses=(4.0, 8.0),
+        long_share=0.2,
+        patient=False,
+        piped_logs=True,
+        variant="-scarcity",
+    )
+
+
+def quick_scarcity_plan(mode: Mode, seed: int, tasks: int = 30) -> Plan:
+    """Every kind of these once, with outages of little more than a lease."""
+    return replace(
+        scarcity_plan(mode, seed, tasks),
+        seconds=8.0,
+        faults=dict.fromkeys(SCARCITY[mode], 1),
+        pauses=(0.3, 1.0),
+        lasting=(0.5, 1.5),
+        long_share=0.1,
+        outage_seconds=1.5 * LEASE_SECONDS,
+        settle_seconds=60.0,
+    )
+
+
+def settings(*, quick_clocks: bool = True, patient: bool = True) -> dict[str, str]:
+    """Environment of every process of the service under test; if it is `patient`, tasks are tried again and again."""
     known = {name for names in variables().values() for name in names}
     return {
         "KETLINE_SIMULATOR_MEMORY_MB": "512",
         "KETLINE_SIMULATOR_THREADS": "1",
         "KETLINE_LOG_FORMAT": "json",
         "KETLINE_LOG_LEVEL": "info",
-        "WORKER_MAX_RETRIES": "100",
-        **{name: value for name, value in _IF_KNOWN.items() if name in known},
+        **({"WORKER_MAX_RETRIES": "100"} if patient else {}),
+        **{name: value for name, value in _IF_KNOWN.items() if patient and name in known},
         **(_QUICK_CLOCKS if quick_clocks else {}),
     }
 

@@ -75,7 +75,7 @@ class _Act:
     def __post_init__(self) -> None:
         plan, site = self.plan, self.site
         self.known = make_tasks(plan.tasks, seed=plan.seed, long_share=plan.long_share)
-        self.scene = Scene(site=site, rng=Random(f"faults-{plan.seed}"), ledger=self.ledger, http=self.http)
+        self.scene = Scene(plan=plan, site=site, rng=Random(f"faults-{plan.seed}"), ledger=self.ledger, http=self.http)
         self.submitter = Submitter(
             run=f"{plan.name}-{self.started_at:%H%M%S}",
             http=self.http,
@@ -132,6 +132,7 @@ class _Act:
             journal=read_journal(self.site.directory),
             keys_hold=self.site.features.idempotency,
             simulators_killed=sum(strike.kind == "kill_simulator" for strike in strikes),
+            workers_killed=not self.plan.spares_workers,
         )
         return Outcome(
             plan=self.plan,

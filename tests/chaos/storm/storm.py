@@ -3,22 +3,28 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
 from aio_pika.exceptions import AMQPError
 
+from tests.chaos.faults.clients import CLIENT_FAULTS
+from tests.chaos.faults.database import DATABASE_FAULTS
 from tests.chaos.faults.disk import DISK_FAULTS
 from tests.chaos.faults.processes import COMMON_FAULTS
-from tests.chaos.faults.scene import Scene
+from tests.chaos.faults.resources import RESOURCE_FAULTS
+from tests.chaos.faults.scene import Fault, Scene
 from tests.chaos.faults.servers import SERVER_FAULTS, SERVER_OF
 from tests.chaos.site.store import DATABASE_AWAY
 from tests.chaos.storm.plan import Plan
 from tests.servers.process import ServerFailed
 
-FAULTS = {**COMMON_FAULTS, **SERVER_FAULTS, **DISK_FAULTS}
+_SCARCITY: Mapping[str, Fault] = {**RESOURCE_FAULTS, **DATABASE_FAULTS, **CLIENT_FAULTS}
+FAULTS = {**COMMON_FAULTS, **SERVER_FAULTS, **DISK_FAULTS, **_SCARCITY}
+# A worker that cannot connect again after an outage is lost, so that these do not overlap with one.
+_SERVER_OF = {**SERVER_OF, **dict.fromkeys(_SCARCITY, "postgres")}
 # Longer than any fault takes; one that hangs must not hang the run.
 FAULT_SECONDS = 150.0
 # A fault may meet a server that another fault has just ended: it then had no effect, and is not counted.
@@ -64,7 +70,7 @@ class Storm:
             yield from deck
 
     async def _strike(self, kind: str) -> None:
-        async with self._repairs[SERVER_OF.get(kind, kind)]:
+        async with self._repairs[_SERVER_OF.get(kind, kind)]:
             at = datetime.now(UTC)
             try:
                 async with asyncio.timeout(FAULT_SECONDS):

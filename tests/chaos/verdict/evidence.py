@@ -36,6 +36,7 @@ class Evidence:
     journal: Journal
     keys_hold: bool
     simulators_killed: int
+    workers_killed: bool
 
     def violations(self) -> Sequence[Violation]:
         """Every broken promise."""
@@ -60,6 +61,8 @@ class Evidence:
         yield from invariants.attempts_grow(task)
         yield from invariants.leases_close_once(task)
         yield from invariants.result_is_of_last_attempt(task)
+        if not self.workers_killed:
+            yield from invariants.no_worker_is_lost(task)
         yield from invariants.logs_agree(task, self.journal.outcomes.get(task.task_id, {}))
         if not self._lost_its_simulator(task):
             known = self.known[number_of(task.correlation_id)]

@@ -116,6 +116,13 @@ def answer_is_right(task: StoredTask, known: KnownTask) -> Iterator[Violation]:
         )
 
 
+def no_worker_is_lost(task: StoredTask) -> Iterator[Violation]:
+    """No attempt was taken from its worker as that of a worker which is lost: for runs in which every worker lives."""
+    for line in task.history:
+        if line.cause == "worker_lost":
+            yield _broken("a living worker is not lost", task, f"attempt {line.attempt} of {line.worker}")
+
+
 def one_task_per_key(acknowledged: Iterable[Acknowledgement], tasks: Iterable[StoredTask]) -> Iterator[Violation]:
     """The same key is always answered with the same id, and is stored as one task however often it was sent."""
     answers: dict[str, set[str]] = defaultdict(set)

@@ -17,6 +17,7 @@ class HistoryLine:
     token: str | None = None
     worker: str | None = None
     notes: str | None = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

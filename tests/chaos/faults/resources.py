@@ -1,0 +1,117 @@
+"""Faults of what a process needs of its machine: descriptors, memory, room for files, a reader of its log."""
+
+import os
+import resource
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.chaos.faults.processes import pick_worker, simulators_of
+from tests.chaos.faults.scene import Fault, Scene
+from tests.chaos.site.supervisor import Role
+
+# Enough for the process to go on, far less than a simulator imports.
+SPARE_BYTES = 128 << 20
+# A file of SQLite's cannot grow.
+FILE_BYTES = 4096
+
+
+async def starve_of_descriptors(scene: Scene) -> str | None:
+    """A worker, or the embedded service, can open nothing for a while, and its simulators are killed."""
+    role = await pick_worker(scene)
+    return await _without_simulators(scene, role, resource.RLIMIT_NOFILE, 3) if role else None
+
+
+async def starve_of_memory(scene: Scene) -> str | None:
+    """A worker, or the embedded service, has no address space for a simulator, and those that it has are killed."""
+    role = await pick_worker(scene)
+    if role is None or role.pid is None:
+        return None
+    return await _without_simulators(scene, role, resource.RLIMIT_AS, _address_space(role.pid) + SPARE_BYTES)
+
+
+async def stop_files_growing(scene: Scene) -> str | None:
+    """No file of the embedded service can grow for a while, as on a full disk."""
+    (role,) = scene.site.supervisor.of_kind("service") or (None,)
+    if role is None or role.pid is None:
+        return None
+    with lowered(role.pid, resource.RLIMIT_FSIZE, FILE_BYTES):
+        await scene.last()
+    return role.instance
+
+
+async def leave_log_unread(scene: Scene) -> str | None:
+    """Nobody reads the pipe that a process logs to for a while."""
+    role = _any(scene)
+    if role is None or role.log is None:
+        return None
+    with role.log.unread():
+        await scene.last()
+    return role.instance
+
+
+async def close_log(scene: Scene) -> str | None:
+    """The reader of the pipe that a process logs to goes away for good."""
+    role = _any(scene)
+    if role is None or role.log is None:
+        return None
+    role.log.close()
+    return role.instance
+
+
+async def move_data_away(scene: Scene) -> str | None:
+    """The data directory of the embedded service has another name for a while."""
+    data = scene.site.data
+    if data is None:
+        return None
+    elsewhere = data.with_name("elsewhere")
+    data.rename(elsewhere)
+    try:
+        await scene.last()
+    finally:
+        elsewhere.rename(data)
+    return str(data.name)
+
+
+@contextmanager
+def lowered(pid: int, limit: int, most: int) -> Iterator[None]:
+    """A soft limit of a living process, restored afterwards if it lives still."""
+    soft, hard = resource.prlimit(pid, limit)
+    resource.prlimit(pid, limit, (most, hard))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, limit, (soft, hard))
+
+
+RESOURCE_FAULTS: Mapping[str, Fault] = {
+    "starve_of_descriptors": starve_of_descriptors,
+    "starve_of_memory": starve_of_memory,
+    "stop_files_growing": stop_files_growing,
+    "leave_log_unread": leave_log_unread,
+    "close_log": close_log,
+    "move_data_away": move_data_away,
+}
+
+
+async def _without_simulators(scene: Scene, role: Role, limit: int, most: int) -> str | None:
+    if role.pid is None:
+        return None
+    with lowered(role.pid, limit, most):
+        simulators = simulators_of(scene, role)
+        for simulator in simulators:
+            with suppress(ProcessLookupError):
+                os.kill(simulator, signal.SIGKILL)
+        await scene.last()
+    return f"{role.instance} with {len(simulators)} simulators"
+
+
+def _address_space(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _any(scene: Scene) -> Role | None:
+    roles = [role for role in scene.site.supervisor.of_kind("api", "worker", "service") if role.log is not None]
+    return scene.rng.choice(roles) if roles else None
