@@ -22,6 +22,7 @@ from qiskit.qasm3.exceptions import QASM3Error
 from benchmarks.library import NOT_CIRCUITS, library_names, library_program
 from benchmarks.mqt import Export, exports
 from ketline.domain.errors import ExecutionFailed
+from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 from tests.corpus import FAULTY, Fate, fate_of, has_meaning, specification_examples
@@ -97,7 +98,7 @@ async def _fate(runner: ChildRunner, export: Export) -> Fate:
     if export.text is None:
         return Fate(export.name, None, export.reason, written=False)
     try:
-        result = await runner.run(export.text, _SHOTS)
+        result = await runner.run(TaskSpec(circuit=export.text, shots=_SHOTS))
     except ExecutionFailed as error:
         return Fate(export.name, None, f"{_HOW_LONG.sub('', error.message)} ({error.code})")
     tier = result.profile.tier

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ketline.domain.errors import ExecutionFailed
+from ketline.domain.spec import TaskSpec
 from ketline.execution.child.executor import SoftTimeLimit, soft_time_limit
 from ketline.execution.frontend.program import _parse, _read_with_importer
 from ketline.execution.frontend.scanner import scan
@@ -53,7 +54,7 @@ async def _through_a_child(texts: dict[str, str]) -> None:
         for name, text in texts.items():
             started = time.perf_counter()
             with suppress(ExecutionFailed):
-                await runner.run(text, 1024)
+                await runner.run(TaskSpec(circuit=text, shots=1024))
             taken[name] = time.perf_counter() - started
             peak = max(peak, _peak_mebibytes(runner.pid))
     finally:

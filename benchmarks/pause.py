@@ -21,7 +21,8 @@ from benchmarks.processes import Account, Watch, end, start_module
 from benchmarks.programs import layered_rotations
 from ketline.cli.serve import worker
 from ketline.config import Settings, load_settings
-from ketline.domain.task import CorrelationId, Task, TaskStatus
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import CorrelationId, Submission, Task, TaskStatus
 from ketline.logs import configure_logs
 from ketline.runtime import Service, open_embedded
 
@@ -105,7 +106,12 @@ async def _calibrate(service: Service, seconds: float, seed: int) -> int:
 
 async def _run(service: Service, layers: int, seed: int) -> Task:
     program = layered_rotations(qubits=QUBITS, layers=layers, seed=seed)
-    accepted = await service.submit(circuit=program, shots=SHOTS, correlation_id=CorrelationId("benchmark"))
+    submission = Submission(
+        task_id=service.submit.new_id(),
+        spec=TaskSpec(circuit=program, shots=SHOTS),
+        correlation_id=CorrelationId("benchmark"),
+    )
+    accepted = await service.submit(submission)
     async with asyncio.timeout(TIME_LIMIT_SECONDS):
         while not (task := await service.repository.get(accepted.task_id)).status.terminal:  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)

@@ -44,7 +44,7 @@ def answer_orders(fd: int, seconds: float) -> None:
 
 def _result(order: Order, seconds: float) -> RunResult:
     profile = Profile(method="none", qubits=1, depth=0, operations={}, parsing_seconds=0.0, simulating_seconds=seconds)
-    return RunResult(counts={"0": order.shots}, shots=order.shots, profile=profile)
+    return RunResult(counts={"0": order.spec.shots}, shots=order.spec.shots, profile=profile)
 
 
 async def _work(seconds: str) -> None:

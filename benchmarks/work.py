@@ -14,7 +14,7 @@ from benchmarks.processes import Account, Watch
 from benchmarks.programs import BELL, SHOTS
 from benchmarks.records import Records
 from benchmarks.site import Site
-from ketline.domain.task import Method, ProgramFormat
+from ketline.domain.spec import Method, ProgramFormat
 
 # As if so many had been submitted one after the other just now, and none of them put on the queue yet.
 _TASKS = """

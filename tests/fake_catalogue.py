@@ -19,7 +19,8 @@ from ketline.domain.lists import (
     TaskStatistics,
 )
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
 from tests.fakes import FakeTaskRepository
 
 
@@ -93,9 +94,9 @@ class FakeTaskCatalogue:
         )
         self.repository.tasks[task_id] = replace(task, labels=labels)
 
-    async def original(self, task_id: TaskId) -> Submission:
+    async def spec(self, task_id: TaskId) -> TaskSpec:
         await self.repository.get(task_id)
-        return next(one for one in self.repository.submissions if one.task_id == task_id)
+        return next(one.spec for one in self.repository.submissions if one.task_id == task_id)
 
     async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
         await self.repository.ping()

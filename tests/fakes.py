@@ -57,16 +57,16 @@ class FakeTaskRepository:
         )
         self.tasks[submission.task_id] = Task(
             task_id=submission.task_id,
-            shots=submission.shots,
+            shots=submission.spec.shots,
             status=TaskStatus.PENDING,
             submitted_at=now,
             correlation_id=submission.correlation_id,
             attempt=0,
-            options=submission.options,
+            options=submission.spec.options,
             history=(created,),
-            labels=submission.labels,
-            scheduled_for=submission.scheduled_for,
-            priority=submission.priority,
+            labels=submission.spec.labels,
+            scheduled_for=submission.spec.scheduled_for,
+            priority=submission.spec.priority,
             rerun_of=submission.rerun_of,
         )
         accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)

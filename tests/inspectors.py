@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from ketline.domain.backend import Backend, BackendLimits
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import Method, ProgramFormat, RunOptions, TaskId, WorkerId
+from ketline.domain.spec import Method, ProgramFormat, TaskSpec
+from ketline.domain.task import TaskId, WorkerId
 from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 
 INSPECTION = Inspection(
@@ -41,11 +42,11 @@ class FakeInspector:
     def __init__(self) -> None:
         self.inspection = INSPECTION
         self.error: Exception | None = None
-        self.inspected: list[tuple[ProgramSource, int, RunOptions]] = []
+        self.inspected: list[TaskSpec] = []
         self.drawn: list[tuple[ProgramSource, Drawing]] = []
 
-    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions) -> Inspection:
-        self.inspected.append((source, shots, options))
+    async def inspect(self, spec: TaskSpec) -> Inspection:
+        self.inspected.append(spec)
         if self.error is not None:
             raise self.error
         return self.inspection

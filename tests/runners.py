@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
-from ketline.domain.task import Inputs, Profile, RunOptions, RunResult
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import Profile, RunResult
 from ketline.ports.tasks import TaskRepository
 from ketline.runtime import SystemClock
 from ketline.service.deferrals import Deferrals
@@ -32,25 +32,12 @@ class ScriptedRunner:
         self.started = asyncio.Event()
         self.release = asyncio.Event()
         self.cancelled = asyncio.Event()
-        self.programs: list[str] = []
-        self.inputs: list[Inputs | None] = []
-        self.time_limits: list[timedelta | None] = []
-        self.options: list[RunOptions | None] = []
+        self.specs: list[TaskSpec] = []
         if not held:
             self.release.set()
 
-    async def run(
-        self,
-        circuit: str,
-        shots: int,
-        time_limit: timedelta | None = None,
-        options: RunOptions | None = None,
-        inputs: Inputs | None = None,
-    ) -> RunResult:
-        self.options.append(options)
-        self.time_limits.append(time_limit)
-        self.programs.append(circuit)
-        self.inputs.append(inputs)
+    async def run(self, spec: TaskSpec) -> RunResult:
+        self.specs.append(spec)
         self.started.set()
         try:
             await self.release.wait()

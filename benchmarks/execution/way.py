@@ -9,7 +9,8 @@ from qiskit import transpile
 from qiskit_aer import AerError, AerSimulator
 
 from benchmarks.execution.figures import Cost
-from ketline.domain.task import RunOptions, RunResult
+from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.scanner import constants, registers, syntax
 from ketline.execution.limits import ExecutionLimits
@@ -38,7 +39,7 @@ class ServiceWay:
 
     def runs(self, text: str, shots: int, seed: int | None = None) -> Callable[[], bytes]:
         """Runs a program each time it is called, and gives the answer as it is sent."""
-        data = encode_order(Order(text, shots, options=RunOptions(seed=seed)))
+        data = encode_order(Order(TaskSpec(circuit=text, shots=shots, options=RunOptions(seed=seed))))
 
         def run() -> bytes:
             order = decode_order(data)
@@ -61,7 +62,7 @@ def result_in(answer: bytes, shots: int) -> RunResult:
     Raises:
         ExecutionFailed: it is a failure.
     """
-    outcome = decode_answer(answer, Order("", shots)).outcome
+    outcome = decode_answer(answer, Order(TaskSpec(circuit="", shots=shots))).outcome
     if isinstance(outcome, BaseException):
         raise outcome
     assert isinstance(outcome, RunResult)

@@ -11,7 +11,8 @@ import pytest
 from ketline.cli.serve import worker
 from ketline.config import load_settings
 from ketline.db.schema.migrate import migrate
-from ketline.domain.task import CorrelationId, RunOptions, Task, TaskId, TaskStatus
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import CorrelationId, Submission, Task, TaskId, TaskStatus
 from ketline.runtime import Service, open_embedded
 from tests.acceptance.conftest import Distributed, distributed_on
 from tests.acceptance.processes import Fleet, eventually
@@ -178,9 +179,10 @@ async def test_clock_of_the_embedded_service_is_set_back(tmp_path: Path, restart
 
 
 async def submit(service: Service) -> TaskId:
-    accepted = await service.submit(
-        circuit=BELL, shots=10, correlation_id=CorrelationId("c"), time_limit=None, options=RunOptions()
+    submission = Submission(
+        task_id=service.submit.new_id(), spec=TaskSpec(circuit=BELL, shots=10), correlation_id=CorrelationId("c")
     )
+    accepted = await service.submit(submission)
     return accepted.task_id
 
 

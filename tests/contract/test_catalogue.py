@@ -21,6 +21,7 @@ from ketline.domain.labels import Labels
 from ketline.domain.lists import ListedTask, Order, TaskFilter, TaskPart, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission
+from tests.specs import respecified
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = [None, "vqe", "vqe 1", "vqe%", "VQE", "é", "é😀", "z"]
@@ -157,7 +158,7 @@ async def test_lists_are_as_modelled_however_few_tasks_are_looked_at(database: D
 
 async def test_listed_task_is_as_it_was_stored(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
     labels = Labels(name="n", tags=("a", "b"), metadata={"a": None})
-    new = replace(submission(), labels=labels, rerun_of=TaskId(uuid4()))
+    new = respecified(submission(), labels=labels, rerun_of=TaskId(uuid4()))
     await repository.add(new)
     claim = await repository.claim(new.task_id, WORKER, LEASE)
     assert claim is not None
@@ -168,7 +169,7 @@ async def test_listed_task_is_as_it_was_stored(repository: SqlTaskRepository, ca
     bare = replace(task, counts=None, profile=None, history=(), labels=replace(labels, metadata={}))
     assert (plain.task, plain.worker_id, plain.circuit) == (bare, WORKER, None)
     [full] = (await catalogue.find(TaskQuery(parts=frozenset(TaskPart)))).tasks
-    assert (full.task, full.worker_id, full.circuit) == (task, WORKER, new.circuit)
+    assert (full.task, full.worker_id, full.circuit) == (task, WORKER, new.spec.circuit)
 
 
 async def test_failed_task_is_listed_with_its_error(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
@@ -184,7 +185,7 @@ async def test_failed_task_is_listed_with_its_error(repository: SqlTaskRepositor
 async def test_page_holds_a_bounded_amount_of_large_parts(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
 ) -> None:
-    new = [replace(submission(), circuit="x" * 3_000_000) for _ in range(4)]
+    new = [respecified(submission(), circuit="x" * 3_000_000) for _ in range(4)]
     for one in new:
         await repository.add(one)
     query = TaskQuery(order=Order.OLDEST_FIRST, parts=frozenset({TaskPart.CIRCUIT}))
@@ -271,7 +272,7 @@ async def test_statistics_count_statuses_and_recent_ends(
 async def test_oldest_pending_task_is_one_that_waits(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
-    later = replace(submission(), scheduled_for=datetime.now(UTC) + timedelta(hours=1))
+    later = respecified(submission(), scheduled_for=datetime.now(UTC) + timedelta(hours=1))
     waiting = submission()
     for new, age in ((later, 5000), (waiting, 100)):
         await repository.add(new)
@@ -283,7 +284,7 @@ async def test_oldest_pending_task_is_one_that_waits(
 
 async def test_lines_of_tagged_tasks_come_in_order(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
     assert await catalogue.last_line() == 0
-    tagged = [replace(submission(), labels=Labels(tags=tags)) for tags in (["a"], ["a", "b"], [], ["b", "a", "c"])]
+    tagged = [respecified(submission(), labels=Labels(tags=tags)) for tags in (["a"], ["a", "b"], [], ["b", "a", "c"])]
     for one in tagged:
         await repository.add(one)
     await repository.cancel(tagged[1].task_id)
@@ -351,7 +352,7 @@ async def test_task_scheduled_for_the_first_of_all_times_is_listed(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
 ) -> None:
     first = datetime.min.replace(tzinfo=UTC)
-    await repository.add(replace(submission(), scheduled_for=first))
+    await repository.add(respecified(submission(), scheduled_for=first))
     [listed] = (await catalogue.find(TaskQuery())).tasks
     assert listed.task.scheduled_for == first
     assert (await catalogue.summarize()).oldest_pending_seconds is not None

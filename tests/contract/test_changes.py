@@ -20,6 +20,7 @@ from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, TaskChange, TaskFilter, TaskQuery
 from ketline.domain.task import IdempotencyKey, TaskId, TaskStatus
 from tests.contract.test_repository import LEASE, RESULT, WORKER, claimed, move_back, seconds_until_due, submission
+from tests.specs import CHANGED, respecified
 
 T = TypeVar("T")
 LABELS = Labels(name="old", tags=("a", "b"), metadata={"a": 1})
@@ -48,13 +49,13 @@ def in_an_hour() -> datetime:
 
 
 async def added(repository: SqlTaskRepository, labels: Labels = LABELS) -> TaskId:
-    new = replace(submission(), labels=labels)
+    new = respecified(submission(), labels=labels)
     await repository.add(new)
     return new.task_id
 
 
 async def ended(repository: SqlTaskRepository, database: Database, seconds_ago: float = 0) -> TaskId:
-    new = replace(submission(key=IdempotencyKey(key=uuid4().hex, fingerprint="f")), labels=LABELS)
+    new = respecified(submission(key=IdempotencyKey(key=uuid4().hex, fingerprint="f")), labels=LABELS)
     await repository.add(new)
     claim = await repository.claim(new.task_id, WORKER, LEASE)
     assert claim is not None
@@ -217,7 +218,7 @@ async def test_put_off_task_is_not_due_early_when_its_message_could_not_be_publi
 async def test_scheduled_task_is_brought_forward(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, moment: datetime | None
 ) -> None:
-    new = replace(submission(), scheduled_for=in_an_hour())
+    new = respecified(submission(), scheduled_for=in_an_hour())
     await repository.add(new)
     await catalogue.change(new.task_id, to_schedule(moment))
     assert (await repository.get(new.task_id)).scheduled_for == moment
@@ -259,12 +260,25 @@ async def test_of_a_claim_and_a_change_of_schedule_one_wins(
             assert status is TaskStatus.PROCESSING
 
 
-async def test_original_is_what_was_submitted(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
-    new = replace(submission(), labels=LABELS)
+@pytest.mark.parametrize("name", CHANGED)
+async def test_every_field_of_a_spec_is_stored_and_claimed(
+    repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, name: str
+) -> None:
+    new = replace(submission(), spec=replace(CHANGED[name], max_attempts=CHANGED[name].max_attempts or 3))
     await repository.add(new)
-    assert await catalogue.original(new.task_id) == replace(new, trace_context=None)
+    assert await catalogue.spec(new.task_id) == new.spec
+    await repository.take_due(10)
+    claim = await repository.claim(new.task_id, WORKER, LEASE)
+    assert claim is not None
+    assert claim.spec == new.spec
+
+
+async def test_original_is_what_was_submitted(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
+    new = respecified(submission(), labels=LABELS)
+    await repository.add(new)
+    assert await catalogue.spec(new.task_id) == new.spec
     with pytest.raises(TaskNotFound):
-        await catalogue.original(TaskId(uuid4()))
+        await catalogue.spec(TaskId(uuid4()))
 
 
 async def test_deleted_task_is_gone_with_all_that_is_about_it(

@@ -14,7 +14,8 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource
-from ketline.domain.task import CorrelationId, Inputs, Submission, TaskId, WorkerId
+from ketline.domain.spec import Inputs, TaskSpec
+from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
 
 LIFETIME = timedelta(seconds=15)
@@ -38,11 +39,8 @@ async def submit(repository: SqlTaskRepository, inputs: Inputs | None = None) ->
     await repository.add(
         Submission(
             task_id=task_id,
-            circuit="qubit é; // π",
-            shots=10,
+            spec=TaskSpec(circuit="qubit é; // π", shots=10, max_attempts=3, inputs=inputs or {}),
             correlation_id=CorrelationId("c"),
-            max_attempts=3,
-            inputs=inputs or {},
         )
     )
     return task_id

@@ -1,7 +1,6 @@
 """Labels and schedules of tasks, on PostgreSQL and SQLite."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.labels import Labels
 from ketline.domain.task import IdempotencyKey, TaskId
 from tests.contract.test_repository import LEASE, WORKER, move_back, seconds_until_due, submission
+from tests.specs import respecified
 
 LABELS = Labels(name="é *", tags=("vqe", "run 7"), metadata={"a": [1, {"b": None}], "π": 0.5})
 
@@ -41,7 +41,7 @@ def in_an_hour() -> datetime:
 async def test_labels_are_kept_with_the_task(repository: SqlTaskRepository, database: Database, keyed: bool) -> None:
     key = IdempotencyKey(key="k", fingerprint="f") if keyed else None
     original = TaskId(uuid4())
-    new = replace(submission(key=key), labels=LABELS, rerun_of=original)
+    new = respecified(submission(key=key), labels=LABELS, rerun_of=original)
     await repository.add(new)
     await repository.add(new)
     task = await repository.get(new.task_id)
@@ -58,11 +58,11 @@ async def test_labels_of_tasks_that_are_stored_together_stay_apart(
         Labels(name="n", metadata={"a": 1}),
         Labels(tags=("b",)),
     ]
-    new = [replace(submission(), labels=one) for one in labels * 3]
+    new = [respecified(submission(), labels=one) for one in labels * 3]
     await asyncio.gather(*(repository.add(one) for one in new))
     for one in new:
-        assert (await repository.get(one.task_id)).labels == one.labels
-        expected = {("tag", tag) for tag in one.labels.tags} | ({("name", "n")} if one.labels.name else set())
+        assert (await repository.get(one.task_id)).labels == one.spec.labels
+        expected = {("tag", tag) for tag in one.spec.labels.tags} | ({("name", "n")} if one.spec.labels.name else set())
         assert await found_by(database, one.task_id) == expected
 
 
@@ -71,7 +71,7 @@ async def test_task_stored_under_an_expired_key_has_its_labels(
 ) -> None:
     short = SqlTaskRepository(database, key_lifetime=timedelta(seconds=-1))
     for tag in ("one", "other"):
-        new = replace(submission(key=IdempotencyKey(key="k", fingerprint=tag)), labels=Labels(tags=(tag,)))
+        new = respecified(submission(key=IdempotencyKey(key="k", fingerprint=tag)), labels=Labels(tags=(tag,)))
         await short.add(new)
         assert await found_by(database, new.task_id) == {("tag", tag)}
 
@@ -80,9 +80,9 @@ async def test_task_stored_under_an_expired_key_has_its_labels(
 async def test_scheduled_task_waits_for_its_time(
     repository: SqlTaskRepository, database: Database, taken: bool
 ) -> None:
-    new = replace(submission(), scheduled_for=in_an_hour())
+    new = respecified(submission(), scheduled_for=in_an_hour())
     await repository.add(new, taken=taken)
-    assert (await repository.get(new.task_id)).scheduled_for == new.scheduled_for
+    assert (await repository.get(new.task_id)).scheduled_for == new.spec.scheduled_for
     assert await repository.count_pending(10) == 1
     assert (await repository.take_due(10), await repository.count_dispatched()) == ([], 0)
     assert await repository.take_overdue(10, by=timedelta()) == []
@@ -98,7 +98,7 @@ async def test_scheduled_task_waits_for_its_time(
 
 
 async def test_task_scheduled_for_a_time_that_is_past_runs_at_once(repository: SqlTaskRepository) -> None:
-    new = replace(submission(), scheduled_for=datetime(2020, 1, 2, tzinfo=UTC))
+    new = respecified(submission(), scheduled_for=datetime(2020, 1, 2, tzinfo=UTC))
     await repository.add(new)
     [dispatch] = await repository.take_due(10)
     claim = await repository.claim(dispatch.task_id, WORKER, LEASE)
@@ -107,14 +107,14 @@ async def test_task_scheduled_for_a_time_that_is_past_runs_at_once(repository: S
 
 
 async def test_scheduled_task_waits_on_when_the_embedded_service_starts_afresh(repository: SqlTaskRepository) -> None:
-    new = replace(submission(), scheduled_for=in_an_hour())
+    new = respecified(submission(), scheduled_for=in_an_hour())
     await repository.add(new)
     await repository.start_afresh()
     assert await repository.take_due(10) == []
 
 
 async def test_scheduled_task_may_be_cancelled(repository: SqlTaskRepository) -> None:
-    new = replace(submission(), scheduled_for=in_an_hour())
+    new = respecified(submission(), scheduled_for=in_an_hour())
     await repository.add(new)
     await repository.cancel(new.task_id)
     assert await repository.count_pending(10) == 0

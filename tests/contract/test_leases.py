@@ -14,6 +14,7 @@ from ketline.db.tasks.leases import DATABASE_OUTAGE, MOST_EXCUSED
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.leases import Expiry, Outage
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Failure, FailureCode, Submission, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import WorkerIdentity
 
@@ -37,11 +38,8 @@ async def submit(
 ) -> TaskId:
     submission = Submission(
         task_id=TaskId(uuid4()),
-        circuit="p",
-        shots=1,
+        spec=TaskSpec(circuit="p", shots=1, max_attempts=3, scheduled_for=scheduled_for),
         correlation_id=CorrelationId("c"),
-        max_attempts=3,
-        scheduled_for=scheduled_for,
     )
     await repository.add(submission, taken=taken)
     return submission.task_id

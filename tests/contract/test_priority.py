@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.task import Claim, TaskId, TaskStatus
 from ketline.domain.worker import WorkerIdentity
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
+from tests.specs import respecified
 
 UNKNOWN = TaskId(uuid4())
 # Has the history refuse every line of a claim, by whether it is SQLite's.
@@ -47,7 +47,7 @@ async def waiting(repository: SqlTaskRepository, *priorities: int) -> Sequence[T
     """Tasks of these priorities with their messages on the queue, in the order they came, each at another time."""
     ids = []
     for priority in priorities:
-        new = replace(submission(), priority=priority)
+        new = respecified(submission(), priority=priority)
         await repository.add(new, taken=True)
         ids.append(new.task_id)
         await tick()
@@ -136,14 +136,14 @@ async def test_message_about_no_task_takes_what_waits(repository: SqlTaskReposit
 
 async def test_task_without_a_message_is_not_taken_by_that_of_another(repository: SqlTaskRepository) -> None:
     """Its own message would be one too few."""
-    await repository.add(replace(submission(), priority=100))
+    await repository.add(respecified(submission(), priority=100))
     [zero] = await waiting(repository, 0)
     assert await claims(repository, [zero]) == [zero]
     assert await repository.claim(UNKNOWN, WORKER, LEASE) is None
 
 
 async def test_task_that_is_scheduled_for_later_overtakes_nobody(repository: SqlTaskRepository) -> None:
-    later = replace(submission(), priority=100, scheduled_for=datetime.now(UTC) + timedelta(minutes=5))
+    later = respecified(submission(), priority=100, scheduled_for=datetime.now(UTC) + timedelta(minutes=5))
     await repository.add(later)
     [zero] = await waiting(repository, 0)
     assert await claims(repository, [zero]) == [zero]
@@ -187,7 +187,7 @@ async def test_priority_is_changed_while_a_task_is_pending(
     assert await claims(repository, [first]) == [second]
     with pytest.raises(TaskNotPending):
         await catalogue.change(second, change)
-    assert (await catalogue.original(second)).priority == 3
+    assert (await catalogue.spec(second)).priority == 3
 
 
 async def test_place_counts_those_before(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
@@ -203,7 +203,7 @@ async def test_tasks_of_a_batch_have_places_in_their_order(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
 ) -> None:
     new_id = TaskIds()
-    batch = [replace(submission(), task_id=new_id(), priority=-1) for _ in range(5)]
+    batch = [respecified(submission(), task_id=new_id(), priority=-1) for _ in range(5)]
     await repository.add_all(batch)
     assert len(await repository.take_due(10)) == 5
     ids = [new.task_id for new in batch]

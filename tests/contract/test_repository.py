@@ -19,6 +19,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
 from ketline.domain.ids import TaskIds
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import (
     LEGAL_MOVES,
     Change,
@@ -29,13 +30,10 @@ from ketline.domain.task import (
     IdempotencyKey,
     Lease,
     LeaseToken,
-    Method,
     Point,
     Profile,
-    ProgramFormat,
     ProgramWarning,
     Register,
-    RunOptions,
     RunResult,
     Submission,
     TaskId,
@@ -43,6 +41,7 @@ from ketline.domain.task import (
     WarningCode,
     WorkerId,
 )
+from tests.specs import respecified
 
 T = TypeVar("T")
 
@@ -82,15 +81,17 @@ def repository(database: Database) -> SqlTaskRepository:
 def submission(max_attempts: int = 3, key: IdempotencyKey | None = None) -> Submission:
     return Submission(
         task_id=NEW_ID(),
-        circuit="OPENQASM 3.0; // π ✓",
-        shots=10,
+        spec=TaskSpec(
+            circuit="OPENQASM 3.0; // π ✓",
+            shots=10,
+            max_attempts=max_attempts,
+            time_limit_seconds=2.5,
+            options=RunOptions(seed=2**63 - 1, method=Method.STIM, memory=True),
+            inputs={"theta": 0.5, "n": 2**63, "flag": True, "bits": "0101"},
+        ),
         correlation_id=CorrelationId("corr-1"),
-        max_attempts=max_attempts,
-        time_limit=timedelta(seconds=2.5),
-        options=RunOptions(seed=2**63 - 1, method=Method.STIM, memory=True),
         trace_context="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         idempotency_key=key,
-        inputs={"theta": 0.5, "n": 2**63, "flag": True, "bits": "0101"},
     )
 
 
@@ -143,15 +144,15 @@ async def test_claim_gives_all_a_worker_needs(repository: SqlTaskRepository) -> 
     await repository.add(new)
     claim = await repository.claim(new.task_id, WORKER, LEASE)
     assert claim is not None
-    assert (claim.circuit, claim.shots, claim.correlation_id) == (new.circuit, 10, "corr-1")
+    assert (claim.spec.circuit, claim.spec.shots, claim.correlation_id) == (new.spec.circuit, 10, "corr-1")
     assert claim.trace_context == new.trace_context
-    assert claim.inputs == new.inputs
-    assert claim.time_limit == timedelta(seconds=2.5)
-    assert claim.options == new.options
+    assert claim.spec.inputs == new.spec.inputs
+    assert claim.spec.time_limit_seconds == timedelta(seconds=2.5)
+    assert claim.spec.options == new.spec.options
     assert (claim.lease.attempt, claim.lease.worker_id) == (1, WORKER)
     assert 0 <= claim.queued_seconds < 60
     task = await repository.get(new.task_id)
-    assert (task.status, task.attempt, task.options) == (TaskStatus.PROCESSING, 1, new.options)
+    assert (task.status, task.attempt, task.options) == (TaskStatus.PROCESSING, 1, new.spec.options)
     assert task.history[-1].lease_token == claim.lease.token
 
 
@@ -199,12 +200,12 @@ async def test_expectation_values_are_kept(repository: SqlTaskRepository, values
 @pytest.mark.parametrize("observables", [({"XZ": 0.5, "II": -1.0},), ([{"XZ": 0.5}], [{"ZZ": 1.0}, {"II": 2.0}])])
 async def test_what_is_asked_of_a_program_reaches_the_worker(repository: SqlTaskRepository, observables: Any) -> None:
     options = RunOptions(seed=1, format=ProgramFormat.QPY, observables=observables)
-    new, other = replace(submission(), options=options), submission()
+    new, other = respecified(submission(), options=options), submission()
     await repository.add_all([new, other])
     for one in (new, other):
         claim = await repository.claim(one.task_id, WORKER, LEASE)
         assert claim is not None
-        assert claim.options == one.options
+        assert claim.spec.options == one.spec.options
     assert (await repository.get(new.task_id)).options.format is ProgramFormat.QPY
     assert (await repository.get(other.task_id)).options.format is ProgramFormat.OPENQASM3
 
@@ -703,7 +704,7 @@ def repeating(database: Database) -> SqlTaskRepository:
 
 async def test_repeated_claim_is_the_same_claim(repeating: SqlTaskRepository) -> None:
     claim = await claimed(repeating)
-    assert (claim.lease.attempt, claim.shots, claim.correlation_id) == (1, 10, "corr-1")
+    assert (claim.lease.attempt, claim.spec.shots, claim.correlation_id) == (1, 10, "corr-1")
     task = await repeating.get(claim.lease.task_id)
     assert [change.status for change in task.history] == [TaskStatus.PENDING, TaskStatus.PROCESSING]
     assert await repeating.renew(claim.lease, LEASE)
@@ -878,7 +879,7 @@ async def test_what_changed_nothing_is_not_announced(database: Database) -> None
 
 
 async def test_batch_is_stored_in_order_and_is_due(repository: SqlTaskRepository) -> None:
-    batch = [replace(submission(), shots=number + 1) for number in range(150)]
+    batch = [respecified(submission(), shots=number + 1) for number in range(150)]
     accepted = await repository.add_all(batch)
     assert [one.task_id for one in accepted] == [one.task_id for one in batch]
     assert len({one.submitted_at for one in accepted}) <= len(batch)

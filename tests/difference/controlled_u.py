@@ -12,7 +12,7 @@ from qiskit.quantum_info import Operator
 
 from benchmarks.library import exported
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.task import ProgramFormat
+from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.qiskit.serialization import travelling

@@ -9,7 +9,7 @@ from qiskit.circuit import ClassicalRegister, Clbit, Instruction, QuantumCircuit
 from qiskit.circuit.classical import expr, types
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.domain.task import ProgramFormat, RunOptions
+from ketline.domain.spec import ProgramFormat, RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

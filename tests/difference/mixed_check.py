@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import ProgramFormat
+from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import Program as Loaded
 from ketline.execution.frontend.program import Reading, _import, _lowered, _parse, _unrolled, load_program
 from ketline.execution.frontend.scanner import scan

@@ -9,7 +9,8 @@ from typing import Any
 from ketline import runtime
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
-from ketline.domain.task import CorrelationId, Dispatch, Inputs, RunOptions, RunResult, TaskId
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import CorrelationId, Dispatch, RunResult, TaskId
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.runner import ChildRunnerFactory
@@ -160,18 +161,11 @@ class FailingRunner:
         self._points = points
         self._runner = runner
 
-    async def run(
-        self,
-        circuit: str,
-        shots: int,
-        time_limit: timedelta | None = None,
-        options: RunOptions | None = None,
-        inputs: Inputs | None = None,
-    ) -> RunResult:
+    async def run(self, spec: TaskSpec) -> RunResult:
         await self._points.reach("run.before")
         await self._points.reach("admit", _Busy)
         await self._points.reach("start", SimulatorNotStarted)
-        result = await self._runner.run(circuit, shots, time_limit, options, inputs)
+        result = await self._runner.run(spec)
         await self._points.reach("run.after")
         return result
 

@@ -42,7 +42,7 @@ def install(control: Control) -> None:
 
     class FailingExecutor(Executor):
         def answer(self, order: Order, ask: Ask = granted) -> Answer:
-            control.note_execution(digest(order.circuit), order.token)
+            control.note_execution(digest(order.spec.circuit), order.token)
             reach(control, "child.received")
             while control.holding:
                 time.sleep(POLL_SECONDS)

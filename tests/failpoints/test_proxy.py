@@ -8,6 +8,7 @@ from sqlalchemy import Connection, make_url, text
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission, TaskId
 from tests.failpoints.control import Control, Fault
 from tests.failpoints.proxy import CuttingProxy
@@ -35,7 +36,9 @@ async def test_cut_statement_is_repeated(
     async with CuttingProxy(url.port, control).serve(port), open_database(str(url.set(port=port))) as database:
         repository = SqlTaskRepository(database)
         await repository.add(
-            Submission(task_id=task_id, circuit="p", shots=1, correlation_id=CorrelationId("c"), max_attempts=1)
+            Submission(
+                task_id=task_id, spec=TaskSpec(circuit="p", shots=1, max_attempts=1), correlation_id=CorrelationId("c")
+            )
         )
         control.arm(Transaction.RENEW.point, fault, "proxy")
         await _execute(database, alone=alone)

@@ -15,7 +15,8 @@ from benchmarks.work import store_waiting
 from ketline.db.engine.database import open_database
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.task import RunOptions, TaskStatus, WorkerId
+from ketline.domain.spec import RunOptions
+from ketline.domain.task import TaskStatus, WorkerId
 
 ENDED = {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 
@@ -55,7 +56,7 @@ async def test_waiting_tasks_can_be_dispatched_and_claimed(postgres_url: str) ->
         assert await records.undispatched() == 0
         claim = await repository.claim(taken[0].task_id, WorkerId("w"), timedelta(seconds=9))
     assert claim is not None
-    assert (claim.circuit, claim.shots, claim.options) == (BELL, SHOTS, RunOptions())
+    assert (claim.spec.circuit, claim.spec.shots, claim.spec.options) == (BELL, SHOTS, RunOptions())
 
 
 async def test_completions_are_told_in_their_order_and_since_a_time(postgres_url: str) -> None:

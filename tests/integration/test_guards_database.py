@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.statements import lock_task
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from tests.runners import RESULT
 
@@ -65,7 +66,9 @@ async def postgresql(postgres_url: str) -> AsyncIterator[Database]:
 async def claimed(repository: SqlTaskRepository) -> Claim:
     task_id = TaskId(uuid4())
     await repository.add(
-        Submission(task_id=task_id, circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3)
+        Submission(
+            task_id=task_id, spec=TaskSpec(circuit="p", shots=10, max_attempts=3), correlation_id=CorrelationId("c")
+        )
     )
     claim = await repository.claim(task_id, WorkerId("w"), LEASE)
     assert claim is not None

@@ -16,6 +16,7 @@ from ketline.db.schema.migrate import migrate
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
@@ -42,7 +43,9 @@ def settings(tmp_path: Path) -> Settings:
 async def submit(repository: SqlTaskRepository) -> TaskId:
     task_id = TaskId(uuid4())
     await repository.add(
-        Submission(task_id=task_id, circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3)
+        Submission(
+            task_id=task_id, spec=TaskSpec(circuit="p", shots=10, max_attempts=3), correlation_id=CorrelationId("c")
+        )
     )
     return task_id
 

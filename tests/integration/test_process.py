@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
     Claim,
     CorrelationId,
@@ -79,10 +80,8 @@ def repository(database: Database) -> TroubledRepository:
 async def task_id(repository: TroubledRepository) -> TaskId:
     submission = Submission(
         task_id=TaskId(uuid4()),
-        circuit="program",
-        shots=10,
+        spec=TaskSpec(circuit="program", shots=10, max_attempts=3),
         correlation_id=CorrelationId("corr-7"),
-        max_attempts=3,
     )
     await repository.add(submission)
     return submission.task_id
@@ -121,7 +120,7 @@ async def test_double_delivery_runs_once(repository: TroubledRepository, task_id
     runners = [ScriptedRunner() for _ in range(4)]
     await asyncio.gather(*(process(repository)(task_id, runner) for runner in runners))
     await process(repository)(task_id, runners[0])
-    assert sum(len(runner.programs) for runner in runners) == 1
+    assert sum(len(runner.specs) for runner in runners) == 1
     assert (await repository.get(task_id)).attempt == 1
 
 
@@ -382,7 +381,7 @@ async def test_claim_without_a_database_is_the_callers_to_repeat(
     runner = ScriptedRunner()
     with pytest.raises(DatabaseUnavailable):
         await process(repository)(task_id, runner)
-    assert runner.programs == []
+    assert runner.specs == []
     assert (await repository.get(task_id)).status is TaskStatus.PENDING
 
 

@@ -16,6 +16,7 @@ from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Lease, Reaped, RunResult, Submission, TaskId, TaskStatus, WorkerId
 from ketline.runtime import SystemClock
 from ketline.service.contact import DatabaseContact
@@ -97,7 +98,7 @@ def contact_at_start(*, steady: bool = True) -> DatabaseContact:
 
 async def submit(repository: SqlTaskRepository) -> TaskId:
     submission = Submission(
-        task_id=TaskId(uuid4()), circuit="p", shots=1, correlation_id=CorrelationId("c"), max_attempts=3
+        task_id=TaskId(uuid4()), spec=TaskSpec(circuit="p", shots=1, max_attempts=3), correlation_id=CorrelationId("c")
     )
     await repository.add(submission)
     return submission.task_id

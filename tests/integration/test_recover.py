@@ -14,6 +14,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import PublishFailed, QueueUnavailable
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
 from ketline.runtime import SystemClock
 from ketline.service.recover import Dispatcher
@@ -54,7 +55,9 @@ def repository(database: Database) -> SqlTaskRepository:
 
 async def submit(repository: SqlTaskRepository, *, taken: bool = False) -> TaskId:
     task_id = TaskId(uuid4())
-    submission = Submission(task_id=task_id, circuit="p", shots=1, correlation_id=CorrelationId("c"), max_attempts=3)
+    submission = Submission(
+        task_id=task_id, spec=TaskSpec(circuit="p", shots=1, max_attempts=3), correlation_id=CorrelationId("c")
+    )
     await repository.add(submission, taken=taken)
     return task_id
 

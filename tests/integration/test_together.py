@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from ketline.db.engine.database import Database, open_database
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus, WorkerId
 from tests.runners import RESULT
 
@@ -52,10 +53,8 @@ def repository(database: Counting) -> SqlTaskRepository:
 def submission(circuit: str = "p", key: str | None = None) -> Submission:
     return Submission(
         task_id=TaskId(uuid4()),
-        circuit=circuit,
-        shots=10,
+        spec=TaskSpec(circuit=circuit, shots=10, max_attempts=3),
         correlation_id=CorrelationId("c"),
-        max_attempts=3,
         idempotency_key=IdempotencyKey(key=key, fingerprint="f") if key else None,
     )
 

@@ -12,6 +12,7 @@ import structlog
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, SimulatorDied
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock
@@ -53,7 +54,9 @@ class Rig:
 
     async def submit(self) -> TaskId:
         submission = Submission(
-            task_id=TaskId(uuid4()), circuit="p", shots=10, correlation_id=CorrelationId("c"), max_attempts=3
+            task_id=TaskId(uuid4()),
+            spec=TaskSpec(circuit="p", shots=10, max_attempts=3),
+            correlation_id=CorrelationId("c"),
         )
         await self.repository.add(submission)
         await self.queue.publish(Dispatch(task_id=submission.task_id, correlation_id=submission.correlation_id))

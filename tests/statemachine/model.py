@@ -46,11 +46,12 @@ class Model:
             elif bound.task_id != new.task_id:
                 return bound.task_id, True
         if new.task_id not in self.tasks:
-            start = self.now + _seconds_to(new.scheduled_for)
-            task = ModelTask(new.task_id, new.max_attempts, available_at=start, due_at=start)
-            task.scheduled = new.scheduled_for is not None
-            task.priority, task.submitted_at, task.came_at = new.priority, self.now, start
-            task.overtakes = new.priority > 0
+            start = self.now + _seconds_to(new.spec.scheduled_for)
+            assert new.spec.max_attempts is not None  # the service fills it in
+            task = ModelTask(new.task_id, new.spec.max_attempts, available_at=start, due_at=start)
+            task.scheduled = new.spec.scheduled_for is not None
+            task.priority, task.submitted_at, task.came_at = new.spec.priority, self.now, start
+            task.overtakes = new.spec.priority > 0
             task.lines.append(Line("pending", self.now))
             self.tasks[new.task_id] = task
         return new.task_id, False

@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine
@@ -51,13 +52,15 @@ class SubmittingMachine(ModelledMachine):
     ) -> TaskId:
         new = Submission(
             task_id=TaskId(UUID(int=len(self.submissions) + 1)),
-            circuit="program",
-            shots=10,
+            spec=TaskSpec(
+                circuit="program",
+                shots=10,
+                max_attempts=max_attempts,
+                scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
+                priority=priority,
+            ),
             correlation_id=CorrelationId(f"c-{len(self.submissions)}"),
-            max_attempts=max_attempts,
             idempotency_key=key,
-            scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
-            priority=priority,
         )
         self.submissions.append(new)
         self._add(new, twice)

@@ -1,13 +1,11 @@
 """Validate a program: what a task of it would come to, without one."""
 
-from datetime import timedelta
-
 from fastapi import APIRouter, Request
 
 from ketline.api.openapi import SUBMIT_BODY, problem_responses
 from ketline.api.services import options_of, services_of
-from ketline.api.tasks.submission import options_asked, read_submission
-from ketline.domain.inspection import Diagnostic, ProgramSource
+from ketline.api.tasks.submission import read_spec
+from ketline.domain.inspection import Diagnostic
 from ketline.schemas.inspection import DiagnosticView, ValidationView
 from ketline.service.validate import Validation
 
@@ -34,13 +32,7 @@ router = APIRouter(tags=["tasks"])
 async def validate_program(request: Request) -> ValidationView:
     """Check a program, with the body of a submission: what is wrong with it and where, or how it would be simulated.
     Nothing is stored or run."""
-    submission = await read_submission(request, options_of(request))
-    validation = await services_of(request).validate(
-        ProgramSource(circuit=submission.program, inputs=submission.inputs, format=submission.format),
-        submission.shots,
-        options_asked(submission),
-        timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None,
-    )
+    validation = await services_of(request).validate(await read_spec(request, options_of(request)))
     return _view(validation)
 
 

@@ -13,7 +13,7 @@ from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
 from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.task import InputValue, Method
+from ketline.domain.spec import InputValue, Method
 
 # A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
 FIRST_CONTACT_SECONDS = 3.0

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ketline.client.html_repr import task_html
-from ketline.domain.task import ExpectationValues, TaskStatus
+from ketline.domain.spec import ExpectationValues
+from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
 

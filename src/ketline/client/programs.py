@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
-from ketline.domain.task import Inputs, Observables, ProgramFormat
+from ketline.domain.spec import Inputs, Observables, ProgramFormat
 
 
 class Options(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 
 BACKEND_NAME = "ketline-aer"
 OPENQASM_VERSIONS = ("3.0", "3.1")

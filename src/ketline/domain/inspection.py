@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ketline.domain.task import Failure, Inputs, Method, ProgramFormat, ProgramWarning
+from ketline.domain.spec import Inputs, Method, ProgramFormat
+from ketline.domain.task import Failure, ProgramWarning
 
 
 class Drawing(StrEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ketline.domain.task import Observable, Observables
+from ketline.domain.spec import Observable, Observables
 
 
 def observables_at(observables: Observables, points: int) -> Sequence[Sequence[Observable]]:

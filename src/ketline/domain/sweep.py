@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from ketline.domain.seeds import point_seed
-from ketline.domain.task import Inputs, InputValue
+from ketline.domain.spec import Inputs, InputValue
 
 _ONE_VALUE = (bool, int, float, str, Mapping)
 

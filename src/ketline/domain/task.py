@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
 from ketline.domain.labels import Labels
+from ketline.domain.spec import ExpectationValues, RunOptions, TaskSpec
 
 TaskId = NewType("TaskId", UUID)
 LeaseToken = NewType("LeaseToken", UUID)
@@ -53,50 +54,6 @@ class FailureCode(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Method(StrEnum):
-    """How a program may be simulated: Aer's methods by their names, and `stim`, that library's sampler.
-
-    Stored tasks may name the extended stabilizer; it is no longer offered, see `ketline.domain.backend.METHODS`.
-    """
-
-    AUTOMATIC = "automatic"
-    STATEVECTOR = "statevector"
-    DENSITY_MATRIX = "density_matrix"
-    STABILIZER = "stabilizer"
-    EXTENDED_STABILIZER = "extended_stabilizer"
-    MATRIX_PRODUCT_STATE = "matrix_product_state"
-    STIM = "stim"
-
-
-class ProgramFormat(StrEnum):
-    """What a program is written in; QPY is kept as base64 text."""
-
-    OPENQASM3 = "openqasm3"
-    QPY = "qpy"
-
-
-# A sum of Pauli operators: coefficients by label, whose rightmost letter is that of qubit 0.
-Observable = Mapping[str, float]
-# Those of a task, the same at each point of a sweep or of each point its own; and their values, of a sweep by point.
-Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
-ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a program is read and run: the same `seed`, program, shots and versions give the same counts.
-
-    Without a seed the outcome is drawn anew each time. With `memory` the result has every shot's outcome, in order.
-    With `observables` it has their expectation values, and nothing is measured.
-    """
-
-    seed: int | None = None
-    method: Method = Method.AUTOMATIC
-    memory: bool = False
-    format: ProgramFormat = ProgramFormat.OPENQASM3
-    observables: Observables = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
     """A client's name for one submission; `fingerprint` is a digest of what it submitted under that name."""
@@ -105,35 +62,15 @@ class IdempotencyKey:
     fingerprint: str
 
 
-# The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone is that of a sweep.
-ArrayValue = Mapping[str, Sequence[object]]
-# A value of an `input` declaration; a string gives bits, bit 0 rightmost.
-InputValue = bool | int | float | str | ArrayValue
-# The values of a program's `input` declarations by name; with a sequence of them the task is a sweep, see `sweep.py`.
-Inputs = Mapping[str, InputValue | Sequence[InputValue]]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A program accepted for execution, before it is stored; without a `time_limit` the worker's own holds.
-
-    It is not run before `scheduled_for`, by the database's clock; a time that is past changes nothing. `priority` is
-    from -100 to 100, see `priority.py`.
-    """
+    """A program accepted for execution, before it is stored."""
 
     task_id: TaskId
-    circuit: str
-    shots: int
+    spec: TaskSpec
     correlation_id: CorrelationId
-    max_attempts: int
-    time_limit: timedelta | None = None
-    options: RunOptions = RunOptions()
     trace_context: str | None = None
     idempotency_key: IdempotencyKey | None = None
-    inputs: Inputs = field(default_factory=dict)
-    labels: Labels = field(default_factory=Labels)
-    scheduled_for: datetime | None = None
-    priority: int = 0
     rerun_of: TaskId | None = None
 
 
@@ -290,7 +227,7 @@ class Task:
     correlation_id: CorrelationId
     attempt: int
     completed_at: datetime | None = None
-    options: RunOptions = RunOptions()
+    options: RunOptions = field(default_factory=RunOptions)
     counts: Mapping[str, int] | None = None
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
@@ -320,14 +257,10 @@ class Claim:
     """A task handed to one worker for one attempt, with all it needs to run."""
 
     lease: Lease
-    circuit: str
-    shots: int
+    spec: TaskSpec
     correlation_id: CorrelationId
     queued_seconds: float
-    time_limit: timedelta | None = None
-    options: RunOptions = RunOptions()
     trace_context: str | None = None
-    inputs: Inputs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -28,21 +28,9 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.observables import observables_at
+from ketline.domain.spec import Method, Observable, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.sweep import number_of_points
-from ketline.domain.task import (
-    FailureCode,
-    Inputs,
-    Method,
-    Observable,
-    Point,
-    Profile,
-    ProgramFormat,
-    ProgramWarning,
-    Register,
-    RunOptions,
-    RunResult,
-    WarningCode,
-)
+from ketline.domain.task import FailureCode, Point, Profile, ProgramWarning, Register, RunResult, WarningCode
 from ketline.execution.limits import ExecutionLimits
 
 READY = b'"ready"'
@@ -90,16 +78,12 @@ Outcome = RunResult | Inspection | str
 class Order:
     """One program and what to do with it; `token` comes back with the answer, so that no other can be taken for it.
 
-    Without a time limit of its own the process's holds. A drawing is made in the form `drawing`, and of `shots` and
-    `options` nothing.
+    Without a time limit of its own the process's holds. A drawing is made in the form `drawing`. A child is told of a
+    spec what it needs to read and run the program; the rest has its defaults there.
     """
 
-    circuit: str
-    shots: int
+    spec: TaskSpec
     token: str = ""
-    time_limit_seconds: float | None = None
-    options: RunOptions = field(default_factory=RunOptions)
-    inputs: Inputs = field(default_factory=dict)
     purpose: Purpose = Purpose.RUN
     drawing: Drawing = Drawing.TEXT
 
@@ -125,17 +109,30 @@ def decode_limits(text: str) -> ExecutionLimits:
 
 
 def encode_order(order: Order) -> bytes:
-    return json.dumps(order, default=_members).encode()
+    spec = order.spec
+    said = {
+        "circuit": spec.circuit,
+        "shots": spec.shots,
+        "inputs": spec.inputs,
+        "options": _members(spec.options),
+        "time_limit_seconds": spec.time_limit_seconds,
+        "token": order.token,
+        "purpose": order.purpose,
+        "drawing": order.drawing,
+    }
+    return json.dumps(said, default=_members).encode()
 
 
 def decode_order(data: bytes) -> Order:
     said = json.loads(data)
-    read = {
-        "options": _options(said["options"]),
-        "purpose": Purpose(said["purpose"]),
-        "drawing": Drawing(said["drawing"]),
-    }
-    return Order(**said | read)
+    spec = TaskSpec(
+        circuit=said["circuit"],
+        shots=said["shots"],
+        inputs=said["inputs"],
+        options=_options(said["options"]),
+        time_limit_seconds=said["time_limit_seconds"],
+    )
+    return Order(spec, said["token"], Purpose(said["purpose"]), Drawing(said["drawing"]))
 
 
 def _options(said: dict[str, Any]) -> RunOptions:
@@ -219,7 +216,7 @@ def decode_answer(data: bytes, order: Order) -> Answer:
 def _outcome(said: dict[str, Any], order: Order) -> Outcome:
     match order.purpose:
         case Purpose.RUN:
-            return (_values if order.options.observables else _result)(said["result"], order)
+            return (_values if order.spec.options.observables else _result)(said["result"], order)
         case Purpose.INSPECT:
             return _inspection(said["inspection"])
         case Purpose.DRAW:
@@ -229,14 +226,14 @@ def _outcome(said: dict[str, Any], order: Order) -> Outcome:
 
 
 def _result(said: dict[str, Any], order: Order) -> RunResult:
-    profile, points = _profile(said["profile"]), number_of_points(order.inputs)
+    profile, points = _profile(said["profile"]), number_of_points(order.spec.inputs)
     if points is None:
-        point = _point(said, order.shots)
-        return RunResult(counts=point.counts, shots=order.shots, profile=profile, memory=point.memory)
-    results = [_point(result, order.shots) for result in said["points"]]
+        point = _point(said, order.spec.shots)
+        return RunResult(counts=point.counts, shots=order.spec.shots, profile=profile, memory=point.memory)
+    results = [_point(result, order.spec.shots) for result in said["points"]]
     if len(results) != points:
         raise ValueError(f"{len(results)} results of {points} points")
-    return RunResult(counts={}, shots=order.shots, profile=profile, points=results)
+    return RunResult(counts={}, shots=order.spec.shots, profile=profile, points=results)
 
 
 def _profile(said: dict[str, Any]) -> Profile:
@@ -279,8 +276,8 @@ def _point(said: dict[str, Any], shots: int) -> Point:
 
 
 def _values(said: dict[str, Any], order: Order) -> RunResult:
-    points = number_of_points(order.inputs)
-    asked = observables_at(order.options.observables, points or 1)
+    points = number_of_points(order.spec.inputs)
+    asked = observables_at(order.spec.options.observables, points or 1)
     answered = said["expectation_values"]
     values = [
         _values_of(at_point, observables)
@@ -288,7 +285,7 @@ def _values(said: dict[str, Any], order: Order) -> RunResult:
     ]
     profile = _profile(said["profile"])
     found = values[0] if points is None else values
-    return RunResult(counts={}, shots=order.shots, profile=profile, expectation_values=found)
+    return RunResult(counts={}, shots=order.spec.shots, profile=profile, expectation_values=found)
 
 
 def _values_of(said: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:

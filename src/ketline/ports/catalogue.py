@@ -6,7 +6,8 @@ from typing import Protocol
 
 from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine
 
 
 class TaskCatalogue(Protocol):
@@ -53,8 +54,8 @@ class TaskCatalogue(Protocol):
         """
         ...
 
-    async def original(self, task_id: TaskId) -> Submission:
-        """Give what was submitted, but for its idempotency key.
+    async def spec(self, task_id: TaskId) -> TaskSpec:
+        """Give what the task was submitted with, its seed included.
 
         Raises:
             TaskNotFound: no task has this id.

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import RunOptions, TaskId, WorkerId
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import TaskId, WorkerId
 from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 
 
@@ -20,8 +21,8 @@ class Inspector(Protocol):
         ServiceUnavailable: there is no process and none could be started, or two ended over it.
     """
 
-    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions) -> Inspection:
-        """Say how a program would be simulated."""
+    async def inspect(self, spec: TaskSpec) -> Inspection:
+        """Say how the program of a task would be simulated."""
         ...
 
     async def draw(self, source: ProgramSource, drawing: Drawing) -> str:

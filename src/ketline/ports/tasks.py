@@ -8,6 +8,7 @@ from typing import Protocol
 from ketline.domain.dead_letters import DeadLetters
 from ketline.domain.errors import MachineBusy
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
     Accepted,
     Change,
@@ -15,10 +16,8 @@ from ketline.domain.task import (
     CorrelationId,
     Dispatch,
     Failure,
-    Inputs,
     Lease,
     Reaped,
-    RunOptions,
     RunResult,
     StatusChange,
     Submission,
@@ -306,17 +305,10 @@ class TaskConsumer(Protocol):
 class CircuitRunner(Protocol):
     """Runs programs, one at a time, in a process that can be killed without harm to the caller."""
 
-    async def run(
-        self,
-        circuit: str,
-        shots: int,
-        time_limit: timedelta | None = None,
-        options: RunOptions | None = None,
-        inputs: Inputs | None = None,
-    ) -> RunResult:
+    async def run(self, spec: TaskSpec) -> RunResult:
         """Parse and simulate a program; the event loop stays free all the while.
 
-        Without a `time_limit` the runner's own holds. `inputs` are values for the program's `input` declarations.
+        Without a time limit of its own the runner's holds.
 
         Cancelling the call kills the simulation; the runner is good for the next program after any outcome.
         `profile.queued_seconds` of the result is 0: the caller knows it.

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.task import InputValue
+from ketline.domain.spec import InputValue
 
 MOST_INPUTS = 1000
 MOST_POINTS = 10_000

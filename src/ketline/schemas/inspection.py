@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.inspection import Severity
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 from ketline.schemas.tasks import Timestamp
 
 _TASK_ID = "109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f"

@@ -20,7 +20,8 @@ from pydantic_core import PydanticCustomError
 
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.task import FailureCode, Method, ProgramFormat, TaskStatus, WarningCode
+from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.task import FailureCode, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.observables import Observables

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.service.submit import SubmitTask
@@ -41,7 +42,7 @@ class RerunTask:
         task_id: TaskId,
         *,
         correlation_id: CorrelationId,
-        permit: Callable[[Submission], None],
+        permit: Callable[[TaskSpec], None],
         seed: int | None = None,
         new_seed: bool = False,
         shots: int | None = None,
@@ -59,23 +60,18 @@ class RerunTask:
         # First, so that what was accepted once is given again even when the original is gone.
         if idempotency_key and (accepted := await self.catalogue.accepted_under(idempotency_key)):
             return accepted
-        original = await self.catalogue.original(task_id)
-        original = replace(original, shots=shots or original.shots)
-        permit(original)
-        options = original.options
-        if new_seed or seed is not None:
-            options = replace(options, seed=seed)
+        original = await self.catalogue.spec(task_id)
+        options = original.options if seed is None and not new_seed else replace(original.options, seed=seed)
+        # Its time has come long ago: the new task runs at once.
+        spec = replace(original, shots=shots or original.shots, options=options, scheduled_for=None)
+        permit(spec)
         return await self.submit(
-            circuit=original.circuit,
-            shots=original.shots,
-            correlation_id=correlation_id,
-            max_attempts=original.max_attempts,
-            time_limit=original.time_limit,
-            options=options,
-            trace_context=trace_context,
-            idempotency_key=idempotency_key,
-            inputs=original.inputs,
-            labels=original.labels,
-            priority=original.priority,
-            rerun_of=task_id,
+            Submission(
+                task_id=self.submit.new_id(),
+                spec=spec,
+                correlation_id=correlation_id,
+                trace_context=trace_context,
+                idempotency_key=idempotency_key,
+                rerun_of=task_id,
+            )
         )

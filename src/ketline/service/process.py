@@ -77,9 +77,7 @@ class ProcessTask:
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> Outcome | None:
         """The outcome, or None when the lease was lost first and the simulation killed."""
-        running = asyncio.create_task(
-            runner.run(claim.circuit, claim.shots, claim.time_limit, claim.options, claim.inputs)
-        )
+        running = asyncio.create_task(runner.run(claim.spec))
         either: set[asyncio.Future[Any]] = {running, keeper.lost}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

@@ -3,46 +3,16 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Protocol, Required, TypedDict, Unpack
+from typing import Protocol
 
 from ketline.domain.ids import TaskIds
-from ketline.domain.labels import Labels
-from ketline.domain.task import (
-    Accepted,
-    CorrelationId,
-    Dispatch,
-    IdempotencyKey,
-    Inputs,
-    RunOptions,
-    Submission,
-    TaskId,
-)
+from ketline.domain.spec import RunOptions
+from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.tasks import TaskRepository
 from ketline.service.backlog import Backlog
 
 # Numbers of JSON are exact this far in every client.
 SEED_BITS = 53
-
-
-class Asked(TypedDict, total=False):
-    """What is asked for with a program; what is left out has the service's default."""
-
-    circuit: Required[str]
-    shots: Required[int]
-    correlation_id: Required[CorrelationId]
-    max_attempts: int | None
-    time_limit: timedelta | None
-    options: RunOptions | None
-    trace_context: str | None
-    idempotency_key: IdempotencyKey | None
-    inputs: Inputs | None
-    labels: Labels | None
-    scheduled_for: datetime | None
-    priority: int
-    rerun_of: TaskId | None
-    # One of `SubmitTask.new_id`, for who wants to know it before the task is stored.
-    task_id: TaskId
 
 
 class Outbox(Protocol):
@@ -65,7 +35,7 @@ class SubmitTask:
     max_attempts: int
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
 
-    async def __call__(self, **asked: Unpack[Asked]) -> Accepted:
+    async def __call__(self, submission: Submission) -> Accepted:
         """Return once the task is committed; where no seed is asked for it is given one.
 
         Raises:
@@ -74,16 +44,16 @@ class SubmitTask:
             DatabaseUnavailable: the task is not known to be committed.
         """
         self.backlog.require_room()
-        submission = self._submission(asked)
+        submission = self._completed(submission)
         # Whether its time has come only the database's clock can tell: its row says so to the dispatcher.
-        taken = submission.scheduled_for is None and self.outbox.has_room()  # guard: schedule.outbox
+        taken = submission.spec.scheduled_for is None and self.outbox.has_room()  # guard: schedule.outbox
         accepted = await self.repository.add(submission, taken=taken)
         if not accepted.repeated:
             self.backlog.grow()
             self._hand_over(submission, taken=taken)
         return accepted
 
-    async def all(self, programs: Sequence[Asked]) -> Sequence[Accepted]:
+    async def all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
         """Return once all of them are committed, in one transaction; when it raises none is.
 
         Raises:
@@ -91,29 +61,17 @@ class SubmitTask:
             IdempotencyKeyReused: a key names another submission.
             DatabaseUnavailable: they are not known to be committed.
         """
-        self.backlog.require_room(len(programs))
-        accepted = await self.repository.add_all([self._submission(asked) for asked in programs])
+        self.backlog.require_room(len(submissions))
+        accepted = await self.repository.add_all([self._completed(one) for one in submissions])
         self.backlog.grow(sum(not one.repeated for one in accepted))
         self.outbox.nudge()
         return accepted
 
-    def _submission(self, asked: Asked) -> Submission:
-        return Submission(
-            task_id=asked.get("task_id") or self.new_id(),
-            circuit=asked["circuit"],
-            shots=asked["shots"],
-            correlation_id=asked["correlation_id"],
-            max_attempts=asked.get("max_attempts") or self.max_attempts,
-            time_limit=asked.get("time_limit"),
-            options=_seeded(asked.get("options") or RunOptions()),
-            trace_context=asked.get("trace_context"),
-            idempotency_key=asked.get("idempotency_key"),
-            inputs=asked.get("inputs") or {},
-            labels=asked.get("labels") or Labels(),
-            scheduled_for=asked.get("scheduled_for"),
-            priority=asked.get("priority", 0),
-            rerun_of=asked.get("rerun_of"),
-        )
+    def _completed(self, submission: Submission) -> Submission:
+        spec = submission.spec
+        max_attempts = spec.max_attempts or self.max_attempts
+        spec = replace(spec, max_attempts=max_attempts, options=_seeded(spec.options))
+        return replace(submission, spec=spec)
 
     def _hand_over(self, submission: Submission, *, taken: bool) -> None:
         if not taken:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, TimeLimitExceeded
-from ketline.domain.inspection import Diagnostic, Inspection, ProgramSource, Severity
-from ketline.domain.task import Failure, RunOptions
+from ketline.domain.inspection import Diagnostic, Inspection, Severity
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import Failure
 from ketline.ports.inspection import Inspector
 
 
@@ -29,9 +30,7 @@ class ValidateProgram:
     inspector: Inspector
     time_limit: timedelta
 
-    async def __call__(
-        self, source: ProgramSource, shots: int, options: RunOptions, time_limit: timedelta | None = None
-    ) -> Validation:
+    async def __call__(self, spec: TaskSpec) -> Validation:
         """Return what can be said of a program in the time that inspecting may take.
 
         Raises:
@@ -39,12 +38,12 @@ class ValidateProgram:
             ServiceUnavailable: programs cannot be inspected now.
         """
         try:
-            inspection = await self.inspector.inspect(source, shots, options)
+            inspection = await self.inspector.inspect(spec)
         except ExecutionFailed as error:
             failures = [_undecided(error) or error.failure, *(other.failure for other in error.others)]
             return Validation(diagnostics=list(map(_error, failures)))
-        looked_at = "observable" if options.observables else "measurement"
-        limit = (time_limit or self.time_limit).total_seconds()
+        looked_at = "observable" if spec.options.observables else "measurement"
+        limit = spec.time_limit_seconds or self.time_limit.total_seconds()
         return Validation(diagnostics=list(_remarks(inspection, limit, looked_at)), inspection=inspection)
 
 

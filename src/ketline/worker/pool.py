@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
-from ketline.domain.task import Inputs, RunOptions, RunResult
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import RunResult
 from ketline.ports.tasks import CircuitRunner, Clock
 
 SHORT_SECONDS = 0.02
@@ -56,14 +56,7 @@ class SimulatorPool:
         finally:
             self._withdraw(runner)
 
-    async def run(
-        self,
-        circuit: str,
-        shots: int,
-        time_limit: timedelta | None = None,
-        options: RunOptions | None = None,
-        inputs: Inputs | None = None,
-    ) -> RunResult:
+    async def run(self, spec: TaskSpec) -> RunResult:
         """As `CircuitRunner.run` by the first runner that is free.
 
         Raises:
@@ -73,7 +66,7 @@ class SimulatorPool:
         runner = self._free.popleft() if self._free else await self._lent()
         started = self.clock.monotonic()
         try:
-            result = await runner.run(circuit, shots, time_limit, options, inputs)
+            result = await runner.run(spec)
         except MachineBusy:
             raise  # it was no run
         except SimulatorNotStarted:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
+from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.ports.tasks import CircuitRunner
@@ -73,13 +74,19 @@ class Slots:
     async def hold(self, does: str = "waits", seconds: float = 60) -> "asyncio.Task[object]":
         """Have a program of the first runner let in, and give its run."""
         limit = timedelta(seconds=seconds)
-        running = asyncio.create_task(self.first.run(does, 1, limit, inputs={"held": str(self._held)}))
+        running = asyncio.create_task(
+            self.first.run(
+                TaskSpec(
+                    circuit=does, shots=1, time_limit_seconds=limit.total_seconds(), inputs={"held": str(self._held)}
+                )
+            )
+        )
         await until(self._held.exists)
         return running
 
     async def machine_is_free(self) -> bool:
         try:
-            await self.second.run("large", 1)
+            await self.second.run(TaskSpec(circuit="large", shots=1))
         except MachineBusy:
             return False
         return True
@@ -95,20 +102,20 @@ async def slots(tmp_path: Path) -> AsyncIterator[Slots]:
 async def test_one_large_program_at_a_time(slots: Slots) -> None:
     running = await slots.hold()
     with pytest.raises(MachineBusy, match="waits for a large program") as caught:
-        await slots.second.run("large", 1)
+        await slots.second.run(TaskSpec(circuit="large", shots=1))
     assert caught.value.delay >= timedelta(seconds=1)
-    assert (await slots.second.run("small", 7)).shots == 7
+    assert (await slots.second.run(TaskSpec(circuit="small", shots=7))).shots == 7
     assert not running.done()
     running.cancel()
 
 
 async def test_machine_is_free_after_an_answer(slots: Slots) -> None:
-    assert (await slots.first.run("large", 3)).shots == 3
+    assert (await slots.first.run(TaskSpec(circuit="large", shots=3))).shots == 3
     assert await slots.machine_is_free()
 
 
 async def test_machine_is_free_after_the_answer_of_a_child_that_retires(slots: Slots) -> None:
-    assert (await slots.first.run("retires", 3)).shots == 3
+    assert (await slots.first.run(TaskSpec(circuit="retires", shots=3))).shots == 3
     assert not slots.first._admission.busy
 
 
@@ -142,13 +149,13 @@ async def test_machine_is_free_when_a_cancelled_run_returns(slots: Slots) -> Non
 
 async def test_machine_is_free_after_running_out_of_memory(slots: Slots) -> None:
     with pytest.raises(MemoryLimitExceeded, match="more than 256 MiB"):
-        await slots.first.run("runs out of memory", 1)
+        await slots.first.run(TaskSpec(circuit="runs out of memory", shots=1))
     assert await slots.machine_is_free()
 
 
 async def test_machine_is_free_after_its_holder_asks_again(slots: Slots) -> None:
     with pytest.raises(SimulatorDied, match="no sensible answer"):
-        await slots.first.run("asks again", 1)
+        await slots.first.run(TaskSpec(circuit="asks again", shots=1))
     assert await slots.machine_is_free()
 
 
@@ -166,7 +173,7 @@ async def test_machine_is_free_after_its_slot_is_closed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("needed", [0, -1, True, "many", 257 * MEBIBYTE])
 async def test_senseless_request_ends_its_child(slots: Slots, needed: int | str) -> None:
     with pytest.raises(SimulatorDied, match="no sensible answer"):
-        await slots.first.run("large", 1, inputs={"needed": needed})
+        await slots.first.run(TaskSpec(circuit="large", shots=1, inputs={"needed": needed}))
     assert await slots.machine_is_free()
 
 
@@ -181,13 +188,13 @@ async def test_real_programs_take_turns_and_small_ones_run_meanwhile() -> None:
     async with factory.open_runner() as first, factory.open_runner() as second:
         assert isinstance(first, ChildRunner)
         confined = address_space(first)
-        running = asyncio.create_task(first.run(long_program(19, 20), 10))
+        running = asyncio.create_task(first.run(TaskSpec(circuit=long_program(19, 20), shots=10)))
         await until(lambda: address_space(first) > confined)
         with pytest.raises(MachineBusy):
-            await second.run(long_program(19, 1), 10)
-        assert (await second.run(BELL, 10)).shots == 10
+            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10))
+        assert (await second.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
         assert not running.done()
         assert (await running).profile.method == "statevector"
-        assert (await second.run(long_program(19, 1), 10)).shots == 10
-        await first.run(BELL, 10)
+        assert (await second.run(TaskSpec(circuit=long_program(19, 1), shots=10))).shots == 10
+        await first.run(TaskSpec(circuit=BELL, shots=10))
         assert address_space(first) == confined

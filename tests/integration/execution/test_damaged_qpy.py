@@ -2,7 +2,6 @@
 
 import base64
 import random
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from qiskit.circuit import Parameter, QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, ProgramInvalid, ProgramTooLarge
 from ketline.domain.qpy import VERSIONS
-from ketline.domain.task import ProgramFormat, RunOptions, RunResult
+from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.parent.runner import ChildRunner
 from tests.circuits import as_qpy
 from tests.integration.execution.conftest import read_proc
@@ -43,7 +43,7 @@ def circuit() -> Any:
 async def outcome_of(runner: ChildRunner, data: bytes) -> RunResult | ExecutionFailed:
     text = base64.b64encode(data).decode()
     try:
-        return await runner.run(text, 10, timedelta(seconds=60), QPY, {"a": 0.1})
+        return await runner.run(TaskSpec(circuit=text, shots=10, time_limit_seconds=60, options=QPY, inputs={"a": 0.1}))
     except ExecutionFailed as error:
         return error
 

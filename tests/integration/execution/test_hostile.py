@@ -8,7 +8,8 @@ import pytest_asyncio
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.task import FailureCode, RunOptions
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import FailureCode
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, child_pid
 
@@ -104,7 +105,7 @@ async def _one_child(runner: ChildRunner) -> AsyncIterator[None]:
     """One child serves this whole module and stays small."""
     pid = child_pid(runner)
     yield
-    assert (await runner.run(BELL, 10)).shots == 10
+    assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
     assert runner.pid == pid
     assert _peak_resident_bytes(pid) < MAX_RESIDENT_BYTES
 
@@ -112,7 +113,7 @@ async def _one_child(runner: ChildRunner) -> AsyncIterator[None]:
 @pytest.mark.parametrize(("text", "code"), HOSTILE.values(), ids=HOSTILE.keys())
 async def test_hostile_program_is_answered(runner: ChildRunner, text: str, code: FailureCode) -> None:
     with pytest.raises(ExecutionFailed) as caught:
-        await runner.run(text, 10)
+        await runner.run(TaskSpec(circuit=text, shots=10))
     assert caught.value.failure.code == code, caught.value.message
     assert len(caught.value.message) <= 500
 
@@ -124,7 +125,7 @@ async def test_hostile_program_is_inspected_as_it_would_be_run(
     runner: ChildRunner, text: str, code: FailureCode
 ) -> None:
     try:
-        refusal = (await runner.inspect(ProgramSource(circuit=text), 10, RunOptions(), 30)).refusal
+        refusal = (await runner.inspect(TaskSpec(circuit=text, shots=10), 30)).refusal
     except ExecutionFailed as error:
         refusal = error.failure
     assert refusal is not None
@@ -145,14 +146,14 @@ async def test_hostile_program_is_drawn_or_refused(runner: ChildRunner, text: st
 
 async def test_segfault_bait_runs_as_written(runner: ChildRunner) -> None:
     text = 'include "stdgates.inc"; gate kraus a { x a; } qubit q; bit c; kraus q; c = measure q;'
-    assert (await runner.run(text, 10)).counts == {"1": 10}
+    assert (await runner.run(TaskSpec(circuit=text, shots=10))).counts == {"1": 10}
 
 
 async def test_parser_noise_does_not_wear_the_child_out(runner: ChildRunner) -> None:
     noisy = "qubit[3] q;\n x q[" + "a" * 3000 + ";"
     for _ in range(40):
         with pytest.raises(ExecutionFailed) as caught:
-            await runner.run(noisy, 1)
+            await runner.run(TaskSpec(circuit=noisy, shots=1))
         assert caught.value.line == 2
 
 

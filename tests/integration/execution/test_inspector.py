@@ -19,17 +19,17 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.task import Method, RunOptions
+from ketline.domain.spec import Method, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 from ketline.execution.parent.runner import CHILD
 from tests.integration.execution.conftest import BELL, is_gone, until
 
 LIMITS = ExecutionLimits(memory_bytes=1 << 40, process_memory_bytes=256 << 20)
-OPTIONS = RunOptions()
 SOURCE = ProgramSource(circuit=BELL)
+SPEC = TaskSpec(circuit=BELL, shots=100)
 # Read by the importer, which takes longer for it than any test waits.
-SLOW = ProgramSource(circuit="qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;")
+SLOW = TaskSpec(circuit="qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;", shots=1)
 SILENT = """
 import signal, sys
 from multiprocessing.connection import Connection
@@ -76,32 +76,32 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_program_is_inspected_in_a_child(inspector: ChildInspector) -> None:
-    inspection = await inspector.inspect(SOURCE, 100, OPTIONS)
+    inspection = await inspector.inspect(SPEC)
     assert (inspection.method, inspection.qubits, inspection.depth) == (Method.STATEVECTOR, 2, 3)
     assert pid_of(inspector) is not None
 
 
 async def test_memory_of_a_worker_decides_not_that_of_the_child(inspector: ChildInspector) -> None:
-    wide = ProgramSource(
-        circuit="qubit[34] q; bit c; U(1, 1, 1) q; c = measure q[0]; if (c) U(1, 1, 1) q; c = measure q[0];"
+    wide = TaskSpec(
+        circuit="qubit[34] q; bit c; U(1, 1, 1) q; c = measure q[0]; if (c) U(1, 1, 1) q; c = measure q[0];", shots=100
     )
-    inspection = await inspector.inspect(wide, 100, OPTIONS)
+    inspection = await inspector.inspect(wide)
     assert (inspection.method, inspection.memory_bytes) == (Method.STATEVECTOR, 16 << 34)
 
 
 async def test_inputs_and_mistakes_cross_the_pipe(inspector: ChildInspector) -> None:
     text = "input int n;\nqubit q; bit c; for int i in [1:n] { U(1, 1, 1) q; } c = measure q;"
-    inspection = await inspector.inspect(ProgramSource(circuit=text, inputs={"n": 5}), 100, OPTIONS)
+    inspection = await inspector.inspect(TaskSpec(circuit=text, inputs={"n": 5}, shots=100))
     assert inspection.operations == {"u": 5, "measure": 1}
     with pytest.raises(InputMissing, match="input 'n' of type 'int' has no value") as caught:
-        await inspector.inspect(ProgramSource(circuit=text), 100, OPTIONS)
+        await inspector.inspect(TaskSpec(circuit=text, shots=100))
     assert (caught.value.line, caught.value.column) == (1, 11)
 
 
 async def test_all_mistakes_cross_the_pipe(inspector: ChildInspector) -> None:
     text = "qubit q;\nbit c\nfoo q;\nc = measure r;"
     with pytest.raises(ProgramInvalid) as caught:
-        await inspector.inspect(ProgramSource(circuit=text), 100, OPTIONS)
+        await inspector.inspect(TaskSpec(circuit=text, shots=100))
     assert [one.line for one in (caught.value, *caught.value.others)] == [2, 3, 4]
 
 
@@ -114,12 +114,12 @@ async def test_program_is_drawn_in_a_child(inspector: ChildInspector, drawing: D
 
 async def test_slow_program_is_stopped_in_time_and_the_next_is_read() -> None:
     async with opened(seconds=1) as inspector:
-        await inspector.inspect(SOURCE, 1, OPTIONS)
+        await inspector.inspect(SPEC)
         asked_at = asyncio.get_running_loop().time()
         with pytest.raises(TimeLimitExceeded):
-            await inspector.inspect(SLOW, 1, OPTIONS)
+            await inspector.inspect(SLOW)
         assert asyncio.get_running_loop().time() - asked_at < 3
-        assert (await inspector.inspect(SOURCE, 1, OPTIONS)).qubits == 2
+        assert (await inspector.inspect(SPEC)).qubits == 2
 
 
 async def test_child_that_does_not_answer_is_killed() -> None:
@@ -138,7 +138,7 @@ async def test_child_that_does_not_answer_is_killed() -> None:
 async def test_child_that_dies_is_told_of(action: str, kind: type[Exception]) -> None:
     async with opened(command=doing(action)) as inspector:
         with pytest.raises(kind):
-            await inspector.inspect(SOURCE, 1, OPTIONS)
+            await inspector.inspect(SPEC)
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -155,18 +155,18 @@ async def test_program_is_read_by_another_child_when_the_first_is_killed(again: 
             with pytest.raises(ServiceUnavailable, match="twice"):
                 await inspector.draw(SOURCE, Drawing.TEXT)
         else:
-            assert (await inspector.inspect(SOURCE, 1, OPTIONS)).qubits == 2
+            assert (await inspector.inspect(SPEC)).qubits == 2
         assert killed.exists()
 
 
 async def test_only_so_many_wait_and_none_for_long() -> None:
     async with opened(seconds=2, most_waiting=1, readers=1, command=doing("signal.pause()")) as inspector:
-        running = asyncio.create_task(inspector.inspect(SOURCE, 1, OPTIONS))
+        running = asyncio.create_task(inspector.inspect(SPEC))
         await until(lambda: pid_of(inspector) is not None)
-        waiting = asyncio.create_task(inspector.inspect(SOURCE, 1, OPTIONS))
+        waiting = asyncio.create_task(inspector.inspect(SPEC))
         await asyncio.sleep(0)
         with pytest.raises(InspectorBusy, match="1 calls wait"):
-            await inspector.inspect(SOURCE, 1, OPTIONS)
+            await inspector.inspect(SPEC)
         with pytest.raises(InspectorBusy, match="being read"):
             await waiting
         with pytest.raises(TimeLimitExceeded):
@@ -176,9 +176,9 @@ async def test_only_so_many_wait_and_none_for_long() -> None:
 async def test_heavy_programs_do_not_keep_others_from_being_read() -> None:
     """Two of them have both children; what comes then is read within a second or two all the same."""
     async with opened(seconds=60) as inspector:
-        heavy = [asyncio.create_task(inspector.inspect(SLOW, 1, OPTIONS)) for _ in range(2)]
+        heavy = [asyncio.create_task(inspector.inspect(SLOW)) for _ in range(2)]
         await until(lambda: len(inspector.pids) == 2)
-        inspections = await asyncio.gather(*(inspector.inspect(SOURCE, 1, OPTIONS) for _ in range(5)))
+        inspections = await asyncio.gather(*(inspector.inspect(SPEC) for _ in range(5)))
         assert [inspection.qubits for inspection in inspections] == [2] * 5
         assert not any(call.done() for call in heavy)
         for call in heavy:
@@ -187,22 +187,22 @@ async def test_heavy_programs_do_not_keep_others_from_being_read() -> None:
 
 
 async def test_cancelled_call_kills_its_child_and_lets_the_next_go_on(inspector: ChildInspector) -> None:
-    await inspector.inspect(SOURCE, 1, OPTIONS)
+    await inspector.inspect(SPEC)
     pid = pid_of(inspector)
     assert pid is not None
-    running = asyncio.create_task(inspector.inspect(SLOW, 1, OPTIONS))
+    running = asyncio.create_task(inspector.inspect(SLOW))
     await asyncio.sleep(0.2)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     await until(lambda: is_gone(pid))
-    assert (await inspector.inspect(SOURCE, 1, OPTIONS)).qubits == 2
+    assert (await inspector.inspect(SPEC)).qubits == 2
 
 
 async def test_there_is_no_child_before_the_first_call_and_after_the_last() -> None:
     async with opened() as inspector:
         assert pid_of(inspector) is None
-        await inspector.inspect(SOURCE, 1, OPTIONS)
+        await inspector.inspect(SPEC)
         pid = pid_of(inspector)
         assert pid is not None
     assert is_gone(pid)
@@ -212,7 +212,7 @@ async def test_idle_child_is_let_go_and_another_started_when_needed() -> None:
     async with opened(idle_seconds=0.3) as inspector:
         pids = set()
         for _ in range(2):
-            await inspector.inspect(SOURCE, 1, OPTIONS)
+            await inspector.inspect(SPEC)
             pids.add(pid_of(inspector))
             await until(lambda: pid_of(inspector) is None)
         assert None not in pids
@@ -224,14 +224,14 @@ async def test_child_that_cannot_be_started_is_not_the_programs_fault() -> None:
     async with opened(command=["/nonexistent/python"]) as inspector:
         for _ in range(2):
             with pytest.raises(ServiceUnavailable, match="could not be started"):
-                await inspector.inspect(SOURCE, 1, OPTIONS)
+                await inspector.inspect(SPEC)
 
 
 async def test_call_that_is_under_way_at_the_end_leaves_no_child_behind(tmp_path: Path) -> None:
     started = tmp_path / "started"
     noting = doing(f"open({str(started)!r}, 'a').write('x'); signal.pause()")
     async with opened(command=noting) as inspector:
-        call = asyncio.create_task(inspector.inspect(SOURCE, 10, OPTIONS))
+        call = asyncio.create_task(inspector.inspect(SPEC))
         await until(started.exists)
     with pytest.raises(ServiceUnavailable, match="stops"):
         await call

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
+from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.execution.parent import channel
 from ketline.execution.parent.runner import ChildRunner
@@ -67,7 +68,7 @@ async def test_child_that(action: str, kind: type[ExecutionFailed], message: str
     async with ChildRunnerFactory(LIMITS, command=child(action)).open_runner() as runner:
         for _ in range(2):  # the second time from a fresh child
             with pytest.raises(kind, match=message) as caught:
-                await runner.run("a program", 10)
+                await runner.run(TaskSpec(circuit="a program", shots=10))
             assert type(caught.value) is kind
 
 
@@ -76,7 +77,7 @@ async def test_child_that_says_nothing() -> None:
     async with ChildRunnerFactory(limits, command=child("signal.pause()")).open_runner() as runner:
         for _ in range(2):
             with pytest.raises(TimeLimitExceeded, match=r"time limit of 0\.5 s"):
-                await runner.run("a program", 10)
+                await runner.run(TaskSpec(circuit="a program", shots=10))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ async def test_child_that_stops_reading_is_no_fault_of_the_program(monkeypatch: 
     stopping = STOPS_READING.format(2)
     async with ChildRunnerFactory(LIMITS, command=[sys.executable, "-c", stopping]).open_runner() as runner:
         with pytest.raises(SimulatorDied, match="broke off"):
-            await runner.run("x" * (4 << 20), 10)
+            await runner.run(TaskSpec(circuit="x" * (4 << 20), shots=10))
 
 
 async def test_child_that_closes_its_end_is_not_waited_for() -> None:
@@ -110,7 +111,7 @@ async def test_child_that_closes_its_end_is_not_waited_for() -> None:
     async with ChildRunnerFactory(LIMITS, command=closing).open_runner() as runner:
         async with asyncio.timeout(10):
             with pytest.raises(SimulatorDied):
-                await runner.run("a program", 10)
+                await runner.run(TaskSpec(circuit="a program", shots=10))
 
 
 async def test_runner_does_not_wait_for_who_has_the_pipe_of_its_child() -> None:
@@ -118,7 +119,7 @@ async def test_runner_does_not_wait_for_who_has_the_pipe_of_its_child() -> None:
     async with ChildRunnerFactory(LIMITS, command=forking).open_runner() as runner:
         assert isinstance(runner, ChildRunner)
         pid = child_pid(runner)
-        running = asyncio.create_task(runner.run("a program", 10))
+        running = asyncio.create_task(runner.run(TaskSpec(circuit="a program", shots=10)))
         await until(lambda: bool(Path(f"/proc/{pid}/task/{pid}/children").read_text().strip()))
         closing_at = time.monotonic()
     assert time.monotonic() - closing_at < 5
@@ -132,7 +133,7 @@ async def test_runner_may_be_closed_twice() -> None:
     await asyncio.gather(runner.close(), runner.close())
     await runner.close()
     with pytest.raises(SimulatorDied, match="closed"):
-        await runner.run("a program", 10)
+        await runner.run(TaskSpec(circuit="a program", shots=10))
 
 
 async def test_child_whose_pipe_cannot_be_opened_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
+from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
@@ -18,12 +19,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.mark.parametrize("name", EXPECTED)
 async def test_example_gives_the_expected_counts(runner: ChildRunner, name: str) -> None:
-    result = await runner.run((EXAMPLES / name).read_text(), 2048)
+    result = await runner.run(TaskSpec(circuit=(EXAMPLES / name).read_text(), shots=2048))
     assert_counts_match(result.counts, EXPECTED[name], 2048)
 
 
 async def test_result_has_a_profile(runner: ChildRunner) -> None:
-    result = await runner.run(BELL, 100)
+    result = await runner.run(TaskSpec(circuit=BELL, shots=100))
     assert result.shots == 100
     profile = result.profile
     assert (profile.method, profile.qubits, profile.depth) == ("statevector", 2, 3)
@@ -36,30 +37,30 @@ async def test_result_has_a_profile(runner: ChildRunner) -> None:
 
 async def test_inputs_cross_the_pipe(runner: ChildRunner) -> None:
     text = "input float θ; input bool flag; qubit q; bit c; if (flag) { U(θ, 0, 0) q; } c = measure q;"
-    result = await runner.run(text, 10, inputs={"θ": 3.141592653589793, "flag": True})
+    result = await runner.run(TaskSpec(circuit=text, shots=10, inputs={"θ": 3.141592653589793, "flag": True}))
     assert result.counts == {"1": 10}
     assert result.profile.tier == "unroller"
 
 
 async def test_missing_input_has_the_place_of_its_declaration(runner: ChildRunner) -> None:
     with pytest.raises(InputMissing, match="input 'n' of type 'int' has no value") as caught:
-        await runner.run("qubit q;\n input int n;", 10)
+        await runner.run(TaskSpec(circuit="qubit q;\n input int n;", shots=10))
     assert (caught.value.line, caught.value.column) == (2, 12)
 
 
 async def test_input_that_the_program_does_not_declare_is_refused(runner: ChildRunner) -> None:
     with pytest.raises(ProgramInvalid, match="the program has no input 'n'"):
-        await runner.run(BELL, 10, inputs={"n": 1})
+        await runner.run(TaskSpec(circuit=BELL, shots=10, inputs={"n": 1}))
 
 
 async def test_refusal_crosses_the_pipe_with_its_place(runner: ChildRunner) -> None:
     with pytest.raises(ProgramInvalid, match="gate 'foo' is not defined") as caught:
-        await runner.run("qubit q;\n foo q;", 10)
+        await runner.run(TaskSpec(circuit="qubit q;\n foo q;", shots=10))
     assert (caught.value.line, caught.value.column) == (2, 2)
 
 
 async def test_concurrent_calls_run_one_after_another(runner: ChildRunner) -> None:
-    results = await asyncio.gather(*(runner.run(BELL, shots) for shots in (1, 2, 3)))
+    results = await asyncio.gather(*(runner.run(TaskSpec(circuit=BELL, shots=shots)) for shots in (1, 2, 3)))
     assert [result.shots for result in results] == [1, 2, 3]
 
 
@@ -67,37 +68,37 @@ async def test_child_killed_while_idle_is_replaced(runner: ChildRunner) -> None:
     pid = child_pid(runner)
     os.kill(pid, signal.SIGKILL)
     await until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None)
-    assert (await runner.run(BELL, 10)).shots == 10
+    assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
     assert runner.pid != pid
 
 
 async def test_child_killed_at_work_is_reported_and_replaced(runner: ChildRunner) -> None:
     pid = child_pid(runner)
-    running = asyncio.create_task(runner.run(ENDLESS, 1))
+    running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
     await until(lambda: runner._running is not None)
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(SimulatorDied, match="SIGKILL"):
         await running
-    assert (await runner.run(BELL, 10)).shots == 10
+    assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
 
 
 async def test_cancelling_kills_the_child_and_frees_the_runner(runner: ChildRunner) -> None:
-    await runner.run(BELL, 1)
+    await runner.run(TaskSpec(circuit=BELL, shots=1))
     pid = child_pid(runner)
-    running = asyncio.create_task(runner.run(ENDLESS, 1))
+    running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
     await until(lambda: runner._running is not None)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     await until(lambda: is_gone(pid), seconds=2)
-    assert (await runner.run(BELL, 10)).shots == 10
+    assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
 
 
 async def test_cancelling_a_waiting_call_leaves_the_running_one_alone(runner: ChildRunner) -> None:
-    await runner.run(BELL, 1)
+    await runner.run(TaskSpec(circuit=BELL, shots=1))
     pid = runner.pid
-    first = asyncio.create_task(runner.run((EXAMPLES / "teleportation.qasm").read_text(), 2000))
-    waiting = asyncio.create_task(runner.run(ENDLESS, 1))
+    first = asyncio.create_task(runner.run(TaskSpec(circuit=(EXAMPLES / "teleportation.qasm").read_text(), shots=2000)))
+    waiting = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
     await until(lambda: runner._running is not None)
     waiting.cancel()
     assert (await first).shots == 2000
@@ -105,7 +106,7 @@ async def test_cancelling_a_waiting_call_leaves_the_running_one_alone(runner: Ch
 
 
 async def test_event_loop_runs_on_while_aer_does(runner: ChildRunner) -> None:
-    running = asyncio.create_task(runner.run(ENDLESS, 1))
+    running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
     await until(lambda: runner._running is not None)
     loop = asyncio.get_running_loop()
     longest, last = 0.0, loop.time()
@@ -118,16 +119,16 @@ async def test_event_loop_runs_on_while_aer_does(runner: ChildRunner) -> None:
 
 
 async def test_ctrl_c_does_not_reach_the_child(runner: ChildRunner) -> None:
-    await runner.run(BELL, 1)
+    await runner.run(TaskSpec(circuit=BELL, shots=1))
     pid = child_pid(runner)
     assert os.getsid(pid) == pid
     os.kill(pid, signal.SIGINT)
-    assert (await runner.run(BELL, 10)).shots == 10
+    assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
     assert runner.pid == pid
 
 
 async def test_child_is_confined(runner: ChildRunner) -> None:
-    await runner.run(BELL, 1)
+    await runner.run(TaskSpec(circuit=BELL, shots=1))
     rows = read_proc(runner, "limits").splitlines()
     limits = {row[:25].strip(): row[25:].split()[0] for row in rows}
     assert int(limits["Max address space"]) == (2 << 30) + LIMITS.memory_bytes + (80 << 20)
@@ -144,7 +145,7 @@ async def test_child_does_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -
 async def test_nothing_of_a_program_reaches_our_output(runner: ChildRunner, capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("qubit[3] q;\n x q[3;", "# secret", "qubit q; x secret"):
         with pytest.raises(ProgramInvalid):
-            await runner.run(text, 1)
+            await runner.run(TaskSpec(circuit=text, shots=1))
     assert capfd.readouterr() == ("", "")
 
 
@@ -154,10 +155,10 @@ async def test_endless_program_is_stopped_at_the_time_limit() -> None:
         assert isinstance(runner, ChildRunner)
         pid = child_pid(runner)
         with pytest.raises(TimeLimitExceeded, match=r"stopped after \d+\.\d s, at the time limit of 1 s"):
-            await runner.run(ENDLESS, 1)
+            await runner.run(TaskSpec(circuit=ENDLESS, shots=1))
         assert is_gone(pid)
         with pytest.raises(ProgramInvalid):  # from a fresh child
-            await runner.run("nonsense", 1)
+            await runner.run(TaskSpec(circuit="nonsense", shots=1))
 
 
 async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:
@@ -165,22 +166,28 @@ async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:
     async with ChildRunnerFactory(limits).open_runner() as runner:
         with pytest.raises(TimeLimitExceeded, match=r"soft time limit of 0\.3 s"):
             # The branch keeps it from the scanner, which would be done in time.
-            await runner.run("qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 5000 + "c = measure q;", 1)
-        assert (await runner.run("qubit q; bit c; c = measure q;", 5)).counts == {"0": 5}
+            await runner.run(
+                TaskSpec(
+                    circuit="qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 5000 + "c = measure q;", shots=1
+                )
+            )
+        assert (await runner.run(TaskSpec(circuit="qubit q; bit c; c = measure q;", shots=5))).counts == {"0": 5}
 
 
 async def test_result_over_the_size_limit_is_refused() -> None:
     limits = ExecutionLimits(max_result_bytes=10_000)
     async with ChildRunnerFactory(limits).open_runner() as runner:
         with pytest.raises(ProgramTooLarge, match="different outcomes"):
-            await runner.run('include "stdgates.inc"; qubit[60] q; bit[60] c; h q; c = measure q;', 1000)
+            await runner.run(
+                TaskSpec(circuit='include "stdgates.inc"; qubit[60] q; bit[60] c; h q; c = measure q;', shots=1000)
+            )
 
 
 async def test_closing_leaves_no_process_behind() -> None:
     async with ChildRunnerFactory(LIMITS).open_runner() as runner:
         assert isinstance(runner, ChildRunner)
         pid = child_pid(runner)
-        running = asyncio.create_task(runner.run(ENDLESS, 1))
+        running = asyncio.create_task(runner.run(TaskSpec(circuit=ENDLESS, shots=1)))
         await until(lambda: runner._running is not None)
     assert is_gone(pid)
     with pytest.raises(SimulatorDied):

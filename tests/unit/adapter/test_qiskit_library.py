@@ -12,7 +12,7 @@ from qiskit.quantum_info import Statevector
 
 from benchmarks.library import library_circuit, library_names
 from ketline.domain.errors import ProgramUnsupported
-from ketline.domain.task import ProgramFormat
+from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -12,7 +12,7 @@ from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
-from ketline.domain.task import ProgramFormat
+from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

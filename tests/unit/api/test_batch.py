@@ -13,9 +13,14 @@ async def test_all_are_stored_in_order(client: httpx.AsyncClient, repository: Fa
     assert answer.status_code == 202
     first, second = repository.submissions
     assert [task["task_id"] for task in answer.json()["tasks"]] == [str(first.task_id), str(second.task_id)]
-    assert (first.circuit, first.shots, first.options.seed) == (BELL, 5, 1)
-    assert (second.circuit, second.shots, second.labels.name, second.labels.tags) == ("second", 777, "n", ["t"])
-    assert second.options.seed is not None
+    assert (first.spec.circuit, first.spec.shots, first.spec.options.seed) == (BELL, 5, 1)
+    assert (second.spec.circuit, second.spec.shots, second.spec.labels.name, second.spec.labels.tags) == (
+        "second",
+        777,
+        "n",
+        ["t"],
+    )
+    assert second.spec.options.seed is not None
     assert {one.correlation_id for one in repository.submissions} == {"c-7"}
     assert answer.headers["X-Correlation-ID"] == "c-7"
 

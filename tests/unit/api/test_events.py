@@ -10,6 +10,7 @@ import pytest
 
 from ketline.api.tasks import events
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
 from ketline.schemas.tasks import BELL
 from ketline.service.watch import Watch
@@ -179,7 +180,9 @@ async def test_end_between_two_questions_is_told(watch: Watch) -> None:
     repository = EndsBetweenTwoQuestions()
     task_id = TaskId(uuid4())
     await repository.add(
-        Submission(task_id=task_id, circuit="x", shots=1, correlation_id=CorrelationId("c"), max_attempts=1)
+        Submission(
+            task_id=task_id, spec=TaskSpec(circuit="x", shots=1, max_attempts=1), correlation_id=CorrelationId("c")
+        )
     )
     following = events.Following(repository, watch, task_id, 1)
     assert [line.status for line in await following.look()] == [TaskStatus.COMPLETED]

@@ -119,4 +119,4 @@ async def test_submission_passes_a_dependency_that_lets_it(
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
         answer = await client.post("/tasks", json={"qc": "x"})
     assert (answer.status_code, passed) == (202, ["/tasks"])
-    assert [stored.circuit for stored in repository.submissions] == ["x"]
+    assert [stored.spec.circuit for stored in repository.submissions] == ["x"]

@@ -1,7 +1,5 @@
 """Submissions under a key, limits of one task, and a full backlog, over HTTP."""
 
-from datetime import timedelta
-
 import httpx
 import pytest
 
@@ -49,7 +47,7 @@ async def test_own_limits_are_stored(client: httpx.AsyncClient, repository: Fake
     answer = await client.post("/tasks", json={"qc": "x", "timeout_s": 12.5, "max_attempts": 7})
     assert answer.status_code == 202
     [stored] = repository.submissions
-    assert (stored.time_limit, stored.max_attempts) == (timedelta(seconds=12.5), 7)
+    assert (stored.spec.time_limit_seconds, stored.spec.max_attempts) == (12.5, 7)
 
 
 @pytest.mark.parametrize(

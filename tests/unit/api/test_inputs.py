@@ -13,7 +13,7 @@ async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, reposi
     inputs = {"theta": 0.3, "n": 4, "flag": True, "bits": "0101", "θ": -1, "array": array}
     answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
     assert answer.status_code == 202
-    stored = repository.submissions[0].inputs
+    stored = repository.submissions[0].spec.inputs
     assert stored == inputs
     assert [type(value) for value in stored.values()] == [float, int, bool, str, int, dict]
 

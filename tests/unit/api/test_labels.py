@@ -27,7 +27,7 @@ async def test_labels_are_stored_and_read_back(client: httpx.AsyncClient, reposi
     answer = await client.post("/tasks", json={"qc": "x", **LABELS})
     assert answer.status_code == 202
     [stored] = repository.submissions
-    assert stored.labels == Labels(**LABELS)  # type: ignore[arg-type]
+    assert stored.spec.labels == Labels(**LABELS)  # type: ignore[arg-type]
     task = (await client.get(answer.headers["location"])).json()
     assert {name: task[name] for name in LABELS} == LABELS
 
@@ -99,7 +99,7 @@ async def test_task_is_scheduled_a_leap_year_ahead_at_most(
     )
     assert refused.json()["errors"][0]["detail"] == "must be at most 366 days from now"
     assert (await client.post("/tasks", json={"qc": "x", "scheduled_for": farthest.isoformat()})).status_code == 202
-    assert [submission.scheduled_for for submission in repository.submissions] == [farthest]
+    assert [submission.spec.scheduled_for for submission in repository.submissions] == [farthest]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -144,7 +144,7 @@ async def test_scheduled_task_is_left_to_the_dispatcher(
 ) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "scheduled_for": "2026-01-02T05:04:05.5+02:00"})
     assert answer.status_code == 202
-    assert repository.submissions[0].scheduled_for == datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)
+    assert repository.submissions[0].spec.scheduled_for == datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)
     assert (repository.taken, publisher.published) == ([False], [])
     task = (await client.get(answer.headers["location"])).json()
     assert task["scheduled_for"] == "2026-01-02T03:04:05.500000Z"

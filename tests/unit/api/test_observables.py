@@ -21,7 +21,7 @@ async def test_observables_are_stored(
 ) -> None:
     answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "observables": observables, "inputs": inputs})
     assert answer.status_code == 202
-    assert list(repository.submissions[0].options.observables) == observables
+    assert list(repository.submissions[0].spec.options.observables) == observables
 
 
 @pytest.mark.parametrize(

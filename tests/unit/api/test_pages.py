@@ -13,12 +13,12 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.priority import QueuePlace
+from ketline.domain.spec import ProgramFormat
 from ketline.domain.task import (
     Failure,
     FailureCode,
     Point,
     Profile,
-    ProgramFormat,
     ProgramWarning,
     Register,
     TaskId,
@@ -29,6 +29,7 @@ from ketline.web.examples import examples
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeProgramLibrary
+from tests.specs import respecified
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
 PROGRAM = f"OPENQASM 3.0;\nfoo q; // {MARKUP}\n"
@@ -51,7 +52,9 @@ def library(repository: FakeTaskRepository) -> FakeProgramLibrary:
         async def get(self, task_id: TaskId) -> ProgramSource:
             await repository.get(task_id)
             stored = next(one for one in repository.submissions if one.task_id == task_id)
-            return ProgramSource(circuit=stored.circuit, inputs=stored.inputs, format=stored.options.format)
+            return ProgramSource(
+                circuit=stored.spec.circuit, inputs=stored.spec.inputs, format=stored.spec.options.format
+            )
 
     return Submitted()
 
@@ -143,17 +146,26 @@ async def test_form_makes_the_task_it_says(client: httpx.AsyncClient, repository
         memory="on",
     )
     [made] = repository.submissions
-    assert (made.circuit, made.shots, made.options.seed, made.options.method) == ("a\nb", 12, 3, "stabilizer")
-    assert made.priority == -7
-    assert (made.labels.name, list(made.labels.tags), made.inputs) == ("n", ["x", "y"], {"t": 0.5})
-    assert made.time_limit is not None
-    assert (made.time_limit.total_seconds(), made.options.memory) == (2.5, True)
+    assert (made.spec.circuit, made.spec.shots, made.spec.options.seed, made.spec.options.method) == (
+        "a\nb",
+        12,
+        3,
+        "stabilizer",
+    )
+    assert made.spec.priority == -7
+    assert (made.spec.labels.name, list(made.spec.labels.tags), made.spec.inputs) == ("n", ["x", "y"], {"t": 0.5})
+    assert (made.spec.time_limit_seconds, made.spec.options.memory) == (2.5, True)
 
 
 async def test_empty_fields_are_as_if_left_out(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     await submitted(client, shots="", seed="", method="", name=" ", tags=" , ", inputs="", timeout_s="")
     [made] = repository.submissions
-    assert (made.shots, made.options.method, made.labels.name, list(made.labels.tags)) == (777, "automatic", None, [])
+    assert (made.spec.shots, made.spec.options.method, made.spec.labels.name, list(made.spec.labels.tags)) == (
+        777,
+        "automatic",
+        None,
+        [],
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,7 +267,7 @@ async def test_check_says_how_it_would_run(client: httpx.AsyncClient, inspector:
     assert "Valid: 2 qubits, depth 3" in shown(part.text)
     assert 'src="data:image/svg+xml;base64,' in part.text
     assert [drawing for _, drawing in inspector.drawn] == [Drawing.SVG]
-    assert inspector.inspected[0][1] == 3
+    assert inspector.inspected[0].shots == 3
 
 
 async def test_check_is_a_whole_page_without_scripts(client: httpx.AsyncClient) -> None:
@@ -422,7 +434,7 @@ async def test_circuit_in_qpy_that_is_too_large_for_text_is_not_edited(
 ) -> None:
     task_id = await submitted(client, qc="aGVsbG8=")
     stored = repository.submissions[0]
-    repository.submissions[0] = replace(stored, options=replace(stored.options, format=ProgramFormat.QPY))
+    repository.submissions[0] = respecified(stored, options=replace(stored.spec.options, format=ProgramFormat.QPY))
     inspector.error = ProgramTooLarge("the circuit has 9,000 qubits")
     refused = await client.get(f"/?copy={task_id}")
     assert refused.status_code == 409
@@ -462,8 +474,8 @@ async def test_observables_that_are_no_json_are_told_of(client: httpx.AsyncClien
 async def test_circuit_in_qpy_is_edited_as_text(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     task_id = await submitted(client, qc="aGVsbG8=")
     stored = repository.submissions[0]
-    options = replace(stored.options, format=ProgramFormat.QPY)
-    repository.submissions[0] = replace(stored, options=options)
+    options = replace(stored.spec.options, format=ProgramFormat.QPY)
+    repository.submissions[0] = respecified(stored, options=options)
     page = (await client.get(f"/ui/tasks/{task_id}")).text
     assert "A circuit in QPY" in page
     assert "aGVsbG8=" not in page
@@ -566,7 +578,7 @@ async def test_rerun_shows_the_new_task(
     assert answer.status_code == 303
     again = repository.submissions[-1]
     assert answer.headers["location"] == f"../{again.task_id}"
-    assert (again.rerun_of, again.options.seed == 5) == (task_id, same)
+    assert (again.rerun_of, again.spec.options.seed == 5) == (task_id, same)
 
 
 @pytest.mark.parametrize("path", ["/ui/tasks/{id}", "/ui/tasks/{id}/circuit", "/ui/tasks/{id}/counts.csv"])

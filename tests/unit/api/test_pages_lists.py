@@ -201,7 +201,7 @@ async def test_picked_tasks_are_run_again_until_too_many_wait(
     again = repository.submissions[3:]
     assert [one.rerun_of for one in again] == ids[:2]
     assert all(str(one.task_id) in text for one in again)
-    assert all(one.options.seed != 1 for one in again)
+    assert all(one.spec.options.seed != 1 for one in again)
 
 
 async def test_picked_tasks_without_a_database(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

@@ -24,7 +24,7 @@ async def submit(client: httpx.AsyncClient, **fields: Any) -> str:
 
 async def test_priority_is_kept_and_shown(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     task_id = await submit(client, priority=-100)
-    assert repository.submissions[0].priority == -100
+    assert repository.submissions[0].spec.priority == -100
     assert (await client.get(f"/tasks/{task_id}")).json()["priority"] == -100
     assert (await client.get("/tasks")).json()["tasks"][0]["priority"] == -100
 

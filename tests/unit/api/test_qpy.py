@@ -9,7 +9,8 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.inspection import ProgramSource
-from ketline.domain.task import ProgramFormat, TaskId
+from ketline.domain.spec import ProgramFormat
+from ketline.domain.task import TaskId
 from tests.circuits import as_qpy
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeProgramLibrary
@@ -24,13 +25,13 @@ async def test_qpy_is_stored_as_it_came(client: httpx.AsyncClient, repository: F
     answer = await client.post("/tasks", json={"qpy": QPY, "shots": 7, "inputs": {"x[10]": 0.5, "θ": [1, 2]}})
     assert answer.status_code == 202
     (stored,) = repository.submissions
-    assert (stored.circuit, stored.options.format, stored.shots) == (QPY, ProgramFormat.QPY, 7)
-    assert stored.inputs == {"x[10]": 0.5, "θ": [1, 2]}
+    assert (stored.spec.circuit, stored.spec.options.format, stored.spec.shots) == (QPY, ProgramFormat.QPY, 7)
+    assert stored.spec.inputs == {"x[10]": 0.5, "θ": [1, 2]}
 
 
 async def test_text_stays_openqasm(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     await client.post("/tasks", json={"qc": "qubit q;"})
-    assert repository.submissions[0].options.format is ProgramFormat.OPENQASM3
+    assert repository.submissions[0].spec.options.format is ProgramFormat.OPENQASM3
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,8 @@ async def test_same_text_in_another_form_is_another_submission(client: httpx.Asy
 
 async def test_validation_takes_it_too(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     assert (await client.post("/validate", json={"qpy": QPY})).status_code == 200
-    assert inspector.inspected[0][0] == ProgramSource(circuit=QPY, format=ProgramFormat.QPY)
+    [spec] = inspector.inspected
+    assert (spec.circuit, spec.options.format) == (QPY, ProgramFormat.QPY)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import httpx
 
 from ketline.domain.backend import GATES
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Method, TaskId, WorkerId
+from ketline.domain.spec import Method
+from ketline.domain.task import TaskId, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 from tests.inspectors import FakeWorkerRegistry
 

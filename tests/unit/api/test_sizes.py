@@ -29,7 +29,7 @@ async def test_escaping_does_not_make_a_program_too_large(
 ) -> None:
     body = '{"qc":"' + "\\u0041" * MAX_PROGRAM_BYTES + '"}'
     assert (await client.post("/tasks", content=body, headers=JSON)).status_code == 202
-    assert repository.submissions[0].circuit == "A" * MAX_PROGRAM_BYTES
+    assert repository.submissions[0].spec.circuit == "A" * MAX_PROGRAM_BYTES
 
 
 async def test_a_body_that_declares_too_much_is_refused_unread(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
-from ketline.domain.task import Method, RunOptions
+from ketline.domain.spec import Method, RunOptions
 from tests.fakes import FakeTaskRepository
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -19,7 +19,7 @@ async def test_submission_is_stored_and_answered_as_the_contract_says(
     answer = await client.post("/tasks", json={"qc": "OPENQASM 3.0;", "shots": 5}, headers={"X-Correlation-ID": "c-1"})
 
     (stored,) = repository.submissions
-    assert (stored.circuit, stored.shots, stored.correlation_id) == ("OPENQASM 3.0;", 5, "c-1")
+    assert (stored.spec.circuit, stored.spec.shots, stored.correlation_id) == ("OPENQASM 3.0;", 5, "c-1")
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/tasks/{stored.task_id}"
     assert answer.headers["content-type"] == "application/json"
@@ -34,20 +34,20 @@ async def test_shots_left_out_are_the_configured_default(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     await client.post("/tasks", json={"qc": "x"})
-    assert repository.submissions[0].shots == 777
+    assert repository.submissions[0].spec.shots == 777
 
 
 async def test_shots_given_as_1024_are_not_taken_for_left_out(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     await client.post("/tasks", json={"qc": "x", "shots": 1024})
-    assert repository.submissions[0].shots == 1024
+    assert repository.submissions[0].spec.shots == 1024
 
 
 async def test_run_options_are_stored(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     body = {"qc": "x", "seed": 2**63 - 1, "method": "matrix_product_state", "memory": True}
     assert (await client.post("/tasks", json=body)).status_code == 202
-    assert repository.submissions[0].options == RunOptions(
+    assert repository.submissions[0].spec.options == RunOptions(
         seed=2**63 - 1, method=Method.MATRIX_PRODUCT_STATE, memory=True
     )
 
@@ -55,7 +55,7 @@ async def test_run_options_are_stored(client: httpx.AsyncClient, repository: Fak
 async def test_task_without_a_seed_is_given_one(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     for _ in range(2):
         await client.post("/tasks", json={"qc": "x"})
-    one, other = (submission.options.seed for submission in repository.submissions)
+    one, other = (submission.spec.options.seed for submission in repository.submissions)
     assert one is not None
     assert other is not None
     assert one != other
@@ -87,7 +87,7 @@ async def test_circuit_is_another_name_for_qc(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, str]
 ) -> None:
     assert (await client.post("/tasks", json=body)).status_code == 202
-    assert repository.submissions[0].circuit == "x"
+    assert repository.submissions[0].spec.circuit == "x"
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/x+json"])
@@ -101,7 +101,7 @@ async def test_any_other_unicode_text_is_kept_as_it_is(
 ) -> None:
     program = "// θ \U0001f600 \x7f\r\n\t\nOPENQASM 3.0;"
     assert (await client.post("/tasks", json={"qc": program})).status_code == 202
-    assert repository.submissions[0].circuit == program
+    assert repository.submissions[0].spec.circuit == program
 
 
 @pytest.mark.parametrize(

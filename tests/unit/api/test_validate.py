@@ -4,8 +4,7 @@ import httpx
 import pytest
 
 from ketline.domain.errors import InspectorBusy, ProgramInvalid, ProgramTooLarge, ServiceUnavailable
-from ketline.domain.inspection import ProgramSource
-from ketline.domain.task import Method, RunOptions
+from ketline.domain.spec import Method, RunOptions
 from ketline.schemas.tasks import BELL
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import INSPECTION, FakeInspector
@@ -32,13 +31,9 @@ async def test_valid_program_is_described(client: httpx.AsyncClient, repository:
 async def test_program_is_inspected_as_it_would_be_run(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     body = {"circuit": "input float t;", "inputs": {"t": 0.5}, "method": "stim", "seed": 7, "memory": True}
     await client.post("/validate", json=body)
-    assert inspector.inspected == [
-        (
-            ProgramSource(circuit="input float t;", inputs={"t": 0.5}),
-            777,
-            RunOptions(seed=7, method=Method.STIM, memory=True),
-        )
-    ]
+    [spec] = inspector.inspected
+    assert (spec.circuit, spec.inputs, spec.shots) == ("input float t;", {"t": 0.5}, 777)
+    assert spec.options == RunOptions(seed=7, method=Method.STIM, memory=True)
 
 
 async def test_mistake_is_a_diagnostic_with_its_place(client: httpx.AsyncClient, inspector: FakeInspector) -> None:

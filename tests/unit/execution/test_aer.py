@@ -26,7 +26,7 @@ from qiskit.quantum_info import Operator
 
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.task import Method, RunOptions
+from ketline.domain.spec import Method, RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator

@@ -10,7 +10,7 @@ import pytest
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
-from ketline.domain.task import RunOptions
+from ketline.domain.spec import RunOptions
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits

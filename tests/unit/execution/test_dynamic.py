@@ -17,7 +17,7 @@ from qiskit.circuit.classical import expr, types
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
-from ketline.domain.task import ProgramFormat, RunOptions
+from ketline.domain.spec import ProgramFormat, RunOptions
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits

@@ -8,7 +8,8 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import UnitaryGate
 
-from ketline.domain.task import Method, ProgramFormat, RunOptions, RunResult
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.operations import steps_of
@@ -27,7 +28,7 @@ NUMBERS = {"values": 12, "wide counts": 3, "wide density matrix": 5}
 
 def run(text: str, shots: int, threads: int = 1, **options: object) -> RunResult:
     executor = Executor(ExecutionLimits(threads=threads, share_threads=threads))
-    return executor.run(Order(text, shots, "", options=RunOptions(**options)))  # type: ignore[arg-type]
+    return executor.run(Order(TaskSpec(circuit=text, shots=shots, options=RunOptions(**options)), ""))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

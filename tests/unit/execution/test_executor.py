@@ -3,6 +3,7 @@
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulationFailed, TimeLimitExceeded
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor, SoftTimeLimit
 from ketline.execution.limits import ExecutionLimits
@@ -30,7 +31,7 @@ class Failing(Executor):
     ],
 )
 def test_any_error_becomes_an_answer(error: BaseException, kind: type[ExecutionFailed], retiring: bool) -> None:
-    answer = Failing(error).answer(Order("", 1))
+    answer = Failing(error).answer(Order(TaskSpec(circuit="", shots=1)))
     assert isinstance(answer.outcome, kind)
     assert answer.retiring is retiring
     assert "/some/path.py" not in answer.outcome.message

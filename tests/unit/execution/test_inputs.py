@@ -4,7 +4,7 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
-from ketline.domain.task import Inputs
+from ketline.domain.spec import Inputs, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.qpy import bound
 from ketline.execution.limits import ExecutionLimits
@@ -23,7 +23,7 @@ def executor() -> Executor:
 
 
 def outcome(executor: Executor, program: str, inputs: Inputs) -> object:
-    sent = decode_order(encode_order(Order(INCLUDE + program, 20, inputs=inputs)))
+    sent = decode_order(encode_order(Order(TaskSpec(circuit=INCLUDE + program, shots=20, inputs=inputs))))
     return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
 
 

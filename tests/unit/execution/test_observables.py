@@ -13,7 +13,8 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, StabilizerState, Statevect
 
 from ketline.domain.errors import ExecutionFailed, ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Inspection
-from ketline.domain.task import Inputs, Method, Observables, ProgramFormat, RunOptions, RunResult
+from ketline.domain.spec import Inputs, Method, Observables, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
@@ -40,7 +41,11 @@ def asked(
     form = ProgramFormat.OPENQASM3 if isinstance(program, str) else ProgramFormat.QPY
     text = HEAD + program if isinstance(program, str) else as_qpy(program)
     options = RunOptions(format=form, observables=observables, method=method)
-    sent = decode_order(encode_order(Order(text, 1024, "t", None, options, inputs or {}, purpose)))
+    sent = decode_order(
+        encode_order(
+            Order(TaskSpec(circuit=text, shots=1024, options=options, inputs=inputs or {}), "t", purpose=purpose)
+        )
+    )
     return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
 
 
@@ -191,7 +196,9 @@ def test_inspection_knows_the_method(executor: Executor) -> None:
 
 
 def test_answers_that_are_no_values_are_not_believed(executor: Executor) -> None:
-    order = Order(HEAD + "qubit q;", 1, "t", options=RunOptions(observables=({"Z": 1}, {"X": 1})))
+    order = Order(
+        TaskSpec(circuit=HEAD + "qubit q;", shots=1, options=RunOptions(observables=({"Z": 1}, {"X": 1}))), "t"
+    )
     answer = encode_answer(executor.answer(order), order)
     assert isinstance(decode_answer(answer, order).outcome, RunResult)
     for other in (b"[1.0]", b"[1.0, NaN]", b'"ab"', b"null"):

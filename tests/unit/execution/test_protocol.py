@@ -8,7 +8,8 @@ import pytest
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.task import Method, Profile, ProgramWarning, RunOptions, RunResult, WarningCode
+from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.task import Profile, ProgramWarning, RunResult, WarningCode
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
     Answer,
@@ -26,9 +27,9 @@ PROFILE = Profile(
     method="stabilizer", qubits=2, depth=3, operations={"h": 1}, parsing_seconds=0.1, simulating_seconds=0.2
 )
 WARNING = ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="the pragma 'pragma a' is ignored", line=3, column=1)
-ORDER = Order("qubit q;", 10, "token")
+ORDER = Order(TaskSpec(circuit="qubit q;", shots=10), "token")
 RESULT = RunResult(counts={"00": 4, "11": 6}, shots=10, profile=PROFILE)
-INSPECTING = Order("qubit q;", 10, "token", purpose=Purpose.INSPECT)
+INSPECTING = Order(TaskSpec(circuit="qubit q;", shots=10), "token", purpose=Purpose.INSPECT)
 INSPECTION = Inspection(
     tier="scanner",
     qubits=2,
@@ -40,7 +41,7 @@ INSPECTION = Inspection(
     memory_bytes=64,
     estimated_seconds=0.5,
 )
-DRAWING = Order("qubit q;", 1, "token", purpose=Purpose.DRAW, drawing=Drawing.SVG)
+DRAWING = Order(TaskSpec(circuit="qubit q;", shots=1), "token", purpose=Purpose.DRAW, drawing=Drawing.SVG)
 
 
 def test_limits_survive() -> None:
@@ -49,7 +50,7 @@ def test_limits_survive() -> None:
 
 
 def test_orders_survive_with_any_text() -> None:
-    order = Order("qubit é; // \ud800 \x00", 5)
+    order = Order(TaskSpec(circuit="qubit é; // \ud800 \x00", shots=5))
     assert decode_order(encode_order(order)) == order
 
 
@@ -58,7 +59,12 @@ def test_orders_survive_whatever_they_ask_for() -> None:
     for order in (
         INSPECTING,
         DRAWING,
-        Order("x", 1, "t", 2.5, options, {"n": 1, "b": "01"}, Purpose.DRAW, Drawing.FLAT),
+        Order(
+            TaskSpec(circuit="x", shots=1, time_limit_seconds=2.5, options=options, inputs={"n": 1, "b": "01"}),
+            "t",
+            purpose=Purpose.DRAW,
+            drawing=Drawing.FLAT,
+        ),
     ):
         assert decode_order(encode_order(order)) == order
 
@@ -191,7 +197,7 @@ def test_messages_are_short_and_printable() -> None:
 
 
 def test_answer_to_another_order_is_refused() -> None:
-    other = Order(ORDER.circuit, ORDER.shots, "another token")
+    other = Order(TaskSpec(circuit=ORDER.spec.circuit, shots=ORDER.spec.shots), "another token")
     with pytest.raises(ValueError, match="another order"):
         decode_answer(encode_answer(Answer(RESULT), other), ORDER)
 

@@ -33,7 +33,8 @@ from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLar
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.qpy import VERSIONS
 from ketline.domain.seeds import point_seed
-from ketline.domain.task import Inputs, ProgramFormat, RunOptions, RunResult
+from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
@@ -53,7 +54,15 @@ def asked(executor: Executor, circuit: Any, inputs: Inputs | None = None, **orde
     """What a worker hears of a circuit."""
     text = circuit if isinstance(circuit, str) else as_qpy(circuit)
     options = order.pop("options", OPTIONS)
-    sent = decode_order(encode_order(Order(text, order.pop("shots", 100), "t", None, options, inputs or {}, **order)))
+    sent = decode_order(
+        encode_order(
+            Order(
+                TaskSpec(circuit=text, shots=order.pop("shots", 100), options=options, inputs=inputs or {}),
+                "t",
+                **order,
+            )
+        )
+    )
     return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from ketline.domain.errors import MachineBusy
-from ketline.domain.task import Method, RunOptions, RunResult
+from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Order, Purpose
@@ -45,7 +46,7 @@ def executor() -> Executor:
 
 
 def order(circuit: str, **options: object) -> Order:
-    return Order(circuit, 10, options=RunOptions(**options))  # type: ignore[arg-type]
+    return Order(TaskSpec(circuit=circuit, shots=10, options=RunOptions(**options)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_expectation_values_are_asked_for_like_counts(executor: Executor) -> Non
 
 def test_sweep_asks_once(executor: Executor) -> None:
     asked = Asked()
-    swept = Order(SWEEP, 10, inputs={"theta": [0.1, 0.2, 0.3]})
+    swept = Order(TaskSpec(circuit=SWEEP, shots=10, inputs={"theta": [0.1, 0.2, 0.3]}))
     assert isinstance(executor.answer(swept, asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
@@ -108,7 +109,7 @@ def test_unbounded_bonds_ask_for_as_much_as_there_is(executor: Executor) -> None
 
 def test_inspection_asks_for_nothing(executor: Executor) -> None:
     asked = Asked(granted=False)
-    executor.answer(Order(rotations(17), 10, purpose=Purpose.INSPECT), asked)
+    executor.answer(Order(TaskSpec(circuit=rotations(17), shots=10), purpose=Purpose.INSPECT), asked)
     assert asked.needed == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
 from ketline.domain.seeds import SEED_SCHEME, derived_seed, point_seed
-from ketline.domain.task import Method, ProgramFormat, RunOptions
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Order
@@ -52,7 +52,9 @@ def executor() -> Executor:
 def frequencies(executor: Executor, text: str, theta: float, method: Method, seed: int | None, memory: bool) -> Any:
     """How often c[0] was 1 at each of equal points."""
     options = RunOptions(seed=seed, method=method, memory=memory)
-    result = executor.run(Order(text, SHOTS, "", options=options, inputs={"theta": [theta] * POINTS}))
+    result = executor.run(
+        Order(TaskSpec(circuit=text, shots=SHOTS, options=options, inputs={"theta": [theta] * POINTS}), "")
+    )
     return np.array([ones(point.counts) for point in result.points or ()])
 
 
@@ -103,7 +105,12 @@ def test_tasks_of_neighbouring_seeds_are_independent(executor: Executor, method:
     found = [
         ones(
             executor.run(
-                Order(text, SHOTS, "", options=RunOptions(seed=seed, method=method), inputs={"theta": 1.2})
+                Order(
+                    TaskSpec(
+                        circuit=text, shots=SHOTS, options=RunOptions(seed=seed, method=method), inputs={"theta": 1.2}
+                    ),
+                    "",
+                )
             ).counts
         )
         for seed in range(1000, 1000 + POINTS)
@@ -121,7 +128,10 @@ def test_shots_of_a_task_are_independent(executor: Executor) -> None:
     options = RunOptions(seed=5, method=Method.STATEVECTOR, memory=True)
     text = HEAD + PROGRAMS["reset"]
     memory: Sequence[str] = (
-        executor.run(Order(text, 30_000, "", options=options, inputs={"theta": _HALF_PI})).memory or ()
+        executor.run(
+            Order(TaskSpec(circuit=text, shots=30_000, options=options, inputs={"theta": _HALF_PI}), "")
+        ).memory
+        or ()
     )
     bits = np.array([[key == "1" for key in shot] for shot in memory], dtype=float) * 2 - 1
     for one in range(2):
@@ -137,14 +147,21 @@ def test_qpy_sweep_is_independent(executor: Executor) -> None:
     circuit.measure(0, 0)
     circuit.measure(0, 0)
     options = RunOptions(seed=3, format=ProgramFormat.QPY)
-    result = executor.run(Order(as_qpy(circuit), SHOTS, "", options=options, inputs={"theta": [1.2] * POINTS}))
+    result = executor.run(
+        Order(TaskSpec(circuit=as_qpy(circuit), shots=SHOTS, options=options, inputs={"theta": [1.2] * POINTS}), "")
+    )
     assert_independent(np.array([ones(point.counts) for point in result.points or ()]), PROBABILITY)
 
 
 @pytest.mark.parametrize(("method", "name"), [*CASES, (Method.STIM, "clifford"), (Method.STABILIZER, "clifford")])
 def test_same_seed_gives_the_same_shots(executor: Executor, method: Method, name: str) -> None:
     text = HEAD + (PROGRAMS["reset"].replace(TURN, "h q[0];") if name == "clifford" else PROGRAMS[name])
-    order = Order(text, 50, "", options=RunOptions(seed=9, method=method, memory=True), inputs={"theta": [1.2, 1.2]})
+    order = Order(
+        TaskSpec(
+            circuit=text, shots=50, options=RunOptions(seed=9, method=method, memory=True), inputs={"theta": [1.2, 1.2]}
+        ),
+        "",
+    )
     first, again = executor.run(order), Executor(ExecutionLimits()).run(order)
     assert first.points == again.points
     assert first.profile.seed_scheme == SEED_SCHEME

@@ -11,7 +11,8 @@ import pytest
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, TimeLimitExceeded
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.seeds import point_seed
-from ketline.domain.task import Inputs, Register, RunOptions, RunResult
+from ketline.domain.spec import Inputs, RunOptions, TaskSpec
+from ketline.domain.task import Register, RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Answer, Order, Purpose, decode_answer, encode_answer
@@ -37,7 +38,7 @@ def executor() -> Executor:
 
 
 def order(inputs: Inputs, circuit: str = TURN, **options: object) -> Order:
-    return Order(circuit, 200, "token", None, RunOptions(**options), inputs)  # type: ignore[arg-type]
+    return Order(TaskSpec(circuit=circuit, shots=200, options=RunOptions(**options), inputs=inputs), "token")  # type: ignore[arg-type]
 
 
 def result_of(answer: Answer) -> RunResult:
@@ -145,11 +146,15 @@ def test_reading_all_points_has_one_soft_limit() -> None:
 
 
 def test_inspection_and_drawing_show_the_first_point(executor: Executor) -> None:
-    inspected = Order(TURN, 200, inputs={"theta": 0.2, "times": [3, 7]}, purpose=Purpose.INSPECT)
+    inspected = Order(
+        TaskSpec(circuit=TURN, shots=200, inputs={"theta": 0.2, "times": [3, 7]}), purpose=Purpose.INSPECT
+    )
     inspection = executor.answer(inspected).outcome
     assert isinstance(inspection, Inspection)
     assert inspection.operations == {"ry": 3, "cx": 1, "measure": ANY}
-    drawn = Order(TURN, 200, inputs=inspected.inputs, purpose=Purpose.DRAW, drawing=Drawing.FLAT)
+    drawn = Order(
+        TaskSpec(circuit=TURN, shots=200, inputs=inspected.spec.inputs), purpose=Purpose.DRAW, drawing=Drawing.FLAT
+    )
     flat = executor.answer(drawn).outcome
     assert isinstance(flat, str)
     assert flat.count("ry(") == 3

@@ -14,16 +14,18 @@ from ketline.domain.errors import (
     SimulationFailed,
     TimeLimitExceeded,
 )
-from ketline.domain.inspection import ProgramSource, Severity
-from ketline.domain.task import ProgramWarning, RunOptions, WarningCode
+from ketline.domain.inspection import Severity
+from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.service.validate import ValidateProgram, Validation
 from tests.inspectors import INSPECTION, FakeInspector
 
-SOURCE = ProgramSource(circuit="qubit q;")
+SPEC = TaskSpec(circuit="qubit q;", shots=10)
 
 
 async def validated(inspector: FakeInspector, time_limit: timedelta | None = None) -> Validation:
-    return await ValidateProgram(inspector, timedelta(seconds=90))(SOURCE, 10, RunOptions(), time_limit)
+    seconds = None if time_limit is None else time_limit.total_seconds()
+    return await ValidateProgram(inspector, timedelta(seconds=90))(replace(SPEC, time_limit_seconds=seconds))
 
 
 async def test_program_that_can_be_run_is_valid() -> None:
@@ -108,7 +110,7 @@ async def test_qubits_that_no_observable_depends_on_are_named_so() -> None:
     inspector = FakeInspector()
     inspector.inspection = replace(INSPECTION, unused_qubits=1)
     options = RunOptions(observables=({"ZI": 1.0},))
-    validation = await ValidateProgram(inspector, timedelta(seconds=90))(SOURCE, 10, options)
+    validation = await ValidateProgram(inspector, timedelta(seconds=90))(replace(SPEC, options=options))
     assert validation.diagnostics[0].message.startswith("no observable depends on 1 of the qubits")
 
 

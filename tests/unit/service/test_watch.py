@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
 from ketline.runtime import SystemClock
 from ketline.service.watch import Watch, Watcher
@@ -25,7 +26,9 @@ def watch(repository: FakeTaskRepository) -> Watch:
 
 async def submitted(repository: FakeTaskRepository) -> TaskId:
     task_id = TaskId(uuid4())
-    submission = Submission(task_id=task_id, circuit="x", shots=1, correlation_id=CorrelationId("c"), max_attempts=1)
+    submission = Submission(
+        task_id=task_id, spec=TaskSpec(circuit="x", shots=1, max_attempts=1), correlation_id=CorrelationId("c")
+    )
     await repository.add(submission)
     return task_id
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
+from ketline.domain.spec import TaskSpec
 from ketline.worker import pool as pools
 from ketline.worker.pool import A_LONG_ONE, SHORT_ENOUGH, SimulatorPool
 from tests.runners import RESULT, HandClock, ScriptedRunner
@@ -27,21 +28,25 @@ def pool(clock: HandClock, told: list[bool]) -> SimulatorPool:
     return made
 
 
+def programs(runner: ScriptedRunner) -> list[str]:
+    return [spec.circuit for spec in runner.specs]
+
+
 async def run_short_ones(pool: SimulatorPool, count: int = SHORT_ENOUGH) -> None:
     for _ in range(count):
-        assert await pool.run("short", 10) == RESULT
+        assert await pool.run(TaskSpec(circuit="short", shots=10)) == RESULT
 
 
 async def test_first_who_asks_has_the_first_that_is_free(pool: SimulatorPool) -> None:
     first, second = ScriptedRunner(held=True), ScriptedRunner(held=True)
     async with pool.offering(first), pool.offering(second):
-        running = [asyncio.create_task(pool.run(program, 10)) for program in "abcd"]
+        running = [asyncio.create_task(pool.run(TaskSpec(circuit=program, shots=10))) for program in "abcd"]
         await second.started.wait()
         second.release.set()
         await asyncio.gather(*running[1:])
         first.release.set()
         await running[0]
-    assert (first.programs, second.programs) == (["a"], ["b", "c", "d"])
+    assert (programs(first), programs(second)) == (["a"], ["b", "c", "d"])
 
 
 async def test_programs_are_short_after_many_short_ones(pool: SimulatorPool, told: list[bool]) -> None:
@@ -56,7 +61,7 @@ async def test_refused_program_says_nothing_of_the_others(pool: SimulatorPool) -
     async with pool.offering(ScriptedRunner(MachineBusy("it waits"))):
         for _ in range(SHORT_ENOUGH):
             with pytest.raises(MachineBusy):
-                await pool.run("large", 10)
+                await pool.run(TaskSpec(circuit="large", shots=10))
     assert not pool.short
 
 
@@ -69,7 +74,7 @@ async def test_one_long_program_counts_as_many_short_ones(pool: SimulatorPool, c
     async with pool.offering(ScriptedRunner()):
         await run_short_ones(pool, SHORT_ENOUGH - 1)
     async with pool.offering(Slow()):  # type: ignore[arg-type]
-        await pool.run("long", 10)
+        await pool.run(TaskSpec(circuit="long", shots=10))
     async with pool.offering(ScriptedRunner()):
         await run_short_ones(pool, A_LONG_ONE)
         assert not pool.short
@@ -83,26 +88,26 @@ async def test_who_waits_long_is_turned_away(pool: SimulatorPool, monkeypatch: p
     async with pool.offering(ScriptedRunner()):
         await run_short_ones(pool)
     async with pool.offering(long):
-        running = asyncio.create_task(pool.run("long", 10))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))
         await long.started.wait()
-        waiting = [asyncio.create_task(pool.run("short", 10)) for _ in range(3)]
+        waiting = [asyncio.create_task(pool.run(TaskSpec(circuit="short", shots=10))) for _ in range(3)]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [NoFreeSlot] * 3
         assert not pool.short
         long.release.set()
         assert await running == RESULT
-        assert await pool.run("next", 10) == RESULT
+        assert await pool.run(TaskSpec(circuit="next", shots=10)) == RESULT
 
 
 async def test_patience_counts_for_each_who_waits(pool: SimulatorPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "PATIENCE_SECONDS", 0.05)
     runner = ScriptedRunner(held=True)
     async with pool.offering(runner):
-        running = asyncio.create_task(pool.run("a", 10))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
         await runner.started.wait()
-        second = asyncio.create_task(pool.run("b", 10))
+        second = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
         await asyncio.sleep(0)
-        third = asyncio.create_task(pool.run("c", 10))
+        third = asyncio.create_task(pool.run(TaskSpec(circuit="c", shots=10)))
         await asyncio.sleep(0)
         runner.release.set()
         assert [await one for one in (running, second, third)] == [RESULT] * 3
@@ -112,9 +117,9 @@ async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: Simula
     runner = ScriptedRunner(held=True)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(pool.offering(runner))
-        running = asyncio.create_task(pool.run("a", 10))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
         await runner.started.wait()
-        waiting = asyncio.create_task(pool.run("b", 10))
+        waiting = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
         await asyncio.sleep(0)
         pool._waiting[0].set_result(runner)
         waiting.cancel()
@@ -122,18 +127,18 @@ async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: Simula
             await waiting
         runner.release.set()
         await running
-        assert await pool.run("c", 10) == RESULT
-    assert runner.programs == ["a", "c"]
+        assert await pool.run(TaskSpec(circuit="c", shots=10)) == RESULT
+    assert programs(runner) == ["a", "c"]
 
 
 async def test_runner_without_a_simulator_is_lent_no_more(pool: SimulatorPool) -> None:
     failing, sound = ScriptedRunner(SimulatorNotStarted("too many open files")), ScriptedRunner()
     async with pool.offering(failing) as failed:
         with pytest.raises(SimulatorNotStarted):
-            await pool.run("a", 10)
+            await pool.run(TaskSpec(circuit="a", shots=10))
         assert failed.is_set()
         assert pool.size == 0
         async with pool.offering(sound) as sound_failed:
-            assert [await pool.run("b", 10) for _ in range(3)] == [RESULT] * 3
+            assert [await pool.run(TaskSpec(circuit="b", shots=10)) for _ in range(3)] == [RESULT] * 3
             assert not sound_failed.is_set()
             assert pool.size == 1

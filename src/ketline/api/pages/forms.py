@@ -11,7 +11,7 @@ from ketline.api.responses.errors import Refusal
 from ketline.api.responses.field_errors import refuse, refuse_body
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
-from ketline.domain.task import Submission
+from ketline.domain.spec import TaskSpec
 from ketline.schemas.tasks import SubmitRequest
 from ketline.web.examples import examples
 
@@ -45,22 +45,20 @@ def fields_of(form: Form) -> Mapping[str, str]:
     return {name: given.get(name, "").replace("\r\n", "\n") for name in FIELDS}
 
 
-def fields_of_submission(submission: Submission) -> Mapping[str, str]:
-    """The form that makes the same submission once more, but for its seed: nobody may have chosen that."""
-    limit = submission.time_limit
+def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
+    """The form that asks for the same once more, but for its seed: nobody may have chosen that."""
+    limit, observables = spec.time_limit_seconds, spec.options.observables
     return dict.fromkeys(FIELDS, "") | {
-        "qc": submission.circuit,
-        "shots": str(submission.shots),
-        "method": submission.options.method,
-        "priority": str(submission.priority) if submission.priority else "",
-        "name": submission.labels.name or "",
-        "tags": ", ".join(submission.labels.tags),
-        "inputs": json.dumps(dict(submission.inputs)) if submission.inputs else "",
-        "observables": json.dumps(submission.options.observables, default=dict)
-        if submission.options.observables
-        else "",
-        "timeout_s": "" if limit is None else f"{limit.total_seconds():g}",
-        "memory": "on" if submission.options.memory else "",
+        "qc": spec.circuit,
+        "shots": str(spec.shots),
+        "method": spec.options.method,
+        "priority": str(spec.priority) if spec.priority else "",
+        "name": spec.labels.name or "",
+        "tags": ", ".join(spec.labels.tags),
+        "inputs": json.dumps(dict(spec.inputs)) if spec.inputs else "",
+        "observables": json.dumps(observables, default=dict) if observables else "",
+        "timeout_s": "" if limit is None else f"{limit:g}",
+        "memory": "on" if spec.options.memory else "",
     }
 
 
@@ -74,7 +72,7 @@ def blank_fields(options: ApiOptions) -> Mapping[str, str]:
     }
 
 
-def submission_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
+def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     """What the form asks for, held to what a JSON body is held to.
 
     Raises:

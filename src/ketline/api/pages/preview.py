@@ -3,17 +3,16 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import Request
 
-from ketline.api.pages.forms import field_errors, submission_of
+from ketline.api.pages.forms import field_errors, request_of
 from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import ApiServices, options_of, services_of
-from ketline.api.tasks.submission import options_asked
+from ketline.api.tasks.submission import spec_of
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import RunOptions
+from ketline.domain.spec import TaskSpec
 from ketline.schemas.tasks import SubmitRequest
 from ketline.service.validate import Validation
 from ketline.web.highlight import excerpt
@@ -53,7 +52,7 @@ async def _as_text(services: ApiServices, source: ProgramSource) -> DrawnCircuit
     try:
         return DrawnCircuit(text=await services.draw.program(source, Drawing.TEXT))
     except ProgramTooLarge as error:
-        validation = await services.validate(source, 1, RunOptions())
+        validation = await services.validate(TaskSpec(circuit=source.circuit, shots=1, inputs=source.inputs))
         return DrawnCircuit(reason=error.message, summary=validation.inspection)
     except ExecutionFailed as error:
         return DrawnCircuit(reason=error.message)
@@ -73,7 +72,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
     if not fields["qc"].strip():
         return shown
     try:
-        submission = submission_of(fields, options_of(request))
+        submission = request_of(fields, options_of(request))
     except Refusal as refusal:
         return shown | {"errors": field_errors(refusal)}
     if len(fields["qc"]) <= MOST_COPIED:
@@ -86,9 +85,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
 
 async def _inspected(services: ApiServices, submission: SubmitRequest) -> Mapping[str, object]:
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
-    options = options_asked(submission)
-    limit = timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None
-    validation = await services.validate(source, submission.shots, options, limit)
+    validation = await services.validate(spec_of(submission))
     readable = validation.inspection is not None
     return {
         "validation": validation,

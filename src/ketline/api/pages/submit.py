@@ -12,19 +12,20 @@ from ketline.api.pages.forms import (
     blank_fields,
     field_errors,
     fields_of,
-    fields_of_submission,
+    fields_of_spec,
     read_form,
-    submission_of,
+    request_of,
 )
 from ketline.api.pages.preview import preview
 from ketline.api.responses.errors import KINDS, Refusal
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import not_found
-from ketline.api.tasks.submission import asked_of
+from ketline.api.tasks.submission import spec_of, submission_of
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import BacklogFull, ExecutionFailed, ServiceUnavailable, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.task import ProgramFormat, TaskId
+from ketline.domain.spec import ProgramFormat
+from ketline.domain.task import TaskId
 from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
@@ -56,8 +57,8 @@ async def submit(request: Request) -> Response:
     """Store the task and show it; a form that is refused comes back as it was sent, with the reason."""
     fields = fields_of(await read_form(request))
     try:
-        submission = submission_of(fields, options_of(request))
-        accepted = await services_of(request).submit(**asked_of(request, submission, None))
+        spec = spec_of(request_of(fields, options_of(request)))
+        accepted = await services_of(request).submit(submission_of(request, spec))
     except Refusal as refusal:
         return await _form(request, fields, status=refusal.kind.status, errors=field_errors(refusal))
     except (BacklogFull, ServiceUnavailable) as error:
@@ -84,11 +85,11 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
     except ValueError as error:
         raise Refusal("task_not_found") from error
     try:
-        original = await services_of(request).catalogue.original(task_id)
+        original = await services_of(request).catalogue.spec(task_id)
     except TaskNotFound as error:
         raise not_found(task_id) from error
     if original.options.format is not ProgramFormat.QPY:
-        return fields_of_submission(original)
+        return fields_of_spec(original)
     source = ProgramSource(circuit=original.circuit, inputs=original.inputs, format=ProgramFormat.QPY)
     try:
         program = await services_of(request).draw.program(source, Drawing.FLAT)
@@ -98,7 +99,7 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
     except ServiceUnavailable as error:
         raise Refusal(error.code) from error
     # The text has the values of its parameters in it.
-    return {**fields_of_submission(original), "qc": program, "inputs": ""}
+    return {**fields_of_spec(original), "qc": program, "inputs": ""}
 
 
 async def _form(

@@ -22,8 +22,9 @@ from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
 from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePlace
+from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
-from ketline.domain.task import InputValue, ProgramFormat, Submission, Task, TaskId, TaskStatus
+from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.timeline import parts, steps
@@ -44,7 +45,7 @@ async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALU
 
 async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | None) -> Response:
     try:
-        original = await services_of(request).catalogue.original(task.task_id)
+        original = await services_of(request).catalogue.spec(task.task_id)
     except TaskNotFound as error:
         raise not_found(task.task_id) from error
     waiting = task.status is TaskStatus.PENDING
@@ -103,7 +104,7 @@ async def rerun(task_id: UUID, request: Request) -> Response:
     return RedirectResponse(f"../{accepted.task_id}", status_code=303)
 
 
-def _shown(task: Task, original: Submission, place: QueuePlace | None) -> Mapping[str, object]:
+def _shown(task: Task, original: TaskSpec, place: QueuePlace | None) -> Mapping[str, object]:
     failure = task.failure
     line, column = (failure.line, failure.column) if failure else (None, None)
     is_text = original.options.format is not ProgramFormat.QPY
@@ -120,7 +121,7 @@ def _shown(task: Task, original: Submission, place: QueuePlace | None) -> Mappin
     }
 
 
-def _table(task: Task, original: Submission) -> Mapping[str, object]:
+def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
     """Expectation values with their observables, in as many rows as a page can hold."""
     values = list(_values(task))
     return {
@@ -131,7 +132,7 @@ def _table(task: Task, original: Submission) -> Mapping[str, object]:
     }
 
 
-def _inputs(original: Submission) -> Sequence[Mapping[str, InputValue]]:
+def _inputs(original: TaskSpec) -> Sequence[Mapping[str, InputValue]]:
     """The inputs of each point of a sweep; none where the task is no sweep."""
     return [] if number_of_points(original.inputs) is None else list(points_of(original.inputs))
 
@@ -146,7 +147,7 @@ def _values(task: Task) -> Iterator[Sequence[float]]:
             return
 
 
-def _result(task: Task, original: Submission, sort: BarOrder, place: int | None) -> Mapping[str, object]:
+def _result(task: Task, original: TaskSpec, sort: BarOrder, place: int | None) -> Mapping[str, object]:
     """The histogram: of a sweep that of one point, the first unless another is asked for."""
     if task.counts is None and task.points is None:
         return {"histogram": None, "point": None, "sort": sort, "inputs": original.inputs}

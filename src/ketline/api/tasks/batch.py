@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from ketline.api.openapi import BATCH_BODY, REPLAYED, REPLAYED_HEADERS, SUBMIT_HEADERS, SUBMIT_PROBLEMS
 from ketline.api.services import options_of, services_of
-from ketline.api.tasks.submission import asked_of, read_batch, read_batch_keys
+from ketline.api.tasks.submission import read_batch, read_batch_keys, submission_of
 from ketline.api.tasks.views import view_accepted
 from ketline.schemas.tasks import BatchAccepted
 
@@ -20,10 +20,10 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 )
 async def create_tasks(request: Request, response: Response) -> BatchAccepted:
     """Submit up to 1,000 programs. All of them are stored, in one transaction, or none is."""
-    submissions = await read_batch(request, options_of(request))
-    keys = read_batch_keys(request, submissions)
-    programs = [asked_of(request, one, key) for one, key in zip(submissions, keys, strict=True)]
-    accepted = await services_of(request).submit.all(programs)
+    specs = await read_batch(request, options_of(request))
+    keys = read_batch_keys(request, specs)
+    submissions = [submission_of(request, spec, key) for spec, key in zip(specs, keys, strict=True)]
+    accepted = await services_of(request).submit.all(submissions)
     if all(one.repeated for one in accepted):
         response.headers[REPLAYED] = "true"
     return BatchAccepted(tasks=[view_accepted(one) for one in accepted])

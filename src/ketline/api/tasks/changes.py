@@ -18,7 +18,8 @@ from ketline.api.tasks.views import view_accepted
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.task import Submission, TaskId
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import TaskId
 from ketline.schemas.lists import ChangeRequest, RerunRequest
 from ketline.schemas.tasks import FieldError, SubmitRequest, TaskAccepted, TaskView
 
@@ -85,7 +86,7 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
         accepted = await services_of(request).rerun(
             TaskId(task_id),
             correlation_id=correlation_id_of(request),
-            permit=lambda submission: require_permitted(request, submission),
+            permit=lambda spec: require_permitted(request, spec),
             seed=asked.seed if isinstance(asked.seed, int) else None,
             new_seed=asked.seed == "new",
             shots=asked.shots,
@@ -98,18 +99,18 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
     return view_accepted(accepted)
 
 
-def require_permitted(request: Request, submission: Submission) -> None:
+def require_permitted(request: Request, spec: TaskSpec) -> None:
     """Hold what was asked for with the original to the limits of today.
 
     Raises:
         Refusal: it asks for more than they allow.
     """
-    most = submission.max_attempts
+    most = spec.max_attempts
     asked = {
-        "shots": submission.shots,
-        "timeout_s": submission.time_limit.total_seconds() if submission.time_limit else None,
+        "shots": spec.shots,
+        "timeout_s": spec.time_limit_seconds,
         # A task that asks for none gets this many, whatever the limit.
-        "max_attempts": most if most > services_of(request).submit.max_attempts else None,
+        "max_attempts": most if most and most > services_of(request).submit.max_attempts else None,
     }
     require_within_limits(asked, options_of(request))
 

@@ -17,8 +17,9 @@ from ketline.api.tasks.results import refused_parameter
 from ketline.api.tasks.stored import not_found
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
+from ketline.domain.spec import ProgramFormat
 from ketline.domain.sweep import number_of_points, points_of
-from ketline.domain.task import ProgramFormat, TaskId
+from ketline.domain.task import TaskId
 from ketline.schemas.inspection import CircuitQuery
 from ketline.schemas.tasks import BELL, TaskFailure
 

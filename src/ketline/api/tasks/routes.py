@@ -29,12 +29,11 @@ from ketline.api.tasks.long_poll import (
     told_end,
 )
 from ketline.api.tasks.stored import not_found, stored_task, task_response
-from ketline.api.tasks.submission import asked_of, read_idempotency_key, read_submission
+from ketline.api.tasks.submission import read_idempotency_key, read_spec, submission_of
 from ketline.api.tasks.views import view_accepted, view_task
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
-from ketline.domain.task import Accepted, Task, TaskId, TaskStatus
+from ketline.domain.task import Accepted, Submission, Task, TaskId, TaskStatus
 from ketline.schemas.tasks import TaskAccepted, TaskView
-from ketline.service.submit import Asked
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -43,14 +42,14 @@ async def create_task(request: Request) -> Response:
     """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
     too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
     task itself, as it is read, if it has ended within so many seconds."""
-    submission = await read_submission(request, options_of(request))
-    asked = asked_of(request, submission, read_idempotency_key(request, submission))
+    spec = await read_spec(request, options_of(request))
+    submission = submission_of(request, spec, read_idempotency_key(request, spec))
     headers: dict[str, str] = {}
     if (seconds := preferred_wait(request)) is None:
-        accepted, task = await services_of(request).submit(**asked), None
+        accepted, task = await services_of(request).submit(submission), None
     else:
         headers[APPLIED] = f"wait={seconds}"
-        accepted, task = await _submit_and_wait(request, asked, seconds)
+        accepted, task = await _submit_and_wait(request, submission, seconds)
     headers["Location"] = f"/tasks/{accepted.task_id}"
     if accepted.repeated:
         headers[REPLAYED] = "true"
@@ -144,14 +143,13 @@ async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     return view_task(await stored_task(request, task_id))
 
 
-async def _submit_and_wait(request: Request, asked: Asked, seconds: float) -> tuple[Accepted, Task | None]:
+async def _submit_and_wait(request: Request, submission: Submission, seconds: float) -> tuple[Accepted, Task | None]:
     """What became of the submission, and the task if it has ended in time; it is stored whatever comes of waiting."""
     services = services_of(request)
-    task_id = services.submit.new_id()
-    named: Asked = {**asked, "task_id": task_id}
+    task_id = submission.task_id
     # Watched before it is stored, it cannot end unnoticed: it need not be looked at before it has ended.
     with services.watch.watching(task_id, end_only=True) as watcher:
-        accepted = await services.submit(**named)
+        accepted = await services.submit(submission)
         try:
             if accepted.repeated:
                 task: Task | None = await ended_task(request, accepted.task_id, seconds)

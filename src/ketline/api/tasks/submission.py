@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import sha256
 from typing import TypeVar
 
@@ -14,13 +13,13 @@ from starlette.datastructures import Headers
 
 from ketline.api.responses.errors import Refusal
 from ketline.api.responses.field_errors import refuse, refuse_body
-from ketline.api.services import ApiOptions, correlation_id_of
+from ketline.api.services import ApiOptions, correlation_id_of, services_of
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.labels import Labels
-from ketline.domain.task import IdempotencyKey, Method, RunOptions
+from ketline.domain.spec import RunOptions, TaskSpec, digest_of
+from ketline.domain.task import IdempotencyKey, Submission
 from ketline.schemas.tasks import BatchRequest, FieldError, SubmitRequest
-from ketline.service.submit import Asked
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,61 +30,64 @@ LONGEST_KEY = 255
 _KEY = re.compile(f"[\\x21-\\x7e]{{1,{LONGEST_KEY}}}")
 
 
-async def read_submission(request: Request, options: ApiOptions) -> SubmitRequest:
-    """Give a submission whose shots and size are within the limits, the default number of shots filled in.
+async def read_spec(request: Request, options: ApiOptions) -> TaskSpec:
+    """Give what is asked for, its shots and size within the limits, the default number of shots filled in.
 
     Raises:
         Refusal: it is not one that this service takes.
     """
-    return within_limits(await _read(request, SubmitRequest), options, ())
+    return spec_of(within_limits(await _read(request, SubmitRequest), options, ()))
 
 
-async def read_batch(request: Request, options: ApiOptions) -> Sequence[SubmitRequest]:
-    """Give the submissions of a batch, each as `read_submission` does.
+async def read_batch(request: Request, options: ApiOptions) -> Sequence[TaskSpec]:
+    """Give what is asked for with each program of a batch, as `read_spec` does.
 
     Raises:
         Refusal: one of them, or the batch, is not one that this service takes.
     """
     batch = await _read(request, BatchRequest)
-    return [within_limits(item, options, ("tasks", number)) for number, item in enumerate(batch.tasks)]
+    return [spec_of(within_limits(item, options, ("tasks", number))) for number, item in enumerate(batch.tasks)]
 
 
-def asked_of(request: Request, submission: SubmitRequest, key: IdempotencyKey | None) -> Asked:
-    """A submission as the service takes it."""
-    return {
-        "circuit": submission.program,
-        "shots": submission.shots,
-        "correlation_id": correlation_id_of(request),
-        "max_attempts": submission.max_attempts,
-        "time_limit": timedelta(seconds=submission.timeout_s) if submission.timeout_s is not None else None,
-        "options": options_asked(submission),
-        "trace_context": read_trace_context(request),
-        "idempotency_key": key,
-        "inputs": submission.inputs,
-        "labels": Labels(name=submission.name, tags=submission.tags, metadata=submission.metadata),
-        "scheduled_for": submission.scheduled_for,
-        "priority": submission.priority,
-    }
-
-
-def options_asked(submission: SubmitRequest) -> RunOptions:
-    """How a submission's program is to be read and run."""
-    return RunOptions(
-        seed=submission.seed,
-        method=submission.method,
-        memory=submission.memory,
-        format=submission.format,
-        observables=submission.observables or (),
+def spec_of(body: SubmitRequest) -> TaskSpec:
+    """What a body asks for."""
+    return TaskSpec(
+        circuit=body.program,
+        shots=body.shots,
+        inputs=body.inputs,
+        options=RunOptions(
+            seed=body.seed,
+            method=body.method,
+            memory=body.memory,
+            format=body.format,
+            observables=body.observables or (),
+        ),
+        time_limit_seconds=body.timeout_s,
+        max_attempts=body.max_attempts,
+        labels=Labels(name=body.name, tags=body.tags, metadata=body.metadata),
+        scheduled_for=body.scheduled_for,
+        priority=body.priority,
     )
 
 
-def read_idempotency_key(request: Request, submission: SubmitRequest) -> IdempotencyKey | None:
+def submission_of(request: Request, spec: TaskSpec, key: IdempotencyKey | None = None) -> Submission:
+    """A submission of this request, as the service takes it."""
+    return Submission(
+        task_id=services_of(request).submit.new_id(),
+        spec=spec,
+        correlation_id=correlation_id_of(request),
+        trace_context=read_trace_context(request),
+        idempotency_key=key,
+    )
+
+
+def read_idempotency_key(request: Request, spec: TaskSpec) -> IdempotencyKey | None:
     """The caller's name for this submission, with a digest of what it asks for.
 
     Raises:
         Refusal: the key is not a string of printable ASCII characters.
     """
-    return name_submission(request, _asked_for(submission))
+    return name_submission(request, digest_of(spec))
 
 
 def name_submission(request: Request, asked: Sequence[object]) -> IdempotencyKey | None:
@@ -103,37 +105,17 @@ def name_submission(request: Request, asked: Sequence[object]) -> IdempotencyKey
     return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(asked).encode()).hexdigest())
 
 
-def read_batch_keys(request: Request, submissions: Sequence[SubmitRequest]) -> Sequence[IdempotencyKey | None]:
+def read_batch_keys(request: Request, specs: Sequence[TaskSpec]) -> Sequence[IdempotencyKey | None]:
     """A key for each submission of a batch, made of the caller's name for the whole and a digest of the whole.
 
     Raises:
         Refusal: the key is not a string of printable ASCII characters.
     """
-    whole = name_submission(request, [_asked_for(submission) for submission in submissions])
+    whole = name_submission(request, [digest_of(spec) for spec in specs])
     if whole is None:
-        return [None] * len(submissions)
+        return [None] * len(specs)
     # No caller's key has a space: these are nobody else's.
-    return [replace(whole, key=f"{whole.key} {number}") for number in range(len(submissions))]
-
-
-def _asked_for(submission: SubmitRequest) -> list[object]:
-    asked: list[object] = [submission.program, submission.shots, submission.timeout_s, submission.max_attempts]
-    # What is left out is not asked for, so that keys of before there were such fields still match.
-    return asked + [(name, value) for name, value in _later_fields(submission) if value]
-
-
-def _later_fields(submission: SubmitRequest) -> Iterator[tuple[str, object]]:
-    yield "seed", None if submission.seed is None else str(submission.seed)
-    yield "method", None if submission.method is Method.AUTOMATIC else submission.method
-    yield "memory", submission.memory
-    yield "format", submission.qpy and submission.format
-    yield "observables", submission.observables and json.dumps(submission.observables, sort_keys=True)
-    yield "inputs", sorted(submission.inputs.items())
-    yield "name", submission.name
-    yield "tags", submission.tags
-    yield "metadata", submission.metadata and json.dumps(submission.metadata, sort_keys=True)
-    yield "scheduled_for", submission.scheduled_for and submission.scheduled_for.isoformat()
-    yield "priority", submission.priority
+    return [replace(whole, key=f"{whole.key} {number}") for number in range(len(specs))]
 
 
 async def _read(request: Request, shape: type[Model]) -> Model:

@@ -7,7 +7,8 @@ from pydantic import JsonValue
 
 from ketline.api.responses.errors import Refusal
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Accepted, Failure, Point, Profile, ProgramFormat, StatusChange, Task, TaskStatus
+from ketline.domain.spec import ProgramFormat
+from ketline.domain.task import Accepted, Failure, Point, Profile, StatusChange, Task, TaskStatus
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,

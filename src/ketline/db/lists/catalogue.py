@@ -13,7 +13,8 @@ from ketline.db.lists import changes
 from ketline.db.lists.optional_columns import count_fitting, read_parts, to_listed
 from ketline.db.lists.pages import Search
 from ketline.db.lists.statistics import summarize
-from ketline.db.schema.rows import to_change, to_original
+from ketline.db.schema.rows import to_change
+from ketline.db.schema.spec import to_spec
 from ketline.db.tasks import queries
 from ketline.db.tasks.rank import place_of
 from ketline.db.tasks.statements import lock_task
@@ -21,7 +22,8 @@ from ketline.db.tasks.submissions import find_accepted
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePlace
-from ketline.domain.task import Accepted, IdempotencyKey, Submission, TaskId, TaskLine, TaskStatus
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,14 @@ class SqlTaskCatalogue:
                 f"Task {task_id} is {status}: its schedule and its priority cannot be changed any more.", status=status
             )
 
-    async def original(self, task_id: TaskId) -> Submission:
+    async def spec(self, task_id: TaskId) -> TaskSpec:
         def work(connection: Connection) -> Row[Any] | None:
-            return connection.execute(changes.select_original(task_id)).one_or_none()
+            return connection.execute(changes.select_spec(task_id)).one_or_none()
 
         row = await self.database.read(work)
         if row is None:
             raise _not_found(task_id)
-        return to_original(task_id, row)
+        return to_spec(row)
 
     async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
         return await self.database.read(lambda connection: find_accepted(connection, key))

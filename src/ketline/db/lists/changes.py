@@ -25,6 +25,7 @@ from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.access_paths import roads_by_end
 from ketline.db.lists.pages import along, together
+from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
@@ -60,25 +61,8 @@ def is_made(change: TaskChange, row: Row[Any]) -> bool:
     return all(getattr(row, name) == value for name, value in _values(change).items())
 
 
-def select_original(task_id: UUID) -> Select[Any]:
-    columns = (
-        tasks.c.circuit,
-        tasks.c.shots,
-        tasks.c.inputs,
-        tasks.c.seed,
-        tasks.c.method,
-        tasks.c.memory,
-        tasks.c.program_format,
-        tasks.c.observables,
-        tasks.c.max_attempts,
-        tasks.c.time_limit_seconds,
-        tasks.c.correlation_id,
-        tasks.c.name,
-        tasks.c.tags,
-        tasks.c.metadata,
-        tasks.c.priority,
-    )
-    return select(*columns).where(tasks.c.task_id == task_id)
+def select_spec(task_id: UUID) -> Select[Any]:
+    return select(*SPEC_COLUMNS).where(tasks.c.task_id == task_id)
 
 
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:

@@ -1,13 +1,13 @@
 """Rows to domain values and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from ketline.domain.labels import Labels
+from ketline.db.schema.spec import to_labels, to_options, to_spec
 from ketline.domain.task import (
     Claim,
     CorrelationId,
@@ -16,17 +16,13 @@ from ketline.domain.task import (
     FailureCode,
     Lease,
     LeaseToken,
-    Method,
     Point,
     Profile,
-    ProgramFormat,
     ProgramWarning,
     Reaped,
     Register,
-    RunOptions,
     RunResult,
     StatusChange,
-    Submission,
     Task,
     TaskId,
     WarningCode,
@@ -91,49 +87,6 @@ def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"points": [Point(counts=of, memory=kept) for of, kept in zip(counts, shots, strict=True)]}
 
 
-def to_original(task_id: TaskId, row: Row[Any]) -> Submission:
-    """What was submitted, from a row of `changing.select_original`."""
-    return Submission(
-        task_id=task_id,
-        circuit=row.circuit,
-        shots=row.shots,
-        correlation_id=CorrelationId(row.correlation_id),
-        max_attempts=row.max_attempts,
-        time_limit=_to_time_limit(row),
-        options=to_full_options(row),
-        inputs=row.inputs or {},
-        labels=to_labels(row),
-        priority=row.priority,
-    )
-
-
-def to_labels(row: Row[Any]) -> Labels:
-    return Labels(name=row.name, tags=tuple(row.tags or ()), metadata=row.metadata or {})
-
-
-def _to_time_limit(row: Row[Any]) -> timedelta | None:
-    return None if row.time_limit_seconds is None else timedelta(seconds=row.time_limit_seconds)
-
-
-def to_options(row: Row[Any]) -> RunOptions:
-    """How a program is run, but for the observables, which not every row has."""
-    return RunOptions(
-        seed=row.seed,
-        method=Method(row.method or Method.AUTOMATIC),
-        memory=bool(row.memory),
-        format=format_of(row),
-    )
-
-
-def to_full_options(row: Row[Any]) -> RunOptions:
-    return replace(to_options(row), observables=tuple(row.observables or ()))
-
-
-def format_of(row: Row[Any]) -> ProgramFormat:
-    """What a program is written in; for tasks of before there was a choice it is not recorded."""
-    return ProgramFormat(row.program_format or ProgramFormat.OPENQASM3)
-
-
 def to_failure(row: Row[Any]) -> Failure | None:
     if row.error_code is None:
         return None
@@ -168,14 +121,10 @@ def to_change(row: Row[Any]) -> StatusChange:
 def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
     return Claim(
         lease=Lease(task_id=TaskId(row.task_id), attempt=row.attempt, token=token, worker_id=worker_id),
-        circuit=row.circuit,
-        shots=row.shots,
+        spec=to_spec(row),
         correlation_id=CorrelationId(row.correlation_id),
         queued_seconds=max(_NONE, row.claimed_at - _came_at(row)).total_seconds(),
-        time_limit=_to_time_limit(row),
-        options=to_full_options(row),
         trace_context=row.trace_context,
-        inputs=row.inputs or {},
     )
 
 

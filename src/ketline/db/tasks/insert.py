@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     Delete,
     Float,
     Integer,
@@ -27,7 +25,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from ketline.db.engine.bind_parameters import Asking
 from ketline.db.engine.clock import from_now, later, now
 from ketline.db.engine.prepared import Prepared
-from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.spec import SPEC_COLUMNS, spec_values
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.labels import label_stored
 from ketline.db.tasks.rank import rank
@@ -36,24 +34,10 @@ from ketline.domain.task import IdempotencyKey, Submission, TaskStatus
 CREATED = "Task created and queued"
 SUBMITTING = Asking(
     task_id=Uuid(),
-    circuit=Text(),
-    shots=Integer(),
     correlation_id=Text(),
     trace_context=Text(),
-    max_attempts=Integer(),
-    time_limit_seconds=Float(),
-    seed=BigInteger(),
-    method=Text(),
-    memory=Boolean(),
-    inputs=tasks.c.inputs.type,
-    program_format=Text(),
-    observables=tasks.c.observables.type,
-    name=Text(),
-    tags=tasks.c.tags.type,
-    metadata=tasks.c.metadata.type,
-    scheduled_for=UtcDateTime(),
-    priority=Integer(),
     rerun_of=Uuid(),
+    **{column.name: column.type for column in SPEC_COLUMNS},
     due_seconds=Float(),
     dispatches=Integer(),
 )
@@ -64,24 +48,10 @@ def asked_of(submission: Submission) -> dict[str, object]:
     """The values of a submission for columns of `SUBMITTING`."""
     return {
         "task_id": submission.task_id,
-        "circuit": submission.circuit,
-        "shots": submission.shots,
         "correlation_id": submission.correlation_id,
         "trace_context": submission.trace_context,
-        "max_attempts": submission.max_attempts,
-        "time_limit_seconds": submission.time_limit.total_seconds() if submission.time_limit else None,
-        "seed": submission.options.seed,
-        "method": submission.options.method.value,
-        "memory": submission.options.memory,
-        "inputs": dict(submission.inputs) or None,
-        "program_format": submission.options.format.value,
-        "observables": list(submission.options.observables) or None,
-        "name": submission.labels.name,
-        "tags": list(submission.labels.tags) or None,
-        "metadata": dict(submission.labels.metadata) or None,
-        "scheduled_for": submission.scheduled_for,
-        "priority": submission.priority,
         "rerun_of": submission.rerun_of,
+        **spec_values(submission.spec),
     }
 
 
@@ -125,24 +95,10 @@ def new_task(asked: Any) -> dict[str, Any]:
     """The columns of a task as it is stored first."""
     return {
         "task_id": asked.task_id,
-        "circuit": asked.circuit,
-        "shots": asked.shots,
         "correlation_id": asked.correlation_id,
         "trace_context": asked.trace_context,
-        "max_attempts": asked.max_attempts,
-        "time_limit_seconds": asked.time_limit_seconds,
-        "seed": asked.seed,
-        "method": asked.method,
-        "memory": asked.memory,
-        "inputs": asked.inputs,
-        "program_format": asked.program_format,
-        "observables": asked.observables,
-        "name": asked.name,
-        "tags": asked.tags,
-        "metadata": asked.metadata,
-        "scheduled_for": asked.scheduled_for,
-        "priority": asked.priority,
         "rerun_of": asked.rerun_of,
+        **{column.name: getattr(asked, column.name) for column in SPEC_COLUMNS},
         "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
         "submitted_at": now(),
         "rank_at": rank(now(), asked.scheduled_for, asked.priority),

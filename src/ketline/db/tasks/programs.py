@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, select
 
 from ketline.db.engine.database import Database
-from ketline.db.schema.rows import format_of
+from ketline.db.schema.spec import format_of
 from ketline.db.schema.tables import tasks
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource

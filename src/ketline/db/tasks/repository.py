@@ -72,7 +72,7 @@ class SqlTaskRepository:
     announcer: Announcer = SILENT
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
-        taken = taken and submission.scheduled_for is None  # guard: schedule.stored
+        taken = taken and submission.spec.scheduled_for is None  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
         storing = Storing(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
         postgres = not self.database.is_sqlite

@@ -33,6 +33,7 @@ from ketline.db.engine.bind_parameters import Asking
 from ketline.db.engine.clock import doubling, from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
+from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.rank import overtaken, select_best
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
@@ -46,21 +47,12 @@ LEASE_LOST = Failure(
 )
 
 CLAIM_COLUMNS: Sequence[Column[Any]] = [
+    *SPEC_COLUMNS,
     tasks.c.task_id,
     tasks.c.attempt,
-    tasks.c.circuit,
-    tasks.c.inputs,
-    tasks.c.shots,
     tasks.c.correlation_id,
     tasks.c.trace_context,
-    tasks.c.time_limit_seconds,
-    tasks.c.seed,
-    tasks.c.method,
-    tasks.c.memory,
-    tasks.c.program_format,
-    tasks.c.observables,
     tasks.c.submitted_at,
-    tasks.c.scheduled_for,
     tasks.c.claimed_at,
     tasks.c.lease_token,
     tasks.c.lease_owner,

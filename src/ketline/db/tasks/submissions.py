@@ -41,7 +41,7 @@ def store_new(connection: Connection, requests: Sequence[Storing]) -> list[Accep
     """Insert tasks in one statement; None for one that is not new, or whose key is not: it is for `store`."""
     asked = insert.SUBMITTING_TOGETHER.arrays([request.asked() for request in sorted(requests, key=_key)])
     submissions = [request.submission for request in requests]
-    statement = insert.insert_tasks(labelled=any(labels_of(one.labels) for one in submissions))
+    statement = insert.insert_tasks(labelled=any(labels_of(one.spec.labels) for one in submissions))
     stored = {row.task_id: row.submitted_at for row in statement.run(connection, asked)}
     return [_accepted(one, stored[one.task_id]) if one.task_id in stored else None for one in submissions]
 
@@ -68,7 +68,7 @@ def _store_apart(connection: Connection, requests: Sequence[Storing]) -> Sequenc
     submissions = [request.submission for request in requests]
     for one in submissions:
         if one.task_id in new:
-            write_labels(connection, one.task_id, stored[one.task_id], labels_of(one.labels))
+            write_labels(connection, one.task_id, stored[one.task_id], labels_of(one.spec.labels))
     return [_accepted(one, stored[one.task_id]) for one in submissions]
 
 
@@ -91,7 +91,7 @@ def store(connection: Connection, storing: Storing, *, postgres: bool) -> Accept
         row = connection.execute(insert.select_accepted(submission.task_id)).one()
     else:
         write_line(connection, submission.task_id, TaskStatus.PENDING, row.submitted_at, insert.CREATED)
-        write_labels(connection, submission.task_id, row.submitted_at, labels_of(submission.labels))
+        write_labels(connection, submission.task_id, row.submitted_at, labels_of(submission.spec.labels))
     return _accepted(submission, row.submitted_at)
 
 

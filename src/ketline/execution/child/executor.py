@@ -22,8 +22,9 @@ from ketline.domain.errors import (
 from ketline.domain.inspection import Inspection
 from ketline.domain.observables import observables_at
 from ketline.domain.seeds import SEED_SCHEME
+from ketline.domain.spec import InputValue, ProgramFormat
 from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
-from ketline.domain.task import InputValue, Point, Profile, ProgramFormat, Register, RunResult
+from ketline.domain.task import Point, Profile, Register, RunResult
 from ketline.execution.child.inspection import inspect_program
 from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
@@ -86,32 +87,32 @@ class Executor:
 
     def run(self, order: Order) -> RunResult:
         stopwatch = Stopwatch(self._soft_limit_seconds(order))
-        if order.options.observables:
+        if order.spec.options.observables:
             return self._expect(order, stopwatch)
-        if number_of_points(order.inputs) is None:
+        if number_of_points(order.spec.inputs) is None:
             return self._run_once(order, stopwatch)
         return self._sweep(order, stopwatch)
 
     def _expect(self, order: Order, stopwatch: Stopwatch) -> RunResult:
         """Expectation values, of a sweep at each point."""
-        points = number_of_points(order.inputs)
-        asked = observables_at(order.options.observables, points or 1)
+        points = number_of_points(order.spec.inputs)
+        asked = observables_at(order.spec.options.observables, points or 1)
         self._check_values(sum(map(len, asked)))
         with stopwatch.reading():
             read = self._reader(order) if points else None
         runs: list[tuple[Program, Expectation]] = []
-        each = points_of(order.inputs) if points else [first_point(order.inputs)]
+        each = points_of(order.spec.inputs) if points else [first_point(order.spec.inputs)]
         for number, (inputs, observables) in enumerate(zip(each, asked, strict=True)):
             with _named(number) if points else nullcontext():
                 with stopwatch.reading():
                     program = read(inputs) if read else self._load(order)
                 with stopwatch.simulating():
-                    found = self._simulator.expect(program, observables, order.options.method)
+                    found = self._simulator.expect(program, observables, order.spec.options.method)
             runs.append((program, found) if not runs else (runs[0][0], found))
         values = [found.values for _, found in runs]
         return RunResult(
             counts={},
-            shots=order.shots,
+            shots=order.spec.shots,
             profile=_profile(*runs[0], stopwatch),
             expectation_values=values if points else values[0],
         )
@@ -120,29 +121,29 @@ class Executor:
         with stopwatch.reading():
             program = self._load(order)
         with stopwatch.simulating():
-            simulation = self._simulator.run(program, order.shots, order.options)
+            simulation = self._simulator.run(program, order.spec.shots, order.spec.options)
         self._check_size(_characters(simulation), simulation)
         profile = _profile(program, simulation, stopwatch)
-        return RunResult(counts=simulation.counts, shots=order.shots, memory=simulation.memory, profile=profile)
+        return RunResult(counts=simulation.counts, shots=order.spec.shots, memory=simulation.memory, profile=profile)
 
     def _sweep(self, order: Order, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
             read = self._reader(order)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
-        for number, inputs in enumerate(points_of(order.inputs)):
-            options = replace(order.options, seed=seed_at(order.options.seed, number))
+        for number, inputs in enumerate(points_of(order.spec.inputs)):
+            options = replace(order.spec.options, seed=seed_at(order.spec.options.seed, number))
             with _named(number):
                 with stopwatch.reading():
                     program = read(inputs)
                 with stopwatch.simulating():
-                    simulation = self._simulator.run(program, order.shots, options, comes_again=False)
+                    simulation = self._simulator.run(program, order.spec.shots, options, comes_again=False)
                 characters += _characters(simulation)
                 self._check_size(characters, simulation)
             runs.append((program, simulation) if not runs else (runs[0][0], simulation))
         return RunResult(
             counts={},
-            shots=order.shots,
+            shots=order.spec.shots,
             profile=_profile(*runs[0], stopwatch),
             points=[Point(counts=simulation.counts, memory=simulation.memory) for _, simulation in runs],
         )
@@ -153,33 +154,33 @@ class Executor:
         with soft_time_limit(self._soft_limit_seconds(order)):
             program = self._load(order)
             reading = time.process_time() - started
-            runs = number_of_points(order.inputs) or 1
-            return inspect_program(program, self._simulator, order.shots, order.options, reading, runs)
+            runs = number_of_points(order.spec.inputs) or 1
+            return inspect_program(program, self._simulator, order.spec.shots, order.spec.options, reading, runs)
 
     def draw(self, order: Order) -> str:
-        inputs = first_point(order.inputs)
+        inputs = first_point(order.spec.inputs)
         with soft_time_limit(self._soft_limit_seconds(order)):
-            reading = read_program(order.circuit, self._limits, inputs, order.options.format)
+            reading = read_program(order.spec.circuit, self._limits, inputs, order.spec.options.format)
             return draw(reading, order.drawing, self._limits)
 
     def _load(self, order: Order) -> Program:
         """Programs come again and again: the last short ones are kept as they were read, unless inputs are in them."""
-        if order.options.format is ProgramFormat.QPY:
-            return with_inputs(self._load_qpy(order), first_point(order.inputs))
+        if order.spec.options.format is ProgramFormat.QPY:
+            return with_inputs(self._load_qpy(order), first_point(order.spec.inputs))
         observed = _observed(order)
-        if order.inputs or len(order.circuit) > _KEPT_CHARACTERS:
-            return self._read(order.circuit, inputs=first_point(order.inputs), observed=observed)
-        return self._kept(order.circuit, observed=observed)
+        if order.spec.inputs or len(order.spec.circuit) > _KEPT_CHARACTERS:
+            return self._read(order.spec.circuit, inputs=first_point(order.spec.inputs), observed=observed)
+        return self._kept(order.spec.circuit, observed=observed)
 
     def _load_qpy(self, order: Order) -> Program:
-        read = self._kept if len(order.circuit) <= _KEPT_CHARACTERS else self._read
-        return read(order.circuit, form=ProgramFormat.QPY, observed=_observed(order))
+        read = self._kept if len(order.spec.circuit) <= _KEPT_CHARACTERS else self._read
+        return read(order.spec.circuit, form=ProgramFormat.QPY, observed=_observed(order))
 
     def _reader(self, order: Order) -> Callable[[Mapping[str, InputValue]], Program]:
         """What reads the program for any values of its inputs, of which the first part is done."""
-        if order.options.format is ProgramFormat.QPY:
+        if order.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(order))
-        return program_reader(order.circuit, self._limits, _observed(order))
+        return program_reader(order.spec.circuit, self._limits, _observed(order))
 
     def answer(self, order: Order, ask: Ask = granted) -> Answer:
         """An answer to any order; one that may have left its mark on the process makes the process retire.
@@ -217,7 +218,7 @@ class Executor:
 
     def _soft_limit_seconds(self, order: Order) -> float:
         soft = self._limits.soft_time_limit.total_seconds()
-        return soft if order.time_limit_seconds is None else min(soft, order.time_limit_seconds)
+        return soft if order.spec.time_limit_seconds is None else min(soft, order.spec.time_limit_seconds)
 
     def _check_values(self, values: int) -> None:
         if values * _CHARACTERS_OF_A_VALUE > self._limits.max_result_bytes:
@@ -238,7 +239,7 @@ class Executor:
 
 
 def _observed(order: Order) -> Support | None:
-    observables = order.options.observables
+    observables = order.spec.options.observables
     return support_of(observables) if observables else None
 
 

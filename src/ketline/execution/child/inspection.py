@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ketline.domain.errors import ExecutionFailed
 from ketline.domain.inspection import Inspection
-from ketline.domain.task import RunOptions
+from ketline.domain.spec import RunOptions
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.durations import simulating_seconds

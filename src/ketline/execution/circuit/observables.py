@@ -10,7 +10,7 @@ from qiskit_aer.library import SaveExpectationValue, SaveStatevector
 
 from ketline.domain.errors import ObservablesInvalid
 from ketline.domain.observables import observables_at
-from ketline.domain.task import Observable, Observables
+from ketline.domain.spec import Observable, Observables
 
 # Aer takes half a millisecond for each operator, whatever its size; Qiskit takes less from a state that is small.
 MOST_QUBITS_SAVED = 16

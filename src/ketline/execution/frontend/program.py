@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import InputValue, ProgramFormat, ProgramWarning
+from ketline.domain.spec import InputValue, ProgramFormat
+from ketline.domain.task import ProgramWarning
 from ketline.execution.circuit.lowering import Lowered, lower, lower_observed
 from ketline.execution.circuit.observables import Support
 from ketline.execution.frontend import qpy

@@ -29,7 +29,7 @@ from ketline.domain.errors import (
     QpyVersionUnsupported,
 )
 from ketline.domain.qpy import decoded
-from ketline.domain.task import InputValue
+from ketline.domain.spec import InputValue
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
 from ketline.execution.circuit.synthesis import incomplete
 from ketline.execution.limits import ExecutionLimits

@@ -10,7 +10,7 @@ import structlog
 
 from ketline.domain.errors import ServiceUnavailable, SimulatorDied
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import RunOptions
+from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.reader_pool import Checkout, ReaderPool
 from ketline.execution.parent.runner import CHILD, ChildRunner
@@ -102,11 +102,11 @@ class ChildInspector:
         """The process ids of the children that there are now."""
         return [reader.pid for reader in self._readers if reader.pid is not None]
 
-    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions) -> Inspection:
-        return await self._read(source, lambda runner, seconds: runner.inspect(source, shots, options, seconds))
+    async def inspect(self, spec: TaskSpec) -> Inspection:
+        return await self._read(len(spec.circuit), lambda runner, seconds: runner.inspect(spec, seconds))
 
     async def draw(self, source: ProgramSource, drawing: Drawing) -> str:
-        return await self._read(source, lambda runner, seconds: runner.draw(source, drawing, seconds))
+        return await self._read(len(source.circuit), lambda runner, seconds: runner.draw(source, drawing, seconds))
 
     async def end_idle_children(self) -> None:
         """End each child that nobody has needed for the idle time, until cancelled."""
@@ -134,7 +134,7 @@ class ChildInspector:
         finally:
             self._pool.release(reader)
 
-    async def _read(self, source: ProgramSource, read: Callable[[ChildRunner, float], Awaitable[T]]) -> T:
+    async def _read(self, characters: int, read: Callable[[ChildRunner, float], Awaitable[T]]) -> T:
         deadline = _now() + self._seconds
 
         async def call(checkout: Checkout[ProgramReader]) -> T:
@@ -143,7 +143,7 @@ class ChildInspector:
             finally:
                 checkout.reader.idle_since = _now()
 
-        return await self._pool.run(len(source.circuit), self._seconds / 2, call)
+        return await self._pool.run(characters, self._seconds / 2, call)
 
     async def _read_with(
         self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]

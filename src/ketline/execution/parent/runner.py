@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -23,7 +22,8 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.task import Inputs, RunOptions, RunResult
+from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.task import RunResult
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.channel import Conversation, ConversationOver
@@ -110,33 +110,27 @@ class ChildRunner:
         async with self._turn:
             await self._ready_child()
 
-    async def run(
-        self,
-        circuit: str,
-        shots: int,
-        time_limit: timedelta | None = None,
-        options: RunOptions | None = None,
-        inputs: Inputs | None = None,
-    ) -> RunResult:
-        seconds = time_limit.total_seconds() if time_limit is not None else None
-        order = Order(circuit, shots, _token(), seconds, options or RunOptions(), inputs or {})
-        outcome = await self._answer(order)
+    async def run(self, spec: TaskSpec) -> RunResult:
+        outcome = await self._answer(Order(spec, _token()))
         assert isinstance(outcome, RunResult)
         return outcome
 
-    async def inspect(self, source: ProgramSource, shots: int, options: RunOptions, seconds: float) -> Inspection:
+    async def inspect(self, spec: TaskSpec, seconds: float) -> Inspection:
         """Read a program and say how it would be simulated; it is raised and cancelled as `run` is."""
-        options = replace(options, format=source.format)
-        order = Order(source.circuit, shots, _token(), seconds, options, source.inputs, Purpose.INSPECT)
-        outcome = await self._answer(order)
+        outcome = await self._answer(Order(replace(spec, time_limit_seconds=seconds), _token(), Purpose.INSPECT))
         assert isinstance(outcome, Inspection)
         return outcome
 
     async def draw(self, source: ProgramSource, drawing: Drawing, seconds: float) -> str:
         """Read a program and draw its circuit; it is raised and cancelled as `run` is."""
-        options = RunOptions(format=source.format)
-        order = Order(source.circuit, 1, _token(), seconds, options, source.inputs, Purpose.DRAW, drawing)
-        outcome = await self._answer(order)
+        spec = TaskSpec(
+            circuit=source.circuit,
+            shots=1,
+            inputs=source.inputs,
+            options=RunOptions(format=source.format),
+            time_limit_seconds=seconds,
+        )
+        outcome = await self._answer(Order(spec, _token(), Purpose.DRAW, drawing))
         assert isinstance(outcome, str)
         return outcome
 
@@ -189,7 +183,7 @@ class ChildRunner:
         return answer.outcome
 
     async def _ask(self, child: _Child, order: Order, grants: ExitStack) -> Answer:
-        limit = order.time_limit_seconds or self._limits.time_limit.total_seconds()
+        limit = order.spec.time_limit_seconds or self._limits.time_limit.total_seconds()
         message = await self._encode(order)
         memory = self._limits.share_bytes
         started = time.monotonic()
@@ -230,7 +224,7 @@ class ChildRunner:
 
     async def _encode(self, order: Order) -> bytes:
         """What takes long is left to the thread: the event loop has others to serve."""
-        if len(order.circuit) > _LONG or order.inputs or order.options.observables:
+        if len(order.spec.circuit) > _LONG or order.spec.inputs or order.spec.options.observables:
             return await self._in_thread(lambda: encode_order(order))
         return encode_order(order)
 

@@ -9,7 +9,7 @@ from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
 from ketline.domain.seeds import derived_seed, fresh_seed
-from ketline.domain.task import Method, Observable, RunOptions
+from ketline.domain.spec import Method, Observable, RunOptions
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.light_cone import rebuilt
 from ketline.execution.circuit.lowering import restrict

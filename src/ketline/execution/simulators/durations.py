@@ -4,7 +4,7 @@ The model knows the state's size, the number of operations and the number of sho
 it was off on one is in specs/validate.md.
 """
 
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.simulators.methods import Choice, Engine
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 
 BYTES_PER_AMPLITUDE = 16

@@ -6,7 +6,7 @@ from enum import Enum
 
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import BRANCHES, Lowered
 from ketline.execution.simulators.memory import (
     bond_dimension,

@@ -6,7 +6,7 @@ For the child process only.
 from collections.abc import Callable
 
 from ketline.domain.errors import MachineBusy
-from ketline.domain.task import Method
+from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.memory import most_matrix_product_bytes, state_bytes

@@ -7,7 +7,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import InputValue
+from ketline.domain.spec import InputValue
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.unroller.budget import Budget, placed
 from ketline.execution.frontend.unroller.circuit_loops import EndlessLoop, KeptLoops

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.domain.task import InputValue
+from ketline.domain.spec import InputValue
 from ketline.execution.frontend.unroller.expressions import bits_of_number
 from ketline.execution.frontend.unroller.quantum import members
 from ketline.execution.frontend.unroller.statements import Interpreter

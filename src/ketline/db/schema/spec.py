@@ -1,0 +1,54 @@
+"""The fields of a `TaskSpec` as columns of `tasks`, in both directions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Row
+
+from ketline.db.schema.tables import tasks
+from ketline.domain.labels import Labels
+from ketline.domain.spec import SPEC_FIELDS, Method, ProgramFormat, RunOptions, TaskSpec
+
+SPEC_COLUMNS: Sequence[Column[Any]] = [tasks.c[field.column] for field in SPEC_FIELDS]
+
+
+def spec_values(spec: TaskSpec) -> dict[str, object]:
+    """The value of each column."""
+    return {field.column: field.stored(spec) for field in SPEC_FIELDS}
+
+
+def to_spec(row: Row[Any]) -> TaskSpec:
+    """A spec from a row with all `SPEC_COLUMNS`."""
+    return TaskSpec(
+        circuit=row.circuit,
+        shots=row.shots,
+        inputs=row.inputs or {},
+        options=to_options(row, observables=row.observables),
+        time_limit_seconds=row.time_limit_seconds,
+        max_attempts=row.max_attempts,
+        labels=to_labels(row),
+        scheduled_for=row.scheduled_for,
+        priority=row.priority,
+    )
+
+
+def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None) -> RunOptions:
+    """How a program is run; readers of tasks leave the observables out, which can be large."""
+    return RunOptions(
+        seed=row.seed,
+        method=Method(row.method or Method.AUTOMATIC),
+        memory=bool(row.memory),
+        format=format_of(row),
+        observables=tuple(observables or ()),
+    )
+
+
+def format_of(row: Row[Any]) -> ProgramFormat:
+    """What a program is written in; for tasks of before there was a choice it is not recorded."""
+    return ProgramFormat(row.program_format or ProgramFormat.OPENQASM3)
+
+
+def to_labels(row: Row[Any]) -> Labels:
+    """What a task is called by."""
+    metadata: Mapping[str, Any] = row.metadata or {}
+    return Labels(name=row.name, tags=tuple(row.tags or ()), metadata=metadata)

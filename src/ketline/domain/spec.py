@@ -1,0 +1,177 @@
+"""What a task is to do, as one value from the edge of the service to the simulator."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ketline.domain.labels import Labels
+
+
+class Method(StrEnum):
+    """How a program may be simulated: Aer's methods by their names, and `stim`, that library's sampler.
+
+    Stored tasks may name the extended stabilizer; it is no longer offered, see `ketline.domain.backend.METHODS`.
+    """
+
+    AUTOMATIC = "automatic"
+    STATEVECTOR = "statevector"
+    DENSITY_MATRIX = "density_matrix"
+    STABILIZER = "stabilizer"
+    EXTENDED_STABILIZER = "extended_stabilizer"
+    MATRIX_PRODUCT_STATE = "matrix_product_state"
+    STIM = "stim"
+
+
+class ProgramFormat(StrEnum):
+    """What a program is written in; QPY is kept as base64 text."""
+
+    OPENQASM3 = "openqasm3"
+    QPY = "qpy"
+
+
+# A sum of Pauli operators: coefficients by label, whose rightmost letter is that of qubit 0.
+Observable = Mapping[str, float]
+# Those of a task, the same at each point of a sweep or of each point its own; and their values, of a sweep by point.
+Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
+ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a program is read and run: the same `seed`, program, shots and versions give the same counts.
+
+    Without a seed the outcome is drawn anew each time. With `memory` the result has every shot's outcome, in order.
+    With `observables` it has their expectation values, and nothing is measured.
+    """
+
+    seed: int | None = None
+    method: Method = Method.AUTOMATIC
+    memory: bool = False
+    format: ProgramFormat = ProgramFormat.OPENQASM3
+    observables: Observables = ()
+
+
+# The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone is that of a sweep.
+ArrayValue = Mapping[str, Sequence[object]]
+# A value of an `input` declaration; a string gives bits, bit 0 rightmost.
+InputValue = bool | int | float | str | ArrayValue
+# The values of a program's `input` declarations by name; with a sequence of them the task is a sweep, see `sweep.py`.
+Inputs = Mapping[str, InputValue | Sequence[InputValue]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """What a task is to do. It is built once, where a request is read, and passed on and read back whole.
+
+    `circuit` is the program: OpenQASM 3 text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
+    the worker's own limit holds, and without `max_attempts` the service's. The task is not run before `scheduled_for`,
+    by the database's clock; a time that is past changes nothing. `priority` is from -100 to 100, see `priority.py`.
+    """
+
+    circuit: str
+    shots: int
+    inputs: Inputs = field(default_factory=dict)
+    options: RunOptions = RunOptions()
+    time_limit_seconds: float | None = None
+    max_attempts: int | None = None
+    labels: Labels = field(default_factory=Labels)
+    scheduled_for: datetime | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecField:
+    """One field of a `TaskSpec`, as every place that handles them one by one reads it.
+
+    `name` is its name in the body of a submission, `option` that of the client's option, and `column` that of its
+    column. `stored` gives its value as the column holds it, with None for one that is empty, and `digested` its value
+    as fingerprints of submissions hold it. A fingerprint leaves out what is empty.
+    """
+
+    name: str
+    stored: Callable[[TaskSpec], object]
+    column: str
+    option: str
+    digested: Callable[[TaskSpec], object]
+
+
+def _field(
+    name: str,
+    stored: Callable[[TaskSpec], object],
+    *,
+    column: str | None = None,
+    option: str | None = None,
+    digested: Callable[[TaskSpec], object] | None = None,
+) -> SpecField:
+    return SpecField(
+        name=name, stored=stored, column=column or name, option=option or name, digested=digested or stored
+    )
+
+
+# In the order in which fingerprints hold them; those of stored keys must not change.
+SPEC_FIELDS: Sequence[SpecField] = (
+    _field("qc", lambda spec: spec.circuit, column="circuit", option="program"),
+    _field("shots", lambda spec: spec.shots),
+    _field(
+        "timeout_s",
+        lambda spec: spec.time_limit_seconds,
+        column="time_limit_seconds",
+        option="time_limit_seconds",
+    ),
+    _field("max_attempts", lambda spec: spec.max_attempts),
+    _field("seed", lambda spec: spec.options.seed, digested=lambda spec: _text(spec.options.seed)),
+    _field(
+        "method",
+        lambda spec: spec.options.method.value,
+        digested=lambda spec: _unless(spec.options.method, Method.AUTOMATIC),
+    ),
+    _field("memory", lambda spec: spec.options.memory),
+    _field(
+        "format",
+        lambda spec: spec.options.format.value,
+        column="program_format",
+        option="program_format",
+        digested=lambda spec: _unless(spec.options.format, ProgramFormat.OPENQASM3),
+    ),
+    _field(
+        "observables",
+        lambda spec: list(spec.options.observables) or None,
+        digested=lambda spec: _sorted_json(spec.options.observables),
+    ),
+    _field("inputs", lambda spec: dict(spec.inputs) or None, digested=lambda spec: sorted(spec.inputs.items())),
+    _field("name", lambda spec: spec.labels.name),
+    _field("tags", lambda spec: list(spec.labels.tags) or None),
+    _field(
+        "metadata",
+        lambda spec: dict(spec.labels.metadata) or None,
+        digested=lambda spec: _sorted_json(spec.labels.metadata),
+    ),
+    _field(
+        "scheduled_for",
+        lambda spec: spec.scheduled_for,
+        digested=lambda spec: spec.scheduled_for and spec.scheduled_for.isoformat(),
+    ),
+    _field("priority", lambda spec: spec.priority),
+)
+# These stand in every fingerprint by their place, since there were fingerprints before there were other fields.
+_UNNAMED = 4
+
+
+def digest_of(spec: TaskSpec) -> list[object]:
+    """What fingerprints of submissions are made of: JSON values that differ where two submissions do."""
+    named = ((one.name, one.digested(spec)) for one in SPEC_FIELDS[_UNNAMED:])
+    return [*(one.digested(spec) for one in SPEC_FIELDS[:_UNNAMED]), *(pair for pair in named if pair[1])]
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _unless(value: StrEnum, default: StrEnum) -> str | None:
+    return None if value is default else value.value
+
+
+def _sorted_json(value: Mapping[str, object] | Sequence[object]) -> str | None:
+    return json.dumps(value, sort_keys=True) if value else None

@@ -1,0 +1,36 @@
+"""Specs of which each differs from a plain one in one field, and submissions that ask for something else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ketline.domain.labels import Labels
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.task import Submission
+
+PLAIN = TaskSpec(circuit="qubit q;", shots=10)
+# The same with one field changed, for each field.
+CHANGED = {
+    "qc": replace(PLAIN, circuit="qubit[2] q;"),
+    "shots": replace(PLAIN, shots=11),
+    "timeout_s": replace(PLAIN, time_limit_seconds=2.5),
+    "max_attempts": replace(PLAIN, max_attempts=4),
+    "seed": replace(PLAIN, options=RunOptions(seed=7)),
+    "method": replace(PLAIN, options=RunOptions(method=Method.STIM)),
+    "memory": replace(PLAIN, options=RunOptions(memory=True)),
+    "format": replace(PLAIN, options=RunOptions(format=ProgramFormat.QPY)),
+    "observables": replace(PLAIN, options=RunOptions(observables=({"Z": 1.0},))),
+    "inputs": replace(PLAIN, inputs={"theta": 0.5}),
+    "name": replace(PLAIN, labels=Labels(name="a name")),
+    "tags": replace(PLAIN, labels=Labels(tags=("a", "b"))),
+    "metadata": replace(PLAIN, labels=Labels(metadata={"run": 7})),
+    "scheduled_for": replace(PLAIN, scheduled_for=datetime(2026, 1, 2, tzinfo=UTC)),
+    "priority": replace(PLAIN, priority=-3),
+}
+
+
+def respecified(submission: Submission, **changes: Any) -> Submission:
+    """The submission with changes of its own fields, and of those of its spec."""
+    own = {name: value for name, value in changes.items() if hasattr(submission, name)}
+    asked = {name: value for name, value in changes.items() if name not in own}
+    return replace(submission, spec=replace(submission.spec, **asked), **own)

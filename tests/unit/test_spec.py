@@ -1,0 +1,115 @@
+"""Every field of a task's spec goes the whole way, and fingerprints of stored keys stay what they were."""
+
+import json
+from dataclasses import fields, is_dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from inspect import signature
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ketline.api.tasks.submission import spec_of
+from ketline.cli.options import program_options
+from ketline.client.programs import Options, body_of
+from ketline.db.schema.tables import tasks
+from ketline.domain.labels import Labels
+from ketline.domain.spec import SPEC_FIELDS, RunOptions, SpecField, TaskSpec, digest_of
+from ketline.execution.protocol import Order, decode_order, encode_order
+from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
+from tests.specs import CHANGED, PLAIN
+
+# What the simulator's process is told; the rest is for the service around it.
+OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs"}
+# `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
+NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "observables", "metadata", "scheduled_for", "max_attempts"}
+# The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
+NOT_IN_A_VIEW = {"qc", "inputs", "observables", "method", "memory", "timeout_s", "max_attempts"}
+IN_A_VIEW = {"format": "program_format"}
+each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
+
+
+def leaves(shape: type) -> set[str]:
+    """The fields of a spec, those of the values in it included."""
+    found: set[str] = set()
+    for one in fields(shape):
+        inner = {"options": RunOptions, "labels": Labels}.get(one.name)
+        found |= leaves(inner) if inner else {one.name}
+    return found
+
+
+def test_table_has_every_field_of_a_spec() -> None:
+    assert is_dataclass(TaskSpec)
+    known = {"circuit": "qc", "time_limit_seconds": "timeout_s"}
+    assert {known.get(name, name) for name in leaves(TaskSpec)} == {field.name for field in SPEC_FIELDS}
+    assert set(CHANGED) == {field.name for field in SPEC_FIELDS}
+
+
+@each_field
+def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
+    assert field.name in SubmitRequest.model_fields or field.name == "format"
+    spec = CHANGED[field.name]
+    body: dict[str, Any] = {"qc": spec.circuit, "shots": spec.shots}
+    if field.name == "format":
+        body = {"qpy": spec.circuit, "shots": spec.shots}
+    elif field.name == "observables":
+        # Values are exact: a body with observables has no shots.
+        spec = replace(spec, shots=DEFAULT_SHOTS)
+        body = {"qc": spec.circuit, "observables": field.stored(spec)}
+    elif (value := field.stored(spec)) is not None:
+        body[field.name] = value.isoformat() if isinstance(value, datetime) else value
+    assert digest_of(spec_of(SubmitRequest.model_validate_json(json.dumps(body)))) == digest_of(spec)
+
+
+@each_field
+def test_field_changes_the_fingerprint(field: SpecField) -> None:
+    assert json.dumps(digest_of(CHANGED[field.name])) != json.dumps(digest_of(PLAIN))
+
+
+@each_field
+def test_field_has_a_column(field: SpecField) -> None:
+    assert field.column in tasks.c
+    assert field.stored(CHANGED[field.name]) != field.stored(PLAIN)
+
+
+@each_field
+def test_field_is_an_option_of_the_client(field: SpecField) -> None:
+    if field.option == "program":
+        assert body_of("qubit q;", {})["qc"] == "qubit q;"
+        return
+    assert field.option in Options.__optional_keys__
+    value = field.stored(CHANGED[field.name])
+    options: Any = {field.option: value}
+    body = body_of("qubit q;", options)
+    assert (body["qpy"] == "qubit q;") if field.name == "format" else field.name in body
+
+
+@each_field
+def test_field_is_an_option_of_the_command_line(field: SpecField) -> None:
+    if field.option in NOT_ON_THE_COMMAND_LINE:
+        return
+    given = {"inputs": "given", "time_limit_seconds": "time_limit"}.get(field.option, field.option)
+    assert given in signature(program_options).parameters
+
+
+@each_field
+def test_field_is_shown(field: SpecField) -> None:
+    if field.name not in NOT_IN_A_VIEW:
+        assert IN_A_VIEW.get(field.name, field.name) in TaskView.model_fields
+
+
+@each_field
+def test_field_reaches_the_simulator(field: SpecField) -> None:
+    sent = decode_order(encode_order(Order(TaskSpec(circuit=CHANGED[field.name], shots=str(uuid4()))))).spec
+    assert (field.stored(sent) == field.stored(CHANGED[field.name])) is (field.name in OF_THE_CHILD)
+
+
+GOLDEN = json.loads((Path(__file__).parent / "fingerprints.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=range(len(GOLDEN)))
+def test_fingerprints_of_stored_keys_stay(golden: dict[str, Any]) -> None:
+    spec = spec_of(SubmitRequest.model_validate_json(json.dumps(golden["body"])))
+    assert sha256(json.dumps(digest_of(spec)).encode()).hexdigest() == golden["fingerprint"]
