@@ -102,7 +102,7 @@ def test_field_is_shown(field: SpecField) -> None:
 
 @each_field
 def test_field_reaches_the_simulator(field: SpecField) -> None:
-    sent = decode_order(encode_order(Order(TaskSpec(circuit=CHANGED[field.name], shots=str(uuid4()))))).spec
+    sent = decode_order(encode_order(Order(CHANGED[field.name], str(uuid4())))).spec
     assert (field.stored(sent) == field.stored(CHANGED[field.name])) is (field.name in OF_THE_CHILD)
 
 
