@@ -1,7 +1,7 @@
 """What of the benchmark is to run, and for how long."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.naive import MISSING, is_available
@@ -38,8 +38,13 @@ QUICK = {
 }
 
 
-def parse(arguments: Sequence[str] | None, *, description: str | None) -> argparse.Namespace:
-    """The options of a command line; `parts` are those asked for, or all that can be run."""
+def parse(
+    arguments: Sequence[str] | None, *, description: str | None, naive: Callable[[], bool] = is_available
+) -> argparse.Namespace:
+    """The options of a command line; `parts` are those asked for, or all that can be run.
+
+    `naive` says whether the part of that name can be.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=description)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a round of load (%(default)s)")
@@ -61,9 +66,9 @@ def parse(arguments: Sequence[str] | None, *, description: str | None) -> argpar
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    if "naive" in options.parts and not is_available():
+    if "naive" in options.parts and not naive():
         parser.error(MISSING)
-    options.parts = options.parts or [part for part in PARTS if part != "naive" or is_available()]
+    options.parts = options.parts or [part for part in PARTS if part != "naive" or naive()]
     if options.quick:
         vars(options).update(QUICK)
     return options

@@ -1,19 +1,19 @@
 """Changes announced by one connection to PostgreSQL reach whoever listens on another."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
 
 from ketline.db.engine.database import Database, open_database
-from ketline.db.notify import notifications
-from ketline.db.notify.notifications import CHANNEL, PostgresqlAnnouncer, PostgresqlListener
+from ketline.db.notify.notifications import CHANNEL, MANY, PostgresqlAnnouncer, PostgresqlListener
 from ketline.domain.task import Change, TaskId, TaskStatus
 
+T = TypeVar("T")
 SECONDS = 20.0
 CUT = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -53,16 +53,16 @@ async def listening(url: str) -> AsyncIterator[Ear]:
         await asyncio.wait([running])
 
 
-def count_statements(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """How many statements of its own an announcer had made, up to when that is asked for."""
-    made, real = itertools.count(), database.autocommit
+class CountedDatabase(Database):
+    """A database that counts the statements which an announcer makes of its own."""
 
-    async def autocommit(work: Callable[[Connection], None]) -> None:
-        next(made)
-        await real(work)
+    def __init__(self, database: Database) -> None:
+        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        self.statements = 0
 
-    monkeypatch.setattr(database, "autocommit", autocommit)
-    return made
+    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+        self.statements += 1
+        return await super().autocommit(work)
 
 
 @pytest.fixture
@@ -86,35 +86,31 @@ async def test_changes_are_heard_in_order(postgres_url: str, database: Database)
     assert ear.heard == other.heard == changes
 
 
-async def test_changes_of_a_busy_service_share_the_next_statement(
-    postgres_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_of_a_busy_service_share_the_next_statement(postgres_url: str, database: Database) -> None:
     """The pause is long enough here for all that follow; a busy service's is 5 ms."""
-    monkeypatch.setattr(notifications, "GATHERING_SECONDS", 0.5)
-    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
+    counted = CountedDatabase(database)
+    announcer = PostgresqlAnnouncer(counted, gathering_seconds=0.5)
     async with listening(postgres_url) as ear:
-        announcer.announce(*some(notifications.MANY))
-        await ear.until(notifications.MANY)
+        announcer.announce(*some(MANY))
+        await ear.until(MANY)
         for change in some(20):
             announcer.announce(change)
             await asyncio.sleep(0)
-        await ear.until(notifications.MANY + 20)
-    assert next(counted) == 2
+        await ear.until(MANY + 20)
+    assert counted.statements == 2
 
 
-async def test_beginning_of_a_short_task_is_told_with_its_end(
-    postgres_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notifications, "BEGINNING_SECONDS", 3600.0)
-    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
+async def test_beginning_of_a_short_task_is_told_with_its_end(postgres_url: str, database: Database) -> None:
+    counted = CountedDatabase(database)
+    announcer = PostgresqlAnnouncer(counted, beginning_seconds=3600.0)
     changes = [*some(1, TaskStatus.PENDING), *some(1, TaskStatus.PROCESSING), *some(1)]
     async with listening(postgres_url) as ear:
         for change in changes:
             announcer.announce(change)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
         await ear.until(3)
     assert ear.heard == changes
-    assert next(counted) == 1
+    assert counted.statements == 1
 
 
 async def test_beginning_is_told_without_an_end(postgres_url: str, database: Database) -> None:
@@ -164,14 +160,14 @@ async def test_what_was_announced_is_sent_before_the_end(postgres_url: str, data
     assert ear.heard == changes
 
 
-async def test_nothing_is_announced_after_the_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "BEGINNING_SECONDS", 0.0)
-    announcer, counted = PostgresqlAnnouncer(database), count_statements(database, monkeypatch)
+async def test_nothing_is_announced_after_the_end(database: Database) -> None:
+    counted = CountedDatabase(database)
+    announcer = PostgresqlAnnouncer(counted, beginning_seconds=0.0)
     await announcer.close()
     announcer.announce(*some(1, TaskStatus.PENDING))
     announcer.announce(*some(1))
-    await asyncio.sleep(0.01)  # in which a timer would have gone off
-    assert next(counted) == 0
+    await database.read(lambda connection: None)  # meanwhile a timer would have gone off
+    assert counted.statements == 0
 
 
 @pytest.mark.parametrize("query", ["prepared_statement_cache_size=0", "command_timeout=7", "timeout=9"])

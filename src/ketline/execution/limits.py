@@ -9,6 +9,7 @@ class ExecutionLimits:
     """Bounds on one execution; plain values, so that parent and child agree on them.
 
     `soft_time_limit` bounds reading a program, `time_limit` everything from its text to its counts.
+    `transfer_time_limit` bounds one message between parent and child, either way, from its first byte on.
     `memory_bytes` is what the simulated state may take; the process itself gets about 2 GB on top. A process that
     simulates nothing may be confined to `process_memory_bytes` in place of it.
     `threads` is for large programs, which are admitted one at a time. Any other has `small_memory_bytes`, all of
@@ -20,6 +21,7 @@ class ExecutionLimits:
     soft_time_limit: timedelta = timedelta(seconds=60)
     time_limit: timedelta = timedelta(seconds=90)
     start_time_limit: timedelta = timedelta(seconds=60)
+    transfer_time_limit: timedelta = timedelta(seconds=10)
     memory_bytes: int = 1 << 30
     process_memory_bytes: int | None = None
     threads: int = 1

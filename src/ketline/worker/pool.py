@@ -30,6 +30,7 @@ class SimulatorPool:
 
     clock: Clock
     changed: Callable[[], None]
+    patience_seconds: float = PATIENCE_SECONDS
     short: bool = field(default=False, init=False)
     _runners: dict[CircuitRunner, asyncio.Event] = field(default_factory=dict, init=False)
     _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
@@ -119,7 +120,7 @@ class SimulatorPool:
 
     def _wait_for_the_first(self, coming: asyncio.Future[CircuitRunner]) -> None:
         """One timer at a time: for who waits first, and then for who does when that time is up."""
-        self._patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._lose_patience, coming)
+        self._patience = asyncio.get_running_loop().call_later(self.patience_seconds, self._lose_patience, coming)
 
     def _lose_patience(self, coming: asyncio.Future[CircuitRunner]) -> None:
         self._patience = None

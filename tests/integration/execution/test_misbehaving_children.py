@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
 from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
-from ketline.execution.parent import channel
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import child_pid, until
 
@@ -96,10 +96,10 @@ async def test_child_that_does_not_start(command: list[str], message: str) -> No
             pass
 
 
-async def test_child_that_stops_reading_is_no_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "TRANSFER_SECONDS", 0.2)
+async def test_child_that_stops_reading_is_no_fault_of_the_program() -> None:
+    limits = replace(LIMITS, transfer_time_limit=timedelta(seconds=0.2))
     stopping = STOPS_READING.format(2)
-    async with ChildRunnerFactory(LIMITS, command=[sys.executable, "-c", stopping]).open_runner() as runner:
+    async with ChildRunnerFactory(limits, command=[sys.executable, "-c", stopping]).open_runner() as runner:
         with pytest.raises(SimulatorDied, match="broke off"):
             await runner.run(TaskSpec(circuit="x" * (4 << 20), shots=10))
 

@@ -137,28 +137,21 @@ async def test_stream_ends_when_the_process_stops(client: httpx.AsyncClient, wat
 
 
 async def test_stream_outlives_an_absent_database(
-    client: httpx.AsyncClient,
-    repository: FakeTaskRepository,
-    watch: Watch,
-    task_id: TaskId,
-    monkeypatch: pytest.MonkeyPatch,
+    repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    monkeypatch.setattr(events, "RETRY_SECONDS", 0.01)
-    async with following(client, watch, task_id) as asking:
-        repository.error = DatabaseUnavailable("away")
-        watch.heard([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
-        await asyncio.sleep(0.05)
-        repository.error = None
-        repository.change(task_id, TaskStatus.COMPLETED)
-        answer = await asking
-    assert [data["status"] for _, data in received(answer.text)] == ["pending", "completed"]
+    following = events.Following(repository, watch, task_id, 0, retry_seconds=0.0)
+    stream = following.events(await following.look())
+    seen = [await anext(stream) for _ in range(2)]
+    repository.error = DatabaseUnavailable("away")
+    assert [await anext(stream) for _ in range(2)] == [b": ping\n\n"] * 2
+    repository.error = None
+    repository.change(task_id, TaskStatus.COMPLETED)
+    seen += [chunk async for chunk in stream]
+    assert [data["status"] for _, data in received(b"".join(seen).decode())] == ["pending", "completed"]
 
 
-async def test_silence_is_filled_with_pings(
-    repository: FakeTaskRepository, watch: Watch, task_id: TaskId, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "PING_SECONDS", 0.01)
-    stream = events.Following(repository, watch, task_id, 1).events([])
+async def test_silence_is_filled_with_pings(repository: FakeTaskRepository, watch: Watch, task_id: TaskId) -> None:
+    stream = events.Following(repository, watch, task_id, 1, ping_seconds=0.01).events([])
     seen = [await anext(stream) for _ in range(4)]
     assert seen[1:] == [b": ping\n\n"] * 3
     change(watch, repository, task_id, TaskStatus.COMPLETED)
@@ -190,10 +183,9 @@ async def test_end_between_two_questions_is_told(watch: Watch) -> None:
 
 
 async def test_stream_is_pinged_while_the_database_is_away(
-    repository: FakeTaskRepository, watch: Watch, task_id: TaskId, monkeypatch: pytest.MonkeyPatch
+    repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    monkeypatch.setattr(events, "RETRY_SECONDS", 0.0)
-    stream = events.Following(repository, watch, task_id, 1).events([])
+    stream = events.Following(repository, watch, task_id, 1, retry_seconds=0.0).events([])
     await anext(stream)
     repository.error = DatabaseUnavailable("away")
     assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3

@@ -4,12 +4,12 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 
 import pytest
 
-from ketline.execution.parent import channel as module
-from ketline.execution.parent.channel import Conversation, ConversationOver
+from ketline.execution.parent.channel import TRANSFER_SECONDS, Conversation, ConversationOver
 
 LONGEST = 300_000
 
@@ -29,15 +29,22 @@ class Child:
 
 @pytest.fixture
 async def pair() -> AsyncIterator[tuple[Conversation, Child]]:
+    async with opened() as pair:
+        yield pair
+
+
+Pair = tuple[Conversation, Child]
+
+
+@asynccontextmanager
+async def opened(transfer_seconds: float = TRANSFER_SECONDS) -> AsyncIterator[Pair]:
+    """A conversation and its other end."""
     ours, theirs = socket.socketpair()
-    conversation, child = await Conversation.open(ours, LONGEST), Child(theirs)
+    conversation, child = await Conversation.open(ours, LONGEST, transfer_seconds), Child(theirs)
     yield conversation, child
     conversation.end()
     child.pipe.close()
     await asyncio.sleep(0)  # the transport closes its socket in the loop's next turn
-
-
-Pair = tuple[Conversation, Child]
 
 
 async def until_heard(conversation: Conversation) -> None:
@@ -128,25 +135,19 @@ async def test_message_of_another_length_ends_the_conversation(pair: Pair, lengt
         await conversation.receive(30)
 
 
-async def test_message_that_stops_in_the_middle_ends_the_conversation(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.05)
-    conversation, child = pair
-    receiving = asyncio.create_task(conversation.receive(3600))
-    await asyncio.sleep(0)
-    child.write(framed(b"half a message")[:-5])
-    async with asyncio.timeout(30):
+async def test_message_that_stops_in_the_middle_ends_the_conversation() -> None:
+    async with opened(transfer_seconds=0.05) as (conversation, child), asyncio.timeout(30):
+        receiving = asyncio.create_task(conversation.receive(3600))
+        await asyncio.sleep(0)
+        child.write(framed(b"half a message")[:-5])
         with pytest.raises(ConversationOver):
             await receiving
 
 
-async def test_beginning_that_nobody_asked_for_must_go_on_too(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.05)
-    conversation, child = pair
-    child.write(b"\x00\x00")
-    await until_heard(conversation)
-    async with asyncio.timeout(30):
+async def test_beginning_that_nobody_asked_for_must_go_on_too() -> None:
+    async with opened(transfer_seconds=0.05) as (conversation, child), asyncio.timeout(30):
+        child.write(b"\x00\x00")
+        await until_heard(conversation)
         with pytest.raises(ConversationOver):
             await conversation.receive(3600)
 
@@ -178,19 +179,16 @@ async def test_ending_ends_a_wait(pair: Pair) -> None:
         await receiving
 
 
-async def test_child_that_does_not_take_what_is_sent_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.05)
-    conversation, _ = pair
-    conversation.send(b"b" * 3_000_000)
-    async with asyncio.timeout(30):
+async def test_child_that_does_not_take_what_is_sent_is_given_up() -> None:
+    async with opened(transfer_seconds=0.05) as (conversation, _), asyncio.timeout(30):
+        conversation.send(b"b" * 3_000_000)
         with pytest.raises(ConversationOver):
             await conversation.receive(3600)
 
 
-async def test_child_that_takes_its_time_is_not_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRANSFER_SECONDS", 0.2)
-    conversation, child = pair
-    conversation.send(b"b" * 3_000_000)
-    assert await asyncio.to_thread(child.pipe.recv_bytes) == b"b" * 3_000_000
-    assert await conversation.receive(0.4) is None
-    assert conversation.silent
+async def test_child_that_takes_its_time_is_not_given_up() -> None:
+    async with opened(transfer_seconds=0.2) as (conversation, child):
+        conversation.send(b"b" * 3_000_000)
+        assert await asyncio.to_thread(child.pipe.recv_bytes) == b"b" * 3_000_000
+        assert await conversation.receive(0.4) is None
+        assert conversation.silent

@@ -7,7 +7,6 @@ import pytest
 
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
-from ketline.worker import pool as pools
 from ketline.worker.pool import A_LONG_ONE, SHORT_ENOUGH, SimulatorPool
 from tests.runners import RESULT, HandClock, ScriptedRunner
 
@@ -82,8 +81,8 @@ async def test_one_long_program_counts_as_many_short_ones(pool: SimulatorPool, c
         assert pool.short
 
 
-async def test_who_waits_long_is_turned_away(pool: SimulatorPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "PATIENCE_SECONDS", 0.01)
+async def test_who_waits_long_is_turned_away(pool: SimulatorPool) -> None:
+    pool.patience_seconds = 0.01
     long = ScriptedRunner(held=True)
     async with pool.offering(ScriptedRunner()):
         await run_short_ones(pool)
@@ -99,8 +98,8 @@ async def test_who_waits_long_is_turned_away(pool: SimulatorPool, monkeypatch: p
         assert await pool.run(TaskSpec(circuit="next", shots=10)) == RESULT
 
 
-async def test_patience_counts_for_each_who_waits(pool: SimulatorPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "PATIENCE_SECONDS", 0.05)
+async def test_patience_counts_for_each_who_waits(pool: SimulatorPool) -> None:
+    pool.patience_seconds = 0.05
     runner = ScriptedRunner(held=True)
     async with pool.offering(runner):
         running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))

@@ -74,7 +74,18 @@ async def follow_task(
 class Following:
     """One client's place in the history of one task; `ended` once there is nothing to come after it."""
 
-    def __init__(self, repository: TaskRepository, watch: Watch, task_id: TaskId, after: int) -> None:
+    def __init__(
+        self,
+        repository: TaskRepository,
+        watch: Watch,
+        task_id: TaskId,
+        after: int,
+        *,
+        ping_seconds: float = PING_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._ping_seconds = ping_seconds
+        self._retry_seconds = retry_seconds
         self._repository = repository
         self._watch = watch
         self._task_id = task_id
@@ -110,7 +121,7 @@ class Following:
                 yield write_event(self._task_id, line)
             watcher.tell()  # Something may have changed between the first look and the watching.
             while not self.ended and not self._watch.closed:
-                if not await told(watcher):
+                if not await told(watcher, self._ping_seconds):
                     yield KEEPALIVE_COMMENT
                     continue
                 try:
@@ -120,7 +131,7 @@ class Following:
                     return
                 except ServiceUnavailable as error:
                     log.debug("events.delayed", code=error.code)
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(self._retry_seconds)
                     yield KEEPALIVE_COMMENT
                     watcher.tell()
 
@@ -137,10 +148,10 @@ def reconnect_hint() -> bytes:
     return f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
 
 
-async def told(watcher: Watcher) -> bool:
+async def told(watcher: Watcher, ping_seconds: float = PING_SECONDS) -> bool:
     """Whether there may be news before it is time for a ping."""
     try:
-        async with asyncio.timeout(PING_SECONDS):
+        async with asyncio.timeout(ping_seconds):
             await watcher.wait()
     except TimeoutError:
         return False

@@ -55,8 +55,16 @@ class PostgresqlAnnouncer:
     too.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        beginning_seconds: float = BEGINNING_SECONDS,
+        gathering_seconds: float = GATHERING_SECONDS,
+    ) -> None:
         self._database = database
+        self._beginning_seconds = beginning_seconds
+        self._gathering_seconds = gathering_seconds
         self._waiting: list[Change] = []
         self._sending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +78,7 @@ class PostgresqlAnnouncer:
         if any(change.status.terminal for change in changes):
             self._begin()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(BEGINNING_SECONDS, self._begin)
+            self._timer = asyncio.get_running_loop().call_later(self._beginning_seconds, self._begin)
 
     async def close(self) -> None:
         """Return when what was announced is sent, or lost; nothing is announced any more."""
@@ -97,7 +105,7 @@ class PostgresqlAnnouncer:
             except Exception:
                 log.exception("announcement.crashed")
             if len(now) >= MANY:
-                await asyncio.sleep(GATHERING_SECONDS)
+                await asyncio.sleep(self._gathering_seconds)
 
 
 class PostgresqlListener:

@@ -22,8 +22,9 @@ class ConversationOver(Exception):
 class Conversation(asyncio.Protocol):
     """Sends messages to a child and hears its own, one caller at a time; `longest` is the most bytes of one."""
 
-    def __init__(self, longest: int) -> None:
+    def __init__(self, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> None:
         self._longest = longest
+        self._transfer_seconds = transfer_seconds
         self._transport: asyncio.WriteTransport | None = None
         self._heard = bytearray()
         self._over = False
@@ -32,11 +33,15 @@ class Conversation(asyncio.Protocol):
         self._sending: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(cls, ours: socket.socket, longest: int) -> "Conversation":
+    async def open(
+        cls, ours: socket.socket, longest: int, transfer_seconds: float = TRANSFER_SECONDS
+    ) -> "Conversation":
         """Talk through a connected socket, which belongs to the conversation from now on."""
         ours.setblocking(False)
         try:
-            _, conversation = await asyncio.get_running_loop().create_unix_connection(lambda: cls(longest), sock=ours)
+            _, conversation = await asyncio.get_running_loop().create_unix_connection(
+                lambda: cls(longest, transfer_seconds), sock=ours
+            )
         except BaseException:
             ours.close()
             raise
@@ -72,7 +77,7 @@ class Conversation(asyncio.Protocol):
         coming: asyncio.Future[bytes | None] = loop.create_future()
         self._coming = coming
         begun = bool(self._heard)
-        self._timer = loop.call_later(TRANSFER_SECONDS if begun else seconds, self._end_wait)
+        self._timer = loop.call_later(self._transfer_seconds if begun else seconds, self._end_wait)
         try:
             return await coming
         finally:
@@ -100,7 +105,7 @@ class Conversation(asyncio.Protocol):
         self.end()
 
     def pause_writing(self) -> None:
-        self._sending = asyncio.get_running_loop().call_later(TRANSFER_SECONDS, self.end)
+        self._sending = asyncio.get_running_loop().call_later(self._transfer_seconds, self.end)
 
     def resume_writing(self) -> None:
         if self._sending is not None:
@@ -121,7 +126,7 @@ class Conversation(asyncio.Protocol):
             coming.set_result(message)
         elif begins and self._timer is not None and not self._over:
             self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(TRANSFER_SECONDS, self._end_wait)
+            self._timer = asyncio.get_running_loop().call_later(self._transfer_seconds, self._end_wait)
 
     def _take(self) -> bytes | None:
         """The message that has come first, if all of it has; one too long ends the conversation."""

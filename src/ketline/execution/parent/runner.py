@@ -285,7 +285,9 @@ class ChildRunner:
     async def _start_child(self) -> _Child:
         process = await self._in_thread(self._start_process)
         longest = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
-        conversation = await Conversation.open(process.take_socket(), longest)
+        conversation = await Conversation.open(
+            process.take_socket(), longest, self._limits.transfer_time_limit.total_seconds()
+        )
         try:
             ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
         except ConversationOver:
