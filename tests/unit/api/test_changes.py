@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from tests.fakes import FakeTaskRepository
 from tests.unit.api.conftest import MAX_PROGRAM_BYTES
 
 OLD = {"name": "old", "tags": ["a"], "metadata": {"a": 1}}
-UNKNOWN = f"/tasks/{uuid4()}"
+UNKNOWN = "/tasks/0f8b6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
 
 
 async def submitted(client: httpx.AsyncClient, **fields: object) -> str:

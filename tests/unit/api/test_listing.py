@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,7 +17,8 @@ from ketline.domain.task import FailureCode, TaskId, TaskStatus
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 
-HERE = Position(at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), task_id=TaskId(uuid4()))
+TASK_ID = TaskId(UUID("0f8b6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"))
+HERE = Position(at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), task_id=TASK_ID)
 LATER = datetime(2026, 1, 3, tzinfo=UTC)
 
 
