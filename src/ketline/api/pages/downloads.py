@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ketline.api.responses.compression import packed_response
+from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import CSV, JSON, write_counts
 from ketline.api.responses.representation import LEAST_PACKED_BYTES
 from ketline.api.tasks.results import Place, chosen_points
@@ -53,5 +53,5 @@ def _counts(task: Task, media_type: str) -> bytes:
 async def _download(body: bytes, media_type: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", **_SANDBOX}
     if len(body) >= LEAST_PACKED_BYTES:
-        return await packed_response([body], media_type, headers, compressed=False)
+        return unpacked_response(await asyncio.to_thread(pack, [body]), media_type, headers, compressed=False)
     return Response(body, media_type=media_type, headers=headers)

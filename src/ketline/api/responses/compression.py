@@ -5,8 +5,11 @@ A body waits in memory for the slowest of its readers. Counts are compressed to 
 
 import asyncio
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
+from weakref import WeakValueDictionary
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
@@ -17,12 +20,17 @@ _COMPRESSION = 1  # 0.2 s for 11 MiB of counts, to a quarter; the next levels ta
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Packed:
-    """A body in gzip's format, and its length before."""
+    """A body in gzip's format; its length and its SHA-256 in hexadecimal are those of the body before.
+
+    `headers` are those of an answer that depend on the body.
+    """
 
     data: bytes
     length: int
+    digest: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it was, piece by piece."""
@@ -32,39 +40,36 @@ class Packed:
             yield unpacking.decompress(rest, PIECE_BYTES)
             rest = unpacking.unconsumed_tail
 
+    def part(self, wanted: range) -> Iterator[bytes]:
+        """These bytes of the body as it was, piece by piece; those before them are unpacked too."""
+        start = 0
+        for piece in self.pieces():
+            if start >= wanted.stop:
+                return
+            yield piece[max(0, wanted.start - start) : wanted.stop - start]
+            start += len(piece)
+
     def compressed_pieces(self) -> Iterator[bytes]:
         for start in range(0, len(self.data), PIECE_BYTES):
             yield self.data[start : start + PIECE_BYTES]
 
 
-def pack(parts: Iterable[str | bytes]) -> Packed:
+def pack(parts: Iterable[str | bytes], headers: Mapping[str, str] | None = None) -> Packed:
     """Pack the parts of a body, one after the other; it takes as long as compressing does."""
-    packing = zlib.compressobj(_COMPRESSION, wbits=_GZIP_WINDOW)
+    packing, digest = zlib.compressobj(_COMPRESSION, wbits=_GZIP_WINDOW), sha256()
     packed, length = [], 0
     for part in parts:
         for start in range(0, len(part), _MOST_AT_ONCE):
             piece = part[start : start + _MOST_AT_ONCE]
             encoded = piece.encode() if isinstance(piece, str) else piece
             length += len(encoded)
+            digest.update(encoded)
             packed.append(packing.compress(encoded))
     packed.append(packing.flush())
-    return Packed(b"".join(packed), length)
+    return Packed(b"".join(packed), length, digest.hexdigest(), headers or {})
 
 
 _MOST_AT_ONCE = 1024 * 1024
-
-
-async def packed_response(
-    parts: Iterable[str | bytes],
-    media_type: str,
-    headers: Mapping[str, str],
-    *,
-    compressed: bool,
-    status_code: int = 200,
-) -> Response:
-    """An answer of this body, sent compressed or not; packing it does not hold up the event loop."""
-    packed = await asyncio.to_thread(pack, parts)
-    return unpacked_response(packed, media_type, headers, compressed=compressed, status_code=status_code)
 
 
 def unpacked_response(
@@ -78,22 +83,33 @@ def unpacked_response(
 
 
 class LargeResults:
-    """Lets one request at a time read and write a large result, and keeps the body that was packed last.
+    """Lets one request at a time read and write a large result, and shares each body among those that send it.
 
-    A decoded result takes many times its size. Those who wait for their turn often want the same body.
+    A decoded result takes many times its size, a packed body a fraction of it. A body is held while it is sent, while
+    a request waits for it, and as long as it is the newest.
     """
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
-        self._last: tuple[str, Packed] | None = None
+        self._bodies: WeakValueDictionary[str, Packed] = WeakValueDictionary()
+        self._held: dict[str, Packed] = {}
+        self._newest = ""
+        self._waiting: Counter[str] = Counter()
 
-    async def packed(self, key: str, parts: Callable[[], Awaitable[Iterable[str | bytes]]]) -> Packed:
-        """The body that has this key, made of the parts if it is not the last one."""
-        async with self.turn:
-            if self._last is None or self._last[0] != key:
-                self._last = None
-                self._last = (key, await asyncio.to_thread(pack, await parts()))
-            return self._last[1]
+    async def packed(self, key: str, make: Callable[[], Awaitable[Packed]]) -> Packed:
+        """The body that has this key, made if there is none."""
+        self._waiting[key] += 1
+        try:
+            async with self.turn:
+                body = self._bodies.get(key)
+                if body is None:
+                    body = self._bodies[key] = await make()
+                self._held[key], self._newest = body, key
+                return body
+        finally:
+            self._waiting[key] -= 1
+            self._waiting += Counter()  # without those that nobody waits for
+            self._held = {held: self._held[held] for held in self._held if held in {*self._waiting, self._newest}}
 
 
 async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -8,10 +8,11 @@ import gzip
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 from fastapi import Request, Response
 
-from ketline.api.responses.compression import packed_response
+from ketline.api.responses.compression import Packed, pack, unpacked_response
 from ketline.api.responses.errors import Refusal
 
 LEAST_COMPRESSED_BYTES = 1024
@@ -47,29 +48,60 @@ async def represented(
     Raises:
         Refusal: the range it asks for is not there.
     """
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
-    sent = {"ETag": tag, "Vary": "Accept, Accept-Encoding", "Cache-Control": "private, no-cache", **(headers or {})}
+    if len(body) >= LEAST_PACKED_BYTES:
+        return await represented_packed(request, await asyncio.to_thread(pack, [body], headers), media_type)
+    chosen = _choose(request, sha256(body).hexdigest(), len(body), headers or {})
+    if chosen.status_code == 304:
+        return Response(status_code=304, headers=chosen.headers)
+    if chosen.part is not None:
+        body = body[chosen.part.start : chosen.part.stop]
+    if chosen.compressed:
+        body = await _compressed(body)
+        chosen.headers["Content-Encoding"] = "gzip"
+    return Response(body, chosen.status_code, headers=chosen.headers, media_type=media_type)
+
+
+async def represented_packed(request: Request, packed: Packed, media_type: str) -> Response:
+    """As `represented`, of a large body that is packed.
+
+    Raises:
+        Refusal: the range it asks for is not there.
+    """
+    chosen = _choose(request, packed.digest, packed.length, packed.headers)
+    if chosen.status_code == 304:
+        return Response(status_code=304, headers=chosen.headers)
+    if chosen.part is not None:
+        packed = await asyncio.to_thread(pack, packed.part(chosen.part))
+    return unpacked_response(
+        packed, media_type, chosen.headers, compressed=chosen.compressed, status_code=chosen.status_code
+    )
+
+
+class _Chosen(NamedTuple):
+    """What of a representation is sent: all of it, compressed or not, a part of it (206), or nothing (304)."""
+
+    status_code: int
+    headers: dict[str, str]
+    part: range | None = None
+    compressed: bool = False
+
+
+def _choose(request: Request, digest: str, length: int, headers: Mapping[str, str]) -> _Chosen:
+    tag = f'"{digest[:32]}"'
+    sent = {"ETag": tag, "Vary": "Accept, Accept-Encoding", "Cache-Control": "private, no-cache", **headers}
     if _matches(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=sent)
+        return _Chosen(304, sent)
     sent["Accept-Ranges"] = "bytes"
     wanted = request.headers.get("range")
     if wanted is not None and request.headers.get("if-range", tag) == tag:
-        if (part := _part(wanted, len(body))) is not None:
-            sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(body)}"
-            if len(part) >= LEAST_PACKED_BYTES:
-                whole = memoryview(body)[part.start : part.stop]
-                return await packed_response([bytes(whole)], media_type, sent, compressed=False, status_code=206)
-            return Response(body[part.start : part.stop], 206, headers=sent, media_type=media_type)
-    elif len(body) >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
-        if len(body) >= LEAST_PACKED_BYTES:
-            sent["ETag"] = f'{tag[:-1]}-gzip"'
-            return await packed_response([body], media_type, sent, compressed=True)
-        body = await _compressed(body)
+        if (part := _part(wanted, length)) is not None:
+            sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{length}"
+            return _Chosen(206, sent, part)
+    elif length >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
         # Another representation has another strong tag; the condition above knows it all the same.
-        sent |= {"Content-Encoding": "gzip", "ETag": f'{tag[:-1]}-gzip"'}
-    if len(body) >= LEAST_PACKED_BYTES:
-        return await packed_response([body], media_type, sent, compressed=False)
-    return Response(body, headers=sent, media_type=media_type)
+        sent["ETag"] = f'{tag[:-1]}-gzip"'
+        return _Chosen(200, sent, compressed=True)
+    return _Chosen(200, sent)
 
 
 def _qualities(text: str) -> Iterator[tuple[str, float]]:

@@ -12,8 +12,8 @@ from ketline.api.requests.parameters import refuse_unknown_parameters
 from ketline.api.responses.errors import Refusal
 from ketline.api.responses.field_errors import refuse
 from ketline.api.responses.formats import CSV, JSON, MEDIA_TYPES, NPY, write_counts, write_shots
-from ketline.api.responses.representation import negotiated, represented
-from ketline.api.tasks.stored import with_result
+from ketline.api.responses.representation import negotiated
+from ketline.api.tasks.stored import Written, result_response
 from ketline.api.tasks.views import memory_of, outcomes_of
 from ketline.domain.outcomes import Counts, KeyFormat, formatted, merged, most_frequent, register_view, registers_of
 from ketline.domain.task import Point, Task
@@ -96,20 +96,21 @@ async def read_counts(
     """Read the counts of a completed task, and nothing else."""
     refuse_unknown_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    async with with_result(request, task_id) as task:
+
+    async def write(task: Task) -> Written:
         chosen = chosen_points(task, point)
         view = _view(chosen, register)
-        outcomes = sum(len(one.counts) for one in chosen.points)
         show = formatted(key_format)
 
-        def written() -> tuple[bytes, Mapping[str, str]]:
+        def written() -> Written:
             viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
             kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
             shown = [{show(key): count for key, count in counts.items()} for counts in kept]
-            return write_counts(shown, media_type, swept=chosen.swept), _totals(viewed)
+            return Written(write_counts(shown, media_type, swept=chosen.swept), _totals(viewed))
 
-        body, totals = await _aside(written, outcomes)
-        return await represented(request, body, media_type, totals)
+        return await _aside(written, sum(len(one.counts) for one in chosen.points))
+
+    return await result_response(request, task_id, media_type, write)
 
 
 @router.get(
@@ -143,18 +144,21 @@ async def read_memory(
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
     refuse_unknown_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
-    async with with_result(request, task_id) as task:
+
+    async def write(task: Task) -> Written:
         chosen = chosen_points(task, point)
         shots = [memory_of(chosen.task, one) for one in chosen.points]
         view = _view(chosen, register) or str
 
-        def written() -> bytes:
+        def written() -> Written:
             as_bits = key_format is KeyFormat.BINARY
             show = formatted(key_format)
             shown = [[show(view(shot)) for shot in of] for of in shots]
-            return write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept)
+            return Written(write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept))
 
-        return await represented(request, await _aside(written, sum(map(len, shots))), media_type)
+        return await _aside(written, sum(map(len, shots)))
+
+    return await result_response(request, task_id, media_type, write)
 
 
 class Chosen(NamedTuple):
