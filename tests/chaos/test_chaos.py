@@ -23,6 +23,7 @@ async def test_embedded_service_keeps_its_promises_in_a_storm(tmp_path: Path) ->
     assert outcome.kills >= 4
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", ["distributed", "embedded"])
 async def test_scarcity_costs_no_task_its_attempts(mode: Mode, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
+from ketline.domain.leases import Expiry
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
     Claim,
@@ -212,8 +213,8 @@ async def test_simulation_goes_on_while_renewals_get_no_answer(
             await asyncio.wait([running], timeout=0.1)
         assert not runner.cancelled.is_set()
         repository.down.clear()
-        await _lease_is_in_the_future(database, task_id)
-        assert await repository.reap(10) == []
+        renewed_by = await _lease_is_in_the_future(database, task_id)
+        assert await repository.reap(10, Expiry(as_of=renewed_by)) == []
         runner.release.set()
         await running
     events = [line["event"] for line in logs]
@@ -238,10 +239,15 @@ async def test_simulation_ends_when_the_database_is_back_and_another_has_the_tas
     assert (await repository.get(task_id)).status is TaskStatus.PENDING
 
 
-async def _lease_is_in_the_future(database: Database, task_id: TaskId) -> None:
-    lease = select(tasks.c.lease_expires_at > now()).where(tasks.c.task_id == task_id)
+async def _lease_is_in_the_future(database: Database, task_id: TaskId) -> datetime:
+    """When that was seen, by the database's clock."""
+    lease = select(tasks.c.lease_expires_at > now(), now()).where(tasks.c.task_id == task_id)
     async with asyncio.timeout(10):
-        while not await database.read(lambda connection: connection.execute(lease).scalar_one()):  # noqa: ASYNC110
+        while True:
+            held, at = await database.read(lambda connection: connection.execute(lease).one())
+            if held:
+                seen_at: datetime = at
+                return seen_at
             await asyncio.sleep(0.02)
 
 

@@ -1,31 +1,35 @@
 """Faults of what a process needs of its machine: descriptors, memory, room for files, a reader of its log."""
 
+import asyncio
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.chaos.faults.processes import pick_worker, simulators_of
+from tests.chaos.faults.processes import POLL_SECONDS, simulators_of
 from tests.chaos.faults.scene import Fault, Scene
 from tests.chaos.site.supervisor import Role
 
 # Enough for the process to go on, far less than a simulator imports.
 SPARE_BYTES = 128 << 20
+# For a simulator to have nothing to do.
+IDLE_SECONDS = 5.0
 # A file of SQLite's cannot grow.
 FILE_BYTES = 4096
 
 
 async def starve_of_descriptors(scene: Scene) -> str | None:
-    """A worker, or the embedded service, can open nothing for a while, and its simulators are killed."""
-    role = await pick_worker(scene)
+    """A worker, or the embedded service, can open nothing for a while, and its idle simulators are killed."""
+    role = _any(scene, "worker", "service")
     return await _without_simulators(scene, role, resource.RLIMIT_NOFILE, 3) if role else None
 
 
 async def starve_of_memory(scene: Scene) -> str | None:
-    """A worker, or the embedded service, has no address space for a simulator, and those that it has are killed."""
-    role = await pick_worker(scene)
+    """A worker, or the embedded service, has no address space for a simulator, and its idle ones are killed."""
+    role = _any(scene, "worker", "service")
     if role is None or role.pid is None:
         return None
     return await _without_simulators(scene, role, resource.RLIMIT_AS, _address_space(role.pid) + SPARE_BYTES)
@@ -43,7 +47,7 @@ async def stop_files_growing(scene: Scene) -> str | None:
 
 async def leave_log_unread(scene: Scene) -> str | None:
     """Nobody reads the pipe that a process logs to for a while."""
-    role = _any(scene)
+    role = _any(scene, "api", "worker", "service")
     if role is None or role.log is None:
         return None
     with role.log.unread():
@@ -53,7 +57,7 @@ async def leave_log_unread(scene: Scene) -> str | None:
 
 async def close_log(scene: Scene) -> str | None:
     """The reader of the pipe that a process logs to goes away for good."""
-    role = _any(scene)
+    role = _any(scene, "api", "worker", "service")
     if role is None or role.log is None:
         return None
     role.log.close()
@@ -99,19 +103,36 @@ RESOURCE_FAULTS: Mapping[str, Fault] = {
 async def _without_simulators(scene: Scene, role: Role, limit: int, most: int) -> str | None:
     if role.pid is None:
         return None
+    idle = await _idle_simulators(scene, role)
     with lowered(role.pid, limit, most):
-        simulators = simulators_of(scene, role)
-        for simulator in simulators:
+        for simulator in idle:
             with suppress(ProcessLookupError):
                 os.kill(simulator, signal.SIGKILL)
         await scene.last()
-    return f"{role.instance} with {len(simulators)} simulators"
+    return f"{role.instance} with {len(idle)} idle simulators"
+
+
+async def _idle_simulators(scene: Scene, role: Role) -> list[int]:
+    """Those that wait for a program, as soon as there are any: to end one at work is a crash of its task."""
+    deadline = time.monotonic() + IDLE_SECONDS
+    while True:
+        idle = [pid for pid in simulators_of(scene, role) if _sleeps(pid)]
+        if idle or time.monotonic() > deadline:
+            return idle
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _sleeps(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    except OSError:
+        return False
 
 
 def _address_space(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
 
-def _any(scene: Scene) -> Role | None:
-    roles = [role for role in scene.site.supervisor.of_kind("api", "worker", "service") if role.log is not None]
+def _any(scene: Scene, *kinds: str) -> Role | None:
+    roles = scene.site.supervisor.of_kind(*kinds)
     return scene.rng.choice(roles) if roles else None
