@@ -10,16 +10,16 @@ ENV UV_CACHE_DIR=/var/cache/uv \
 RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /src
 # The dependencies change less often than the code: a layer of their own.
-COPY pyproject.toml uv.lock README.md ./
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-install-project
+COPY pyproject.toml uv.lock README.md LICENSE ./
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-project
 COPY src src
 COPY migrations migrations
 COPY examples examples
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-dev --extra server --no-editable
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable
 
 
 FROM build AS tests
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --group dev --no-editable
 COPY tests/stack tests/stack
 ENV PATH=/opt/ketline/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001

@@ -1,4 +1,4 @@
-"""Measure what the service costs beside the simulation: `uv run python -m benchmarks --help`."""
+"""Measure what the service costs beside the simulation: `bash .ci/uv run python -m benchmarks --help`."""
 
 import argparse
 import asyncio

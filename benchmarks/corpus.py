@@ -1,4 +1,4 @@
-"""Programs that others wrote, and which tier runs them: `uv run --group corpus python -m benchmarks.corpus`.
+"""Programs that others wrote, and which tier runs them: `bash .ci/uv run --group corpus python -m benchmarks.corpus`.
 
 Writes docs/frontend.md from the examples of the specification, Qiskit's standard gates and circuit library and MQT
 Bench. All but the examples are run as the service runs them: in a simulator process, with its limits.
@@ -65,9 +65,9 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
     return "\n".join(
         [
             "# What the front end runs\n",
-            "Made by `uv run --group corpus python -m benchmarks.corpus`. A tier of its own serves each program: see "
-            "[specs/programs.md](../specs/programs.md). Exported programs were run in a simulator process with the "
-            f"limits of the service, {_SHOTS} shots and {limit:g} s each, by the clock of a shared machine.\n",
+            "Made by `bash .ci/uv run --group corpus python -m benchmarks.corpus`. A tier of its own serves each "
+            "program: see [specs/programs.md](../specs/programs.md). Exported programs were run in a simulator process "
+            f"with the limits of the service, {_SHOTS} shots and {limit:g} s each, by the clock of a shared machine.\n",
             *_specification(),
             *_exported("Qiskit's standard gates", "each exported by `qiskit.qasm3.dumps`", gates),
             *_exported(

@@ -14,7 +14,7 @@ from benchmarks.processes import Account, Watch, read_line, say_line
 from benchmarks.site import open_servers
 from ketline.config import available_cores
 
-MISSING = "the part naive needs Celery: uv run --group benchmarks python -m benchmarks"
+MISSING = "the part naive needs Celery: bash .ci/uv run --group benchmarks python -m benchmarks"
 WARM_UP_TASKS = 20
 SUBMIT_SECONDS = 60.0
 # A naive task takes a tenth of a second of a core.

@@ -1,4 +1,4 @@
-"""Kill everything, again and again, and check that nothing was lost: `uv run python -m tests.chaos --help`."""
+"""Kill everything, again and again, and check that nothing was lost: `bash .ci/uv run python -m tests.chaos --help`."""
 
 import argparse
 import asyncio

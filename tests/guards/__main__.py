@@ -1,4 +1,4 @@
-"""Remove each guard in turn and see which tests fail: `uv run python -m tests.guards [NAME ...]`.
+"""Remove each guard in turn and see which tests fail: `bash .ci/uv run python -m tests.guards [NAME ...]`.
 
 Exits 1 when a guard can be removed and every test passes. A NAME is a guard's name or a part of it.
 """

@@ -1,7 +1,7 @@
 """A running stack from the outside, over HTTP only: every example, a wrong program, correlation ids and health.
 
 docker compose --profile tests run --rm -T tests
-KETLINE_URL=http://127.0.0.1:8000 uv run pytest tests/stack
+KETLINE_URL=http://127.0.0.1:8000 bash .ci/uv run pytest tests/stack
 """
 
 import math
