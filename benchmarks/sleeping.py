@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 
 from ketline.domain.task import Profile, RunResult
 from ketline.execution.parent.runner import ChildRunnerFactory
-from ketline.execution.protocol import READY, Answer, Order, decode_order, encode_answer
+from ketline.execution.protocol import READY, Request, Response, decode_request, encode_response
 from ketline.simulator import die_with_parent
 
 
@@ -35,16 +35,16 @@ def answer_orders(fd: int, seconds: float) -> None:
         pipe.send_bytes(READY)
         while True:
             try:
-                order = decode_order(pipe.recv_bytes())
+                request = decode_request(pipe.recv_bytes())
             except EOFError:
                 return
             time.sleep(seconds)
-            pipe.send_bytes(encode_answer(Answer(_result(order, seconds)), order))
+            pipe.send_bytes(encode_response(Response(_result(request, seconds)), request))
 
 
-def _result(order: Order, seconds: float) -> RunResult:
+def _result(request: Request, seconds: float) -> RunResult:
     profile = Profile(method="none", qubits=1, depth=0, operations={}, parsing_seconds=0.0, simulating_seconds=seconds)
-    return RunResult(counts={"0": order.spec.shots}, shots=order.spec.shots, profile=profile)
+    return RunResult(counts={"0": request.spec.shots}, shots=request.spec.shots, profile=profile)
 
 
 async def _work(seconds: str) -> None:

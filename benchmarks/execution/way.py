@@ -14,7 +14,7 @@ from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.scanner import constants, registers, syntax
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
 
 # Makes ready what is timed then, for the round of this number.
 Way = Callable[[int], Callable[[], Any]]
@@ -39,11 +39,11 @@ class ServiceWay:
 
     def runs(self, text: str, shots: int, seed: int | None = None) -> Callable[[], bytes]:
         """Runs a program each time it is called, and gives the answer as it is sent."""
-        data = encode_order(Order(TaskSpec(circuit=text, shots=shots, options=RunOptions(seed=seed))))
+        data = encode_request(Request(TaskSpec(circuit=text, shots=shots, options=RunOptions(seed=seed))))
 
         def run() -> bytes:
-            order = decode_order(data)
-            return encode_answer(self._executor.answer(order), order)
+            order = decode_request(data)
+            return encode_response(self._executor.answer(order), order)
 
         return run
 
@@ -62,7 +62,7 @@ def result_in(answer: bytes, shots: int) -> RunResult:
     Raises:
         ExecutionFailed: it is a failure.
     """
-    outcome = decode_answer(answer, Order(TaskSpec(circuit="", shots=shots))).outcome
+    outcome = decode_response(answer, Request(TaskSpec(circuit="", shots=shots))).outcome
     if isinstance(outcome, BaseException):
         raise outcome
     assert isinstance(outcome, RunResult)

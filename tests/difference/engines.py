@@ -19,7 +19,7 @@ from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order
+from ketline.execution.protocol import Request
 from tests.dense import (
     ANGLES,
     WIDTHS,
@@ -69,7 +69,7 @@ def check_values(choices: Random, qubits: int) -> None:
     options = RunOptions(observables=tuple({label: 1.0} for label in labels))
     found = (
         _executor(choices.choice((1, 1, 1, 2)))
-        .run(Order(TaskSpec(circuit=text_of(program), shots=1, options=options), ""))
+        .run(Request(TaskSpec(circuit=text_of(program), shots=1, options=options), ""))
         .expectation_values
     )
     state = state_of(program)
@@ -128,7 +128,7 @@ def check_density_matrix(choices: Random) -> None:
 
 def _compare(program: Program, shots: int, method: Method, choices: Random, threads: int) -> None:
     options = RunOptions(method=method, seed=choices.getrandbits(53), memory=choices.random() < 0.3)
-    result = _executor(threads).run(Order(TaskSpec(circuit=text_of(program), shots=shots, options=options), ""))
+    result = _executor(threads).run(Request(TaskSpec(circuit=text_of(program), shots=shots, options=options), ""))
     try:
         assert_counts_match(result.counts, distribution_of(program), shots)
         if result.memory is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ketline.execution.child import main as child
 from ketline.execution.child.executor import Executor
-from ketline.execution.protocol import READY, Answer, Order, decode_limits, is_request
+from ketline.execution.protocol import READY, Request, Response, decode_limits, is_admission_request
 from ketline.execution.simulators.quota import Ask, granted
 from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault
@@ -41,19 +41,19 @@ def install(control: Control) -> None:
     """Have a simulator process answer through failpoints."""
 
     class FailingExecutor(Executor):
-        def answer(self, order: Order, ask: Ask = granted) -> Answer:
-            control.note_execution(digest(order.spec.circuit), order.token)
+        def answer(self, request: Request, ask: Ask = granted) -> Response:
+            control.note_execution(digest(request.spec.circuit), request.token)
             reach(control, "child.received")
             while control.holding:
                 time.sleep(POLL_SECONDS)
-            answer = super().answer(order, ask)
+            answer = super().answer(request, ask)
             reach(control, "child.answering")
             return answer
 
     class FailingConnection(Connection):
         def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
             super().send_bytes(buf, offset, size)
-            if buf != READY and not is_request(buf):
+            if buf != READY and not is_admission_request(buf):
                 reach(control, "child.answered")
 
     for replacement in (FailingExecutor, FailingConnection):

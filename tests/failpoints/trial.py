@@ -16,7 +16,7 @@ from tests.failpoints.control import Fault
 from tests.failpoints.table import Case, Hanging
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+ACQUIRE_TIMEOUT_SECONDS = 60.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
@@ -169,7 +169,7 @@ class Trial:
             self.cell.signal(hung, signal.SIGKILL)
 
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
-        return await eventually(look, f"{self.case}: {what}", PATIENCE_SECONDS)
+        return await eventually(look, f"{self.case}: {what}", ACQUIRE_TIMEOUT_SECONDS)
 
 
 def timing_out(known: KnownTask) -> KnownTask:

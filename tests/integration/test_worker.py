@@ -17,7 +17,7 @@ from ketline.domain.task import Change, Claim, CorrelationId, Dispatch, Submissi
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock
 from ketline.service.process import ProcessTask
-from ketline.worker.loop import LANES_PER_SLOT, Worker
+from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker
 from ketline.worker.pool import SHORT_ENOUGH
 from tests.runners import OneRunnerFactory, ScriptedRunner, deferrals_of
 
@@ -183,14 +183,14 @@ async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(
         await heard.until(TaskStatus.COMPLETED, SHORT_ENOUGH)
         rig.runner.release.clear()
         heard.changes.clear()
-        ids = [await rig.submit() for _ in range(LANES_PER_SLOT)]
+        ids = [await rig.submit() for _ in range(CONSUMERS_PER_SLOT)]
         # All are claimed, one is run; the others wait for its simulator, in vain.
-        await heard.until(TaskStatus.PENDING, 2 * LANES_PER_SLOT - 1)
+        await heard.until(TaskStatus.PENDING, 2 * CONSUMERS_PER_SLOT - 1)
         assert sorted([await rig.status(task_id) for task_id in ids]).count(TaskStatus.PROCESSING) == 1
         rig.runner.release.set()
     last_lines = [(await repository.get(task_id)).history[-1] for task_id in ids]
     causes = [line.cause for line in last_lines if line.status is TaskStatus.PENDING]
-    assert causes == ["no_free_slot"] * (LANES_PER_SLOT - 1)
+    assert causes == ["no_free_slot"] * (CONSUMERS_PER_SLOT - 1)
 
 
 async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(repository: SqlTaskRepository) -> None:

@@ -17,7 +17,7 @@ from ketline.client.programs import Options, body_of
 from ketline.db.schema.tables import tasks
 from ketline.domain.labels import Labels
 from ketline.domain.spec import SPEC_FIELDS, RunOptions, SpecField, TaskSpec, digest_of
-from ketline.execution.protocol import Order, decode_order, encode_order
+from ketline.execution.protocol import Request, decode_request, encode_request
 from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
 from tests.specs import CHANGED, PLAIN
 
@@ -102,7 +102,7 @@ def test_field_is_shown(field: SpecField) -> None:
 
 @each_field
 def test_field_reaches_the_simulator(field: SpecField) -> None:
-    sent = decode_order(encode_order(Order(CHANGED[field.name], str(uuid4())))).spec
+    sent = decode_request(encode_request(Request(CHANGED[field.name], str(uuid4())))).spec
     assert (field.stored(sent) == field.stored(CHANGED[field.name])) is (field.name in OF_THE_CHILD)
 
 

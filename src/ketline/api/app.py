@@ -19,7 +19,7 @@ from ketline.api.responses.handlers import install_handlers
 from ketline.api.services import ApiOptions, ApiServices
 from ketline.api.tasks import batch, changes, circuit, events, feed, lists, results, routes
 from ketline.api.tasks.broadcast import Broadcasts
-from ketline.web.time_series import Course
+from ketline.web.time_series import TimeSeries
 
 __all__ = ["ApiOptions", "ApiServices", "create_app"]
 
@@ -96,7 +96,7 @@ def create_app(
     )
     app.state.services = services
     app.state.options = options
-    app.state.course = Course()
+    app.state.time_series = TimeSeries()
     app.state.broadcasts = Broadcasts(services.catalogue, services.watch)
     app.state.large_results = LargeResults()
     install_handlers(app)

@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 
 SWAGGER_VERSION = "5.35.0"
 
@@ -62,6 +62,6 @@ async def send_document(request: Request) -> JSONResponse:
 @router.get("/docs/assets/{edition}/{name}")
 async def send_asset(edition: str, name: str) -> FileResponse:
     if edition != _EDITION or name not in _ASSETS:
-        raise Refusal("path_not_found")
+        raise HTTPProblem("path_not_found")
     path, media_type = _ASSETS[name]
     return FileResponse(path, media_type=media_type, headers={"Cache-Control": "public, max-age=31536000, immutable"})

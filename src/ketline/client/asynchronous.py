@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ketline.client.address import request_headers, service_url, shown_url
 from ketline.client.async_handle import AsyncTaskHandle
-from ketline.client.flows import Conversations
+from ketline.client.flows import Flows
 from ketline.client.models import (
     Accepted,
     Event,
@@ -22,7 +22,7 @@ from ketline.client.programs import BatchItem, Options, changes_of, items_of
 from ketline.client.retries import Retries
 from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, key_of
 from ketline.client.watch import Completion, follow_task, follow_tasks
-from ketline.client.wire import Conversation
+from ketline.client.wire import Flow
 from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class AsyncClient:
         self.url = service_url(url)
         self._wire = AsyncHttpWire(self.url, request_headers(api_key, AGENT), silence_seconds, transport)
         shown = shown_url(self.url)
-        self._say = Conversations(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
+        self._say = Flows(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,10 +111,10 @@ class AsyncClient:
         """
         items = items_of(programs, options)
         made = iter([text for text, _ in items])
-        conversation = self._say.submit_batch(
+        flow = self._say.submit_batch(
             items, key_of(idempotency_key), lambda accepted: self._handle(accepted, next(made))
         )
-        accepted = await self._hold(conversation)
+        accepted = await self._hold(flow)
         return [self._handle(one, text) for one, (text, _) in zip(accepted, items, strict=True)]
 
     async def as_completed(
@@ -259,8 +259,8 @@ class AsyncClient:
             handles[task_id].task = task or handles[task_id].task
             yield handles[task_id], status
 
-    async def _hold(self, conversation: Conversation[T]) -> T:
-        return await self._wire.hold(conversation)
+    async def _hold(self, flow: Flow[T]) -> T:
+        return await self._wire.hold(flow)
 
     def _handle(self, known: Accepted | Task, program: str | None) -> AsyncTaskHandle:
         return AsyncTaskHandle(self, known.task_id, submitted_at=known.submitted_at, program=program)

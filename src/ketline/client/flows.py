@@ -24,7 +24,7 @@ from ketline.client.models import Accepted, Statistics, Task, TaskPage, Validati
 from ketline.client.problems import document_of, error_of, not_ketline
 from ketline.client.programs import Options, body_of
 from ketline.client.retries import Retries, pause_before_retry
-from ketline.client.wire import Conversation, Lost, Pause, Request, Response, sent
+from ketline.client.wire import Flow, Lost, Pause, Request, Response, sent
 from ketline.domain.task import TaskStatus
 
 # Proxies tend to cut what is silent for a minute.
@@ -42,7 +42,7 @@ JSON = {"content-type": "application/json"}
 
 
 @dataclass(slots=True, kw_only=True)
-class Conversations:
+class Flows:
     """Conversations with the service at `url`; `silence_seconds` is the longest that it may say nothing.
 
     Once it has `answered`, patience with it is longer.
@@ -55,7 +55,7 @@ class Conversations:
     draw: Callable[[], float] = random.random
     answered: bool = False
 
-    def call(self, request: Request, *, deadline: float = inf) -> Conversation[Response]:
+    def call(self, request: Request, *, deadline: float = inf) -> Flow[Response]:
         """Ask until there is an answer, or patience ends, or the deadline has come.
 
         Raises:
@@ -97,7 +97,7 @@ class Conversations:
         late.__cause__ = error
         return late
 
-    def ask(self, request: Request, read: Callable[[Any], Any], *, deadline: float = inf) -> Conversation[Any]:
+    def ask(self, request: Request, read: Callable[[Any], Any], *, deadline: float = inf) -> Flow[Any]:
         """Ask for JSON, and read it.
 
         Raises:
@@ -111,12 +111,12 @@ class Conversations:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise not_ketline(self.url) from error
 
-    def submit(self, program: str, options: Options, key: str) -> Conversation[Accepted]:
+    def submit(self, program: str, options: Options, key: str) -> Flow[Accepted]:
         """Have a program stored as a task."""
         accepted: Accepted = yield from self.ask(_submission(program, options, key), read_accepted)
         return accepted
 
-    def run(self, program: str, options: Options, key: str) -> Conversation[Accepted | Task]:
+    def run(self, program: str, options: Options, key: str) -> Flow[Accepted | Task]:
         """Have a program stored as a task; gives the task itself if it ends at once."""
         request = _submission(program, options, key, {"prefer": f"wait={FIRST_WAIT_SECONDS}"})
         answer: Accepted | Task = yield from self.ask(request, _read_either)
@@ -124,7 +124,7 @@ class Conversations:
 
     def submit_batch(
         self, programs: Sequence[tuple[str, Options]], key: str, make: Callable[[Accepted], Any]
-    ) -> Conversation[Sequence[Accepted]]:
+    ) -> Flow[Sequence[Accepted]]:
         """Have programs stored as tasks: each part that fits into a request is stored whole or not at all.
 
         Raises:
@@ -144,9 +144,7 @@ class Conversations:
                 raise BatchIncomplete(text, tasks=[make(one) for one in accepted]) from error
         return accepted
 
-    def read(
-        self, task_id: UUID, *, wait_seconds: int = 0, deadline: float = inf, queue: bool = False
-    ) -> Conversation[Task]:
+    def read(self, task_id: UUID, *, wait_seconds: int = 0, deadline: float = inf, queue: bool = False) -> Flow[Task]:
         """Read a task, once it has ended or after so many seconds; `queue` asks for its place as well."""
         # Preferred rather than asked for: the service cuts it to the longest that it waits.
         headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else {}
@@ -156,7 +154,7 @@ class Conversations:
         task: Task = yield from self.ask(request, read_task, deadline=deadline)
         return task
 
-    def wait(self, task_id: UUID, timeout_seconds: float | None) -> Conversation[Task]:
+    def wait(self, task_id: UUID, timeout_seconds: float | None) -> Flow[Task]:
         """Read a task once it has ended.
 
         Raises:
@@ -177,7 +175,7 @@ class Conversations:
                 yield Pause(min(pause, left))
                 pause = min(pause * LOOK_GROWTH, LONGEST_LOOK_SECONDS)
 
-    def cancel(self, task_id: UUID) -> Conversation[Task]:
+    def cancel(self, task_id: UUID) -> Flow[Task]:
         """Cancel a task; one that is cancelled already is as good."""
         try:
             task: Task = yield from self.ask(Request(method="POST", path=f"/tasks/{task_id}/cancel"), read_task)
@@ -187,20 +185,20 @@ class Conversations:
             task = yield from self.read(task_id)
         return task
 
-    def rerun(self, task_id: UUID, asked: Mapping[str, object], key: str) -> Conversation[Accepted]:
+    def rerun(self, task_id: UUID, asked: Mapping[str, object], key: str) -> Flow[Accepted]:
         """Run a task's program again, as a new task."""
         request = _posted(f"/tasks/{task_id}/rerun", asked, {"idempotency-key": key})
         accepted: Accepted = yield from self.ask(request, read_accepted)
         return accepted
 
-    def change(self, task_id: UUID, changes: Mapping[str, object]) -> Conversation[Task]:
+    def change(self, task_id: UUID, changes: Mapping[str, object]) -> Flow[Task]:
         """Give a task another name, other tags or metadata, or another time to run at."""
         body = json.dumps(changes).encode()
         request = Request(method="PATCH", path=f"/tasks/{task_id}", body=body, headers=JSON)
         task: Task = yield from self.ask(request, read_task)
         return task
 
-    def delete(self, task_id: UUID) -> Conversation[None]:
+    def delete(self, task_id: UUID) -> Flow[None]:
         """Delete a task that has ended."""
         request = Request(method="DELETE", path=f"/tasks/{task_id}")
         try:
@@ -210,38 +208,38 @@ class Conversations:
             if error.attempts == 1:
                 raise
 
-    def circuit(self, task_id: UUID, form: str) -> Conversation[str]:
+    def circuit(self, task_id: UUID, form: str) -> Flow[str]:
         """A task's circuit: `source`, `text`, `svg` or `flat`."""
         response = yield from self.call(Request(method="GET", path=f"/tasks/{task_id}/circuit?format={quote(form)}"))
         return response.body.decode()
 
-    def counts(self, task_id: UUID, asked: Mapping[str, object]) -> Conversation[Any]:
+    def counts(self, task_id: UUID, asked: Mapping[str, object]) -> Flow[Any]:
         """A task's counts alone, in a form that is asked for."""
         return (yield from self.ask(Request(method="GET", path=_address(f"/tasks/{task_id}/counts", asked)), _as_is))
 
-    def page(self, asked: Mapping[str, object]) -> Conversation[TaskPage]:
+    def page(self, asked: Mapping[str, object]) -> Flow[TaskPage]:
         """The first page of a list."""
         return (yield from self.page_at(_address("/tasks", asked)))
 
-    def page_at(self, address: str) -> Conversation[TaskPage]:
+    def page_at(self, address: str) -> Flow[TaskPage]:
         """The page of a list that another page named."""
         page: TaskPage = yield from self.ask(Request(method="GET", path=address), read_page)
         return page
 
-    def validate(self, program: str, options: Options) -> Conversation[Validation]:
+    def validate(self, program: str, options: Options) -> Flow[Validation]:
         """What is wrong with a program, or how it would be run."""
         validation: Validation = yield from self.ask(_posted("/validate", body_of(program, options)), read_validation)
         return validation
 
-    def workers(self) -> Conversation[Sequence[Worker]]:
+    def workers(self) -> Flow[Sequence[Worker]]:
         found: Sequence[Worker] = yield from self.ask(Request(method="GET", path="/workers"), read_workers)
         return found
 
-    def statistics(self) -> Conversation[Statistics]:
+    def statistics(self) -> Flow[Statistics]:
         found: Statistics = yield from self.ask(Request(method="GET", path="/tasks/stats"), read_statistics)
         return found
 
-    def backends(self) -> Conversation[Any]:
+    def backends(self) -> Flow[Any]:
         return (yield from self.ask(Request(method="GET", path="/backends"), lambda answer: answer["backends"]))
 
 

@@ -12,7 +12,7 @@ from ketline.client.address import AddressInvalid, is_loopback, shown_url
 from ketline.client.errors import RequestInvalid
 from ketline.client.wire import (
     Close,
-    Conversation,
+    Flow,
     Give,
     Lost,
     Open,
@@ -47,25 +47,25 @@ class HttpWire:
         self._streams.close()
         self._http.close()
 
-    def hold(self, conversation: Conversation[T]) -> T:
+    def hold(self, flow: Flow[T]) -> T:
         """Hold a conversation that needs no stream, and give its result."""
         outcome: Outcome = None
         while True:
             try:
-                step = conversation.send(outcome)
+                step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
             outcome = self._do(step)
 
-    def listen(self, conversation: Conversation[None]) -> Iterator[Any]:
+    def listen(self, flow: Flow[None]) -> Iterator[Any]:
         """What the conversation gives, one by one; it goes on while the next one is asked for."""
         with ExitStack() as stack:
             chunks: Iterator[bytes] = iter(())
             outcome: Outcome = None
             while True:
                 try:
-                    step = conversation.send(outcome)
+                    step = flow.send(outcome)
                 except StopIteration:
                     return
                 outcome = None
@@ -121,25 +121,25 @@ class AsyncHttpWire:
         await self._streams.aclose()
         await self._http.aclose()
 
-    async def hold(self, conversation: Conversation[T]) -> T:
+    async def hold(self, flow: Flow[T]) -> T:
         """Hold a conversation that needs no stream, and give its result."""
         outcome: Outcome = None
         while True:
             try:
-                step = conversation.send(outcome)
+                step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
             outcome = await self._do(step)
 
-    async def listen(self, conversation: Conversation[None]) -> AsyncIterator[Any]:
+    async def listen(self, flow: Flow[None]) -> AsyncIterator[Any]:
         """What the conversation gives, one by one; it goes on while the next one is asked for."""
         async with AsyncExitStack() as stack:
             chunks = _nothing()
             outcome: Outcome = None
             while True:
                 try:
-                    step = conversation.send(outcome)
+                    step = flow.send(outcome)
                 except StopIteration:
                     return
                 outcome = None

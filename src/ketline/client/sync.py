@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from ketline.client.address import request_headers, service_url, shown_url
 from ketline.client.errors import RequestInvalid
-from ketline.client.flows import Conversations
+from ketline.client.flows import Flows
 from ketline.client.handle import TaskHandle
 from ketline.client.models import (
     Accepted,
@@ -22,7 +22,7 @@ from ketline.client.models import (
 from ketline.client.programs import BatchItem, Options, changes_of, items_of
 from ketline.client.retries import Retries
 from ketline.client.watch import Completion, follow_task, follow_tasks
-from ketline.client.wire import Conversation
+from ketline.client.wire import Flow
 from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ SILENCE_SECONDS = 30.0
 AGENT = "ketline-python"
 # What a notebook shows is to be there soon or not at all.
 GLANCE_SECONDS = 5.0
-GLANCE = Retries(patience_seconds=1.0)
+GLANCE = Retries(acquire_timeout_seconds=1.0)
 
 
 class Client:
@@ -58,8 +58,8 @@ class Client:
         self.url = service_url(url)
         self._wire = HttpWire(self.url, request_headers(api_key, AGENT), silence_seconds, transport)
         shown = shown_url(self.url)
-        self._say = Conversations(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
-        self._glance = Conversations(url=shown, retries=GLANCE, silence_seconds=min(GLANCE_SECONDS, silence_seconds))
+        self._say = Flows(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
+        self._glance = Flows(url=shown, retries=GLANCE, silence_seconds=min(GLANCE_SECONDS, silence_seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -115,10 +115,10 @@ class Client:
         """
         items = items_of(programs, options)
         made = iter([text for text, _ in items])
-        conversation = self._say.submit_batch(
+        flow = self._say.submit_batch(
             items, key_of(idempotency_key), lambda accepted: self._handle(accepted, next(made))
         )
-        accepted = self._hold(conversation)
+        accepted = self._hold(flow)
         return [self._handle(one, text) for one, (text, _) in zip(accepted, items, strict=True)]
 
     def as_completed(
@@ -271,8 +271,8 @@ class Client:
             handles[task_id].task = task or handles[task_id].task
             yield handles[task_id], status
 
-    def _hold(self, conversation: Conversation[T]) -> T:
-        return self._wire.hold(conversation)
+    def _hold(self, flow: Flow[T]) -> T:
+        return self._wire.hold(flow)
 
     def _handle(self, known: Accepted | Task, program: str | None) -> TaskHandle:
         return TaskHandle(self, known.task_id, submitted_at=known.submitted_at, program=program)

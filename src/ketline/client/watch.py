@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from ketline.client.errors import TaskNotFound, WaitTimeout
-from ketline.client.flows import Conversations
+from ketline.client.flows import Flows
 from ketline.client.models import Event, Task, TaskPage
 from ketline.client.problems import error_of, not_ketline
 from ketline.client.streams import EventReader
-from ketline.client.wire import Close, Conversation, Give, Lost, Pause, Request, Response, heard, opened
+from ketline.client.wire import Close, Flow, Give, Lost, Pause, Request, Response, heard, opened
 
 MEDIA_TYPE = "text/event-stream"
 # A service says something every 15 s at least.
@@ -36,8 +36,8 @@ ALL_OF_A_TASK = ["result", "history", "profile", "metadata"]
 class Stream:
     """A stream of events that is opened again, where it was, whenever it breaks off."""
 
-    def __init__(self, conversations: Conversations, path: str, after: int | None, deadline: float = inf) -> None:
-        self._conversations = conversations
+    def __init__(self, flows: Flows, path: str, after: int | None, deadline: float = inf) -> None:
+        self._flows = flows
         self._path = path
         self._deadline = deadline
         self._reader = EventReader()
@@ -46,30 +46,30 @@ class Stream:
         self.over = False
         self.is_open = False
 
-    def open(self) -> Conversation[None]:
+    def open(self) -> Flow[None]:
         """Open it, however often that takes; `over` if there is nothing more to come.
 
         Raises:
             ClientError: it is refused, or there is no answer.
             WaitTimeout: the deadline has come.
         """
-        began, attempt = self._conversations.now(), 0
+        began, attempt = self._flows.now(), 0
         while True:
             outcome = yield from opened(self._request())
             if isinstance(outcome, Response) and outcome.status in (200, 204):
                 if not outcome.headers.get("content-type", MEDIA_TYPE).startswith(MEDIA_TYPE):
                     yield Close()
-                    raise not_ketline(self._conversations.url)
+                    raise not_ketline(self._flows.url)
                 self.is_open, self.over = outcome.status == 200, outcome.status == 204
                 self._reader = EventReader()
                 return
-            pause = self._conversations.pause(outcome, began, attempt)
+            pause = self._flows.pause(outcome, began, attempt)
             if pause is None:
-                raise error_of(outcome, self._conversations.url)
+                raise error_of(outcome, self._flows.url)
             yield from self._rest(pause)
             attempt += 1
 
-    def read(self) -> Conversation[list[Event]]:
+    def read(self) -> Flow[list[Event]]:
         """The events that come next, none if there was but a sign of life; closes the stream when it ends.
 
         Raises:
@@ -84,7 +84,7 @@ class Stream:
             events = list(self._reader.feed(data))
         except (LookupError, TypeError, ValueError) as error:
             yield from self.close()
-            raise not_ketline(self._conversations.url) from error
+            raise not_ketline(self._flows.url) from error
         if events:
             self.after = events[-1].event_id
         if self._left() < self._silence / 2:
@@ -93,7 +93,7 @@ class Stream:
         self._require_time()
         return events
 
-    def close(self) -> Conversation[None]:
+    def close(self) -> Flow[None]:
         yield Close()
         self.is_open = False
 
@@ -102,21 +102,21 @@ class Stream:
         headers = {"accept": MEDIA_TYPE} | ({} if self.after is None else {"last-event-id": str(self.after)})
         return Request(method="GET", path=self._path, headers=headers, silence_seconds=self._silence)
 
-    def _rest(self, seconds: float) -> Conversation[None]:
+    def _rest(self, seconds: float) -> Flow[None]:
         self._require_time()
         yield Pause(min(seconds, self._left()))
 
     def _left(self) -> float:
-        return self._deadline - self._conversations.now()
+        return self._deadline - self._flows.now()
 
     def _require_time(self) -> None:
         if self._left() <= 0:
             raise WaitTimeout("The time to wait is up; what was waited for goes on.")
 
 
-def follow_task(conversations: Conversations, task_id: UUID, after: int) -> Conversation[None]:
+def follow_task(flows: Flows, task_id: UUID, after: int) -> Flow[None]:
     """Give each event of a task once, from the one after `after` to the last."""
-    stream = Stream(conversations, f"/tasks/{task_id}/events", after)
+    stream = Stream(flows, f"/tasks/{task_id}/events", after)
     while True:
         yield from stream.open()
         if stream.over:
@@ -129,10 +129,10 @@ def follow_task(conversations: Conversations, task_id: UUID, after: int) -> Conv
                     return
 
 
-def follow_tasks(conversations: Conversations, tags: Iterable[str], after: int | None) -> Conversation[None]:
+def follow_tasks(flows: Flows, tags: Iterable[str], after: int | None) -> Flow[None]:
     """Give each event of all tasks with these tags, from now on or from after `after`, without end."""
     query = urlencode([("tag", tag) for tag in tags])
-    stream = Stream(conversations, f"/tasks/events?{query}" if query else "/tasks/events", after)
+    stream = Stream(flows, f"/tasks/events?{query}" if query else "/tasks/events", after)
     seen: dict[int, None] = {}
     while True:
         yield from stream.open()
@@ -153,25 +153,25 @@ class Completion:
 
     def __init__(
         self,
-        conversations: Conversations,
+        flows: Flows,
         tasks: Mapping[UUID, datetime | None],
         timeout_seconds: float | None,
         *,
         changes: bool = False,
     ) -> None:
-        self._conversations = conversations
+        self._flows = flows
         self._left = dict(tasks)
         self._timeout = timeout_seconds
         self._changes = changes
-        self._look_at_time = conversations.now() + LOOK_SECONDS
-        self._deadline = inf if timeout_seconds is None else conversations.now() + timeout_seconds
+        self._look_at_time = flows.now() + LOOK_SECONDS
+        self._deadline = inf if timeout_seconds is None else flows.now() + timeout_seconds
 
-    def __call__(self) -> Conversation[None]:
+    def __call__(self) -> Flow[None]:
         """
         Raises:
             WaitTimeout: some had not ended in time.
         """
-        stream = Stream(self._conversations, "/tasks/events", None, self._deadline)
+        stream = Stream(self._flows, "/tasks/events", None, self._deadline)
         try:
             while self._left:
                 if len(self._left) <= self._fewest:
@@ -193,30 +193,30 @@ class Completion:
         # For a last task alone a long poll is cheaper, but tells of nothing else.
         return 0 if self._changes else 1
 
-    def _last(self) -> Conversation[None]:
+    def _last(self) -> Flow[None]:
         (task_id,) = self._left
-        left = None if self._deadline == inf else max(0.0, self._deadline - self._conversations.now())
+        left = None if self._deadline == inf else max(0.0, self._deadline - self._flows.now())
         try:
-            task: Task | None = yield from self._conversations.wait(task_id, left)
+            task: Task | None = yield from self._flows.wait(task_id, left)
         except TaskNotFound:
             task = None
         yield from self._give(task_id, task)
 
-    def _give(self, task_id: UUID, task: Task | None) -> Conversation[None]:
+    def _give(self, task_id: UUID, task: Task | None) -> Flow[None]:
         del self._left[task_id]
         yield Give((task_id, task and task.status, task))
 
-    def _hear(self, events: Iterable[Event]) -> Conversation[None]:
+    def _hear(self, events: Iterable[Event]) -> Flow[None]:
         for event in events if self._changes else ():
             if event.task_id in self._left and not event.status.terminal:
                 yield Give((event.task_id, event.status, None))
         ends = [event for event in events if event.status.terminal]
         heard_of = dict.fromkeys(event.task_id for event in ends)
         if heard_of.keys() & self._left.keys():
-            self._look_at_time = self._conversations.now() + LOOK_SECONDS
-        elif self._conversations.now() >= self._look_at_time:
+            self._look_at_time = self._flows.now() + LOOK_SECONDS
+        elif self._flows.now() >= self._look_at_time:
             # Nothing for long: some may be gone without a word. Those that are still there go to the end of the line.
-            self._look_at_time = self._conversations.now() + LOOK_SECONDS
+            self._look_at_time = self._flows.now() + LOOK_SECONDS
             for task_id in list(islice(self._left, LOOKED_AT_ONCE)):
                 self._left[task_id] = self._left.pop(task_id)
                 heard_of[task_id] = None
@@ -226,19 +226,19 @@ class Completion:
         for task_id in heard_of:
             yield from self._look_at(task_id)
 
-    def _list_since(self, moment: datetime, expected: int) -> Conversation[None]:
+    def _list_since(self, moment: datetime, expected: int) -> Flow[None]:
         """Give those that ended since then, of the first so many that did; others may have ended at the same time."""
         asked = {"completed_after": moment.isoformat(), "status": ENDED, "order": "completed_at"}
         limit = min(MOST_ON_A_PAGE, 2 * expected)
-        page = yield from self._conversations.page({**asked, "fields": ALL_OF_A_TASK, "limit": limit})
+        page = yield from self._flows.page({**asked, "fields": ALL_OF_A_TASK, "limit": limit})
         yield from self._give_listed(page)
 
-    def _give_listed(self, page: TaskPage) -> Conversation[None]:
+    def _give_listed(self, page: TaskPage) -> Flow[None]:
         for task in page.tasks:
             if task.task_id in self._left and task.ended:
                 yield from self._give(task.task_id, task)
 
-    def _look_for_all(self) -> Conversation[None]:
+    def _look_for_all(self) -> Flow[None]:
         unlisted = [task_id for task_id, submitted_at in self._left.items() if submitted_at is None]
         for task_id in unlisted:
             yield from self._look_at(task_id)
@@ -253,21 +253,21 @@ class Completion:
             "fields": ALL_OF_A_TASK,
             "limit": MOST_ON_A_PAGE,
         }
-        page = yield from self._conversations.page(asked)
+        page = yield from self._flows.page(asked)
         for _ in range(2 + len(times) // LOOKED_AT_ONCE):
             yield from self._give_listed(page)
             if page.next is None:
                 return
-            page = yield from self._conversations.page_at(page.next)
+            page = yield from self._flows.page_at(page.next)
         # The list is mostly of tasks of others.
         for task_id in list(self._left):
             yield from self._look_at(task_id)
 
-    def _look_at(self, task_id: UUID) -> Conversation[None]:
+    def _look_at(self, task_id: UUID) -> Flow[None]:
         if task_id not in self._left:
             return
         try:
-            task: Task | None = yield from self._conversations.read(task_id, deadline=self._deadline)
+            task: Task | None = yield from self._flows.read(task_id, deadline=self._deadline)
         except TaskNotFound:
             task = None
         if task is None or task.ended:

@@ -81,24 +81,24 @@ class Give:
 
 Step = Send | Pause | Open | Read | Close | Give
 Outcome = Response | Lost | bytes | None
-Conversation = Generator[Step, Outcome, T]
+Flow = Generator[Step, Outcome, T]
 
 
-def sent(request: Request) -> Conversation[Response | Lost]:
+def sent(request: Request) -> Flow[Response | Lost]:
     """Send a request."""
     outcome = yield Send(request)
     assert isinstance(outcome, (Response, Lost))
     return outcome
 
 
-def opened(request: Request) -> Conversation[Response | Lost]:
+def opened(request: Request) -> Flow[Response | Lost]:
     """Open a stream."""
     outcome = yield Open(request)
     assert isinstance(outcome, (Response, Lost))
     return outcome
 
 
-def heard() -> Conversation[bytes | Lost]:
+def heard() -> Flow[bytes | Lost]:
     """Read on in the open stream."""
     outcome = yield Read()
     assert isinstance(outcome, (bytes, Lost))

@@ -1,6 +1,6 @@
 """What parent and child say to each other: JSON only, since a child that ran hostile text is not to be trusted.
 
-The parent sends `Order`; the child says `ready` once and then answers each order with what it asks for, or a failure.
+The parent sends `Request`; the child says `ready` once and then answers each order with what it asks for, or a failure.
 Before that it may ask for the whole machine, once: what the parent says then is `granted`, or `busy`, and a child that
 hears that drops the order.
 """
@@ -62,7 +62,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
 }
 
 
-class Purpose(StrEnum):
+class Command(StrEnum):
     """What a child is to do with a program."""
 
     RUN = "run"
@@ -75,7 +75,7 @@ Outcome = RunResult | Inspection | str
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Request:
     """One program and what to do with it; `token` comes back with the answer, so that no other can be taken for it.
 
     Without a time limit of its own the process's holds. A drawing is made in the form `drawing`. A child is told of a
@@ -84,12 +84,12 @@ class Order:
 
     spec: TaskSpec
     token: str = ""
-    purpose: Purpose = Purpose.RUN
+    command: Command = Command.RUN
     drawing: Drawing = Drawing.TEXT
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What became of an order; `retiring` says that the child ends after it and must be replaced."""
 
     outcome: Outcome | ExecutionFailed
@@ -108,22 +108,22 @@ def decode_limits(text: str) -> ExecutionLimits:
     return ExecutionLimits(**(values | times))
 
 
-def encode_order(order: Order) -> bytes:
-    spec = order.spec
+def encode_request(request: Request) -> bytes:
+    spec = request.spec
     said = {
         "circuit": spec.circuit,
         "shots": spec.shots,
         "inputs": spec.inputs,
         "options": _members(spec.options),
         "time_limit_seconds": spec.time_limit_seconds,
-        "token": order.token,
-        "purpose": order.purpose,
-        "drawing": order.drawing,
+        "token": request.token,
+        "command": request.command,
+        "drawing": request.drawing,
     }
     return json.dumps(said, default=_members).encode()
 
 
-def decode_order(data: bytes) -> Order:
+def decode_request(data: bytes) -> Request:
     said = json.loads(data)
     spec = TaskSpec(
         circuit=said["circuit"],
@@ -132,7 +132,7 @@ def decode_order(data: bytes) -> Order:
         options=_options(said["options"]),
         time_limit_seconds=said["time_limit_seconds"],
     )
-    return Order(spec, said["token"], Purpose(said["purpose"]), Drawing(said["drawing"]))
+    return Request(spec, said["token"], Command(said["command"]), Drawing(said["drawing"]))
 
 
 def _options(said: dict[str, Any]) -> RunOptions:
@@ -145,18 +145,18 @@ def _options(said: dict[str, Any]) -> RunOptions:
     )
 
 
-def encode_request(needed_bytes: int, order: Order) -> bytes:
+def encode_admission_request(needed_bytes: int, request: Request) -> bytes:
     """What asks for the whole machine, for a state of so many bytes."""
-    said = {"needed_bytes": needed_bytes, "token": order.token}
+    said = {"needed_bytes": needed_bytes, "token": request.token}
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def is_request(data: bytes) -> bool:
+def is_admission_request(data: bytes) -> bool:
     """Whether a child asks for the machine; anything else is its answer."""
     return data.startswith(_REQUEST)
 
 
-def decode_request(data: bytes, order: Order, limits: ExecutionLimits) -> int:
+def decode_admission_request(data: bytes, request: Request, limits: ExecutionLimits) -> int:
     """The bytes for which a child asks.
 
     Raises:
@@ -167,14 +167,14 @@ def decode_request(data: bytes, order: Order, limits: ExecutionLimits) -> int:
         needed, token = said["needed_bytes"], said["token"]
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError("not a request") from error
-    if token != order.token or type(needed) is not int or not 0 < needed <= limits.memory_bytes:
+    if token != request.token or type(needed) is not int or not 0 < needed <= limits.memory_bytes:
         raise ValueError("not a request")
     return needed
 
 
-def encode_answer(answer: Answer, order: Order) -> bytes:
-    said = _said(answer.outcome) | {"retiring": answer.retiring, "token": order.token}
-    if order.purpose is Purpose.INSPECT and isinstance(answer.outcome, ExecutionFailed):
+def encode_response(answer: Response, request: Request) -> bytes:
+    said = _said(answer.outcome) | {"retiring": answer.retiring, "token": request.token}
+    if request.command is Command.INSPECT and isinstance(answer.outcome, ExecutionFailed):
         said["others"] = [asdict(other.failure) for other in answer.outcome.others]
     # Without blanks, as the sizes of results are counted.
     return json.dumps(said, separators=(",", ":"), default=_members).encode()
@@ -197,7 +197,7 @@ def _members(value: Any) -> dict[str, object]:
     return {entry.name: getattr(value, entry.name) for entry in fields(value)}
 
 
-def decode_answer(data: bytes, order: Order) -> Answer:
+def decode_response(data: bytes, request: Request) -> Response:
     """Read what a child said about an order.
 
     Raises:
@@ -205,35 +205,35 @@ def decode_answer(data: bytes, order: Order) -> Answer:
     """
     try:
         said = json.loads(data)
-        if said["token"] != order.token:  # guard: wire.token
+        if said["token"] != request.token:  # guard: wire.token
             raise ValueError("an answer to another order")
-        outcome = _failure(said) if "failure" in said else _outcome(said, order)
-        return Answer(outcome, retiring=bool(said["retiring"]))
+        outcome = _failure(said) if "failure" in said else _outcome(said, request)
+        return Response(outcome, retiring=bool(said["retiring"]))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not an answer") from error
 
 
-def _outcome(said: dict[str, Any], order: Order) -> Outcome:
-    match order.purpose:
-        case Purpose.RUN:
-            return (_values if order.spec.options.observables else _result)(said["result"], order)
-        case Purpose.INSPECT:
+def _outcome(said: dict[str, Any], request: Request) -> Outcome:
+    match request.command:
+        case Command.RUN:
+            return (_values if request.spec.options.observables else _result)(said["result"], request)
+        case Command.INSPECT:
             return _inspection(said["inspection"])
-        case Purpose.DRAW:
+        case Command.DRAW:
             drawing = said["drawing"]
             drawing.encode()  # half a surrogate pair could not be sent on
             return str(drawing)
 
 
-def _result(said: dict[str, Any], order: Order) -> RunResult:
-    profile, points = _profile(said["profile"]), number_of_points(order.spec.inputs)
+def _result(said: dict[str, Any], request: Request) -> RunResult:
+    profile, points = _profile(said["profile"]), number_of_points(request.spec.inputs)
     if points is None:
-        point = _point(said, order.spec.shots)
-        return RunResult(counts=point.counts, shots=order.spec.shots, profile=profile, memory=point.memory)
-    results = [_point(result, order.spec.shots) for result in said["points"]]
+        point = _point(said, request.spec.shots)
+        return RunResult(counts=point.counts, shots=request.spec.shots, profile=profile, memory=point.memory)
+    results = [_point(result, request.spec.shots) for result in said["points"]]
     if len(results) != points:
         raise ValueError(f"{len(results)} results of {points} points")
-    return RunResult(counts={}, shots=order.spec.shots, profile=profile, points=results)
+    return RunResult(counts={}, shots=request.spec.shots, profile=profile, points=results)
 
 
 def _profile(said: dict[str, Any]) -> Profile:
@@ -275,9 +275,9 @@ def _point(said: dict[str, Any], shots: int) -> Point:
     return Point(counts=counts, memory=memory)
 
 
-def _values(said: dict[str, Any], order: Order) -> RunResult:
-    points = number_of_points(order.spec.inputs)
-    asked = observables_at(order.spec.options.observables, points or 1)
+def _values(said: dict[str, Any], request: Request) -> RunResult:
+    points = number_of_points(request.spec.inputs)
+    asked = observables_at(request.spec.options.observables, points or 1)
     answered = said["expectation_values"]
     values = [
         _values_of(at_point, observables)
@@ -285,7 +285,7 @@ def _values(said: dict[str, Any], order: Order) -> RunResult:
     ]
     profile = _profile(said["profile"])
     found = values[0] if points is None else values
-    return RunResult(counts={}, shots=order.spec.shots, profile=profile, expectation_values=found)
+    return RunResult(counts={}, shots=request.spec.shots, profile=profile, expectation_values=found)
 
 
 def _values_of(said: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:

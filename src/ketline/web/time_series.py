@@ -37,7 +37,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Course:
+class TimeSeries:
     """Remembers the figures that were shown within the last hour."""
 
     _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS), init=False)

@@ -10,7 +10,7 @@ from ketline.ports.tasks import ConsumerSlot, Delivery
 
 
 @dataclass(slots=True)
-class Lanes:
+class ConsumerLimit:
     """Lets in as many lanes as are `allowed`; those too many leave as soon as they have no message in hand."""
 
     allowed: int = 0

@@ -10,7 +10,7 @@ from ketline.domain.errors import ExecutionFailed, ServiceUnavailable
 from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, Delivery, RunnerFactory, TaskConsumer
 from ketline.service.process import ProcessTask
 from ketline.service.simulators import SimulatorStatus
-from ketline.worker.consumers import Lanes
+from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.pool import SimulatorPool
 
 log = structlog.get_logger()
@@ -18,14 +18,14 @@ log = structlog.get_logger()
 RETRY_SECONDS = 1.0
 # A simulator that cannot be started is tried again after a pause that doubles up to this.
 LONGEST_RETRY_SECONDS = 10.0
-LANES_PER_SLOT = 16
+CONSUMERS_PER_SLOT = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Runs tasks in `slots` simulator processes, for which lanes take messages, each with a consumer of prefetch 1.
 
-    As a rule there is a lane for each slot. While programs are short there are up to `lanes_per_slot`: claims and
+    As a rule there is a lane for each slot. While programs are short there are up to `consumers_per_slot`: claims and
     records of several tasks share statements then, and a simulator finds its next task claimed.
     """
 
@@ -35,18 +35,18 @@ class Worker:
     clock: Clock
     slots: int
     grace_seconds: float
-    lanes_per_slot: int = LANES_PER_SLOT
+    consumers_per_slot: int = CONSUMERS_PER_SLOT
     simulators: SimulatorStatus | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
-        lanes = Lanes()
+        lanes = ConsumerLimit()
         pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)))
         simulators = self.simulators or SimulatorStatus(self.slots)
         slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
         working = [
             asyncio.create_task(self._lane(number, lanes, pool, stop))
-            for number in range(self.slots * self.lanes_per_slot)
+            for number in range(self.slots * self.consumers_per_slot)
         ]
         log.info("worker.started", slots=self.slots)
         try:
@@ -61,7 +61,7 @@ class Worker:
             log.info("worker.stopped")
 
     def _allowed(self, pool: SimulatorPool) -> int:
-        return pool.size * self.lanes_per_slot if pool.short else pool.size
+        return pool.size * self.consumers_per_slot if pool.short else pool.size
 
     async def _slot(self, number: int, pool: SimulatorPool, simulators: SimulatorStatus, stop: asyncio.Event) -> None:
         """Keep a simulator in the pool, which has no lane for this slot while there is none."""
@@ -83,7 +83,7 @@ class Worker:
             await self._pause(stop, pause)
             pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
-    async def _lane(self, number: int, lanes: Lanes, runner: CircuitRunner, stop: asyncio.Event) -> None:
+    async def _lane(self, number: int, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 async with lanes.inside() as let_in:
@@ -94,7 +94,9 @@ class Worker:
                 log.exception("slot.crashed", slot=number)
                 await self._pause(stop)
 
-    async def _consume(self, slot: ConsumerSlot, lanes: Lanes, runner: CircuitRunner, stop: asyncio.Event) -> None:
+    async def _consume(
+        self, slot: ConsumerSlot, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
+    ) -> None:
         while (delivery := await lanes.receive(slot)) is not None:
             if await self._see_through(delivery, runner, stop):
                 await delivery.acknowledge()

@@ -16,7 +16,7 @@ SHORT_SECONDS = 0.02
 SHORT_ENOUGH = 32
 A_LONG_ONE = 8
 # A task that was claimed ahead and waits this long for a simulator is another worker's to run.
-PATIENCE_SECONDS = 0.25
+ACQUIRE_TIMEOUT_SECONDS = 0.25
 
 
 @dataclass(slots=True, eq=False)
@@ -30,12 +30,12 @@ class SimulatorPool:
 
     clock: Clock
     changed: Callable[[], None]
-    patience_seconds: float = PATIENCE_SECONDS
+    acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
     short: bool = field(default=False, init=False)
     _runners: dict[CircuitRunner, asyncio.Event] = field(default_factory=dict, init=False)
     _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
     _waiting: deque[asyncio.Future[CircuitRunner]] = field(default_factory=deque, init=False)
-    _patience: asyncio.TimerHandle | None = field(default=None, init=False)
+    _acquire_timeout: asyncio.TimerHandle | None = field(default=None, init=False)
     _short_ones: int = field(default=0, init=False)
 
     @property
@@ -64,7 +64,7 @@ class SimulatorPool:
             NoFreeSlot: none was for long, because programs are not short any more.
             SimulatorNotStarted: it has no simulator; the program has not begun.
         """
-        runner = self._free.popleft() if self._free else await self._lent()
+        runner = self._free.popleft() if self._free else await self._checkout()
         started = self.clock.monotonic()
         try:
             result = await runner.run(spec)
@@ -83,10 +83,10 @@ class SimulatorPool:
         finally:
             self._give(runner)
 
-    async def _lent(self) -> CircuitRunner:
+    async def _checkout(self) -> CircuitRunner:
         coming: asyncio.Future[CircuitRunner] = asyncio.get_running_loop().create_future()
         self._waiting.append(coming)
-        if self._patience is None:
+        if self._acquire_timeout is None:
             self._wait_for_the_first(coming)
         try:
             return await coming
@@ -120,16 +120,18 @@ class SimulatorPool:
 
     def _wait_for_the_first(self, coming: asyncio.Future[CircuitRunner]) -> None:
         """One timer at a time: for who waits first, and then for who does when that time is up."""
-        self._patience = asyncio.get_running_loop().call_later(self.patience_seconds, self._lose_patience, coming)
+        self._acquire_timeout = asyncio.get_running_loop().call_later(
+            self.acquire_timeout_seconds, self._acquire_timed_out, coming
+        )
 
-    def _lose_patience(self, coming: asyncio.Future[CircuitRunner]) -> None:
-        self._patience = None
+    def _acquire_timed_out(self, coming: asyncio.Future[CircuitRunner]) -> None:
+        self._acquire_timeout = None
         if not coming.done():
-            self._turn_away()
+            self._reject_waiting()
         elif self._waiting:
             self._wait_for_the_first(self._waiting[0])
 
-    def _turn_away(self) -> None:
+    def _reject_waiting(self) -> None:
         self.short, self._short_ones = False, 0
         waiting, self._waiting = self._waiting, deque()
         for coming in waiting:

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ketline.api.app import ApiOptions, ApiServices, create_app
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from tests.fakes import FakeTaskRepository
 
 OPEN = {("GET", "/health"), ("GET", "/livez"), ("GET", "/readyz")}
@@ -32,11 +32,11 @@ def seen() -> list[tuple[str, str]]:
 def guarded(services: ApiServices, options: ApiOptions, seen: list[tuple[str, str]]) -> FastAPI:
     """The application with a dependency that refuses every request."""
 
-    async def refuse(request: Request) -> None:
+    async def invalid_request(request: Request) -> None:
         seen.append((request.method, request.url.path))
-        raise Refusal("cross_site_refused")
+        raise HTTPProblem("cross_site_refused")
 
-    return create_app(services, options, dependencies=[Depends(refuse)])
+    return create_app(services, options, dependencies=[Depends(invalid_request)])
 
 
 @pytest.fixture

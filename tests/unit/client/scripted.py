@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ketline.client.flows import Conversations
+from ketline.client.flows import Flows
 from ketline.client.retries import Retries
 from ketline.client.wire import (
     Close,
-    Conversation,
+    Flow,
     Give,
     Lost,
     Open,
@@ -36,29 +36,27 @@ class Scripted:
         self.asked: list[Request] = []
         self.pauses: list[float] = []
         self.streams = iter(streams)
-        self.conversations = Conversations(
-            url=URL, retries=Retries(), silence_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0
-        )
+        self.flows = Flows(url=URL, retries=Retries(), silence_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0)
         self._answer = answer
         self._chunks: Iterator[bytes | Lost] = iter(())
 
-    def hold(self, conversation: Conversation[T]) -> T:
+    def hold(self, flow: Flow[T]) -> T:
         """The conversation's result; what it gives is passed over."""
         outcome: Outcome = None
         while True:
             try:
-                step = conversation.send(outcome)
+                step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
             outcome = self._do(step)
 
-    def given(self, conversation: Conversation[None]) -> Iterator[Any]:
+    def given(self, flow: Flow[None]) -> Iterator[Any]:
         """What the conversation gives."""
         outcome: Outcome = None
         while True:
             try:
-                step = conversation.send(outcome)
+                step = flow.send(outcome)
             except StopIteration:
                 return
             if isinstance(step, Give):

@@ -44,7 +44,7 @@ def test_every_attempt_of_a_submission_has_the_same_key_and_body() -> None:
             GONE, problem("backlog_full", 429), problem("database_unavailable", 503), GONE, answered(accepted(), 202)
         )
     )
-    found = service.hold(service.conversations.submit("qubit q;", {"shots": 5}, "k"))
+    found = service.hold(service.flows.submit("qubit q;", {"shots": 5}, "k"))
     assert found.task_id == TASK_ID
     assert len(service.asked) == 5
     assert {(key(one), one.body) for one in service.asked} == {("k", b'{"qc": "qubit q;", "shots": 5}')}
@@ -53,7 +53,7 @@ def test_every_attempt_of_a_submission_has_the_same_key_and_body() -> None:
 def test_patience_ends_with_what_was_last_heard() -> None:
     service = Scripted(in_turn(problem("backlog_full", 429)))
     with pytest.raises(BacklogFull) as raised:
-        service.hold(service.conversations.submit("qubit q;", {}, "k"))
+        service.hold(service.flows.submit("qubit q;", {}, "k"))
     assert sum(service.pauses) == pytest.approx(120)
     assert raised.value.attempts == len(service.asked) > 10
 
@@ -61,15 +61,15 @@ def test_patience_ends_with_what_was_last_heard() -> None:
 def test_address_that_never_answers_is_given_up_soon() -> None:
     service = Scripted(in_turn(GONE))
     with pytest.raises(ServiceUnreachable, match=r"No answer from http://ketline[.]test: the connection was reset"):
-        service.hold(service.conversations.workers())
+        service.hold(service.flows.workers())
     assert sum(service.pauses) == pytest.approx(10)
 
 
 def test_service_that_answered_once_is_waited_for_longer() -> None:
     service = Scripted(in_turn(answered({"workers": []}), GONE))
-    service.hold(service.conversations.workers())
+    service.hold(service.flows.workers())
     with pytest.raises(ServiceUnreachable):
-        service.hold(service.conversations.workers())
+        service.hold(service.flows.workers())
     assert sum(service.pauses) == pytest.approx(120)
 
 
@@ -77,7 +77,7 @@ def test_refusal_is_told_with_code_and_places() -> None:
     faults = [{"detail": "must be at least 1", "pointer": "#/shots"}]
     service = Scripted(in_turn(problem("invalid_request", 422, errors=faults, correlation_id="c-1")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.conversations.submit("", {"shots": 0}, "k"))
+        service.hold(service.flows.submit("", {"shots": 0}, "k"))
     error = raised.value
     assert (error.code, error.status, error.correlation_id, error.attempts) == ("invalid_request", 422, "c-1", 1)
     assert [(fault.pointer, fault.detail) for fault in error.faults] == [("#/shots", "must be at least 1")]
@@ -96,19 +96,19 @@ def test_refusal_is_told_with_code_and_places() -> None:
 def test_what_is_not_ketline_is_said_to_be_so(answer: Response) -> None:
     service = Scripted(in_turn(answer))
     with pytest.raises(UnexpectedAnswer):
-        service.hold(service.conversations.read(TASK_ID))
+        service.hold(service.flows.read(TASK_ID))
 
 
 def test_error_without_a_problem_document_keeps_its_status() -> None:
     service = Scripted(in_turn(Response(status=413, body=b"<html>nginx</html>")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.conversations.submit("qubit q;", {}, "k"))
+        service.hold(service.flows.submit("qubit q;", {}, "k"))
     assert (raised.value.status, raised.value.code) == (413, "unknown")
 
 
 def test_run_is_one_request_for_a_task_that_ends_at_once() -> None:
     service = Scripted(in_turn(answered(task())))
-    found = service.hold(service.conversations.run("qubit q;", {}, "k"))
+    found = service.hold(service.flows.run("qubit q;", {}, "k"))
     assert isinstance(found, Task)
     assert found.result is not None
     assert found.result.counts == {"00": 3, "11": 4}
@@ -116,20 +116,20 @@ def test_run_is_one_request_for_a_task_that_ends_at_once() -> None:
 
 def test_run_knows_the_id_of_a_task_that_does_not() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
-    assert isinstance(service.hold(service.conversations.run("qubit q;", {}, "k")), Accepted)
+    assert isinstance(service.hold(service.flows.run("qubit q;", {}, "k")), Accepted)
 
 
 def test_wait_goes_on_after_losses_and_restarts() -> None:
     answers = in_turn(answered(task("pending")), GONE, answered(task("processing")), GONE, GONE, answered(task()))
     service = Scripted(answers)
-    assert service.hold(service.conversations.wait(TASK_ID, None)).ended
+    assert service.hold(service.flows.wait(TASK_ID, None)).ended
     assert {request.headers["prefer"] for request in service.asked} == {"wait=30"}
     assert all((request.silence_seconds or 0) > 30 for request in service.asked)
 
 
 def test_wait_looks_at_growing_intervals_where_the_service_does_not_wait() -> None:
     service = Scripted(in_turn(*[answered(task("pending"))] * 30, answered(task())))
-    service.hold(service.conversations.wait(TASK_ID, None))
+    service.hold(service.flows.wait(TASK_ID, None))
     assert service.pauses == sorted(service.pauses)
     assert service.pauses[-1] == 2.0
 
@@ -137,35 +137,35 @@ def test_wait_looks_at_growing_intervals_where_the_service_does_not_wait() -> No
 def test_wait_ends_when_its_time_is_up() -> None:
     service = Scripted(in_turn(answered(task("processing"))))
     with pytest.raises(WaitTimeout, match="still processing after 5 s"):
-        service.hold(service.conversations.wait(TASK_ID, 5))
+        service.hold(service.flows.wait(TASK_ID, 5))
     assert service.time == pytest.approx(1005)
 
 
 def test_wait_ends_in_time_also_where_nothing_answers() -> None:
     service = Scripted(in_turn(answered(task("processing")), GONE))
     with pytest.raises(WaitTimeout, match="the connection was reset"):
-        service.hold(service.conversations.wait(TASK_ID, 5))
+        service.hold(service.flows.wait(TASK_ID, 5))
     assert service.time <= 1005
 
 
 def test_a_lost_answer_to_a_cancellation_does_no_harm() -> None:
     cancelled = problem("task_ended", 409, task_status="cancelled")
     service = Scripted(in_turn(GONE, cancelled, answered(task("cancelled"))))
-    assert service.hold(service.conversations.cancel(TASK_ID)).status == "cancelled"
+    assert service.hold(service.flows.cancel(TASK_ID)).status == "cancelled"
 
 
 def test_a_task_that_ended_otherwise_is_not_cancelled() -> None:
     service = Scripted(in_turn(problem("task_ended", 409, task_status="completed")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.conversations.cancel(TASK_ID))
+        service.hold(service.flows.cancel(TASK_ID))
     assert raised.value.code == "task_ended"
 
 
 def test_a_lost_answer_to_a_deletion_does_no_harm() -> None:
     service = Scripted(in_turn(GONE, problem("task_not_found", 404)))
-    service.hold(service.conversations.delete(TASK_ID))
+    service.hold(service.flows.delete(TASK_ID))
     with pytest.raises(TaskNotFound):
-        service.hold(service.conversations.delete(TASK_ID))
+        service.hold(service.flows.delete(TASK_ID))
 
 
 def test_a_large_batch_goes_in_parts_each_under_a_key_of_its_own() -> None:
@@ -175,7 +175,7 @@ def test_a_large_batch_goes_in_parts_each_under_a_key_of_its_own() -> None:
         return GONE if lost else answered({"tasks": [accepted(uuid4()) for _ in range(count)]}, 202)
 
     service = Scripted(answer)
-    made = service.hold(service.conversations.submit_batch([("qubit q;", {})] * 2500, "k", lambda one: one))
+    made = service.hold(service.flows.submit_batch([("qubit q;", {})] * 2500, "k", lambda one: one))
     assert len({one.task_id for one in made}) == 2500
     assert [key(request) for request in service.asked] == ["k", "k-1", "k-1", "k-2"]
     assert service.asked[1].body == service.asked[2].body
@@ -189,7 +189,7 @@ def test_a_batch_that_is_taken_in_part_says_which() -> None:
 
     service = Scripted(answer)
     with pytest.raises(BatchIncomplete, match="1000 of 1001") as raised:
-        service.hold(service.conversations.submit_batch([("qubit q;", {})] * 1001, "k", lambda one: one.task_id))
+        service.hold(service.flows.submit_batch([("qubit q;", {})] * 1001, "k", lambda one: one.task_id))
     assert raised.value.tasks == (TASK_ID,) * 1000
     assert isinstance(raised.value.__cause__, RequestRefused)
 
@@ -269,7 +269,7 @@ def test_password_in_an_address_is_not_told() -> None:
 def test_times_in_a_filter_have_an_offset(offset: timezone | None) -> None:
     service = Scripted(in_turn(answered({"tasks": [], "next": None})))
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=offset)
-    service.hold(service.conversations.page({"submitted_after": moment}))
+    service.hold(service.flows.page({"submitted_after": moment}))
     (written,) = parse_qs(urlsplit(service.asked[0].path).query)["submitted_after"]
     assert "T" in written
     assert datetime.fromisoformat(written).utcoffset() is not None
@@ -280,7 +280,7 @@ def test_misspelt_option_is_named() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
     wrong: Any = {"shot": 5}
     with pytest.raises(TypeError, match="no option shot"):
-        service.hold(service.conversations.submit("qubit q;", wrong, "k"))
+        service.hold(service.flows.submit("qubit q;", wrong, "k"))
     assert service.asked == []
 
 
@@ -288,7 +288,7 @@ def test_what_is_no_text_is_refused_before_anything_is_asked() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
     circuit: Any = object()
     with pytest.raises(TypeError, match="OpenQASM 3 text, not object"):
-        service.hold(service.conversations.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
+        service.hold(service.flows.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
     assert service.asked == []
 
 

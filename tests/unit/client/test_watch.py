@@ -37,7 +37,7 @@ def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
         [event(7, "completed")],
     ]
     service = Scripted(in_turn(GONE), streams)
-    found = list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+    found = list(service.given(follow_task(service.flows, TASK_ID, 0)))
     assert ids(found) == [4, 5, 7]
     assert [request.headers["last-event-id"] for request in service.asked] == ["0", "0", "4", "5"]
 
@@ -45,27 +45,27 @@ def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
 def test_following_waits_for_a_service_that_is_away() -> None:
     full = problem("too_many", 429)
     service = Scripted(in_turn(GONE, problem("database_unavailable", 503), full, Response(status=204)))
-    assert list(service.given(follow_task(service.conversations, TASK_ID, 7))) == []
+    assert list(service.given(follow_task(service.flows, TASK_ID, 7))) == []
     assert len(service.asked) == 4
 
 
 def test_following_a_task_that_is_not_there_is_refused() -> None:
     service = Scripted(in_turn(problem("task_not_found", 404)))
     with pytest.raises(RequestRefused):
-        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+        list(service.given(follow_task(service.flows, TASK_ID, 0)))
 
 
 def test_what_is_no_stream_of_events_is_said_to_be_so() -> None:
     service = Scripted(in_turn(GONE), [[b"event: status\ndata: {}\nid: x\n\n"]])
     with pytest.raises(UnexpectedAnswer):
-        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+        list(service.given(follow_task(service.flows, TASK_ID, 0)))
 
 
 def test_a_page_is_not_followed() -> None:
     page = answered("<html>", content_type="text/html")
     service = Scripted(in_turn(page))
     with pytest.raises(UnexpectedAnswer):
-        list(service.given(follow_task(service.conversations, TASK_ID, 0)))
+        list(service.given(follow_task(service.flows, TASK_ID, 0)))
 
 
 def test_events_that_come_twice_are_given_once() -> None:
@@ -75,7 +75,7 @@ def test_events_that_come_twice_are_given_once() -> None:
         [event(6, "failed"), event(9, "pending")],
     ]
     service = Scripted(in_turn(GONE), streams)
-    following = service.given(follow_tasks(service.conversations, ["a b", "c"], None))
+    following = service.given(follow_tasks(service.flows, ["a b", "c"], None))
     assert ids([next(following) for _ in range(4)]) == [4, 5, 6, 9]
     assert service.asked[0].path == "/tasks/events?tag=a+b&tag=c"
     assert "last-event-id" not in service.asked[0].headers
@@ -120,7 +120,7 @@ def test_tasks_are_given_as_they_end_and_once() -> None:
             yield event(number, "completed", one)
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.conversations, tasks.times(), None)())
+    given = service.given(Completion(service.flows, tasks.times(), None)())
     assert [next(given)[0], next(given)[0]] == [second, third]
     tasks.ended.add(first)
     assert [task_id for task_id, _, _ in given] == [first]
@@ -130,7 +130,7 @@ def test_those_that_ended_before_the_stream_began_are_found() -> None:
     tasks = Tasks(3)
     tasks.ended.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    found = [task_id for task_id, _, _ in service.given(Completion(service.conversations, tasks.times(), None)())]
+    found = [task_id for task_id, _, _ in service.given(Completion(service.flows, tasks.times(), None)())]
     assert sorted(found) == sorted(tasks.ids)
     assert service.asked[0].path == "/tasks/events"
 
@@ -144,7 +144,7 @@ def test_several_that_end_at_once_are_read_by_one_request() -> None:
         yield b"".join(event(number, "completed", one) for number, one in enumerate(several))
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.conversations, tasks.times(), None)())
+    given = service.given(Completion(service.flows, tasks.times(), None)())
     assert sorted(next(given)[0] for _ in several) == sorted(several)
     assert [request.path.partition("?")[0] for request in service.asked] == [
         "/tasks/events",
@@ -160,7 +160,7 @@ def test_what_a_list_has_is_not_read_again() -> None:
     tasks.ended.update(tasks.ids[:3])
     service = Scripted(tasks, [[]])
     moment = datetime.now(UTC)
-    given = service.given(Completion(service.conversations, dict.fromkeys(tasks.ids, moment), None)())
+    given = service.given(Completion(service.flows, dict.fromkeys(tasks.ids, moment), None)())
     assert sorted(next(given)[0] for _ in range(3)) == sorted(tasks.ids[:3])
     assert [request.path.partition("?")[0] for request in service.asked] == ["/tasks/events", "/tasks"]
 
@@ -169,7 +169,7 @@ def test_a_deleted_task_is_given_without_what_it_was() -> None:
     tasks = Tasks(2)
     tasks.deleted.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    given = list(service.given(Completion(service.conversations, tasks.times(), None)()))
+    given = list(service.given(Completion(service.flows, tasks.times(), None)()))
     assert sorted(given) == sorted((one, None, None) for one in tasks.ids)
 
 
@@ -177,7 +177,7 @@ def test_completion_ends_when_its_time_is_up() -> None:
     tasks = Tasks(3)
     service = Scripted(tasks, ([GONE] for _ in iter(int, 1)))
     with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
-        list(service.given(Completion(service.conversations, tasks.times(), 4)()))
+        list(service.given(Completion(service.flows, tasks.times(), 4)()))
     assert service.time == pytest.approx(1004, abs=0.5)
 
 
@@ -192,5 +192,5 @@ def test_other_changes_are_told_to_those_who_ask() -> None:
         yield event(3, "completed", only)
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.conversations, tasks.times(), None, changes=True)())
+    given = service.given(Completion(service.flows, tasks.times(), None, changes=True)())
     assert [(task_id, status) for task_id, status, _ in given] == [(only, "processing"), (only, "completed")]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ketline.domain.errors import MachineBusy
-from ketline.execution.parent.admission import LONGEST_DELAY_SECONDS, Admission, Grant
+from ketline.execution.parent.admission import LONGEST_DELAY_SECONDS, Admission, Permit
 
 
 class HandClock:
@@ -88,7 +88,7 @@ def test_crowd_comes_back_one_by_one(admission: Admission, clock: HandClock) -> 
 def test_of_many_threads_one_is_let_in() -> None:
     admission = Admission()
 
-    def enter(_number: int) -> Grant | None:
+    def enter(_number: int) -> Permit | None:
         try:
             return admission.enter()
         except MachineBusy:

@@ -14,7 +14,7 @@ from ketline.execution.child.executor import Executor
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.operations import steps_of
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order
+from ketline.execution.protocol import Request
 from ketline.execution.simulators.statevector import final_state
 from tests.circuits import as_qpy
 from tests.difference.engines import CHECKS
@@ -28,7 +28,7 @@ NUMBERS = {"values": 12, "wide counts": 3, "wide density matrix": 5}
 
 def run(text: str, shots: int, threads: int = 1, **options: object) -> RunResult:
     executor = Executor(ExecutionLimits(threads=threads, share_threads=threads))
-    return executor.run(Order(TaskSpec(circuit=text, shots=shots, options=RunOptions(**options)), ""))  # type: ignore[arg-type]
+    return executor.run(Request(TaskSpec(circuit=text, shots=shots, options=RunOptions(**options)), ""))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

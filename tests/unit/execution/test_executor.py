@@ -7,7 +7,7 @@ from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor, SoftTimeLimit
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order
+from ketline.execution.protocol import Request
 
 
 class Failing(Executor):
@@ -17,7 +17,7 @@ class Failing(Executor):
         super().__init__(ExecutionLimits())
         self._error = error
 
-    def run(self, order: Order) -> RunResult:
+    def run(self, request: Request) -> RunResult:
         raise self._error
 
 
@@ -31,7 +31,7 @@ class Failing(Executor):
     ],
 )
 def test_any_error_becomes_an_answer(error: BaseException, kind: type[ExecutionFailed], retiring: bool) -> None:
-    answer = Failing(error).answer(Order(TaskSpec(circuit="", shots=1)))
+    answer = Failing(error).answer(Request(TaskSpec(circuit="", shots=1)))
     assert isinstance(answer.outcome, kind)
     assert answer.retiring is retiring
     assert "/some/path.py" not in answer.outcome.message

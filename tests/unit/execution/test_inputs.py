@@ -8,7 +8,7 @@ from ketline.domain.spec import Inputs, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.qpy import bound
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
 
 INCLUDE = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 TWO = "qubit[2] q; bit[2] c; rx(pi * a[0]) q[0]; rx(pi * a[1]) q[1]; c = measure q;"
@@ -23,8 +23,8 @@ def executor() -> Executor:
 
 
 def outcome(executor: Executor, program: str, inputs: Inputs) -> object:
-    sent = decode_order(encode_order(Order(TaskSpec(circuit=INCLUDE + program, shots=20, inputs=inputs))))
-    return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
+    sent = decode_request(encode_request(Request(TaskSpec(circuit=INCLUDE + program, shots=20, inputs=inputs))))
+    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
 
 
 @pytest.mark.parametrize(

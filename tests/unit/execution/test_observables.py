@@ -17,7 +17,14 @@ from ketline.domain.spec import Inputs, Method, Observables, ProgramFormat, RunO
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import (
+    Command,
+    Request,
+    decode_request,
+    decode_response,
+    encode_request,
+    encode_response,
+)
 from tests.circuits import as_qpy, terms_of
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc";'
@@ -35,18 +42,18 @@ def asked(
     observables: Any,
     inputs: Inputs | None = None,
     method: Method = Method.AUTOMATIC,
-    purpose: Purpose = Purpose.RUN,
+    command: Command = Command.RUN,
 ) -> Any:
     """What a worker hears of a program, a circuit of Qiskit's or text."""
     form = ProgramFormat.OPENQASM3 if isinstance(program, str) else ProgramFormat.QPY
     text = HEAD + program if isinstance(program, str) else as_qpy(program)
     options = RunOptions(format=form, observables=observables, method=method)
-    sent = decode_order(
-        encode_order(
-            Order(TaskSpec(circuit=text, shots=1024, options=options, inputs=inputs or {}), "t", purpose=purpose)
+    sent = decode_request(
+        encode_request(
+            Request(TaskSpec(circuit=text, shots=1024, options=options, inputs=inputs or {}), "t", command=command)
         )
     )
-    return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
+    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
 
 
 def values(executor: Executor, program: Any, observables: Any, *more: Any) -> Any:
@@ -190,21 +197,21 @@ def test_what_is_too_large_is_said_before(executor: Executor, program: str, obse
 
 
 def test_inspection_knows_the_method(executor: Executor) -> None:
-    inspection = asked(executor, "qubit[2] q; h q[0];", [{"IX": 1}], purpose=Purpose.INSPECT)
+    inspection = asked(executor, "qubit[2] q; h q[0];", [{"IX": 1}], command=Command.INSPECT)
     assert isinstance(inspection, Inspection)
     assert (inspection.method, inspection.qubits, inspection.unused_qubits) == (Method.STATEVECTOR, 1, 1)
 
 
 def test_answers_that_are_no_values_are_not_believed(executor: Executor) -> None:
-    order = Order(
+    request = Request(
         TaskSpec(circuit=HEAD + "qubit q;", shots=1, options=RunOptions(observables=({"Z": 1}, {"X": 1}))), "t"
     )
-    answer = encode_answer(executor.answer(order), order)
-    assert isinstance(decode_answer(answer, order).outcome, RunResult)
+    answer = encode_response(executor.answer(request), request)
+    assert isinstance(decode_response(answer, request).outcome, RunResult)
     for other in (b"[1.0]", b"[1.0, NaN]", b'"ab"', b"null"):
         said = answer.replace(answer[answer.index(b'"expectation_values":') + 21 : answer.index(b"]") + 1], other)
         with pytest.raises(ValueError):
-            decode_answer(said, order)
+            decode_response(said, request)
 
 
 def test_failures_are_not_values(executor: Executor) -> None:

@@ -12,24 +12,24 @@ from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.domain.task import Profile, ProgramWarning, RunResult, WarningCode
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
-    Answer,
-    Order,
-    Purpose,
-    decode_answer,
+    Command,
+    Request,
+    Response,
     decode_limits,
-    decode_order,
-    encode_answer,
+    decode_request,
+    decode_response,
     encode_limits,
-    encode_order,
+    encode_request,
+    encode_response,
 )
 
 PROFILE = Profile(
     method="stabilizer", qubits=2, depth=3, operations={"h": 1}, parsing_seconds=0.1, simulating_seconds=0.2
 )
 WARNING = ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="the pragma 'pragma a' is ignored", line=3, column=1)
-ORDER = Order(TaskSpec(circuit="qubit q;", shots=10), "token")
+REQUEST = Request(TaskSpec(circuit="qubit q;", shots=10), "token")
 RESULT = RunResult(counts={"00": 4, "11": 6}, shots=10, profile=PROFILE)
-INSPECTING = Order(TaskSpec(circuit="qubit q;", shots=10), "token", purpose=Purpose.INSPECT)
+INSPECTING = Request(TaskSpec(circuit="qubit q;", shots=10), "token", command=Command.INSPECT)
 INSPECTION = Inspection(
     tier="scanner",
     qubits=2,
@@ -41,7 +41,7 @@ INSPECTION = Inspection(
     memory_bytes=64,
     estimated_seconds=0.5,
 )
-DRAWING = Order(TaskSpec(circuit="qubit q;", shots=1), "token", purpose=Purpose.DRAW, drawing=Drawing.SVG)
+DRAWING = Request(TaskSpec(circuit="qubit q;", shots=1), "token", command=Command.DRAW, drawing=Drawing.SVG)
 
 
 def test_limits_survive() -> None:
@@ -50,23 +50,23 @@ def test_limits_survive() -> None:
 
 
 def test_orders_survive_with_any_text() -> None:
-    order = Order(TaskSpec(circuit="qubit é; // \ud800 \x00", shots=5))
-    assert decode_order(encode_order(order)) == order
+    request = Request(TaskSpec(circuit="qubit é; // \ud800 \x00", shots=5))
+    assert decode_request(encode_request(request)) == request
 
 
 def test_orders_survive_whatever_they_ask_for() -> None:
     options = RunOptions(seed=3, method=Method.STIM, memory=True)
-    for order in (
+    for request in (
         INSPECTING,
         DRAWING,
-        Order(
+        Request(
             TaskSpec(circuit="x", shots=1, time_limit_seconds=2.5, options=options, inputs={"n": 1, "b": "01"}),
             "t",
-            purpose=Purpose.DRAW,
+            command=Command.DRAW,
             drawing=Drawing.FLAT,
         ),
     ):
-        assert decode_order(encode_order(order)) == order
+        assert decode_request(encode_request(request)) == request
 
 
 @pytest.mark.parametrize(
@@ -85,20 +85,20 @@ def test_orders_survive_whatever_they_ask_for() -> None:
     ],
 )
 def test_inspections_survive(inspection: Inspection) -> None:
-    assert decode_answer(encode_answer(Answer(inspection), INSPECTING), INSPECTING).outcome == inspection
+    assert decode_response(encode_response(Response(inspection), INSPECTING), INSPECTING).outcome == inspection
 
 
 def test_drawings_survive() -> None:
-    assert decode_answer(encode_answer(Answer("<svg>┤ é"), DRAWING), DRAWING).outcome == "<svg>┤ é"
+    assert decode_response(encode_response(Response("<svg>┤ é"), DRAWING), DRAWING).outcome == "<svg>┤ é"
 
 
 def test_results_survive() -> None:
-    assert decode_answer(encode_answer(Answer(RESULT), ORDER), ORDER) == Answer(RESULT)
+    assert decode_response(encode_response(Response(RESULT), REQUEST), REQUEST) == Response(RESULT)
 
 
 def test_warnings_survive() -> None:
     result = replace(RESULT, profile=replace(PROFILE, warnings=(WARNING,)))
-    assert decode_answer(encode_answer(Answer(result), ORDER), ORDER).outcome == result
+    assert decode_response(encode_response(Response(result), REQUEST), REQUEST).outcome == result
 
 
 @pytest.mark.parametrize(
@@ -112,21 +112,23 @@ def test_warnings_survive() -> None:
     ],
 )
 def test_what_are_no_warnings_is_refused(warnings: object) -> None:
-    said = json.loads(encode_answer(Answer(RESULT), ORDER))
+    said = json.loads(encode_response(Response(RESULT), REQUEST))
     said["result"]["profile"]["warnings"] = warnings
     with pytest.raises(ValueError):
-        decode_answer(json.dumps(said).encode(), ORDER)
+        decode_response(json.dumps(said).encode(), REQUEST)
 
 
 def test_failures_survive() -> None:
-    answer = decode_answer(encode_answer(Answer(ProgramInvalid("no", line=2, column=3), retiring=True), ORDER), ORDER)
+    answer = decode_response(
+        encode_response(Response(ProgramInvalid("no", line=2, column=3), retiring=True), REQUEST), REQUEST
+    )
     assert answer.retiring
     assert isinstance(answer.outcome, ProgramInvalid)
     assert answer.outcome.failure == ProgramInvalid("no", line=2, column=3).failure
 
 
 def _tampered(**changes: object) -> bytes:
-    said = json.loads(encode_answer(Answer(RESULT), ORDER))
+    said = json.loads(encode_response(Response(RESULT), REQUEST))
     said["result"] |= changes
     return json.dumps(said).encode()
 
@@ -150,16 +152,16 @@ def _tampered(**changes: object) -> bytes:
 )
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
-        decode_answer(data, ORDER)
+        decode_response(data, REQUEST)
 
 
 @pytest.mark.parametrize(
-    ("order", "outcome"),
-    [(ORDER, INSPECTION), (ORDER, "<svg>"), (INSPECTING, RESULT), (INSPECTING, "<svg>"), (DRAWING, RESULT)],
+    ("sent", "outcome"),
+    [(REQUEST, INSPECTION), (REQUEST, "<svg>"), (INSPECTING, RESULT), (INSPECTING, "<svg>"), (DRAWING, RESULT)],
 )
-def test_answer_to_what_was_not_asked_is_refused(order: Order, outcome: RunResult | Inspection | str) -> None:
+def test_answer_to_what_was_not_asked_is_refused(sent: Request, outcome: RunResult | Inspection | str) -> None:
     with pytest.raises(ValueError, match="not an answer"):
-        decode_answer(encode_answer(Answer(outcome), order), order)
+        decode_response(encode_response(Response(outcome), sent), sent)
 
 
 @pytest.mark.parametrize(
@@ -176,44 +178,44 @@ def test_answer_to_what_was_not_asked_is_refused(order: Order, outcome: RunResul
     ],
 )
 def test_what_is_no_inspection_is_refused(changes: dict[str, object]) -> None:
-    said = json.loads(encode_answer(Answer(INSPECTION), INSPECTING))
+    said = json.loads(encode_response(Response(INSPECTION), INSPECTING))
     said["inspection"] |= changes
     with pytest.raises(ValueError):
-        decode_answer(json.dumps(said).encode(), INSPECTING)
+        decode_response(json.dumps(said).encode(), INSPECTING)
 
 
 @pytest.mark.parametrize("drawing", [None, 1, ["<svg>"], "\ud800"])
 def test_what_is_no_drawing_is_refused(drawing: object) -> None:
     said = json.dumps({"drawing": drawing, "retiring": False, "token": "token"}).encode()
     with pytest.raises(ValueError):
-        decode_answer(said, DRAWING)
+        decode_response(said, DRAWING)
 
 
 def test_messages_are_short_and_printable() -> None:
-    said = decode_answer(encode_answer(Answer(ProgramInvalid("a\x00b\n\ud800" + "x" * 10_000)), ORDER), ORDER)
+    said = decode_response(encode_response(Response(ProgramInvalid("a\x00b\n\ud800" + "x" * 10_000)), REQUEST), REQUEST)
     assert isinstance(said.outcome, ExecutionFailed)
     assert said.outcome.message.startswith("a?b??xxx")
     assert len(said.outcome.message) == 500
 
 
 def test_answer_to_another_order_is_refused() -> None:
-    other = Order(TaskSpec(circuit=ORDER.spec.circuit, shots=ORDER.spec.shots), "another token")
+    other = Request(TaskSpec(circuit=REQUEST.spec.circuit, shots=REQUEST.spec.shots), "another token")
     with pytest.raises(ValueError, match="another order"):
-        decode_answer(encode_answer(Answer(RESULT), other), ORDER)
+        decode_response(encode_response(Response(RESULT), other), REQUEST)
 
 
 def test_every_failure_code_a_child_may_give_is_known() -> None:
     kinds = list(ExecutionFailed.__subclasses__())
     assert kinds
     for kind in kinds:
-        answer = decode_answer(encode_answer(Answer(kind("message")), ORDER), ORDER)
+        answer = decode_response(encode_response(Response(kind("message")), REQUEST), REQUEST)
         assert type(answer.outcome) is kind
 
 
 def test_all_mistakes_of_an_inspected_program_survive() -> None:
     error, other = ProgramInvalid("one", line=1, column=2), ProgramUnsupported("another", line=3)
     error.others = (other,)
-    outcome = decode_answer(encode_answer(Answer(error), INSPECTING), INSPECTING).outcome
+    outcome = decode_response(encode_response(Response(error), INSPECTING), INSPECTING).outcome
     assert isinstance(outcome, ProgramInvalid)
     assert [one.failure for one in (outcome, *outcome.others)] == [error.failure, other.failure]
 
@@ -221,11 +223,11 @@ def test_all_mistakes_of_an_inspected_program_survive() -> None:
 def test_task_that_was_run_fails_with_its_first_mistake_only() -> None:
     error = ProgramInvalid("one", line=1, column=2)
     error.others = (ProgramInvalid("another", line=3),)
-    assert b"another" not in encode_answer(Answer(error), ORDER)
+    assert b"another" not in encode_response(Response(error), REQUEST)
 
 
 def test_more_mistakes_than_there_may_be_are_not_believed() -> None:
     error = ProgramInvalid("one")
     error.others = (ProgramInvalid("another"),) * 20
     with pytest.raises(ValueError, match="20 more mistakes"):
-        decode_answer(encode_answer(Answer(error), INSPECTING), INSPECTING)
+        decode_response(encode_response(Response(error), INSPECTING), INSPECTING)

@@ -38,7 +38,14 @@ from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order, Purpose, decode_answer, decode_order, encode_answer, encode_order
+from ketline.execution.protocol import (
+    Command,
+    Request,
+    decode_request,
+    decode_response,
+    encode_request,
+    encode_response,
+)
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits(max_operations=2000, max_qubits=40, max_bits=50)
@@ -50,20 +57,20 @@ def executor() -> Executor:
     return Executor(LIMITS)
 
 
-def asked(executor: Executor, circuit: Any, inputs: Inputs | None = None, **order: Any) -> Any:
+def asked(executor: Executor, circuit: Any, inputs: Inputs | None = None, **request: Any) -> Any:
     """What a worker hears of a circuit."""
     text = circuit if isinstance(circuit, str) else as_qpy(circuit)
-    options = order.pop("options", OPTIONS)
-    sent = decode_order(
-        encode_order(
-            Order(
-                TaskSpec(circuit=text, shots=order.pop("shots", 100), options=options, inputs=inputs or {}),
+    options = request.pop("options", OPTIONS)
+    sent = decode_request(
+        encode_request(
+            Request(
+                TaskSpec(circuit=text, shots=request.pop("shots", 100), options=options, inputs=inputs or {}),
                 "t",
-                **order,
+                **request,
             )
         )
     )
-    return decode_answer(encode_answer(executor.answer(sent), sent), sent).outcome
+    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
 
 
 def counts(executor: Executor, circuit: Any, inputs: Inputs | None = None) -> Mapping[str, int]:
@@ -184,7 +191,7 @@ def test_names_are_not_believed(executor: Executor) -> None:
         circuit.append(liar, [0])
     circuit.measure(0, 0)
     assert counts(executor, circuit) == {"1": 100}
-    assert "h q" not in asked(executor, circuit, purpose=Purpose.DRAW, drawing=Drawing.FLAT)
+    assert "h q" not in asked(executor, circuit, command=Command.DRAW, drawing=Drawing.FLAT)
 
 
 def test_parameters_are_the_inputs(executor: Executor) -> None:
@@ -367,12 +374,12 @@ def test_version_and_garbage_are_found_by_the_child_too(executor: Executor) -> N
 
 def test_it_is_inspected_and_drawn(executor: Executor) -> None:
     circuit = turned(T)
-    inspection = asked(executor, circuit, {"t": [0.5, 0.6]}, purpose=Purpose.INSPECT)
+    inspection = asked(executor, circuit, {"t": [0.5, 0.6]}, command=Command.INSPECT)
     assert isinstance(inspection, Inspection)
     assert (inspection.tier, inspection.qubits, dict(inspection.operations)) == ("qpy", 1, {"rx": 1, "measure": 1})
-    flat = asked(executor, circuit, {"t": [0.5, 0.6]}, purpose=Purpose.DRAW, drawing=Drawing.FLAT)
+    flat = asked(executor, circuit, {"t": [0.5, 0.6]}, command=Command.DRAW, drawing=Drawing.FLAT)
     assert "rx(0.5) q[0];" in flat
-    assert "parameter 't'" in asked(executor, circuit, purpose=Purpose.DRAW).message
+    assert "parameter 't'" in asked(executor, circuit, command=Command.DRAW).message
 
 
 def test_what_transpile_makes_runs_unchanged(executor: Executor) -> None:

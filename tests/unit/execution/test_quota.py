@@ -7,8 +7,8 @@ from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order, Purpose
-from ketline.execution.simulators.quota import LARGE_BYTES, Share, is_large
+from ketline.execution.protocol import Command, Request
+from ketline.execution.simulators.quota import LARGE_BYTES, Quota, is_large
 
 MEBIBYTE = 1 << 20
 LIMITS = ExecutionLimits(memory_bytes=64 * MEBIBYTE, small_memory_bytes=MEBIBYTE, threads=2)
@@ -45,21 +45,21 @@ def executor() -> Executor:
     return Executor(LIMITS)
 
 
-def order(circuit: str, **options: object) -> Order:
-    return Order(TaskSpec(circuit=circuit, shots=10, options=RunOptions(**options)))  # type: ignore[arg-type]
+def request(circuit: str, **options: object) -> Request:
+    return Request(TaskSpec(circuit=circuit, shots=10, options=RunOptions(**options)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "small",
     [
-        order(BELL),
-        order(rotations(16)),
-        order(f"{HEADER} qubit[200] q; bit[200] c; h q; c = measure q;"),
-        order(rotations(30), method=Method.MATRIX_PRODUCT_STATE),
+        request(BELL),
+        request(rotations(16)),
+        request(f"{HEADER} qubit[200] q; bit[200] c; h q; c = measure q;"),
+        request(rotations(30), method=Method.MATRIX_PRODUCT_STATE),
     ],
     ids=["bell", "16 qubits", "stim", "narrow bonds"],
 )
-def test_small_program_does_not_ask(executor: Executor, small: Order) -> None:
+def test_small_program_does_not_ask(executor: Executor, small: Request) -> None:
     asked = Asked(granted=False)
     assert isinstance(executor.answer(small, asked).outcome, RunResult)
     assert asked.needed == []
@@ -67,20 +67,20 @@ def test_small_program_does_not_ask(executor: Executor, small: Order) -> None:
 
 def test_program_beyond_a_slots_share_asks_for_what_it_needs(executor: Executor) -> None:
     asked = Asked()
-    assert isinstance(executor.answer(order(rotations(17)), asked).outcome, RunResult)
+    assert isinstance(executor.answer(request(rotations(17)), asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
 
 def test_expectation_values_are_asked_for_like_counts(executor: Executor) -> None:
     asked = Asked()
-    observed = order(rotations(17).replace("c = measure q;", ""), observables=({"Z" * 17: 1.0},))
+    observed = request(rotations(17).replace("c = measure q;", ""), observables=({"Z" * 17: 1.0},))
     assert isinstance(executor.answer(observed, asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
 
 def test_sweep_asks_once(executor: Executor) -> None:
     asked = Asked()
-    swept = Order(TaskSpec(circuit=SWEEP, shots=10, inputs={"theta": [0.1, 0.2, 0.3]}))
+    swept = Request(TaskSpec(circuit=SWEEP, shots=10, inputs={"theta": [0.1, 0.2, 0.3]}))
     assert isinstance(executor.answer(swept, asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
@@ -88,7 +88,7 @@ def test_sweep_asks_once(executor: Executor) -> None:
 def test_what_was_granted_to_one_program_is_not_the_nexts(executor: Executor) -> None:
     asked = Asked()
     for _ in range(2):
-        executor.answer(order(rotations(17)), asked)
+        executor.answer(request(rotations(17)), asked)
     assert len(asked.needed) == 2
 
 
@@ -97,19 +97,19 @@ def test_program_that_is_not_admitted_is_not_simulated(executor: Executor, monke
     monkeypatch.setattr(executor._simulator._backend, "run", lambda *circuits, **_: simulated.append(circuits))
     for circuit in (rotations(17), rotations(20)):
         with pytest.raises(MachineBusy):
-            executor.answer(order(circuit), Asked(granted=False))
+            executor.answer(request(circuit), Asked(granted=False))
     assert simulated == []
 
 
 def test_unbounded_bonds_ask_for_as_much_as_there_is(executor: Executor) -> None:
     asked = Asked()
-    assert isinstance(executor.answer(order(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
+    assert isinstance(executor.answer(request(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
     assert asked.needed == [LIMITS.memory_bytes]
 
 
 def test_inspection_asks_for_nothing(executor: Executor) -> None:
     asked = Asked(granted=False)
-    executor.answer(Order(TaskSpec(circuit=rotations(17), shots=10), purpose=Purpose.INSPECT), asked)
+    executor.answer(Request(TaskSpec(circuit=rotations(17), shots=10), command=Command.INSPECT), asked)
     assert asked.needed == []
 
 
@@ -129,7 +129,7 @@ def test_programs_that_threads_speed_up_are_large_sooner(needed: int, method: Me
 
 
 def test_admitted_program_has_all_memory_and_threads() -> None:
-    share = Share(LIMITS)
+    share = Quota(LIMITS)
     assert (share.memory_bytes, share.threads) == (MEBIBYTE, 1)
     share.whole = True
     assert (share.memory_bytes, share.threads) == (64 * MEBIBYTE, 2)

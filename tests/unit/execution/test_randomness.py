@@ -16,7 +16,7 @@ from ketline.domain.seeds import SEED_SCHEME, derived_seed, point_seed
 from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Order
+from ketline.execution.protocol import Request
 from tests.circuits import as_qpy
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; '
@@ -53,7 +53,7 @@ def frequencies(executor: Executor, text: str, theta: float, method: Method, see
     """How often c[0] was 1 at each of equal points."""
     options = RunOptions(seed=seed, method=method, memory=memory)
     result = executor.run(
-        Order(TaskSpec(circuit=text, shots=SHOTS, options=options, inputs={"theta": [theta] * POINTS}), "")
+        Request(TaskSpec(circuit=text, shots=SHOTS, options=options, inputs={"theta": [theta] * POINTS}), "")
     )
     return np.array([ones(point.counts) for point in result.points or ()])
 
@@ -105,7 +105,7 @@ def test_tasks_of_neighbouring_seeds_are_independent(executor: Executor, method:
     found = [
         ones(
             executor.run(
-                Order(
+                Request(
                     TaskSpec(
                         circuit=text, shots=SHOTS, options=RunOptions(seed=seed, method=method), inputs={"theta": 1.2}
                     ),
@@ -129,7 +129,7 @@ def test_shots_of_a_task_are_independent(executor: Executor) -> None:
     text = HEAD + PROGRAMS["reset"]
     memory: Sequence[str] = (
         executor.run(
-            Order(TaskSpec(circuit=text, shots=30_000, options=options, inputs={"theta": _HALF_PI}), "")
+            Request(TaskSpec(circuit=text, shots=30_000, options=options, inputs={"theta": _HALF_PI}), "")
         ).memory
         or ()
     )
@@ -148,7 +148,7 @@ def test_qpy_sweep_is_independent(executor: Executor) -> None:
     circuit.measure(0, 0)
     options = RunOptions(seed=3, format=ProgramFormat.QPY)
     result = executor.run(
-        Order(TaskSpec(circuit=as_qpy(circuit), shots=SHOTS, options=options, inputs={"theta": [1.2] * POINTS}), "")
+        Request(TaskSpec(circuit=as_qpy(circuit), shots=SHOTS, options=options, inputs={"theta": [1.2] * POINTS}), "")
     )
     assert_independent(np.array([ones(point.counts) for point in result.points or ()]), PROBABILITY)
 
@@ -156,13 +156,13 @@ def test_qpy_sweep_is_independent(executor: Executor) -> None:
 @pytest.mark.parametrize(("method", "name"), [*CASES, (Method.STIM, "clifford"), (Method.STABILIZER, "clifford")])
 def test_same_seed_gives_the_same_shots(executor: Executor, method: Method, name: str) -> None:
     text = HEAD + (PROGRAMS["reset"].replace(TURN, "h q[0];") if name == "clifford" else PROGRAMS[name])
-    order = Order(
+    request = Request(
         TaskSpec(
             circuit=text, shots=50, options=RunOptions(seed=9, method=method, memory=True), inputs={"theta": [1.2, 1.2]}
         ),
         "",
     )
-    first, again = executor.run(order), Executor(ExecutionLimits()).run(order)
+    first, again = executor.run(request), Executor(ExecutionLimits()).run(request)
     assert first.points == again.points
     assert first.profile.seed_scheme == SEED_SCHEME
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from ketline.domain.lists import Rate, TaskStatistics
 from ketline.domain.task import TaskStatus
-from ketline.web.time_series import MOST_POINTS, Course
+from ketline.web.time_series import MOST_POINTS, TimeSeries
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -19,25 +19,25 @@ def counted(seconds: float, waiting: int = 0, oldest: float | None = None) -> Ta
 
 
 def test_point_has_the_figures_and_the_shortest_rate() -> None:
-    point = Course().add(counted(0, waiting=7, oldest=1.5))
+    point = TimeSeries().add(counted(0, waiting=7, oldest=1.5))
     assert (point.waiting, point.running, point.oldest_seconds) == (7, 1, 1.5)
     assert (point.completed, point.failed) == (3, 4)
-    assert Course().add(counted(0)).oldest_seconds == 0
+    assert TimeSeries().add(counted(0)).oldest_seconds == 0
 
 
 def test_line_needs_two_moments_and_the_same_count_is_one() -> None:
-    course = Course()
-    course.add(counted(0))
-    course.add(counted(0))
-    assert course.line("waiting") is None
-    assert len(course.points) == 1
+    time_series = TimeSeries()
+    time_series.add(counted(0))
+    time_series.add(counted(0))
+    assert time_series.line("waiting") is None
+    assert len(time_series.points) == 1
 
 
 def test_line_goes_from_left_to_right_over_zero() -> None:
-    course = Course()
+    time_series = TimeSeries()
     for seconds, waiting in ((0, 0), (5, 10), (10, 5)):
-        course.add(counted(seconds, waiting))
-    line = course.line("waiting")
+        time_series.add(counted(seconds, waiting))
+    line = time_series.line("waiting")
     assert line is not None
     assert line.path == "M0.0 29.0L50.0 1.0L100.0 15.0"
     assert line.area == line.path + "L100.0 30.0L0.0 30.0Z"
@@ -45,10 +45,10 @@ def test_line_goes_from_left_to_right_over_zero() -> None:
 
 
 def test_an_hour_is_remembered_and_no_more_points_than_it_has() -> None:
-    course = Course()
-    course.add(counted(0))
-    course.add(counted(3601))
-    assert [point.at for point in course.points] == [START + timedelta(seconds=3601)]
+    time_series = TimeSeries()
+    time_series.add(counted(0))
+    time_series.add(counted(3601))
+    assert [point.at for point in time_series.points] == [START + timedelta(seconds=3601)]
     for number in range(MOST_POINTS + 5):
-        course.add(counted(3602 + number / 100))
-    assert len(course.points) == MOST_POINTS
+        time_series.add(counted(3602 + number / 100))
+    assert len(time_series.points) == MOST_POINTS

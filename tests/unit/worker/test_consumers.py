@@ -6,7 +6,7 @@ from uuid import uuid4
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
 from ketline.messaging.memory import MemoryQueue
 from ketline.ports.tasks import Delivery
-from ketline.worker.consumers import Lanes
+from ketline.worker.consumers import ConsumerLimit
 
 
 class Rig:
@@ -14,7 +14,7 @@ class Rig:
 
     def __init__(self, lanes: int) -> None:
         self.queue = MemoryQueue()
-        self.lanes = Lanes()
+        self.lanes = ConsumerLimit()
         self.inside = 0
         self.deliveries: asyncio.Queue[tuple[Delivery, asyncio.Event]] = asyncio.Queue()
         self.changed = asyncio.Event()

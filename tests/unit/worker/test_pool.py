@@ -82,7 +82,7 @@ async def test_one_long_program_counts_as_many_short_ones(pool: SimulatorPool, c
 
 
 async def test_who_waits_long_is_turned_away(pool: SimulatorPool) -> None:
-    pool.patience_seconds = 0.01
+    pool.acquire_timeout_seconds = 0.01
     long = ScriptedRunner(held=True)
     async with pool.offering(ScriptedRunner()):
         await run_short_ones(pool)
@@ -99,7 +99,7 @@ async def test_who_waits_long_is_turned_away(pool: SimulatorPool) -> None:
 
 
 async def test_patience_counts_for_each_who_waits(pool: SimulatorPool) -> None:
-    pool.patience_seconds = 0.05
+    pool.acquire_timeout_seconds = 0.05
     runner = ScriptedRunner(held=True)
     async with pool.offering(runner):
         running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ketline.api.responses.errors import CORRELATION_KEY, Refusal, problem_response
+from ketline.api.responses.errors import CORRELATION_KEY, HTTPProblem, problem_response
 
 
 def rejection(code: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A whole answer: the problem document of this code, with these headers beside its own; the connection closes."""
-    response = problem_response({"type": "http", CORRELATION_KEY: uuid4().hex}, Refusal(code))
+    response = problem_response({"type": "http", CORRELATION_KEY: uuid4().hex}, HTTPProblem(code))
     response.headers["Connection"] = "close"
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in (*headers, *response.raw_headers))
     return STATUS_LINE[response.status_code] + lines + b"\r\n" + bytes(response.body)

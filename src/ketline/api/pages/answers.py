@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Scope
 
-from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, Refusal
+from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, HTTPProblem
 from ketline.web.rendering import POLICY, render
 
 PAGES = "/ui"
@@ -34,7 +34,7 @@ def is_of_pages(scope: Scope) -> bool:
     return path == "/" or path.startswith(PAGES + "/")
 
 
-def refusal_page(request: Request, refusal: Refusal) -> HTMLResponse:
+def refusal_page(request: Request, refusal: HTTPProblem) -> HTMLResponse:
     """A refusal for people; its code goes to the access log as that of a problem document does."""
     request.scope[PROBLEM_KEY] = refusal.kind.code
     answer = page(

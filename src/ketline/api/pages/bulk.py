@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from ketline.api.pages.answers import page
 from ketline.api.pages.forms import Form, read_form
-from ketline.api.responses.errors import KINDS, Refusal
+from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import correlation_id_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.domain.errors import BacklogFull, KetlineError, TaskEnded, TaskNotFound
@@ -54,9 +54,9 @@ def _asked(form: Form) -> tuple[Action, Sequence[TaskId]]:
         action = Action(next((value for name, value in form if name == "action"), ""))
         picked = [TaskId(UUID(value)) for name, value in form if name == "task"]
     except ValueError as error:
-        raise Refusal("bad_request", "The form names no tasks, or nothing that can be done to them.") from error
+        raise HTTPProblem("bad_request", "The form names no tasks, or nothing that can be done to them.") from error
     if len(picked) > MOST_LISTED:
-        raise Refusal("bad_request", f"At most {MOST_LISTED} tasks can be picked at once.")
+        raise HTTPProblem("bad_request", f"At most {MOST_LISTED} tasks can be picked at once.")
     return action, list(dict.fromkeys(picked))
 
 
@@ -74,7 +74,7 @@ async def _done(request: Request, action: Action, task_id: TaskId) -> Outcome:
         return Outcome(task_id=task_id, said=f"had ended: it is {error.status}")
     except BacklogFull:
         return Outcome(task_id=task_id, said="was not run again: too many tasks wait")
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         return Outcome(task_id=task_id, said=f"was not run again: {refusal.detail}")
     except KetlineError as error:
         if error.code not in KINDS:

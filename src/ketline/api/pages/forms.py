@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from pydantic import ValidationError
 
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import refuse, refuse_body
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
 from ketline.domain.spec import TaskSpec
@@ -31,12 +31,12 @@ async def read_form(request: Request) -> Form:
     """
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != _FORM:
-        raise Refusal("unsupported_media_type", f"Send the form as {_FORM}.")
+        raise HTTPProblem("unsupported_media_type", f"Send the form as {_FORM}.")
     body = await request.body()
     try:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as error:
-        raise Refusal("bad_request", "The form cannot be read: it is not UTF-8, or has too many fields.") from error
+        raise HTTPProblem("bad_request", "The form cannot be read: it is not UTF-8, or has too many fields.") from error
 
 
 def fields_of(form: Form) -> Mapping[str, str]:
@@ -97,10 +97,10 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     try:
         return within_limits(SubmitRequest.model_validate(body), options, ())
     except ValidationError as error:
-        raise refuse_body(error) from error
+        raise invalid_body(error) from error
 
 
-def field_errors(refusal: Refusal) -> Mapping[str, str]:
+def field_errors(refusal: HTTPProblem) -> Mapping[str, str]:
     """What is wrong with each field of the form; what belongs to no field of it is under an empty name."""
     found: dict[str, list[str]] = {}
     for error in refusal.errors or ():
@@ -123,4 +123,4 @@ def _json(fields: Mapping[str, str], name: str, wanted: str) -> object:
     try:
         return json.loads(fields[name])
     except (ValueError, RecursionError) as error:
-        raise refuse([{"type": name, "loc": ("body", name), "msg": wanted}]) from error
+        raise invalid_request([{"type": name, "loc": ("body", name), "msg": wanted}]) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from ketline.api.pages.forms import field_errors, request_of
-from ketline.api.responses.errors import KINDS, Refusal
+from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import ApiServices, options_of, services_of
 from ketline.api.tasks.submission import spec_of
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
@@ -73,7 +73,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
         return shown
     try:
         submission = request_of(fields, options_of(request))
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         return shown | {"errors": field_errors(refusal)}
     if len(fields["qc"]) <= MOST_COPIED:
         shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))

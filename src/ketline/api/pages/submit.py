@@ -17,7 +17,7 @@ from ketline.api.pages.forms import (
     request_of,
 )
 from ketline.api.pages.preview import preview
-from ketline.api.responses.errors import KINDS, Refusal
+from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.submission import spec_of, submission_of
@@ -59,7 +59,7 @@ async def submit(request: Request) -> Response:
     try:
         spec = spec_of(request_of(fields, options_of(request)))
         accepted = await services_of(request).submit(submission_of(request, spec))
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         return await _form(request, fields, status=refusal.kind.status, errors=field_errors(refusal))
     except (BacklogFull, ServiceUnavailable) as error:
         kind = KINDS[error.code]
@@ -83,7 +83,7 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
     try:
         task_id = TaskId(UUID(text))
     except ValueError as error:
-        raise Refusal("task_not_found") from error
+        raise HTTPProblem("task_not_found") from error
     try:
         original = await services_of(request).catalogue.spec(task_id)
     except TaskNotFound as error:
@@ -95,9 +95,9 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
         program = await services_of(request).draw.program(source, Drawing.FLAT)
     except ExecutionFailed as error:
         detail = f"Task {task_id} is a circuit in QPY that cannot be written as OpenQASM 3: {error.message}."
-        raise Refusal("circuit_unreadable", detail) from error
+        raise HTTPProblem("circuit_unreadable", detail) from error
     except ServiceUnavailable as error:
-        raise Refusal(error.code) from error
+        raise HTTPProblem(error.code) from error
     # The text has the values of its parameters in it.
     return {**fields_of_spec(original), "qc": program, "inputs": ""}
 

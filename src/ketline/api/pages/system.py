@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ketline.api.pages.answers import page, wants_part
-from ketline.api.responses.errors import KINDS, Refusal
+from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.domain.dead_letters import DeadLetters
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
 from ketline.domain.lists import TaskStatistics
 from ketline.domain.worker import LiveWorker
-from ketline.web.time_series import Course
+from ketline.web.time_series import TimeSeries
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,15 +22,15 @@ async def show_system(request: Request) -> Response:
     """The page, or its figures for a page that is open; it is there also when the database is not."""
     health = await services_of(request).health()
     statistics, workers = await _figures(request) if health.database_connected else (None, None)
-    course: Course = request.app.state.course
+    time_series: TimeSeries = request.app.state.time_series
     shown: dict[str, object] = {
         "health": health,
         "problem": KINDS.get(health.database_problem or ""),
         "stopping": options_of(request).stopping(),
         "statistics": statistics,
         "workers": workers,
-        "point": None if statistics is None else course.add(statistics),
-        "course": course,
+        "point": None if statistics is None else time_series.add(statistics),
+        "course": time_series,
         "backend": services_of(request).backend,
         "dead": await _dead_letters(request) if health.queue_connected else None,
     }
@@ -43,7 +43,7 @@ async def requeue_dead_letters(request: Request) -> Response:
     try:
         await services_of(request).dead_letters.requeue()
     except QueueUnavailable as error:
-        raise Refusal(error.code) from error
+        raise HTTPProblem(error.code) from error
     return RedirectResponse("../system", status_code=303)
 
 

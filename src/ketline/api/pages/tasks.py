@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from ketline.api.pages.answers import page, wants_part
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import refuse
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import invalid_request
 from ketline.api.tasks.lists import find_tasks
 from ketline.domain.lists import ListedTask, Order
 from ketline.domain.task import FailureCode, TaskStatus
@@ -44,7 +44,7 @@ async def show_tasks(request: Request) -> Response:
     try:
         parameters = _parameters(given)
         listed, following = await find_tasks(request, parameters)
-    except Refusal as refusal:
+    except HTTPProblem as refusal:
         shown = _shown(given, ListParameters(), [], None) | {"trouble": refusal.detail}
         return page(request, template, shown, status=refusal.kind.status)
     return page(request, template, _shown(given, parameters, listed, following))
@@ -90,7 +90,7 @@ def _parameters(items: Items) -> ListParameters:
         return ListParameters.model_validate({**single, **several})
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        raise refuse([{**one, "loc": ("query", *one["loc"])} for one in found]) from error
+        raise invalid_request([{**one, "loc": ("query", *one["loc"])} for one in found]) from error
 
 
 def _shown(

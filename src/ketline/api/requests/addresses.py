@@ -5,7 +5,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ketline.api.responses.errors import problem_response
-from ketline.api.responses.field_errors import refuse
+from ketline.api.responses.field_errors import invalid_request
 
 
 class StorableParameters:
@@ -20,7 +20,9 @@ class StorableParameters:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (unstorable := unstorable_parameters(scope["query_string"])):
             text = "must be UTF-8, percent-encoded, without NUL characters"
-            refusal = refuse([{"type": "unstorable", "loc": ("query", name), "msg": text} for name in unstorable])
+            refusal = invalid_request(
+                [{"type": "unstorable", "loc": ("query", name), "msg": text} for name in unstorable]
+            )
             await problem_response(scope, refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)

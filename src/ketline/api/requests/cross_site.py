@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ketline.api.responses.errors import Refusal, problem_response
+from ketline.api.responses.errors import HTTPProblem, problem_response
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # `none` is a person's own doing, such as a form sent again by reloading it.
@@ -27,7 +27,7 @@ class SameOrigin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in _READING and _is_foreign(Headers(scope=scope)):
-            await problem_response(scope, Refusal("cross_site_refused"))(scope, receive, send)
+            await problem_response(scope, HTTPProblem("cross_site_refused"))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ketline.api.responses.errors import Refusal, problem_response
+from ketline.api.responses.errors import HTTPProblem, problem_response
 
 # What orchestrators ask by whatever address they have; it shows nothing but the service's health.
 PROBES = frozenset({"/livez", "/readyz", "/health"})
@@ -68,13 +68,13 @@ class AllowedHosts:
             return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _refusal(self, scope: Scope) -> HTTPProblem | None:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
-            return Refusal("bad_request", "A request must have one Host header.")
+            return HTTPProblem("bad_request", "A request must have one Host header.")
         if not hosts or self._rule.allows(hosts[0]) or scope["path"] in PROBES:
             return None
-        return Refusal(
+        return HTTPProblem(
             "host_not_allowed",
             f"This service does not go by the name {_repeatable(hosts[0])!r}. If it is one of its names, "
             "add it to KETLINE_ALLOWED_HOSTS.",

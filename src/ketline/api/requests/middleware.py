@@ -15,7 +15,7 @@ from ketline.api.responses.errors import (
     HEAD_KEY,
     PROBLEM_KEY,
     REJECTION_KEY,
-    Refusal,
+    HTTPProblem,
     problem_response,
 )
 
@@ -105,7 +105,7 @@ class RequestContext:
             if exchange.status is not None:
                 # The answer is half out: only cutting the connection tells the client that it is incomplete.
                 raise
-            response = problem_response(exchange.scope, Refusal("internal_error"))
+            response = problem_response(exchange.scope, HTTPProblem("internal_error"))
             await response(exchange.scope, receive, exchange.answer)
 
 
@@ -121,7 +121,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._declares_too_much(Headers(scope=scope)):
-            await problem_response(scope, Refusal("body_too_large"))(scope, receive, send)
+            await problem_response(scope, HTTPProblem("body_too_large"))(scope, receive, send)
             return
         await self._app(scope, self._limited(scope, receive), send)
 
@@ -138,9 +138,9 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if REJECTION_KEY in state:
-                raise Refusal(state[REJECTION_KEY])
+                raise HTTPProblem(state[REJECTION_KEY])
             if received > self._max_bytes:
-                raise Refusal("body_too_large")
+                raise HTTPProblem("body_too_large")
             return message
 
         return limited

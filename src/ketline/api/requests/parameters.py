@@ -2,10 +2,10 @@
 
 from fastapi import Request
 
-from ketline.api.responses.field_errors import refuse
+from ketline.api.responses.field_errors import invalid_request
 
 
-def refuse_unknown_parameters(request: Request, *known: str) -> None:
+def require_known_parameters(request: Request, *known: str) -> None:
     """Return when the address has no other parameters than these.
 
     Raises:
@@ -13,6 +13,6 @@ def refuse_unknown_parameters(request: Request, *known: str) -> None:
     """
     unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
     if unknown:
-        raise refuse(
+        raise invalid_request(
             [{"type": "unknown", "loc": ("query", name), "msg": "is not a known parameter"} for name in unknown]
         )

@@ -237,7 +237,7 @@ KINDS: Mapping[str, ProblemKind] = {
 }
 
 
-class Refusal(HTTPException):
+class HTTPProblem(HTTPException):
     """A request is answered with a problem document instead of what it asked for.
 
     It is an HTTPException because FastAPI turns any other exception raised while a body is read into a bare 400.
@@ -260,7 +260,7 @@ class Refusal(HTTPException):
         self.failure = failure
 
 
-def problem_response(scope: Scope, refusal: Refusal) -> Response:
+def problem_response(scope: Scope, refusal: HTTPProblem) -> Response:
     """Write a refusal as a problem document, and leave its code in the scope for the access log."""
     kind = refusal.kind
     scope[PROBLEM_KEY] = kind.code

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from ketline.schemas.tasks import FieldError
 
 # A body of a few megabytes can hold half a million unknown fields: only so many are worth listing, or the work.
@@ -32,26 +32,26 @@ _MESSAGES: Mapping[str, str] = {
 }
 
 
-def refuse_body(error: ValidationError) -> Refusal:
+def invalid_body(error: ValidationError) -> HTTPProblem:
     """Turn what a model says about a JSON body into a refusal."""
     if error.error_count() > MOST_LISTED:
-        return refuse([{"type": "too_many", "loc": ("body",), "msg": f"has {error.error_count()} errors"}])
+        return invalid_request([{"type": "too_many", "loc": ("body",), "msg": f"has {error.error_count()} errors"}])
     # `input` would echo the program, and `url` points at pydantic's site.
     found = error.errors(include_input=False, include_url=False)
     if found[0]["type"] == "json_invalid":
         return _refuse_json(str(found[0].get("ctx", {}).get("error", "")))
-    return refuse([{**one, "loc": ("body", *one["loc"])} for one in found])
+    return invalid_request([{**one, "loc": ("body", *one["loc"])} for one in found])
 
 
-def refuse(found: Sequence[Mapping[str, Any]]) -> Refusal:
+def invalid_request(found: Sequence[Mapping[str, Any]]) -> HTTPProblem:
     """Turn errors in pydantic's form, each located in body, path or query, into a refusal."""
     errors = [_field_error(one) for one in found[:MOST_LISTED]]
-    return Refusal("invalid_request", "; ".join(map(_sentence, errors)) + ".", errors=errors)
+    return HTTPProblem("invalid_request", "; ".join(map(_sentence, errors)) + ".", errors=errors)
 
 
-def _refuse_json(reason: str) -> Refusal:
+def _refuse_json(reason: str) -> HTTPProblem:
     hint = "; a \\u escape must name a whole character, surrogates only in pairs" if "hex escape" in reason else ""
-    return Refusal("invalid_json", f"The request body is not valid JSON: {reason}{hint}.")
+    return HTTPProblem("invalid_json", f"The request body is not valid JSON: {reason}{hint}.")
 
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:

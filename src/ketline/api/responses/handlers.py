@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from ketline.api.pages.answers import is_of_pages, refusal_page
-from ketline.api.responses.errors import KINDS, Refusal, problem_response
-from ketline.api.responses.field_errors import refuse
+from ketline.api.responses.errors import KINDS, HTTPProblem, problem_response
+from ketline.api.responses.field_errors import invalid_request
 from ketline.domain.errors import KetlineError
 
 _log = structlog.get_logger()
@@ -21,14 +21,14 @@ _CODE_OF_STATUS = {404: "path_not_found", 405: "method_not_allowed", 413: "body_
 
 def install_handlers(app: FastAPI) -> None:
     """Leave no error to the framework's own texts; what has no handler here is the middleware's 500."""
-    app.add_exception_handler(Refusal, _answer_refusal)
+    app.add_exception_handler(HTTPProblem, _answer_refusal)
     app.add_exception_handler(KetlineError, _answer_domain_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_framework)
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, HTTPProblem)
     return _refused(request, error)
 
 
@@ -38,12 +38,12 @@ async def _answer_domain_error(request: Request, error: Exception) -> Response:
         raise error
     # The message may name hosts and files: it is for the operator, the client gets the table's text.
     _log.warning("http.refused", code=error.code, reason=str(error))
-    return _refused(request, Refusal(error.code))
+    return _refused(request, HTTPProblem(error.code))
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _refused(request, refuse(error.errors()))
+    return _refused(request, invalid_request(error.errors()))
 
 
 async def _answer_framework(request: Request, error: Exception) -> Response:
@@ -52,10 +52,10 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
         return Response(status_code=204, headers={"Allow": _allow(request)})
     headers = {"Allow": _allow(request)} if error.status_code == 405 else None
     code = _CODE_OF_STATUS.get(error.status_code, "bad_request")
-    return _refused(request, Refusal(code, headers=headers))
+    return _refused(request, HTTPProblem(code, headers=headers))
 
 
-def _refused(request: Request, refusal: Refusal) -> Response:
+def _refused(request: Request, refusal: HTTPProblem) -> Response:
     if is_of_pages(request.scope):
         return refusal_page(request, refusal)
     return problem_response(request.scope, refusal)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fastapi import Request, Response
 
 from ketline.api.responses.compression import Packed, pack, unpacked_response
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 
 LEAST_COMPRESSED_BYTES = 1024
 # What is larger is compressed in a thread: the event loop stays free.
@@ -36,7 +36,7 @@ def negotiated(request: Request, offered: Sequence[str]) -> str:
     liked = {media_type: _quality(media_type, accepted) for media_type in offered}
     best = max(offered, key=lambda media_type: liked[media_type])
     if not liked[best]:
-        raise Refusal("not_acceptable", f"This is there as {', '.join(offered)}.")
+        raise HTTPProblem("not_acceptable", f"This is there as {', '.join(offered)}.")
     return best
 
 
@@ -143,7 +143,7 @@ def _part(wanted: str, length: int) -> range | None:
         if last and int(last) < int(first):
             return None
     if start >= stop:
-        raise Refusal("range_not_satisfiable", headers={"Content-Range": f"bytes */{length}"})
+        raise HTTPProblem("range_not_satisfiable", headers={"Content-Range": f"bytes */{length}"})
     return range(start, stop)
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response, status
 from pydantic import BaseModel, ValidationError
 
 from ketline.api.openapi import ACCEPTED_HEADERS, REPLAYED, SUBMIT_HEADERS, body_of, problem_responses
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import MOST_LISTED, refuse_body
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import MOST_LISTED, invalid_body
 from ketline.api.services import correlation_id_of, options_of, services_of
 from ketline.api.tasks.stored import stored_task, task_response
 from ketline.api.tasks.submission import name_submission, read_trace_context, require_json, require_within_limits
@@ -121,9 +121,9 @@ def _refusals(task_id: UUID) -> Iterator[None]:
     try:
         yield
     except TaskNotFound as error:
-        raise Refusal(error.code, f"Task {task_id} was not found.") from error
+        raise HTTPProblem(error.code, f"Task {task_id} was not found.") from error
     except (TaskNotPending, TaskNotEnded) as error:
-        raise Refusal(error.code, str(error), task_status=error.status) from error
+        raise HTTPProblem(error.code, str(error), task_status=error.status) from error
 
 
 async def _read_body(request: Request, shape: type[Model], *, optional: bool = False) -> Model:
@@ -134,10 +134,10 @@ async def _read_body(request: Request, shape: type[Model], *, optional: bool = F
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        raise _refuse_read_only(error) or refuse_body(error) from error
+        raise _refuse_read_only(error) or invalid_body(error) from error
 
 
-def _refuse_read_only(error: ValidationError) -> Refusal | None:
+def _refuse_read_only(error: ValidationError) -> HTTPProblem | None:
     """A refusal of its own where a field that is known, and the service's own, was to be changed."""
     if error.title != ChangeRequest.__name__ or error.error_count() > MOST_LISTED:
         return None
@@ -145,7 +145,7 @@ def _refuse_read_only(error: ValidationError) -> Refusal | None:
     names = [str(one["loc"][0]) for one in found if one["type"] == "extra_forbidden" and one["loc"][0] in _READ_ONLY]
     if not names:
         return None
-    return Refusal(
+    return HTTPProblem(
         "field_read_only",
         f"{', '.join(names)} cannot be changed; {', '.join(Changeable)} can.",
         errors=[FieldError(detail="cannot be changed", pointer=f"#/{name}") for name in names],

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from ketline.api.openapi import problem_responses
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.representation import negotiated, represented
 from ketline.api.services import services_of
 from ketline.api.tasks.results import refused_parameter
@@ -119,4 +119,4 @@ async def _shown(request: Request, task_id: TaskId, drawing: Drawing, point: int
         code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
         detail = f"{error.message[:1].upper()}{error.message[1:]}."
         failure = TaskFailure(code=error.failure_code, message=error.message, line=error.line, column=error.column)
-        raise Refusal(code, detail, failure=failure) from error
+        raise HTTPProblem(code, detail, failure=failure) from error

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.lists import Position
 from ketline.domain.task import TaskId
 
@@ -28,11 +28,11 @@ def read_cursor(cursor: str, scope: str) -> Position:
         text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         check, place = text[:_CHECK_BYTES], text[_CHECK_BYTES:].decode("ascii")
         if check != _check(place, scope):
-            raise Refusal("unknown_cursor")
+            raise HTTPProblem("unknown_cursor")
         at, task_id = place.split(" ")
         return Position(at=datetime.fromisoformat(at).astimezone(UTC), task_id=TaskId(UUID(task_id)))
     except (ValueError, OverflowError) as error:
-        raise Refusal("unknown_cursor") from error
+        raise HTTPProblem("unknown_cursor") from error
 
 
 def _check(place: str, scope: str) -> bytes:

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT
 
 from ketline.api.openapi import problem_responses
-from ketline.api.requests.parameters import refuse_unknown_parameters
+from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.tasks.broadcast import Broadcasts, Place, write_lines
 from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, streamed
 from ketline.domain.errors import ServiceUnavailable
@@ -43,7 +43,7 @@ async def follow_tasks(
 ) -> Response:
     """Follow the changes of all tasks with the given tags, or of all there are, from now on. An event may come twice
     when a stream is continued; its id tells."""
-    refuse_unknown_parameters(request, "tag")
+    require_known_parameters(request, "tag")
     broadcasts: Broadcasts = request.app.state.broadcasts
     place = await broadcasts.end(tag or ()) if last_event_id is None else Place(last_event_id, continued=True)
     return streamed(request, events(broadcasts, tag or (), place))

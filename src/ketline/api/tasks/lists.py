@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from ketline.api.openapi import problem_responses
-from ketline.api.requests.parameters import refuse_unknown_parameters
-from ketline.api.responses.field_errors import refuse
+from ketline.api.requests.parameters import require_known_parameters
+from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import services_of
 from ketline.api.tasks.cursor import read_cursor, write_cursor
 from ketline.api.tasks.views import view_task
@@ -73,7 +73,7 @@ async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequ
 )
 async def read_statistics(request: Request) -> StatisticsView:
     """How many tasks there are in each status, how long the longest waiting one waits, and how many end per minute."""
-    refuse_unknown_parameters(request)
+    require_known_parameters(request)
     return _view_statistics(await services_of(request).statistics())
 
 
@@ -81,7 +81,9 @@ def _refuse_repeated(request: Request) -> None:
     times = Counter(name for name, _ in request.query_params.multi_items())
     repeated = sorted(name for name, count in times.items() if name not in _SEVERAL and count > 1)
     if repeated:
-        raise refuse([{"type": "repeated", "loc": ("query", name), "msg": "must be given once"} for name in repeated])
+        raise invalid_request(
+            [{"type": "repeated", "loc": ("query", name), "msg": "must be given once"} for name in repeated]
+        )
 
 
 def _scope(request: Request) -> str:

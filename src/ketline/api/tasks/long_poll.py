@@ -9,8 +9,8 @@ from uuid import UUID
 
 from fastapi import Request
 
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import refuse
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import stored_task
 from ketline.domain.task import Task, TaskId
@@ -45,7 +45,7 @@ def require_wait(request: Request, seconds: float) -> None:
     """
     most = options_of(request).max_wait_seconds
     if seconds > most:
-        raise refuse([{"type": "over_limit", "loc": ("query", "wait"), "msg": f"must be at most {most:g}"}])
+        raise invalid_request([{"type": "over_limit", "loc": ("query", "wait"), "msg": f"must be at most {most:g}"}])
 
 
 async def ended_task(request: Request, task_id: UUID, seconds: float) -> Task:
@@ -92,6 +92,6 @@ async def _in_time(change: Awaitable[None], request: Request, seconds: float) ->
 
 
 async def _gone(request: Request) -> None:
-    with suppress(Refusal):  # a body that was announced, and not read, did not come: the connection is closed
+    with suppress(HTTPProblem):  # a body that was announced, and not read, did not come: the connection is closed
         while (await request.receive())["type"] != "http.disconnect":
             pass

@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from ketline.api.openapi import problem_responses
-from ketline.api.requests.parameters import refuse_unknown_parameters
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import refuse
+from ketline.api.requests.parameters import require_known_parameters
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import invalid_request
 from ketline.api.responses.formats import CSV, JSON, MEDIA_TYPES, NPY, write_counts, write_shots
 from ketline.api.responses.representation import negotiated
 from ketline.api.tasks.stored import Written, result_response
@@ -94,7 +94,7 @@ async def read_counts(
     point: Place = None,
 ) -> Response:
     """Read the counts of a completed task, and nothing else."""
-    refuse_unknown_parameters(request, "top", "format", "register", "point")
+    require_known_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
 
     async def write(task: Task) -> Written:
@@ -142,7 +142,7 @@ async def read_memory(
     point: Place = None,
 ) -> Response:
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
-    refuse_unknown_parameters(request, "format", "register", "point")
+    require_known_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
 
     async def write(task: Task) -> Written:
@@ -209,8 +209,8 @@ def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
     raise refused_parameter("register", f"must be a register of this task; they are {known}")
 
 
-def refused_parameter(parameter: str, text: str) -> Refusal:
-    return refuse([{"type": f"{parameter}_unknown", "loc": ("query", parameter), "msg": text}])
+def refused_parameter(parameter: str, text: str) -> HTTPProblem:
+    return invalid_request([{"type": f"{parameter}_unknown", "loc": ("query", parameter), "msg": text}])
 
 
 async def _aside(write: Callable[[], T], entries: int) -> T:

@@ -16,8 +16,8 @@ from ketline.api.openapi import (
     SUBMIT_PROBLEMS,
     problem_responses,
 )
-from ketline.api.requests.parameters import refuse_unknown_parameters
-from ketline.api.responses.errors import Refusal
+from ketline.api.requests.parameters import require_known_parameters
+from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.long_poll import (
     APPLIED,
@@ -108,7 +108,7 @@ async def read_task(
 ) -> TaskView | Response:
     """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
     comes once the task has ended, or after so many seconds as it then stands."""
-    refuse_unknown_parameters(request, "wait", "result", "queue")
+    require_known_parameters(request, "wait", "result", "queue")
     require_wait(request, wait or 0)
     seconds: float | None = preferred_wait(request) if wait is None else wait
     if seconds is None:
@@ -135,7 +135,7 @@ async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     try:
         await services_of(request).repository.cancel(TaskId(task_id))
     except TaskEnded as error:
-        raise Refusal(
+        raise HTTPProblem(
             error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status
         ) from error
     except TaskNotFound as error:
@@ -155,6 +155,6 @@ async def _submit_and_wait(request: Request, submission: Submission, seconds: fl
                 task: Task | None = await ended_task(request, accepted.task_id, seconds)
             else:
                 task = await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
-        except (ServiceUnavailable, Refusal):
+        except (ServiceUnavailable, HTTPProblem):
             task = None
     return accepted, task if task is not None and task.status.terminal else None

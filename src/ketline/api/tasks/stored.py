@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from ketline.api.responses.compression import LargeResults, Packed, pack, unpacked_response
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.formats import JSON
 from ketline.api.responses.representation import represented, represented_packed, takes_gzip
 from ketline.api.services import services_of
@@ -118,5 +118,5 @@ async def task_response(
     return unpacked_response(packed, JSON, sent, compressed=takes_gzip(request))
 
 
-def not_found(task_id: UUID) -> Refusal:
-    return Refusal(TaskNotFound.code, f"Task {task_id} was not found.")
+def not_found(task_id: UUID) -> HTTPProblem:
+    return HTTPProblem(TaskNotFound.code, f"Task {task_id} was not found.")

@@ -11,8 +11,8 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 
-from ketline.api.responses.errors import Refusal
-from ketline.api.responses.field_errors import refuse, refuse_body
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions, correlation_id_of, services_of
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
@@ -101,7 +101,7 @@ def name_submission(request: Request, asked: Sequence[object]) -> IdempotencyKey
         return None
     if not _KEY.fullmatch(key):
         text = f"must be 1 to {LONGEST_KEY} printable ASCII characters"
-        raise refuse([{"type": "idempotency_key", "loc": ("header", "Idempotency-Key"), "msg": text}])
+        raise invalid_request([{"type": "idempotency_key", "loc": ("header", "Idempotency-Key"), "msg": text}])
     return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(asked).encode()).hexdigest())
 
 
@@ -129,7 +129,7 @@ async def _read(request: Request, shape: type[Model]) -> Model:
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        raise refuse_body(error) from error
+        raise invalid_body(error) from error
 
 
 def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[str | int, ...]) -> SubmitRequest:
@@ -144,7 +144,7 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[s
         detail = f"The program has {size} bytes; this service accepts at most {most}."
         field = "qpy" if submission.qpy else "qc"
         errors = [FieldError(pointer=_pointer(place, field), detail=f"must have at most {most} bytes")]
-        raise Refusal("program_too_large", detail, errors=errors if place else None)
+        raise HTTPProblem("program_too_large", detail, errors=errors if place else None)
     if submission.qpy:
         _require_qpy(submission.qpy, place)
     if "shots" not in submission.model_fields_set:
@@ -159,7 +159,7 @@ def _require_qpy(text: str, place: tuple[str | int, ...]) -> None:
         qpy.decoded(text)
     except (QpyInvalid, QpyVersionUnsupported) as error:
         found = FieldError(pointer=_pointer(place, "qpy"), detail=str(error))
-        raise Refusal(error.code, f"{'/'.join(map(str, (*place, 'qpy')))} {error}.", errors=[found]) from error
+        raise HTTPProblem(error.code, f"{'/'.join(map(str, (*place, 'qpy')))} {error}.", errors=[found]) from error
 
 
 def _pointer(place: tuple[str | int, ...], field: str) -> str:
@@ -185,7 +185,7 @@ def require_within_limits(
         if (asked[field] or 0) > most
     ]
     if over:
-        raise refuse(over)
+        raise invalid_request(over)
 
 
 def read_trace_context(request: Request) -> str | None:
@@ -204,4 +204,4 @@ def require_json(headers: Headers, body: bytes) -> None:
         media_type.startswith("application/") and media_type.endswith("+json")
     )
     if not is_json or headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refusal("unsupported_media_type")
+        raise HTTPProblem("unsupported_media_type")

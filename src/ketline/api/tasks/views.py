@@ -5,7 +5,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from ketline.api.responses.errors import Refusal
+from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.priority import QueuePlace
 from ketline.domain.spec import ProgramFormat
 from ketline.domain.task import Accepted, Failure, Point, Profile, StatusChange, Task, TaskStatus
@@ -94,10 +94,10 @@ def outcomes_of(task: Task) -> Sequence[Point]:
     if task.counts is not None:
         return [Point(counts=task.counts, memory=task.memory)]
     if task.expectation_values is not None:
-        raise Refusal("no_counts", task_status=task.status)
+        raise HTTPProblem("no_counts", task_status=task.status)
     code = _NO_COUNTS[task.status]
     detail = f"Task {task.task_id} has no counts: it is {task.status}."
-    raise Refusal(code, detail, task_status=task.status, failure=_view_failure(task.failure))
+    raise HTTPProblem(code, detail, task_status=task.status, failure=_view_failure(task.failure))
 
 
 def memory_of(task: Task, point: Point) -> Sequence[str]:
@@ -107,7 +107,7 @@ def memory_of(task: Task, point: Point) -> Sequence[str]:
         Refusal: they were not kept.
     """
     if point.memory is None:
-        raise Refusal("no_memory", task_status=task.status)
+        raise HTTPProblem("no_memory", task_status=task.status)
     return point.memory
 
 

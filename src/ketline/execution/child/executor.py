@@ -30,9 +30,9 @@ from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Answer, Order, Outcome, Purpose
+from ketline.execution.protocol import Command, Outcome, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
-from ketline.execution.simulators.quota import Ask, Share, granted
+from ketline.execution.simulators.quota import Ask, Quota, granted
 
 # An alarm that goes off inside a callback can be lost there; then it goes off again.
 _ALARM_REPEATS_SECONDS = 0.5
@@ -76,8 +76,8 @@ class Executor:
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
-        self._share = Share(limits)
-        self._simulator = Simulator(limits, self._share)
+        self._quota = Quota(limits)
+        self._simulator = Simulator(limits, self._quota)
         self._read = partial(load_program, limits=limits)
         self._kept = lru_cache(_PROGRAMS_KEPT)(self._read)
 
@@ -85,104 +85,104 @@ class Executor:
         """Run one program without time limit, so that the first real one finds caches and lazy imports filled."""
         self._simulator.run(load_program(_WARM_UP, self._limits), 16)
 
-    def run(self, order: Order) -> RunResult:
-        stopwatch = Stopwatch(self._soft_limit_seconds(order))
-        if order.spec.options.observables:
-            return self._expect(order, stopwatch)
-        if number_of_points(order.spec.inputs) is None:
-            return self._run_once(order, stopwatch)
-        return self._sweep(order, stopwatch)
+    def run(self, request: Request) -> RunResult:
+        stopwatch = Stopwatch(self._soft_limit_seconds(request))
+        if request.spec.options.observables:
+            return self._expect(request, stopwatch)
+        if number_of_points(request.spec.inputs) is None:
+            return self._run_once(request, stopwatch)
+        return self._sweep(request, stopwatch)
 
-    def _expect(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+    def _expect(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         """Expectation values, of a sweep at each point."""
-        points = number_of_points(order.spec.inputs)
-        asked = observables_at(order.spec.options.observables, points or 1)
+        points = number_of_points(request.spec.inputs)
+        asked = observables_at(request.spec.options.observables, points or 1)
         self._check_values(sum(map(len, asked)))
         with stopwatch.reading():
-            read = self._reader(order) if points else None
+            read = self._reader(request) if points else None
         runs: list[tuple[Program, Expectation]] = []
-        each = points_of(order.spec.inputs) if points else [first_point(order.spec.inputs)]
+        each = points_of(request.spec.inputs) if points else [first_point(request.spec.inputs)]
         for number, (inputs, observables) in enumerate(zip(each, asked, strict=True)):
             with _named(number) if points else nullcontext():
                 with stopwatch.reading():
-                    program = read(inputs) if read else self._load(order)
+                    program = read(inputs) if read else self._load(request)
                 with stopwatch.simulating():
-                    found = self._simulator.expect(program, observables, order.spec.options.method)
+                    found = self._simulator.expect(program, observables, request.spec.options.method)
             runs.append((program, found) if not runs else (runs[0][0], found))
         values = [found.values for _, found in runs]
         return RunResult(
             counts={},
-            shots=order.spec.shots,
+            shots=request.spec.shots,
             profile=_profile(*runs[0], stopwatch),
             expectation_values=values if points else values[0],
         )
 
-    def _run_once(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+    def _run_once(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            program = self._load(order)
+            program = self._load(request)
         with stopwatch.simulating():
-            simulation = self._simulator.run(program, order.spec.shots, order.spec.options)
+            simulation = self._simulator.run(program, request.spec.shots, request.spec.options)
         self._check_size(_characters(simulation), simulation)
         profile = _profile(program, simulation, stopwatch)
-        return RunResult(counts=simulation.counts, shots=order.spec.shots, memory=simulation.memory, profile=profile)
+        return RunResult(counts=simulation.counts, shots=request.spec.shots, memory=simulation.memory, profile=profile)
 
-    def _sweep(self, order: Order, stopwatch: Stopwatch) -> RunResult:
+    def _sweep(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            read = self._reader(order)
+            read = self._reader(request)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
-        for number, inputs in enumerate(points_of(order.spec.inputs)):
-            options = replace(order.spec.options, seed=seed_at(order.spec.options.seed, number))
+        for number, inputs in enumerate(points_of(request.spec.inputs)):
+            options = replace(request.spec.options, seed=seed_at(request.spec.options.seed, number))
             with _named(number):
                 with stopwatch.reading():
                     program = read(inputs)
                 with stopwatch.simulating():
-                    simulation = self._simulator.run(program, order.spec.shots, options, comes_again=False)
+                    simulation = self._simulator.run(program, request.spec.shots, options, comes_again=False)
                 characters += _characters(simulation)
                 self._check_size(characters, simulation)
             runs.append((program, simulation) if not runs else (runs[0][0], simulation))
         return RunResult(
             counts={},
-            shots=order.spec.shots,
+            shots=request.spec.shots,
             profile=_profile(*runs[0], stopwatch),
             points=[Point(counts=simulation.counts, memory=simulation.memory) for _, simulation in runs],
         )
 
-    def inspect(self, order: Order) -> Inspection:
+    def inspect(self, request: Request) -> Inspection:
         """What is known of the program, or of a sweep's first point; the estimated time is that of all."""
         started = time.process_time()  # an estimate is not to depend on what else this machine does now
-        with soft_time_limit(self._soft_limit_seconds(order)):
-            program = self._load(order)
+        with soft_time_limit(self._soft_limit_seconds(request)):
+            program = self._load(request)
             reading = time.process_time() - started
-            runs = number_of_points(order.spec.inputs) or 1
-            return inspect_program(program, self._simulator, order.spec.shots, order.spec.options, reading, runs)
+            runs = number_of_points(request.spec.inputs) or 1
+            return inspect_program(program, self._simulator, request.spec.shots, request.spec.options, reading, runs)
 
-    def draw(self, order: Order) -> str:
-        inputs = first_point(order.spec.inputs)
-        with soft_time_limit(self._soft_limit_seconds(order)):
-            reading = read_program(order.spec.circuit, self._limits, inputs, order.spec.options.format)
-            return draw(reading, order.drawing, self._limits)
+    def draw(self, request: Request) -> str:
+        inputs = first_point(request.spec.inputs)
+        with soft_time_limit(self._soft_limit_seconds(request)):
+            reading = read_program(request.spec.circuit, self._limits, inputs, request.spec.options.format)
+            return draw(reading, request.drawing, self._limits)
 
-    def _load(self, order: Order) -> Program:
+    def _load(self, request: Request) -> Program:
         """Programs come again and again: the last short ones are kept as they were read, unless inputs are in them."""
-        if order.spec.options.format is ProgramFormat.QPY:
-            return with_inputs(self._load_qpy(order), first_point(order.spec.inputs))
-        observed = _observed(order)
-        if order.spec.inputs or len(order.spec.circuit) > _KEPT_CHARACTERS:
-            return self._read(order.spec.circuit, inputs=first_point(order.spec.inputs), observed=observed)
-        return self._kept(order.spec.circuit, observed=observed)
+        if request.spec.options.format is ProgramFormat.QPY:
+            return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
+        observed = _observed(request)
+        if request.spec.inputs or len(request.spec.circuit) > _KEPT_CHARACTERS:
+            return self._read(request.spec.circuit, inputs=first_point(request.spec.inputs), observed=observed)
+        return self._kept(request.spec.circuit, observed=observed)
 
-    def _load_qpy(self, order: Order) -> Program:
-        read = self._kept if len(order.spec.circuit) <= _KEPT_CHARACTERS else self._read
-        return read(order.spec.circuit, form=ProgramFormat.QPY, observed=_observed(order))
+    def _load_qpy(self, request: Request) -> Program:
+        read = self._kept if len(request.spec.circuit) <= _KEPT_CHARACTERS else self._read
+        return read(request.spec.circuit, form=ProgramFormat.QPY, observed=_observed(request))
 
-    def _reader(self, order: Order) -> Callable[[Mapping[str, InputValue]], Program]:
+    def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
         """What reads the program for any values of its inputs, of which the first part is done."""
-        if order.spec.options.format is ProgramFormat.QPY:
-            return partial(with_inputs, self._load_qpy(order))
-        return program_reader(order.spec.circuit, self._limits, _observed(order))
+        if request.spec.options.format is ProgramFormat.QPY:
+            return partial(with_inputs, self._load_qpy(request))
+        return program_reader(request.spec.circuit, self._limits, _observed(request))
 
-    def answer(self, order: Order, ask: Ask = granted) -> Answer:
+    def answer(self, request: Request, ask: Ask = granted) -> Response:
         """An answer to any order; one that may have left its mark on the process makes the process retire.
 
         Before it runs a large program it asks whether it may.
@@ -190,35 +190,35 @@ class Executor:
         Raises:
             MachineBusy: it may not, and has not begun.
         """
-        self._share.begin(ask)
+        self._quota.begin(ask)
         try:
-            return Answer(self._outcome(order))
+            return Response(self._outcome(request))
         except MachineBusy:
             raise
         except ExecutionFailed as error:
-            return Answer(error, retiring=isinstance(error, MemoryLimitExceeded))
+            return Response(error, retiring=isinstance(error, MemoryLimitExceeded))
         except SoftTimeLimit:
-            limit = self._soft_limit_seconds(order)
+            limit = self._soft_limit_seconds(request)
             late = TimeLimitExceeded(f"reading the program took longer than the soft time limit of {limit:g} s")
-            return Answer(late, retiring=True)
+            return Response(late, retiring=True)
         except MemoryError:
-            return Answer(_out_of_memory(self._share), retiring=True)
+            return Response(_out_of_memory(self._quota), retiring=True)
         except Exception as error:
             # The edge of this process. Only the name of the class leaves it, since texts may hold paths.
-            return Answer(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
+            return Response(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
 
-    def _outcome(self, order: Order) -> Outcome:
-        match order.purpose:
-            case Purpose.RUN:
-                return self.run(order)
-            case Purpose.INSPECT:
-                return self.inspect(order)
-            case Purpose.DRAW:
-                return self.draw(order)
+    def _outcome(self, request: Request) -> Outcome:
+        match request.command:
+            case Command.RUN:
+                return self.run(request)
+            case Command.INSPECT:
+                return self.inspect(request)
+            case Command.DRAW:
+                return self.draw(request)
 
-    def _soft_limit_seconds(self, order: Order) -> float:
+    def _soft_limit_seconds(self, request: Request) -> float:
         soft = self._limits.soft_time_limit.total_seconds()
-        return soft if order.spec.time_limit_seconds is None else min(soft, order.spec.time_limit_seconds)
+        return soft if request.spec.time_limit_seconds is None else min(soft, request.spec.time_limit_seconds)
 
     def _check_values(self, values: int) -> None:
         if values * _CHARACTERS_OF_A_VALUE > self._limits.max_result_bytes:
@@ -238,8 +238,8 @@ class Executor:
         )
 
 
-def _observed(order: Order) -> Support | None:
-    observables = order.spec.options.observables
+def _observed(request: Request) -> Support | None:
+    observables = request.spec.options.observables
     return support_of(observables) if observables else None
 
 
@@ -299,5 +299,5 @@ def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
     raise SoftTimeLimit
 
 
-def _out_of_memory(share: Share) -> MemoryLimitExceeded:
+def _out_of_memory(share: Quota) -> MemoryLimitExceeded:
     return MemoryLimitExceeded(f"the program needs more than {share.memory_bytes >> 20} MiB of memory")

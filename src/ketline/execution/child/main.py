@@ -11,7 +11,14 @@ from pathlib import Path
 from ketline.domain.errors import MachineBusy
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import GRANTED, READY, Order, decode_order, encode_answer, encode_request
+from ketline.execution.protocol import (
+    GRANTED,
+    READY,
+    Request,
+    decode_request,
+    encode_admission_request,
+    encode_response,
+)
 
 # Importing Qiskit and Aer reserves 1.3 GB of address space, most of it never touched.
 _BASE_ADDRESS_SPACE = 2 << 30
@@ -63,16 +70,16 @@ def serve(pipe: Connection, executor: Executor) -> None:
     retiring = False
     while not retiring:
         try:
-            order = decode_order(pipe.recv_bytes())
+            request = decode_request(pipe.recv_bytes())
         except EOFError:
             return
-        asking = _Asking(pipe, order)
+        asking = _Asking(pipe, request)
         try:
-            answer = executor.answer(order, asking)
+            answer = executor.answer(request, asking)
         except MachineBusy:
             continue  # the parent knows, and waits for no answer
         retiring = answer.retiring
-        pipe.send_bytes(encode_answer(answer, order))
+        pipe.send_bytes(encode_response(answer, request))
         if asking.granted:
             _bound_address_space(small)
 
@@ -80,13 +87,13 @@ def serve(pipe: Connection, executor: Executor) -> None:
 class _Asking:
     """Asks the parent for the whole machine, and raises the bound on memory when it has it."""
 
-    def __init__(self, pipe: Connection, order: Order) -> None:
+    def __init__(self, pipe: Connection, request: Request) -> None:
         self._pipe = pipe
-        self._order = order
+        self._order = request
         self.granted = False
 
     def __call__(self, needed_bytes: int) -> bool:
-        self._pipe.send_bytes(encode_request(needed_bytes, self._order))
+        self._pipe.send_bytes(encode_admission_request(needed_bytes, self._order))
         self.granted = self._pipe.recv_bytes() == GRANTED
         if self.granted:
             _bound_address_space(None)

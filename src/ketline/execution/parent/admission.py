@@ -13,7 +13,7 @@ LONGEST_DELAY_SECONDS = 30.0
 SPACING_SECONDS = 0.05
 
 
-class Grant:
+class Permit:
     """The right to use the whole machine, until its end; ending it twice does no harm."""
 
     def __init__(self, admission: "Admission") -> None:
@@ -33,7 +33,7 @@ class Admission:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._grant: Grant | None = None
+        self._grant: Permit | None = None
         self._granted_at = 0.0
         self._last_return = 0.0
 
@@ -42,7 +42,7 @@ class Admission:
         """Whether a large program runs now."""
         return self._grant is not None
 
-    def enter(self) -> Grant:
+    def enter(self) -> Permit:
         """The right to run a large program, to be ended by who asked for it.
 
         Raises:
@@ -52,10 +52,10 @@ class Admission:
             now = self._clock()
             if self._grant is not None:  # guard: admission.one
                 raise MachineBusy("it waits for a large program that runs now", delay=self._delay(now))
-            self._grant, self._granted_at = Grant(self), now
+            self._grant, self._granted_at = Permit(self), now
             return self._grant
 
-    def leave(self, grant: Grant) -> None:
+    def leave(self, grant: Permit) -> None:
         with self._lock:
             if self._grant is grant:
                 self._grant = None

@@ -15,11 +15,11 @@ TRANSFER_SECONDS = 10.0
 _LENGTH = struct.Struct("!i")
 
 
-class ConversationOver(Exception):
+class ChannelClosed(Exception):
     """The child hung up, stopped in the middle of a message, or sent one too long."""
 
 
-class Conversation(asyncio.Protocol):
+class Channel(asyncio.Protocol):
     """Sends messages to a child and hears its own, one caller at a time; `longest` is the most bytes of one."""
 
     def __init__(self, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> None:
@@ -33,19 +33,17 @@ class Conversation(asyncio.Protocol):
         self._sending: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def open(
-        cls, ours: socket.socket, longest: int, transfer_seconds: float = TRANSFER_SECONDS
-    ) -> "Conversation":
+    async def open(cls, ours: socket.socket, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> "Channel":
         """Talk through a connected socket, which belongs to the conversation from now on."""
         ours.setblocking(False)
         try:
-            _, conversation = await asyncio.get_running_loop().create_unix_connection(
+            _, channel = await asyncio.get_running_loop().create_unix_connection(
                 lambda: cls(longest, transfer_seconds), sock=ours
             )
         except BaseException:
             ours.close()
             raise
-        return conversation
+        return channel
 
     @property
     def silent(self) -> bool:
@@ -59,7 +57,7 @@ class Conversation(asyncio.Protocol):
             ConversationOver: nobody is there to take it.
         """
         if self._over or self._transport is None:
-            raise ConversationOver
+            raise ChannelClosed
         self._transport.write(_LENGTH.pack(len(message)) + message)
 
     async def receive(self, seconds: float) -> bytes | None:
@@ -72,7 +70,7 @@ class Conversation(asyncio.Protocol):
         if message is not None:
             return message
         if self._over:
-            raise ConversationOver
+            raise ChannelClosed
         loop = asyncio.get_running_loop()
         coming: asyncio.Future[bytes | None] = loop.create_future()
         self._coming = coming
@@ -91,7 +89,7 @@ class Conversation(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         if self._coming is not None and not self._coming.done():
-            self._coming.set_exception(ConversationOver())
+            self._coming.set_exception(ChannelClosed())
 
     # What the event loop calls.
 

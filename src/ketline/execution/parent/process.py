@@ -13,7 +13,7 @@ from ketline.execution.sandbox import hide_process
 # What the child inherits. Anything else, the credentials in a service's environment above all, stays here.
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 _REAP_SECONDS = 10
-_LAST_WORDS_BYTES = 4096
+_STDERR_TAIL_BYTES = 4096
 _MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 
 
@@ -23,11 +23,11 @@ class ProcessGone(Exception):
     `ran_out_of_memory` says whether its last words were about memory, `how` is a sentence for users.
     """
 
-    def __init__(self, how: str, *, ran_out_of_memory: bool, last_words: str) -> None:
+    def __init__(self, how: str, *, ran_out_of_memory: bool, stderr_tail: str) -> None:
         super().__init__(how)
         self.how = how
         self.ran_out_of_memory = ran_out_of_memory
-        self.last_words = last_words
+        self.stderr_tail = stderr_tail
 
 
 class SimulatorProcess:
@@ -101,25 +101,25 @@ class SimulatorProcess:
                 self._socket.close()
             self._stderr.close()
 
-    def autopsy(self) -> ProcessGone:
+    def exit_report(self) -> ProcessGone:
         """How the process ended, of which the conversation is over; if it has not, it is killed soon."""
         try:
             status: int | None = self._process.wait(1)  # let it end by itself, to learn how
         except subprocess.TimeoutExpired:
             status = None
-        words = self._last_words()
+        words = self._stderr_tail()
         self.end()
         return ProcessGone(
             _how_it_ended(status),
             ran_out_of_memory=any(word in words for word in _MEMORY_WORDS),
-            last_words=words.decode(errors="replace"),
+            stderr_tail=words.decode(errors="replace"),
         )
 
-    def _last_words(self) -> bytes:
+    def _stderr_tail(self) -> bytes:
         if self._stderr.closed:
             return b""
         size = os.fstat(self._stderr.fileno()).st_size
-        return os.pread(self._stderr.fileno(), _LAST_WORDS_BYTES, max(0, size - _LAST_WORDS_BYTES))
+        return os.pread(self._stderr.fileno(), _STDERR_TAIL_BYTES, max(0, size - _STDERR_TAIL_BYTES))
 
 
 def _how_it_ended(status: int | None) -> str:

@@ -26,20 +26,20 @@ from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
-from ketline.execution.parent.channel import Conversation, ConversationOver
+from ketline.execution.parent.channel import Channel, ChannelClosed
 from ketline.execution.parent.process import ProcessGone, SimulatorProcess
 from ketline.execution.protocol import (
     BUSY,
     GRANTED,
     READY,
-    Answer,
-    Order,
+    Command,
     Outcome,
-    Purpose,
-    decode_answer,
-    decode_request,
-    encode_order,
-    is_request,
+    Request,
+    Response,
+    decode_admission_request,
+    decode_response,
+    encode_request,
+    is_admission_request,
 )
 from ketline.ports.tasks import CircuitRunner
 
@@ -59,16 +59,16 @@ class _Child:
     """A process that said it was ready, and the conversation with it."""
 
     process: SimulatorProcess
-    conversation: Conversation
+    channel: Channel
 
     @property
     def usable(self) -> bool:
         """Whether it waits for an order: alive, and silent, since what it said now would answer the next."""
-        return self.conversation.silent and self.process.alive
+        return self.channel.silent and self.process.alive
 
     def kill(self) -> None:
         self.process.kill()
-        self.conversation.end()
+        self.channel.end()
 
 
 class ChildRunner:
@@ -93,7 +93,7 @@ class ChildRunner:
         self._child: _Child | None = None
         self._preparing: asyncio.Task[_Child] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._running: Order | None = None
+        self._running: Request | None = None
 
     @property
     def pid(self) -> int | None:
@@ -111,13 +111,13 @@ class ChildRunner:
             await self._ready_child()
 
     async def run(self, spec: TaskSpec) -> RunResult:
-        outcome = await self._answer(Order(spec, _token()))
+        outcome = await self._answer(Request(spec, _token()))
         assert isinstance(outcome, RunResult)
         return outcome
 
     async def inspect(self, spec: TaskSpec, seconds: float) -> Inspection:
         """Read a program and say how it would be simulated; it is raised and cancelled as `run` is."""
-        outcome = await self._answer(Order(replace(spec, time_limit_seconds=seconds), _token(), Purpose.INSPECT))
+        outcome = await self._answer(Request(replace(spec, time_limit_seconds=seconds), _token(), Command.INSPECT))
         assert isinstance(outcome, Inspection)
         return outcome
 
@@ -130,7 +130,7 @@ class ChildRunner:
             options=RunOptions(format=source.format),
             time_limit_seconds=seconds,
         )
-        outcome = await self._answer(Order(spec, _token(), Purpose.DRAW, drawing))
+        outcome = await self._answer(Request(spec, _token(), Command.DRAW, drawing))
         assert isinstance(outcome, str)
         return outcome
 
@@ -142,7 +142,7 @@ class ChildRunner:
                 if self._process is not None:
                     self._process.kill()
             if self._child is not None:
-                self._child.conversation.end()
+                self._child.channel.end()
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
@@ -156,14 +156,14 @@ class ChildRunner:
             except RuntimeError:  # no thread could be started: then none started a process
                 self._thread.shutdown(wait=False)
 
-    async def _answer(self, order: Order) -> Outcome:
+    async def _answer(self, request: Request) -> Outcome:
         async with self._turn:
             child = await self._ready_child()
             # A grant ends when the answer is there, or the process has been reaped and its memory is free.
             grants = ExitStack()
-            self._running = order
+            self._running = request
             try:
-                answer = await self._ask(child, order, grants)
+                answer = await self._ask(child, request, grants)
             except MachineBusy:
                 raise  # the child knows, and waits for the next order
             except BaseException:
@@ -182,57 +182,57 @@ class ChildRunner:
             raise answer.outcome
         return answer.outcome
 
-    async def _ask(self, child: _Child, order: Order, grants: ExitStack) -> Answer:
-        limit = order.spec.time_limit_seconds or self._limits.time_limit.total_seconds()
-        message = await self._encode(order)
+    async def _ask(self, child: _Child, request: Request, grants: ExitStack) -> Response:
+        limit = request.spec.time_limit_seconds or self._limits.time_limit.total_seconds()
+        message = await self._encode(request)
         memory = self._limits.share_bytes
         started = time.monotonic()
         try:
-            child.conversation.send(message)
-        except ConversationOver:
+            child.channel.send(message)
+        except ChannelClosed:
             raise SimulatorNotStarted("the simulator process ended before it was given the program") from None
         try:
-            data = await child.conversation.receive(limit)
-            if data is not None and is_request(data):
-                await self._admit(child, data, order, grants)
+            data = await child.channel.receive(limit)
+            if data is not None and is_admission_request(data):
+                await self._admit(child, data, request, grants)
                 memory = self._limits.memory_bytes
-                data = await child.conversation.receive(max(0.0, limit - (time.monotonic() - started)))
-        except ConversationOver:
-            gone = await self._in_thread(child.process.autopsy)
+                data = await child.channel.receive(max(0.0, limit - (time.monotonic() - started)))
+        except ChannelClosed:
+            gone = await self._in_thread(child.process.exit_report)
             raise _died(gone, memory) from gone
         if data is None:
             await self._in_thread(child.process.end)
             ran = time.monotonic() - started
             raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
-        answer = await self._understand(child, data, order)
+        answer = await self._understand(child, data, request)
         if answer.retiring:
             await self._in_thread(child.process.end)
         return answer
 
-    async def _admit(self, child: _Child, data: bytes, order: Order, grants: ExitStack) -> None:
+    async def _admit(self, child: _Child, data: bytes, request: Request, grants: ExitStack) -> None:
         """Let a large program begin, with a grant among `grants`; or have the child drop it."""
         try:
-            decode_request(data, order, self._limits)
+            decode_admission_request(data, request, self._limits)
         except ValueError as error:
             raise await self._senseless(child) from error
         try:
             grants.callback(self._admission.enter().end)  # guard: admission.end
         except MachineBusy:
-            child.conversation.send(BUSY)
+            child.channel.send(BUSY)
             raise
-        child.conversation.send(GRANTED)
+        child.channel.send(GRANTED)
 
-    async def _encode(self, order: Order) -> bytes:
+    async def _encode(self, request: Request) -> bytes:
         """What takes long is left to the thread: the event loop has others to serve."""
-        if len(order.spec.circuit) > _LONG or order.spec.inputs or order.spec.options.observables:
-            return await self._in_thread(lambda: encode_order(order))
-        return encode_order(order)
+        if len(request.spec.circuit) > _LONG or request.spec.inputs or request.spec.options.observables:
+            return await self._in_thread(lambda: encode_request(request))
+        return encode_request(request)
 
-    async def _understand(self, child: _Child, data: bytes, order: Order) -> Answer:
+    async def _understand(self, child: _Child, data: bytes, request: Request) -> Response:
         try:
             if len(data) > _LONG:
-                return await self._in_thread(lambda: decode_answer(data, order))
-            return decode_answer(data, order)
+                return await self._in_thread(lambda: decode_response(data, request))
+            return decode_response(data, request)
         except ValueError as error:
             raise await self._senseless(child) from error
 
@@ -276,7 +276,7 @@ class ChildRunner:
                 case OSError() | RuntimeError() | MemoryError():  # of descriptors, processes, threads, memory
                     raise self._not_started(str(error)) from error
                 case ProcessGone():
-                    raise self._not_started(error.how, error.last_words) from error
+                    raise self._not_started(error.how, error.stderr_tail) from error
             raise
         _log.debug("simulator.ready", pid=child.process.pid)
         self._child = child
@@ -285,21 +285,19 @@ class ChildRunner:
     async def _start_child(self) -> _Child:
         process = await self._in_thread(self._start_process)
         longest = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
-        conversation = await Conversation.open(
-            process.take_socket(), longest, self._limits.transfer_time_limit.total_seconds()
-        )
+        channel = await Channel.open(process.take_socket(), longest, self._limits.transfer_time_limit.total_seconds())
         try:
-            ready = await conversation.receive(self._limits.start_time_limit.total_seconds())
-        except ConversationOver:
-            raise await self._in_thread(process.autopsy) from None
+            ready = await channel.receive(self._limits.start_time_limit.total_seconds())
+        except ChannelClosed:
+            raise await self._in_thread(process.exit_report) from None
         if ready != READY:
-            conversation.end()
+            channel.end()
             raise SimulatorNotStarted("the simulator process did not become ready in time")
-        return _Child(process, conversation)
+        return _Child(process, channel)
 
-    def _not_started(self, error: str, last_words: str = "") -> SimulatorNotStarted:
+    def _not_started(self, error: str, stderr_tail: str = "") -> SimulatorNotStarted:
         if not self._closed:
-            _log.warning("simulator.not_started", error=error, last_words=last_words)
+            _log.warning("simulator.not_started", error=error, stderr_tail=stderr_tail)
         return SimulatorNotStarted(f"the simulator process could not be started: {error}")
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -323,7 +321,7 @@ class ChildRunner:
 
 
 def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
-    _log.warning("simulator.died", how=gone.how, last_words=gone.last_words)
+    _log.warning("simulator.died", how=gone.how, stderr_tail=gone.stderr_tail)
     if gone.ran_out_of_memory:
         mebibytes = memory_bytes >> 20
         return MemoryLimitExceeded(f"the program needs more than {mebibytes} MiB of memory and was stopped")

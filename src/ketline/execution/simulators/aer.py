@@ -25,7 +25,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators import stim
 from ketline.execution.simulators.bitstrings import counts_of, key_format
 from ketline.execution.simulators.methods import Choice, Engine, choose, choose_observed
-from ketline.execution.simulators.quota import Share
+from ketline.execution.simulators.quota import Quota
 from ketline.execution.simulators.sampling import Distribution, distribution_of, sample
 from ketline.execution.simulators.statevector import final_state
 
@@ -97,9 +97,9 @@ class Expectation(NamedTuple):
 class Simulator:
     """Runs lowered programs; picks the method for each, and has large ones admitted before they take memory."""
 
-    def __init__(self, limits: ExecutionLimits, share: Share | None = None) -> None:
+    def __init__(self, limits: ExecutionLimits, share: Quota | None = None) -> None:
         self._limits = limits
-        self._share = share or Share(limits)
+        self._quota = share or Quota(limits)
         self._backend = AerSimulator(
             max_memory_mb=_mebibytes(limits.share_bytes),
             # Lowering has left out what cannot be seen, and Aer's own way of doing so breaks `while` loops.
@@ -123,7 +123,7 @@ class Simulator:
         """
         options = _seeded(options or RunOptions())
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
-        self._share.require(program.lowered, choice.method)
+        self._quota.require(program.lowered, choice.method)
         if choice.engine is Engine.EXACT:
             distribution = self._distribution(program) if comes_again else self._find_distribution(program)
             counts, memory = distribution.draw(shots, options.seed, _key(program), memory=options.memory)
@@ -140,7 +140,7 @@ class Simulator:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
         choice = choose_observed(program.lowered, method, self._limits.memory_bytes)
-        self._share.require(program.lowered, choice.method)
+        self._quota.require(program.lowered, choice.method)
         operators = [operator_of(observable, program.kept_qubits) for observable in observables]
         circuit = self._circuit(program, choice.method)
         whole = choice.method is Method.STATEVECTOR and circuit.num_qubits <= MOST_QUBITS_SAVED
@@ -188,7 +188,7 @@ class Simulator:
         return lowered.final_measurements if self._threads(lowered.circuit.num_qubits) == 1 else None
 
     def _threads(self, qubits: int) -> int:
-        return self._share.threads if qubits >= _THREADS_FROM_QUBITS else 1
+        return self._quota.threads if qubits >= _THREADS_FROM_QUBITS else 1
 
     def _circuit(self, program: Program, method: Method) -> Any:
         gates = _GATES.get(method)
@@ -205,11 +205,11 @@ class Simulator:
             seed_simulator=None if options.seed is None else derived_seed(options.seed, "aer", bits=62),
             memory=options.memory,
             fusion_enable=fusion,
-            **({"max_memory_mb": _mebibytes(self._share.memory_bytes)} if self._share.whole else {}),
+            **({"max_memory_mb": _mebibytes(self._quota.memory_bytes)} if self._quota.whole else {}),
         )
         result = job.result()
         if not result.success:
-            raise _failure(result, self._share)
+            raise _failure(result, self._quota)
         return result.results[0].data
 
 
@@ -241,7 +241,7 @@ def _mebibytes(size: int) -> int:
     return max(1, size >> 20)
 
 
-def _failure(result: Any, share: Share) -> SimulationFailed | MemoryLimitExceeded:
+def _failure(result: Any, share: Quota) -> SimulationFailed | MemoryLimitExceeded:
     status = " ".join(str(entry.status) for entry in result.results) or str(result.status)
     if "memory" in status.lower():
         return MemoryLimitExceeded(f"the simulation needs more than {share.memory_bytes >> 20} MiB of memory")

@@ -24,7 +24,7 @@ def granted(_needed: int) -> bool:
     return True
 
 
-class Share:
+class Quota:
     """The memory and threads of one program after another; a sweep is one program."""
 
     def __init__(self, limits: ExecutionLimits) -> None:
