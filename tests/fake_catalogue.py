@@ -41,6 +41,7 @@ class FakeTaskCatalogue:
         self.forgotten: list[tuple[object, int]] = []
         self.feed: list[TaskLine] = []
         self.late: list[TaskLine] = []
+        self.last_read = 0
         self.places: dict[TaskId, QueuePlace] = {}
 
     async def find(self, query: TaskQuery) -> TaskPage:
@@ -64,7 +65,9 @@ class FakeTaskCatalogue:
             if after - LATE_LINES < line.change.line_id <= after and line.change.line_id in young
         ]
         late = [line for line in upto if line.change.line_id not in known]
-        return late + [line for line in wanted if line.change.line_id > after][:limit]
+        read = late + [line for line in wanted if line.change.line_id > after][:limit]
+        self.last_read = max(self.last_read, *(line.change.line_id for line in read), 0)
+        return read
 
     async def place(self, task_id: TaskId) -> QueuePlace | None:
         await self.repository.ping()

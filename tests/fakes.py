@@ -38,6 +38,7 @@ class FakeTaskRepository:
         self.tasks: dict[TaskId, Task] = {}
         self.keys: dict[str, tuple[str, Accepted]] = {}
         self.error: Exception | None = None
+        self.failures = 0
         self.standings_asked = 0
         self.writes_checked = 0
 
@@ -180,6 +181,7 @@ class FakeTaskRepository:
 
     def _fail_if_told(self) -> None:
         if self.error is not None:
+            self.failures += 1
             raise self.error
 
 

@@ -62,7 +62,7 @@ async def test_every_change_is_an_event_until_the_end(
 ) -> None:
     async with following(client, watch, task_id) as asking:
         change(watch, repository, task_id, TaskStatus.PROCESSING)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         change(watch, repository, task_id, TaskStatus.COMPLETED)
         answer = await asking
     assert answer.status_code == 200

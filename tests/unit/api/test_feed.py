@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -45,19 +45,25 @@ def numbers(text: str) -> list[int]:
     return [int(entry.removeprefix("id: ")) for entry in text.splitlines() if entry.startswith("id: ")]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():  # noqa: ASYNC110 - the condition is other tasks' of this loop
+            await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def streaming(
-    client: httpx.AsyncClient, watch: Watch, query: str = "", **headers: str
+    client: httpx.AsyncClient, watch: Watch, catalogue: FakeTaskCatalogue, **headers: str
 ) -> AsyncIterator[asyncio.Task[httpx.Response]]:
-    """A stream under way, which ends with the context."""
+    """A stream under way, which ends with the context, when all lines are read."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    asking = asyncio.create_task(client.get(f"/tasks/events{query}", headers=named))
+    asking = asyncio.create_task(client.get("/tasks/events", headers=named))
     async with asyncio.timeout(SECONDS):
         while not watch.watched:
             assert not asking.done(), asking.result()
             await asyncio.sleep(0)
         yield asking
-        await asyncio.sleep(0.05)
+        await until(lambda: catalogue.last_read == max(line.change.line_id for line in catalogue.feed))
         watch.close()
         await asking
 
@@ -67,7 +73,7 @@ async def test_stream_begins_now_and_tells_what_changes(
 ) -> None:
     task_id = await submitted(client, repository)
     catalogue.feed.append(line(task_id, 5))
-    async with streaming(client, watch) as asking:
+    async with streaming(client, watch, catalogue) as asking:
         catalogue.feed.append(line(task_id, 6, TaskStatus.PROCESSING))
         watch.heard([])
     text = asking.result().text
@@ -95,8 +101,7 @@ async def test_listeners_share_what_is_read_and_written(
     for stream in streams:
         await anext(stream)
     following = [asyncio.ensure_future(anext(stream)) for stream in streams]
-    await asyncio.sleep(0.01)
-    assert broadcasts.watch.watched == 1
+    await until(lambda: broadcasts.watch.watched == 1)
     catalogue.feed.append(line(task_id, 1))
     broadcasts.watch.heard([])
     first, *others = [await one for one in following]
@@ -116,7 +121,7 @@ async def test_listener_that_is_left_behind_is_cut_off_and_the_others_are_not(
     for stream in (slow, quick):
         await anext(stream)
         waiting = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0.01)
+        await until(lambda: broadcasts.watch.watched == 1)
         catalogue.feed.append(line(task_id, len(catalogue.feed) + 1))
         broadcasts.watch.heard([])
         await waiting
@@ -153,8 +158,8 @@ async def test_stream_continues_after_the_last_event(
 ) -> None:
     task_id = await submitted(client, repository)
     catalogue.feed += [line(task_id, number) for number in range(1, 1200)]
-    async with streaming(client, watch, last_event_id="3") as asking:
-        await asyncio.sleep(0.2)
+    async with streaming(client, watch, catalogue, last_event_id="3") as asking:
+        pass
     assert numbers(asking.result().text) == list(range(4, 1200))
 
 
@@ -173,27 +178,22 @@ async def test_line_that_is_committed_late_is_told_once(
     late = line(task_id, 7)
     catalogue.feed.append(late)
     catalogue.late += catalogue.feed
-    following = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0.01)
     watch.heard([])
-    assert numbers((await following).decode()) == [7]
+    assert numbers((await anext(stream)).decode()) == [7]
     catalogue.feed.append(line(task_id, 9))
     catalogue.late = list(catalogue.feed)
     watch.heard([])
-    following = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0.01)
-    watch.heard([])
-    assert numbers((await following).decode()) == [9]
+    assert numbers((await anext(stream)).decode()) == [9]
 
 
 async def test_stream_outlives_an_absent_database(
     client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, watch: Watch
 ) -> None:
     task_id = await submitted(client, repository)
-    async with streaming(client, watch) as asking:
+    async with streaming(client, watch, catalogue) as asking:
         repository.error = DatabaseUnavailable("away")
         watch.heard([])
-        await asyncio.sleep(0.02)
+        await until(lambda: repository.failures > 0)
         repository.error = None
         catalogue.feed.append(line(task_id, 1))
         watch.heard([])

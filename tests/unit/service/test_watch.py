@@ -120,7 +120,9 @@ async def test_loop_polls_and_outlives_an_absent_database(repository: FakeTaskRe
     repository.error = DatabaseUnavailable("away")
     polling = asyncio.create_task(watch.run())
     with watch.watching(task_id, end_only=True) as watcher:
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            while not repository.failures:  # noqa: ASYNC110 - the loop polls by itself
+                await asyncio.sleep(0)
         repository.error = None
         repository.change(task_id, TaskStatus.COMPLETED)
         async with asyncio.timeout(5):
