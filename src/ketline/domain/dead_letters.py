@@ -1,4 +1,4 @@
-"""Messages that were set aside: nobody could make anything of them."""
+"""Messages on the dead-letter queue: no worker could read or use them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from ketline.domain.task import TaskId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One of them; `task_id` is set where it can be read after all, and `problem` says why not where it cannot.
+    """One message. `task_id` is set if the message can be read after all; otherwise `problem` says why it cannot.
 
-    `reason` is what the broker tells of how it came there, `at` when.
+    `reason` is why the broker put it there, and `at` when.
     """
 
     reason: str
@@ -22,12 +22,12 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """How many there are, and the oldest of them."""
+    """The number of messages, and the oldest of them."""
 
     count: int
     oldest: Sequence[DeadLetter] = ()
 
     @property
     def readable(self) -> int:
-        """How many of the oldest could be put back on the queue to some use."""
+        """The number of listed messages that name a task and can be put back on the queue."""
         return sum(letter.task_id is not None for letter in self.oldest)

@@ -90,7 +90,7 @@ class IdempotencyKeyReused(KetlineError):
 
 
 class BacklogFull(KetlineError):
-    """As many tasks wait as the operator allows."""
+    """The number of pending tasks has reached the limit that the operator set."""
 
     code = "backlog_full"
     retryable = True
@@ -107,13 +107,13 @@ class QpyInvalid(KetlineError):
 
 
 class QpyVersionUnsupported(KetlineError):
-    """It is QPY of a version that is not read here."""
+    """The QPY file has a version that this service does not read."""
 
     code = "qpy_version_unsupported"
 
 
 class MachineBusy(KetlineError):
-    """A large program is not begun while another runs on the machine; `delay` says when to ask again."""
+    """A large program was not started because another one runs on this machine; retry after `delay`."""
 
     code = "machine_busy"
     retryable = True
@@ -124,7 +124,7 @@ class MachineBusy(KetlineError):
 
 
 class NoFreeSlot(MachineBusy):
-    """A task that was claimed ahead is not begun, because no simulator came free."""
+    """A claimed task was not started because no simulator became free in time."""
 
     code = "no_free_slot"
 
@@ -137,7 +137,7 @@ class ServiceUnavailable(KetlineError):
 
 
 class InspectorBusy(ServiceUnavailable):
-    """As many programs wait to be read for validation or drawing as may."""
+    """The number of programs that wait for validation or drawing has reached its limit."""
 
     code = "inspector_busy"
 
@@ -195,7 +195,7 @@ class PublishFailed(QueueUnavailable):
 
 
 class ExecutionFailed(KetlineError):
-    """A program was not run to its counts; `line` and `column` count from 1 where they are known.
+    """A program gave no result. `line` and `column` count from 1 where they are known.
 
     `others` are further mistakes of the same program, in the order of its text.
     """

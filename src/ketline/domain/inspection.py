@@ -1,4 +1,4 @@
-"""What can be known of a program without running it, and the forms in which its circuit can be shown."""
+"""What the service can say about a program without running it, and the formats of circuit drawings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What clients call their tasks by, for themselves: Ketline stores it, finds tasks by it, and never acts on it."""
+"""Names, tags and metadata of tasks, given by clients. Ketline searches by them and never acts on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""When a lease counts as over: judged at a moment of good contact with the database, never across an outage."""
+"""When a lease counts as expired. It is judged only while the database is reachable, never across an outage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

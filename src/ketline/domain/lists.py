@@ -1,4 +1,4 @@
-"""What clients ask of the stored tasks: lists of them, changes to one, and how many there are."""
+"""Queries on stored tasks: lists, changes to one task, and statistics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Order(StrEnum):
 
 
 class TaskPart(StrEnum):
-    """What a list leaves out of its tasks unless it is asked for."""
+    """The parts of a task that a list leaves out unless the query asks for them."""
 
     CIRCUIT = "circuit"
     RESULT = "result"
@@ -38,7 +38,7 @@ class TaskPart(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks a list has: those to which all of this applies. Ranges hold their beginning and not their end.
+    """Selects the tasks that meet all of its conditions. Ranges include their start and exclude their end.
 
     A task has one of the `statuses`, if there are any, and every one of the `tags`. `worker_id` ran it last.
     """
@@ -57,7 +57,7 @@ class TaskFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A place in a list: behind the task of this id and time, whether or not it is in the list."""
+    """A position in a list: after the task with this id and time, whether or not that task is in the list."""
 
     at: datetime
     task_id: TaskId
@@ -92,7 +92,7 @@ class TaskPage:
 
 
 class Changeable(StrEnum):
-    """What of a task a client may change."""
+    """The fields of a task that a client may change."""
 
     NAME = "name"
     TAGS = "tags"

@@ -1,4 +1,4 @@
-"""Views of counts and shots: of one register, the most frequent only, with other keys."""
+"""Views of counts and shots: one register only, the most frequent outcomes only, or another key format."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

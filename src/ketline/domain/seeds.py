@@ -1,13 +1,13 @@
-"""Seeds: how what each part of a task draws with comes from the task's seed, so that no two parts share anything.
+"""Derives the seed of each part of a task from the task's seed, so that no two parts share random numbers.
 
-Neighbouring seeds are no seeds of independent draws everywhere: Aer gives shot i of a circuit that it runs shot by shot
-the seed + i. So whatever is drawn has a seed of its own, which is a hash.
+Seeds that differ by one are not independent everywhere: Aer runs shot i of a circuit with the seed + i where it
+simulates shot by shot. Every part therefore has a seed of its own, made by hashing.
 """
 
 import secrets
 from hashlib import blake2b
 
-# Told in a task's profile; other numbers mean that the same seed gives other counts. See docs/decisions/0023.
+# Part of a task's profile; other numbers mean that the same seed gives other counts. See docs/decisions/0023.
 SEED_SCHEME = 2
 # JSON numbers are exact up to here everywhere.
 SEED_BITS = 53
@@ -25,7 +25,7 @@ def derived_seed(seed: int, purpose: str, number: int = 0, *, bits: int = SEED_B
 
 
 def fresh_seed() -> int:
-    """A seed that nobody has chosen."""
+    """A random seed, for a task that names none."""
     return secrets.randbits(SEED_BITS)
 
 

@@ -1,8 +1,8 @@
-"""What parent and child say to each other: JSON only, since a child that ran hostile text is not to be trusted.
+"""The messages between a runner and its simulator process: JSON only, since the process may have run hostile input.
 
-The parent sends `Request`; the child says `ready` once and then answers each order with what it asks for, or a failure.
-Before that it may ask for the whole machine, once: what the parent says then is `granted`, or `busy`, and a child that
-hears that drops the order.
+The process sends `ready` once. The parent then sends one `Request` at a time, and the process answers each with a
+`Response`. Before it answers it may ask once for the whole machine; the parent replies `granted` or `busy`, and on
+`busy` the process drops the request and sends no response.
 """
 
 import json
@@ -70,16 +70,16 @@ class Command(StrEnum):
     DRAW = "draw"
 
 
-# What each purpose is answered with: counts, what is known of the program, or a drawing.
+# The result of each command: counts, an inspection, or a drawing.
 Outcome = RunResult | Inspection | str
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One program and what to do with it; `token` comes back with the answer, so that no other can be taken for it.
+    """A command for one program. Its `token` comes back with the response, so that no other can be taken for it.
 
-    Without a time limit of its own the process's holds. A drawing is made in the form `drawing`. A child is told of a
-    spec what it needs to read and run the program; the rest has its defaults there.
+    Without a time limit in the spec the limit of the process holds. `drawing` is the format of a drawing. The process
+    gets the fields of the spec that it needs to read and run the program; the others have their defaults there.
     """
 
     spec: TaskSpec
@@ -90,7 +90,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What became of an order; `retiring` says that the child ends after it and must be replaced."""
+    """The outcome of a request. `retiring` says that the process ends after it and must be replaced."""
 
     outcome: Outcome | ExecutionFailed
     retiring: bool = False
@@ -146,21 +146,21 @@ def _options(said: dict[str, Any]) -> RunOptions:
 
 
 def encode_admission_request(needed_bytes: int, request: Request) -> bytes:
-    """What asks for the whole machine, for a state of so many bytes."""
+    """The message that asks for the whole machine, for a state of `needed_bytes`."""
     said = {"needed_bytes": needed_bytes, "token": request.token}
     return json.dumps(said, separators=(",", ":")).encode()
 
 
 def is_admission_request(data: bytes) -> bool:
-    """Whether a child asks for the machine; anything else is its answer."""
+    """Whether a message asks for the whole machine; any other message is a response."""
     return data.startswith(_REQUEST)
 
 
 def decode_admission_request(data: bytes, request: Request, limits: ExecutionLimits) -> int:
-    """The bytes for which a child asks.
+    """The number of bytes that an admission request asks for.
 
     Raises:
-        ValueError: it is not a request of that order, or of more than there is.
+        ValueError: it does not belong to this request, or asks for more than the machine has.
     """
     try:
         said = json.loads(data)
@@ -198,10 +198,10 @@ def _members(value: Any) -> dict[str, object]:
 
 
 def decode_response(data: bytes, request: Request) -> Response:
-    """Read what a child said about an order.
+    """Read the response to a request.
 
     Raises:
-        ValueError: it is not an answer to that order.
+        ValueError: it is not a response to this request.
     """
     try:
         said = json.loads(data)
@@ -258,7 +258,7 @@ def _place(said: Mapping[str, Any]) -> Mapping[str, int | None]:
 
 
 def _name(said: object) -> str | None:
-    """A register's name, or None for one that nobody could ask for or a database cannot keep: QPY allows any."""
+    """A register's name, or None if no request could contain it or no database could store it: QPY allows any name."""
     name = None if said is None else str(said)
     return None if name is None or len(name) > _LONGEST_NAME or _UNPRINTABLE.search(name) else name
 
@@ -314,7 +314,7 @@ def _inspection(said: dict[str, Any]) -> Inspection:
 
 
 def _failure(said: dict[str, Any]) -> ExecutionFailed:
-    """What an order failed with; the answer to an inspection has all mistakes of the program."""
+    """The failure of a request; that of an inspection holds all mistakes of the program."""
     error, others = _failed(said["failure"]), said.get("others", ())
     if len(others) >= _MOST_MISTAKES:
         raise ValueError(f"{len(others)} more mistakes")

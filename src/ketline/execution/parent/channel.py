@@ -9,18 +9,18 @@ import socket
 import struct
 from typing import cast
 
-# A message must be through so soon after its first byte, either way: who stops in the middle is not waited for.
+# A message must be complete within this time of its first byte, in both directions.
 TRANSFER_SECONDS = 10.0
 
 _LENGTH = struct.Struct("!i")
 
 
 class ChannelClosed(Exception):
-    """The child hung up, stopped in the middle of a message, or sent one too long."""
+    """The child closed the channel, stopped in the middle of a message, or sent one that is too long."""
 
 
 class Channel(asyncio.Protocol):
-    """Sends messages to a child and hears its own, one caller at a time; `longest` is the most bytes of one."""
+    """Exchanges messages of at most `longest` bytes with a child, for one caller at a time."""
 
     def __init__(self, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> None:
         self._longest = longest
@@ -34,7 +34,7 @@ class Channel(asyncio.Protocol):
 
     @classmethod
     async def open(cls, ours: socket.socket, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> "Channel":
-        """Talk through a connected socket, which belongs to the conversation from now on."""
+        """Open a channel on a connected socket, and take ownership of the socket."""
         ours.setblocking(False)
         try:
             _, channel = await asyncio.get_running_loop().create_unix_connection(
@@ -47,24 +47,24 @@ class Channel(asyncio.Protocol):
 
     @property
     def silent(self) -> bool:
-        """Whether the child is there and has said nothing that nobody asked for."""
+        """Whether the channel is open and holds no unread bytes."""
         return not self._over and not self._heard
 
     def send(self, message: bytes) -> None:
-        """Send a message, without waiting for it to be taken.
+        """Send a message without waiting until the child reads it.
 
         Raises:
-            ConversationOver: nobody is there to take it.
+            ChannelClosed: the channel is closed.
         """
         if self._over or self._transport is None:
             raise ChannelClosed
         self._transport.write(_LENGTH.pack(len(message)) + message)
 
     async def receive(self, seconds: float) -> bytes | None:
-        """The next message, or None when none has begun in time.
+        """Receive the next message; None if none begins within `seconds`.
 
         Raises:
-            ConversationOver: it never will.
+            ChannelClosed: the channel is closed.
         """
         message = self._take()
         if message is not None:
@@ -83,7 +83,7 @@ class Channel(asyncio.Protocol):
             self._timer.cancel()
 
     def end(self) -> None:
-        """Hang up."""
+        """Close the channel."""
         self._over = True
         self.resume_writing()
         if self._transport is not None:
@@ -115,7 +115,7 @@ class Channel(asyncio.Protocol):
         self._heard += data
         coming = self._coming
         if coming is None or coming.done():
-            # Whoever asks next will find it; more than a message is nothing that anybody would ask for.
+            # The next call of `receive` takes it; more than one message cannot be a response.
             if len(self._heard) > _LENGTH.size + self._longest:
                 self.end()
             return
@@ -127,7 +127,7 @@ class Channel(asyncio.Protocol):
             self._timer = asyncio.get_running_loop().call_later(self._transfer_seconds, self._end_wait)
 
     def _take(self) -> bytes | None:
-        """The message that has come first, if all of it has; one too long ends the conversation."""
+        """The first message if it is complete; a message that is too long closes the channel."""
         if len(self._heard) < _LENGTH.size:
             return None
         [length] = _LENGTH.unpack_from(self._heard)

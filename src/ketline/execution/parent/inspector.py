@@ -1,4 +1,4 @@
-"""Reads programs for an API process, in children that are started when they are needed and ended when they are not."""
+"""Reads programs for an API process, in child processes that start on demand and end when they are idle."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,15 +19,15 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# For a second child where the first died just before its time was up.
+# The least time that a second child gets if the first one died late.
 _LEAST_SECONDS = 0.1
-# What nearly every program is read in; the others must not keep these waiting.
+# Nearly every program is read within this time; longer ones must not delay these.
 QUICK_SECONDS = 1.0
 READERS = 2
 
 
 class ProgramReader:
-    """One child that reads programs, where there is a child now."""
+    """A child process that reads programs, started on demand."""
 
     def __init__(self, limits: ExecutionLimits, command: Sequence[str]) -> None:
         self._limits = limits
@@ -109,7 +109,7 @@ class ChildInspector:
         return await self._read(len(source.circuit), lambda runner, seconds: runner.draw(source, drawing, seconds))
 
     async def end_idle_children(self) -> None:
-        """End each child that nobody has needed for the idle time, until cancelled."""
+        """End each child that has been idle for the idle time, until cancelled."""
         while True:
             await self._in_use.wait()
             started = [reader for reader in self._readers if reader.started]
@@ -148,7 +148,7 @@ class ChildInspector:
     async def _read_with(
         self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]
     ) -> T:
-        """Read again where a child dies: that may be the system's doing, and says nothing of the program."""
+        """Read once more if the child dies, since the cause may be the system and not the program."""
         self._in_use.set()
         runner = await checkout.reader.runner()
         checkout.begin()

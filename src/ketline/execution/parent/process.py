@@ -18,9 +18,9 @@ _MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot
 
 
 class ProcessGone(Exception):
-    """The process ended, or broke off a conversation; it has been reaped.
+    """The process ended or closed its channel, and has been reaped.
 
-    `ran_out_of_memory` says whether its last words were about memory, `how` is a sentence for users.
+    `ran_out_of_memory` says whether the end of its stderr is about memory; `how` is a sentence for users.
     """
 
     def __init__(self, how: str, *, ran_out_of_memory: bool, stderr_tail: str) -> None:
@@ -70,7 +70,7 @@ class SimulatorProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether nobody has killed the process, and it has not ended by itself."""
+        """Whether the process runs: it was not killed and has not ended by itself."""
         return not self._killed and self._process.poll() is None
 
     @property
@@ -79,13 +79,13 @@ class SimulatorProcess:
         return self._process.returncode is not None
 
     def take_socket(self) -> socket.socket:
-        """Our end of the process's pipe, once; whoever takes it closes it."""
+        """Give our end of the process's socket, once; the caller closes it."""
         ours, self._socket = self._socket, None
         assert ours is not None
         return ours
 
     def kill(self) -> None:
-        """Kill the process; whoever waits for a message of it finds the pipe closed."""
+        """Kill the process; a pending `receive` on its channel raises `ChannelClosed`."""
         self._killed = True
         self._process.kill()
 
@@ -102,7 +102,7 @@ class SimulatorProcess:
             self._stderr.close()
 
     def exit_report(self) -> ProcessGone:
-        """How the process ended, of which the conversation is over; if it has not, it is killed soon."""
+        """Report how the process ended; one that still runs after a second is killed."""
         try:
             status: int | None = self._process.wait(1)  # let it end by itself, to learn how
         except subprocess.TimeoutExpired:

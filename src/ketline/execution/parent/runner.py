@@ -56,14 +56,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A process that said it was ready, and the conversation with it."""
+    """A process that is ready, and the channel to it."""
 
     process: SimulatorProcess
     channel: Channel
 
     @property
     def usable(self) -> bool:
-        """Whether it waits for an order: alive, and silent, since what it said now would answer the next."""
+        """Whether it can take a request: it is alive and has sent nothing unasked."""
         return self.channel.silent and self.process.alive
 
     def kill(self) -> None:
@@ -85,7 +85,7 @@ class ChildRunner:
         self._command = command
         self._admission = admission or Admission()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
-        # Who starts a process and who closes the runner may meet; the rest is the event loop's.
+        # Starting a process and closing the runner may happen at once; only the event loop touches the rest.
         self._lock = threading.Lock()
         self._process: SimulatorProcess | None = None
         self._closed = False
@@ -97,7 +97,7 @@ class ChildRunner:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, where there is a child now."""
+        """The process id of the child, or None while there is none."""
         process = self._process
         return process.pid if process is not None else None
 
@@ -135,7 +135,7 @@ class ChildRunner:
         return outcome
 
     async def close(self) -> None:
-        """Kill the child and return when it is gone; calls that are under way are told that it died."""
+        """Kill the child and return when it is gone; running calls fail with `SimulatorDied`."""
         if self._closing is None:
             with self._lock:
                 self._closed = True
@@ -159,16 +159,16 @@ class ChildRunner:
     async def _answer(self, request: Request) -> Outcome:
         async with self._turn:
             child = await self._ready_child()
-            # A grant ends when the answer is there, or the process has been reaped and its memory is free.
+            # A permit ends with the response, or when the process has been reaped and its memory is free.
             grants = ExitStack()
             self._running = request
             try:
                 answer = await self._ask(child, request, grants)
             except MachineBusy:
-                raise  # the child knows, and waits for the next order
+                raise  # the child dropped the request and waits for the next one
             except BaseException:
                 child.kill()  # guard: run.killed
-                # Whoever ends a run calls the next one that needs the machine: it must be free by then.
+                # The next large program starts when this one ends: its memory must be free by then.
                 await self._in_thread(child.process.end)  # guard: run.left
                 raise
             finally:
@@ -210,7 +210,7 @@ class ChildRunner:
         return answer
 
     async def _admit(self, child: _Child, data: bytes, request: Request, grants: ExitStack) -> None:
-        """Let a large program begin, with a grant among `grants`; or have the child drop it."""
+        """Admit a large program and keep its permit among `grants`, or tell the child to drop it."""
         try:
             decode_admission_request(data, request, self._limits)
         except ValueError as error:
@@ -223,7 +223,7 @@ class ChildRunner:
         child.channel.send(GRANTED)
 
     async def _encode(self, request: Request) -> bytes:
-        """What takes long is left to the thread: the event loop has others to serve."""
+        """Encode a request, in the thread if it is large: the event loop must stay free."""
         if len(request.spec.circuit) > _LONG or request.spec.inputs or request.spec.options.observables:
             return await self._in_thread(lambda: encode_request(request))
         return encode_request(request)
@@ -248,11 +248,11 @@ class ChildRunner:
         if self._preparing is None or self._preparing.done():
             self._replace(ExitStack())
         assert self._preparing is not None
-        # Who waits for a child may give up; the child comes all the same, for the next.
+        # A caller may stop waiting for the child; the child starts all the same, for the next call.
         return await asyncio.shield(self._preparing)
 
     def _replace(self, grants: ExitStack) -> None:
-        """Begin to end the child there is, if any, then `grants`, and to start another."""
+        """Start to end the current child, if any, then end `grants`, and start another child."""
         if self._child is not None:
             self._child.kill()
             self._child = None
@@ -329,7 +329,7 @@ def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
 
 
 def _ignore(preparing: asyncio.Task[_Child]) -> None:
-    """Who asks for a child hears why there is none, if anybody does."""
+    """Do nothing: the next call that needs a child reports why there is none."""
     if not preparing.cancelled():
         preparing.exception()
 

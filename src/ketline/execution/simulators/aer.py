@@ -1,4 +1,4 @@
-"""Simulates programs on one Aer simulator, kept for the life of the process."""
+"""Simulates programs on one Aer simulator, which lives as long as the process."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -113,7 +113,7 @@ class Simulator:
     def run(
         self, program: Program, shots: int, options: RunOptions | None = None, *, comes_again: bool = True
     ) -> Simulation:
-        """The counts of a program and how they were found; nothing is kept of one that does not come again.
+        """Run a program. With `comes_again` its distribution is remembered for the next run of the same program.
 
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.

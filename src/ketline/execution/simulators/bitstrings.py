@@ -1,4 +1,4 @@
-"""Counts keys: Qiskit's, made from the bits of an outcome."""
+"""Writes outcomes as the keys of counts, in Qiskit's format."""
 
 from collections.abc import Callable, Iterable, Sequence
 

@@ -31,7 +31,7 @@ _WITHOUT_VALUES = frozenset({Method.STIM})
 
 
 class Engine(Enum):
-    """What does the work."""
+    """The library, or our own code, that simulates."""
 
     EXACT = "draws from exact probabilities"
     STIM = "stim"

@@ -1,4 +1,4 @@
-"""What the program at hand may use of the machine: the share of a slot, or once it was admitted the whole.
+"""The memory and threads that the current program may use: a slot's quota, or the whole machine once it was admitted.
 
 For the child process only.
 """
@@ -20,7 +20,7 @@ Ask = Callable[[int], bool]
 
 
 def granted(_needed: int) -> bool:
-    """For who has the machine for himself."""
+    """Always grants: nothing else shares the machine."""
     return True
 
 
@@ -41,15 +41,15 @@ class Quota:
         return self._limits.threads if self.whole else self._limits.share_threads
 
     def begin(self, ask: Ask) -> None:
-        """A program begins, with the share of a slot."""
+        """Start a program with the quota of a slot."""
         self._ask = ask
         self.whole = False
 
     def require(self, lowered: Lowered, method: Method) -> None:
-        """Have what a circuit needs, by asking for the whole machine where that is more than the share of a slot.
+        """Reserve what a circuit needs; ask for the whole machine where that exceeds the quota of a slot.
 
         Raises:
-            MachineBusy: another has the machine.
+            MachineBusy: another program has the machine.
         """
         needed = bytes_needed(lowered, method)
         if self.whole or not is_large(needed, method, self._limits):
@@ -60,12 +60,12 @@ class Quota:
 
 
 def is_large(needed: int, method: Method, limits: ExecutionLimits) -> bool:
-    """Whether a program whose state needs so much has to be admitted."""
+    """Whether a program whose state needs this much memory has to be admitted first."""
     return needed > limits.share_bytes or (method in _USES_THREADS and needed >= LARGE_BYTES)
 
 
 def bytes_needed(lowered: Lowered, method: Method) -> int:
-    """What the state of a circuit takes at most; 0 where nothing is known, and nothing large is run."""
+    """The most memory that the state of a circuit can take; 0 where it is unknown, which is never for large states."""
     known = state_bytes(lowered, method)
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""Sizes for people."""
+"""Sizes in bytes, written for people."""
 
 _UNITS = ("MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
