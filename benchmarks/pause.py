@@ -24,7 +24,8 @@ from ketline.config import Settings, load_settings
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission, Task, TaskStatus
 from ketline.logs import configure_logs
-from ketline.runtime import Service, open_embedded
+from ketline.runtime import open_embedded
+from ketline.service.services import Services
 
 QUBITS = 24
 SHOTS = 16
@@ -94,7 +95,7 @@ def _settings(directory: Path) -> Settings:
     )
 
 
-async def _calibrate(service: Service, seconds: float, seed: int) -> int:
+async def _calibrate(service: Services, seconds: float, seed: int) -> int:
     """The layers that take about `seconds` on this machine, found in two steps since short runs mislead."""
     layers = CALIBRATION_LAYERS
     for target in (seconds / 10, seconds):
@@ -104,7 +105,7 @@ async def _calibrate(service: Service, seconds: float, seed: int) -> int:
     return layers
 
 
-async def _run(service: Service, layers: int, seed: int) -> Task:
+async def _run(service: Services, layers: int, seed: int) -> Task:
     program = layered_rotations(qubits=QUBITS, layers=layers, seed=seed)
     submission = Submission(
         task_id=service.submit.new_id(),

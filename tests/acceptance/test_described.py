@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.app import ApiOptions, create_app
+from ketline.service.services import Services
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
 
@@ -47,7 +48,7 @@ EXPLORING = settings(
 def _described() -> dict[str, Any]:
     """The OpenAPI document; what the services are does not matter to it."""
     options = ApiOptions(default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0")
-    return create_app(cast("ApiServices", SimpleNamespace(catalogue=None, watch=None)), options).openapi()
+    return create_app(cast("Services", SimpleNamespace(catalogue=None, watch=None)), options).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())

@@ -13,7 +13,8 @@ from ketline.config import load_settings
 from ketline.db.schema.migrate import migrate
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission, Task, TaskId, TaskStatus
-from ketline.runtime import Service, open_embedded
+from ketline.runtime import open_embedded
+from ketline.service.services import Services
 from tests.acceptance.conftest import Distributed, distributed_on
 from tests.acceptance.processes import Fleet, eventually
 from tests.acceptance.programs import BELL, ENDLESS
@@ -178,7 +179,7 @@ async def test_clock_of_the_embedded_service_is_set_back(tmp_path: Path, restart
             await working
 
 
-async def submit(service: Service) -> TaskId:
+async def submit(service: Services) -> TaskId:
     submission = Submission(
         task_id=service.submit.new_id(), spec=TaskSpec(circuit=BELL, shots=10), correlation_id=CorrelationId("c")
     )
@@ -186,6 +187,6 @@ async def submit(service: Service) -> TaskId:
     return accepted.task_id
 
 
-async def ended(service: Service, task_id: TaskId) -> Task | None:
+async def ended(service: Services, task_id: TaskId) -> Task | None:
     task = await service.repository.get(task_id)
     return task if task.status is TaskStatus.COMPLETED else None

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from ketline import runtime
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
@@ -17,6 +16,7 @@ from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.ports.tasks import CircuitRunner, ConsumerSlot, Delivery
+from ketline.runtime import database, embedded, queue, worker
 from tests.failpoints import pending_work
 from tests.failpoints.strike import Failpoints
 
@@ -49,15 +49,16 @@ SWEEPS = {
 
 def install(points: Failpoints) -> None:
     """Have `ketline.runtime` compose the service of adapters with failpoints."""
-    replacements = {
-        "SqlTaskRepository": _repository(points),
-        "RabbitPublisher": _publisher(points, RabbitPublisher),
-        "RabbitConsumer": _consumer(points, RabbitConsumer),
-        "MemoryQueue": _consumer(points, _publisher(points, MemoryQueue)),
-        "ChildRunnerFactory": _runners(points),
-    }
-    for name, replacement in replacements.items():
-        setattr(runtime, name, replacement)
+    replacements = (
+        (database, SqlTaskRepository, _repository(points)),
+        (queue, RabbitPublisher, _publisher(points, RabbitPublisher)),
+        (queue, RabbitConsumer, _consumer(points, RabbitConsumer)),
+        (embedded, MemoryQueue, _consumer(points, _publisher(points, MemoryQueue))),
+        (worker, ChildRunnerFactory, _runners(points)),
+    )
+    for module, adapter, replacement in replacements:
+        assert getattr(module, adapter.__name__) is adapter
+        setattr(module, adapter.__name__, replacement)
 
 
 def _repository(points: Failpoints) -> type[SqlTaskRepository]:

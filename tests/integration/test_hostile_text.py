@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from ketline.cli.serve import application
 from ketline.config import Settings
-from ketline.runtime import open_service
+from ketline.runtime import open_api
 
 HOSTILE = {"NUL": "%00", "NUL inside": "a%00b", "half a surrogate pair": "%ED%A0%80", "not UTF-8": "%FF"}
 SECONDS = 10.0
@@ -32,7 +32,7 @@ async def app(postgres_url: str) -> AsyncIterator[FastAPI]:
         rabbitmq_url=SecretStr("amqp://guest:guest@127.0.0.1:1/"),
         log_level="error",
     )
-    async with open_service(settings) as service:
+    async with open_api(settings) as service:
         yield application(settings, service, asyncio.Event())
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ketline.config import available_cores, load_settings
 from ketline.execution.parent.machine import memory_bytes
-from ketline.runtime import LEAST_SMALL_PROGRAM_BYTES, SIMULATOR_MEMORY_SHARE, execution_limits
+from ketline.runtime.limits import LEAST_SMALL_PROGRAM_BYTES, SIMULATOR_MEMORY_SHARE, execution_limits
 
 MEBIBYTE = 1 << 20
 

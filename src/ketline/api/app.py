@@ -16,12 +16,13 @@ from ketline.api.requests.hosts import AllowedHosts
 from ketline.api.requests.middleware import BodyLimit, RequestContext
 from ketline.api.responses.compression import LargeResults
 from ketline.api.responses.handlers import install_handlers
-from ketline.api.services import ApiOptions, ApiServices
+from ketline.api.services import ApiOptions
 from ketline.api.tasks import batch, changes, circuit, events, feed, lists, results, routes
 from ketline.api.tasks.broadcast import Broadcasts
+from ketline.service.services import Services
 from ketline.web.time_series import TimeSeries
 
-__all__ = ["ApiOptions", "ApiServices", "create_app"]
+__all__ = ["ApiOptions", "create_app"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -63,7 +64,7 @@ _GUARDED = (
 
 
 def create_app(
-    services: ApiServices,
+    services: Services,
     options: ApiOptions,
     *,
     lifespan: Lifespan | None = None,

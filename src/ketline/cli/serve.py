@@ -12,12 +12,13 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.config import Settings
 from ketline.logs import drain_logs
-from ketline.runtime import Service, WorkerParts, open_embedded, open_service, open_worker
+from ketline.runtime import WorkerParts, open_api, open_embedded, open_worker
+from ketline.service.services import Services
 from ketline.worker.health import create_health_app
 from ketline.worker.loop import Worker
 
@@ -30,8 +31,8 @@ async def serve_api(settings: Settings) -> None:
     """Serve the API of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
     with listen(settings) as listener:
-        async with open_service(settings) as service:
-            await serve_application(settings, service, listener, stop)
+        async with open_api(settings) as services:
+            await serve_application(settings, services, listener, stop)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -51,19 +52,21 @@ async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> No
 async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
     """Serve everything in this process, with its data in `directory`, until `stop` is set; `ready` is told the URL."""
     with listen(settings) as listener:
-        async with open_embedded(settings, directory) as (service, parts):
+        async with open_embedded(settings, directory) as (services, parts):
             ready(url_of(listener))
             await asyncio.gather(
-                serve_application(settings, service, listener, stop),
+                serve_application(settings, services, listener, stop),
                 worker(settings, parts).run(stop),
             )
 
 
-async def serve_application(settings: Settings, service: Service, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_application(
+    settings: Settings, services: Services, listener: socket.socket, stop: asyncio.Event
+) -> None:
     """Answer the API's requests until `stop` is set."""
     log.info("api.listening", url=url_of(listener))
-    app = application(settings, service, stop)
-    await serve_http(app, settings, listener, stop, service.watch.close)
+    app = application(settings, services, stop)
+    await serve_http(app, settings, listener, stop, services.watch.close)
     log.info("api.stopped")
 
 
@@ -82,23 +85,8 @@ def _health_listener(settings: Settings) -> Iterator[socket.socket | None]:
         yield listener
 
 
-def application(settings: Settings, service: Service, stop: asyncio.Event) -> FastAPI:
-    """The HTTP application on top of an open service."""
-    services = ApiServices(
-        submit=service.submit,
-        repository=service.repository,
-        health=service.health,
-        watch=service.watch,
-        catalogue=service.catalogue,
-        change=service.change,
-        rerun=service.rerun,
-        statistics=service.statistics,
-        validate=service.inspection.validate,
-        draw=service.inspection.draw,
-        workers=service.inspection.workers,
-        backend=service.inspection.backend,
-        dead_letters=service.dead_letters,
-    )
+def application(settings: Settings, services: Services, stop: asyncio.Event) -> FastAPI:
+    """The HTTP application on top of open services."""
     options = ApiOptions(
         default_shots=settings.default_shots,
         max_shots=settings.max_shots,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
 from ketline.runtime import SystemClock
 from ketline.service.backlog import Backlog
@@ -16,6 +16,7 @@ from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit, DrawingCache
 from ketline.service.health import CheckHealth
 from ketline.service.recover import Dispatcher
+from ketline.service.services import Services
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.validate import ValidateProgram
@@ -90,10 +91,10 @@ def services(
     library: FakeProgramLibrary,
     workers: FakeWorkerRegistry,
     dead_letters: FakeDeadLetterBox,
-) -> ApiServices:
+) -> Services:
     dispatcher = Dispatcher(repository, publisher, SystemClock(), interval_seconds=60.0)
     submit = SubmitTask(repository, dispatcher, backlog, max_attempts=3)
-    return ApiServices(
+    return Services(
         submit=submit,
         repository=repository,
         health=CheckHealth(repository, publisher, timeout_seconds=0.2),
@@ -126,7 +127,7 @@ def options(stopping: list[bool]) -> ApiOptions:
 
 
 @pytest.fixture
-def app(services: ApiServices, options: ApiOptions) -> FastAPI:
+def app(services: Services, options: ApiOptions) -> FastAPI:
     return create_app(services, options)
 
 

@@ -8,8 +8,9 @@ import pytest
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ketline.api.app import ApiOptions, ApiServices, create_app
+from ketline.api.app import ApiOptions, create_app
 from ketline.api.responses.errors import HTTPProblem
+from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
 
 OPEN = {("GET", "/health"), ("GET", "/livez"), ("GET", "/readyz")}
@@ -29,7 +30,7 @@ def seen() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def guarded(services: ApiServices, options: ApiOptions, seen: list[tuple[str, str]]) -> FastAPI:
+def guarded(services: Services, options: ApiOptions, seen: list[tuple[str, str]]) -> FastAPI:
     """The application with a dependency that refuses every request."""
 
     async def invalid_request(request: Request) -> None:
@@ -108,7 +109,7 @@ async def test_submission_without_dependencies_is_served_without_the_framework(a
 
 
 async def test_submission_passes_a_dependency_that_lets_it(
-    services: ApiServices, options: ApiOptions, repository: FakeTaskRepository
+    services: Services, options: ApiOptions, repository: FakeTaskRepository
 ) -> None:
     passed: list[str] = []
 

@@ -8,12 +8,13 @@ from fastapi import Request
 
 from ketline.api.pages.forms import field_errors, request_of
 from ketline.api.responses.errors import KINDS, HTTPProblem
-from ketline.api.services import ApiServices, options_of, services_of
+from ketline.api.services import options_of, services_of
 from ketline.api.tasks.submission import spec_of
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.schemas.tasks import SubmitRequest
+from ketline.service.services import Services
 from ketline.service.validate import Validation
 from ketline.web.highlight import excerpt
 from ketline.web.snippets import form_address, snippets
@@ -32,7 +33,7 @@ class DrawnCircuit:
     summary: Inspection | None = None
 
 
-async def drawn_circuit(services: ApiServices, source: ProgramSource) -> DrawnCircuit:
+async def drawn_circuit(services: Services, source: ProgramSource) -> DrawnCircuit:
     """The largest form that holds the circuit.
 
     Raises:
@@ -48,7 +49,7 @@ async def drawn_circuit(services: ApiServices, source: ProgramSource) -> DrawnCi
         return DrawnCircuit(reason=error.message)
 
 
-async def _as_text(services: ApiServices, source: ProgramSource) -> DrawnCircuit:
+async def _as_text(services: Services, source: ProgramSource) -> DrawnCircuit:
     try:
         return DrawnCircuit(text=await services.draw.program(source, Drawing.TEXT))
     except ProgramTooLarge as error:
@@ -83,7 +84,7 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
         return shown | {"trouble": KINDS[error.code].detail}
 
 
-async def _inspected(services: ApiServices, submission: SubmitRequest) -> Mapping[str, object]:
+async def _inspected(services: Services, submission: SubmitRequest) -> Mapping[str, object]:
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
     validation = await services.validate(spec_of(submission))
     readable = validation.inspection is not None

@@ -1,0 +1,18 @@
+"""The composition root: chooses the adapter behind each port, for the embedded and the distributed service."""
+
+from ketline.runtime.api import open_api
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.database import migrate_database
+from ketline.runtime.embedded import open_embedded
+from ketline.runtime.limits import execution_limits
+from ketline.runtime.worker import WorkerParts, open_worker
+
+__all__ = [
+    "SystemClock",
+    "WorkerParts",
+    "execution_limits",
+    "migrate_database",
+    "open_api",
+    "open_embedded",
+    "open_worker",
+]

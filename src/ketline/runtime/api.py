@@ -1,0 +1,25 @@
+"""The API's side of the distributed service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ketline.config import Settings
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.database import listening, open_repository
+from ketline.runtime.queue import open_publisher
+from ketline.runtime.services import open_services
+from ketline.runtime.upkeep import database_contact
+from ketline.service.services import Services
+from ketline.service.watch import Watch
+
+
+@asynccontextmanager
+async def open_api(settings: Settings) -> AsyncIterator[Services]:
+    """The API's side of the distributed service; opens while the database or the broker is down."""
+    async with open_repository(settings) as repository, open_publisher(settings) as publisher:
+        watch, contact = Watch(repository, SystemClock()), database_contact(settings)
+        async with (
+            open_services(settings, repository, publisher, watch, contact, publisher.dead_letters) as services,
+            listening(settings, repository.database, watch),
+        ):
+            yield services

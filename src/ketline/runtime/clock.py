@@ -1,0 +1,14 @@
+"""The clock of this process."""
+
+import asyncio
+import time
+
+
+class SystemClock:
+    """The `Clock` of this process."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

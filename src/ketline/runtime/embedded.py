@@ -1,0 +1,69 @@
+"""The whole service in one process, on a directory of its own."""
+
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from ketline.config import Settings
+from ketline.db.engine.database import open_database
+from ketline.domain.errors import ConfigurationInvalid
+from ketline.messaging.memory import MemoryQueue
+from ketline.runtime.background import running
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.database import migrate, repository_on
+from ketline.runtime.services import open_services
+from ketline.runtime.upkeep import database_contact
+from ketline.runtime.worker import WorkerParts, heartbeat, worker_parts
+from ketline.service.services import Services
+from ketline.service.simulators import SimulatorStatus
+from ketline.service.watch import LocalAnnouncer, Watch
+
+
+@asynccontextmanager
+async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tuple[Services, WorkerParts]]:
+    """The whole service in this process, on a SQLite database in `directory`.
+
+    Raises:
+        ConfigurationInvalid: the directory cannot be used, or another process uses it.
+        DatabaseUnavailable: the database file cannot be opened or migrated.
+    """
+    with _sole_owner(directory):
+        url = f"sqlite+aiosqlite:///{directory / 'ketline.db'}"
+        await migrate(url)
+        async with open_database(url) as database:
+            local = LocalAnnouncer()
+            repository = repository_on(database, settings, local)
+            await repository.start_afresh()  # guard: start.afresh
+            queue = MemoryQueue()
+            watch = Watch(repository, SystemClock())
+            local.heard = watch.heard
+            simulators = SimulatorStatus(settings.worker_slots)
+            # Whoever held a lease ended with the process before this one.
+            contact = database_contact(settings, steady_at_start=True)
+            async with (
+                open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,
+                running(heartbeat(settings, database, simulators).run()),
+            ):
+                nudge, health = services.change.nudge, services.health
+                yield services, worker_parts(settings, repository, queue, nudge, contact, health, simulators)
+
+
+@contextmanager
+def _sole_owner(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock file; the operating system lets go of it however this process ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "ketline.lock").open("w")
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"The data directory cannot be used ({error.strerror}); set KETLINE_DATA_DIR."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: start.owner
+        except BlockingIOError:
+            raise ConfigurationInvalid(
+                "Another Ketline process uses this data directory; stop it, or set KETLINE_DATA_DIR to another one."
+            ) from None
+        yield

@@ -1,0 +1,37 @@
+"""How the machine is divided between the simulators of a worker."""
+
+from datetime import timedelta
+
+from ketline.config import Settings, available_cores
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.machine import memory_bytes
+
+# The rest is for the parents, the imports of the simulators, and the operating system.
+SIMULATOR_MEMORY_SHARE = 0.7
+# Of an equal share a slot keeps so much for small programs; one large program has what all slots do without.
+SMALL_PROGRAM_SHARE = 0.25
+LEAST_SMALL_PROGRAM_BYTES = 64 << 20
+
+
+def execution_limits(settings: Settings) -> ExecutionLimits:
+    """What a simulator may use for a large program and for others, from the settings and this machine."""
+    slots = settings.worker_slots
+    machine = int(memory_bytes() * SIMULATOR_MEMORY_SHARE)
+    small = max(LEAST_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
+    # On a machine with hardly any memory for its slots, an equal share as before.
+    large = max(machine - (slots - 1) * small, machine // slots)
+    if settings.simulator_memory_mb is not None:
+        large = settings.simulator_memory_mb * 1024 * 1024
+    cores = available_cores()
+    threads = settings.simulator_threads or cores
+    return ExecutionLimits(
+        soft_time_limit=timedelta(seconds=settings.task_soft_time_limit_s),
+        time_limit=timedelta(seconds=settings.task_time_limit_s),
+        memory_bytes=large,
+        small_memory_bytes=min(small, large),
+        max_qubits=settings.max_qubits,
+        max_operations=settings.max_operations,
+        max_result_bytes=settings.max_result_mb * 1024 * 1024,
+        threads=threads,
+        share_threads=min(threads, max(1, cores // slots)),
+    )

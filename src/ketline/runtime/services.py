@@ -1,0 +1,70 @@
+"""The services of an API, and the loops that run beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ketline.config import Settings
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.tasks.programs import SqlProgramLibrary
+from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.workers import SqlWorkerRegistry
+from ketline.ports.tasks import DeadLetterBox, TaskPublisher
+from ketline.runtime.background import running
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.inspection import backend, open_program_inspector
+from ketline.runtime.limits import execution_limits
+from ketline.runtime.upkeep import open_upkeep
+from ketline.service.backlog import Backlog
+from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.contact import DatabaseContact
+from ketline.service.dead_letters import KeepDeadLetters
+from ketline.service.draw import DrawCircuit, DrawingCache
+from ketline.service.health import CheckHealth
+from ketline.service.services import Services
+from ketline.service.simulators import SimulatorStatus
+from ketline.service.statistics import CountTasks
+from ketline.service.submit import SubmitTask
+from ketline.service.validate import ValidateProgram
+from ketline.service.watch import Watch
+from ketline.service.workers import LostWorkers
+
+DRAWINGS_KEPT_CHARACTERS = 16 << 20
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings,
+    repository: SqlTaskRepository,
+    publisher: TaskPublisher,
+    watch: Watch,
+    contact: DatabaseContact,
+    box: DeadLetterBox | None = None,
+    simulators: SimulatorStatus | None = None,
+) -> AsyncIterator[Services]:
+    """All services on one repository and one publisher; `simulators` are those of a worker in this process."""
+    clock, limits = SystemClock(), execution_limits(settings)
+    backlog = Backlog(repository, clock, settings.max_backlog)
+    catalogue = SqlTaskCatalogue(repository.database)
+    workers = SqlWorkerRegistry(repository.database)
+    async with (
+        open_program_inspector(settings, limits) as inspector,
+        open_upkeep(settings, repository, publisher, contact) as dispatcher,
+        running(backlog.run(), watch.run(), LostWorkers(workers, clock).run()),
+    ):
+        submit = SubmitTask(repository, dispatcher, backlog, max_attempts=1 + settings.worker_max_retries)
+        library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWINGS_KEPT_CHARACTERS)
+        yield Services(
+            submit=submit,
+            repository=repository,
+            health=CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators),
+            watch=watch,
+            catalogue=catalogue,
+            change=ChangeTask(catalogue, dispatcher.nudge),
+            rerun=RerunTask(catalogue, submit),
+            statistics=CountTasks(catalogue, clock),
+            validate=ValidateProgram(inspector, limits.time_limit),
+            draw=DrawCircuit(library, inspector, drawings),
+            workers=workers,
+            backend=backend(settings, limits),
+            dead_letters=KeepDeadLetters(clock, box),
+        )

@@ -1,0 +1,43 @@
+"""The loops that every process runs, so that no task is lost and nothing is kept for ever."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from ketline.config import Settings
+from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.ports.tasks import TaskPublisher
+from ketline.runtime.background import running
+from ketline.runtime.clock import SystemClock
+from ketline.service.contact import DatabaseContact
+from ketline.service.reap import Reaper
+from ketline.service.recover import Dispatcher
+from ketline.service.retention import Retention
+
+
+@asynccontextmanager
+async def open_upkeep(
+    settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, contact: DatabaseContact
+) -> AsyncIterator[Dispatcher]:
+    """The dispatcher, which runs as the reaper and the retention do while the context is open."""
+    clock = SystemClock()
+    dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s)
+    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact)
+    retention = Retention(
+        SqlTaskCatalogue(repository.database),
+        clock,
+        age=timedelta(days=settings.retain_days) if settings.retain_days else None,
+        most=settings.retain_tasks or None,
+    )
+    async with running(
+        dispatcher.run(),
+        reaper.run(),  # guard: reaper
+        retention.run(),
+    ):
+        yield dispatcher
+
+
+def database_contact(settings: Settings, *, steady_at_start: bool = False) -> DatabaseContact:
+    """What the reaper and the worker of one process know together of their contact with the database."""
+    return DatabaseContact(SystemClock(), timedelta(seconds=settings.lease_s), steady_at_start)

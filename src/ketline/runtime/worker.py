@@ -1,0 +1,92 @@
+"""The worker's side of the distributed service, and the parts of a worker in any service."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+
+import structlog
+
+from ketline.config import Settings
+from ketline.db.engine.database import Database
+from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.task import WorkerId
+from ketline.domain.worker import WorkerIdentity
+from ketline.execution.parent.admission import Admission
+from ketline.execution.parent.runner import ChildRunnerFactory
+from ketline.execution.sandbox import protections
+from ketline.ports.tasks import Clock, RunnerFactory, TaskConsumer, TaskRepository
+from ketline.runtime.background import running
+from ketline.runtime.clock import SystemClock
+from ketline.runtime.database import open_repository
+from ketline.runtime.limits import execution_limits
+from ketline.runtime.queue import open_consumer, open_publisher
+from ketline.runtime.upkeep import database_contact, open_upkeep
+from ketline.service.contact import DatabaseContact
+from ketline.service.deferrals import Deferrals
+from ketline.service.health import CheckHealth
+from ketline.service.process import ProcessTask
+from ketline.service.simulators import SimulatorStatus
+from ketline.service.workers import Heartbeat
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerParts:
+    """What a worker needs."""
+
+    consumer: TaskConsumer
+    runners: RunnerFactory
+    process: ProcessTask
+    clock: Clock
+    health: CheckHealth
+    simulators: SimulatorStatus
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
+    """The worker's side of the distributed service; opens while the database or the broker is down."""
+    async with open_repository(settings) as repository, open_publisher(settings) as publisher:
+        simulators, contact = SimulatorStatus(settings.worker_slots), database_contact(settings)
+        health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
+        async with (
+            open_upkeep(settings, repository, publisher, contact) as dispatcher,
+            open_consumer(settings) as consumer,
+            running(heartbeat(settings, repository.database, simulators).run()),
+        ):
+            yield worker_parts(settings, repository, consumer, dispatcher.nudge, contact, health, simulators)
+
+
+def worker_parts(
+    settings: Settings,
+    repository: TaskRepository,
+    consumer: TaskConsumer,
+    nudge: Callable[[], None],
+    contact: DatabaseContact,
+    health: CheckHealth,
+    simulators: SimulatorStatus,
+) -> WorkerParts:
+    """The parts of a worker on one repository and one consumer; `nudge` wakes the dispatcher of its process."""
+    clock = SystemClock()
+    admission = Admission()
+    deferrals = Deferrals(repository, clock, lambda: admission.busy, nudge)
+    lease = timedelta(seconds=settings.lease_s)
+    log.info("simulator.confinement", **protections())
+    return WorkerParts(
+        consumer=consumer,
+        runners=ChildRunnerFactory(execution_limits(settings), admission=admission),
+        process=ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals, contact.interrupted),
+        clock=clock,
+        health=health,
+        simulators=simulators,
+    )
+
+
+def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus) -> Heartbeat:
+    """What says that this process's worker lives, and how many of its simulators do."""
+    identity = WorkerIdentity(
+        worker_id=WorkerId(settings.worker_id), slots=settings.worker_slots, version=version("ketline")
+    )
+    return Heartbeat(SqlWorkerRegistry(database), SystemClock(), identity, settings.worker_beat_s, simulators)

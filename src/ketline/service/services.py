@@ -1,0 +1,35 @@
+"""The services of one process, as the composition root opens them and the API calls them."""
+
+from dataclasses import dataclass
+
+from ketline.domain.backend import Backend
+from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.inspection import WorkerRegistry
+from ketline.ports.tasks import TaskRepository
+from ketline.service.change import ChangeTask, RerunTask
+from ketline.service.dead_letters import KeepDeadLetters
+from ketline.service.draw import DrawCircuit
+from ketline.service.health import CheckHealth
+from ketline.service.statistics import CountTasks
+from ketline.service.submit import SubmitTask
+from ketline.service.validate import ValidateProgram
+from ketline.service.watch import Watch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What an API calls; open for as long as the context that gave it."""
+
+    submit: SubmitTask
+    repository: TaskRepository
+    health: CheckHealth
+    watch: Watch
+    catalogue: TaskCatalogue
+    change: ChangeTask
+    rerun: RerunTask
+    statistics: CountTasks
+    validate: ValidateProgram
+    draw: DrawCircuit
+    workers: WorkerRegistry
+    backend: Backend
+    dead_letters: KeepDeadLetters
