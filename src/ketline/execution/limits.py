@@ -14,6 +14,8 @@ class ExecutionLimits:
     simulates nothing may be confined to `process_memory_bytes` in place of it.
     `threads` is for large programs, which are admitted one at a time. Any other has `small_memory_bytes`, all of
     `memory_bytes` if that is None, and from 15 qubits on `share_threads`, below that one.
+    A process that holds `growth_bytes` more than when it was ready ends with the answer that it gives, and another is
+    started.
     `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting`
     counts open brackets of any kind.
     """
@@ -24,6 +26,7 @@ class ExecutionLimits:
     transfer_time_limit: timedelta = timedelta(seconds=10)
     memory_bytes: int = 1 << 30
     process_memory_bytes: int | None = None
+    growth_bytes: int = 256 << 20
     threads: int = 1
     small_memory_bytes: int | None = None
     share_threads: int = 1

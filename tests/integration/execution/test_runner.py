@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -192,3 +193,23 @@ async def test_closing_leaves_no_process_behind() -> None:
     assert is_gone(pid)
     with pytest.raises(SimulatorDied):
         await running
+
+
+async def test_child_that_has_grown_is_replaced_between_two_programs() -> None:
+    loop = "for int i in [0:2] { c = measure q; if (c) break; x q; }"
+    runner = ChildRunner(replace(LIMITS, growth_bytes=4 << 20))
+    await runner.open()
+    first = child_pid(runner)
+    try:
+        for number in range(200):
+            program = f'include "stdgates.inc"; qubit q; bit c; int n = {number}; {30 * loop} c = measure q;'
+            assert (await runner.run(TaskSpec(circuit=program, shots=2))).counts == {"1": 2}
+            if runner.pid != first:
+                break
+        else:
+            pytest.fail("the child has not been replaced")
+        assert (await runner.run(TaskSpec(circuit="qubit q; bit c; c = measure q;", shots=2))).counts == {"0": 2}
+        assert runner.pid not in {first, None}
+    finally:
+        await runner.close()
+    assert is_gone(first)

@@ -5,11 +5,13 @@ import os
 import resource
 import sys
 from contextlib import redirect_stderr
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ketline.domain.errors import MachineBusy
 from ketline.execution.child.executor import Executor
+from ketline.execution.child.memory_growth import MemoryGrowth
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
     GRANTED,
@@ -37,9 +39,14 @@ def main(fd: int, limits: ExecutionLimits) -> None:
     gc.collect()
     gc.freeze()  # a hundred thousand objects of libraries, which later collections need not look at
     # From now on stderr is for the last words of libraries; the parser would echo programs to it.
-    with Connection(fd) as pipe, Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+    with (
+        Connection(fd) as pipe,
+        MemoryGrowth(limits.growth_bytes) as growth,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stderr(nowhere),
+    ):
         pipe.send_bytes(READY)
-        serve(pipe, executor)
+        serve(pipe, executor, growth)
 
 
 def bound_resources(limits: ExecutionLimits) -> None:
@@ -64,7 +71,7 @@ def bound_resources(limits: ExecutionLimits) -> None:
     sys.setrecursionlimit(_RECURSION_LIMIT)
 
 
-def serve(pipe: Connection, executor: Executor) -> None:
+def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth) -> None:
     """Answer orders until the parent closes the pipe, or an answer says that this process retires."""
     small, _ = resource.getrlimit(resource.RLIMIT_AS)
     retiring = False
@@ -78,6 +85,8 @@ def serve(pipe: Connection, executor: Executor) -> None:
             answer = executor.answer(request, asking)
         except MachineBusy:
             continue  # the parent knows, and waits for no answer
+        if growth.exceeded():
+            answer = replace(answer, retiring=True)
         retiring = answer.retiring
         pipe.send_bytes(encode_response(answer, request))
         if asking.granted:
