@@ -10,10 +10,11 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import status_history, tasks, workers
-from ketline.db.tasks.leases import DATABASE_OUTAGE, MOST_EXCUSED
+from ketline.db.tasks.leases import DATABASE_OUTAGE
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.leases import Expiry, Outage
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Failure, FailureCode, Submission, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import WorkerIdentity
@@ -30,7 +31,9 @@ SET_BACK = {
 
 @pytest.fixture
 def repository(database: Database) -> SqlTaskRepository:
-    return SqlTaskRepository(database, redispatch=timedelta(seconds=60), retry_delay=timedelta(seconds=100))
+    return SqlTaskRepository(
+        database, redispatch=timedelta(seconds=60), retry_policy=RetryPolicy(delay=timedelta(seconds=100))
+    )
 
 
 async def submit(
@@ -118,12 +121,12 @@ async def test_lease_that_ran_out_beside_an_outage_is_a_lost_worker(
 async def test_outages_end_attempts_at_no_cost_only_so_often(repository: SqlTaskRepository, database: Database) -> None:
     task_id = await submit(repository)
     causes = []
-    for _ in range(MOST_EXCUSED + 1):
+    for _ in range(RetryPolicy().max_excused + 1):
         await claimed(repository, task_id)
         await end_lease(database, 10)
         [reaped] = await repository.reap(10, Expiry(outage=await outage(repository, 20, 5)))
         causes.append(reaped.cause)
-    assert causes == [DATABASE_OUTAGE] * MOST_EXCUSED + ["worker_lost"]
+    assert causes == [DATABASE_OUTAGE] * RetryPolicy().max_excused + ["worker_lost"]
     assert await spent(database, task_id) == (1, 1)
 
 

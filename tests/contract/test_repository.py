@@ -19,6 +19,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
 from ketline.domain.ids import TaskIds
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import (
     LEGAL_MOVES,
@@ -75,7 +76,9 @@ FAILURE = Failure(code=FailureCode.PARSE_ERROR, message="Unknown gate 'foo'.", l
 
 @pytest.fixture
 def repository(database: Database) -> SqlTaskRepository:
-    return SqlTaskRepository(database, redispatch=timedelta(seconds=60), retry_delay=timedelta(seconds=5))
+    return SqlTaskRepository(
+        database, redispatch=timedelta(seconds=60), retry_policy=RetryPolicy(delay=timedelta(seconds=5))
+    )
 
 
 def submission(max_attempts: int = 3, key: IdempotencyKey | None = None) -> Submission:
@@ -147,7 +150,7 @@ async def test_claim_gives_all_a_worker_needs(repository: SqlTaskRepository) -> 
     assert (claim.spec.circuit, claim.spec.shots, claim.correlation_id) == (new.spec.circuit, 10, "corr-1")
     assert claim.trace_context == new.trace_context
     assert claim.spec.inputs == new.spec.inputs
-    assert claim.spec.time_limit_seconds == timedelta(seconds=2.5)
+    assert claim.spec.time_limit_seconds == 2.5
     assert claim.spec.options == new.spec.options
     assert (claim.lease.attempt, claim.lease.worker_id) == (1, WORKER)
     assert 0 <= claim.queued_seconds < 60
@@ -314,7 +317,7 @@ async def test_task_that_loses_workers_waits_longer_each_time(
 ) -> None:
     claim = await claimed(repository, max_attempts=100)
     task_id = claim.lease.task_id
-    patient = SqlTaskRepository(database, retry_delay=timedelta(seconds=100), max_crashes=100)
+    patient = SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta(seconds=100), max_crashes=100))
     for low, high in ((-5.0, 0.0), (75.0, 125.0), (150.0, 250.0), (300.0, 500.0)):
         await move_back(database, task_id, "lease_expires_at", 1)
         await patient.reap(10)
@@ -556,9 +559,9 @@ async def test_crashed_attempt_is_tried_again_after_a_backoff(
 async def test_crash_budget_is_smaller_than_that_of_attempts(repository: SqlTaskRepository, database: Database) -> None:
     claim = await claimed(repository, max_attempts=100)
     task_id = claim.lease.task_id
-    for crash in range(1, repository.max_crashes + 1):
+    for crash in range(1, repository.retry_policy.max_crashes + 1):
         status = await repository.retry(claim.lease, CRASH, crashed=True)
-        if crash < repository.max_crashes:
+        if crash < repository.retry_policy.max_crashes:
             await move_back(database, task_id, "available_at", 1)
             again = await repository.claim(task_id, WORKER, LEASE)
             assert again is not None
@@ -825,7 +828,7 @@ class Overheard:
 
 async def test_every_change_is_announced(database: Database) -> None:
     ear = Overheard()
-    repository = SqlTaskRepository(database, retry_delay=timedelta(), announcer=ear)
+    repository = SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta()), announcer=ear)
     told: list[tuple[TaskId, list[TaskStatus]]] = []
     for end in ("finish", "fail", "release", "defer", "retry", "cancel", "reap"):
         ear.changes.clear()

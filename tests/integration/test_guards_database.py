@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.statements import lock_task
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from tests.runners import RESULT
@@ -92,7 +93,7 @@ async def test_finish_between_the_two_halves_of_a_cancel_waits(postgresql: Datab
 
 
 async def test_outcome_of_another_lease_is_not_taken_for_ones_own(database: Database) -> None:
-    repository = SqlTaskRepository(database, retry_delay=timedelta())
+    repository = SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta()))
     stale = await claimed(repository)
 
     def expire(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
 from ketline.domain.leases import Expiry
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
     Claim,
@@ -99,7 +100,7 @@ async def take_away(database: Database, task_id: TaskId) -> None:
         connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(lease_expires_at=from_now(-1)))
 
     await database.write(work)
-    await SqlTaskRepository(database, retry_delay=timedelta()).reap(1)
+    await SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta())).reap(1)
 
 
 async def test_completed_task_carries_counts_and_time_in_queue(repository: TroubledRepository, task_id: TaskId) -> None:

@@ -16,6 +16,7 @@ from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Lease, Reaped, RunResult, Submission, TaskId, TaskStatus, WorkerId
 from ketline.runtime import SystemClock
@@ -34,7 +35,7 @@ class Outages(SqlTaskRepository):
     """Answers no call of workers and reapers while it is `down`; its clock is off by `stepped` for the reaper."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database, retry_delay=timedelta())
+        super().__init__(database, retry_policy=RetryPolicy(delay=timedelta()))
         for name, value in {"down": False, "stepped": timedelta(), "surveys": 0, "corrections": 0}.items():
             object.__setattr__(self, name, value)
 

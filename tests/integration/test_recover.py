@@ -14,6 +14,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import PublishFailed, QueueUnavailable
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
 from ketline.runtime import SystemClock
@@ -50,7 +51,7 @@ class RecordingPublisher:
 
 @pytest.fixture
 def repository(database: Database) -> SqlTaskRepository:
-    return SqlTaskRepository(database, retry_delay=timedelta())
+    return SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta()))
 
 
 async def submit(repository: SqlTaskRepository, *, taken: bool = False) -> TaskId:

@@ -18,6 +18,7 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
+from ketline.domain.retry import RetryPolicy
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS
 
@@ -92,8 +93,7 @@ class World:
         self.repository = SqlTaskRepository(
             self.database,
             redispatch=timedelta(seconds=REDISPATCH_SECONDS),
-            retry_delay=timedelta(seconds=RETRY_SECONDS),
-            max_crashes=MAX_CRASHES,
+            retry_policy=RetryPolicy(delay=timedelta(seconds=RETRY_SECONDS), max_crashes=MAX_CRASHES),
             key_lifetime=timedelta(seconds=KEY_SECONDS),
         )
         self.catalogue = SqlTaskCatalogue(self.database)

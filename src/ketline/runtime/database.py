@@ -8,6 +8,7 @@ from ketline.config import Settings
 from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import SILENT, PostgresqlAnnouncer, PostgresqlListener
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.retry import RetryPolicy
 from ketline.ports.tasks import Announcer
 from ketline.runtime.background import running
 from ketline.service.watch import Watch
@@ -29,8 +30,9 @@ def repository_on(database: Database, settings: Settings, announcer: Announcer) 
     return SqlTaskRepository(
         database,
         redispatch=timedelta(seconds=settings.redispatch_s),
-        retry_delay=timedelta(seconds=settings.worker_retry_delay_s),
-        max_crashes=settings.max_crashes,
+        retry_policy=RetryPolicy(
+            delay=timedelta(seconds=settings.worker_retry_delay_s), max_crashes=settings.max_crashes
+        ),
         key_lifetime=timedelta(seconds=settings.idempotency_key_lifetime_s),
         announcer=announcer,
     )

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, func, literal, literal_column, select
+from sqlalchemy import Column, ColumnElement, and_, func, literal, select
 
 from ketline.db.engine.planner_hints import held_at
+from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.statuses import ENDED, has_status
-from ketline.db.schema.tables import task_labels, tasks
+from ketline.db.schema.tables import LISTED_BY_STATUS, task_labels, tasks
 from ketline.db.tasks.labels import NAME, TAG
 from ketline.domain.lists import TaskFilter
 from ketline.domain.task import TaskStatus
@@ -99,9 +100,8 @@ def roads_by_submission(which: TaskFilter) -> list[Road]:
 
 
 def _status_road(status: TaskStatus) -> Road:
-    # The index leaves these out, and takes a condition that says so word by word to be used.
-    indexed = [] if status is TaskStatus.PROCESSING else [tasks.c.current_status != literal_column("'processing'")]
-    return _held(tasks.c.current_status, literal_column(f"'{status.value}'"), "status", *indexed)
+    indexed = [] if status is TaskStatus.PROCESSING else [LISTED_BY_STATUS]
+    return _held(tasks.c.current_status, status_constant(status), "status", *indexed)
 
 
 def _held(column: Column[Any], value: ColumnElement[Any], covered: str, *conditions: Condition) -> Road:

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, func, select
 
 from ketline.db.engine.clock import from_now, now
 from ketline.db.schema.statuses import has_status
-from ketline.db.schema.tables import tasks
+from ketline.db.schema.tables import LISTED_BY_STATUS, tasks
 from ketline.domain.lists import Rate, TaskStatistics
 from ketline.domain.task import TaskStatus
 
@@ -43,10 +43,9 @@ def _count_ended() -> Select[Any]:
 
 
 def _select_longest_waiting() -> Select[Any]:
-    indexed = tasks.c.current_status != literal_column("'processing'")
     return (
         select(tasks.c.submitted_at, tasks.c.scheduled_for)
-        .where(has_status([TaskStatus.PENDING]), indexed, tasks.c.available_at <= now())
+        .where(has_status([TaskStatus.PENDING]), LISTED_BY_STATUS, tasks.c.available_at <= now())
         .order_by(tasks.c.submitted_at)
         .limit(1)
     )

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column
+from sqlalchemy import ColumnElement
 
+from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import tasks
 from ketline.domain.task import TaskStatus
 
@@ -13,5 +14,5 @@ ENDED = tuple(status for status in TaskStatus if status.terminal)
 
 def has_status(statuses: Sequence[TaskStatus]) -> ColumnElement[bool]:
     """Written into the statement, because partial indexes are for constants."""
-    values: list[ColumnElement[Any]] = [literal_column(f"'{status.value}'") for status in statuses]
+    values: list[ColumnElement[Any]] = [status_constant(status) for status in statuses]
     return tasks.c.current_status == values[0] if len(values) == 1 else tasks.c.current_status.in_(values)

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Enum,
     Float,
     ForeignKey,
     Index,
@@ -22,11 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.status_type import status_constant, status_type
 from ketline.domain.task import TaskStatus
-
-
-def _status_type() -> Enum:
-    return Enum(TaskStatus, name="taskstatus", values_callable=lambda statuses: [status.value for status in statuses])
 
 
 def _json_type() -> Any:
@@ -44,7 +40,7 @@ tasks = Table(
     Column("circuit", Text, nullable=False),
     Column("shots", Integer, nullable=False),
     Column("submitted_at", UtcDateTime, nullable=False),
-    Column("current_status", _status_type(), nullable=False),
+    Column("current_status", status_type(), nullable=False),
     Column("completed_at", UtcDateTime),
     Column("result", _json_type()),
     Column("error_message", Text),
@@ -105,13 +101,15 @@ _PREFERRED = _READY & tasks.c.overtakes
 Index("idx_task_rank", tasks.c.rank_at, postgresql_where=_READY, sqlite_where=_READY)
 Index("idx_task_preferred", tasks.c.rank_at, postgresql_where=_PREFERRED, sqlite_where=_PREFERRED)
 
-# Lists by status, newest first. A task that is processing is left out: there are few, and each claim would pay.
+# Lists by status, newest first. A task that is processing is left out: there are few, and each claim would pay. A
+# statement is served by the index only where it repeats this condition.
+LISTED_BY_STATUS = tasks.c.current_status != status_constant(TaskStatus.PROCESSING)
 Index(
     "idx_task_status_submitted",
     tasks.c.current_status,
     tasks.c.submitted_at,
-    postgresql_where=tasks.c.current_status != literal_column("'processing'"),
-    sqlite_where=tasks.c.current_status != literal_column("'processing'"),
+    postgresql_where=LISTED_BY_STATUS,
+    sqlite_where=LISTED_BY_STATUS,
 )
 # Lists by end, rates, and what is to be deleted.
 Index(
@@ -154,7 +152,7 @@ status_history = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("task_id", Uuid, ForeignKey(tasks.c.task_id), nullable=False),
-    Column("status", _status_type(), nullable=False),
+    Column("status", status_type(), nullable=False),
     Column("transitioned_at", UtcDateTime, nullable=False),
     Column("notes", Text),
     Column("attempt", Integer),

@@ -27,13 +27,13 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.rows import attempt_columns, to_reaped
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.dispatch import REDISPATCH_DOUBLINGS
-from ketline.db.tasks.statements import LEASE_LOST, Budget, another_attempt, backoff_after_first
+from ketline.db.tasks.retry import delay_seconds_after_expiry, next_state
+from ketline.db.tasks.statements import LEASE_LOST
 from ketline.domain.leases import Expiry, Outage
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import FailureCode, Lease, Reaped, TaskStatus
 
 DATABASE_OUTAGE = "database_outage"
-# So often an outage may end an attempt of a task at no cost: a program may be what stops the machine.
-MOST_EXCUSED = 10
 # More leases without end than this are looked at in the next rounds.
 MOST_DISTANT = 1000
 
@@ -58,13 +58,17 @@ def select_survey(beyond: timedelta) -> Select[Any]:
     return select(clock.c.at, tasks.c.lease_token, tasks.c.lease_expires_at).select_from(joined).limit(MOST_DISTANT)
 
 
-def reap(connection: Connection, limit: int, expiry: Expiry, budget: Budget) -> Sequence[Reaped]:
+def reap(connection: Connection, limit: int, expiry: Expiry, policy: RetryPolicy) -> Sequence[Reaped]:
     """Take rows whose lease is over, at no cost where an outage was the reason, with their lines of history."""
     # guard: reap.excuse
-    excused = [] if expiry.outage is None else _take(connection, _excuse(limit, expiry, expiry.outage), DATABASE_OUTAGE)
+    excused = [] if expiry.outage is None else _excused(connection, limit, expiry, expiry.outage, policy)
     limit -= len(excused)
-    lost = _take(connection, _reap_expired(limit, expiry, budget), FailureCode.WORKER_LOST) if limit else []
+    lost = _take(connection, _reap_expired(limit, expiry, policy), FailureCode.WORKER_LOST) if limit else []
     return [*excused, *lost]
+
+
+def _excused(connection: Connection, limit: int, expiry: Expiry, outage: Outage, policy: RetryPolicy) -> list[Reaped]:
+    return _take(connection, _excuse(limit, expiry, outage, policy.max_excused), DATABASE_OUTAGE)
 
 
 def _take(connection: Connection, statement: Update, cause: str) -> list[Reaped]:
@@ -74,16 +78,16 @@ def _take(connection: Connection, statement: Update, cause: str) -> list[Reaped]
     return [to_reaped(row, cause) for row in rows]
 
 
-def _reap_expired(limit: int, expiry: Expiry, budget: Budget) -> Update:
+def _reap_expired(limit: int, expiry: Expiry, policy: RetryPolicy) -> Update:
     """Back to pending, or failed when attempts are spent.
 
     The first time without a delay, since the lease's life has been waited for; then with a growing one.
     """
     over = or_(_ended_before(expiry), _unrenewed(expiry))
-    return _update(limit, over).values(another_attempt(budget, LEASE_LOST, backoff_after_first(budget), crashed=True))
+    return _update(limit, over).values(next_state(policy, LEASE_LOST, delay_seconds_after_expiry(policy), crashed=True))
 
 
-def _excuse(limit: int, expiry: Expiry, outage: Outage) -> Update:
+def _excuse(limit: int, expiry: Expiry, outage: Outage, most: int) -> Update:
     """Back to pending at no cost, since nobody could renew the lease: whoever held it need not have crashed."""
     since, until = literal(outage.since, UtcDateTime), literal(outage.until, UtcDateTime)
     earlier = select(func.count()).where(
@@ -93,7 +97,7 @@ def _excuse(limit: int, expiry: Expiry, outage: Outage) -> Update:
     over = and_(
         _ended_before(expiry),
         during,
-        earlier.scalar_subquery() < MOST_EXCUSED,  # guard: reap.excuses
+        earlier.scalar_subquery() < most,  # guard: reap.excuses
     )
     return _update(limit, over).values(
         current_status=TaskStatus.PENDING,

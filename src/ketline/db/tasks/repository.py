@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -23,10 +23,11 @@ from ketline.db.schema.tables import workers
 from ketline.db.tasks import dispatch, insert, leases, queries, statements
 from ketline.db.tasks.attempts import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
 from ketline.db.tasks.health import write_check
-from ketline.db.tasks.statements import Budget, write_line
+from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import Storing, store, store_all, store_new
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import (
     Accepted,
     Change,
@@ -62,12 +63,11 @@ UNBOUNDED_BYTES = 2**62
 
 @dataclass(frozen=True, slots=True)
 class SqlTaskRepository:
-    """A `TaskRepository`; `redispatch` and `retry_delay` are the first of intervals that double."""
+    """A `TaskRepository`; `redispatch` is the first of the intervals between dispatches of a task, which double."""
 
     database: Database
     redispatch: timedelta = timedelta(seconds=30)
-    retry_delay: timedelta = timedelta(seconds=5)
-    max_crashes: int = 3
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime: timedelta = timedelta(hours=24)
     announcer: Announcer = SILENT
 
@@ -177,7 +177,7 @@ class SqlTaskRepository:
         return await self.database.write(work)
 
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
-        statement = statements.retry_task(lease, failure, self._budget, crashed=crashed)
+        statement = statements.retry_task(lease, failure, self.retry_policy, crashed=crashed)
 
         def work(connection: Connection) -> TaskStatus | None:
             row = connection.execute(statement).one_or_none()
@@ -251,7 +251,7 @@ class SqlTaskRepository:
         return LeaseSurvey(at=rows[0].at, distant=distant)
 
     async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
-        reaped = await self.database.write(lambda connection: leases.reap(connection, limit, expiry, self._budget))
+        reaped = await self.database.write(lambda connection: leases.reap(connection, limit, expiry, self.retry_policy))
         self.announcer.announce(*(Change(task_id=task.task_id, status=task.status) for task in reaped))
         return reaped
 
@@ -286,10 +286,6 @@ class SqlTaskRepository:
 
     async def check_writable(self) -> None:
         await self.database.urgent(write_check)
-
-    @property
-    def _budget(self) -> Budget:
-        return Budget(retry_delay=self.retry_delay, max_crashes=self.max_crashes)
 
     def _announce(self, task_id: TaskId, status: TaskStatus) -> None:
         self.announcer.announce(Change(task_id=task_id, status=status))

@@ -1,8 +1,6 @@
 """The SQL of the protocol, one function for each statement; `repository` puts them into transactions."""
 
-import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -20,9 +18,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
-    case,
     insert,
-    literal,
     not_,
     or_,
     select,
@@ -30,16 +26,15 @@ from sqlalchemy import (
 )
 
 from ketline.db.engine.bind_parameters import Asking
-from ketline.db.engine.clock import doubling, from_now, now
+from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.rank import overtaken, select_best
+from ketline.db.tasks.retry import delay_seconds, next_state
+from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
-
-RETRY_DOUBLINGS = 6
-RETRY_JITTER = (0.75, 1.25)
 
 LEASE_LOST = Failure(
     code=FailureCode.WORKER_LOST,
@@ -236,56 +231,13 @@ def recall_task(lease: Lease) -> Update:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """How a task is tried again: after which delay, the first of a doubling series, and after how many crashes not.
-
-    The delay is drawn anew for each statement, so that tasks that failed together do not come back together.
-    """
-
-    retry_delay: timedelta
-    max_crashes: int
-
-    def drawn_delay_seconds(self) -> float:
-        return self.retry_delay.total_seconds() * random.uniform(*RETRY_JITTER)  # noqa: S311 - spreads load
-
-
-def retry_task(lease: Lease, failure: Failure, budget: Budget, *, crashed: bool) -> Update:
+def retry_task(lease: Lease, failure: Failure, policy: RetryPolicy, *, crashed: bool) -> Update:
     return (
         update(tasks)
         .where(_held(lease))
-        .values(another_attempt(budget, failure, _backoff(budget), crashed=crashed))
+        .values(next_state(policy, failure, delay_seconds(policy), crashed=crashed))
         .returning(tasks.c.current_status, tasks.c.claimed_at, now().label("at"))
     )
-
-
-def _backoff(budget: Budget) -> ColumnElement[float]:
-    return doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts, RETRY_DOUBLINGS)
-
-
-def backoff_after_first(budget: Budget) -> ColumnElement[float]:
-    later = doubling(budget.drawn_delay_seconds(), tasks.c.spent_attempts - 1, RETRY_DOUBLINGS)
-    return case((tasks.c.spent_attempts == 0, literal(0.0, Float)), else_=later)
-
-
-def another_attempt(budget: Budget, failure: Failure, delay: ColumnElement[float], *, crashed: bool) -> dict[str, Any]:
-    """Back to pending after a delay, or failed when the attempts, or the crashes, a task may spend are spent."""
-    exhausted = tasks.c.spent_attempts + 1 >= tasks.c.max_attempts  # guard: budget.attempts
-    if crashed:
-        exhausted = or_(exhausted, tasks.c.crashed_attempts + 1 >= budget.max_crashes)  # guard: budget.crashes
-    code = FailureCode.WORKER_LOST if crashed else failure.code
-    return {
-        "current_status": _choose(exhausted, TaskStatus.FAILED, TaskStatus.PENDING, tasks.c.current_status),
-        "spent_attempts": tasks.c.spent_attempts + 1,
-        "crashed_attempts": tasks.c.crashed_attempts + int(crashed),
-        "available_at": case((exhausted, tasks.c.available_at), else_=from_now(delay)),
-        "dispatch_due_at": case((exhausted, None), else_=from_now(delay)),
-        "dispatch_count": 0,
-        "completed_at": case((exhausted, now()), else_=None),
-        "error_code": case((exhausted, literal(code.value)), else_=None),
-        "error_message": case((exhausted, literal(f"{failure.message}; it was tried as often as allowed")), else_=None),
-        "lease_expires_at": None,
-    }
 
 
 def lock_task(task_id: UUID) -> Select[Any]:
@@ -316,10 +268,6 @@ def cancel_task(task_id: UUID) -> Update:
 def expire_leases() -> Update:
     held = tasks.c.current_status == TaskStatus.PROCESSING
     return update(tasks).where(held).values(lease_expires_at=from_now(-1))
-
-
-def _choose(condition: ColumnElement[bool], yes: Any, no: Any, column: Column[Any]) -> ColumnElement[Any]:
-    return case((condition, literal(yes, column.type)), else_=literal(no, column.type))
 
 
 def _held(lease: Any) -> ColumnElement[bool]:
