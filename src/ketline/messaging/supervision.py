@@ -79,6 +79,9 @@ async def supervise(
     """Run `attempt` for ever; it resets the backoff when it got through, and ends or raises when that is over.
 
     Failures are logged as `event`: the 1st, 2nd, 4th, 8th … in a row as a warning, the others for debugging only.
+
+    It is no `service.loop.Loop`, because aiormq's cancellations must be told from this task's own, and because a broker
+    that is down is tried at growing pauses: each attempt opens a connection and all that is declared on it.
     """
     while True:
         try:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ketline.config import Settings
-from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import listening, open_repository
 from ketline.runtime.queue import open_publisher
 from ketline.runtime.services import open_services
@@ -17,7 +16,7 @@ from ketline.service.watch import Watch
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
     """The API's side of the distributed service; opens while the database or the broker is down."""
     async with open_repository(settings) as repository, open_publisher(settings) as publisher:
-        watch, contact = Watch(repository, SystemClock()), database_contact(settings)
+        watch, contact = Watch(repository), database_contact(settings)
         async with (
             open_services(settings, repository, publisher, watch, contact, publisher.dead_letters) as services,
             listening(settings, repository.database, watch),

@@ -10,7 +10,6 @@ from ketline.db.engine.database import open_database
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime.background import running
-from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import migrate, repository_on
 from ketline.runtime.services import open_services
 from ketline.runtime.upkeep import database_contact
@@ -36,7 +35,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             repository = repository_on(database, settings, local)
             await repository.start_afresh()  # guard: start.afresh
             queue = MemoryQueue()
-            watch = Watch(repository, SystemClock())
+            watch = Watch(repository)
             local.heard = watch.heard
             simulators = SimulatorStatus(settings.worker_slots)
             # Whoever held a lease ended with the process before this one.

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass, field
 
-import structlog
-
-from ketline.domain.errors import BacklogFull, ServiceUnavailable
+from ketline.domain.errors import BacklogFull
 from ketline.ports.tasks import Clock, TaskRepository
-
-log = structlog.get_logger()
+from ketline.service.loop import Loop
 
 LOOK_SECONDS = 0.5
 
@@ -47,11 +44,11 @@ class Backlog:
 
     async def run(self) -> None:
         """Count until cancelled."""
-        while True:
-            try:
-                await self.refresh()
-            except ServiceUnavailable as error:
-                log.debug("backlog.not_counted", code=error.code)
-            except Exception:
-                log.exception("backlog.crashed")
-            await self.clock.sleep(LOOK_SECONDS)
+        await Loop(
+            self.refresh,
+            LOOK_SECONDS,
+            delayed="backlog.not_counted",
+            crashed="backlog.crashed",
+            sleep=self.clock.sleep,
+            quiet=True,
+        ).run()

@@ -11,6 +11,7 @@ from ketline.domain.leases import Expiry, LeaseSurvey
 from ketline.domain.task import LeaseToken
 from ketline.ports.tasks import Clock, TaskRepository
 from ketline.service.contact import DatabaseContact
+from ketline.service.loop import Loop
 
 log = structlog.get_logger()
 
@@ -37,25 +38,20 @@ class Reaper:
     # A step may have come before this process did.
     _corrections: int = field(default=1, init=False)  # guard: clock.at_start
     _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
-    _failing: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Reap until cancelled."""
         pause = min(self.interval_seconds, self.contact.lease.total_seconds() / LOOKS_PER_LEASE)
-        while True:
-            try:
-                await self._round()
-                self._failing = False
-            except ServiceUnavailable as error:
-                self.contact.interrupted()
-                if not self._failing:  # once for each time it begins to fail
-                    log.warning("reap.delayed", code=error.code, error=str(error))
-                self._failing = True
-            except Exception:
-                log.exception("reap.crashed")
-            await self.clock.sleep(pause)
+        await Loop(self._round, pause, delayed="reap.delayed", crashed="reap.crashed", sleep=self.clock.sleep).run()
 
     async def _round(self) -> None:
+        try:
+            await self._look_and_reap()
+        except ServiceUnavailable:
+            self.contact.interrupted()
+            raise
+
+    async def _look_and_reap(self) -> None:
         survey = await self.look()
         if self._corrections:
             await self._correct_times()

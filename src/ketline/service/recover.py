@@ -11,6 +11,7 @@ import structlog
 from ketline.domain.errors import PublishFailed, QueueUnavailable, ServiceUnavailable
 from ketline.domain.task import Dispatch, TaskId
 from ketline.ports.tasks import Clock, TaskPublisher, TaskRepository
+from ketline.service.loop import Loop
 
 log = structlog.get_logger()
 
@@ -33,7 +34,6 @@ class Dispatcher:
     _look_again_at: float = field(default=0.0, init=False)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _queue_down: bool = field(default=False, init=False)
-    _trouble: str | None = field(default=None, init=False)
 
     def nudge(self) -> None:
         """Look for due tasks now rather than at the next interval."""
@@ -51,34 +51,34 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatch until cancelled."""
+        loop = Loop(
+            self._round,
+            self.interval_seconds,
+            delayed="dispatch.delayed",
+            crashed="dispatch.crashed",
+            until_next=self._until_poll,
+            wake=self._nudged,
+            # New tasks must not have the queue tried again for each of them while it is down.
+            retry_seconds=self.interval_seconds,
+        )
         try:
-            await self._run()
+            await loop.run()
         finally:
             if self._ready:
                 with suppress(ServiceUnavailable):
                     # guard: outbox.rest
                     await self.repository.postpone([dispatch.task_id for dispatch in self._ready], timedelta())
 
-    async def _run(self) -> None:
-        while True:
-            self._nudged.clear()
-            try:
-                await self._send_ready()
-                if self.clock.monotonic() >= self._poll_at:
-                    self._poll_at = self.clock.monotonic() + self.interval_seconds
-                    while await self.dispatch() == self.batch:
-                        pass
-                await self._look_for_lost_messages()  # guard: redispatch
-                self._trouble = None
-            except ServiceUnavailable as error:
-                self._tell_once(error)
-                await asyncio.sleep(self.interval_seconds)
-                continue
-            except Exception:
-                log.exception("dispatch.crashed")
-                await asyncio.sleep(self.interval_seconds)
-                continue
-            await self._nudge_or_interval()
+    async def _round(self) -> None:
+        await self._send_ready()
+        if self.clock.monotonic() >= self._poll_at:
+            self._poll_at = self.clock.monotonic() + self.interval_seconds
+            while await self.dispatch() == self.batch:
+                pass
+        await self._look_for_lost_messages()  # guard: redispatch
+
+    def _until_poll(self) -> float:
+        return max(0.0, self._poll_at - self.clock.monotonic())  # guard: dispatch.poll
 
     async def dispatch(self) -> int:
         """Publish one batch of due tasks, and give how many the queue took.
@@ -119,12 +119,6 @@ class Dispatcher:
             ready, self._ready = self._ready, []
             await self._send(ready)
 
-    def _tell_once(self, error: ServiceUnavailable) -> None:
-        """Log the beginning of a trouble, not every second of it."""
-        if self._trouble != error.code:
-            log.warning("dispatch.delayed", code=error.code, error=str(error))
-        self._trouble = error.code
-
     async def _look_for_lost_messages(self) -> None:
         if self.clock.monotonic() < self._look_again_at:
             return
@@ -154,11 +148,3 @@ class Dispatcher:
             return dispatch.task_id
         log.debug("task.queued", task_id=str(dispatch.task_id), correlation_id=dispatch.correlation_id)
         return None
-
-    async def _nudge_or_interval(self) -> None:
-        try:
-            # guard: dispatch.poll
-            async with asyncio.timeout(max(0.0, self._poll_at - self.clock.monotonic())):
-                await self._nudged.wait()
-        except TimeoutError:
-            pass

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import structlog
 
-from ketline.domain.errors import ServiceUnavailable
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.tasks import Clock
+from ketline.service.loop import Loop
 
 log = structlog.get_logger()
 
@@ -32,14 +32,13 @@ class Retention:
 
     async def run(self) -> None:
         """Delete until cancelled."""
-        while True:
-            try:
-                await self.apply()
-            except ServiceUnavailable as error:
-                log.warning("retention.delayed", code=error.code, error=str(error))
-            except Exception:
-                log.exception("retention.crashed")
-            await self.clock.sleep(INTERVAL_SECONDS)
+        await Loop(
+            self.apply,
+            INTERVAL_SECONDS,
+            delayed="retention.delayed",
+            crashed="retention.crashed",
+            sleep=self.clock.sleep,
+        ).run()
 
     async def apply(self) -> int:
         """Delete all that is not to be kept now, and give how many tasks it was.

@@ -6,13 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import structlog
-
-from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.ports.tasks import Clock, TaskRepository
-
-log = structlog.get_logger()
+from ketline.ports.tasks import TaskRepository
+from ketline.service.loop import Loop
 
 # Announcements tell within milliseconds; this is for those that are lost.
 POLL_SECONDS = 2.0
@@ -44,7 +40,6 @@ class Watch:
     """Knows who waits for what; announcements reach it through `heard`, and a slow poll makes up for lost ones."""
 
     repository: TaskRepository
-    clock: Clock
     poll_seconds: float = POLL_SECONDS
     closed: bool = field(default=False, init=False)
     _watchers: defaultdict[TaskId, set[Watcher]] = field(default_factory=lambda: defaultdict(set), init=False)
@@ -104,14 +99,14 @@ class Watch:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        while True:
-            try:
-                await self.poll()
-            except ServiceUnavailable as error:
-                log.debug("watch.poll_delayed", code=error.code)
-            except Exception:
-                log.exception("watch.poll_crashed")
-            await self._pause()
+        await Loop(
+            self.poll,
+            self.poll_seconds,
+            delayed="watch.poll_delayed",
+            crashed="watch.poll_crashed",
+            wake=self._poll_now,
+            quiet=True,
+        ).run()
 
     async def poll(self) -> None:
         """Ask how all watched tasks stand, in one query, and wake the watchers of those that have changed.
@@ -138,14 +133,6 @@ class Watch:
         for watcher in self._watchers.get(task_id, ()):
             if ended or not watcher.end_only:
                 watcher.tell()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(self.poll_seconds):
-                await self._poll_now.wait()
-        except TimeoutError:
-            pass
-        self._poll_now.clear()
 
 
 class LocalAnnouncer:

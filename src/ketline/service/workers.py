@@ -4,15 +4,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.worker import WorkerIdentity
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import Clock
+from ketline.service.loop import Loop
 from ketline.service.simulators import SimulatorStatus
-
-log = structlog.get_logger()
 
 BEATS_PER_LIFETIME = 3
 FORGET_AFTER = timedelta(minutes=1)
@@ -32,14 +29,18 @@ class Heartbeat:
     interval_seconds: float
     simulators: SimulatorStatus | None = None
     _started_at: datetime | None = field(default=None, init=False)
-    _failing: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Beat until cancelled, then say good-bye."""
+        loop = Loop(
+            self._beat,
+            self.interval_seconds,
+            delayed="worker.beat_failed",
+            crashed="worker.beat_failed",
+            sleep=self.clock.sleep,
+        )
         try:
-            while True:
-                await self._beat()
-                await self.clock.sleep(self.interval_seconds)
+            await loop.run()
         finally:
             if self._started_at is not None:
                 with suppress(ServiceUnavailable):
@@ -47,16 +48,8 @@ class Heartbeat:
 
     async def _beat(self) -> None:
         lifetime = timedelta(seconds=BEATS_PER_LIFETIME * self.interval_seconds)
-        try:
-            condition = self.simulators.condition if self.simulators is not None else None
-            self._started_at = await self.registry.beat(self.identity, self._started_at, lifetime, condition)
-        except Exception as error:
-            # Once for each time it begins to fail: it is tried again at every beat.
-            if not self._failing:
-                log.warning("worker.beat_failed", error=str(error), exc_info=not isinstance(error, ServiceUnavailable))
-            self._failing = True
-        else:
-            self._failing = False
+        condition = self.simulators.condition if self.simulators is not None else None
+        self._started_at = await self.registry.beat(self.identity, self._started_at, lifetime, condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +61,13 @@ class LostWorkers:
 
     async def run(self) -> None:
         """Forget until cancelled."""
-        while True:
-            await self.clock.sleep(FORGET_INTERVAL_SECONDS)
-            try:
-                await self.registry.forget_lost(FORGET_AFTER)
-            except ServiceUnavailable as error:
-                log.debug("workers.not_forgotten", code=error.code)
-            except Exception:
-                log.exception("workers.crashed")
+        # Not at once: after an outage of all processes the living workers shall be heard of first.
+        await self.clock.sleep(FORGET_INTERVAL_SECONDS)
+        await Loop(
+            lambda: self.registry.forget_lost(FORGET_AFTER),
+            FORGET_INTERVAL_SECONDS,
+            delayed="workers.not_forgotten",
+            crashed="workers.crashed",
+            sleep=self.clock.sleep,
+            quiet=True,
+        ).run()

@@ -57,7 +57,7 @@ def backlog(repository: FakeTaskRepository) -> Backlog:
 @pytest.fixture
 def watch(repository: FakeTaskRepository) -> Watch:
     """Nothing runs its poll: who waits hears what a test tells it."""
-    return Watch(repository, SystemClock())
+    return Watch(repository)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
-from ketline.runtime import SystemClock
 from ketline.service.watch import Watch, Watcher
 from tests.fakes import FakeTaskRepository
 
@@ -21,7 +20,7 @@ def repository() -> FakeTaskRepository:
 
 @pytest.fixture
 def watch(repository: FakeTaskRepository) -> Watch:
-    return Watch(repository, SystemClock(), poll_seconds=NEVER)
+    return Watch(repository, poll_seconds=NEVER)
 
 
 async def submitted(repository: FakeTaskRepository) -> TaskId:
@@ -115,7 +114,7 @@ async def test_a_thousand_waiters_are_one_query(watch: Watch, repository: FakeTa
 
 
 async def test_loop_polls_and_outlives_an_absent_database(repository: FakeTaskRepository) -> None:
-    watch = Watch(repository, SystemClock(), poll_seconds=0.01)
+    watch = Watch(repository, poll_seconds=0.01)
     task_id = await submitted(repository)
     repository.error = DatabaseUnavailable("away")
     polling = asyncio.create_task(watch.run())

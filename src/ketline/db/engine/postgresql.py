@@ -20,6 +20,7 @@ from ketline.db.engine.connector import SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_P
 from ketline.db.engine.faults import translated
 from ketline.db.engine.sessions import ServerFull, ServerRoom, Sessions
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.service.loop import Loop
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -112,18 +113,25 @@ class PostgresqlTransactions:
     async def _open(self) -> _Kinds:
         self._kinds = _kinds(self._connect, self._most, pooled=await self._connect.is_pooled())
         if not self._closed:
-            self._maintaining = asyncio.create_task(self._maintain(self._kinds))
+            self._maintaining = asyncio.create_task(self._maintenance(self._kinds).run())
         return self._kinds
+
+    def _maintenance(self, kinds: _Kinds) -> Loop:
+        return Loop(
+            lambda: self._maintain(kinds),
+            min(1.0, self._idle_seconds / 4),
+            delayed="sessions.not_maintained",
+            crashed="sessions.maintenance_crashed",
+            quiet=True,
+        )
 
     async def _maintain(self, kinds: _Kinds) -> None:
         """Keep a session at hand for what cannot wait, and give back those that nobody needs."""
-        while True:
+        with suppress(DatabaseUnavailable), translated():
+            await greenlet_spawn(kinds.reserved.open)
+        for sessions in kinds.all():
             with suppress(DatabaseUnavailable), translated():
-                await greenlet_spawn(kinds.reserved.open)
-            for sessions in kinds.all():
-                with suppress(DatabaseUnavailable), translated():
-                    await greenlet_spawn(sessions.give_back, self._idle_seconds)
-            await asyncio.sleep(min(1.0, self._idle_seconds / 4))
+                await greenlet_spawn(sessions.give_back, self._idle_seconds)
 
 
 def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:

@@ -19,6 +19,7 @@ from ketline.db.engine.database import Database
 from ketline.db.engine.prepared import Prepared
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Change, TaskId, TaskStatus
+from ketline.service.loop import Loop
 
 log = structlog.get_logger()
 
@@ -118,25 +119,23 @@ class PostgresqlListener:
         self._connect = Connector(url)
         self._heard = heard
         self._resync = resync
-        self._trouble = False
+        self._loop = Loop(
+            self._listen,
+            RETRY_SECONDS,
+            delayed="listener.disconnected",
+            crashed="listener.crashed",
+            expected=SESSION_ERRORS,
+        )
 
     async def run(self) -> None:
         """Listen until cancelled; through a pooler, which would swallow what is announced, not at all."""
-        while True:
-            try:
-                if await self._connect.is_pooled():
-                    log.warning("listener.through_pooler", remedy="set KETLINE_DATABASE_DIRECT_URL")
-                    return
-                await self._listen()
-            except SESSION_ERRORS as error:
-                if not self._trouble:
-                    log.warning("listener.disconnected", error=type(error).__name__)
-                self._trouble = True
-            except Exception:
-                log.exception("listener.crashed")
-            await asyncio.sleep(RETRY_SECONDS)
+        await self._loop.run()
 
     async def _listen(self) -> None:
+        if await self._connect.is_pooled():
+            log.warning("listener.through_pooler", remedy="set KETLINE_DATABASE_DIRECT_URL")
+            self._loop.stop()
+            return
         connection: Any = await self._connect(
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             server_settings={"application_name": "ketline-listener"},
@@ -146,7 +145,7 @@ class PostgresqlListener:
         try:
             await connection.add_listener(CHANNEL, self._take)
             self._resync()
-            self._trouble = False
+            self._loop.succeeded()
             while not lost.is_set():
                 # A connection that is cut without a word is found by the silence after a question.
                 await connection.execute("SELECT 1")

@@ -1,0 +1,97 @@
+"""Run a step again and again, whatever becomes of a single run of it.
+
+Not for what ends by itself or gives a result: `service.process` renews a lease until it is lost and offers an outcome
+until the database takes it, a worker's consumers and the streams of events end with their process or client, and
+`messaging.supervision` tells aiormq's cancellations from real ones.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from ketline.domain.errors import KetlineError, ServiceUnavailable
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Loop:
+    """Runs `step` at an interval until cancelled; a step that fails is logged, and run again after a pause.
+
+    After a success it pauses for the interval, or for what `until_next` gives then. `wake` ends the pause; it is
+    cleared before each step, so what is set during a step leads to another. After a failure it pauses for the interval
+    in the same way, or for `retry_seconds` where these are given, and then `wake` does not end the pause.
+
+    A failure of an `expected` kind is logged as the event `delayed`, any other as `crashed` with its traceback. One
+    that repeats itself is logged once, until a step succeeds. `quiet` is for steps whose delay shows elsewhere:
+    expected failures are logged for debugging only.
+    """
+
+    step: Callable[[], Awaitable[object]]
+    interval_seconds: float
+    delayed: str
+    crashed: str
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    until_next: Callable[[], float] | None = None
+    wake: asyncio.Event | None = None
+    retry_seconds: float | None = None
+    expected: tuple[type[Exception], ...] = (ServiceUnavailable,)
+    quiet: bool = False
+    _failure: tuple[str, str] | None = field(default=None, init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    async def run(self) -> None:
+        """Run the step until cancelled, or until `stop` is called."""
+        while not self._stopped:
+            if self.wake is not None:
+                self.wake.clear()
+            try:
+                await self.step()
+            except Exception as error:
+                self._report(error)
+                await self._pause_after_failure()
+            else:
+                self.succeeded()
+                await self._pause(self.interval_seconds if self.until_next is None else self.until_next())
+
+    def succeeded(self) -> None:
+        """The next failure is a new one; for a step that goes on long after it got through."""
+        self._failure = None
+
+    def stop(self) -> None:
+        """Let the step that calls this be the last one."""
+        self._stopped = True
+
+    def _report(self, error: Exception) -> None:
+        expected = isinstance(error, self.expected)
+        code = error.code if isinstance(error, KetlineError) else type(error).__name__
+        failure = (code, "" if expected else str(error))
+        if failure == self._failure:
+            return
+        self._failure = failure
+        if not expected:
+            log.error(self.crashed, exc_info=error)
+        elif self.quiet:
+            log.debug(self.delayed, code=code)
+        else:
+            log.warning(self.delayed, code=code, error=str(error))
+
+    async def _pause_after_failure(self) -> None:
+        if self.retry_seconds is None:
+            await self._pause(self.interval_seconds)
+        else:
+            await self.sleep(self.retry_seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        if self._stopped:
+            return
+        if self.wake is None:
+            await self.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
