@@ -142,7 +142,7 @@ class CutDatabase(Database):
     """Undoes the first run of a write, as a connection cut before its COMMIT does; `cut` is what comes then."""
 
     def __init__(self, database: Database, cut: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
         self.cut = cut
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text, update
 
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
+from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import status_history, tasks, workers
 from ketline.db.tasks.leases import DATABASE_OUTAGE
@@ -24,8 +25,8 @@ WORKER = WorkerId("worker-1")
 CRASH = Failure(code=FailureCode.SIMULATION_ERROR, message="The simulator process was killed")
 STEP = timedelta(minutes=10)
 SET_BACK = {
-    True: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '{seconds:+} seconds')",
-    False: "{column} + ({seconds}) * interval '1 second'",
+    SQLITE: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '{seconds:+} seconds')",
+    POSTGRESQL: "{column} + ({seconds}) * interval '1 second'",
 }
 
 
@@ -64,7 +65,7 @@ async def end_lease(database: Database, seconds_ago: float) -> None:
 
 async def set_clock_back(database: Database, by: timedelta = STEP) -> None:
     """Move every time in the database on, which is the same as setting its clock back."""
-    shift, seconds = SET_BACK[database.is_sqlite], by.total_seconds()
+    shift, seconds = SET_BACK[database.dialect], by.total_seconds()
 
     def work(connection: Connection) -> None:
         for table in (tasks, status_history, workers):

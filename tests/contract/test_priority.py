@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
+from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
@@ -27,8 +28,8 @@ from tests.specs import respecified
 UNKNOWN = TaskId(uuid4())
 # Has the history refuse every line of a claim, by whether it is SQLite's.
 NO_LINES = {
-    False: "ALTER TABLE status_history ADD CONSTRAINT none CHECK (status <> 'processing') NOT VALID",
-    True: "CREATE TRIGGER none BEFORE INSERT ON status_history WHEN NEW.status = 'processing' "
+    POSTGRESQL: "ALTER TABLE status_history ADD CONSTRAINT none CHECK (status <> 'processing') NOT VALID",
+    SQLITE: "CREATE TRIGGER none BEFORE INSERT ON status_history WHEN NEW.status = 'processing' "
     "BEGIN SELECT RAISE(ABORT, 'none'); END",
 }
 
@@ -121,7 +122,7 @@ async def test_claim_of_another_task_is_one_transaction_with_its_line(
     repository: SqlTaskRepository, database: Database
 ) -> None:
     [waits] = await waiting(repository, 0)
-    await database.write(lambda connection: connection.execute(text(NO_LINES[database.is_sqlite])))
+    await database.write(lambda connection: connection.execute(text(NO_LINES[database.dialect])))
     with pytest.raises(IntegrityError):
         await repository.claim(UNKNOWN, WORKER, LEASE)
     task = await repository.get(waits)

@@ -685,7 +685,7 @@ class RepeatingDatabase(Database):
     """Runs every write twice, as after a COMMIT whose answer was lost, and gives what the repeat gave."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         await super().write(work)

@@ -32,7 +32,7 @@ class Pausing(Database):
     """Calls `pause` in each transaction once its first statement has been answered."""
 
     def __init__(self, database: Database, pause: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
         self.pause = pause
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -57,7 +57,7 @@ class CountedDatabase(Database):
     """A database that counts the statements which an announcer makes of its own."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
         self.statements = 0
 
     async def autocommit(self, work: Callable[[Connection], T]) -> T:

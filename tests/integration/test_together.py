@@ -28,7 +28,7 @@ class Counting(Database):
     """Counts how often the server is asked to do something, and can be away."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
         self.asked = 0
         self.away = False
 

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from ketline.db.engine.dialect import SQLITE
 from ketline.domain.leases import Expiry, Outage
 from ketline.domain.task import Dispatch, Reaped, TaskId
 from tests.statemachine.model import DRIFT_SECONDS, REDISPATCH_SECONDS
@@ -81,7 +82,7 @@ class TaskMachine(WorkingMachine):
         assert deadline is not None
         self.world.pass_time(self.model.jump(deadline + 3 * DRIFT_SECONDS - self.model.now))
 
-    @precondition(lambda self: self.world.database.is_sqlite)
+    @precondition(lambda self: self.world.database.dialect is SQLITE)
     @rule(twice=TWICE)
     def start_afresh(self, twice: bool) -> None:
         self.world.call(self.repository.start_afresh(), twice=twice)

@@ -18,5 +18,5 @@ EXAMPLES = {"sqlite": 120, "postgresql": 80}
 @pytest.mark.timeout(600)
 def test_repository_is_as_modelled(database_url: str) -> None:
     with World(database_url) as world:
-        examples = EXAMPLES["sqlite" if world.database.is_sqlite else "postgresql"]
+        examples = EXAMPLES[world.database.dialect.name]
         run_state_machine_as_test(machine_on(world), settings=machine_settings(examples, derandomized=True))

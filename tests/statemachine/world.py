@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Table, delete, select, text
 
 from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database, open_database
+from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
@@ -29,8 +30,8 @@ A = TypeVar("A")
 Refusal = TaskEnded | TaskNotFound | TaskNotPending | IdempotencyKeyReused
 TABLES = (status_history, idempotency_keys, tasks)
 SHIFTS = {
-    True: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')",
-    False: "{column} - {seconds} * interval '1 second'",
+    SQLITE: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')",
+    POSTGRESQL: "{column} - {seconds} * interval '1 second'",
 }
 
 
@@ -38,7 +39,7 @@ class RepeatingDatabase(Database):
     """Commits the next work twice when told to, as after a connection that was cut when COMMIT had been sent."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database._transactions, is_sqlite=database.is_sqlite)
+        super().__init__(database._transactions, database.dialect)
         self.repeating = False
         self.earlier: list[Any] = []
 
@@ -148,7 +149,7 @@ class World:
         self._runner.run(self.database.write(work))
 
     def _shift(self, table: Table, seconds: float) -> str:
-        shift = SHIFTS[self.database.is_sqlite]
+        shift = SHIFTS[self.database.dialect]
         columns = [column.name for column in table.c if isinstance(column.type, UtcDateTime)]
         changes = (f"{column} = {shift.format(column=column, seconds=seconds)}" for column in columns)
         return f"UPDATE {table.name} SET {', '.join(changes)}"

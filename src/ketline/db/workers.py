@@ -8,12 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ketline.db.engine.bind_parameters import Asking
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
+from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import tasks, workers
 from ketline.domain.task import TaskId, TaskStatus, WorkerId
@@ -46,10 +46,9 @@ class SqlWorkerRegistry:
         said = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
         said |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
         asked = _BEATING.parameters({**said, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()})
-        statement = _upsert(postgres=not self.database.is_sqlite)
 
         def work(connection: Connection) -> datetime:
-            at: datetime = connection.execute(statement, asked).scalar_one()
+            at: datetime = connection.execute(_upsert(dialect_of(connection)), asked).scalar_one()
             return at
 
         return await self.database.urgent(work)
@@ -75,7 +74,7 @@ class SqlWorkerRegistry:
 
 
 @cache
-def _upsert(*, postgres: bool) -> ReturningInsert[Any]:
+def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
     asked = _BEATING.one()
     said = {
         "slots": asked.slots,
@@ -86,12 +85,13 @@ def _upsert(*, postgres: bool) -> ReturningInsert[Any]:
         "ready_slots": asked.ready_slots,
         "problem": asked.problem,
     }
-    into = postgresql.insert(workers) if postgres else sqlite.insert(workers)
-    return (
-        into.values(worker_id=asked.worker_id, **said)
+    statement: ReturningInsert[Any] = (
+        dialect.insert(workers)
+        .values(worker_id=asked.worker_id, **said)
         .on_conflict_do_update(index_elements=[workers.c.worker_id], set_=said)
         .returning(workers.c.started_at)
     )
+    return statement
 
 
 @cache

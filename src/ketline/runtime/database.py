@@ -41,7 +41,7 @@ def repository_on(database: Database, settings: Settings, announcer: Announcer) 
 @asynccontextmanager
 async def listening(settings: Settings, database: Database, watch: Watch) -> AsyncIterator[None]:
     """Notify the watch of changes that other processes commit; on SQLite, which cannot, its poll alone has to do."""
-    if database.is_sqlite:
+    if not database.dialect.notifies:
         yield
         return
     listener = PostgresqlListener(_direct_url(settings), watch.heard, watch.resync)
@@ -77,7 +77,7 @@ def _direct_url(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _announcer(database: Database) -> AsyncIterator[Announcer]:
-    if database.is_sqlite:
+    if not database.dialect.notifies:
         yield SILENT
         return
     announcer = PostgresqlAnnouncer(database)

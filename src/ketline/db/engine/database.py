@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 from sqlalchemy import Connection
 
 from ketline.db.engine.batcher import Group, Outcome
+from ketline.db.engine.dialect import POSTGRESQL, SQLITE, Dialect
 from ketline.db.engine.postgresql import IDLE_SECONDS, PostgresqlTransactions
 from ketline.db.engine.sqlite import SqliteTransactions
 from ketline.domain.errors import DatabaseUnavailable
@@ -37,10 +38,10 @@ class Transactions(Protocol):
 class Database:
     """Runs functions of a connection as whole transactions."""
 
-    def __init__(self, transactions: Transactions, *, is_sqlite: bool) -> None:
+    def __init__(self, transactions: Transactions, dialect: Dialect) -> None:
         self._transactions = transactions
         self._groups: dict[Callable[..., Any], Group[Any, Any]] = {}
-        self.is_sqlite = is_sqlite
+        self.dialect = dialect
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Commit what `work` does, or nothing of it; a cancellation waits for the outcome.
@@ -74,7 +75,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
-        if self.is_sqlite:
+        if not self.dialect.batches:
             # Transactions that wait together share a commit there, and statements have no round trip to save.
             [answer] = await self.autocommit(lambda connection: work(connection, [request]))
             return answer
@@ -114,12 +115,14 @@ async def open_database(
     url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS
 ) -> AsyncIterator[Database]:
     """A database for the time of the context; connects on first use, so it opens while the server is down."""
-    is_sqlite = url.startswith("sqlite")
+    dialect = SQLITE if url.startswith("sqlite") else POSTGRESQL
     transactions: Transactions = (
-        SqliteTransactions(url) if is_sqlite else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds)
+        SqliteTransactions(url)
+        if dialect is SQLITE
+        else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds)
     )
     try:
-        yield Database(transactions, is_sqlite=is_sqlite)
+        yield Database(transactions, dialect)
     finally:
         await transactions.close()
 

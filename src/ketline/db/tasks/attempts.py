@@ -24,9 +24,9 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.dialect import dialect_of
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.rows import attempt_columns, to_claim
 from ketline.db.schema.tables import status_history
@@ -108,7 +108,7 @@ class Ending:
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
     """Take those tasks that are there to be taken, and whose turn it is; each for one of those who ask for it."""
     taken: Mapping[LeaseToken, Any]
-    if isinstance(connection.dialect, PGDialect):
+    if dialect_of(connection).batches:
         asked = CLAIMING.arrays([request.asked() for request in sorted(requests, key=_task_id)])
         taken = {row.lease_token: row for row in _claim_together().run(connection, asked)}
     else:
@@ -168,7 +168,7 @@ def _claim_one(
 
 
 def _end_all(connection: Connection, status: TaskStatus, endings: Sequence[Ending]) -> list[bool]:
-    if isinstance(connection.dialect, PGDialect):
+    if dialect_of(connection).batches:
         asked = _ENDINGS[status].lines.arrays([ending.asked() for ending in sorted(endings, key=_task_id)])
         ended = {row.lease_token for row in _end_together(status).run(connection, asked)}
     else:

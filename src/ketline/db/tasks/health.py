@@ -3,9 +3,9 @@
 from functools import cache
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ketline.db.engine.clock import now
+from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.tables import health_checks
 
@@ -14,14 +14,14 @@ _ROW = 1
 
 def write_check(connection: Connection) -> None:
     """Write the time of this check; whoever commits it has seen a whole write."""
-    _upsert(postgres=connection.dialect.name == "postgresql").run(connection, {})
+    _upsert(dialect_of(connection)).run(connection, {})
 
 
 @cache
-def _upsert(*, postgres: bool) -> Prepared:
-    into = postgresql.insert(health_checks) if postgres else sqlite.insert(health_checks)
+def _upsert(dialect: Dialect) -> Prepared:
     return Prepared(
-        into.values(id=_ROW, checked_at=now())
+        dialect.insert(health_checks)
+        .values(id=_ROW, checked_at=now())
         .on_conflict_do_update(index_elements=[health_checks.c.id], set_={"checked_at": now()})
         .returning(health_checks.c.id)
     )

@@ -1,6 +1,5 @@
 """SQL of a submission: the task, and the idempotency key it may come under."""
 
-from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -19,17 +18,17 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ketline.db.engine.bind_parameters import Asking
 from ketline.db.engine.clock import from_now, later, now
+from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.spec import SPEC_COLUMNS, spec_values
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.labels import label_stored
 from ketline.db.tasks.rank import rank
-from ketline.domain.task import IdempotencyKey, Submission, TaskStatus
+from ketline.domain.task import Submission, TaskStatus
 
 CREATED = "Task created and queued"
 SUBMITTING = Asking(
@@ -41,7 +40,9 @@ SUBMITTING = Asking(
     due_seconds=Float(),
     dispatches=Integer(),
 )
-SUBMITTING_TOGETHER = SUBMITTING.and_of(key=Text(), fingerprint=Text(), key_seconds=Float())
+_KEY = {"key": Text(), "fingerprint": Text(), "key_seconds": Float()}
+SUBMITTING_TOGETHER = SUBMITTING.and_of(**_KEY)
+BINDING = Asking(**_KEY, task_id=Uuid())
 
 
 def asked_of(submission: Submission) -> dict[str, object]:
@@ -56,10 +57,9 @@ def asked_of(submission: Submission) -> dict[str, object]:
 
 
 @cache
-def insert_task(*, postgres: bool) -> Prepared:
+def insert_task() -> Prepared:
     """Store a submission; no row comes back when its id is stored already, which makes a repeat harmless."""
-    into = postgresql.insert(tasks) if postgres else sqlite.insert(tasks)
-    return Prepared(_unless_stored(into.values(new_task(SUBMITTING.one()))))
+    return Prepared(_unless_stored(SQLITE.insert(tasks).values(new_task(SUBMITTING.one()))))
 
 
 @cache
@@ -72,18 +72,13 @@ def insert_tasks(*, labelled: bool) -> Prepared:
     transaction of its own.
     """
     asked = SUBMITTING_TOGETHER.all()
-    keys = select(asked.key, asked.fingerprint, asked.task_id, from_now(asked.key_seconds))
-    bound = (
-        postgresql.insert(idempotency_keys)
-        .from_select(["key", "fingerprint", "task_id", "expires_at"], keys.where(asked.key.is_not(None)))
-        .on_conflict_do_nothing(index_elements=[idempotency_keys.c.key])
-        .returning(idempotency_keys.c.task_id)
-        .cte("bound")
-    )
+    keys = select(*_bound_key(asked).values()).where(asked.key.is_not(None))
+    into = POSTGRESQL.insert(idempotency_keys).from_select(list(_bound_key(asked)), keys)
+    bound = _unless_bound(into).cte("bound")
     new = new_task(asked)
     free = or_(asked.key.is_(None), asked.task_id.in_(select(bound.c.task_id)))
     rows = select(*new.values()).where(free)  # guard: key.first
-    stored = _unless_stored(postgresql.insert(tasks).from_select(list(new), rows)).cte("stored")
+    stored = _unless_stored(POSTGRESQL.insert(tasks).from_select(list(new), rows)).cte("stored")
     status = literal(TaskStatus.PENDING, status_history.c.status.type)
     lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
     noted = insert(status_history).from_select(["task_id", "status", "transitioned_at", "notes"], lines).cte("noted")
@@ -116,22 +111,26 @@ def _unless_stored(into: Any) -> ReturningInsert[Any]:
     return statement
 
 
-def take_key(key: IdempotencyKey, task_id: UUID, lifetime: timedelta, *, postgres: bool) -> ReturningInsert[Any]:
-    """Bind a key that is free, or expired, to a task; no row comes back when it is neither.
+@cache
+def bind_key() -> Prepared:
+    """Bind a key to a task; no row comes back when it is bound already, even if it has expired."""
+    return Prepared(_unless_bound(SQLITE.insert(idempotency_keys).values(_bound_key(BINDING.one()))))
 
-    A concurrent transaction that takes the same key waits here until this one is decided.
-    """
-    into = postgresql.insert(idempotency_keys) if postgres else sqlite.insert(idempotency_keys)
-    values = {"fingerprint": key.fingerprint, "task_id": task_id, "expires_at": from_now(lifetime.total_seconds())}
-    return (
-        into.values(key=key.key, **values)
-        .on_conflict_do_update(
-            index_elements=[idempotency_keys.c.key],
-            set_=values,
-            where=idempotency_keys.c.expires_at <= now(),  # guard: key.bound
-        )
-        .returning(idempotency_keys.c.task_id)
-    )
+
+def _bound_key(asked: Any) -> dict[str, Any]:
+    return {
+        "key": asked.key,
+        "fingerprint": asked.fingerprint,
+        "task_id": asked.task_id,
+        "expires_at": from_now(asked.key_seconds),
+    }
+
+
+def _unless_bound(into: Any) -> ReturningInsert[Any]:
+    """A concurrent transaction that binds the same key waits here until this one is decided."""
+    once = into.on_conflict_do_nothing(index_elements=[idempotency_keys.c.key])
+    statement: ReturningInsert[Any] = once.returning(idempotency_keys.c.task_id)
+    return statement
 
 
 def select_key(key: str) -> Select[Any]:
@@ -147,6 +146,13 @@ def select_named(key: str) -> Select[Any]:
 
 def delete_key(key: str) -> Delete:
     return delete(idempotency_keys).where(idempotency_keys.c.key == key)
+
+
+def delete_expired_key(key: str) -> Delete:
+    return delete(idempotency_keys).where(
+        idempotency_keys.c.key == key,
+        idempotency_keys.c.expires_at <= now(),  # guard: key.bound
+    )
 
 
 def delete_expired_keys(limit: int) -> Delete:

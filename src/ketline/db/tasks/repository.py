@@ -75,15 +75,9 @@ class SqlTaskRepository:
         taken = taken and submission.spec.scheduled_for is None  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
         storing = Storing(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
-        postgres = not self.database.is_sqlite
-        if postgres:
-            accepted = await self.database.together(store_new, storing)
-            if accepted is not None:
-                self._announce(accepted.task_id, TaskStatus.PENDING)
-                return accepted
-        # Without a key there is nothing that could be refused.
-        write = self.database.write if postgres or submission.idempotency_key else self.database.autocommit
-        accepted = await write(lambda connection: store(connection, storing, postgres=postgres))
+        accepted = await self.database.together(store_new, storing)
+        if accepted is None:
+            accepted = await self.database.write(lambda connection: store(connection, storing))
         if not accepted.repeated:
             self._announce(accepted.task_id, TaskStatus.PENDING)
         return accepted
@@ -93,8 +87,7 @@ class SqlTaskRepository:
             Storing(submission, key_lifetime=self.key_lifetime, due_in=timedelta(), dispatches=0)
             for submission in submissions
         ]
-        postgres = not self.database.is_sqlite
-        stored = await self.database.write(lambda connection: store_all(connection, requests, postgres=postgres))
+        stored = await self.database.write(lambda connection: store_all(connection, requests))
         new = [accepted.task_id for accepted in stored if not accepted.repeated]
         self.announcer.announce(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored

@@ -31,6 +31,7 @@ from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.tables import status_history, tasks
+from ketline.db.tasks.fence import is_attempt_of, is_held
 from ketline.db.tasks.rank import overtaken, select_best
 from ketline.db.tasks.retry import delay_seconds, next_state
 from ketline.domain.retry import RetryPolicy
@@ -155,7 +156,7 @@ def renew_lease() -> Prepared:
     asked = RENEWING.one()
     return Prepared(
         update(tasks)
-        .where(_held(asked))  # guard: renew.fence
+        .where(is_held(asked))  # guard: renew.fence
         .values(lease_expires_at=from_now(asked.lease_seconds))
         .returning(tasks.c.attempt)
     )
@@ -174,8 +175,7 @@ def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
     """Finds the line of history by which this very lease ended its attempt for this cause, None for success."""
     return select(status_history.c.status).where(
         status_history.c.task_id == lease.task_id,
-        status_history.c.attempt == lease.attempt,
-        status_history.c.lease_token == lease.token,  # guard: own_line.token
+        is_attempt_of(status_history, lease),  # guard: own_line.token
         status_history.c.duration_seconds.is_not(None),
         status_history.c.cause.is_(None) if cause is None else status_history.c.cause == cause,  # guard: own_line.cause
     )
@@ -184,7 +184,7 @@ def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
 def release_task(lease: Lease) -> Update:
     return (
         update(tasks)
-        .where(_held(lease))
+        .where(is_held(lease))
         .values(
             current_status=TaskStatus.PENDING,
             available_at=now(),
@@ -201,7 +201,7 @@ def defer_task(lease: Lease, delay: timedelta) -> Update:
     again = from_now(delay.total_seconds())
     return (
         update(tasks)
-        .where(_held(lease))  # guard: defer.fence
+        .where(is_held(lease))  # guard: defer.fence
         .values(
             current_status=TaskStatus.PENDING,
             available_at=again,  # guard: defer.delay
@@ -221,8 +221,7 @@ def recall_task(lease: Lease) -> Update:
         .where(
             tasks.c.task_id == lease.task_id,
             tasks.c.current_status == TaskStatus.PENDING,
-            tasks.c.attempt == lease.attempt,  # guard: recall.fence
-            tasks.c.lease_token == lease.token,  # guard: recall.fence
+            is_attempt_of(tasks, lease),  # guard: recall.fence
             tasks.c.available_at > now(),
             or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),  # guard: recall.schedule
         )
@@ -234,7 +233,7 @@ def recall_task(lease: Lease) -> Update:
 def retry_task(lease: Lease, failure: Failure, policy: RetryPolicy, *, crashed: bool) -> Update:
     return (
         update(tasks)
-        .where(_held(lease))
+        .where(is_held(lease))
         .values(next_state(policy, failure, delay_seconds(policy), crashed=crashed))
         .returning(tasks.c.current_status, tasks.c.claimed_at, now().label("at"))
     )
@@ -270,20 +269,10 @@ def expire_leases() -> Update:
     return update(tasks).where(held).values(lease_expires_at=from_now(-1))
 
 
-def _held(lease: Any) -> ColumnElement[bool]:
-    """The fence: the row is still in the hands of exactly this attempt; `lease` is one, or what is asked about one."""
-    return and_(
-        tasks.c.task_id == lease.task_id,
-        checked(tasks.c.current_status == TaskStatus.PROCESSING),  # guard: fence.status
-        tasks.c.attempt == lease.attempt,  # guard: fence.attempt
-        tasks.c.lease_token == lease.token,  # guard: fence.token
-    )
-
-
 def _settle(asked: Any, status: TaskStatus, columns: Mapping[str, object]) -> Update:
     return (
         update(tasks)
-        .where(_held(asked))
+        .where(is_held(asked))
         .values(current_status=status, completed_at=now(), lease_expires_at=None, **columns)
         .returning(*SETTLED_COLUMNS)
     )

@@ -1,6 +1,6 @@
 """Store submissions, one for each idempotency key: new ones together, a doubtful one in a transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row
 
+from ketline.db.engine.dialect import dialect_of
 from ketline.db.tasks import insert
-from ketline.db.tasks.bulk_insert import bind_keys, store_tasks
 from ketline.db.tasks.labels import labels_of, write_labels
 from ketline.db.tasks.statements import write_line
 from ketline.domain.errors import IdempotencyKeyReused
@@ -38,61 +38,86 @@ class Storing:
 
 
 def store_new(connection: Connection, requests: Sequence[Storing]) -> list[Accepted | None]:
-    """Insert tasks in one statement; None for one that is not new, or whose key is not: it is for `store`."""
-    asked = insert.SUBMITTING_TOGETHER.arrays([request.asked() for request in sorted(requests, key=_key)])
+    """Insert tasks; None for one that is stored already, or whose key is bound: it is for `store`."""
+    insert_new = _insert_batch if dialect_of(connection).batches else _insert_each
+    stored = insert_new(connection, requests)
     submissions = [request.submission for request in requests]
-    statement = insert.insert_tasks(labelled=any(labels_of(one.spec.labels) for one in submissions))
-    stored = {row.task_id: row.submitted_at for row in statement.run(connection, asked)}
     return [_accepted(one, stored[one.task_id]) if one.task_id in stored else None for one in submissions]
 
 
-def store_all(connection: Connection, requests: Sequence[Storing], *, postgres: bool) -> list[Accepted]:
+def store_all(connection: Connection, requests: Sequence[Storing]) -> list[Accepted]:
     """Insert tasks in the transaction of the caller; those that turn out not to be new are what they were made before.
 
     Raises:
         IdempotencyKeyReused: a key names another submission.
     """
-    stored = store_new(connection, requests) if postgres else _store_apart(connection, requests)
-    return [
-        accepted or store(connection, request, postgres=postgres)
-        for accepted, request in zip(stored, requests, strict=True)
-    ]
+    stored = store_new(connection, requests)
+    return [accepted or store(connection, request) for accepted, request in zip(stored, requests, strict=True)]
 
 
-def _store_apart(connection: Connection, requests: Sequence[Storing]) -> Sequence[Accepted | None]:
-    """As `store_new`, on SQLite."""
-    asked = [request.asked() for request in requests]
-    if not bind_keys(connection, asked):
-        return [None] * len(requests)
-    stored, new = store_tasks(connection, asked)
-    submissions = [request.submission for request in requests]
-    for one in submissions:
-        if one.task_id in new:
-            write_labels(connection, one.task_id, stored[one.task_id], labels_of(one.spec.labels))
-    return [_accepted(one, stored[one.task_id]) for one in submissions]
-
-
-def store(connection: Connection, storing: Storing, *, postgres: bool) -> Accepted:
-    """Insert the task, or give the one that was made under its key before.
+def store(connection: Connection, request: Storing) -> Accepted:
+    """Insert the task, or give the one that was made under its key before, in the transaction of the caller.
 
     Repeating it after a commit whose answer was lost gives the same outcome.
 
     Raises:
         IdempotencyKeyReused: the key names another submission.
     """
-    submission = storing.submission
-    if submission.idempotency_key is not None:
-        earlier = _take_key(connection, submission, submission.idempotency_key, postgres, storing.key_lifetime)
-        if earlier is not None:
-            return earlier
-    asked = insert.SUBMITTING.parameters(storing.asked())
-    row = insert.insert_task(postgres=postgres).one(connection, asked)
+    submission = request.submission
+    key = submission.idempotency_key
+    while True:
+        if key is not None:
+            connection.execute(insert.delete_expired_key(key.key))
+        [accepted] = store_new(connection, [request])
+        accepted = accepted or _find_earlier(connection, submission)
+        if accepted is not None:
+            return accepted
+
+
+def _find_earlier(connection: Connection, submission: Submission) -> Accepted | None:
+    """The task that is stored under the submission's key or id; None where it was deleted, and the key is free now."""
+    key = submission.idempotency_key
+    found = None if key is None else connection.execute(insert.select_key(key.key)).one_or_none()
+    if key is not None and found is None:
+        return None
+    if key is not None and found is not None:
+        _require_same(found.fingerprint, key)
+    task_id = submission.task_id if found is None else found.task_id
+    row = connection.execute(insert.select_accepted(task_id)).one_or_none()
     if row is None:
-        row = connection.execute(insert.select_accepted(submission.task_id)).one()
-    else:
-        write_line(connection, submission.task_id, TaskStatus.PENDING, row.submitted_at, insert.CREATED)
-        write_labels(connection, submission.task_id, row.submitted_at, labels_of(submission.spec.labels))
-    return _accepted(submission, row.submitted_at)
+        if key is not None:
+            # The task was deleted by hand.
+            connection.execute(insert.delete_key(key.key))
+        return None
+    return _accepted(submission, row.submitted_at) if task_id == submission.task_id else _repeated(task_id, row)
+
+
+def _insert_batch(connection: Connection, requests: Sequence[Storing]) -> Mapping[UUID, datetime]:
+    """Insert all in one statement; when those were submitted that are stored now."""
+    asked = insert.SUBMITTING_TOGETHER.arrays([request.asked() for request in sorted(requests, key=_key)])
+    labelled = any(labels_of(request.submission.spec.labels) for request in requests)
+    return {row.task_id: row.submitted_at for row in insert.insert_tasks(labelled=labelled).run(connection, asked)}
+
+
+def _insert_each(connection: Connection, requests: Sequence[Storing]) -> Mapping[UUID, datetime]:
+    """As `_insert_batch`, with a few statements for each task."""
+    stored = {request.submission.task_id: _insert_one(connection, request) for request in requests}
+    return {task_id: at for task_id, at in stored.items() if at is not None}
+
+
+def _insert_one(connection: Connection, request: Storing) -> datetime | None:
+    asked, submission = request.asked(), request.submission
+    if submission.idempotency_key is not None:
+        bound = insert.bind_key().one(connection, insert.BINDING.parameters(asked))
+        if bound is None:
+            return None
+    row = insert.insert_task().one(connection, insert.SUBMITTING.parameters(asked))
+    if row is None:
+        return None
+    at: datetime = row.submitted_at
+    write_line(connection, submission.task_id, TaskStatus.PENDING, at, insert.CREATED)
+    write_labels(connection, submission.task_id, at, labels_of(submission.spec.labels))
+    return at
 
 
 def find_accepted(connection: Connection, key: IdempotencyKey) -> Accepted | None:
@@ -106,30 +131,6 @@ def find_accepted(connection: Connection, key: IdempotencyKey) -> Accepted | Non
         return None
     _require_same(found.fingerprint, key)
     return _repeated(found.task_id, found)
-
-
-def _take_key(
-    connection: Connection,
-    submission: Submission,
-    key: IdempotencyKey,
-    postgres: bool,
-    lifetime: timedelta,
-) -> Accepted | None:
-    """The task the key names already, or None once it names this submission."""
-    take = insert.take_key(key, submission.task_id, lifetime, postgres=postgres)
-    if connection.execute(take).one_or_none() is not None:
-        return None
-    found = connection.execute(insert.select_key(key.key)).one()
-    _require_same(found.fingerprint, key)
-    if found.task_id == submission.task_id:
-        return None
-    row = connection.execute(insert.select_accepted(found.task_id)).one_or_none()
-    if row is None:
-        # The task was deleted by hand: the key is free for a new one.
-        connection.execute(insert.delete_key(key.key))
-        connection.execute(take)
-        return None
-    return _repeated(found.task_id, row)
 
 
 def _require_same(fingerprint: str, key: IdempotencyKey) -> None:

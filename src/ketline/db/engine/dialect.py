@@ -1,0 +1,34 @@
+"""How PostgreSQL and SQLite differ, as one value for each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What a kind of database can do.
+
+    `insert` begins an INSERT that can have an `ON CONFLICT` clause. A dialect that `batches` runs one statement for
+    many requests: it makes a table of array parameters, and changes several tables in one statement. One that
+    `notifies` tells other processes of changes.
+    """
+
+    name: str
+    insert: Callable[[Table], Any]
+    batches: bool
+    notifies: bool
+
+
+POSTGRESQL = Dialect(name="postgresql", insert=postgresql.insert, batches=True, notifies=True)
+SQLITE = Dialect(name="sqlite", insert=sqlite.insert, batches=False, notifies=False)
+
+_BY_NAME = {dialect.name: dialect for dialect in (POSTGRESQL, SQLITE)}
+
+
+def dialect_of(connection: Connection) -> Dialect:
+    """The dialect of the database behind a connection."""
+    return _BY_NAME[connection.dialect.name]
