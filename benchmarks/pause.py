@@ -114,7 +114,7 @@ async def _run(service: Services, layers: int, seed: int) -> Task:
     )
     accepted = await service.submit(submission)
     async with asyncio.timeout(TIME_LIMIT_SECONDS):
-        while not (task := await service.repository.get(accepted.task_id)).status.terminal:  # noqa: ASYNC110
+        while not (task := await service.reader.get(accepted.task_id)).status.terminal:  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
     if task.status is not TaskStatus.COMPLETED:
         raise RuntimeError(f"the simulation ended as {task.status}: {task.failure}")

@@ -2,34 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ketline.api.tasks.views import view_task
 from ketline.domain.dead_letters import DeadLetter, DeadLetters
-from ketline.domain.errors import IdempotencyKeyReused, KetlineError, MachineBusy, TaskEnded, TaskNotFound
-from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
 from ketline.domain.task import (
     Accepted,
-    Claim,
     Dispatch,
-    Failure,
-    Lease,
-    Reaped,
-    RunResult,
     StatusChange,
     Submission,
     Task,
     TaskId,
     TaskStatus,
-    WorkerId,
 )
 
 
 class FakeTaskRepository:
-    """Keeps tasks in memory for whoever submits and reads; a test puts tasks of any status into `tasks`.
+    """`TaskSubmissions`, `TaskReader` and `DatabaseProbe` in memory; a test puts tasks of any status into `tasks`.
 
-    It raises `error` from every call while that is set. What workers do with tasks is the SQL repository's
-    business and is tested there.
+    It raises `error` from every call while that is set. What workers and upkeep do with tasks is tested on the SQL
+    repository.
     """
 
     def __init__(self) -> None:
@@ -131,58 +124,27 @@ class FakeTaskRepository:
         pending = [task for task in self.tasks.values() if task.status is TaskStatus.PENDING]
         return min(limit, len(pending))
 
-    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        raise NotImplementedError
-
-    async def renew(self, lease: Lease, duration: timedelta) -> bool:
-        raise NotImplementedError
-
-    async def finish(self, lease: Lease, result: RunResult) -> bool:
-        raise NotImplementedError
-
-    async def fail(self, lease: Lease, failure: Failure) -> bool:
-        raise NotImplementedError
-
-    async def release(self, lease: Lease) -> bool:
-        raise NotImplementedError
-
-    async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        raise NotImplementedError
-
-    async def recall(self, lease: Lease) -> bool:
-        raise NotImplementedError
-
-    async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
-        raise NotImplementedError
-
-    async def take_due(self, limit: int) -> Sequence[Dispatch]:
-        raise NotImplementedError
-
-    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
-        raise NotImplementedError
-
-    async def count_dispatched(self) -> int:
-        raise NotImplementedError
-
-    async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
-        raise NotImplementedError
-
-    async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
-        raise NotImplementedError
-
-    async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
-        raise NotImplementedError
-
-    async def correct_times(self) -> int:
-        raise NotImplementedError
-
-    async def forget_keys(self, limit: int) -> int:
-        raise NotImplementedError
-
     def _fail_if_told(self) -> None:
         if self.error is not None:
             self.failures += 1
             raise self.error
+
+
+class FakeOutbox:
+    """An outbox that always has room, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.dispatches: list[Dispatch] = []
+        self.nudges = 0
+
+    def has_room(self) -> bool:
+        return True
+
+    def put(self, dispatch: Dispatch) -> None:
+        self.dispatches.append(dispatch)
+
+    def nudge(self) -> None:
+        self.nudges += 1
 
 
 class FakeTaskPublisher:

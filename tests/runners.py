@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Profile, RunResult
-from ketline.ports.tasks import TaskRepository
+from ketline.ports.repositories import DeferredTasks
 from ketline.runtime import SystemClock
 from ketline.service.deferrals import Deferrals
 
@@ -49,7 +49,7 @@ class ScriptedRunner:
         return self.outcome
 
 
-def deferrals_of(repository: TaskRepository) -> Deferrals:
+def deferrals_of(repository: DeferredTasks) -> Deferrals:
     """Those of a worker on whose machine no large program runs."""
     return Deferrals(repository, SystemClock(), lambda: False, lambda: None)
 

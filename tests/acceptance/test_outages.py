@@ -188,5 +188,5 @@ async def submit(service: Services) -> TaskId:
 
 
 async def ended(service: Services, task_id: TaskId) -> Task | None:
-    task = await service.repository.get(task_id)
+    task = await service.reader.get(task_id)
     return task if task.status is TaskStatus.COMPLETED else None

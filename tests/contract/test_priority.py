@@ -1,4 +1,4 @@
-"""The order in which a `TaskRepository` gives tasks to those who claim, and the place a `TaskCatalogue` tells."""
+"""The order in which `TaskAttempts` gives tasks to those who claim, and the place a `TaskCatalogue` tells."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What every `TaskRepository` promises, on PostgreSQL and SQLite."""
+"""What the ports of `ports.repositories` promise, on PostgreSQL and SQLite."""
 
 import asyncio
 import json

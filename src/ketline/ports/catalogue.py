@@ -13,7 +13,7 @@ from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine
 class TaskCatalogue(Protocol):
     """The stored tasks for those who neither submit nor run them.
 
-    Every method that changes something is one transaction, as those of `TaskRepository` are, and raises
+    Every method that changes something is one transaction, as those of `ports.repositories` are, and raises
     `DatabaseUnavailable` as they do.
     """
 

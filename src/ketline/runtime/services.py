@@ -55,7 +55,8 @@ async def open_services(
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWINGS_KEPT_CHARACTERS)
         yield Services(
             submit=submit,
-            repository=repository,
+            submissions=repository,
+            reader=repository,
             health=CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators),
             watch=watch,
             catalogue=catalogue,

@@ -16,7 +16,8 @@ from ketline.domain.worker import WorkerIdentity
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
-from ketline.ports.tasks import Clock, RunnerFactory, TaskConsumer, TaskRepository
+from ketline.ports.repositories import TaskAttempts
+from ketline.ports.tasks import Clock, RunnerFactory, TaskConsumer
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository
@@ -61,7 +62,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
 
 def worker_parts(
     settings: Settings,
-    repository: TaskRepository,
+    repository: TaskAttempts,
     consumer: TaskConsumer,
     nudge: Callable[[], None],
     contact: DatabaseContact,

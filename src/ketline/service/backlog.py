@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from ketline.domain.errors import BacklogFull
-from ketline.ports.tasks import Clock, TaskRepository
+from ketline.ports.repositories import TaskSubmissions
+from ketline.ports.tasks import Clock
 from ketline.service.loop import Loop
 
 LOOK_SECONDS = 0.5
@@ -16,7 +17,7 @@ class Backlog:
     What several processes accept within the same half second can exceed the cap by as much.
     """
 
-    repository: TaskRepository
+    repository: TaskSubmissions
     clock: Clock
     cap: int
     _pending: int = field(default=0, init=False)

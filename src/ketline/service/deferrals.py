@@ -7,7 +7,8 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy
 from ketline.domain.task import Lease, TaskId
-from ketline.ports.tasks import Clock, TaskRepository
+from ketline.ports.repositories import DeferredTasks
+from ketline.ports.tasks import Clock
 
 log = structlog.get_logger()
 
@@ -22,7 +23,7 @@ class Deferrals:
     """
 
     def __init__(
-        self, repository: TaskRepository, clock: Clock, busy: Callable[[], bool], nudge: Callable[[], None]
+        self, repository: DeferredTasks, clock: Clock, busy: Callable[[], bool], nudge: Callable[[], None]
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -33,7 +34,7 @@ class Deferrals:
         self._coming_until = 0.0
 
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        """As `TaskRepository.defer`."""
+        """As `DeferredTasks.defer`."""
         deferred = await self._repository.defer(lease, delay, cause)
         if deferred and delay:
             self._until[lease] = self._clock.monotonic() + delay.total_seconds()

@@ -8,7 +8,8 @@ from typing import Literal
 import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
-from ketline.ports.tasks import TaskPublisher, TaskRepository
+from ketline.ports.repositories import DatabaseProbe
+from ketline.ports.tasks import TaskPublisher
 from ketline.service.simulators import SimulatorStatus
 
 log = structlog.get_logger()
@@ -59,7 +60,7 @@ class CheckHealth:
 
     def __init__(
         self,
-        repository: TaskRepository,
+        repository: DatabaseProbe,
         publisher: TaskPublisher,
         timeout_seconds: float,
         *,

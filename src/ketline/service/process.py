@@ -10,7 +10,8 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
-from ketline.ports.tasks import CircuitRunner, Clock, TaskRepository
+from ketline.ports.repositories import TaskAttempts
+from ketline.ports.tasks import CircuitRunner, Clock
 from ketline.service.deferrals import Deferrals
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ Outcome = RunResult | ExecutionFailed | MachineBusy
 class ProcessTask:
     """Takes a task from its message to its terminal status, or leaves it to somebody else."""
 
-    repository: TaskRepository
+    repository: TaskAttempts
     clock: Clock
     worker_id: WorkerId
     lease: timedelta

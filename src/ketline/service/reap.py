@@ -9,7 +9,8 @@ import structlog
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.leases import Expiry, LeaseSurvey
 from ketline.domain.task import LeaseToken
-from ketline.ports.tasks import Clock, TaskRepository
+from ketline.ports.repositories import TaskUpkeep
+from ketline.ports.tasks import Clock
 from ketline.service.contact import DatabaseContact
 from ketline.service.loop import Loop
 
@@ -29,7 +30,7 @@ class Reaper:
     be run again at once.
     """
 
-    repository: TaskRepository
+    repository: TaskUpkeep
     nudge: Callable[[], None]
     clock: Clock
     interval_seconds: float

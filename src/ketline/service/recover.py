@@ -10,7 +10,8 @@ import structlog
 
 from ketline.domain.errors import PublishFailed, QueueUnavailable, ServiceUnavailable
 from ketline.domain.task import Dispatch, TaskId
-from ketline.ports.tasks import Clock, TaskPublisher, TaskRepository
+from ketline.ports.repositories import TaskUpkeep
+from ketline.ports.tasks import Clock, TaskPublisher
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()
@@ -24,7 +25,7 @@ LONG_OVERDUE = timedelta(hours=1)
 class Dispatcher:
     """Puts due tasks on the queue; one runs in every process, and they share the work without a leader."""
 
-    repository: TaskRepository
+    repository: TaskUpkeep
     publisher: TaskPublisher
     clock: Clock
     interval_seconds: float

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ketline.domain.backend import Backend
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.inspection import WorkerRegistry
-from ketline.ports.tasks import TaskRepository
+from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.service.change import ChangeTask, RerunTask
 from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit
@@ -21,7 +21,8 @@ class Services:
     """What an API calls; open for as long as the context that gave it."""
 
     submit: SubmitTask
-    repository: TaskRepository
+    submissions: TaskSubmissions
+    reader: TaskReader
     health: CheckHealth
     watch: Watch
     catalogue: TaskCatalogue

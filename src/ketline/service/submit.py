@@ -8,7 +8,7 @@ from typing import Protocol
 from ketline.domain.ids import TaskIds
 from ketline.domain.spec import RunOptions
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
-from ketline.ports.tasks import TaskRepository
+from ketline.ports.repositories import TaskSubmissions
 from ketline.service.backlog import Backlog
 
 # Numbers of JSON are exact this far in every client.
@@ -29,7 +29,7 @@ class Outbox(Protocol):
 class SubmitTask:
     """Stores a program as a pending task, and hands it to the outbox after the commit, where there is room in it."""
 
-    repository: TaskRepository
+    repository: TaskSubmissions
     outbox: Outbox
     backlog: Backlog
     max_attempts: int

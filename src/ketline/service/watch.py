@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ketline.domain.task import Change, TaskId, TaskStatus
-from ketline.ports.tasks import TaskRepository
+from ketline.ports.repositories import TaskReader
 from ketline.service.loop import Loop
 
 # Announcements tell within milliseconds; this is for those that are lost.
@@ -39,7 +39,7 @@ class Watcher:
 class Watch:
     """Knows who waits for what; announcements reach it through `heard`, and a slow poll makes up for lost ones."""
 
-    repository: TaskRepository
+    repository: TaskReader
     poll_seconds: float = POLL_SECONDS
     closed: bool = field(default=False, init=False)
     _watchers: defaultdict[TaskId, set[Watcher]] = field(default_factory=lambda: defaultdict(set), init=False)

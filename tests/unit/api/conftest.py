@@ -15,14 +15,13 @@ from ketline.service.change import ChangeTask, RerunTask
 from ketline.service.dead_letters import KeepDeadLetters
 from ketline.service.draw import DrawCircuit, DrawingCache
 from ketline.service.health import CheckHealth
-from ketline.service.recover import Dispatcher
 from ketline.service.services import Services
 from ketline.service.statistics import CountTasks
 from ketline.service.submit import SubmitTask
 from ketline.service.validate import ValidateProgram
 from ketline.service.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
-from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
+from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
 
 MAX_PROGRAM_BYTES = 2000
@@ -76,6 +75,11 @@ def workers() -> FakeWorkerRegistry:
 
 
 @pytest.fixture
+def outbox() -> FakeOutbox:
+    return FakeOutbox()
+
+
+@pytest.fixture
 def dead_letters() -> FakeDeadLetterBox:
     return FakeDeadLetterBox()
 
@@ -85,6 +89,7 @@ def services(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
     publisher: FakeTaskPublisher,
+    outbox: FakeOutbox,
     backlog: Backlog,
     watch: Watch,
     inspector: FakeInspector,
@@ -92,14 +97,14 @@ def services(
     workers: FakeWorkerRegistry,
     dead_letters: FakeDeadLetterBox,
 ) -> Services:
-    dispatcher = Dispatcher(repository, publisher, SystemClock(), interval_seconds=60.0)
-    submit = SubmitTask(repository, dispatcher, backlog, max_attempts=3)
+    submit = SubmitTask(repository, outbox, backlog, max_attempts=3)
     return Services(
         submit=submit,
-        repository=repository,
+        submissions=repository,
+        reader=repository,
         health=CheckHealth(repository, publisher, timeout_seconds=0.2),
         catalogue=catalogue,
-        change=ChangeTask(catalogue, dispatcher.nudge),
+        change=ChangeTask(catalogue, outbox.nudge),
         rerun=RerunTask(catalogue, submit),
         statistics=CountTasks(catalogue, SystemClock()),
         watch=watch,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ketline.domain.labels import Labels
-from tests.fakes import FakeTaskPublisher, FakeTaskRepository
+from tests.fakes import FakeOutbox, FakeTaskRepository
 
 LABELS = {
     "name": "H₂ at 0.7 Å 👩‍🔬",
@@ -140,11 +140,11 @@ async def test_a_key_stands_for_the_schedule_however_it_is_written(client: httpx
 
 
 async def test_scheduled_task_is_left_to_the_dispatcher(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, publisher: FakeTaskPublisher
+    client: httpx.AsyncClient, repository: FakeTaskRepository, outbox: FakeOutbox
 ) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "scheduled_for": "2026-01-02T05:04:05.5+02:00"})
     assert answer.status_code == 202
     assert repository.submissions[0].spec.scheduled_for == datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)
-    assert (repository.taken, publisher.published) == ([False], [])
+    assert (repository.taken, outbox.dispatches) == ([False], [])
     task = (await client.get(answer.headers["location"])).json()
     assert task["scheduled_for"] == "2026-01-02T03:04:05.500000Z"

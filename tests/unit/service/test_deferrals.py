@@ -8,17 +8,16 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Lease, LeaseToken, TaskId, WorkerId
 from ketline.service.deferrals import COMING_SECONDS, Deferrals
-from tests.fakes import FakeTaskRepository
 from tests.runners import HandClock
 
 DELAY = timedelta(seconds=20)
 
 
-class RecallingRepository(FakeTaskRepository):
-    """Defers what is asked, and recalls it unless it is among `gone`."""
+class RecallingRepository:
+    """Defers what is asked, and recalls it unless it is among `gone`; recalling raises `error` while that is set."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.error: Exception | None = None
         self.gone: set[Lease] = set()
         self.recalled: list[Lease] = []
 
@@ -26,7 +25,8 @@ class RecallingRepository(FakeTaskRepository):
         return lease not in self.gone
 
     async def recall(self, lease: Lease) -> bool:
-        self._fail_if_told()
+        if self.error is not None:
+            raise self.error
         self.recalled.append(lease)
         return lease not in self.gone
 

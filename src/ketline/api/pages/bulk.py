@@ -83,7 +83,7 @@ async def _done(request: Request, action: Action, task_id: TaskId) -> Outcome:
 
 
 async def _cancelled(request: Request, task_id: TaskId) -> Outcome:
-    await services_of(request).repository.cancel(task_id)
+    await services_of(request).submissions.cancel(task_id)
     return Outcome(task_id=task_id, said="is cancelled", done=True)
 
 

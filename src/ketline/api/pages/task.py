@@ -79,7 +79,7 @@ async def show_circuit(task_id: UUID, request: Request, point: Place = None) -> 
 async def cancel(task_id: UUID, request: Request) -> Response:
     """Cancel the task; where it has ended meanwhile its page says so."""
     try:
-        await services_of(request).repository.cancel(TaskId(task_id))
+        await services_of(request).submissions.cancel(TaskId(task_id))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except TaskEnded:

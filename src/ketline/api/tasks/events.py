@@ -20,7 +20,7 @@ from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.views import view_change
 from ketline.domain.errors import ServiceUnavailable, TaskNotFound
 from ketline.domain.task import StatusChange, TaskId
-from ketline.ports.tasks import TaskRepository
+from ketline.ports.repositories import TaskReader
 from ketline.schemas.tasks import StatusEvent
 from ketline.service.watch import Watch, Watcher
 
@@ -61,7 +61,7 @@ async def follow_task(
 ) -> Response:
     """Follow a task: its history so far, then each change as it happens, until it has ended."""
     services = services_of(request)
-    following = Following(services.repository, services.watch, TaskId(task_id), last_event_id)
+    following = Following(services.reader, services.watch, TaskId(task_id), last_event_id)
     try:
         first = await following.look()
     except TaskNotFound as error:
@@ -76,7 +76,7 @@ class Following:
 
     def __init__(
         self,
-        repository: TaskRepository,
+        repository: TaskReader,
         watch: Watch,
         task_id: TaskId,
         after: int,

@@ -133,7 +133,7 @@ async def read_task(
 async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     """Cancel a task that has not ended. A simulation under way stops within two seconds."""
     try:
-        await services_of(request).repository.cancel(TaskId(task_id))
+        await services_of(request).submissions.cancel(TaskId(task_id))
     except TaskEnded as error:
         raise HTTPProblem(
             error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status

@@ -30,7 +30,7 @@ async def stored_task(request: Request, task_id: UUID) -> Task:
         DatabaseUnavailable: it could not be read.
     """
     try:
-        return await services_of(request).repository.get(TaskId(task_id), LARGEST_AT_ONCE_BYTES)
+        return await services_of(request).reader.get(TaskId(task_id), LARGEST_AT_ONCE_BYTES)
     except TaskNotFound as error:
         raise not_found(task_id) from error
 
@@ -55,7 +55,7 @@ async def with_result(request: Request, task_id: UUID) -> AsyncIterator[Task]:
 
 async def _whole_task(request: Request, task_id: TaskId) -> Task:
     try:
-        return await services_of(request).repository.get(task_id)
+        return await services_of(request).reader.get(task_id)
     except TaskNotFound as error:
         raise not_found(task_id) from error
 
@@ -108,7 +108,7 @@ async def task_response(
 
     async def make() -> Packed:
         try:
-            text = await services_of(request).repository.result_text(task.task_id)
+            text = await services_of(request).reader.result_text(task.task_id)
         except TaskNotFound as error:
             raise not_found(task.task_id) from error
         # The view is an object without a result: it is put in before the brace at its end.

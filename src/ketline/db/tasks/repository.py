@@ -63,7 +63,7 @@ UNBOUNDED_BYTES = 2**62
 
 @dataclass(frozen=True, slots=True)
 class SqlTaskRepository:
-    """A `TaskRepository`; `redispatch` is the first of the intervals between dispatches of a task, which double."""
+    """Every port of `ports.repositories`; `redispatch` is the first interval between dispatches, which then doubles."""
 
     database: Database
     redispatch: timedelta = timedelta(seconds=30)
