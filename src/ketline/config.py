@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     worker_slots: int = Field(
         default_factory=available_cores, ge=1, le=256, description="Programs a worker runs at once; default: cores."
     )
+    short_task_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="Seconds that a program may take, by prediction, to be run beside the slots while long ones occupy "
+        "all of them; 0 for none.",
+    )
     simulator_threads: int | None = Field(
         default=None,
         ge=1,

@@ -225,3 +225,58 @@ async def test_place_knows_slots_and_ends(
     assert place is not None
     assert (place.ahead, place.slots, place.free_slots, place.ended) == (0, 3, 2, 1)
     assert place.estimated_start == place.at
+
+
+async def found_long(repository: SqlTaskRepository, told_of: TaskId) -> Claim:
+    """A task that goes back because it is long, and is on the queue again."""
+    found = await claim(repository, told_of)
+    assert await repository.defer(found.lease, timedelta(), "long_program")
+    await repository.take_due(10)
+    return found
+
+
+async def test_task_known_to_be_long_is_passed_over_by_a_short_claim(repository: SqlTaskRepository) -> None:
+    first, second, third = await waiting(repository, 0, 0, 0)
+    await found_long(repository, first)
+    for expected in (second, third):
+        short = await repository.claim_short(first, WORKER, LEASE)
+        assert short is not None
+        assert short.lease.task_id == expected
+    assert await repository.claim_short(first, WORKER, LEASE) is None
+
+
+async def test_task_known_to_be_long_keeps_its_place_for_the_slots(repository: SqlTaskRepository) -> None:
+    first, second = await waiting(repository, 0, 0)
+    await found_long(repository, first)
+    assert await claims(repository, [second, first]) == [first, second]
+
+
+async def test_task_whose_message_a_short_one_used_up_keeps_its_place(repository: SqlTaskRepository) -> None:
+    first, second, third = await waiting(repository, 0, 0, 0)
+    long = await found_long(repository, first)
+    short = await repository.claim_short(second, WORKER, LEASE)
+    assert short is not None
+    assert short.lease.task_id == second
+    assert await claims(repository, [third, first]) == [long.lease.task_id, third]
+
+
+async def test_short_claim_takes_the_task_of_highest_priority(repository: SqlTaskRepository) -> None:
+    first, second = await waiting(repository, -1, 1)
+    short = [await repository.claim_short(first, WORKER, LEASE) for _ in range(3)]
+    assert [claim and claim.lease.task_id for claim in short] == [second, first, None]
+
+
+async def test_short_claim_takes_no_task_that_has_no_message(repository: SqlTaskRepository) -> None:
+    new = submission()
+    await repository.add(new)
+    assert await repository.claim_short(new.task_id, WORKER, LEASE) is None
+    await repository.take_due(10)
+    assert await repository.claim_short(new.task_id, WORKER, LEASE) is not None
+
+
+async def test_concurrent_short_claims_take_different_tasks(repository: SqlTaskRepository) -> None:
+    ids = await waiting(repository, *[0] * 6)
+    found = await asyncio.gather(*(repository.claim_short(task_id, WORKER, LEASE) for task_id in ids))
+    taken = [claim.lease.task_id for claim in found if claim is not None]
+    assert len(set(taken)) == len(taken)
+    assert taken

@@ -419,6 +419,20 @@ async def test_history_says_why_a_task_was_deferred(repository: SqlTaskRepositor
     assert line.notes.endswith("waits for programs that run now")
 
 
+async def test_history_says_that_a_task_was_too_long_for_now(repository: SqlTaskRepository) -> None:
+    claim = await claimed(repository, max_attempts=1)
+    assert await repository.defer(claim.lease, timedelta(), "long_program")
+    assert await repository.defer(claim.lease, timedelta(), "long_program"), "a repeat finds its own doing"
+    task = await repository.get(claim.lease.task_id)
+    line = task.history[-1]
+    assert (task.status, line.status, line.cause) == (TaskStatus.PENDING, TaskStatus.PENDING, "long_program")
+    assert line.notes is not None
+    assert line.notes.endswith("it is long and all slots are occupied; queued again")
+    again = await repository.claim(claim.lease.task_id, WORKER, LEASE)
+    assert again is not None
+    assert await repository.finish(again.lease, RESULT)
+
+
 async def test_deferring_spends_no_attempt(repository: SqlTaskRepository) -> None:
     claim = await claimed(repository, max_attempts=1)
     for _ in range(5):

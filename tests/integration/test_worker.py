@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,14 +12,26 @@ import structlog
 
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.errors import DatabaseUnavailable, SimulatorDied
+from ketline.domain.errors import DatabaseUnavailable, LongProgram, SimulatorDied, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Change, Claim, CorrelationId, Dispatch, Submission, TaskId, TaskStatus, WorkerId
+from ketline.domain.task import (
+    Change,
+    Claim,
+    CorrelationId,
+    Dispatch,
+    RunResult,
+    Submission,
+    TaskId,
+    TaskStatus,
+    WorkerId,
+)
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock
 from ketline.service.process import ProcessTask
+from ketline.service.recover import Dispatcher
 from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker
 from ketline.worker.pool import SHORT_ENOUGH
+from ketline.worker.short import ShortPrograms
 from tests.runners import OneRunnerFactory, ScriptedRunner, deferrals_of
 
 
@@ -30,6 +43,7 @@ class Rig:
         self.queue = MemoryQueue()
         self.runner = runner
         self.runners = OneRunnerFactory(runner)
+        self.short_programs: ShortPrograms | None = None
         self.stop = asyncio.Event()
 
     @asynccontextmanager
@@ -44,6 +58,7 @@ class Rig:
             clock=clock,
             slots=slots,
             grace_seconds=grace_seconds,
+            short_programs=self.short_programs,
         )
         task = asyncio.create_task(worker.run(self.stop))
         try:
@@ -52,13 +67,13 @@ class Rig:
             self.stop.set()
             await task
 
-    async def submit(self) -> TaskId:
+    async def submit(self, program: str = "p") -> TaskId:
         submission = Submission(
             task_id=TaskId(uuid4()),
-            spec=TaskSpec(circuit="p", shots=10, max_attempts=3),
+            spec=TaskSpec(circuit=program, shots=10, max_attempts=1),
             correlation_id=CorrelationId("c"),
         )
-        await self.repository.add(submission)
+        await self.repository.add(submission, taken=True)
         await self.queue.publish(Dispatch(task_id=submission.task_id, correlation_id=submission.correlation_id))
         return submission.task_id
 
@@ -203,3 +218,123 @@ async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(reposi
         rig.runner.release.set()
         await heard.until(TaskStatus.COMPLETED, 2)
     assert await rig.status(first) is TaskStatus.COMPLETED
+
+
+class ShortOnly(ScriptedRunner):
+    """Runs any program but "long"; lets a test wait until it has turned so many of these down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turned_down = 0
+        self.changed = asyncio.Event()
+
+    async def run(self, spec: TaskSpec) -> RunResult:
+        if spec.circuit != "long":
+            return await super().run(spec)
+        self.turned_down += 1
+        self.changed.set()
+        raise LongProgram("it is long, and waits for a slot")
+
+    async def until_turned_down(self, count: int) -> None:
+        async with asyncio.timeout(30):
+            while self.turned_down < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@dataclass
+class Occupied:
+    """A worker of one slot, in which a program runs until it is released, with a simulator for short ones."""
+
+    rig: Rig
+    short: ShortOnly
+    heard: Heard
+    first: TaskId
+
+    async def history(self, task_id: TaskId) -> list[str | None]:
+        """The causes for which a task was put back."""
+        lines = (await self.rig.repository.get(task_id)).history
+        return [line.cause for line in lines if line.status is TaskStatus.PENDING and line.attempt]
+
+
+@asynccontextmanager
+async def occupied_worker(repository: SqlTaskRepository) -> AsyncIterator[Occupied]:
+    heard, short = Heard(), ShortOnly()
+    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner(held=True))
+    dispatcher = Dispatcher(rig.repository, rig.queue, SystemClock(), 0.05)
+    rig.short_programs = ShortPrograms(runners=OneRunnerFactory(short), seconds=5, requeue=dispatcher.put)
+    dispatching = asyncio.create_task(dispatcher.run())
+    try:
+        async with rig.working():
+            first = await rig.submit("long")
+            await rig.runner.started.wait()
+            yield Occupied(rig, short, heard, first)
+            rig.runner.release.set()
+    finally:
+        dispatching.cancel()
+        await asyncio.gather(dispatching, return_exceptions=True)
+
+
+async def test_short_programs_run_while_long_ones_occupy_all_slots(repository: SqlTaskRepository) -> None:
+    async with occupied_worker(repository) as worker:
+        long = [await worker.rig.submit("long") for _ in range(5)]
+        short = [await worker.rig.submit() for _ in range(20)]
+        await worker.heard.until(TaskStatus.COMPLETED, len(short))
+        assert {await worker.rig.status(task_id) for task_id in short} == {TaskStatus.COMPLETED}
+        assert await worker.rig.status(worker.first) is TaskStatus.PROCESSING
+        worker.rig.runner.release.set()
+        await worker.heard.until(TaskStatus.COMPLETED, len(short) + len(long) + 1)
+    assert [spec.circuit for spec in worker.rig.runner.specs] == ["long"] * 6, "they were left to the slot"
+
+
+async def test_long_task_goes_back_once_and_spends_nothing(repository: SqlTaskRepository) -> None:
+    async with occupied_worker(repository) as worker:
+        long = [await worker.rig.submit("long") for _ in range(3)]
+        await worker.short.until_turned_down(3)
+        # Their messages go round meanwhile: it looks for short ones, and finds them.
+        for _ in range(3):
+            await worker.rig.submit()
+            worker.heard.changes.clear()
+            await worker.heard.until(TaskStatus.COMPLETED, 1)
+        assert worker.short.turned_down == 3
+        for task_id in long:
+            assert await worker.history(task_id) == ["long_program"]
+        worker.heard.changes.clear()
+        worker.rig.runner.release.set()
+        await worker.heard.until(TaskStatus.COMPLETED, 4)
+    for task_id in long:
+        assert await worker.rig.status(task_id) is TaskStatus.COMPLETED
+
+
+async def test_short_slot_takes_nothing_while_a_slot_is_free(repository: SqlTaskRepository) -> None:
+    heard, short = Heard(), ShortOnly()
+    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner())
+    rig.short_programs = ShortPrograms(runners=OneRunnerFactory(short), seconds=5, requeue=lambda _dispatch: None)
+    async with rig.working():
+        for _ in range(20):
+            await rig.submit()
+        await heard.until(TaskStatus.COMPLETED, 20)
+    assert short.specs == []
+
+
+async def test_short_slot_without_a_simulator_hands_its_task_back(repository: SqlTaskRepository) -> None:
+    async with occupied_worker(repository) as worker:
+        worker.short.outcome = SimulatorNotStarted("too many open files")
+        with structlog.testing.capture_logs() as lines:
+            task_id = await worker.rig.submit()
+            await worker.short.started.wait()
+            worker.short.outcome = ScriptedRunner().outcome
+            await worker.heard.until(TaskStatus.COMPLETED, 1)
+        assert await worker.rig.status(task_id) is TaskStatus.COMPLETED
+        assert set(await worker.history(task_id)) == {"simulator_not_started"}
+    told = [line["event"] for line in lines if line["event"].startswith("short_slot.")]
+    assert told.count("short_slot.without_simulator") == 1
+
+
+async def test_worker_whose_slots_are_occupied_stops_at_once(repository: SqlTaskRepository) -> None:
+    async with occupied_worker(repository) as worker:
+        await worker.rig.submit("long")
+        await worker.short.until_turned_down(1)
+        worker.rig.stop.set()
+        worker.rig.runner.release.set()
+        await worker.heard.until(TaskStatus.COMPLETED, 1)

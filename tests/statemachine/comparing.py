@@ -41,7 +41,7 @@ def _compare_row(task: ModelTask, row: Row[Any]) -> None:
     assert row.dispatch_count == task.dispatches
     assert (row.lease_token, row.lease_owner) == (task.token, task.worker)
     assert row.error_code == task.code
-    assert (row.priority, row.overtakes) == (task.priority, task.overtakes)
+    assert (row.priority, row.overtakes, row.is_long) == (task.priority, task.overtakes, task.is_long)
     assert (row.result["counts"] if row.result else None) == task.counts
     assert (row.result is not None) == (task.status == "completed")
 

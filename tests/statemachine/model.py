@@ -79,8 +79,7 @@ class Model:
         It is one answer, but where ranks are so close that the clocks' drift decides.
         """
         task, ready = self.tasks.get(told_of), self.ready()
-        lowest = min((other.rank for other in ready), default=0.0)
-        best: set[UUID | None] = {other.task_id for other in ready if other.rank <= lowest + DRIFT_SECONDS} or {None}
+        best = _first_of(ready)
         if task is None or not task.claimable(self.now) or task.priority < 0:
             return best
         higher = [other.rank for other in ready if other.overtakes and other is not task]
@@ -88,6 +87,10 @@ class Model:
             return best
         own: set[UUID | None] = {told_of}
         return own | best if any(rank < task.rank + DRIFT_SECONDS for rank in higher) else own
+
+    def claimable_short(self) -> set[UUID | None]:
+        """What a claim of a task that is not known to be long may take."""
+        return _first_of([task for task in self.ready() if not task.is_long])
 
     def expired(self) -> list[ModelTask]:
         return [task for task in self.tasks.values() if task.lease_until is not None and task.lease_until < self.now]
@@ -136,3 +139,8 @@ class Model:
 def _seconds_to(moment: datetime | None) -> float:
     """Seconds from now on, 0 for the past; for a submission that is being made, whose time is of the real clock."""
     return 0.0 if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _first_of(ready: Sequence[ModelTask]) -> set[UUID | None]:
+    lowest = min((task.rank for task in ready), default=0.0)
+    return {task.task_id for task in ready if task.rank <= lowest + DRIFT_SECONDS} or {None}

@@ -58,6 +58,7 @@ class ModelTask:
     submitted_at: float = 0.0
     came_at: float = 0.0
     overtakes: bool = False
+    is_long: bool = False
     claimed_at: float = 0.0
     token: UUID | None = None
     worker: str | None = None
@@ -115,10 +116,11 @@ class ModelTask:
         self.available_at = self.due_at = now
         self._back_to_pending(now, "worker_stopped")
 
-    def defer(self, now: float, delay: float) -> None:
+    def defer(self, now: float, delay: float, cause: str) -> None:
         self.available_at = self.due_at = now + delay
         self.overtakes = True
-        self._back_to_pending(now, "machine_busy")
+        self.is_long |= cause == "long_program"
+        self._back_to_pending(now, cause)
 
     def recall(self, now: float) -> None:
         self.available_at = self.due_at = now

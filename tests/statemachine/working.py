@@ -1,6 +1,6 @@
 """Rules of workers, and of what is left of them: no lease is ever forgotten, so most writes are those of zombies."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ PROFILE = Profile(
     method="stabilizer", qubits=1, depth=1, operations={"measure": 1}, parsing_seconds=0.1, simulating_seconds=0.2
 )
 CODES = st.sampled_from([FailureCode.PARSE_ERROR, FailureCode.TIMEOUT, FailureCode.SIMULATION_ERROR])
+NOT_BEGUN = st.sampled_from(["machine_busy", "long_program"])
 DELAYS = st.sampled_from([0.0, LEASE_SECONDS])
 WORKERS = st.sampled_from([WorkerId("w-1"), WorkerId("w-2")])
 
@@ -45,15 +46,23 @@ class WorkingMachine(SubmittingMachine):
     def claim_by_a_message_about_no_task(self, worker: WorkerId) -> Any:
         return self._claim(UNKNOWN, worker, False)
 
+    @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
+    def claim_short(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
+        answers = self.world.call(self.repository.claim_short(task_id, worker, LEASE), twice=twice)
+        return self._claimed(answers, self.model.claimable_short(), task_id, worker)
+
     def _claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
         answers = self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice)
+        return self._claimed(answers, self.model.claimable_by(task_id), task_id, worker)
+
+    def _claimed(self, answers: Sequence[object], expected: set[UUID | None], task_id: TaskId, worker: WorkerId) -> Any:
         claims = [answer for answer in answers if isinstance(answer, Claim)]
         assert all(claim == answers[-1] for claim in claims), "a repeat finds its own claim"
         if not claims:
-            assert None in self.model.claimable_by(task_id)
+            assert None in expected
             return multiple()
         lease = claims[-1].lease
-        assert lease.task_id in self.model.claimable_by(task_id)
+        assert lease.task_id in expected
         told_of, task = self.model.tasks.get(task_id), self.model.tasks[lease.task_id]
         if told_of and told_of is not task and told_of.claimable(self.model.now):
             told_of.overtakes = True
@@ -135,18 +144,18 @@ class WorkingMachine(SubmittingMachine):
             lambda task: task.ended_by(lease, "worker_stopped") is not None,
         )
 
-    @rule(lease=leases, delay=DELAYS, twice=TWICE)
-    def defer(self, lease: Lease, delay: float, twice: bool) -> None:
+    @rule(lease=leases, delay=DELAYS, cause=NOT_BEGUN, twice=TWICE)
+    def defer(self, lease: Lease, delay: float, cause: str, twice: bool) -> None:
         def expected(task: ModelTask) -> bool:
-            task.defer(self.model.now, delay)
+            task.defer(self.model.now, delay, cause)
             return True
 
         self._write(
-            self.repository.defer(lease, timedelta(seconds=delay)),
+            self.repository.defer(lease, timedelta(seconds=delay), cause),
             lease,
             twice,
             expected,
-            lambda task: task.ended_by(lease, "machine_busy") is not None,
+            lambda task: task.ended_by(lease, cause) is not None,
         )
 
     @rule(lease=leases, twice=TWICE)

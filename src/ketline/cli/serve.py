@@ -21,6 +21,7 @@ from ketline.runtime import WorkerParts, open_api, open_embedded, open_worker
 from ketline.service.services import Services
 from ketline.worker.health import create_health_app
 from ketline.worker.loop import Worker
+from ketline.worker.short import ShortPrograms
 
 log = structlog.get_logger()
 
@@ -103,6 +104,11 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
 
 def worker(settings: Settings, parts: WorkerParts) -> Worker:
     """The worker on top of its opened parts."""
+    short_programs = None
+    if parts.short_runners is not None:
+        short_programs = ShortPrograms(
+            runners=parts.short_runners, seconds=settings.short_task_s, requeue=parts.outbox.put
+        )
     return Worker(
         consumer=parts.consumer,
         runners=parts.runners,
@@ -111,6 +117,7 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
         slots=settings.worker_slots,
         grace_seconds=settings.shutdown_grace_s,
         simulators=parts.simulators,
+        short_programs=short_programs,
     )
 
 

@@ -11,7 +11,8 @@ KetlineError
 ├── QpyInvalid
 ├── QpyVersionUnsupported
 ├── MachineBusy
-│   └── NoFreeSlot
+│   ├── NoFreeSlot
+│   └── LongProgram
 ├── ServiceUnavailable
 │   ├── InspectorBusy
 │   ├── DatabaseUnavailable
@@ -127,6 +128,12 @@ class NoFreeSlot(MachineBusy):
     """A claimed task was not started because no simulator became free in time."""
 
     code = "no_free_slot"
+
+
+class LongProgram(MachineBusy):
+    """A long program is not run by the simulator that is for short ones; it waits for a slot."""
+
+    code = "long_program"
 
 
 class ServiceUnavailable(KetlineError):

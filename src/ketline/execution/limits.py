@@ -16,6 +16,8 @@ class ExecutionLimits:
     `memory_bytes` if that is None, and from 15 qubits on `share_threads`, below that one.
     A process that holds `growth_bytes` more than when it was ready ends with the answer that it gives, and another is
     started.
+    A process for short programs has `longest_seconds`: it asks before it runs a program that is predicted to take
+    longer, or whose duration cannot be predicted.
     `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting`
     counts open brackets of any kind.
     """
@@ -30,6 +32,7 @@ class ExecutionLimits:
     threads: int = 1
     small_memory_bytes: int | None = None
     share_threads: int = 1
+    longest_seconds: float | None = None
     max_operations: int = 250_000
     max_qubits: int = 4096
     max_bits: int = 4096

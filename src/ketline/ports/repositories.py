@@ -107,7 +107,8 @@ class DeferredTasks(Protocol):
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
         """Hand a task back that has not begun, at no cost, available after `delay`; False when the lease is lost.
 
-        The cause is for its history: a large program runs, no slot came free, or there is no simulator.
+        The cause is for its history: a large program runs, no slot came free, there is no simulator, or the program is
+        too long for the simulator that is for short ones; then `claim_short` passes over it from now on.
 
         Once its delay is over it goes before the tasks that came after it.
         """
@@ -127,6 +128,13 @@ class TaskAttempts(DeferredTasks, Protocol):
         It is the task of this id, unless that one is not there to be taken or has to wait for another: then it is
         the one whose turn it is, by priority and age, of those that were dispatched. Of any number of concurrent
         claims at most one gets a task.
+        """
+        ...
+
+    async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        """Take the task whose turn it is of those dispatched that are not known to be long; None when there is none.
+
+        As after `claim`, the message that named `task_id` is used up when a task was taken.
         """
         ...
 

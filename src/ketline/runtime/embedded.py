@@ -44,8 +44,8 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
                 open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,
                 running(heartbeat(settings, database, simulators).run()),
             ):
-                nudge, health = services.change.nudge, services.health
-                yield services, worker_parts(settings, repository, queue, nudge, contact, health, simulators)
+                outbox, health = services.submit.outbox, services.health
+                yield services, worker_parts(settings, repository, queue, outbox, contact, health, simulators)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """How the machine is divided between the simulators of a worker."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ketline.config import Settings, available_cores
@@ -18,8 +19,9 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
     slots = settings.worker_slots
     machine = int(memory_bytes() * SIMULATOR_MEMORY_SHARE)
     small = max(LEAST_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
+    beside = LEAST_SMALL_PROGRAM_BYTES if settings.short_task_s else 0
     # On a machine with hardly any memory for its slots, an equal share as before.
-    large = max(machine - (slots - 1) * small, machine // slots)
+    large = max(machine - (slots - 1) * small - beside, machine // slots)
     if settings.simulator_memory_mb is not None:
         large = settings.simulator_memory_mb * 1024 * 1024
     cores = available_cores()
@@ -34,4 +36,15 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
         max_result_bytes=settings.max_result_mb * 1024 * 1024,
         threads=threads,
         share_threads=min(threads, max(1, cores // slots)),
+    )
+
+
+def short_program_limits(settings: Settings) -> ExecutionLimits:
+    """What the simulator may use that runs short programs beside the slots: little memory, and one thread."""
+    limits = execution_limits(settings)
+    return replace(
+        limits,
+        small_memory_bytes=min(LEAST_SMALL_PROGRAM_BYTES, limits.memory_bytes),
+        share_threads=1,
+        longest_seconds=settings.short_task_s,
     )

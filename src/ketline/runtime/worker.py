@@ -1,6 +1,6 @@
 """The worker's side of the distributed service, and the parts of a worker in any service."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from ketline.db.engine.database import Database
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerIdentity
-from ketline.execution.parent.admission import Admission
+from ketline.execution.parent.admission import Admission, ShortProgramsOnly
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.ports.repositories import TaskAttempts
@@ -21,7 +21,7 @@ from ketline.ports.tasks import Clock, RunnerFactory, TaskConsumer
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository
-from ketline.runtime.limits import execution_limits
+from ketline.runtime.limits import execution_limits, short_program_limits
 from ketline.runtime.queue import open_consumer, open_publisher
 from ketline.runtime.upkeep import database_contact, open_upkeep
 from ketline.service.contact import DatabaseContact
@@ -29,6 +29,7 @@ from ketline.service.deferrals import Deferrals
 from ketline.service.health import CheckHealth
 from ketline.service.process import ProcessTask
 from ketline.service.simulators import SimulatorStatus
+from ketline.service.submit import Outbox
 from ketline.service.workers import Heartbeat
 
 log = structlog.get_logger()
@@ -44,6 +45,8 @@ class WorkerParts:
     clock: Clock
     health: CheckHealth
     simulators: SimulatorStatus
+    short_runners: RunnerFactory | None
+    outbox: Outbox
 
 
 @asynccontextmanager
@@ -57,22 +60,22 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
             open_consumer(settings) as consumer,
             running(heartbeat(settings, repository.database, simulators).run()),
         ):
-            yield worker_parts(settings, repository, consumer, dispatcher.nudge, contact, health, simulators)
+            yield worker_parts(settings, repository, consumer, dispatcher, contact, health, simulators)
 
 
 def worker_parts(
     settings: Settings,
     repository: TaskAttempts,
     consumer: TaskConsumer,
-    nudge: Callable[[], None],
+    outbox: Outbox,
     contact: DatabaseContact,
     health: CheckHealth,
     simulators: SimulatorStatus,
 ) -> WorkerParts:
-    """The parts of a worker on one repository and one consumer; `nudge` wakes the dispatcher of its process."""
+    """The parts of a worker on one repository and one consumer; `outbox` is the dispatcher of its process."""
     clock = SystemClock()
     admission = Admission()
-    deferrals = Deferrals(repository, clock, lambda: admission.busy, nudge)
+    deferrals = Deferrals(repository, clock, lambda: admission.busy, outbox.nudge)
     lease = timedelta(seconds=settings.lease_s)
     log.info("simulator.confinement", **protections())
     return WorkerParts(
@@ -82,7 +85,15 @@ def worker_parts(
         clock=clock,
         health=health,
         simulators=simulators,
+        short_runners=_short_runners(settings),
+        outbox=outbox,
     )
+
+
+def _short_runners(settings: Settings) -> RunnerFactory | None:
+    if not settings.short_task_s:
+        return None
+    return ChildRunnerFactory(short_program_limits(settings), admission=ShortProgramsOnly())
 
 
 def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus) -> Heartbeat:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from ketline.domain.errors import DatabaseUnavailable, MachineBusy
+from ketline.domain.errors import DatabaseUnavailable, LongProgram, MachineBusy
 from ketline.domain.task import Lease, TaskId
 from ketline.ports.repositories import DeferredTasks
 from ketline.ports.tasks import Clock
@@ -34,8 +34,10 @@ class Deferrals:
         self._coming_until = 0.0
 
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        """As `DeferredTasks.defer`."""
+        """As `DeferredTasks.defer`; a long task is queued again at once, so that none that came later passes it."""
         deferred = await self._repository.defer(lease, delay, cause)
+        if deferred and cause == LongProgram.code:
+            self._nudge()
         if deferred and delay:
             self._until[lease] = self._clock.monotonic() + delay.total_seconds()
         return deferred

@@ -52,6 +52,17 @@ class ProcessTask:
         if claim is None:
             log.debug("task.not_claimed", task_id=str(task_id))
             return
+        await self._attempt(claim, runner)
+
+    async def short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
+        """As a call, for a task that is not known to be long; False when there is none, and nothing has happened."""
+        claim = await self.repository.claim_short(task_id, self.worker_id, self.lease)
+        if claim is None:
+            return False
+        await self._attempt(claim, runner)
+        return True
+
+    async def _attempt(self, claim: Claim, runner: CircuitRunner) -> None:
         with structlog.contextvars.bound_contextvars(
             task_id=str(claim.lease.task_id),
             correlation_id=claim.correlation_id,

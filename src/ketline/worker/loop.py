@@ -3,21 +3,22 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from ketline.domain.errors import ExecutionFailed, ServiceUnavailable
-from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, Delivery, RunnerFactory, TaskConsumer
+from ketline.domain.errors import ExecutionFailed
+from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, RunnerFactory, TaskConsumer
 from ketline.service.process import ProcessTask
 from ketline.service.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
+from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import SimulatorPool
+from ketline.worker.retrying import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.short import ShortPrograms, ShortSlot
 
 log = structlog.get_logger()
 
-RETRY_SECONDS = 1.0
-# A simulator that cannot be started is tried again after a pause that doubles up to this.
-LONGEST_RETRY_SECONDS = 10.0
 CONSUMERS_PER_SLOT = 16
 
 
@@ -26,7 +27,8 @@ class Worker:
     """Runs tasks in `slots` simulator processes, for which lanes take messages, each with a consumer of prefetch 1.
 
     As a rule there is a lane for each slot. While programs are short there are up to `consumers_per_slot`: claims and
-    records of several tasks share statements then, and a simulator finds its next task claimed.
+    records of several tasks share statements then, and a simulator finds its next task claimed. While all slots are
+    occupied, `short_programs` are run beside them.
     """
 
     consumer: TaskConsumer
@@ -37,22 +39,27 @@ class Worker:
     grace_seconds: float
     consumers_per_slot: int = CONSUMERS_PER_SLOT
     simulators: SimulatorStatus | None = None
+    short_programs: ShortPrograms | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
-        lanes = ConsumerLimit()
-        pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)))
+        lanes, occupancy = ConsumerLimit(), Occupancy()
+        pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)), occupancy=occupancy)
         simulators = self.simulators or SimulatorStatus(self.slots)
         slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
         working = [
             asyncio.create_task(self._lane(number, lanes, pool, stop))
             for number in range(self.slots * self.consumers_per_slot)
         ]
+        if self.short_programs is not None:
+            short_slot = ShortSlot(self.consumer, self.process, self.short_programs, occupancy, stop)
+            working.append(asyncio.create_task(short_slot.run()))
         log.info("worker.started", slots=self.slots)
         try:
             await stop.wait()
             log.info("worker.stopping", grace_seconds=self.grace_seconds)
             lanes.close()
+            occupancy.close()
             await asyncio.wait(working, timeout=self.grace_seconds)
         finally:
             # Simulators last: those who have one must be done with it.
@@ -65,12 +72,12 @@ class Worker:
 
     async def _slot(self, number: int, pool: SimulatorPool, simulators: SimulatorStatus, stop: asyncio.Event) -> None:
         """Keep a simulator in the pool, which has no lane for this slot while there is none."""
-        pause = RETRY_SECONDS
+        seconds = RETRY_SECONDS
         while not stop.is_set():
             try:
                 async with self.runners.open_runner() as runner, pool.offering(runner) as failed:
                     simulators.started(number)
-                    pause = RETRY_SECONDS
+                    seconds = RETRY_SECONDS
                     await failed.wait()
                 continue  # another runner may start one, or say why it cannot
             except ExecutionFailed as error:
@@ -80,8 +87,8 @@ class Worker:
                 simulators.failed(number, str(error))
             finally:
                 simulators.ended(number)
-            await self._pause(stop, pause)
-            pause = min(2 * pause, LONGEST_RETRY_SECONDS)
+            await pause(stop, seconds)
+            seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
 
     async def _lane(self, number: int, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -92,38 +99,14 @@ class Worker:
                             await self._consume(slot, lanes, runner, stop)
             except Exception:
                 log.exception("slot.crashed", slot=number)
-                await self._pause(stop)
+                await pause(stop)
 
     async def _consume(
         self, slot: ConsumerSlot, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
     ) -> None:
         while (delivery := await lanes.receive(slot)) is not None:
-            if await self._see_through(delivery, runner, stop):
+            if await until_available(delivery, partial(self.process, delivery.task_id, runner), stop):
                 await delivery.acknowledge()
-
-    async def _see_through(self, delivery: Delivery, runner: CircuitRunner, stop: asyncio.Event) -> bool:
-        """Whether the message is dealt with; a stop while the database is away leaves it to others."""
-        while not stop.is_set():
-            try:
-                await self.process(delivery.task_id, runner)
-            except ServiceUnavailable as error:
-                log.warning(
-                    "task.claim_delayed",
-                    task_id=str(delivery.task_id),
-                    correlation_id=delivery.correlation_id,
-                    error=str(error),
-                )
-                await self._pause(stop)  # guard: worker.message_waits
-            else:
-                return True
-        return False
-
-    async def _pause(self, stop: asyncio.Event, seconds: float = RETRY_SECONDS) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await stop.wait()
-        except TimeoutError:
-            pass
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

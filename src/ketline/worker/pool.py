@@ -10,6 +10,7 @@ from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
 from ketline.ports.tasks import CircuitRunner, Clock
+from ketline.worker.occupancy import Occupancy
 
 SHORT_SECONDS = 0.02
 # So many more short programs than long ones, of which each counts as several, and the next are taken to be short too.
@@ -25,12 +26,13 @@ class SimulatorPool:
 
     While programs take milliseconds, `short` is true: a simulator would stand idle between two of them if nobody waited
     for it. Once somebody has waited for long it is false, and all who wait are turned away. `changed` is called when it
-    changes, or the number of runners does.
+    changes, or the number of runners does. `occupancy` is told when all runners have a task.
     """
 
     clock: Clock
     changed: Callable[[], None]
     acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
+    occupancy: Occupancy = field(default_factory=Occupancy)
     short: bool = field(default=False, init=False)
     _runners: dict[CircuitRunner, asyncio.Event] = field(default_factory=dict, init=False)
     _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
@@ -65,6 +67,7 @@ class SimulatorPool:
             SimulatorNotStarted: it has no simulator; the program has not begun.
         """
         runner = self._free.popleft() if self._free else await self._checkout()
+        self._tell_occupancy()
         started = self.clock.monotonic()
         try:
             result = await runner.run(spec)
@@ -99,6 +102,7 @@ class SimulatorPool:
         if self._runners.pop(runner, None) is not None:
             if runner in self._free:
                 self._free.remove(runner)
+            self._tell_occupancy()
             self.changed()
 
     def _give(self, runner: CircuitRunner) -> None:
@@ -110,6 +114,10 @@ class SimulatorPool:
                 coming.set_result(runner)
                 return
         self._free.append(runner)
+        self._tell_occupancy()
+
+    def _tell_occupancy(self) -> None:
+        self.occupancy.update(all_busy=bool(self._runners) and not self._free)
 
     def _took(self, seconds: float) -> None:
         counted = self._short_ones + (1 if seconds <= SHORT_SECONDS else -A_LONG_ONE)

@@ -133,3 +133,38 @@ def test_admitted_program_has_all_memory_and_threads() -> None:
     assert (share.memory_bytes, share.threads) == (MEBIBYTE, 1)
     share.whole = True
     assert (share.memory_bytes, share.threads) == (64 * MEBIBYTE, 2)
+
+
+@pytest.fixture(scope="module")
+def short_executor() -> Executor:
+    """That of a process which asks before it runs what takes more than 20 ms."""
+    return Executor(ExecutionLimits(memory_bytes=64 * MEBIBYTE, longest_seconds=0.02))
+
+
+MANY_POINTS = {"theta": [0.1 * number for number in range(200)]}
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        request(rotations(18)),
+        request(f"{HEADER} qubit q; bit c; while (!c) {{ h q; c = measure q; }}"),
+        request(rotations(30), method=Method.MATRIX_PRODUCT_STATE),
+        Request(TaskSpec(circuit=rotations(13, "theta", before="input float theta;"), shots=10, inputs=MANY_POINTS)),
+        request(rotations(18).replace("c = measure q;", ""), observables=({"Z" * 18: 1.0},)),
+    ],
+    ids=["18 qubits", "loop", "unknown bonds", "sweep", "observables"],
+)
+def test_process_for_short_programs_asks_before_long_ones(short_executor: Executor, long: Request) -> None:
+    asked = Asked(granted=False)
+    with pytest.raises(MachineBusy):
+        short_executor.answer(long, asked)
+    assert len(asked.needed) == 1
+    assert asked.needed[0] > 0
+
+
+@pytest.mark.parametrize("short", [request(BELL), request(rotations(12))], ids=["bell", "12 qubits"])
+def test_process_for_short_programs_runs_them_without_asking(short_executor: Executor, short: Request) -> None:
+    asked = Asked(granted=False)
+    assert isinstance(short_executor.answer(short, asked).outcome, RunResult)
+    assert asked.needed == []

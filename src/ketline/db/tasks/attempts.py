@@ -119,17 +119,17 @@ def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[
     return [_to_claim(request, taken.get(request.token)) for request in requests]
 
 
-def claim_another(connection: Connection, request: ClaimRequest) -> Claim | None:
+def claim_another(connection: Connection, request: ClaimRequest, *, short: bool = False) -> Claim | None:
     """Take the task whose turn it is, for who did not get the one it was told of; a transaction of its own.
 
     There is a message for each task that waits. So who was told of a task that is taken already, or has to wait for
     another, takes that other; the message of the other then stands for the first, and until it comes the first goes
-    before all who came after it.
+    before all who came after it. With `short`, tasks that are known to be long are passed over.
     """
     # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
     row = connection.execute(select_claimed(request.token)).one_or_none()  # guard: claim.own
     if row is None:
-        row = _claim_one(connection, request, _claim_best(), TAKING.parameters(request.asked()))
+        row = _claim_one(connection, request, _claim_best(short=short), TAKING.parameters(request.asked()))
         if row is not None and row.task_id != request.task_id:
             connection.execute(let_overtake(), {"asked_task_id": request.task_id})  # guard: claim.let_overtake
     return _to_claim(request, row)
@@ -202,8 +202,8 @@ def _claim() -> Prepared:
 
 
 @cache
-def _claim_best() -> Prepared:
-    return Prepared(claim_best())
+def _claim_best(*, short: bool = False) -> Prepared:
+    return Prepared(claim_best(short=short))
 
 
 @cache

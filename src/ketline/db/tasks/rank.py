@@ -68,13 +68,18 @@ def overtaken() -> ColumnElement[bool]:
 
 
 @cache
-def select_best() -> Select[Any]:
-    """The task to take next, locked; without those that somebody else is just taking."""
+def select_best(*, short: bool = False) -> Select[Any]:
+    """The task to take next, locked; without those that somebody else is just taking.
+
+    With `short` it is the first of those that are not known to be long.
+    """
+    passed_over = [checked(tasks.c.is_long == false())] if short else []
     return (
         select(tasks.c.task_id)
         .where(
             ready(),  # guard: claim.best_has_message
             tasks.c.available_at <= now(),
+            *passed_over,
         )
         .order_by(tasks.c.rank_at, tasks.c.task_id)
         .limit(1)

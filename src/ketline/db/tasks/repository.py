@@ -25,7 +25,7 @@ from ketline.db.tasks.attempts import ClaimRequest, Ending, claim_all, claim_ano
 from ketline.db.tasks.health import write_check
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import Storing, store, store_all, store_new
-from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
+from ketline.domain.errors import LongProgram, MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import (
@@ -53,6 +53,7 @@ WORKER_STOPPED = "worker_stopped"
 NOT_BEGUN = {
     MachineBusy.code: "waits for programs that run now",
     NoFreeSlot.code: "no slot came free in time; queued again",
+    LongProgram.code: "it is long and all slots are occupied; queued again",
     SimulatorNotStarted.cause: "the worker has no simulator; queued again",
 }
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
@@ -127,16 +128,18 @@ class SqlTaskRepository:
         return await self.database.read(work)
 
     async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        request = ClaimRequest(
-            task_id=task_id, token=LeaseToken(uuid4()), worker_id=worker_id, lease_seconds=lease.total_seconds()
-        )
+        request = _claim_request(task_id, worker_id, lease)
         claim = await self.database.together(claim_all, request)
         if claim is None:
             # guard: claim.another, claim.another_transaction
             claim = await self.database.write(lambda connection: claim_another(connection, request))
-        if claim is not None:
-            self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
-        return claim
+        return self._announce_claim(claim)
+
+    async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        request = _claim_request(task_id, worker_id, lease)
+        return self._announce_claim(
+            await self.database.write(lambda connection: claim_another(connection, request, short=True))
+        )
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:
         asked = {"task_id": lease.task_id, "attempt": lease.attempt, "token": lease.token}
@@ -161,7 +164,8 @@ class SqlTaskRepository:
         return await self._hand_back(statements.release_task(lease), lease, WORKER_STOPPED, how)
 
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        return await self._hand_back(statements.defer_task(lease, delay), lease, cause, NOT_BEGUN[cause])
+        deferring = statements.defer_task(lease, delay, is_long=cause == LongProgram.code)
+        return await self._hand_back(deferring, lease, cause, NOT_BEGUN[cause])
 
     async def recall(self, lease: Lease) -> bool:
         def work(connection: Connection) -> bool:
@@ -283,6 +287,11 @@ class SqlTaskRepository:
     def _announce(self, task_id: TaskId, status: TaskStatus) -> None:
         self.announcer.announce(Change(task_id=task_id, status=status))
 
+    def _announce_claim(self, claim: Claim | None) -> Claim | None:
+        if claim is not None:
+            self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
+        return claim
+
     def _announce_if(self, recorded: bool, lease: Lease, status: TaskStatus) -> bool:
         if recorded:
             self._announce(lease.task_id, status)
@@ -313,6 +322,11 @@ class SqlTaskRepository:
 
 def _not_found(task_id: TaskId) -> TaskNotFound:
     return TaskNotFound(f"Task {task_id} was not found; check the id.")
+
+
+def _claim_request(task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> ClaimRequest:
+    seconds = lease.total_seconds()
+    return ClaimRequest(task_id=task_id, token=LeaseToken(uuid4()), worker_id=worker_id, lease_seconds=seconds)
 
 
 def _availability(row: Row[Any]) -> datetime:

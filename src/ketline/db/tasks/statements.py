@@ -98,9 +98,9 @@ def claim_task(asked: Any) -> Update:
 
 
 @cache
-def claim_best() -> Update:
-    """As `claim_task`, but takes the task whose turn it is, whichever that is."""
-    best = select_best().cte("best")
+def claim_best(*, short: bool = False) -> Update:
+    """As `claim_task`, but takes the task whose turn it is, of all or of those that are not known to be long."""
+    best = select_best(short=short).cte("best")
     return _take(TAKING.one(), tasks.c.task_id.in_(select(best.c.task_id)))
 
 
@@ -196,9 +196,10 @@ def release_task(lease: Lease) -> Update:
     )
 
 
-def defer_task(lease: Lease, delay: timedelta) -> Update:
+def defer_task(lease: Lease, delay: timedelta, *, is_long: bool = False) -> Update:
     """As `release_task`, after a delay; so that it is not the last of a long queue then, it overtakes."""
     again = from_now(delay.total_seconds())
+    found = {"is_long": True} if is_long else {}
     return (
         update(tasks)
         .where(is_held(lease))  # guard: defer.fence
@@ -209,6 +210,7 @@ def defer_task(lease: Lease, delay: timedelta) -> Update:
             dispatch_count=0,
             lease_expires_at=None,
             overtakes=True,  # guard: defer.place
+            **found,
         )
         .returning(tasks.c.claimed_at, now().label("at"))
     )

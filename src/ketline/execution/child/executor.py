@@ -190,7 +190,7 @@ class Executor:
         Raises:
             MachineBusy: it may not, and has not begun.
         """
-        self._quota.begin(ask)
+        self._quota.begin(ask, number_of_points(request.spec.inputs) or 1)
         try:
             return Response(self._outcome(request))
         except MachineBusy:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from ketline.domain.errors import MachineBusy
+from ketline.domain.errors import LongProgram, MachineBusy
 
 SHORTEST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 30.0
@@ -65,3 +65,10 @@ class Admission:
         comes_back = max(comes_back, self._last_return + SPACING_SECONDS)
         self._last_return = min(comes_back, now + LONGEST_DELAY_SECONDS)
         return timedelta(seconds=self._last_return - now)
+
+
+class ShortProgramsOnly(Admission):
+    """Admits nothing that asks: that of a simulator for short programs."""
+
+    def enter(self) -> Permit:
+        raise LongProgram("it is long, and waits for a slot")

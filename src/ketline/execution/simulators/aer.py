@@ -123,7 +123,7 @@ class Simulator:
         """
         options = _seeded(options or RunOptions())
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
-        self._quota.require(program.lowered, choice.method)
+        self._quota.require(program.lowered, choice, shots)
         if choice.engine is Engine.EXACT:
             distribution = self._distribution(program) if comes_again else self._find_distribution(program)
             counts, memory = distribution.draw(shots, options.seed, _key(program), memory=options.memory)
@@ -140,7 +140,7 @@ class Simulator:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
         choice = choose_observed(program.lowered, method, self._limits.memory_bytes)
-        self._quota.require(program.lowered, choice.method)
+        self._quota.require(program.lowered, choice, 1)
         operators = [operator_of(observable, program.kept_qubits) for observable in observables]
         circuit = self._circuit(program, choice.method)
         whole = choice.method is Method.STATEVECTOR and circuit.num_qubits <= MOST_QUBITS_SAVED

@@ -9,7 +9,9 @@ from ketline.domain.errors import MachineBusy
 from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.memory import most_matrix_product_bytes, state_bytes
+from ketline.execution.simulators.methods import Choice
 
 # From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
 LARGE_BYTES = 64 << 20
@@ -30,6 +32,7 @@ class Quota:
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
         self._ask: Ask = granted
+        self._runs = 1
         self.whole = False
 
     @property
@@ -40,23 +43,34 @@ class Quota:
     def threads(self) -> int:
         return self._limits.threads if self.whole else self._limits.share_threads
 
-    def begin(self, ask: Ask) -> None:
-        """Start a program with the quota of a slot."""
+    def begin(self, ask: Ask, runs: int = 1) -> None:
+        """Start a program of so many runs with the quota of a slot."""
         self._ask = ask
+        self._runs = runs
         self.whole = False
 
-    def require(self, lowered: Lowered, method: Method) -> None:
+    def require(self, lowered: Lowered, choice: Choice, shots: int) -> None:
         """Reserve what a circuit needs; ask for the whole machine where that exceeds the quota of a slot.
 
+        A process for short programs asks before a long one too.
+
         Raises:
-            MachineBusy: another program has the machine.
+            MachineBusy: another program has the machine, or this one is too long for this process.
         """
-        needed = bytes_needed(lowered, method)
-        if self.whole or not is_large(needed, method, self._limits):
+        needed = bytes_needed(lowered, choice.method)
+        if self.whole or not (is_large(needed, choice.method, self._limits) or self._is_long(lowered, choice, shots)):
             return
-        if not self._ask(min(needed, self._limits.memory_bytes)):
-            raise MachineBusy("another large program runs")  # guard: admission.required
+        if not self._ask(max(1, min(needed, self._limits.memory_bytes))):
+            raise MachineBusy("the program may not begin now")  # guard: admission.required
         self.whole = True
+
+    def _is_long(self, lowered: Lowered, choice: Choice, shots: int) -> bool:
+        """Whether the program takes too long for this process, by prediction; what cannot be predicted may."""
+        longest = self._limits.longest_seconds
+        if longest is None:
+            return False
+        seconds = simulating_seconds(lowered, choice, shots)
+        return seconds is None or seconds * self._runs > longest
 
 
 def is_large(needed: int, method: Method, limits: ExecutionLimits) -> bool:
