@@ -153,6 +153,14 @@ async def test_lease_is_judged_as_of_the_look(repository: SqlTaskRepository, dat
     assert len(await repository.reap(10, Expiry(as_of=looked_at + timedelta(seconds=5)))) == 1
 
 
+async def test_lease_given_after_the_clock_was_set_back_is_not_judged_by_a_look_from_before(
+    repository: SqlTaskRepository,
+) -> None:
+    looked_at = (await repository.survey_leases(LEASE)).at + STEP
+    await claimed(repository)
+    assert await repository.reap(10, Expiry(as_of=looked_at)) == []
+
+
 async def test_worker_that_is_back_renews_a_lease_that_ran_out(
     repository: SqlTaskRepository, database: Database
 ) -> None:

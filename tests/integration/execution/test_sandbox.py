@@ -13,6 +13,8 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.process import SimulatorProcess
 from ketline.execution.sandbox import protections
 
+PR_GET_DUMPABLE = 3  # linux/prctl.h
+
 ATTEMPTS = """
 import ctypes, json, os, resource, socket, subprocess, sys, threading
 from ketline.execution.sandbox import confine
@@ -122,16 +124,16 @@ def test_simulator_is_confined_and_has_no_capabilities() -> None:
 def test_process_that_starts_a_simulator_hides_its_environment() -> None:
     """Also where the kernel has no Landlock, another process of the same user cannot read the addresses in it."""
     program = (
-        "import sys\n"
+        "import ctypes, sys\n"
         "from ketline.execution.parent.process import SimulatorProcess\n"
         "from ketline.execution.limits import ExecutionLimits\n"
         "SimulatorProcess((sys.executable, '-c', 'pass'), ExecutionLimits()).end()\n"
-        "print('started', flush=True)\n"
+        f"print('dumpable', ctypes.CDLL(None).prctl({PR_GET_DUMPABLE}), flush=True)\n"
         "sys.stdin.read()\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        assert parent.stdout.readline() == b"started\n"
+        assert parent.stdout.readline() == b"dumpable 0\n"
         environment = Path(f"/proc/{parent.pid}/environ")
         assert environment.stat().st_uid == 0  # the kernel's mark of a process that is not dumpable
         if os.geteuid() != 0:

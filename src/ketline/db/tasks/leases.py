@@ -1,7 +1,7 @@
 """SQL of leases that are over, and of times that a step of the database's clock has made wrong."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     Update,
     and_,
+    case,
     false,
     func,
     insert,
@@ -114,8 +115,14 @@ def _update(limit: int, over: ColumnElement[bool]) -> Update:
 
 
 def _ended_before(expiry: Expiry) -> ColumnElement[bool]:
-    as_of = now() if expiry.as_of is None else literal(expiry.as_of, UtcDateTime)  # guard: reap.as_of
+    # A clock that was set back since the look gives leases that end before it.
+    # guard: reap.as_of, reap.set_back
+    as_of = now() if expiry.as_of is None else _earlier(literal(expiry.as_of, UtcDateTime), now())
     return tasks.c.lease_expires_at < as_of  # guard: reap.expired
+
+
+def _earlier(one: ColumnElement[datetime], other: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    return case((one < other, one), else_=other)
 
 
 def _unrenewed(expiry: Expiry) -> ColumnElement[bool]:
