@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import re
 import sys
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -43,7 +44,14 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)  # the classes of the library that functions replace
     page = asyncio.run(_page(_sizes(options.sizes), options.seconds))
-    _PAGE.write_text(page, encoding="utf-8")
+    _PAGE.write_text("\n".join(map(_wrapped, page.split("\n"))), encoding="utf-8")
+
+
+def _wrapped(line: str) -> str:
+    """The line in several of at most 120 columns, unless it is a row of a table."""
+    if line.startswith("|"):
+        return line
+    return textwrap.fill(line, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _sizes(text: str) -> list[int]:

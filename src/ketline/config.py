@@ -45,7 +45,7 @@ def available_cores() -> int:
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; each description is the variable's row in the README."""
+    """Everything an operator can set; each description is the variable's row in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -366,7 +366,7 @@ def refuse_unknown(environment: Mapping[str, str | None]) -> None:
     unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
     if unknown:
         raise ConfigurationInvalid(
-            f"Unknown configuration: {', '.join(unknown)}. The README lists every variable; check the spelling."
+            f"Unknown configuration: {', '.join(unknown)}. docs/settings.md lists every variable; check the spelling."
         )
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import httpx
+import pytest
 
 from ketline.client import Client
 from tests.acceptance.conftest import Embedded
@@ -34,6 +36,7 @@ async def test_every_call_of_the_page_is_answered_as_it_says(embedded: Embedded)
 # What differs each time: ids, times, names of workers, durations.
 CHANGING = {
     ID: "ID",
+    re.compile(r'(?<="correlation_id":")[0-9a-f]{32}'): "CORRELATION",
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z)?"): "TIME",
     re.compile(r"(Attempt 1 started on) \S+"): r"\1 WORKER",
     re.compile(r"after [\d.e-]+ s$", re.MULTILINE): "after SECONDS s",
@@ -46,15 +49,17 @@ def constant(page: str) -> list[str]:
     return page.splitlines()
 
 
-async def test_every_snippet_of_the_walk_prints_what_the_page_says(embedded: Embedded) -> None:
+@pytest.mark.parametrize("path", walk.PAGES, ids=lambda path: path.name)
+async def test_every_snippet_of_a_page_prints_what_the_page_says(embedded: Embedded, path: Path) -> None:
     await embedded.up()
     url = f"http://127.0.0.1:{embedded.port}"
-    page = walk.PAGE.read_text(encoding="utf-8")
 
-    def made() -> str:
+    def made() -> tuple[str, str]:
+        page = path.read_text(encoding="utf-8")
         with Client(url) as client:
-            # The page does not wait long for its first task.
+            # The pages do not wait long for their first task.
             client.run("qubit q; bit c; c = measure q;")
-        return walk.executed(page, url)
+        return walk.executed(page, url), page
 
-    assert constant(await asyncio.to_thread(made)) == constant(page)
+    executed, shown = await asyncio.to_thread(made)
+    assert constant(executed) == constant(shown)

@@ -77,7 +77,8 @@ def _curl(call: Call, values: Values) -> str:
     parts.append(f"'{SHOWN_URL}{path}'" if "?" in path else f"{SHOWN_URL}{path}")
     parts += [f"-H '{name}: {_with(value, values)}'" for name, value in call.headers.items()]
     if call.body is not None:
-        parts.append("--json '" + json.dumps(_filled(call.body, values)) + "'")
+        # curl has `--json` since 7.82; Ubuntu 22.04 has 7.81.
+        parts.append("-H 'Content-Type: application/json' -d '" + json.dumps(_filled(call.body, values)) + "'")
     return " ".join(parts)
 
 

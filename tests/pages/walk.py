@@ -1,4 +1,6 @@
-"""Runs the snippets of docs/clients.md and writes what they print into it: `python -m tests.pages.walk URL`.
+"""Runs the snippets of docs/clients.md and README.md and writes what they print into these pages.
+
+`bash .ci/uv run python -m tests.pages.walk URL`, with the address of a service that was just started.
 
 A block of `console` has commands after `$`, and below each what it prints; a block of `python` is followed by one of
 `text` with what it prints, if anything. All Python blocks are one program, all commands one shell's.
@@ -16,17 +18,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = ROOT / "docs" / "clients.md"
+PAGES = [ROOT / "docs" / "clients.md", ROOT / "README.md"]
 SHOWN_URL = "http://localhost:8000"
 COMMAND_SECONDS = 120
 _BLOCK = re.compile(r"```(console|python)\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
+# What the README's first command installs is installed already.
+_INSTALLATION = re.compile(r"python3 -m pip install .* && \.tools/bin/uv run (?=ketline )")
 # No program prints this.
 _END = "--- 7f0c end of a command ---"
 
 
 def main() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(executed(page, sys.argv[1]), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(executed(path.read_text(encoding="utf-8"), sys.argv[1]), encoding="utf-8")
 
 
 def executed(page: str, url: str) -> str:
@@ -46,7 +50,7 @@ def _block(found: re.Match[str], shell: "subprocess.Popen[str]", namespace: dict
         return f"```console\n{shown}```\n"
     printed = io.StringIO()
     with redirect_stdout(printed):
-        exec(compile(code, str(PAGE), "exec"), namespace)  # the page is ours
+        exec(compile(code.replace(SHOWN_URL, url), "<page>", "exec"), namespace)  # the page is ours
     text = f"\n```text\n{_trimmed(printed.getvalue())}```\n" if printed.getvalue() else ""
     return f"```python\n{code}```\n{text}"
 
@@ -54,7 +58,7 @@ def _block(found: re.Match[str], shell: "subprocess.Popen[str]", namespace: dict
 def _told(shell: "subprocess.Popen[str]", command: str, url: str) -> str:
     assert shell.stdin is not None
     assert shell.stdout is not None
-    shell.stdin.write(f"{command.replace(SHOWN_URL, url)}\necho '{_END}'\n")
+    shell.stdin.write(f"{_INSTALLATION.sub('', command).replace(SHOWN_URL, url)}\necho '{_END}'\n")
     shell.stdin.flush()
     lines = iter(shell.stdout.readline, "")
     printed: list[str] = []
