@@ -31,7 +31,7 @@ CLAIMS = (
     Guard(
         "renew.fence",
         "only the holder of a lease renews it",
-        Widen("tasks.c.task_id == asked.task_id"),
+        Widen("tasks.c.task_id == request.task_id"),
         (f"{CONTRACT}::test_lost_lease_changes_nothing",),
     ),
     Guard(

@@ -9,7 +9,7 @@ RECOVERY = (
     Guard(
         "submit.due",
         "a new task is due from the moment it is stored",
-        Replace("later(asked.scheduled_for, from_now(asked.due_seconds + 3600.0))"),
+        Replace("later(request.scheduled_for, from_now(request.due_seconds + 3600.0))"),
         (f"{CONTRACT}::test_new_task_is_due_once", f"{RECOVER}::test_nudge_dispatches_at_once"),
     ),
     Guard(

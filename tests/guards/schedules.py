@@ -16,7 +16,7 @@ SCHEDULES = (
     Guard(
         "schedule.due",
         "a scheduled task is not due before its time",
-        Replace("from_now(asked.due_seconds)"),
+        Replace("from_now(request.due_seconds)"),
         (f"{LABELS}::test_scheduled_task_waits_for_its_time",),
     ),
     Guard(

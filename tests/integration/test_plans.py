@@ -24,9 +24,9 @@ from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 
 BY_ID = {
-    "claim": attempts._claim_together(),
-    "complete": attempts._end_together(TaskStatus.COMPLETED),
-    "fail": attempts._end_together(TaskStatus.FAILED),
+    "claim": attempts._claim_batch(),
+    "complete": attempts._record_batch(TaskStatus.COMPLETED),
+    "fail": attempts._record_batch(TaskStatus.FAILED),
     "renew": statements.renew_lease(),
     "let overtake": Prepared(statements.let_overtake()),
 }

@@ -58,11 +58,11 @@ class RepeatingDatabase(Database):
             self.earlier.append(await super().urgent(work))
         return await super().urgent(work)
 
-    async def together(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+    async def batched(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
         repeating, self.repeating = self.repeating, False
         if repeating:
-            self.earlier.append(await super().together(work, request))
-        answer = await super().together(work, request)
+            self.earlier.append(await super().batched(work, request))
+        answer = await super().batched(work, request)
         self.repeating = repeating  # for the transaction that a submission which is not new has afterwards
         return answer
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, delete, func, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import Dialect, dialect_of
@@ -19,7 +19,7 @@ from ketline.db.schema.tables import tasks, workers
 from ketline.domain.task import TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 
-_BEATING = Asking(
+_BEAT_PARAMETERS = BindParameters(
     worker_id=Text(),
     slots=Integer(),
     version=Text(),
@@ -43,12 +43,14 @@ class SqlWorkerRegistry:
         lifetime: timedelta,
         condition: WorkerCondition | None = None,
     ) -> datetime:
-        said = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
-        said |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
-        asked = _BEATING.parameters({**said, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()})
+        beat: dict[str, object] = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
+        beat |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
+        values = _BEAT_PARAMETERS.parameters(
+            {**beat, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()}
+        )
 
         def work(connection: Connection) -> datetime:
-            at: datetime = connection.execute(_upsert(dialect_of(connection)), asked).scalar_one()
+            at: datetime = connection.execute(_upsert(dialect_of(connection)), values).scalar_one()
             return at
 
         return await self.database.urgent(work)
@@ -75,20 +77,20 @@ class SqlWorkerRegistry:
 
 @cache
 def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
-    asked = _BEATING.one()
-    said = {
-        "slots": asked.slots,
-        "version": asked.version,
-        "started_at": func.coalesce(asked.started_at, now(), type_=UtcDateTime()),
+    request = _BEAT_PARAMETERS.one()
+    columns = {
+        "slots": request.slots,
+        "version": request.version,
+        "started_at": func.coalesce(request.started_at, now(), type_=UtcDateTime()),
         "last_seen_at": now(),
-        "live_until": from_now(asked.lifetime_seconds),
-        "ready_slots": asked.ready_slots,
-        "problem": asked.problem,
+        "live_until": from_now(request.lifetime_seconds),
+        "ready_slots": request.ready_slots,
+        "problem": request.problem,
     }
     statement: ReturningInsert[Any] = (
         dialect.insert(workers)
-        .values(worker_id=asked.worker_id, **said)
-        .on_conflict_do_update(index_elements=[workers.c.worker_id], set_=said)
+        .values(worker_id=request.worker_id, **columns)
+        .on_conflict_do_update(index_elements=[workers.c.worker_id], set_=columns)
         .returning(workers.c.started_at)
     )
     return statement

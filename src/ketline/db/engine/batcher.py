@@ -1,4 +1,4 @@
-"""Callers that ask while a piece of work is under way share the next one."""
+"""Batches requests: those that arrive while one batch runs form the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,27 +10,27 @@ A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one caller's request came to."""
+class Response:
+    """The value or the error that answers one request."""
 
     value: Any = None
     error: Exception | None = None
 
 
-class Group(Generic[Q, A]):
-    """Runs requests in the order they came, those that wait together in one go; nobody waits for company.
+class Batcher(Generic[Q, A]):
+    """Runs requests in the order of arrival, all that wait in one batch; it never waits for a batch to fill.
 
-    `run` gives an outcome for each request, in order.
+    `run` gives a response for each request, in order.
     """
 
-    def __init__(self, run: Callable[[Sequence[Q]], Awaitable[Sequence[Outcome]]], *, most: int) -> None:
+    def __init__(self, run: Callable[[Sequence[Q]], Awaitable[Sequence[Response]]], *, most: int) -> None:
         self._run = run
         self._most = most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    def ask(self, request: Q) -> asyncio.Future[A]:
-        """The request's own answer, or its own error, when it is there."""
+    def submit(self, request: Q) -> asyncio.Future[A]:
+        """Adds a request; the future completes with its own response or error."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
         if self._running is None or self._running.done():
@@ -38,7 +38,7 @@ class Group(Generic[Q, A]):
         return answer
 
     async def drain(self) -> None:
-        """Return when nobody waits for an answer."""
+        """Returns when every request has its response."""
         if self._running is not None:
             await self._running
 
@@ -46,17 +46,17 @@ class Group(Generic[Q, A]):
         while self._waiting:
             now, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
-                outcomes = await self._run([request for request, _ in now])
+                responses = await self._run([request for request, _ in now])
             except Exception as error:
-                outcomes = [Outcome(error=error)] * len(now)
-            for (_, answer), outcome in zip(now, outcomes, strict=True):
-                _settle(answer, outcome)
+                responses = [Response(error=error)] * len(now)
+            for (_, answer), response in zip(now, responses, strict=True):
+                _settle(answer, response)
 
 
-def _settle(answer: asyncio.Future[A], outcome: Outcome) -> None:
+def _settle(answer: asyncio.Future[A], response: Response) -> None:
     if answer.cancelled():
         return
-    if outcome.error is not None:
-        answer.set_exception(outcome.error)
+    if response.error is not None:
+        answer.set_exception(response.error)
     else:
-        answer.set_result(cast("A", outcome.value))
+        answer.set_result(cast("A", response.value))

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from ketline.db.engine.batcher import Group, Outcome
+from ketline.db.engine.batcher import Batcher, Response
 from ketline.db.engine.dialect import POSTGRESQL, SQLITE, Dialect
 from ketline.db.engine.postgresql import IDLE_SECONDS, PostgresqlTransactions
 from ketline.db.engine.sqlite import SqliteTransactions
@@ -40,7 +40,7 @@ class Database:
 
     def __init__(self, transactions: Transactions, dialect: Dialect) -> None:
         self._transactions = transactions
-        self._groups: dict[Callable[..., Any], Group[Any, Any]] = {}
+        self._batchers: dict[Callable[..., Any], Batcher[Any, Any]] = {}
         self.dialect = dialect
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -66,8 +66,8 @@ class Database:
         """
         return await _to_the_end(self._transactions.autocommit(work))
 
-    async def together(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
-        """As `autocommit`; requests for the same `work` that wait while one is under way share the next.
+    async def batched(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        """Runs `work` as `autocommit` does, once for all requests for it that arrived while it ran before.
 
         `work` gives an answer for each request, in order. A defect that one request brings to light does not touch
         the others: each is then run alone.
@@ -76,12 +76,12 @@ class Database:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
         if not self.dialect.batches:
-            # Transactions that wait together share a commit there, and statements have no round trip to save.
+            # Waiting transactions share a commit there, and statements need no round trip.
             [answer] = await self.autocommit(lambda connection: work(connection, [request]))
             return answer
-        if work not in self._groups:
-            self._groups[work] = Group(lambda requests: self._answer(work, requests), most=MOST_IN_A_STATEMENT)
-        return cast("A", await _to_the_end(self._groups[work].ask(request)))
+        if work not in self._batchers:
+            self._batchers[work] = Batcher(lambda requests: self._answer(work, requests), most=MOST_IN_A_STATEMENT)
+        return cast("A", await _to_the_end(self._batchers[work].submit(request)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, whose every statement sees one state of the database: on PostgreSQL it is one round trip.
@@ -101,12 +101,12 @@ class Database:
 
     async def _answer(
         self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], requests: Sequence[Q]
-    ) -> Sequence[Outcome]:
+    ) -> Sequence[Response]:
         try:
-            return [Outcome(answer) for answer in await self.autocommit(lambda connection: work(connection, requests))]
+            return [Response(answer) for answer in await self.autocommit(lambda connection: work(connection, requests))]
         except Exception as error:
             if len(requests) == 1 or isinstance(error, DatabaseUnavailable):  # guard: write.defect
-                return [Outcome(error=error)] * len(requests)
+                return [Response(error=error)] * len(requests)
         return [(await self._answer(work, [request]))[0] for request in requests]
 
 

@@ -1,4 +1,4 @@
-"""Conditions in words that leave the choice of the index to us."""
+"""Planner hints: conditions written so that the statement, not the planner, decides which index serves it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
 
-class held_at(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
+class has_value(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
     """Whether a column has a value; what is sorted by the column first has its rows from an index on it.
 
     From `column = value` PostgreSQL concludes that sorting by the column is needless, and takes an index on the second
@@ -17,7 +17,7 @@ class held_at(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator i
     time.
     """
 
-    name = "ketline_held_at"
+    name = "ketline_has_value"
     inherit_cache = True
     # Not Boolean, which SQLite has not: SQLAlchemy would compare the comparison with 1, and no index would serve.
     type = NullType()
@@ -26,8 +26,8 @@ class held_at(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator i
         super().__init__(column, value)
 
 
-@compiles(held_at, "postgresql")
-def _held_at_postgresql(element: held_at, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(has_value, "postgresql")
+def _has_value_postgresql(element: has_value, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = element.clauses
     array = f"ARRAY[{compiler.process(value, **kw)}]"
     if isinstance(column.type, Enum):
@@ -35,14 +35,14 @@ def _held_at_postgresql(element: held_at, compiler: SQLCompiler, **kw: Any) -> s
     return f"{compiler.process(column, **kw)} = ANY ({array})"
 
 
-@compiles(held_at, "sqlite")
-def _held_at_sqlite(element: held_at, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(has_value, "sqlite")
+def _has_value_sqlite(element: has_value, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = element.clauses
     return f"{compiler.process(column, **kw)} = {compiler.process(value, **kw)}"
 
 
 def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """A condition on rows that another one finds, and never the way to them.
+    """A condition that filters rows found by another condition, and that no index serves.
 
     Statements are planned while a table is empty: then any index will do, and the plan is kept when many rows meet the
     condition. A claim went through all tasks that were pending.

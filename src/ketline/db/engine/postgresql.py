@@ -40,7 +40,7 @@ _LIMIT_TRANSACTION = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TR
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """Sessions by what they are for; the reserved one is opened first, kept, and takes what finds no other."""
+    """Sessions by what they are for; the reserved one is opened first, pinned, and serves as the fallback."""
 
     reserved: Sessions
     statements: Sessions
@@ -52,9 +52,9 @@ class _Kinds:
 
 
 class PostgresqlTransactions:
-    """Up to `most` sessions (four at least), of which one is kept; others are given back when idle for `idle_seconds`.
+    """Up to `most` sessions (four at least), of which one is pinned; others are closed when idle for `idle_seconds`.
 
-    The kept one is for what cannot wait, and for everything while the server lets no more clients in.
+    The pinned one runs urgent work, and all work while the server accepts no more clients.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:
         for engine in (single, plain):
             event.listen(engine, "begin", _limit_transaction)
     return _Kinds(
-        reserved=Sessions(_autocommitting(single), most=1, kept=1),
+        reserved=Sessions(_autocommitting(single), most=1, pinned=1),
         statements=Sessions(_autocommitting(single), most=statements, room=room),
         reads=Sessions(_autocommitting(plain), most=reads, room=room),
         transactions=Sessions(plain, most=max(1, most - 1 - statements - reads), room=room),

@@ -1,4 +1,4 @@
-"""Sessions of a server that are kept between uses: to open one costs as much as many statements."""
+"""Pooled sessions of a server: to open one costs as much as many statements."""
 
 import asyncio
 from collections import deque
@@ -38,16 +38,16 @@ class ServerRoom:
 
 
 class Sessions:
-    """At most `most` sessions of one kind; more uses than that take turns. `kept` of them are never given back.
+    """At most `most` sessions of one kind; further uses wait for one. `pinned` of them are never closed.
 
     Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop go on.
     """
 
-    def __init__(self, engine: Engine, *, most: int, room: ServerRoom | None = None, kept: int = 0) -> None:
+    def __init__(self, engine: Engine, *, most: int, room: ServerRoom | None = None, pinned: int = 0) -> None:
         self._engine = engine
         self._spare = most
         self._room = room
-        self._kept = kept
+        self._pinned = pinned
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._idle: list[tuple[Connection, float]] = []
         self._closed = False
@@ -87,14 +87,14 @@ class Sessions:
         """Close sessions that were idle for so long."""
         now = asyncio.get_running_loop().time()
         # The one that was used last is used next: those that are idle for longest come first.
-        while len(self._idle) > self._kept and now - self._idle[0][1] >= idle_seconds:
-            _end(self._idle.pop(0)[0])
+        while len(self._idle) > self._pinned and now - self._idle[0][1] >= idle_seconds:
+            _record(self._idle.pop(0)[0])
 
     def close(self) -> None:
         """Close those that are idle now, and the others after their use."""
         self._closed = True
         while self._idle:
-            _end(self._idle.pop()[0])
+            _record(self._idle.pop()[0])
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         connection = self._at_hand() or self._open()
@@ -136,7 +136,7 @@ class Sessions:
 
     def _put_back(self, connection: Connection) -> None:
         if self._closed:
-            _end(connection)
+            _record(connection)
         else:
             self._idle.append((connection, asyncio.get_running_loop().time()))
 
@@ -163,7 +163,7 @@ class Sessions:
         self._spare += 1
 
 
-def _end(connection: Connection) -> None:
+def _record(connection: Connection) -> None:
     """Close a session as the server expects it, or by force if the server does not answer within two seconds."""
     # So SQLAlchemy bounds it; its own `close` waits for ever.
     connection.invalidate()
@@ -176,7 +176,7 @@ def _abandon(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         if driver is not None:
             driver.terminate()
-    _end(connection)
+    _record(connection)
 
 
 def _is_closed(connection: Connection) -> bool:

@@ -1,4 +1,4 @@
-"""Transactions on SQLite: one thread writes, one reads, and writes that wait together share a commit.
+"""Transactions on SQLite: one thread writes, one reads, and waiting writes share a commit.
 
 A transaction of ours is a few statements of some ten microseconds each; handing every one of them to a thread and back
 would cost more than all of them. So a whole transaction runs in one go in the thread that owns its connection.
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
-from ketline.db.engine.batcher import Group, Outcome
+from ketline.db.engine.batcher import Batcher, Response
 from ketline.db.engine.faults import translated
 from ketline.db.engine.sqlite_file import DatabaseFile
 from ketline.domain.errors import DatabaseUnavailable
@@ -23,8 +23,8 @@ Work = Callable[[Connection], T]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A piece of work; one that `may_fail` must not take down with it what others do in its transaction."""
+class _Job:
+    """A piece of work; an error in one that `may_fail` must not undo the others of its transaction."""
 
     work: Work[Any]
     may_fail: bool
@@ -41,28 +41,28 @@ MOST_IN_A_COMMIT = 32
 
 
 class SqliteTransactions:
-    """Writes in the order they were asked for, each answered after the commit that holds it."""
+    """Runs writes in the order of their requests; each completes after the commit that holds it."""
 
     def __init__(self, url: str) -> None:
         file = DatabaseFile(make_url(url).database or None)
-        self._writer = _Lane(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
-        self._reader = _Lane(url, file, begin="BEGIN", writes=False)
-        self._writes: Group[_Asked, Any] = Group(self._writer.run, most=MOST_IN_A_COMMIT)
+        self._writer = _ConnectionThread(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
+        self._reader = _ConnectionThread(url, file, begin="BEGIN", writes=False)
+        self._writes: Batcher[_Job, Any] = Batcher(self._writer.run, most=MOST_IN_A_COMMIT)
 
     def write(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._writes.ask(_Asked(work, may_fail=True))
+        return self._writes.submit(_Job(work, may_fail=True))
 
     def autocommit(self, work: Work[T]) -> asyncio.Future[T]:
-        return self._writes.ask(_Asked(work, may_fail=False))
+        return self._writes.submit(_Job(work, may_fail=False))
 
     def urgent(self, work: Work[T]) -> asyncio.Future[T]:
         return self.autocommit(work)
 
     async def read(self, work: Work[T]) -> T:
-        [outcome] = await self._reader.run([_Asked(work, may_fail=False)])
-        if outcome.error is not None:
-            raise outcome.error
-        return cast("T", outcome.value)
+        [response] = await self._reader.run([_Job(work, may_fail=False)])
+        if response.error is not None:
+            raise response.error
+        return cast("T", response.value)
 
     async def close(self) -> None:
         await self._writes.drain()
@@ -71,7 +71,7 @@ class SqliteTransactions:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _ConnectionThread:
     """A thread with a connection of its own."""
 
     url: str
@@ -86,24 +86,24 @@ class _Lane:
         self._engine = _engine(self.url, self.begin)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
 
-    async def run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
-        """Run all, in one transaction as a rule; what one of them raises undoes that one only."""
-        return await asyncio.wrap_future(self._thread.submit(self._run, asked))
+    async def run(self, jobs: Sequence[_Job]) -> Sequence[Response]:
+        """Runs all jobs, in one transaction where possible; an error undoes only the job that raised it."""
+        return await asyncio.wrap_future(self._thread.submit(self._run, jobs))
 
     async def close(self) -> None:
         await asyncio.wrap_future(self._thread.submit(self._close))
         self._thread.shutdown()
 
-    def _run(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+    def _run(self, jobs: Sequence[_Job]) -> Sequence[Response]:
         try:
             with translated(), self._transaction() as connection:
-                if len(asked) == 1:
-                    return [Outcome(asked[0].work(connection))]
-                return _run_together(connection, asked)
+                if len(jobs) == 1:
+                    return [Response(jobs[0].work(connection))]
+                return _run_batch(connection, jobs)
         except _Undone:
-            return [outcome for one in asked for outcome in self._run([one])]
+            return [outcome for one in jobs for outcome in self._run([one])]
         except Exception as error:
-            return [Outcome(error=error)] * len(asked)
+            return [Response(error=error)] * len(jobs)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -128,28 +128,28 @@ class _Undone(Exception):
     """A work that was not expected to fail did; what may be run but once has not been run yet."""
 
 
-def _run_together(connection: Connection, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+def _run_batch(connection: Connection, jobs: Sequence[_Job]) -> Sequence[Response]:
     """Those that are not expected to fail come first, without a savepoint, which takes as long as a statement."""
     try:
-        sure = {number: Outcome(one.work(connection)) for number, one in enumerate(asked) if not one.may_fail}
+        sure = {number: Response(one.work(connection)) for number, one in enumerate(jobs) if not one.may_fail}
     except Exception as error:
         raise _Undone from error
-    return [sure.get(number) or _apart(connection, one.work) for number, one in enumerate(asked)]
+    return [sure.get(number) or _apart(connection, one.work) for number, one in enumerate(jobs)]
 
 
-def _apart(connection: Connection, work: Work[Any]) -> Outcome:
+def _apart(connection: Connection, work: Work[Any]) -> Response:
     try:
         with (
             translated(),
             connection.begin_nested(),  # guard: sqlite.savepoint
         ):
-            return Outcome(work(connection))
+            return Response(work(connection))
     except Exception as error:
         if not _in_transaction(connection):
             # Some errors, of the disk above all, make SQLite undo the whole transaction, and with it what other callers
             # in this commit have done: going on, and the COMMIT of nothing, would answer them wrongly.
             raise DatabaseUnavailable("The database could not be written; nothing was stored.") from error
-        return Outcome(error=error)
+        return Response(error=error)
 
 
 def _in_transaction(connection: Connection) -> bool:

@@ -1,6 +1,6 @@
-"""The ways to the tasks of a list: an index each, with what it makes sure of and in which order it gives tasks.
+"""Access paths to the tasks of a list: each scans one index, meets some conditions, and may give an order.
 
-Which one is taken is decided here and not by the databases: they estimate, and are far off where values go together.
+The path is chosen here, not by the databases: their estimates are far off where values are correlated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, and_, func, literal, select
 
-from ketline.db.engine.planner_hints import held_at
+from ketline.db.engine.planner_hints import has_value
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import LISTED_BY_STATUS, task_labels, tasks
@@ -23,8 +23,8 @@ Condition = ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Road:
-    """Tasks that one index leads to. `covers` names the conditions of the filter that all of them meet.
+class AccessPath:
+    """The tasks that one index scan finds. `covers` names the conditions of the filter that all of them meet.
 
     `at` is what orders them along the index, None where nothing does, and `first` the column before it in the index
     where that has to be sorted by as well.
@@ -38,7 +38,7 @@ class Road:
 
 
 def conditions_of(which: TaskFilter) -> dict[str, Condition]:
-    """What the filter asks of a row of `tasks`, by names that roads refer to."""
+    """The conditions of a filter on a row of `tasks`, by the names that access paths refer to."""
     found = {f"tag {tag}": _has_tag(tag) for tag in which.tags}
     if which.statuses:
         found["status"] = has_status(which.statuses)
@@ -60,8 +60,8 @@ def within(at: ColumnElement[Any], after: object, before: object) -> list[Condit
     return beginning if before is None else [*beginning, at < before]
 
 
-def narrow_roads(which: TaskFilter) -> Iterator[Road]:
-    """Roads that may have few tasks on them; those that are in the order of submission come first."""
+def selective_paths(which: TaskFilter) -> Iterator[AccessPath]:
+    """Access paths that may find few tasks; those in the order of submission come first."""
     yield from (_labelled(TAG, tag, f"tag {tag}") for tag in which.tags)
     if which.name is not None:
         yield _labelled(NAME, which.name, "name")
@@ -73,53 +73,53 @@ def narrow_roads(which: TaskFilter) -> Iterator[Road]:
     if which.name_prefix is not None:
         yield _prefixed(which.name_prefix)
     if "status" in found:
-        yield _road(None, "status", found["status"])
+        yield _access_path(None, "status", found["status"])
     if "submitted" in found:
-        yield _road(None, "submitted", found["submitted"])
+        yield _access_path(None, "submitted", found["submitted"])
     if "completed" in found:
-        yield _road(None, "completed", found["completed"], has_status(ENDED))
+        yield _access_path(None, "completed", found["completed"], has_status(ENDED))
 
 
-def roads_by_end(which: TaskFilter) -> list[Road]:
-    """All that has ended, a road for each status."""
+def paths_by_end(which: TaskFilter) -> list[AccessPath]:
+    """Paths to all ended tasks, one for each status."""
     statuses = [status for status in ENDED if status in (which.statuses or ENDED)]
     return [
-        _road(tasks.c.completed_at, "status", has_status([status]), tasks.c.completed_at.is_not(None))
+        _access_path(tasks.c.completed_at, "status", has_status([status]), tasks.c.completed_at.is_not(None))
         for status in statuses
     ]
 
 
-def roads_by_submission(which: TaskFilter) -> list[Road]:
-    """One road that is in the order of submission, or one for each status."""
-    ordered = next((road for road in narrow_roads(which) if road.at is not None), None)
+def paths_by_submission(which: TaskFilter) -> list[AccessPath]:
+    """One path in the order of submission, or one for each status."""
+    ordered = next((path for path in selective_paths(which) if path.at is not None), None)
     if ordered is not None:
         return [ordered]
     if not which.statuses:
-        return [Road(task_id=tasks.c.task_id, at=tasks.c.submitted_at)]
-    return [_status_road(status) for status in dict.fromkeys(which.statuses)]
+        return [AccessPath(task_id=tasks.c.task_id, at=tasks.c.submitted_at)]
+    return [_status_path(status) for status in dict.fromkeys(which.statuses)]
 
 
-def _status_road(status: TaskStatus) -> Road:
+def _status_path(status: TaskStatus) -> AccessPath:
     indexed = [] if status is TaskStatus.PROCESSING else [LISTED_BY_STATUS]
     return _held(tasks.c.current_status, status_constant(status), "status", *indexed)
 
 
-def _held(column: Column[Any], value: ColumnElement[Any], covered: str, *conditions: Condition) -> Road:
-    return Road(
+def _held(column: Column[Any], value: ColumnElement[Any], covered: str, *conditions: Condition) -> AccessPath:
+    return AccessPath(
         task_id=tasks.c.task_id,
         at=tasks.c.submitted_at,
         first=column,
-        conditions=(held_at(column, value), column.is_not(None), *conditions),
+        conditions=(has_value(column, value), column.is_not(None), *conditions),
         covers=frozenset({covered}),
     )
 
 
-def _road(at: ColumnElement[Any] | None, covered: str, *conditions: Condition) -> Road:
-    return Road(task_id=tasks.c.task_id, at=at, conditions=conditions, covers=frozenset({covered}))
+def _access_path(at: ColumnElement[Any] | None, covered: str, *conditions: Condition) -> AccessPath:
+    return AccessPath(task_id=tasks.c.task_id, at=at, conditions=conditions, covers=frozenset({covered}))
 
 
-def _labelled(kind: str, value: str, covered: str) -> Road:
-    return Road(
+def _labelled(kind: str, value: str, covered: str) -> AccessPath:
+    return AccessPath(
         task_id=task_labels.c.task_id,
         at=task_labels.c.submitted_at,
         conditions=(task_labels.c.kind == kind, task_labels.c.value == value),
@@ -127,9 +127,9 @@ def _labelled(kind: str, value: str, covered: str) -> Road:
     )
 
 
-def _prefixed(prefix: str) -> Road:
+def _prefixed(prefix: str) -> AccessPath:
     value = task_labels.c.value
-    return Road(
+    return AccessPath(
         task_id=task_labels.c.task_id,
         at=None,
         conditions=(task_labels.c.kind == NAME, value >= prefix, value <= prefix + _HIGHEST),

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select
 
 from ketline.db.engine.database import Database
 from ketline.db.lists import changes
-from ketline.db.lists.optional_columns import count_fitting, read_parts, to_listed
+from ketline.db.lists.optional_columns import count_fitting, read_optional_columns, to_listed
 from ketline.db.lists.pages import Search
 from ketline.db.lists.statistics import summarize
 from ketline.db.schema.rows import to_change
@@ -41,7 +41,7 @@ class SqlTaskCatalogue:
             if fitting < len(rows):
                 rows, ids = rows[:fitting], ids[:fitting]
                 following = Position(at=rows[-1].at, task_id=TaskId(ids[-1]))
-            parts = read_parts(connection, ids, query.parts)
+            parts = read_optional_columns(connection, ids, query.parts)
             return TaskPage(tasks=[to_listed(row, parts) for row in rows], next=following)
 
         return await self.database.read(work)
@@ -74,7 +74,7 @@ class SqlTaskCatalogue:
             repeated = next(runs) > 0
             if change.fields and changes.change_task(connection, task_id, change):
                 return None
-            row = connection.execute(changes.select_standing(task_id)).one_or_none()
+            row = connection.execute(changes.select_changeable(task_id)).one_or_none()
             if row is None:
                 raise _not_found(task_id)
             # What a repeat finds made, its first run may well have made.

@@ -23,8 +23,8 @@ from sqlalchemy import (
 from ketline.db.engine.clock import from_now, later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.types import UtcDateTime
-from ketline.db.lists.access_paths import roads_by_end
-from ketline.db.lists.pages import along, together
+from ketline.db.lists.access_paths import paths_by_end
+from ketline.db.lists.pages import along, merge_sorted
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
@@ -50,14 +50,14 @@ def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bo
     return True
 
 
-def select_standing(task_id: UUID) -> Select[Any]:
+def select_changeable(task_id: UUID) -> Select[Any]:
     """Where the task stands, and all of it that can be changed."""
     changeable = (tasks.c[field.value] for field in Changeable)
     return select(tasks.c.current_status, *changeable).where(tasks.c.task_id == task_id)
 
 
 def is_made(change: TaskChange, row: Row[Any]) -> bool:
-    """Whether a row of `select_standing` has all that was to be changed."""
+    """Whether a row of `select_changeable` has all that was to be changed."""
     return all(getattr(row, name) == value for name, value in _values(change).items())
 
 
@@ -78,8 +78,8 @@ def select_older(age: timedelta, limit: int) -> Select[Any]:
 
 def select_last_kept(keep: int) -> Select[Any]:
     """The task that ended as the `keep`th from the end; no row when there are fewer."""
-    branches = [along(road, Order.LAST_ENDED_FIRST).limit(keep) for road in roads_by_end(TaskFilter())]
-    return together(branches, Order.LAST_ENDED_FIRST, keep).limit(1).offset(keep - 1)
+    branches = [along(path, Order.LAST_ENDED_FIRST).limit(keep) for path in paths_by_end(TaskFilter())]
+    return merge_sorted(branches, Order.LAST_ENDED_FIRST, keep).limit(1).offset(keep - 1)
 
 
 def select_before(last_kept: Position, limit: int) -> Select[Any]:

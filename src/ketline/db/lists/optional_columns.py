@@ -1,4 +1,4 @@
-"""The large parts of the tasks of a page: read apart, and only as much of them as an answer should hold."""
+"""The large optional columns of the tasks of a page: read separately, up to a total size."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,8 +23,8 @@ _LARGE: Mapping[TaskPart, Any] = {TaskPart.CIRCUIT: tasks.c.circuit, TaskPart.RE
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Programs, results and lines of history by task, as far as they were asked for."""
+class OptionalColumns:
+    """Programs, results and lines of history by task, those that were requested."""
 
     circuits: Mapping[UUID, str]
     results: Mapping[UUID, Any]
@@ -45,7 +45,7 @@ def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Colle
 
 
 def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence[Any]) -> Iterator[int]:
-    """Characters of the columns of each task, a few tasks at a time, as far as it is asked for."""
+    """Characters of the columns of each task, a few tasks at a time, on demand."""
     for first in range(0, len(task_ids), _MEASURED_TOGETHER):
         some = task_ids[first : first + _MEASURED_TOGETHER]
         found = select(tasks.c.task_id, *map(_size, columns)).where(tasks.c.task_id.in_(some))
@@ -53,7 +53,9 @@ def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence
         yield from (sized.get(task_id, 0) for task_id in some)
 
 
-def read_parts(connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]) -> Parts:
+def read_optional_columns(
+    connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]
+) -> OptionalColumns:
     def read(part: TaskPart) -> Mapping[UUID, Any]:
         if part not in parts or not task_ids:
             return {}
@@ -69,10 +71,10 @@ def read_parts(connection: Connection, task_ids: Sequence[UUID], parts: Collecti
         )
         for line in connection.execute(history):
             lines[line.task_id].append(line)
-    return Parts(circuits=read(TaskPart.CIRCUIT), results=read(TaskPart.RESULT), lines=lines)
+    return OptionalColumns(circuits=read(TaskPart.CIRCUIT), results=read(TaskPart.RESULT), lines=lines)
 
 
-def to_listed(row: Row[Any], parts: Parts) -> ListedTask:
+def to_listed(row: Row[Any], parts: OptionalColumns) -> ListedTask:
     """A task from a row of `Search.find`."""
     # It may have been recorded since the row was read.
     result = parts.results.get(row.task_id) if row.current_status is TaskStatus.COMPLETED else None

@@ -23,12 +23,12 @@ from sqlalchemy import (
 
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.access_paths import (
+    AccessPath,
     Condition,
-    Road,
     conditions_of,
-    narrow_roads,
-    roads_by_end,
-    roads_by_submission,
+    paths_by_end,
+    paths_by_submission,
+    selective_paths,
     within,
 )
 from ketline.db.schema.tables import tasks
@@ -84,69 +84,69 @@ class Search:
         order of the list, up to a number of them.
         """
         by_end, which = self.query.order.by_end, self.query.which
-        roads = roads_by_end(which) if by_end else roads_by_submission(which)
-        if not roads:
+        paths = paths_by_end(which) if by_end else paths_by_submission(which)
+        if not paths:
             return [], None
-        unmet = self._unmet({*roads[0].covers, "completed" if by_end else "submitted"})
+        unmet = self._unmet({*paths[0].covers, "completed" if by_end else "submitted"})
         if not unmet:
-            return self._in_order(roads, self.query.limit + 1, unmet)
+            return self._in_order(paths, self.query.limit + 1, unmet)
         if (few := self._few()) is not None:
             return self._sorted(few)
         # First, so that nothing which comes in between is taken for looked at.
-        end = self._end(roads)
-        rows, following = self._in_order(roads, _MOST_AT_ONCE * self.most, unmet, end)
+        end = self._end(paths)
+        rows, following = self._in_order(paths, _MOST_AT_ONCE * self.most, unmet, end)
         return rows, following or end
 
-    def _end(self, roads: Sequence[Road]) -> Position | None:
-        """How far the list can be looked at, if not to its end: each road has its share of the tasks.
+    def _end(self, paths: Sequence[AccessPath]) -> Position | None:
+        """How far the list can be looked at, if not to its end: each path reads an equal share of the tasks.
 
-        It asks for times only, which indexes can tell, so tasks of the same time are looked at together.
+        It asks for times only, which indexes can tell, so tasks of the same time are read in the same step.
         """
-        share, descending = max(1, self.most // len(roads)), self.query.order.descending
-        lasts = [self.connection.execute(self._times(road).limit(1).offset(share - 1)).scalar() for road in roads]
+        share, descending = max(1, self.most // len(paths)), self.query.order.descending
+        lasts = [self.connection.execute(self._times(path).limit(1).offset(share - 1)).scalar() for path in paths]
         times: list[datetime] = [last for last in lasts if last is not None]
         if not times:
             return None
         return Position(at=max(times), task_id=_LOWEST) if descending else Position(at=min(times), task_id=_HIGHEST)
 
-    def _times(self, road: Road) -> Select[Any]:
-        assert road.at is not None
-        times = select(road.at).where(*road.conditions, *self._bounds(road, None))
-        return times.order_by(*_directed([*_first(road), road.at], self.query.order))
+    def _times(self, path: AccessPath) -> Select[Any]:
+        assert path.at is not None
+        times = select(path.at).where(*path.conditions, *self._bounds(path, None))
+        return times.order_by(*_directed([*_first(path), path.at], self.query.order))
 
-    def _few(self) -> Road | None:
-        """The road with the fewest tasks, if these can all be looked at."""
-        roads = list(narrow_roads(self.query.which))
+    def _few(self) -> AccessPath | None:
+        """The access path with the fewest tasks, if all of these can be read."""
+        paths = list(selective_paths(self.query.which))
         # Not their ids: that would be to read all those rows.
-        some = [_one(road).limit(self.most + 1).subquery() for road in roads]
+        some = [_one(path).limit(self.most + 1).subquery() for path in paths]
         counts = [
-            select(func.count()).select_from(one).scalar_subquery().label(f"road_{n}") for n, one in enumerate(some)
+            select(func.count()).select_from(one).scalar_subquery().label(f"path_{n}") for n, one in enumerate(some)
         ]
         counted = self.connection.execute(select(*counts)).one()
-        fewest = min(range(len(roads)), key=counted.__getitem__)
-        return roads[fewest] if counted[fewest] <= self.most else None
+        fewest = min(range(len(paths)), key=counted.__getitem__)
+        return paths[fewest] if counted[fewest] <= self.most else None
 
-    def _sorted(self, road: Road) -> Page:
+    def _sorted(self, path: AccessPath) -> Page:
         # Some room for those that come between two statements.
         found = (
-            select(road.task_id.label("task_id"))
-            .where(*road.conditions)
+            select(path.task_id.label("task_id"))
+            .where(*path.conditions)
             .limit(_MOST_AT_ONCE * self.most)
             .subquery("found")
         )
         at = tasks.c.completed_at if self.query.order.by_end else tasks.c.submitted_at
         behind = _behind(self.query.after, self.query.order, at, tasks.c.task_id)
-        return self._page(found, [*self._unmet(road.covers), *behind, at.is_not(None)], at)
+        return self._page(found, [*self._unmet(path.covers), *behind, at.is_not(None)], at)
 
     def _in_order(
-        self, roads: Sequence[Road], limit: int, unmet: Sequence[Condition], end: Position | None = None
+        self, paths: Sequence[AccessPath], limit: int, unmet: Sequence[Condition], end: Position | None = None
     ) -> Page:
-        found = self._along(roads, limit, end).subquery("found")
+        found = self._along(paths, limit, end).subquery("found")
         return self._page(found, unmet, found.c.at)
 
     def _page(self, found: Subquery, conditions: Sequence[Condition], at: ColumnElement[Any]) -> Page:
-        asked = self.query.parts
-        parts = [column if part in asked else null().label(part) for part, column in _SMALL_PARTS.items()]
+        wanted = self.query.parts
+        parts = [column if part in wanted else null().label(part) for part, column in _SMALL_PARTS.items()]
         joined = select(*_LISTED, *parts, at.label("at")).join_from(found, tasks, tasks.c.task_id == found.c.task_id)
         limit = self.query.limit
         rows = self.connection.execute(_sort(joined.where(*conditions), self.query.order).limit(limit + 1)).all()
@@ -155,15 +155,15 @@ class Search:
         last = rows[limit - 1]
         return rows[:limit], Position(at=last.at, task_id=TaskId(last.task_id))
 
-    def _along(self, roads: Sequence[Road], limit: int, end: Position | None = None) -> Select[Any]:
-        """The first tasks of the list, or those up to `end`, as far as the roads lead to them."""
-        return together([self._branch(road, end).limit(limit) for road in roads], self.query.order, limit)
+    def _along(self, paths: Sequence[AccessPath], limit: int, end: Position | None = None) -> Select[Any]:
+        """The first tasks of the list, or those up to `end`, that the access paths reach."""
+        return merge_sorted([self._branch(path, end).limit(limit) for path in paths], self.query.order, limit)
 
-    def _branch(self, road: Road, end: Position | None = None) -> Select[Any]:
-        return along(road, self.query.order, self._bounds(road, end))
+    def _branch(self, path: AccessPath, end: Position | None = None) -> Select[Any]:
+        return along(path, self.query.order, self._bounds(path, end))
 
-    def _bounds(self, road: Road, end: Position | None) -> list[Condition]:
-        query, which, at = self.query, self.query.which, road.at
+    def _bounds(self, path: AccessPath, end: Position | None) -> list[Condition]:
+        query, which, at = self.query, self.query.which, path.at
         assert at is not None
         if query.order.by_end:
             bounds = within(at, which.completed_after, which.completed_before)
@@ -172,25 +172,25 @@ class Search:
             bounds = within(at, which.submitted_after, which.submitted_before)
             bounds += within(at, None, _moved(which.completed_before, CLOCK_SLACK))
         after, order = query.after, query.order
-        return [*bounds, *_behind(after, order, at, road.task_id), *_up_to(end, order, at, road.task_id)]
+        return [*bounds, *_behind(after, order, at, path.task_id), *_up_to(end, order, at, path.task_id)]
 
     def _unmet(self, covered: Collection[str]) -> list[Condition]:
         return [condition for name, condition in conditions_of(self.query.which).items() if name not in covered]
 
 
-def along(road: Road, order: Order, conditions: Sequence[Condition] = ()) -> Select[Any]:
-    """Ids and times of the tasks on a road that has an order, in the order of the list."""
-    assert road.at is not None
-    found = select(road.task_id.label("task_id"), road.at.label("at")).where(*road.conditions, *conditions)
-    return found.order_by(*_directed([*_first(road), road.at, road.task_id], order))
+def along(path: AccessPath, order: Order, conditions: Sequence[Condition] = ()) -> Select[Any]:
+    """Ids and times of the tasks on an ordered access path, in the order of the list."""
+    assert path.at is not None
+    found = select(path.task_id.label("task_id"), path.at.label("at")).where(*path.conditions, *conditions)
+    return found.order_by(*_directed([*_first(path), path.at, path.task_id], order))
 
 
-def together(branches: Sequence[Select[Any]], order: Order, limit: int) -> Select[Any]:
-    """The first rows of several sorted statements, sorted."""
+def merge_sorted(branches: Sequence[Select[Any]], order: Order, limit: int) -> Select[Any]:
+    """Merges the first rows of several sorted statements in the order of the list."""
     if len(branches) == 1:
         return branches[0]
-    together = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
-    return _sort(select(together.c.task_id, together.c.at), order).limit(limit)
+    merged = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
+    return _sort(select(merged.c.task_id, merged.c.at), order).limit(limit)
 
 
 def _behind(
@@ -216,9 +216,9 @@ def _up_to(
     return [at <= time, or_(at < time, task_id <= known)]
 
 
-def _one(road: Road) -> Select[Any]:
-    """A row for each task on the road, from the table that its conditions are about."""
-    return select(literal(1)).select_from(road.task_id.table).where(*road.conditions)
+def _one(path: AccessPath) -> Select[Any]:
+    """A row for each task on the path, from the table that its conditions are about."""
+    return select(literal(1)).select_from(path.task_id.table).where(*path.conditions)
 
 
 def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
@@ -235,8 +235,8 @@ def _sort(statement: Select[Any], order: Order) -> Select[Any]:
     return statement.order_by(*_directed([columns["at"], columns["task_id"]], order))
 
 
-def _first(road: Road) -> list[ColumnElement[Any]]:
-    return [] if road.first is None else [road.first]
+def _first(path: AccessPath) -> list[ColumnElement[Any]]:
+    return [] if path.first is None else [path.first]
 
 
 def _directed(keys: Sequence[ColumnElement[Any]], order: Order) -> list[ColumnElement[Any]]:

@@ -1,4 +1,4 @@
-"""A claim, and the two ends that most attempts come to, for any number of tasks at once.
+"""Claims tasks, and records the two most common outcomes of attempts, for any number of tasks at once.
 
 On PostgreSQL each is one statement that changes the rows and appends their lines of history: it needs no transaction
 around it, and is one round trip. On SQLite, where statements are cheap, it is two for each task.
@@ -25,16 +25,16 @@ from sqlalchemy import (
     select,
 )
 
-from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.dialect import dialect_of
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.rows import attempt_columns, to_claim
 from ketline.db.schema.tables import status_history
 from ketline.db.tasks.statements import (
-    CLAIMING,
-    COMPLETING,
-    FAILING,
-    TAKING,
+    CLAIM_BEST_PARAMETERS,
+    CLAIM_PARAMETERS,
+    COMPLETE_PARAMETERS,
+    FAIL_PARAMETERS,
     claim_best,
     claim_task,
     complete_task,
@@ -52,33 +52,33 @@ _LINE = ["task_id", "status", "transitioned_at", "notes", "attempt", "lease_toke
 
 
 @dataclass(frozen=True, slots=True)
-class _EndingSql:
-    """The statement of an ending, and what is asked of it; `lines` adds what its line of history says."""
+class _OutcomeSql:
+    """The statement that records an outcome, and its parameters; `lines` adds those of its line of history."""
 
-    end: Callable[[Any], Update]
-    asking: Asking
+    record: Callable[[Any], Update]
+    parameters: BindParameters
 
     @property
-    def lines(self) -> Asking:
-        return self.asking.and_of(notes=Text(), cause=Text())
+    def lines(self) -> BindParameters:
+        return self.parameters.with_columns(notes=Text(), cause=Text())
 
 
-_ENDINGS = {
-    TaskStatus.COMPLETED: _EndingSql(complete_task, COMPLETING),
-    TaskStatus.FAILED: _EndingSql(fail_task, FAILING),
+_OUTCOMES = {
+    TaskStatus.COMPLETED: _OutcomeSql(complete_task, COMPLETE_PARAMETERS),
+    TaskStatus.FAILED: _OutcomeSql(fail_task, FAIL_PARAMETERS),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """The task that a worker was told of, and the token that tells its claim from others."""
+    """The task that a message named to a worker, and the token that identifies the claim."""
 
     task_id: TaskId
     token: LeaseToken
     worker_id: WorkerId
     lease_seconds: float
 
-    def asked(self) -> Mapping[str, object]:
+    def values(self) -> Mapping[str, object]:
         return {
             "task_id": self.task_id,
             "token": self.token,
@@ -88,8 +88,8 @@ class ClaimRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """How an attempt ended, for good: columns of the task, and what its line of history says."""
+class Outcome:
+    """The final outcome of an attempt: new values of the task's columns, and its line of history."""
 
     lease: Lease
     columns: Mapping[str, object]
@@ -100,53 +100,55 @@ class Ending:
     def task_id(self) -> TaskId:
         return self.lease.task_id
 
-    def asked(self) -> Mapping[str, object]:
+    def values(self) -> Mapping[str, object]:
         lease = {"task_id": self.lease.task_id, "attempt": self.lease.attempt, "token": self.lease.token}
         return {**lease, **self.columns, "notes": self.notes, "cause": self.cause}
 
 
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
-    """Take those tasks that are there to be taken, and whose turn it is; each for one of those who ask for it."""
+    """Claims each requested task that is pending, available and next in turn; at most one worker gets each."""
     taken: Mapping[LeaseToken, Any]
     if dialect_of(connection).batches:
-        asked = CLAIMING.arrays([request.asked() for request in sorted(requests, key=_task_id)])
-        taken = {row.lease_token: row for row in _claim_together().run(connection, asked)}
+        values = CLAIM_PARAMETERS.arrays([request.values() for request in sorted(requests, key=_task_id)])
+        taken = {row.lease_token: row for row in _claim_batch().run(connection, values)}
     else:
         taken = {
-            request.token: _claim_one(connection, request, _claim(), CLAIMING.parameters(request.asked()))
+            request.token: _claim_one(connection, request, _claim(), CLAIM_PARAMETERS.parameters(request.values()))
             for request in requests
         }
     return [_to_claim(request, taken.get(request.token)) for request in requests]
 
 
 def claim_another(connection: Connection, request: ClaimRequest, *, short: bool = False) -> Claim | None:
-    """Take the task whose turn it is, for who did not get the one it was told of; a transaction of its own.
+    """Claims the next task in turn for a worker that did not get the requested one; needs a transaction of its own.
 
-    There is a message for each task that waits. So who was told of a task that is taken already, or has to wait for
-    another, takes that other; the message of the other then stands for the first, and until it comes the first goes
-    before all who came after it. With `short`, tasks that are known to be long are passed over.
+    There is a message for each waiting task. A worker whose requested task is claimed already, or is not next in turn,
+    claims the next one instead; the message of that one then stands for the requested task, which until then precedes
+    all later tasks. With `short`, it skips tasks that are known to be long.
     """
     # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
     row = connection.execute(select_claimed(request.token)).one_or_none()  # guard: claim.own
     if row is None:
-        row = _claim_one(connection, request, _claim_best(short=short), TAKING.parameters(request.asked()))
+        row = _claim_one(
+            connection, request, _claim_best(short=short), CLAIM_BEST_PARAMETERS.parameters(request.values())
+        )
         if row is not None and row.task_id != request.task_id:
-            connection.execute(let_overtake(), {"asked_task_id": request.task_id})  # guard: claim.let_overtake
+            connection.execute(let_overtake(), {"bound_task_id": request.task_id})  # guard: claim.let_overtake
     return _to_claim(request, row)
 
 
-def finish_all(connection: Connection, endings: Sequence[Ending]) -> list[bool]:
-    """Complete those tasks whose lease still holds."""
-    return _end_all(connection, TaskStatus.COMPLETED, endings)
+def finish_all(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Completes each task whose lease still holds; gives whether it did."""
+    return _record_all(connection, TaskStatus.COMPLETED, outcomes)
 
 
-def fail_all(connection: Connection, endings: Sequence[Ending]) -> list[bool]:
-    """Fail those tasks whose lease still holds."""
-    return _end_all(connection, TaskStatus.FAILED, endings)
+def fail_all(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Fails each task whose lease still holds; gives whether it did."""
+    return _record_all(connection, TaskStatus.FAILED, outcomes)
 
 
-def own_doing(connection: Connection, lease: Lease, cause: str | None) -> TaskStatus | None:
-    """What a repeat after a COMMIT whose answer was lost finds of its own doing."""
+def recorded_before(connection: Connection, lease: Lease, cause: str | None) -> TaskStatus | None:
+    """Gives the status that this lease recorded already, in a COMMIT whose response was lost."""
     line = connection.execute(select_own_line(lease, cause)).one_or_none()
     return None if line is None else line.status  # guard: hand_back.own
 
@@ -167,38 +169,38 @@ def _claim_one(
     return row
 
 
-def _end_all(connection: Connection, status: TaskStatus, endings: Sequence[Ending]) -> list[bool]:
+def _record_all(connection: Connection, status: TaskStatus, outcomes: Sequence[Outcome]) -> list[bool]:
     if dialect_of(connection).batches:
-        asked = _ENDINGS[status].lines.arrays([ending.asked() for ending in sorted(endings, key=_task_id)])
-        ended = {row.lease_token for row in _end_together(status).run(connection, asked)}
+        values = _OUTCOMES[status].lines.arrays([outcome.values() for outcome in sorted(outcomes, key=_task_id)])
+        ended = {row.lease_token for row in _record_batch(status).run(connection, values)}
     else:
-        ended = {ending.lease.token for ending in endings if _end_one(connection, status, ending)}
+        ended = {outcome.lease.token for outcome in outcomes if _record_one(connection, status, outcome)}
     return [
-        ending.lease.token in ended
+        outcome.lease.token in ended
         # A repeat after a COMMIT whose answer was lost finds its own outcome there.
-        or own_doing(connection, ending.lease, ending.cause) is status  # guard: finish.own
-        for ending in endings
+        or recorded_before(connection, outcome.lease, outcome.cause) is status  # guard: finish.own
+        for outcome in outcomes
     ]
 
 
-def _end_one(connection: Connection, status: TaskStatus, ending: Ending) -> bool:
-    row = _end(status).one(connection, _ENDINGS[status].asking.parameters(ending.asked()))
+def _record_one(connection: Connection, status: TaskStatus, outcome: Outcome) -> bool:
+    row = _record(status).one(connection, _OUTCOMES[status].parameters.parameters(outcome.values()))
     if row is None:
         return False
-    columns = attempt_columns(ending.lease, row.at - row.claimed_at, ending.cause)
+    columns = attempt_columns(outcome.lease, row.at - row.claimed_at, outcome.cause)
     # guard: finish.history_sqlite
-    write_line(connection, ending.lease.task_id, status, row.at, ending.notes, **columns)
+    write_line(connection, outcome.lease.task_id, status, row.at, outcome.notes, **columns)
     return True
 
 
-def _task_id(request: ClaimRequest | Ending) -> UUID:
-    """Asked for in one order by all, rows are as a rule locked in it too: statements seldom deadlock."""
+def _task_id(request: ClaimRequest | Outcome) -> UUID:
+    """Every statement requests, and mostly locks, rows in this order, so that deadlocks are rare."""
     return request.task_id
 
 
 @cache
 def _claim() -> Prepared:
-    return Prepared(claim_task(CLAIMING.one()))
+    return Prepared(claim_task(CLAIM_PARAMETERS.one()))
 
 
 @cache
@@ -207,8 +209,8 @@ def _claim_best(*, short: bool = False) -> Prepared:
 
 
 @cache
-def _claim_together() -> Prepared:
-    taken = claim_task(CLAIMING.all()).cte("taken")
+def _claim_batch() -> Prepared:
+    taken = claim_task(CLAIM_PARAMETERS.all()).cte("taken")
     notes = func.format(STARTED, taken.c.attempt, taken.c.lease_owner)
     lines = select(*_line(taken, TaskStatus.PROCESSING, taken.c.claimed_at, notes))
     noted = insert(status_history).from_select(_LINE, lines).cte("noted")
@@ -216,15 +218,15 @@ def _claim_together() -> Prepared:
 
 
 @cache
-def _end(status: TaskStatus) -> Prepared:
-    ending = _ENDINGS[status]
-    return Prepared(ending.end(ending.asking.one()))
+def _record(status: TaskStatus) -> Prepared:
+    outcome = _OUTCOMES[status]
+    return Prepared(outcome.record(outcome.parameters.one()))
 
 
 @cache
-def _end_together(status: TaskStatus) -> Prepared:
-    asked = _ENDINGS[status].lines.all()
-    ended = _ENDINGS[status].end(asked).returning(asked.notes, asked.cause).cte("ended")
+def _record_batch(status: TaskStatus) -> Prepared:
+    request = _OUTCOMES[status].lines.all()
+    ended = _OUTCOMES[status].record(request).returning(request.notes, request.cause).cte("ended")
     duration = func.greatest(cast(extract("epoch", ended.c.at - ended.c.claimed_at), Float), 0.0)
     lines = select(*_line(ended, status, ended.c.at, ended.c.notes), ended.c.cause, duration)
     noted = insert(status_history).from_select([*_LINE, "cause", "duration_seconds"], lines).cte("noted")

@@ -20,18 +20,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningInsert
 
-from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.clock import from_now, later, now
 from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.spec import SPEC_COLUMNS, spec_values
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
-from ketline.db.tasks.labels import label_stored
+from ketline.db.tasks.labels import insert_labels
 from ketline.db.tasks.rank import rank
 from ketline.domain.task import Submission, TaskStatus
 
 CREATED = "Task created and queued"
-SUBMITTING = Asking(
+INSERT_PARAMETERS = BindParameters(
     task_id=Uuid(),
     correlation_id=Text(),
     trace_context=Text(),
@@ -41,12 +41,12 @@ SUBMITTING = Asking(
     dispatches=Integer(),
 )
 _KEY = {"key": Text(), "fingerprint": Text(), "key_seconds": Float()}
-SUBMITTING_TOGETHER = SUBMITTING.and_of(**_KEY)
-BINDING = Asking(**_KEY, task_id=Uuid())
+INSERT_WITH_KEY_PARAMETERS = INSERT_PARAMETERS.with_columns(**_KEY)
+KEY_PARAMETERS = BindParameters(**_KEY, task_id=Uuid())
 
 
-def asked_of(submission: Submission) -> dict[str, object]:
-    """The values of a submission for columns of `SUBMITTING`."""
+def submission_values(submission: Submission) -> dict[str, object]:
+    """The values of a submission for columns of `INSERT_PARAMETERS`."""
     return {
         "task_id": submission.task_id,
         "correlation_id": submission.correlation_id,
@@ -58,49 +58,48 @@ def asked_of(submission: Submission) -> dict[str, object]:
 
 @cache
 def insert_task() -> Prepared:
-    """Store a submission; no row comes back when its id is stored already, which makes a repeat harmless."""
-    return Prepared(_unless_stored(SQLITE.insert(tasks).values(new_task(SUBMITTING.one()))))
+    """Inserts a task; returns no row when its id is stored already, so that a repeat is harmless."""
+    return Prepared(_unless_stored(SQLITE.insert(tasks).values(new_task(INSERT_PARAMETERS.one()))))
 
 
 @cache
 def insert_tasks(*, labelled: bool) -> Prepared:
-    """Store submissions whose key is free, if they have one, with their history; gives those that were stored.
+    """Inserts tasks without a key or with a key that is free, with their history; returns those it inserted.
 
-    Unless it is for `labelled` ones, it leaves names and tags out of what tasks are found by.
-
-    A key that is bound, even if it has expired, and an id that is stored already, make a submission wait for a
-    transaction of its own.
+    Only if they are `labelled` it inserts their names and tags into `task_labels`. It skips a submission whose key is
+    bound, even if that has expired, or whose id is stored already.
     """
-    asked = SUBMITTING_TOGETHER.all()
-    keys = select(*_bound_key(asked).values()).where(asked.key.is_not(None))
-    into = POSTGRESQL.insert(idempotency_keys).from_select(list(_bound_key(asked)), keys)
+    request = INSERT_WITH_KEY_PARAMETERS.all()
+    keys = select(*_bound_key(request).values()).where(request.key.is_not(None))
+    into = POSTGRESQL.insert(idempotency_keys).from_select(list(_bound_key(request)), keys)
     bound = _unless_bound(into).cte("bound")
-    new = new_task(asked)
-    free = or_(asked.key.is_(None), asked.task_id.in_(select(bound.c.task_id)))
+    new = new_task(request)
+    free = or_(request.key.is_(None), request.task_id.in_(select(bound.c.task_id)))
     rows = select(*new.values()).where(free)  # guard: key.first
     stored = _unless_stored(POSTGRESQL.insert(tasks).from_select(list(new), rows)).cte("stored")
     status = literal(TaskStatus.PENDING, status_history.c.status.type)
     lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
     noted = insert(status_history).from_select(["task_id", "status", "transitioned_at", "notes"], lines).cte("noted")
-    added = (noted, label_stored(stored)) if labelled else (noted,)
+    added = (noted, insert_labels(stored)) if labelled else (noted,)
     return Prepared(select(stored.c.task_id, stored.c.submitted_at).add_cte(*added))
 
 
-def new_task(asked: Any) -> dict[str, Any]:
+def new_task(request: Any) -> dict[str, Any]:
     """The columns of a task as it is stored first."""
     return {
-        "task_id": asked.task_id,
-        "correlation_id": asked.correlation_id,
-        "trace_context": asked.trace_context,
-        "rerun_of": asked.rerun_of,
-        **{column.name: getattr(asked, column.name) for column in SPEC_COLUMNS},
+        "task_id": request.task_id,
+        "correlation_id": request.correlation_id,
+        "trace_context": request.trace_context,
+        "rerun_of": request.rerun_of,
+        **{column.name: getattr(request, column.name) for column in SPEC_COLUMNS},
         "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
         "submitted_at": now(),
-        "rank_at": rank(now(), asked.scheduled_for, asked.priority),
-        "overtakes": asked.priority > 0,
-        "available_at": later(asked.scheduled_for, now()),  # guard: schedule.available
-        "dispatch_due_at": later(asked.scheduled_for, from_now(asked.due_seconds)),  # guard: submit.due, schedule.due
-        "dispatch_count": asked.dispatches,
+        "rank_at": rank(now(), request.scheduled_for, request.priority),
+        "overtakes": request.priority > 0,
+        "available_at": later(request.scheduled_for, now()),  # guard: schedule.available
+        # guard: submit.due, schedule.due
+        "dispatch_due_at": later(request.scheduled_for, from_now(request.due_seconds)),
+        "dispatch_count": request.dispatches,
     }
 
 
@@ -114,15 +113,15 @@ def _unless_stored(into: Any) -> ReturningInsert[Any]:
 @cache
 def bind_key() -> Prepared:
     """Bind a key to a task; no row comes back when it is bound already, even if it has expired."""
-    return Prepared(_unless_bound(SQLITE.insert(idempotency_keys).values(_bound_key(BINDING.one()))))
+    return Prepared(_unless_bound(SQLITE.insert(idempotency_keys).values(_bound_key(KEY_PARAMETERS.one()))))
 
 
-def _bound_key(asked: Any) -> dict[str, Any]:
+def _bound_key(request: Any) -> dict[str, Any]:
     return {
-        "key": asked.key,
-        "fingerprint": asked.fingerprint,
-        "task_id": asked.task_id,
-        "expires_at": from_now(asked.key_seconds),
+        "key": request.key,
+        "fingerprint": request.fingerprint,
+        "task_id": request.task_id,
+        "expires_at": from_now(request.key_seconds),
     }
 
 

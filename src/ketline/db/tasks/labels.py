@@ -29,7 +29,7 @@ def write_labels(connection: Connection, task_id: UUID, submitted_at: datetime, 
         connection.execute(insert(task_labels), [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
 
 
-def label_stored(stored: CTE) -> CTE:
+def insert_labels(stored: CTE) -> CTE:
     """Part of the statement that stores tasks: writes what these are found by. PostgreSQL only."""
     tags: Any = func.jsonb_array_elements_text(stored.c.tags).table_valued(column("value", Text)).render_derived("each")
     tagged = select(stored.c.task_id, stored.c.submitted_at, literal(TAG), tags.c.value).join_from(stored, tags, true())

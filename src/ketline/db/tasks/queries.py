@@ -48,14 +48,14 @@ LINE = [
 
 @cache
 def select_task() -> Prepared:
-    """A row for each line of the history of task `asked_task_id`; what is large in a task comes with the first only,
-    and a result of more than `asked_most_bytes` not at all.
+    """A row for each line of the history of task `bound_task_id`; what is large in a task comes with the first only,
+    and a result of more than `bound_most_bytes` not at all.
 
     One statement sees one state of the database, without a transaction of several round trips around it.
     """
     first = func.row_number().over(order_by=status_history.c.id) == 1
     size = stored_size(tasks.c.result)
-    wanted = {"result": and_(first, size <= bindparam("asked_most_bytes", type_=BigInteger()))}
+    wanted = {"result": and_(first, size <= bindparam("bound_most_bytes", type_=BigInteger()))}
     columns = [
         case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column
         for column in tasks.c
@@ -64,7 +64,7 @@ def select_task() -> Prepared:
     return Prepared(
         select(*columns, case((first, size)).label("result_bytes"), tasks.c.attempt, *LINE)
         .join(status_history, status_history.c.task_id == tasks.c.task_id, isouter=True)
-        .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))
+        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()))
         .order_by(status_history.c.id)
     )
 
@@ -75,22 +75,23 @@ def select_result_text(task_id: UUID) -> Select[Any]:
 
 @cache
 def select_lines() -> Select[Any]:
-    """The lines of the history of task `asked_task_id` after line `asked_after`, and one empty row if there are none.
+    """The lines of the history of task `bound_task_id` after line `bound_after`, and one empty row if there are none.
 
     No row comes back when there is no such task.
     """
     later = and_(
-        status_history.c.task_id == tasks.c.task_id, status_history.c.id > bindparam("asked_after", type_=BigInteger())
+        status_history.c.task_id == tasks.c.task_id,
+        status_history.c.id > bindparam("bound_after", type_=BigInteger()),
     )
     return (
         select(*LINE)
         .select_from(tasks.join(status_history, later, isouter=True))
-        .where(tasks.c.task_id == bindparam("asked_task_id", type_=Uuid()))
+        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()))
         .order_by(status_history.c.id)
     )
 
 
-def select_standings(task_ids: Sequence[UUID]) -> Select[Any]:
+def select_statuses(task_ids: Sequence[UUID]) -> Select[Any]:
     return select(tasks.c.task_id, tasks.c.current_status, tasks.c.attempt).where(tasks.c.task_id.in_(task_ids))
 
 

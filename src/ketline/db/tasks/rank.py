@@ -89,7 +89,7 @@ def select_best(*, short: bool = False) -> Select[Any]:
 
 def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
     """Where a task stands in the queue, None where it does not wait for a worker; by one statement."""
-    row = connection.execute(_select_place(), {"asked_task_id": task_id}).one_or_none()
+    row = connection.execute(_select_place(), {"bound_task_id": task_id}).one_or_none()
     if row is None:
         return None
     slots: int = row.slots or 0
@@ -106,7 +106,7 @@ def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
 
 @cache
 def _select_place() -> Select[Any]:
-    """The time and what was counted, if task `asked_task_id` waits; nothing is counted if it does not."""
+    """The time and what was counted, if task `bound_task_id` waits; nothing is counted if it does not."""
     one = tasks.alias("one")
     slots = select(func.sum(workers.c.slots)).where(workers.c.live_until > now())
     columns = {
@@ -116,8 +116,8 @@ def _select_place() -> Select[Any]:
         "ended": _count_ended(),
     }
     waiting = (checked(one.c.current_status == TaskStatus.PENDING), one.c.available_at <= now())
-    asked = one.c.task_id == bindparam("asked_task_id", type_=tasks.c.task_id.type)
-    return select(now().label("at"), *(column.label(name) for name, column in columns.items())).where(asked, *waiting)
+    wanted = one.c.task_id == bindparam("bound_task_id", type_=tasks.c.task_id.type)
+    return select(now().label("at"), *(column.label(name) for name, column in columns.items())).where(wanted, *waiting)
 
 
 def _count_ahead(one: Any) -> ScalarSelect[int]:

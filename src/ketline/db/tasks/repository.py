@@ -21,10 +21,18 @@ from ketline.db.schema.rows import (
 )
 from ketline.db.schema.tables import workers
 from ketline.db.tasks import dispatch, insert, leases, queries, statements
-from ketline.db.tasks.attempts import ClaimRequest, Ending, claim_all, claim_another, fail_all, finish_all, own_doing
+from ketline.db.tasks.attempts import (
+    ClaimRequest,
+    Outcome,
+    claim_all,
+    claim_another,
+    fail_all,
+    finish_all,
+    recorded_before,
+)
 from ketline.db.tasks.health import write_check
 from ketline.db.tasks.statements import write_line
-from ketline.db.tasks.submissions import Storing, store, store_all, store_new
+from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
 from ketline.domain.errors import LongProgram, MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.retry import RetryPolicy
@@ -75,17 +83,17 @@ class SqlTaskRepository:
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
         taken = taken and submission.spec.scheduled_for is None  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
-        storing = Storing(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
-        accepted = await self.database.together(store_new, storing)
+        request = InsertRequest(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
+        accepted = await self.database.batched(store_new, request)
         if accepted is None:
-            accepted = await self.database.write(lambda connection: store(connection, storing))
+            accepted = await self.database.write(lambda connection: store(connection, request))
         if not accepted.repeated:
             self._announce(accepted.task_id, TaskStatus.PENDING)
         return accepted
 
     async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
         requests = [
-            Storing(submission, key_lifetime=self.key_lifetime, due_in=timedelta(), dispatches=0)
+            InsertRequest(submission, key_lifetime=self.key_lifetime, due_in=timedelta(), dispatches=0)
             for submission in submissions
         ]
         stored = await self.database.write(lambda connection: store_all(connection, requests))
@@ -95,7 +103,7 @@ class SqlTaskRepository:
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         most = UNBOUNDED_BYTES if most_result_bytes is None else most_result_bytes
-        parameters = {"asked_task_id": task_id, "asked_most_bytes": most}
+        parameters = {"bound_task_id": task_id, "bound_most_bytes": most}
 
         def work(connection: Connection) -> Sequence[Any]:
             return queries.select_task().run(connection, parameters)
@@ -113,8 +121,8 @@ class SqlTaskRepository:
         return str(text)
 
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
-        asked = {"asked_task_id": task_id, "asked_after": after}
-        rows = await self.database.read(lambda connection: connection.execute(queries.select_lines(), asked).all())
+        values = {"bound_task_id": task_id, "bound_after": after}
+        rows = await self.database.read(lambda connection: connection.execute(queries.select_lines(), values).all())
         if not rows:
             raise _not_found(task_id)
         return to_changes(rows)
@@ -122,14 +130,14 @@ class SqlTaskRepository:
     async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         def work(connection: Connection) -> Mapping[TaskId, tuple[TaskStatus, int]]:
             some = [task_ids[start : start + MOST_IN_A_LIST] for start in range(0, len(task_ids), MOST_IN_A_LIST)]
-            rows = [row for ids in some for row in connection.execute(queries.select_standings(ids))]
+            rows = [row for ids in some for row in connection.execute(queries.select_statuses(ids))]
             return {TaskId(row.task_id): (row.current_status, row.attempt) for row in rows}
 
         return await self.database.read(work)
 
     async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
         request = _claim_request(task_id, worker_id, lease)
-        claim = await self.database.together(claim_all, request)
+        claim = await self.database.batched(claim_all, request)
         if claim is None:
             # guard: claim.another, claim.another_transaction
             claim = await self.database.write(lambda connection: claim_another(connection, request))
@@ -142,8 +150,8 @@ class SqlTaskRepository:
         )
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:
-        asked = {"task_id": lease.task_id, "attempt": lease.attempt, "token": lease.token}
-        parameters = statements.RENEWING.parameters({**asked, "lease_seconds": duration.total_seconds()})
+        values = {"task_id": lease.task_id, "attempt": lease.attempt, "token": lease.token}
+        parameters = statements.RENEW_PARAMETERS.parameters({**values, "lease_seconds": duration.total_seconds()})
 
         def work(connection: Connection) -> bool:
             return statements.renew_lease().one(connection, parameters) is not None
@@ -151,13 +159,13 @@ class SqlTaskRepository:
         return await self.database.urgent(work)
 
     async def finish(self, lease: Lease, result: RunResult) -> bool:
-        ending = Ending(lease=lease, columns=result_columns(result), notes="Task completed successfully")
-        return self._announce_if(await self.database.together(finish_all, ending), lease, TaskStatus.COMPLETED)
+        outcome = Outcome(lease=lease, columns=result_columns(result), notes="Task completed successfully")
+        return self._announce_if(await self.database.batched(finish_all, outcome), lease, TaskStatus.COMPLETED)
 
     async def fail(self, lease: Lease, failure: Failure) -> bool:
         notes = f"Task failed: {failure.code}"
-        ending = Ending(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
-        return self._announce_if(await self.database.together(fail_all, ending), lease, TaskStatus.FAILED)
+        outcome = Outcome(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
+        return self._announce_if(await self.database.batched(fail_all, outcome), lease, TaskStatus.FAILED)
 
     async def release(self, lease: Lease) -> bool:
         how = "the worker stopped; queued again"
@@ -179,7 +187,7 @@ class SqlTaskRepository:
         def work(connection: Connection) -> TaskStatus | None:
             row = connection.execute(statement).one_or_none()
             if row is None:
-                return own_doing(connection, lease, failure.code)
+                return recorded_before(connection, lease, failure.code)
             status: TaskStatus = row.current_status
             duration = row.at - row.claimed_at
             notes = _ended(lease.attempt, lease.worker_id, duration, f"{failure.message}; {_next(status)}")
@@ -303,7 +311,7 @@ class SqlTaskRepository:
         def work(connection: Connection) -> bool:
             row = connection.execute(statement).one_or_none()
             if row is None:
-                return own_doing(connection, lease, cause) is not None
+                return recorded_before(connection, lease, cause) is not None
             duration = row.at - row.claimed_at
             notes = _ended(lease.attempt, lease.worker_id, duration, how)
             columns = attempt_columns(lease, duration, cause)

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from ketline.db.engine.bind_parameters import Asking
+from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
@@ -63,11 +63,13 @@ SETTLED_COLUMNS: Sequence[ColumnElement[Any]] = [
 ]
 
 _LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
-TAKING = Asking(token=Uuid(), worker_id=Text(), lease_seconds=Float())
-CLAIMING = TAKING.and_of(task_id=Uuid())
-RENEWING = Asking(**_LEASE, lease_seconds=Float())
-COMPLETING = Asking(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profile.type)
-FAILING = Asking(**_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer())
+CLAIM_BEST_PARAMETERS = BindParameters(token=Uuid(), worker_id=Text(), lease_seconds=Float())
+CLAIM_PARAMETERS = CLAIM_BEST_PARAMETERS.with_columns(task_id=Uuid())
+RENEW_PARAMETERS = BindParameters(**_LEASE, lease_seconds=Float())
+COMPLETE_PARAMETERS = BindParameters(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profile.type)
+FAIL_PARAMETERS = BindParameters(
+    **_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer()
+)
 
 
 _NO_ATTEMPT: Mapping[str, object] = dict.fromkeys(("attempt", "lease_token", "worker_id", "duration_seconds", "cause"))
@@ -88,41 +90,41 @@ def write_line(
     _INSERT_LINE.run(connection, line)
 
 
-def claim_task(asked: Any) -> Update:
-    """The optimistic lock: takes the row only while it is pending and available, and it is its turn."""
+def claim_task(request: Any) -> Update:
+    """Claims the task only while it is pending, available and next in turn: an optimistic lock."""
     its_turn = and_(
         tasks.c.priority >= 0,  # guard: claim.priority
         not_(overtaken()),  # guard: claim.overtaken
     )
-    return _take(asked, and_(tasks.c.task_id == asked.task_id, its_turn))
+    return _take(request, and_(tasks.c.task_id == request.task_id, its_turn))
 
 
 @cache
 def claim_best(*, short: bool = False) -> Update:
-    """As `claim_task`, but takes the task whose turn it is, of all or of those that are not known to be long."""
+    """Claims whichever task is next in turn, of all or of those that are not known to be long."""
     best = select_best(short=short).cte("best")
-    return _take(TAKING.one(), tasks.c.task_id.in_(select(best.c.task_id)))
+    return _take(CLAIM_BEST_PARAMETERS.one(), tasks.c.task_id.in_(select(best.c.task_id)))
 
 
 @cache
 def let_overtake() -> Update:
-    """For a task whose message was used up by another: it goes before those that came after it."""
-    asked = CLAIMING.one()
+    """Lets a task whose message was used for another precede the tasks that came after it."""
+    request = CLAIM_PARAMETERS.one()
     lost = (
         select(tasks.c.task_id)
         .where(
-            tasks.c.task_id == asked.task_id,
+            tasks.c.task_id == request.task_id,
             checked(tasks.c.current_status == TaskStatus.PENDING),
             tasks.c.available_at <= now(),
         )
-        # Who has it locked is taking it.
+        # A transaction that has it locked is claiming it.
         .with_for_update(skip_locked=True)
         .cte("lost")
     )
     return update(tasks).where(tasks.c.task_id.in_(select(lost.c.task_id))).values(overtakes=True)
 
 
-def _take(asked: Any, which: ColumnElement[bool]) -> Update:
+def _take(request: Any, which: ColumnElement[bool]) -> Update:
     return (
         update(tasks)
         .where(
@@ -134,9 +136,9 @@ def _take(asked: Any, which: ColumnElement[bool]) -> Update:
             current_status=TaskStatus.PROCESSING,
             attempt=tasks.c.attempt + 1,  # guard: claim.attempt
             claimed_at=now(),
-            lease_token=asked.token,
-            lease_owner=asked.worker_id,
-            lease_expires_at=from_now(asked.lease_seconds),
+            lease_token=request.token,
+            lease_owner=request.worker_id,
+            lease_expires_at=from_now(request.lease_seconds),
             dispatch_due_at=None,  # guard: claim.not_due
         )
         .returning(*CLAIM_COLUMNS)
@@ -153,22 +155,22 @@ def select_claimed(token: UUID) -> Select[Any]:
 
 @cache
 def renew_lease() -> Prepared:
-    asked = RENEWING.one()
+    request = RENEW_PARAMETERS.one()
     return Prepared(
         update(tasks)
-        .where(is_held(asked))  # guard: renew.fence
-        .values(lease_expires_at=from_now(asked.lease_seconds))
+        .where(is_held(request))  # guard: renew.fence
+        .values(lease_expires_at=from_now(request.lease_seconds))
         .returning(tasks.c.attempt)
     )
 
 
-def complete_task(asked: Any) -> Update:
-    return _settle(asked, TaskStatus.COMPLETED, {"result": asked.result, "profile": asked.profile})
+def complete_task(request: Any) -> Update:
+    return _settle(request, TaskStatus.COMPLETED, {"result": request.result, "profile": request.profile})
 
 
-def fail_task(asked: Any) -> Update:
+def fail_task(request: Any) -> Update:
     columns = ("error_code", "error_message", "error_line", "error_column")
-    return _settle(asked, TaskStatus.FAILED, {name: getattr(asked, name) for name in columns})
+    return _settle(request, TaskStatus.FAILED, {name: getattr(request, name) for name in columns})
 
 
 def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
@@ -271,10 +273,10 @@ def expire_leases() -> Update:
     return update(tasks).where(held).values(lease_expires_at=from_now(-1))
 
 
-def _settle(asked: Any, status: TaskStatus, columns: Mapping[str, object]) -> Update:
+def _settle(request: Any, status: TaskStatus, columns: Mapping[str, object]) -> Update:
     return (
         update(tasks)
-        .where(is_held(asked))
+        .where(is_held(request))
         .values(current_status=status, completed_at=now(), lease_expires_at=None, **columns)
         .returning(*SETTLED_COLUMNS)
     )

@@ -1,4 +1,4 @@
-"""Store submissions, one for each idempotency key: new ones together, a doubtful one in a transaction of its own."""
+"""Stores submissions, one for each idempotency key: new ones in batches, any other in a transaction of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submiss
 
 
 @dataclass(frozen=True, slots=True)
-class Storing:
-    """A submission, for how long its key is bound, when it is due, and how often it counts as dispatched."""
+class InsertRequest:
+    """A submission to insert: how long its key is bound, when it is due, and how often it counts as dispatched."""
 
     submission: Submission
     key_lifetime: timedelta
     due_in: timedelta
     dispatches: int
 
-    def asked(self) -> dict[str, object]:
+    def values(self) -> dict[str, object]:
         key = self.submission.idempotency_key
         return {
-            **insert.asked_of(self.submission),
+            **insert.submission_values(self.submission),
             "due_seconds": self.due_in.total_seconds(),
             "dispatches": self.dispatches,
             "key": key.key if key else None,
@@ -37,16 +37,16 @@ class Storing:
         }
 
 
-def store_new(connection: Connection, requests: Sequence[Storing]) -> list[Accepted | None]:
-    """Insert tasks; None for one that is stored already, or whose key is bound: it is for `store`."""
+def store_new(connection: Connection, requests: Sequence[InsertRequest]) -> list[Accepted | None]:
+    """Inserts tasks; gives None for each whose id is stored or whose key is bound already: `store` decides those."""
     insert_new = _insert_batch if dialect_of(connection).batches else _insert_each
     stored = insert_new(connection, requests)
     submissions = [request.submission for request in requests]
     return [_accepted(one, stored[one.task_id]) if one.task_id in stored else None for one in submissions]
 
 
-def store_all(connection: Connection, requests: Sequence[Storing]) -> list[Accepted]:
-    """Insert tasks in the transaction of the caller; those that turn out not to be new are what they were made before.
+def store_all(connection: Connection, requests: Sequence[InsertRequest]) -> list[Accepted]:
+    """Inserts tasks in the caller's transaction; gives the earlier task for each submission that is repeated.
 
     Raises:
         IdempotencyKeyReused: a key names another submission.
@@ -55,8 +55,8 @@ def store_all(connection: Connection, requests: Sequence[Storing]) -> list[Accep
     return [accepted or store(connection, request) for accepted, request in zip(stored, requests, strict=True)]
 
 
-def store(connection: Connection, request: Storing) -> Accepted:
-    """Insert the task, or give the one that was made under its key before, in the transaction of the caller.
+def store(connection: Connection, request: InsertRequest) -> Accepted:
+    """Inserts a task in the caller's transaction, or gives the earlier one that was stored under its key.
 
     Repeating it after a commit whose answer was lost gives the same outcome.
 
@@ -75,7 +75,7 @@ def store(connection: Connection, request: Storing) -> Accepted:
 
 
 def _find_earlier(connection: Connection, submission: Submission) -> Accepted | None:
-    """The task that is stored under the submission's key or id; None where it was deleted, and the key is free now."""
+    """Gives the task stored under the submission's key or id; frees the key and gives None if that was deleted."""
     key = submission.idempotency_key
     found = None if key is None else connection.execute(insert.select_key(key.key)).one_or_none()
     if key is not None and found is None:
@@ -92,26 +92,26 @@ def _find_earlier(connection: Connection, submission: Submission) -> Accepted | 
     return _accepted(submission, row.submitted_at) if task_id == submission.task_id else _repeated(task_id, row)
 
 
-def _insert_batch(connection: Connection, requests: Sequence[Storing]) -> Mapping[UUID, datetime]:
-    """Insert all in one statement; when those were submitted that are stored now."""
-    asked = insert.SUBMITTING_TOGETHER.arrays([request.asked() for request in sorted(requests, key=_key)])
+def _insert_batch(connection: Connection, requests: Sequence[InsertRequest]) -> Mapping[UUID, datetime]:
+    """Inserts all tasks in one statement; gives the times of submission of those that were inserted, by id."""
+    values = insert.INSERT_WITH_KEY_PARAMETERS.arrays([request.values() for request in sorted(requests, key=_key)])
     labelled = any(labels_of(request.submission.spec.labels) for request in requests)
-    return {row.task_id: row.submitted_at for row in insert.insert_tasks(labelled=labelled).run(connection, asked)}
+    return {row.task_id: row.submitted_at for row in insert.insert_tasks(labelled=labelled).run(connection, values)}
 
 
-def _insert_each(connection: Connection, requests: Sequence[Storing]) -> Mapping[UUID, datetime]:
-    """As `_insert_batch`, with a few statements for each task."""
+def _insert_each(connection: Connection, requests: Sequence[InsertRequest]) -> Mapping[UUID, datetime]:
+    """Inserts each task by statements of its own; gives what `_insert_batch` gives."""
     stored = {request.submission.task_id: _insert_one(connection, request) for request in requests}
     return {task_id: at for task_id, at in stored.items() if at is not None}
 
 
-def _insert_one(connection: Connection, request: Storing) -> datetime | None:
-    asked, submission = request.asked(), request.submission
+def _insert_one(connection: Connection, request: InsertRequest) -> datetime | None:
+    values, submission = request.values(), request.submission
     if submission.idempotency_key is not None:
-        bound = insert.bind_key().one(connection, insert.BINDING.parameters(asked))
+        bound = insert.bind_key().one(connection, insert.KEY_PARAMETERS.parameters(values))
         if bound is None:
             return None
-    row = insert.insert_task().one(connection, insert.SUBMITTING.parameters(asked))
+    row = insert.insert_task().one(connection, insert.INSERT_PARAMETERS.parameters(values))
     if row is None:
         return None
     at: datetime = row.submitted_at
@@ -151,7 +151,7 @@ def _accepted(submission: Submission, submitted_at: datetime) -> Accepted:
     return Accepted(task_id=submission.task_id, submitted_at=submitted_at, correlation_id=submission.correlation_id)
 
 
-def _key(request: Storing) -> str:
-    """Keys are taken in one order by all: no two statements wait for each other."""
+def _key(request: InsertRequest) -> str:
+    """Every statement binds keys in this order, so that no two wait for each other."""
     key = request.submission.idempotency_key
     return key.key if key else ""
