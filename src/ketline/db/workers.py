@@ -1,4 +1,4 @@
-"""The workers that are alive: one small row for each, written at every beat."""
+"""The live workers: one small row for each, written at every heartbeat."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ def _select_live() -> Select[Any]:
     return (
         select(*workers.c, *columns, now().label("at"))
         .join(tasks, held, isouter=True)
-        # Who was seen last in the future has not beaten since the clock was set back.
+        # A worker last seen in the future has sent no heartbeat since the clock was set back.
         .where(workers.c.live_until > now(), workers.c.last_seen_at <= now())
         .order_by(workers.c.worker_id, tasks.c.claimed_at)
     )

@@ -1,4 +1,4 @@
-"""The stored tasks for those who look for them, change and delete them."""
+"""Finds, changes and deletes stored tasks."""
 
 import itertools
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""SQL of those who change and delete tasks, one by one or when they are old."""
+"""SQL that changes and deletes tasks, single ones or old ones."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -37,7 +37,7 @@ _KINDS: Mapping[Changeable, str] = {Changeable.NAME: NAME, Changeable.TAGS: TAG}
 
 
 def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bool:
-    """Change the task and what it is found by; False when it is not there to be changed so."""
+    """Changes a task and its labels; False if it does not exist or its status forbids the change."""
     row = connection.execute(_update(task_id, change)).one_or_none()
     if row is None:
         return False
@@ -51,13 +51,13 @@ def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bo
 
 
 def select_changeable(task_id: UUID) -> Select[Any]:
-    """Where the task stands, and all of it that can be changed."""
+    """Selects a task's status and all its columns that can be changed."""
     changeable = (tasks.c[field.value] for field in Changeable)
     return select(tasks.c.current_status, *changeable).where(tasks.c.task_id == task_id)
 
 
 def is_made(change: TaskChange, row: Row[Any]) -> bool:
-    """Whether a row of `select_changeable` has all that was to be changed."""
+    """Whether a row of `select_changeable` has all the new values already."""
     return all(getattr(row, name) == value for name, value in _values(change).items())
 
 
@@ -66,24 +66,24 @@ def select_spec(task_id: UUID) -> Select[Any]:
 
 
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
-    """Delete tasks that are locked and have ended, with all that is about them; labels go along by themselves."""
+    """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade."""
     for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):
         connection.execute(delete(column.table).where(column.in_(task_ids)))
 
 
 def select_older(age: timedelta, limit: int) -> Select[Any]:
-    """Tasks that ended longer ago than `age`, locked, without those that somebody else has locked."""
+    """Selects and locks tasks that ended longer ago than `age`, skipping those that are locked already."""
     return _to_delete(tasks.c.completed_at < from_now(-age.total_seconds()), limit)
 
 
 def select_last_kept(keep: int) -> Select[Any]:
-    """The task that ended as the `keep`th from the end; no row when there are fewer."""
+    """Selects the task that is `keep`th from the last that ended; no row if there are fewer."""
     branches = [along(path, Order.LAST_ENDED_FIRST).limit(keep) for path in paths_by_end(TaskFilter())]
     return merge_sorted(branches, Order.LAST_ENDED_FIRST, keep).limit(1).offset(keep - 1)
 
 
 def select_before(last_kept: Position, limit: int) -> Select[Any]:
-    """As `select_older`, those that ended before the task which `select_last_kept` found."""
+    """Selects and locks tasks that ended before the one that `select_last_kept` found."""
     at, task_id = literal(last_kept.at, UtcDateTime), literal(last_kept.task_id, tasks.c.task_id.type)
     ended, known = tasks.c.completed_at, tasks.c.task_id
     return _to_delete(and_(ended <= at, or_(ended < at, known < task_id)), limit)

@@ -1,4 +1,4 @@
-"""Changes that were committed, told to every process that listens, by PostgreSQL's NOTIFY.
+"""Notifies every process that listens of committed changes, by PostgreSQL's NOTIFY.
 
 It is a statement of its own after the commit: a NOTIFY within would make all commits of the server wait for each
 other. Without rows to write its own commit waits for no disk. Source: PostgreSQL's src/backend/commands/async.c
@@ -30,7 +30,7 @@ MOST_WAITING = 10_000
 # Where so many changes came together, the next are waited for: a statement for each would cost as much as the changes.
 MANY = 3
 GATHERING_SECONDS = 0.005
-# Nobody waits as much for a beginning as for an end, and the end of a small task comes sooner than this.
+# Clients wait less for the start of a task than for its end, and a small task ends sooner than this.
 BEGINNING_SECONDS = 0.01
 COMMAND_TIMEOUT_SECONDS = 5.0
 LOOK_SECONDS = 10.0
@@ -73,7 +73,7 @@ class PostgresqlAnnouncer:
 
     def announce(self, *changes: Change) -> None:
         if self._closed:
-            return  # what is not told is found by the next poll
+            return  # the next poll finds the change
         if len(self._waiting) < MOST_WAITING:
             self._waiting += changes
         if any(change.status.terminal for change in changes):
@@ -82,7 +82,7 @@ class PostgresqlAnnouncer:
             self._timer = asyncio.get_running_loop().call_later(self._beginning_seconds, self._begin)
 
     async def close(self) -> None:
-        """Return when what was announced is sent, or lost; nothing is announced any more."""
+        """Returns when all changes are sent or lost, and ignores further ones."""
         self._closed = True
         self._begin()
         if self._sending is not None:
@@ -110,9 +110,9 @@ class PostgresqlAnnouncer:
 
 
 class PostgresqlListener:
-    """Hears what is announced, on a connection of its own that it replaces when it is lost.
+    """Listens for notifications on a connection of its own, which it replaces when it is lost.
 
-    `heard` is given the changes; `resync` is called whenever listening begins, since some may have been missed.
+    Calls `on_change` with the changes, and `resync` whenever listening begins, since some may have been missed.
     """
 
     def __init__(self, url: str, heard: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
@@ -128,7 +128,7 @@ class PostgresqlListener:
         )
 
     async def run(self) -> None:
-        """Listen until cancelled; through a pooler, which would swallow what is announced, not at all."""
+        """Listens until cancelled; returns at once behind a pooler, which would drop the notifications."""
         await self._loop.run()
 
     async def _listen(self) -> None:
@@ -147,7 +147,7 @@ class PostgresqlListener:
             self._resync()
             self._loop.succeeded()
             while not lost.is_set():
-                # A connection that is cut without a word is found by the silence after a question.
+                # Only a query without a response reveals a connection that was cut silently.
                 await connection.execute("SELECT 1")
                 await _set_or_passed(lost, LOOK_SECONDS)
         finally:
@@ -165,7 +165,7 @@ def _notifying(payload: str) -> Callable[[Connection], None]:
 
 
 def _changes(payload: str) -> Sequence[Change]:
-    """What is not ours on the channel says nothing to us."""
+    """Reads a payload; gives no changes for one in another format."""
     try:
         pairs = [line.split(" ") for line in payload.splitlines()]
         return [Change(task_id=TaskId(UUID(task_id)), status=TaskStatus(status)) for task_id, status in pairs]

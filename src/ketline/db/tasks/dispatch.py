@@ -18,7 +18,7 @@ REDISPATCH_DOUBLINGS = 6
 
 @cache
 def take_due(limit: int, redispatch: timedelta) -> Update:
-    """Take rows never dispatched, each overdue later, so that nobody need remember what was taken."""
+    """Takes tasks that were never dispatched, and makes each overdue after an interval."""
     return _take(limit, redispatch, tasks.c.dispatch_count == 0, now())
 
 
@@ -50,7 +50,7 @@ def count_dispatched() -> Select[int]:
 
 
 def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:
-    """Make rows due for their first dispatch again: the last one did not happen."""
+    """Makes pending tasks due for their first dispatch again, since the last one failed."""
     return (
         update(tasks)
         .where(

@@ -13,7 +13,7 @@ _ROW = 1
 
 
 def write_check(connection: Connection) -> None:
-    """Write the time of this check; whoever commits it has seen a whole write."""
+    """Writes the time of this check; its commit proves a complete write."""
     _upsert(dialect_of(connection)).run(connection, {})
 
 

@@ -1,4 +1,4 @@
-"""The rows that tasks are found by: one for a task's name, and one for each of its tags."""
+"""The rows of `task_labels`: one for a task's name, and one for each of its tags."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ def write_labels(connection: Connection, task_id: UUID, submitted_at: datetime, 
 
 
 def insert_labels(stored: CTE) -> CTE:
-    """Part of the statement that stores tasks: writes what these are found by. PostgreSQL only."""
+    """The part of the statement that inserts tasks which inserts their labels; PostgreSQL only."""
     tags: Any = func.jsonb_array_elements_text(stored.c.tags).table_valued(column("value", Text)).render_derived("each")
     tagged = select(stored.c.task_id, stored.c.submitted_at, literal(TAG), tags.c.value).join_from(stored, tags, true())
     named = select(stored.c.task_id, stored.c.submitted_at, literal(NAME), stored.c.name)

@@ -1,4 +1,4 @@
-"""SQL of leases that are over, and of times that a step of the database's clock has made wrong."""
+"""SQL that reaps expired leases, and corrects times after a step of the database's clock."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ _REAPED = (
 
 
 def select_survey(beyond: timedelta) -> Select[Any]:
-    """The database's clock, with each lease that ends later than so long from now; one row where there is none."""
+    """Selects the database's time with each lease that ends later than `beyond` from now; one row if there is none."""
     clock = select(now().label("at")).subquery("clock")
     distant = and_(_PROCESSING, tasks.c.lease_expires_at > from_now(beyond.total_seconds()))
     joined = clock.outerjoin(tasks, distant)
@@ -60,7 +60,7 @@ def select_survey(beyond: timedelta) -> Select[Any]:
 
 
 def reap(connection: Connection, limit: int, expiry: Expiry, policy: RetryPolicy) -> Sequence[Reaped]:
-    """Take rows whose lease is over, at no cost where an outage was the reason, with their lines of history."""
+    """Ends attempts whose lease has expired, without counting those that an outage ended; writes their history."""
     # guard: reap.excuse
     excused = [] if expiry.outage is None else _excused(connection, limit, expiry, expiry.outage, policy)
     limit -= len(excused)
@@ -80,16 +80,16 @@ def _take(connection: Connection, statement: Update, cause: str) -> list[Reaped]
 
 
 def _reap_expired(limit: int, expiry: Expiry, policy: RetryPolicy) -> Update:
-    """Back to pending, or failed when attempts are spent.
+    """Puts tasks back to pending, or fails them when their attempts are spent.
 
-    The first time without a delay, since the lease's life has been waited for; then with a growing one.
+    The first retry has no delay, since the lease's duration has passed already; the delay of later ones grows.
     """
     over = or_(_ended_before(expiry), _unrenewed(expiry))
     return _update(limit, over).values(next_state(policy, LEASE_LOST, delay_seconds_after_expiry(policy), crashed=True))
 
 
 def _excuse(limit: int, expiry: Expiry, outage: Outage, most: int) -> Update:
-    """Back to pending at no cost, since nobody could renew the lease: whoever held it need not have crashed."""
+    """Puts tasks back to pending without counting the attempt: no lease could be renewed, so no crash is implied."""
     since, until = literal(outage.since, UtcDateTime), literal(outage.until, UtcDateTime)
     earlier = select(func.count()).where(
         status_history.c.task_id == tasks.c.task_id, status_history.c.cause == DATABASE_OUTAGE
@@ -147,9 +147,9 @@ def _line(row: Row[Any], cause: str) -> dict[str, object]:
 
 
 def correct_times(connection: Connection, redispatch: timedelta) -> int:
-    """Make tasks available that wait for a time which was set before the clock was set back; how many it were.
+    """Makes tasks available whose delay was set before the clock was set back; gives how many.
 
-    A task that is scheduled for later waits for that time, and one in a backoff that began after the step for its end.
+    Scheduled tasks still wait for their time, and delays that began after the step still run to their end.
     """
     corrected = connection.execute(_make_available()).all()
     connection.execute(_bring_redispatch_forward(redispatch))
@@ -169,7 +169,7 @@ def _make_available() -> Update:
         tasks.c.current_status == TaskStatus.PENDING,
         tasks.c.available_at > now(),
         or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),
-        # Before its first attempt a task is in no delay; later its last line says when the delay began.
+        # A task has no delay before its first attempt; later its last line says when the delay began.
         or_(tasks.c.attempt == 0, last_line > now()),  # guard: clock.only_before
     )
     return (
@@ -180,13 +180,13 @@ def _make_available() -> Update:
 
 
 def _bring_redispatch_forward(redispatch: timedelta) -> Update:
-    """A dispatched task is overdue no later than the interval that its last dispatch gave it."""
+    """Makes a dispatched task overdue no later than one interval of its last dispatch from now."""
     ready = and_(tasks.c.dispatch_due_at.is_not(None), tasks.c.dispatch_count > literal_column("0"))
     latest = from_now(doubling(redispatch.total_seconds(), tasks.c.dispatch_count - 1, REDISPATCH_DOUBLINGS))
     return _of_unlocked(and_(ready, tasks.c.dispatch_due_at > latest)).values(dispatch_due_at=latest)
 
 
 def _of_unlocked(which: ColumnElement[bool]) -> Update:
-    """Processes that correct the same rows at once share them."""
+    """Updates rows that no other transaction has locked, so that concurrent processes divide them."""
     found = select(tasks.c.task_id).where(which).with_for_update(skip_locked=True).cte("found")
     return update(tasks).where(tasks.c.task_id.in_(select(found.c.task_id)))

@@ -1,4 +1,4 @@
-"""SQL of readers: a task with its history as they were at one moment, what was added to it, how tasks stand."""
+"""SQL of reads: a task with its history at one moment, later lines of its history, statuses of many tasks."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,7 +1,6 @@
-"""SQL of the order in which waiting tasks are taken: by rank, the time a task came less what its priority is worth.
+"""SQL of the order in which pending tasks are claimed: by rank, the time of arrival minus a bonus for priority.
 
-The condition on `dispatch_count` is written out as a literal: an index on some of the rows is only used where the
-database can see that those are meant.
+The condition on `dispatch_count` is a literal: a partial index serves only statements that repeat its condition.
 """
 
 from datetime import timedelta
@@ -40,21 +39,21 @@ _ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
 
 def rank(submitted_at: Any, scheduled_for: Any, priority: Any) -> ColumnElement[Any]:
-    """The rank of a task; it stays what it is while the task is tried again, so that a retried task keeps its place."""
+    """The rank of a task; a retry does not change it, so a retried task keeps its position."""
     came = case((scheduled_for > submitted_at, scheduled_for), else_=submitted_at)
     return after(came, priority * literal(-SECONDS_PER_POINT, Integer))
 
 
 def ready(table: Any = tasks) -> ColumnElement[bool]:
-    """Pending tasks that were put on the queue: there is a message for each of them."""
+    """Whether a task is pending and was dispatched: the queue has a message for each of these."""
     return and_(table.c.dispatch_due_at.is_not(None), table.c.dispatch_count > _NONE)
 
 
 def overtaken() -> ColumnElement[bool]:
-    """Whether a task that may comes before the row of `tasks` that the statement is about.
+    """Whether a task that overtakes others precedes the row of `tasks` that the statement is about.
 
-    It is compared with the first of those, which the statement looks up once: to look for each row whether there is one
-    cost seven times as much as all else that a claim does.
+    The row is compared with the first of these tasks, which the statement looks up once: a lookup for each row cost
+    seven times as much as the rest of a claim.
     """
     other = tasks.alias("other")
     first = (
@@ -69,9 +68,9 @@ def overtaken() -> ColumnElement[bool]:
 
 @cache
 def select_best(*, short: bool = False) -> Select[Any]:
-    """The task to take next, locked; without those that somebody else is just taking.
+    """Selects and locks the next task in turn, skipping those that another transaction has locked.
 
-    With `short` it is the first of those that are not known to be long.
+    With `short`, it selects among the tasks that are not known to be long.
     """
     passed_over = [checked(tasks.c.is_long == false())] if short else []
     return (
@@ -88,7 +87,7 @@ def select_best(*, short: bool = False) -> Select[Any]:
 
 
 def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
-    """Where a task stands in the queue, None where it does not wait for a worker; by one statement."""
+    """Gives a task's position in the queue by one statement; None if it does not wait for a worker."""
     row = connection.execute(_select_place(), {"bound_task_id": task_id}).one_or_none()
     if row is None:
         return None
@@ -121,7 +120,7 @@ def _select_place() -> Select[Any]:
 
 
 def _count_ahead(one: Any) -> ScalarSelect[int]:
-    """How many tasks are taken before `one`, no further than so many: everybody who waits may ask."""
+    """Counts the tasks that precede `one`, up to a limit, since any client may poll this."""
     # Those of a batch have one rank, and ids that grow.
     same_rank = and_(tasks.c.rank_at == one.c.rank_at, tasks.c.task_id < one.c.task_id)
     comes_before = or_(tasks.c.rank_at < one.c.rank_at, same_rank)
