@@ -18,7 +18,7 @@ from ketline.domain.lists import (
     TaskQuery,
     TaskStatistics,
 )
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
 from tests.fakes import FakeTaskRepository
@@ -42,7 +42,7 @@ class FakeTaskCatalogue:
         self.feed: list[TaskLine] = []
         self.late: list[TaskLine] = []
         self.last_read = 0
-        self.places: dict[TaskId, QueuePlace] = {}
+        self.places: dict[TaskId, QueuePosition] = {}
 
     async def find(self, query: TaskQuery) -> TaskPage:
         await self.repository.ping()
@@ -69,7 +69,7 @@ class FakeTaskCatalogue:
         self.last_read = max(self.last_read, *(line.change.line_id for line in read), 0)
         return read
 
-    async def place(self, task_id: TaskId) -> QueuePlace | None:
+    async def queue_position(self, task_id: TaskId) -> QueuePosition | None:
         await self.repository.ping()
         return self.places.get(task_id)
 

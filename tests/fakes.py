@@ -92,7 +92,7 @@ class FakeTaskRepository:
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
         return [line for line in (await self.get(task_id)).history if line.line_id > after]
 
-    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+    async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         self._fail_if_told()
         self.standings_asked += 1
         found = [self.tasks[task_id] for task_id in task_ids if task_id in self.tasks]

@@ -193,11 +193,11 @@ async def test_priority_is_changed_while_a_task_is_pending(
 
 async def test_place_counts_those_before(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
     low, zero, high = await waiting(repository, -1, 0, 1)
-    places = [await catalogue.place(task_id) for task_id in (low, zero, high)]
+    places = [await catalogue.queue_position(task_id) for task_id in (low, zero, high)]
     assert [place.position if place else None for place in places] == [3, 2, 1]
     held = await claim(repository, zero)
-    assert await catalogue.place(held.lease.task_id) is None
-    assert await catalogue.place(UNKNOWN) is None
+    assert await catalogue.queue_position(held.lease.task_id) is None
+    assert await catalogue.queue_position(UNKNOWN) is None
 
 
 async def test_tasks_of_a_batch_have_places_in_their_order(
@@ -208,7 +208,7 @@ async def test_tasks_of_a_batch_have_places_in_their_order(
     await repository.add_all(batch)
     assert len(await repository.take_due(10)) == 5
     ids = [new.task_id for new in batch]
-    places = [await catalogue.place(task_id) for task_id in ids]
+    places = [await catalogue.queue_position(task_id) for task_id in ids]
     assert [place.position if place else None for place in places] == [1, 2, 3, 4, 5]
     assert await claims(repository, ids) == ids
 
@@ -221,7 +221,7 @@ async def test_place_knows_slots_and_ends(
     first, second, third = await waiting(repository, 0, 0, 0)
     assert await repository.finish((await claim(repository, first)).lease, RESULT)
     await claim(repository, second)
-    place = await catalogue.place(third)
+    place = await catalogue.queue_position(third)
     assert place is not None
     assert (place.ahead, place.slots, place.free_slots, place.ended) == (0, 3, 2, 1)
     assert place.estimated_start == place.at

@@ -826,7 +826,7 @@ async def test_unknown_task_has_no_history(repository: SqlTaskRepository) -> Non
 async def test_standings_are_of_those_that_exist(repository: SqlTaskRepository) -> None:
     running, waiting = (await claimed(repository)).lease.task_id, (await repository.add(submission())).task_id
     strangers = [TaskId(uuid4()) for _ in range(2500)]
-    assert await repository.standings([*strangers, running, waiting]) == {
+    assert await repository.statuses([*strangers, running, waiting]) == {
         running: (TaskStatus.PROCESSING, 1),
         waiting: (TaskStatus.PENDING, 0),
     }
@@ -836,13 +836,13 @@ class Overheard:
     def __init__(self) -> None:
         self.changes: list[Change] = []
 
-    def announce(self, *changes: Change) -> None:
+    def notify(self, *changes: Change) -> None:
         self.changes += changes
 
 
 async def test_every_change_is_announced(database: Database) -> None:
     ear = Overheard()
-    repository = SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta()), announcer=ear)
+    repository = SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta()), notifier=ear)
     told: list[tuple[TaskId, list[TaskStatus]]] = []
     for end in ("finish", "fail", "release", "defer", "retry", "cancel", "reap"):
         ear.changes.clear()
@@ -874,7 +874,7 @@ async def test_every_change_is_announced(database: Database) -> None:
 
 async def test_what_changed_nothing_is_not_announced(database: Database) -> None:
     ear = Overheard()
-    repository = SqlTaskRepository(database, announcer=ear)
+    repository = SqlTaskRepository(database, notifier=ear)
     key = IdempotencyKey(key="k", fingerprint="f")
     task_id = (await repository.add(submission(key=key))).task_id
     claim = await repository.claim(task_id, WORKER, LEASE)

@@ -77,9 +77,9 @@ async def test_pending_task_is_read_by_one_statement(database: Database, stateme
 async def test_place_in_the_queue_is_one_statement_more(database: Database, statements: Statements) -> None:
     repository, catalogue, new = SqlTaskRepository(database), SqlTaskCatalogue(database), submission()
     await repository.add(new, taken=True)
-    await catalogue.place(new.task_id)
+    await catalogue.queue_position(new.task_id)
     statements.seen.clear()
-    place = await catalogue.place(new.task_id)
+    place = await catalogue.queue_position(new.task_id)
     assert place is not None
     assert place.position == 1
     assert len(statements.seen) == 1, statements.seen

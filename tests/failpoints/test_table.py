@@ -11,7 +11,7 @@ HARMLESS = {
     "result_text",
     "get",
     "history",
-    "standings",
+    "statuses",
     "count_pending",
     "count_dispatched",
     "ping",

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from ketline.db.engine.database import Database, open_database
-from ketline.db.notify.notifications import CHANNEL, MANY, PostgresqlAnnouncer, PostgresqlListener
+from ketline.db.notify.notifications import CHANNEL, MANY, PostgresqlListener, PostgresqlNotifier
 from ketline.domain.task import Change, TaskId, TaskStatus
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ async def listening(url: str) -> AsyncIterator[Ear]:
 
 
 class CountedDatabase(Database):
-    """A database that counts the statements which an announcer makes of its own."""
+    """A database that counts the statements which an notifier makes of its own."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database._transactions, database.dialect)
@@ -76,11 +76,11 @@ def some(count: int, status: TaskStatus = TaskStatus.COMPLETED) -> list[Change]:
 
 
 async def test_changes_are_heard_in_order(postgres_url: str, database: Database) -> None:
-    announcer = PostgresqlAnnouncer(database)
+    notifier = PostgresqlNotifier(database)
     changes = [*some(1, TaskStatus.PENDING), *some(400, TaskStatus.PROCESSING), *some(1, TaskStatus.CANCELLED)]
     async with listening(postgres_url) as ear, listening(postgres_url) as other:
         for change in changes:
-            announcer.announce(change)
+            notifier.notify(change)
         await ear.until(len(changes))
         await other.until(len(changes))
     assert ear.heard == other.heard == changes
@@ -89,12 +89,12 @@ async def test_changes_are_heard_in_order(postgres_url: str, database: Database)
 async def test_changes_of_a_busy_service_share_the_next_statement(postgres_url: str, database: Database) -> None:
     """The pause is long enough here for all that follow; a busy service's is 5 ms."""
     counted = CountedDatabase(database)
-    announcer = PostgresqlAnnouncer(counted, gathering_seconds=0.5)
+    notifier = PostgresqlNotifier(counted, gathering_seconds=0.5)
     async with listening(postgres_url) as ear:
-        announcer.announce(*some(MANY))
+        notifier.notify(*some(MANY))
         await ear.until(MANY)
         for change in some(20):
-            announcer.announce(change)
+            notifier.notify(change)
             await asyncio.sleep(0)
         await ear.until(MANY + 20)
     assert counted.statements == 2
@@ -102,11 +102,11 @@ async def test_changes_of_a_busy_service_share_the_next_statement(postgres_url: 
 
 async def test_beginning_of_a_short_task_is_told_with_its_end(postgres_url: str, database: Database) -> None:
     counted = CountedDatabase(database)
-    announcer = PostgresqlAnnouncer(counted, beginning_seconds=3600.0)
+    notifier = PostgresqlNotifier(counted, beginning_seconds=3600.0)
     changes = [*some(1, TaskStatus.PENDING), *some(1, TaskStatus.PROCESSING), *some(1)]
     async with listening(postgres_url) as ear:
         for change in changes:
-            announcer.announce(change)
+            notifier.notify(change)
             await asyncio.sleep(0)
         await ear.until(3)
     assert ear.heard == changes
@@ -114,21 +114,21 @@ async def test_beginning_of_a_short_task_is_told_with_its_end(postgres_url: str,
 
 
 async def test_beginning_is_told_without_an_end(postgres_url: str, database: Database) -> None:
-    announcer = PostgresqlAnnouncer(database)
+    notifier = PostgresqlNotifier(database)
     async with listening(postgres_url) as ear:
         for status in (TaskStatus.PENDING, TaskStatus.PROCESSING):
-            announcer.announce(*some(1, status))
+            notifier.notify(*some(1, status))
             await ear.until(1)
             ear.heard.clear()
 
 
 async def test_cut_listener_listens_again_and_says_so(postgres_url: str, database: Database) -> None:
-    announcer = PostgresqlAnnouncer(database)
+    notifier = PostgresqlNotifier(database)
     async with listening(postgres_url) as ear:
         await database.write(lambda connection: connection.execute(CUT).all())
         async with asyncio.timeout(SECONDS):
             await ear.listening.acquire()
-        announcer.announce(*some(1))
+        notifier.notify(*some(1))
         await ear.until(1)
 
 
@@ -139,33 +139,33 @@ async def test_what_is_not_ours_is_ignored(postgres_url: str, database: Database
 
     async with listening(postgres_url) as ear:
         await database.write(notify)
-        PostgresqlAnnouncer(database).announce(*(ours := some(1)))
+        PostgresqlNotifier(database).notify(*(ours := some(1)))
         await ear.until(1)
     assert ear.heard == ours
 
 
 async def test_absent_database_loses_announcements_and_nothing_else(postgres_url: str) -> None:
     async with open_database("postgresql+asyncpg://nobody@127.0.0.1:1/none") as away:
-        announcer = PostgresqlAnnouncer(away)
-        announcer.announce(*some(3))
-        await announcer.close()
+        notifier = PostgresqlNotifier(away)
+        notifier.notify(*some(3))
+        await notifier.close()
 
 
 async def test_what_was_announced_is_sent_before_the_end(postgres_url: str, database: Database) -> None:
-    announcer = PostgresqlAnnouncer(database)
+    notifier = PostgresqlNotifier(database)
     async with listening(postgres_url) as ear:
-        announcer.announce(*(changes := some(300)))
-        await announcer.close()
+        notifier.notify(*(changes := some(300)))
+        await notifier.close()
         await ear.until(300)
     assert ear.heard == changes
 
 
 async def test_nothing_is_announced_after_the_end(database: Database) -> None:
     counted = CountedDatabase(database)
-    announcer = PostgresqlAnnouncer(counted, beginning_seconds=0.0)
-    await announcer.close()
-    announcer.announce(*some(1, TaskStatus.PENDING))
-    announcer.announce(*some(1))
+    notifier = PostgresqlNotifier(counted, beginning_seconds=0.0)
+    await notifier.close()
+    notifier.notify(*some(1, TaskStatus.PENDING))
+    notifier.notify(*some(1))
     await database.read(lambda connection: None)  # meanwhile a timer would have gone off
     assert counted.statements == 0
 
@@ -173,5 +173,5 @@ async def test_nothing_is_announced_after_the_end(database: Database) -> None:
 @pytest.mark.parametrize("query", ["prepared_statement_cache_size=0", "command_timeout=7", "timeout=9"])
 async def test_address_may_have_options_of_the_engine(postgres_url: str, database: Database, query: str) -> None:
     async with listening(f"{postgres_url}?{query}") as ear:
-        PostgresqlAnnouncer(database).announce(*some(1))
+        PostgresqlNotifier(database).notify(*some(1))
         await ear.until(1)

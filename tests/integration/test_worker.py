@@ -172,13 +172,13 @@ async def test_message_waits_in_its_slot_while_the_database_is_away(repository: 
 
 
 class Heard:
-    """An `Announcer` that lets a test wait for what was committed."""
+    """A `Notifier` that lets a test wait for what was committed."""
 
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self._changed = asyncio.Event()
 
-    def announce(self, *changes: Change) -> None:
+    def notify(self, *changes: Change) -> None:
         self.changes += changes
         self._changed.set()
 
@@ -191,7 +191,7 @@ class Heard:
 
 async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(repository: SqlTaskRepository) -> None:
     heard = Heard()
-    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner())
+    rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner())
     async with rig.working():
         for _ in range(SHORT_ENOUGH):
             await rig.submit()
@@ -210,7 +210,7 @@ async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(
 
 async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(repository: SqlTaskRepository) -> None:
     heard = Heard()
-    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner(held=True))
+    rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner(held=True))
     async with rig.working():
         first, second = await rig.submit(), await rig.submit()
         await rig.runner.started.wait()
@@ -260,7 +260,7 @@ class Occupied:
 @asynccontextmanager
 async def occupied_worker(repository: SqlTaskRepository) -> AsyncIterator[Occupied]:
     heard, short = Heard(), ShortOnly()
-    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner(held=True))
+    rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner(held=True))
     dispatcher = Dispatcher(rig.repository, rig.queue, SystemClock(), 0.05)
     rig.short_programs = ShortPrograms(runners=OneRunnerFactory(short), seconds=5, requeue=dispatcher.put)
     dispatching = asyncio.create_task(dispatcher.run())
@@ -308,7 +308,7 @@ async def test_long_task_goes_back_once_and_spends_nothing(repository: SqlTaskRe
 
 async def test_short_slot_takes_nothing_while_a_slot_is_free(repository: SqlTaskRepository) -> None:
     heard, short = Heard(), ShortOnly()
-    rig = Rig(SqlTaskRepository(repository.database, announcer=heard), ScriptedRunner())
+    rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner())
     rig.short_programs = ShortPrograms(runners=OneRunnerFactory(short), seconds=5, requeue=lambda _dispatch: None)
     async with rig.working():
         for _ in range(20):

@@ -2,13 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
-def place(ahead: int, *, slots: int = 2, free: int = 0, ended: int = 60, whole: bool = True) -> QueuePlace:
-    return QueuePlace(
+def place(ahead: int, *, slots: int = 2, free: int = 0, ended: int = 60, whole: bool = True) -> QueuePosition:
+    return QueuePosition(
         at=NOON,
         ahead=ahead,
         counted_to_the_end=whole,
@@ -34,7 +34,7 @@ def place(ahead: int, *, slots: int = 2, free: int = 0, ended: int = 60, whole: 
         (place(10_000, whole=False), None),
     ],
 )
-def test_start_is_estimated_from_free_slots_and_what_ended_lately(where: QueuePlace, seconds: float | None) -> None:
+def test_start_is_estimated_from_free_slots_and_what_ended_lately(where: QueuePosition, seconds: float | None) -> None:
     assert where.estimated_start == (None if seconds is None else NOON + timedelta(seconds=seconds))
 
 

@@ -9,7 +9,7 @@ SECONDS_PER_POINT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueuePlace:
+class QueuePosition:
     """Where a waiting task stood at a moment of the database's clock, and how fast those before it are taken.
 
     `ahead` counts the waiting tasks before it, up to a number above which it is only `counted_to_the_end` False.

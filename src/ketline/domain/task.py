@@ -89,7 +89,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is announced of a task: the status that was committed."""
+    """A notification about a task: the status that was committed."""
 
     task_id: TaskId
     status: TaskStatus

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine
 
@@ -41,7 +41,7 @@ class TaskCatalogue(Protocol):
         """Count the tasks; slow enough not to be asked for each request."""
         ...
 
-    async def place(self, task_id: TaskId) -> QueuePlace | None:
+    async def queue_position(self, task_id: TaskId) -> QueuePosition | None:
         """Tell where a task stands in the queue, None where it does not wait for a worker."""
         ...
 

@@ -96,8 +96,8 @@ class TaskReader(Protocol):
         """
         ...
 
-    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
-        """Tell the status and the number of the last attempt of each of these tasks that exists."""
+    async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+        """Give the status and the number of the last attempt of each of these tasks that exists."""
         ...
 
 

@@ -14,11 +14,11 @@ from ketline.domain.task import (
 )
 
 
-class Announcer(Protocol):
-    """Tells whoever waits for a task, in any process, of a change that was committed; may lose what it is told."""
+class Notifier(Protocol):
+    """Notifies the clients that wait for a task, in any process, of committed changes; may lose some."""
 
-    def announce(self, *changes: Change) -> None:
-        """Return at once; nothing is raised, and nothing waits for it."""
+    def notify(self, *changes: Change) -> None:
+        """Sends the changes in the background; returns at once and raises nothing."""
         ...
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from ketline.config import Settings
 from ketline.db.engine.database import Database, open_database
-from ketline.db.notify.notifications import SILENT, PostgresqlAnnouncer, PostgresqlListener
+from ketline.db.notify.notifications import NullNotifier, PostgresqlListener, PostgresqlNotifier
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.retry import RetryPolicy
-from ketline.ports.tasks import Announcer
+from ketline.ports.tasks import Notifier
 from ketline.runtime.background import running
 from ketline.service.watch import Watch
 
@@ -20,12 +20,12 @@ async def open_repository(settings: Settings) -> AsyncIterator[SqlTaskRepository
     url = settings.database_url.get_secret_value()
     async with (
         open_database(url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s) as database,
-        _announcer(database) as announcer,
+        _notifier(database) as notifier,
     ):
-        yield repository_on(database, settings, announcer)
+        yield repository_on(database, settings, notifier)
 
 
-def repository_on(database: Database, settings: Settings, announcer: Announcer) -> SqlTaskRepository:
+def repository_on(database: Database, settings: Settings, notifier: Notifier) -> SqlTaskRepository:
     """The repository on an open database."""
     return SqlTaskRepository(
         database,
@@ -34,7 +34,7 @@ def repository_on(database: Database, settings: Settings, announcer: Announcer) 
             delay=timedelta(seconds=settings.worker_retry_delay_s), max_crashes=settings.max_crashes
         ),
         key_lifetime=timedelta(seconds=settings.idempotency_key_lifetime_s),
-        announcer=announcer,
+        notifier=notifier,
     )
 
 
@@ -44,7 +44,7 @@ async def listening(settings: Settings, database: Database, watch: Watch) -> Asy
     if not database.dialect.notifies:
         yield
         return
-    listener = PostgresqlListener(_direct_url(settings), watch.heard, watch.resync)
+    listener = PostgresqlListener(_direct_url(settings), watch.on_change, watch.resync)
     async with running(listener.run()):
         yield
 
@@ -76,12 +76,12 @@ def _direct_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _announcer(database: Database) -> AsyncIterator[Announcer]:
+async def _notifier(database: Database) -> AsyncIterator[Notifier]:
     if not database.dialect.notifies:
-        yield SILENT
+        yield NullNotifier()
         return
-    announcer = PostgresqlAnnouncer(database)
+    notifier = PostgresqlNotifier(database)
     try:
-        yield announcer
+        yield notifier
     finally:
-        await announcer.close()
+        await notifier.close()

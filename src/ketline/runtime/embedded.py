@@ -16,7 +16,7 @@ from ketline.runtime.upkeep import database_contact
 from ketline.runtime.worker import WorkerParts, heartbeat, worker_parts
 from ketline.service.services import Services
 from ketline.service.simulators import SimulatorStatus
-from ketline.service.watch import LocalAnnouncer, Watch
+from ketline.service.watch import LocalNotifier, Watch
 
 
 @asynccontextmanager
@@ -31,12 +31,12 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
         url = f"sqlite+aiosqlite:///{directory / 'ketline.db'}"
         await migrate(url)
         async with open_database(url) as database:
-            local = LocalAnnouncer()
+            local = LocalNotifier()
             repository = repository_on(database, settings, local)
             await repository.start_afresh()  # guard: start.afresh
             queue = MemoryQueue()
             watch = Watch(repository)
-            local.heard = watch.heard
+            local.on_change = watch.on_change
             simulators = SimulatorStatus(settings.worker_slots)
             # Whoever held a lease ended with the process before this one.
             contact = database_contact(settings, steady_at_start=True)

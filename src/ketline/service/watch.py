@@ -10,7 +10,7 @@ from ketline.domain.task import Change, TaskId, TaskStatus
 from ketline.ports.repositories import TaskReader
 from ketline.service.loop import Loop
 
-# Announcements tell within milliseconds; this is for those that are lost.
+# Notifications arrive within milliseconds; the poll makes up for lost ones.
 POLL_SECONDS = 2.0
 
 Standing = tuple[TaskStatus, int]
@@ -37,7 +37,7 @@ class Watcher:
 
 @dataclass(slots=True)
 class Watch:
-    """Knows who waits for what; announcements reach it through `heard`, and a slow poll makes up for lost ones."""
+    """Knows who waits for what; notifications reach it through `on_change`, and a slow poll makes up for lost ones."""
 
     repository: TaskReader
     poll_seconds: float = POLL_SECONDS
@@ -79,7 +79,7 @@ class Watch:
         """How many watchers there are."""
         return len(self._of_all) + sum(map(len, self._watchers.values()))
 
-    def heard(self, changes: Sequence[Change]) -> None:
+    def on_change(self, changes: Sequence[Change]) -> None:
         """Take account of changes that were committed, by this process or another."""
         for change in changes:
             self._wake(change.task_id, ended=change.status.terminal)
@@ -87,11 +87,11 @@ class Watch:
             watcher.tell()
 
     def resync(self) -> None:
-        """Poll at once: announcements may have been missed."""
+        """Poll at once: notifications may have been missed."""
         self._poll_now.set()
 
     def close(self) -> None:
-        """Let all who wait, and whoever comes after, find that nothing more will be heard here."""
+        """Let all who wait, and whoever comes after, find that no more notifications will arrive."""
         self.closed = True
         for watchers in (self._of_all, *self._watchers.values()):
             for watcher in watchers:
@@ -119,7 +119,7 @@ class Watch:
         watched = list(self._watchers)
         if not watched:
             return
-        found = await self.repository.standings(watched)
+        found = await self.repository.statuses(watched)
         for task_id in watched:
             standing = found.get(task_id)
             ended = standing is None or standing[0].terminal
@@ -135,14 +135,14 @@ class Watch:
                 watcher.tell()
 
 
-class LocalAnnouncer:
-    """An `Announcer` for the one process there is: what it is told goes to `heard` at once."""
+class LocalNotifier:
+    """A `Notifier` for the one process there is: passes changes to `on_change` at once."""
 
     def __init__(self) -> None:
-        self.heard: Callable[[Sequence[Change]], None] = _nobody
+        self.on_change: Callable[[Sequence[Change]], None] = _nobody
 
-    def announce(self, *changes: Change) -> None:
-        self.heard(changes)
+    def notify(self, *changes: Change) -> None:
+        self.on_change(changes)
 
 
 def _nobody(changes: Sequence[Change]) -> None:

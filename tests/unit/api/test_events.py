@@ -27,7 +27,7 @@ async def task_id(client: httpx.AsyncClient, repository: FakeTaskRepository) -> 
 
 def change(watch: Watch, repository: FakeTaskRepository, task_id: TaskId, status: TaskStatus) -> None:
     repository.change(task_id, status)
-    watch.heard([Change(task_id=task_id, status=status)])
+    watch.on_change([Change(task_id=task_id, status=status)])
 
 
 def received(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -162,11 +162,11 @@ async def test_silence_is_filled_with_pings(repository: FakeTaskRepository, watc
 class EndsBetweenTwoQuestions(FakeTaskRepository):
     """Its tasks end just before somebody asks how they stand."""
 
-    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+    async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         for task_id in task_ids:
             if not self.tasks[task_id].status.terminal:
                 self.change(task_id, TaskStatus.COMPLETED)
-        return await super().standings(task_ids)
+        return await super().statuses(task_ids)
 
 
 async def test_end_between_two_questions_is_told(watch: Watch) -> None:

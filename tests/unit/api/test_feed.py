@@ -75,7 +75,7 @@ async def test_stream_begins_now_and_tells_what_changes(
     catalogue.feed.append(line(task_id, 5))
     async with streaming(client, watch, catalogue) as asking:
         catalogue.feed.append(line(task_id, 6, TaskStatus.PROCESSING))
-        watch.heard([])
+        watch.on_change([])
     text = asking.result().text
     assert numbers(text) == [6]
     [data] = [json.loads(entry.removeprefix("data: ")) for entry in text.splitlines() if entry.startswith("data: ")]
@@ -103,7 +103,7 @@ async def test_listeners_share_what_is_read_and_written(
     following = [asyncio.ensure_future(anext(stream)) for stream in streams]
     await until(lambda: broadcasts.watch.watched == 1)
     catalogue.feed.append(line(task_id, 1))
-    broadcasts.watch.heard([])
+    broadcasts.watch.on_change([])
     first, *others = [await one for one in following]
     assert numbers(first.decode()) == [1]
     assert all(other is first for other in others)
@@ -123,13 +123,13 @@ async def test_listener_that_is_left_behind_is_cut_off_and_the_others_are_not(
         waiting = asyncio.ensure_future(anext(stream))
         await until(lambda: broadcasts.watch.watched == 1)
         catalogue.feed.append(line(task_id, len(catalogue.feed) + 1))
-        broadcasts.watch.heard([])
+        broadcasts.watch.on_change([])
         await waiting
     sent = 0
     while sent <= 2 * HELD_BYTES:
         start = len(catalogue.feed) + 1
         catalogue.feed += [line(task_id, number) for number in range(start, start + broadcast.LINES_AT_ONCE)]
-        broadcasts.watch.heard([])
+        broadcasts.watch.on_change([])
         sent += len(await anext(quick))
     assert [part async for part in slow] == []
     await quick.aclose()
@@ -145,7 +145,7 @@ async def test_more_young_lines_than_are_read_at_once_hold_nothing_up(
     for start in range(1, 3000, 600):
         catalogue.feed += [line(task_id, number) for number in range(start, start + 600)]
         catalogue.late = list(catalogue.feed)
-        broadcasts.watch.heard([])
+        broadcasts.watch.on_change([])
         async with asyncio.timeout(SECONDS):
             while len(told) < start + 599:
                 told += numbers((await anext(stream)).decode())
@@ -178,11 +178,11 @@ async def test_line_that_is_committed_late_is_told_once(
     late = line(task_id, 7)
     catalogue.feed.append(late)
     catalogue.late += catalogue.feed
-    watch.heard([])
+    watch.on_change([])
     assert numbers((await anext(stream)).decode()) == [7]
     catalogue.feed.append(line(task_id, 9))
     catalogue.late = list(catalogue.feed)
-    watch.heard([])
+    watch.on_change([])
     assert numbers((await anext(stream)).decode()) == [9]
 
 
@@ -192,11 +192,11 @@ async def test_stream_outlives_an_absent_database(
     task_id = await submitted(client, repository)
     async with streaming(client, watch, catalogue) as asking:
         repository.error = DatabaseUnavailable("away")
-        watch.heard([])
+        watch.on_change([])
         await until(lambda: repository.failures > 0)
         repository.error = None
         catalogue.feed.append(line(task_id, 1))
-        watch.heard([])
+        watch.on_change([])
     assert numbers(asking.result().text) == [1]
 
 

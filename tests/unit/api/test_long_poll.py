@@ -38,7 +38,7 @@ async def waiting(watch: Watch, request: Coroutine[Any, Any, T]) -> AsyncIterato
 
 def end(watch: Watch, repository: FakeTaskRepository, task_id: TaskId) -> None:
     repository.change(task_id, TaskStatus.COMPLETED)
-    watch.heard([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
+    watch.on_change([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
 
 
 async def test_answer_comes_when_the_task_ends(
@@ -62,7 +62,7 @@ async def test_task_that_began_meanwhile_is_answered_so(
 ) -> None:
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=0.2")) as asking:
         repository.change(task_id, TaskStatus.PROCESSING)
-        watch.heard([Change(task_id=task_id, status=TaskStatus.PROCESSING)])
+        watch.on_change([Change(task_id=task_id, status=TaskStatus.PROCESSING)])
         answer = await asking
     assert (answer.status_code, answer.json()["status"]) == (200, "processing")
 
@@ -164,7 +164,7 @@ async def test_database_that_goes_away_meanwhile_is_told(
 ) -> None:
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
         repository.error = DatabaseUnavailable("away")
-        watch.heard([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
+        watch.on_change([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
         answer = await asking
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
 
@@ -207,7 +207,7 @@ async def test_stored_submission_is_accepted_whatever_comes_of_the_wait(
             repository.error = DatabaseUnavailable("away")
         else:
             del repository.tasks[task_id]
-        watch.heard([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
+        watch.on_change([Change(task_id=task_id, status=TaskStatus.COMPLETED)])
         answer = await asking
     assert (answer.status_code, answer.json()["task_id"]) == (202, str(task_id))
 

@@ -12,7 +12,7 @@ import pytest
 
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat
 from ketline.domain.task import (
     Failure,
@@ -323,7 +323,7 @@ async def test_waiting_task_says_its_place_in_the_queue(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, repository: FakeTaskRepository
 ) -> None:
     task_id = await submitted(client, priority="5")
-    catalogue.places[TaskId(task_id)] = QueuePlace(
+    catalogue.places[TaskId(task_id)] = QueuePosition(
         at=datetime.now(UTC) + timedelta(hours=1),
         ahead=1233,
         counted_to_the_end=True,

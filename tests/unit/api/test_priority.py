@@ -5,13 +5,13 @@ from uuid import UUID
 import httpx
 import pytest
 
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.task import TaskId
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
-PLACE = QueuePlace(
+PLACE = QueuePosition(
     at=NOON, ahead=4, counted_to_the_end=True, slots=1, free_slots=0, ended=30, window=timedelta(minutes=1)
 )
 

@@ -50,7 +50,7 @@ def changes(task_id: TaskId, *statuses: TaskStatus) -> Sequence[Change]:
 async def test_change_wakes_those_who_wait_for_that_task(watch: Watch) -> None:
     one, other = TaskId(uuid4()), TaskId(uuid4())
     with watch.watching(one) as first, watch.watching(one) as second, watch.watching(other) as third:
-        watch.heard(changes(one, TaskStatus.PROCESSING))
+        watch.on_change(changes(one, TaskStatus.PROCESSING))
         assert (told(first), told(second), told(third)) == (True, True, False)
         assert not told(first)
 
@@ -58,9 +58,9 @@ async def test_change_wakes_those_who_wait_for_that_task(watch: Watch) -> None:
 async def test_who_waits_for_the_end_sleeps_through_the_rest(watch: Watch) -> None:
     task_id = TaskId(uuid4())
     with watch.watching(task_id, end_only=True) as watcher:
-        watch.heard(changes(task_id, TaskStatus.PROCESSING, TaskStatus.PENDING))
+        watch.on_change(changes(task_id, TaskStatus.PROCESSING, TaskStatus.PENDING))
         assert not told(watcher)
-        watch.heard(changes(task_id, TaskStatus.FAILED))
+        watch.on_change(changes(task_id, TaskStatus.FAILED))
         assert told(watcher)
 
 

@@ -21,7 +21,7 @@ from ketline.api.tasks.stored import not_found, with_result
 from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
 from ketline.domain.observables import observables_at
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
@@ -49,7 +49,7 @@ async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | 
     except TaskNotFound as error:
         raise not_found(task.task_id) from error
     waiting = task.status is TaskStatus.PENDING
-    place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    place = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
     template = "task_live.html" if wants_part(request) else "task.html"
 
     def written() -> Response:
@@ -104,7 +104,7 @@ async def rerun(task_id: UUID, request: Request) -> Response:
     return RedirectResponse(f"../{accepted.task_id}", status_code=303)
 
 
-def _shown(task: Task, original: TaskSpec, place: QueuePlace | None) -> Mapping[str, object]:
+def _shown(task: Task, original: TaskSpec, place: QueuePosition | None) -> Mapping[str, object]:
     failure = task.failure
     line, column = (failure.line, failure.column) if failure else (None, None)
     is_text = original.options.format is not ProgramFormat.QPY

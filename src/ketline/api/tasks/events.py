@@ -110,7 +110,7 @@ class Following:
         return lines
 
     async def _has_ended(self) -> bool:
-        standing = (await self._repository.standings([self._task_id])).get(self._task_id)
+        standing = (await self._repository.statuses([self._task_id])).get(self._task_id)
         return standing is None or standing[0].terminal
 
     async def events(self, lines: Sequence[StatusChange]) -> AsyncIterator[bytes]:

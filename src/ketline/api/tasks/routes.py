@@ -118,7 +118,7 @@ async def read_task(
     if seconds is not None and wait is None:
         response.headers[APPLIED] = f"wait={seconds:g}"
     waiting = queue and task.status is TaskStatus.PENDING
-    place = await services_of(request).catalogue.place(task.task_id) if waiting else None
+    place = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
     if result and task.omitted_result_bytes is not None:
         return await task_response(request, task, headers=dict(response.headers))
     return view_task(task, with_result=result, place=place)

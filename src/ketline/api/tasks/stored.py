@@ -15,7 +15,7 @@ from ketline.api.responses.representation import represented, represented_packed
 from ketline.api.services import services_of
 from ketline.api.tasks.views import view_task
 from ketline.domain.errors import TaskNotFound
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.task import Task, TaskId
 
 # As it takes in the database. What is larger is read by one request at a time, and streamed.
@@ -98,7 +98,7 @@ def large_results(request: Request) -> LargeResults:
 
 
 async def task_response(
-    request: Request, task: Task, *, headers: Mapping[str, str], place: QueuePlace | None = None
+    request: Request, task: Task, *, headers: Mapping[str, str], place: QueuePosition | None = None
 ) -> Response:
     """An answer that shows a task with its result, which is never decoded where it is large."""
     view = view_task(task, place=place).model_dump_json(exclude_none=True)

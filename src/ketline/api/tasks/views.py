@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from ketline.api.responses.errors import HTTPProblem
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat
 from ketline.domain.task import Accepted, Failure, Point, Profile, StatusChange, Task, TaskStatus
 from ketline.schemas.tasks import (
@@ -44,7 +44,7 @@ def view_accepted(accepted: Accepted) -> TaskAccepted:
     )
 
 
-def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None = None) -> TaskView:
+def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | None = None) -> TaskView:
     """A task with everything a client may see, or all but its result; lease tokens stay inside.
 
     `place` is where it stands in the queue, if that was asked for.
@@ -73,7 +73,7 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePlace | None 
     )
 
 
-def _view_place(place: QueuePlace | None) -> QueueView | None:
+def _view_place(place: QueuePosition | None) -> QueueView | None:
     if place is None:
         return None
     return QueueView(

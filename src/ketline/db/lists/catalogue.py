@@ -16,12 +16,12 @@ from ketline.db.lists.statistics import summarize
 from ketline.db.schema.rows import to_change
 from ketline.db.schema.spec import to_spec
 from ketline.db.tasks import queries
-from ketline.db.tasks.rank import place_of
+from ketline.db.tasks.rank import queue_position_of
 from ketline.db.tasks.statements import lock_task
 from ketline.db.tasks.submissions import find_accepted
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
-from ketline.domain.priority import QueuePlace
+from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
 
@@ -64,8 +64,8 @@ class SqlTaskCatalogue:
     async def summarize(self) -> TaskStatistics:
         return await self.database.read(summarize)
 
-    async def place(self, task_id: TaskId) -> QueuePlace | None:
-        return await self.database.read(lambda connection: place_of(connection, task_id))
+    async def queue_position(self, task_id: TaskId) -> QueuePosition | None:
+        return await self.database.read(lambda connection: queue_position_of(connection, task_id))
 
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
         runs = itertools.count()

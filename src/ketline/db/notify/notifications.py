@@ -39,21 +39,17 @@ RETRY_SECONDS = 1.0
 _NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text()))))
 
 
-class Silence:
-    """Announces nothing."""
+class NullNotifier:
+    """A `Notifier` that notifies nobody."""
 
-    def announce(self, *changes: Change) -> None:
+    def notify(self, *changes: Change) -> None:
         return
 
 
-SILENT = Silence()
+class PostgresqlNotifier:
+    """A `Notifier`: sends the end of a task at once, together with less urgent changes.
 
-
-class PostgresqlAnnouncer:
-    """An `Announcer`: the end of a task is told at once, and with it what was not so urgent.
-
-    Changes that come while a statement is under way share the next; on a busy service those that come soon after do so
-    too.
+    Changes that arrive while a statement runs share the next one; on a busy service it waits shortly for more.
     """
 
     def __init__(
@@ -71,7 +67,7 @@ class PostgresqlAnnouncer:
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def announce(self, *changes: Change) -> None:
+    def notify(self, *changes: Change) -> None:
         if self._closed:
             return  # the next poll finds the change
         if len(self._waiting) < MOST_WAITING:
@@ -102,9 +98,9 @@ class PostgresqlAnnouncer:
             try:
                 await self._database.autocommit(_notifying(payload))
             except DatabaseUnavailable as error:
-                log.debug("announcement.lost", changes=len(now), error=str(error))
+                log.debug("notification.lost", changes=len(now), error=str(error))
             except Exception:
-                log.exception("announcement.crashed")
+                log.exception("notification.crashed")
             if len(now) >= MANY:
                 await asyncio.sleep(self._gathering_seconds)
 
@@ -115,9 +111,9 @@ class PostgresqlListener:
     Calls `on_change` with the changes, and `resync` whenever listening begins, since some may have been missed.
     """
 
-    def __init__(self, url: str, heard: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
+    def __init__(self, url: str, on_change: Callable[[Sequence[Change]], None], resync: Callable[[], None]) -> None:
         self._connect = Connector(url)
-        self._heard = heard
+        self._on_change = on_change
         self._resync = resync
         self._loop = Loop(
             self._listen,
@@ -154,7 +150,7 @@ class PostgresqlListener:
             connection.terminate()
 
     def _take(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
-        self._heard(_changes(payload))
+        self._on_change(_changes(payload))
 
 
 def _notifying(payload: str) -> Callable[[Connection], None]:

@@ -28,7 +28,7 @@ from ketline.db.engine.clock import after, from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import tasks, workers
-from ketline.domain.priority import SECONDS_PER_POINT, QueuePlace
+from ketline.domain.priority import SECONDS_PER_POINT, QueuePosition
 from ketline.domain.task import TaskId, TaskStatus
 
 MOST_COUNTED = 10_000
@@ -86,13 +86,13 @@ def select_best(*, short: bool = False) -> Select[Any]:
     )
 
 
-def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
+def queue_position_of(connection: Connection, task_id: TaskId) -> QueuePosition | None:
     """Gives a task's position in the queue by one statement; None if it does not wait for a worker."""
-    row = connection.execute(_select_place(), {"bound_task_id": task_id}).one_or_none()
+    row = connection.execute(_select_queue_position(), {"bound_task_id": task_id}).one_or_none()
     if row is None:
         return None
     slots: int = row.slots or 0
-    return QueuePlace(
+    return QueuePosition(
         at=row.at,
         ahead=row.ahead,
         counted_to_the_end=row.ahead < MOST_COUNTED,
@@ -104,7 +104,7 @@ def place_of(connection: Connection, task_id: TaskId) -> QueuePlace | None:
 
 
 @cache
-def _select_place() -> Select[Any]:
+def _select_queue_position() -> Select[Any]:
     """The time and what was counted, if task `bound_task_id` waits; nothing is counted if it does not."""
     one = tasks.alias("one")
     slots = select(func.sum(workers.c.slots)).where(workers.c.live_until > now())

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row, Update, delete, select
 
 from ketline.db.engine.database import Database
-from ketline.db.notify.notifications import SILENT
+from ketline.db.notify.notifications import NullNotifier
 from ketline.db.schema.rows import (
     attempt_columns,
     failure_columns,
@@ -54,7 +54,7 @@ from ketline.domain.task import (
     TaskStatus,
     WorkerId,
 )
-from ketline.ports.tasks import Announcer
+from ketline.ports.tasks import Notifier
 
 WORKER_STOPPED = "worker_stopped"
 # Why a program was not begun, in words for the history.
@@ -78,7 +78,7 @@ class SqlTaskRepository:
     redispatch: timedelta = timedelta(seconds=30)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime: timedelta = timedelta(hours=24)
-    announcer: Announcer = SILENT
+    notifier: Notifier = field(default_factory=NullNotifier)
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
         taken = taken and submission.spec.scheduled_for is None  # guard: schedule.stored
@@ -88,7 +88,7 @@ class SqlTaskRepository:
         if accepted is None:
             accepted = await self.database.write(lambda connection: store(connection, request))
         if not accepted.repeated:
-            self._announce(accepted.task_id, TaskStatus.PENDING)
+            self._notify(accepted.task_id, TaskStatus.PENDING)
         return accepted
 
     async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
@@ -98,7 +98,7 @@ class SqlTaskRepository:
         ]
         stored = await self.database.write(lambda connection: store_all(connection, requests))
         new = [accepted.task_id for accepted in stored if not accepted.repeated]
-        self.announcer.announce(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
+        self.notifier.notify(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
@@ -127,7 +127,7 @@ class SqlTaskRepository:
             raise _not_found(task_id)
         return to_changes(rows)
 
-    async def standings(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
+    async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
         def work(connection: Connection) -> Mapping[TaskId, tuple[TaskStatus, int]]:
             some = [task_ids[start : start + MOST_IN_A_LIST] for start in range(0, len(task_ids), MOST_IN_A_LIST)]
             rows = [row for ids in some for row in connection.execute(queries.select_statuses(ids))]
@@ -141,11 +141,11 @@ class SqlTaskRepository:
         if claim is None:
             # guard: claim.another, claim.another_transaction
             claim = await self.database.write(lambda connection: claim_another(connection, request))
-        return self._announce_claim(claim)
+        return self._notify_claim(claim)
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
         request = _claim_request(task_id, worker_id, lease)
-        return self._announce_claim(
+        return self._notify_claim(
             await self.database.write(lambda connection: claim_another(connection, request, short=True))
         )
 
@@ -160,12 +160,12 @@ class SqlTaskRepository:
 
     async def finish(self, lease: Lease, result: RunResult) -> bool:
         outcome = Outcome(lease=lease, columns=result_columns(result), notes="Task completed successfully")
-        return self._announce_if(await self.database.batched(finish_all, outcome), lease, TaskStatus.COMPLETED)
+        return self._notify_if(await self.database.batched(finish_all, outcome), lease, TaskStatus.COMPLETED)
 
     async def fail(self, lease: Lease, failure: Failure) -> bool:
         notes = f"Task failed: {failure.code}"
         outcome = Outcome(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
-        return self._announce_if(await self.database.batched(fail_all, outcome), lease, TaskStatus.FAILED)
+        return self._notify_if(await self.database.batched(fail_all, outcome), lease, TaskStatus.FAILED)
 
     async def release(self, lease: Lease) -> bool:
         how = "the worker stopped; queued again"
@@ -197,7 +197,7 @@ class SqlTaskRepository:
 
         status = await self.database.write(work)
         if status is not None:
-            self._announce(lease.task_id, status)
+            self._notify(lease.task_id, status)
         return status
 
     async def cancel(self, task_id: TaskId) -> None:
@@ -220,7 +220,7 @@ class SqlTaskRepository:
         ended = await self.database.write(work)
         if ended is not None:
             raise TaskEnded(f"Task {task_id} is {ended}: there is nothing left to cancel.", status=ended)
-        self._announce(task_id, TaskStatus.CANCELLED)
+        self._notify(task_id, TaskStatus.CANCELLED)
 
     async def count_pending(self, limit: int) -> int:
         def work(connection: Connection) -> int:
@@ -257,7 +257,7 @@ class SqlTaskRepository:
 
     async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
         reaped = await self.database.write(lambda connection: leases.reap(connection, limit, expiry, self.retry_policy))
-        self.announcer.announce(*(Change(task_id=task.task_id, status=task.status) for task in reaped))
+        self.notifier.notify(*(Change(task_id=task.task_id, status=task.status) for task in reaped))
         return reaped
 
     async def correct_times(self) -> int:
@@ -292,17 +292,17 @@ class SqlTaskRepository:
     async def check_writable(self) -> None:
         await self.database.urgent(write_check)
 
-    def _announce(self, task_id: TaskId, status: TaskStatus) -> None:
-        self.announcer.announce(Change(task_id=task_id, status=status))
+    def _notify(self, task_id: TaskId, status: TaskStatus) -> None:
+        self.notifier.notify(Change(task_id=task_id, status=status))
 
-    def _announce_claim(self, claim: Claim | None) -> Claim | None:
+    def _notify_claim(self, claim: Claim | None) -> Claim | None:
         if claim is not None:
-            self._announce(claim.lease.task_id, TaskStatus.PROCESSING)
+            self._notify(claim.lease.task_id, TaskStatus.PROCESSING)
         return claim
 
-    def _announce_if(self, recorded: bool, lease: Lease, status: TaskStatus) -> bool:
+    def _notify_if(self, recorded: bool, lease: Lease, status: TaskStatus) -> bool:
         if recorded:
-            self._announce(lease.task_id, status)
+            self._notify(lease.task_id, status)
         return recorded
 
     async def _hand_back(self, statement: Update, lease: Lease, cause: str, how: str) -> bool:
@@ -318,7 +318,7 @@ class SqlTaskRepository:
             write_line(connection, lease.task_id, TaskStatus.PENDING, row.at, notes, **columns)
             return True
 
-        return self._announce_if(await self.database.write(work), lease, TaskStatus.PENDING)
+        return self._notify_if(await self.database.write(work), lease, TaskStatus.PENDING)
 
     async def _take(self, statement: Update) -> Sequence[Dispatch]:
         def work(connection: Connection) -> Sequence[Dispatch]:
