@@ -179,7 +179,9 @@ async def test_backlog_goes_out_in_batches_without_waiting(repository: SqlTaskRe
     assert len(publisher.published) == 7
 
 
-async def test_refused_publish_is_tried_again_when_the_queue_is_back(repository: SqlTaskRepository) -> None:
+async def test_refused_publish_is_tried_again_when_the_queue_is_back(database: Database) -> None:
+    """Not only once its message counts as lost."""
+    repository = SqlTaskRepository(database, redispatch=timedelta(hours=1))
     publisher = RecordingPublisher()
     publisher.away = True
     task_id = await submit(repository)
