@@ -20,6 +20,8 @@ HARMLESS = {
     "correct_times",
     "check_writable",
 }
+# The transaction of another step, with one more condition on the tasks it may take; and what happens after it is shared.
+AS_ANOTHER = {"claim_short": "claim"}
 
 
 def test_every_write_of_the_repository_is_a_step() -> None:
@@ -27,7 +29,7 @@ def test_every_write_of_the_repository_is_a_step() -> None:
     methods = {name for port in ports for name in vars(port) if not name.startswith("_")}
     writes = methods - HARMLESS
     assert {"add", "claim", "take_due"} <= writes
-    assert writes <= {row.step for row in TABLE}
+    assert {AS_ANOTHER.get(name, name) for name in writes} <= {row.step for row in TABLE}
 
 
 def test_every_commit_is_known_to_the_proxy() -> None:

@@ -6,10 +6,11 @@ from enum import Enum
 
 
 class Transaction(Enum):
-    """A writing transaction of `SqlTaskRepository`, and a pattern that a statement of it alone matches."""
+    """A writing transaction of `SqlTaskRepository`, and a pattern: the first one that matches a statement tells which."""
 
-    ADD = r"WITH bound AS"
+    # Before `ADD`, whose statement this transaction has too.
     ADD_AGAIN = r"SELECT idempotency_keys\.fingerprint"
+    ADD = r"WITH bound AS"
     TAKE_DUE = r"WITH due AS.*tasks\.dispatch_count = "
     TAKE_OVERDUE = r"WITH due AS.*tasks\.dispatch_count > "
     POSTPONE = r"UPDATE tasks SET dispatch_due_at="
