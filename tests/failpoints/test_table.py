@@ -20,7 +20,7 @@ HARMLESS = {
     "correct_times",
     "check_writable",
 }
-# The transaction of another step, with one more condition on the tasks it may take; and what happens after it is shared.
+# The same transaction as that of another step, with one more condition on the tasks that it may take.
 AS_ANOTHER = {"claim_short": "claim"}
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Transaction(Enum):
-    """A writing transaction of `SqlTaskRepository`, and a pattern: the first one that matches a statement tells which."""
+    """A writing transaction of `SqlTaskRepository`, told by the first pattern that a statement of it matches."""
 
     # Before `ADD`, whose statement this transaction has too.
     ADD_AGAIN = r"SELECT idempotency_keys\.fingerprint"

@@ -30,7 +30,7 @@ from ketline.runtime import SystemClock
 from ketline.service.process import ProcessTask
 from ketline.service.recover import Dispatcher
 from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker
-from ketline.worker.pool import SHORT_ENOUGH
+from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SHORT_ENOUGH
 from ketline.worker.short import ShortPrograms
 from tests.runners import OneRunnerFactory, ScriptedRunner, deferrals_of
 
@@ -44,6 +44,7 @@ class Rig:
         self.runner = runner
         self.runners = OneRunnerFactory(runner)
         self.short_programs: ShortPrograms | None = None
+        self.acquire_timeout_seconds = ACQUIRE_TIMEOUT_SECONDS
         self.stop = asyncio.Event()
 
     @asynccontextmanager
@@ -59,6 +60,7 @@ class Rig:
             slots=slots,
             grace_seconds=grace_seconds,
             short_programs=self.short_programs,
+            acquire_timeout_seconds=self.acquire_timeout_seconds,
         )
         task = asyncio.create_task(worker.run(self.stop))
         try:
@@ -192,6 +194,8 @@ class Heard:
 async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(repository: SqlTaskRepository) -> None:
     heard = Heard()
     rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner())
+    # All tasks are to be claimed before the first of them has waited for so long, on a busy machine too.
+    rig.acquire_timeout_seconds = 3.0
     async with rig.working():
         for _ in range(SHORT_ENOUGH):
             await rig.submit()

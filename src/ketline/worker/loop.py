@@ -13,7 +13,7 @@ from ketline.service.process import ProcessTask
 from ketline.service.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
-from ketline.worker.pool import SimulatorPool
+from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SimulatorPool
 from ketline.worker.retrying import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 from ketline.worker.short import ShortPrograms, ShortSlot
 
@@ -40,11 +40,14 @@ class Worker:
     consumers_per_slot: int = CONSUMERS_PER_SLOT
     simulators: SimulatorStatus | None = None
     short_programs: ShortPrograms | None = None
+    acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
         lanes, occupancy = ConsumerLimit(), Occupancy()
-        pool = SimulatorPool(self.clock, lambda: lanes.allow(self._allowed(pool)), occupancy=occupancy)
+        pool = SimulatorPool(
+            self.clock, lambda: lanes.allow(self._allowed(pool)), self.acquire_timeout_seconds, occupancy=occupancy
+        )
         simulators = self.simulators or SimulatorStatus(self.slots)
         slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
         working = [
