@@ -19,7 +19,7 @@ _INDEX = re.compile(r"\[[0-9]+\]$")
 
 _ARRAY = {
     "type": "object",
-    "properties": {"array": {"type": "array", "minItems": 1, "maxItems": MOST_ELEMENTS}},
+    "properties": {"array": {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_ELEMENTS}},
     "required": ["array"],
     "additionalProperties": False,
 }

@@ -5,7 +5,7 @@ import sys
 
 from generated_client import ApiClient, Configuration, TasksApi
 from generated_client.exceptions import UnprocessableEntityException
-from generated_client.models import InputsValue, Observables, Problem, SubmitRequest, TaskAccepted, TaskView
+from generated_client.models import Observables, Problem, SubmitRequest, TaskAccepted, TaskView
 
 
 def main(url: str, bell: str, rotation: str) -> None:
@@ -18,7 +18,7 @@ def main(url: str, bell: str, rotation: str) -> None:
         counts = tasks.read_counts(accepted.task_id)
         ended = tasks.submit_task(SubmitRequest(qc=bell, shots=100), prefer="wait=60")
         assert isinstance(ended, TaskView)
-        request = SubmitRequest(qc=rotation, inputs={"theta": InputsValue(0.0)}, observables=Observables([{"Z": 1.5}]))
+        request = SubmitRequest(qc=rotation, inputs={"theta": 0.0}, observables=Observables([{"Z": 1.5}]))
         values = tasks.submit_task(request, prefer="wait=60")
         assert isinstance(values, TaskView)
         again = [tasks.submit_task(SubmitRequest(qc=bell), idempotency_key="again") for _ in range(2)]
