@@ -11,13 +11,16 @@ from tests.integration.execution.conftest import has_ended, is_gone, until
 
 PARENT = """
 import asyncio
+from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.logs import configure_logs
+
+SPEC = TaskSpec(circuit="qubit q; bit c; while (c == false) { c = measure q; }", shots=1)
 
 async def main():
     configure_logs("error", "json")
     async with ChildRunnerFactory(ExecutionLimits()).open_runner() as runner:
-        running = asyncio.create_task(runner.run("qubit q; bit c; while (c == false) { c = measure q; }", 1))
+        running = asyncio.create_task(runner.run(SPEC))
         while runner._running is None:
             await asyncio.sleep(0.005)
         print(runner.pid, flush=True)
