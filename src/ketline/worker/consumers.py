@@ -1,4 +1,4 @@
-"""How many lanes of a worker may have a message: one for each simulator, and several while programs are short."""
+"""Limits how many consumers of a worker are active: one for each simulator, and more while programs are short."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,45 +11,45 @@ from ketline.ports.tasks import ConsumerSlot, Delivery
 
 @dataclass(slots=True)
 class ConsumerLimit:
-    """Lets in as many lanes as are `allowed`; those too many leave as soon as they have no message in hand."""
+    """Keeps at most `allowed` consumers active; surplus ones stop as soon as they hold no message."""
 
     allowed: int = 0
-    _inside: int = field(default=0, init=False)
+    _active: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
-    _outside: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _receiving: list[asyncio.Future[Any]] = field(default_factory=list, init=False)
 
-    def allow(self, lanes: int) -> None:
-        """Let in more lanes, or have those that wait for a message leave until no more than these are inside."""
-        self.allowed = lanes
-        self._outside.set()
-        self._send_out(self._inside - lanes)
+    def allow(self, consumers: int) -> None:
+        """Change the limit. Under a lower one, consumers that wait for a message stop until the limit holds."""
+        self.allowed = consumers
+        self._changed.set()
+        self._stop_waiting(self._active - consumers)
 
     def close(self) -> None:
-        """Let nobody in any more, and have all leave who have no message in hand."""
+        """Activate no consumer any more, and stop all that hold no message."""
         self._closed = True
-        self._outside.set()
-        self._send_out(len(self._receiving))
+        self._changed.set()
+        self._stop_waiting(len(self._receiving))
 
     @asynccontextmanager
-    async def inside(self) -> AsyncIterator[bool]:
-        """For one lane: wait until it is let in; False when it never will be."""
-        while not self._closed and self._inside >= self.allowed:
-            self._outside.clear()
-            await self._outside.wait()
+    async def active(self) -> AsyncIterator[bool]:
+        """Wait until one more consumer may be active, and count it in the context; gives False once closed."""
+        while not self._closed and self._active >= self.allowed:
+            self._changed.clear()
+            await self._changed.wait()
         if self._closed:
             yield False
             return
-        self._inside += 1
+        self._active += 1
         try:
             yield True
         finally:
-            self._inside -= 1
-            self._outside.set()
+            self._active -= 1
+            self._changed.set()
 
     async def receive(self, slot: ConsumerSlot) -> Delivery | None:
-        """The next message of a lane that is inside, None when the lane has to leave."""
-        if self._closed or self._inside > self.allowed:
+        """Receive the next message for an active consumer; None when the consumer has to stop."""
+        if self._closed or self._active > self.allowed:
             return None
         receiving = asyncio.ensure_future(slot.receive())
         self._receiving.append(receiving)
@@ -65,7 +65,7 @@ class ConsumerLimit:
             if not receiving.done():
                 receiving.cancel()
 
-    def _send_out(self, lanes: int) -> None:
+    def _stop_waiting(self, consumers: int) -> None:
         waiting = [receiving for receiving in self._receiving if not receiving.done()]
-        for receiving in waiting[: max(0, lanes)]:
+        for receiving in waiting[: max(0, consumers)]:
             receiving.cancel()

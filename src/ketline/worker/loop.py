@@ -1,4 +1,4 @@
-"""A worker: lanes that take one message at a time and see it through, and a stop that loses nothing."""
+"""A worker: consumers that take one message at a time and run its task, and a stop that loses nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ CONSUMERS_PER_SLOT = 16
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Runs tasks in `slots` simulator processes, for which lanes take messages, each with a consumer of prefetch 1.
+    """Runs tasks in `slots` simulator processes, for which consumers of prefetch 1 receive the messages.
 
-    As a rule there is a lane for each slot. While programs are short there are up to `consumers_per_slot`: claims and
-    records of several tasks share statements then, and a simulator finds its next task claimed. While all slots are
-    occupied, `short_programs` are run beside them.
+    There is one consumer for each slot, and up to `consumers_per_slot` while programs are short: then several tasks
+    share the statements that claim and record them, and a simulator finds its next task claimed. While all slots are
+    occupied, `short_programs` run beside them.
     """
 
     consumer: TaskConsumer
@@ -44,14 +44,14 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
-        lanes, occupancy = ConsumerLimit(), Occupancy()
+        limit, occupancy = ConsumerLimit(), Occupancy()
         pool = SimulatorPool(
-            self.clock, lambda: lanes.allow(self._allowed(pool)), self.acquire_timeout_seconds, occupancy=occupancy
+            self.clock, lambda: limit.allow(self._allowed(pool)), self.acquire_timeout_seconds, occupancy=occupancy
         )
         simulators = self.simulators or SimulatorStatus(self.slots)
         slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
         working = [
-            asyncio.create_task(self._lane(number, lanes, pool, stop))
+            asyncio.create_task(self._consumer(number, limit, pool, stop))
             for number in range(self.slots * self.consumers_per_slot)
         ]
         if self.short_programs is not None:
@@ -61,7 +61,7 @@ class Worker:
         try:
             await stop.wait()
             log.info("worker.stopping", grace_seconds=self.grace_seconds)
-            lanes.close()
+            limit.close()
             occupancy.close()
             await asyncio.wait(working, timeout=self.grace_seconds)
         finally:
@@ -74,7 +74,7 @@ class Worker:
         return pool.size * self.consumers_per_slot if pool.short else pool.size
 
     async def _slot(self, number: int, pool: SimulatorPool, simulators: SimulatorStatus, stop: asyncio.Event) -> None:
-        """Keep a simulator in the pool, which has no lane for this slot while there is none."""
+        """Keep a simulator of this slot in the pool; while there is none, no consumer is active for it."""
         seconds = RETRY_SECONDS
         while not stop.is_set():
             try:
@@ -93,21 +93,21 @@ class Worker:
             await pause(stop, seconds)
             seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
 
-    async def _lane(self, number: int, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
+    async def _consumer(self, number: int, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                async with lanes.inside() as let_in:
-                    if let_in:
+                async with limit.active() as active:
+                    if active:
                         async with self.consumer.open_slot() as slot:
-                            await self._consume(slot, lanes, runner, stop)
+                            await self._consume(slot, limit, runner, stop)
             except Exception:
                 log.exception("slot.crashed", slot=number)
                 await pause(stop)
 
     async def _consume(
-        self, slot: ConsumerSlot, lanes: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
+        self, slot: ConsumerSlot, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
     ) -> None:
-        while (delivery := await lanes.receive(slot)) is not None:
+        while (delivery := await limit.receive(slot)) is not None:
             if await until_available(delivery, partial(self.process, delivery.task_id, runner), stop):
                 await delivery.acknowledge()
 

@@ -102,11 +102,11 @@ class ShortSlot:
         Raises:
             SimulatorNotStarted: the runner has none any more.
         """
-        lanes = ConsumerLimit(int(self.occupancy.occupied))
-        self.occupancy.changed = lambda occupied: lanes.allow(int(occupied))
+        limit = ConsumerLimit(int(self.occupancy.occupied))
+        self.occupancy.changed = lambda occupied: limit.allow(int(occupied))
         while await self.occupancy.wait(self.programs.idle_seconds):
-            async with lanes.inside(), self.consumer.open_slot() as slot:
-                while (delivery := await lanes.receive(slot)) is not None:
+            async with limit.active(), self.consumer.open_slot() as slot:
+                while (delivery := await limit.receive(slot)) is not None:
                     if await until_available(delivery, partial(self._use, delivery, runner), self.stop):
                         await delivery.acknowledge()
                     if runner.failed:

@@ -1,4 +1,4 @@
-"""As many lanes have a message as are allowed; the others leave when they have none in hand."""
+"""As many consumers are active as are allowed; surplus ones stop once they hold no message."""
 
 import asyncio
 from uuid import uuid4
@@ -10,28 +10,28 @@ from ketline.worker.consumers import ConsumerLimit
 
 
 class Rig:
-    """Lanes that say when they are inside, on a queue in memory."""
+    """Consumers that count themselves while they are active, on a queue in memory."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, consumers: int) -> None:
         self.queue = MemoryQueue()
-        self.lanes = ConsumerLimit()
+        self.limit = ConsumerLimit()
         self.inside = 0
         self.deliveries: asyncio.Queue[tuple[Delivery, asyncio.Event]] = asyncio.Queue()
         self.changed = asyncio.Event()
-        self.tasks = [asyncio.create_task(self._lane()) for _ in range(lanes)]
+        self.tasks = [asyncio.create_task(self._consumer()) for _ in range(consumers)]
 
-    async def _lane(self) -> None:
+    async def _consumer(self) -> None:
         let_in = True
         while let_in:
-            async with self.lanes.inside() as let_in:
-                if let_in:
+            async with self.limit.active() as active:
+                if active:
                     self._count(1)
                     await self._consume()
                     self._count(-1)
 
     async def _consume(self) -> None:
         async with self.queue.open_slot() as slot:
-            while (delivery := await self.lanes.receive(slot)) is not None:
+            while (delivery := await self.limit.receive(slot)) is not None:
                 done = asyncio.Event()
                 self.deliveries.put_nowait((delivery, done))
                 await done.wait()
@@ -41,9 +41,9 @@ class Rig:
         self.inside += change
         self.changed.set()
 
-    async def until_inside(self, lanes: int) -> None:
+    async def until_inside(self, consumers: int) -> None:
         async with asyncio.timeout(5):
-            while self.inside != lanes:
+            while self.inside != consumers:
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -51,24 +51,24 @@ class Rig:
         await self.queue.publish(Dispatch(task_id=TaskId(uuid4()), correlation_id=CorrelationId("c")))
 
     async def close(self) -> None:
-        self.lanes.close()
+        self.limit.close()
         await asyncio.gather(*self.tasks)
 
 
 async def test_as_many_are_inside_as_are_allowed() -> None:
     rig = Rig(4)
     for allowed in (1, 3, 2, 4, 0):
-        rig.lanes.allow(allowed)
+        rig.limit.allow(allowed)
         await rig.until_inside(allowed)
     await rig.close()
 
 
 async def test_lane_with_a_message_stays_until_it_is_done_with_it() -> None:
     rig = Rig(2)
-    rig.lanes.allow(2)
+    rig.limit.allow(2)
     await rig.publish()
     _, done = await rig.deliveries.get()
-    rig.lanes.allow(0)
+    rig.limit.allow(0)
     await rig.until_inside(1)
     done.set()
     await rig.until_inside(0)
@@ -77,12 +77,12 @@ async def test_lane_with_a_message_stays_until_it_is_done_with_it() -> None:
 
 async def test_message_that_came_to_a_lane_on_its_way_out_is_another_s() -> None:
     rig = Rig(2)
-    rig.lanes.allow(2)
+    rig.limit.allow(2)
     await rig.until_inside(2)
     await rig.publish()
-    rig.lanes.allow(0)
+    rig.limit.allow(0)
     await rig.until_inside(rig.deliveries.qsize())
-    rig.lanes.allow(1)
+    rig.limit.allow(1)
     _, done = await rig.deliveries.get()
     done.set()
     await rig.close()
@@ -90,7 +90,7 @@ async def test_message_that_came_to_a_lane_on_its_way_out_is_another_s() -> None
 
 async def test_nobody_comes_in_once_it_is_closed() -> None:
     rig = Rig(3)
-    rig.lanes.allow(1)
+    rig.limit.allow(1)
     await rig.until_inside(1)
     await rig.close()
     assert rig.inside == 0
