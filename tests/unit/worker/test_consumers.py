@@ -21,8 +21,8 @@ class Rig:
         self.tasks = [asyncio.create_task(self._consumer()) for _ in range(consumers)]
 
     async def _consumer(self) -> None:
-        let_in = True
-        while let_in:
+        active = True
+        while active:
             async with self.limit.active() as active:
                 if active:
                     self._count(1)
