@@ -24,7 +24,7 @@ from tests.acceptance.processes import Api, running_service
 from tests.acceptance.programs import BELL, ENDLESS, long_program
 
 # However slow the machine is, a restart takes less.
-PATIENT = Retries(acquire_timeout_seconds=250, first_contact_seconds=250)
+PATIENT = Retries(patience_seconds=250, first_contact_seconds=250)
 WAIT_SECONDS = 250
 pytestmark = pytest.mark.timeout(300)
 SLOW = long_program(qubits=18, rounds=12)
@@ -180,7 +180,7 @@ async def test_full_service_is_waited_for(embedded: Embedded) -> None:
         with Client(url_of(embedded), retries=PATIENT) as client:
             # What was claimed counts for a moment longer, so this one may be refused at first, too.
             waiting = [task.task_id for task in client.submit_batch([BELL] * 3)]
-        with Client(url_of(embedded), retries=Retries(acquire_timeout_seconds=1)) as hasty:
+        with Client(url_of(embedded), retries=Retries(patience_seconds=1)) as hasty:
             with pytest.raises(BacklogFull) as raised:
                 hasty.submit(BELL)
             assert (raised.value.code, raised.value.status) == ("backlog_full", 429)

@@ -13,7 +13,7 @@ from ketline.config import Settings
 
 T = TypeVar("T")
 # It lives as long as this process: what it does not answer at once it never will.
-IMPATIENT = Retries(acquire_timeout_seconds=0.0)
+IMPATIENT = Retries(patience_seconds=0.0)
 
 
 async def with_own_service(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:

@@ -16,7 +16,7 @@ class Retries:
     Less so with a service that never answered yet: its address may be wrong.
     """
 
-    acquire_timeout_seconds: float = 120.0
+    patience_seconds: float = 120.0
     first_contact_seconds: float = 10.0
     first_pause_seconds: float = 0.1
     longest_pause_seconds: float = 5.0
@@ -24,7 +24,7 @@ class Retries:
 
     @property
     def at_first_contact(self) -> "Retries":
-        return replace(self, acquire_timeout_seconds=min(self.first_contact_seconds, self.acquire_timeout_seconds))
+        return replace(self, patience_seconds=min(self.first_contact_seconds, self.patience_seconds))
 
 
 def pause_before_retry(
@@ -43,7 +43,7 @@ def pause_before_retry(
     asked_for = retry_after(outcome, now) if isinstance(outcome, Response) else None
     if asked_for is not None:
         pause = asked_for + pause / 4
-    left = retries.acquire_timeout_seconds - spent_seconds
+    left = retries.patience_seconds - spent_seconds
     if asked_for is not None and asked_for > left:
         return None
     # The last attempt comes just when patience ends.

@@ -30,7 +30,7 @@ SILENCE_SECONDS = 30.0
 AGENT = "ketline-python"
 # What a notebook shows is to be there soon or not at all.
 GLANCE_SECONDS = 5.0
-GLANCE = Retries(acquire_timeout_seconds=1.0)
+GLANCE = Retries(patience_seconds=1.0)
 
 
 class Client:

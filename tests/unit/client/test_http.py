@@ -25,7 +25,7 @@ from ketline.client.http import MOST_CONNECTIONS, _settings
 from tests.unit.client.scripted import TASK_ID, event, task
 
 URL = "http://ketline.test/below/"
-AT_ONCE = Retries(acquire_timeout_seconds=0)
+AT_ONCE = Retries(patience_seconds=0)
 
 
 class Service:

@@ -8,7 +8,7 @@ from ketline.client.retries import Retries, pause_before_retry, retry_after
 from ketline.client.wire import Lost, Response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-RETRIES = Retries(acquire_timeout_seconds=100.0, first_pause_seconds=0.1, longest_pause_seconds=5.0)
+RETRIES = Retries(patience_seconds=100.0, first_pause_seconds=0.1, longest_pause_seconds=5.0)
 
 
 def pause(outcome: Response | Lost, *, attempt: int = 0, spent: float = 0.0, draw: float = 1.0) -> float | None:
@@ -66,5 +66,5 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 
 def test_a_service_that_never_answered_gets_less_patience() -> None:
-    assert Retries(acquire_timeout_seconds=60, first_contact_seconds=9).at_first_contact.acquire_timeout_seconds == 9
-    assert Retries(acquire_timeout_seconds=3, first_contact_seconds=9).at_first_contact.acquire_timeout_seconds == 3
+    assert Retries(patience_seconds=60, first_contact_seconds=9).at_first_contact.patience_seconds == 9
+    assert Retries(patience_seconds=3, first_contact_seconds=9).at_first_contact.patience_seconds == 3
