@@ -19,7 +19,7 @@ from ketline.config import variables
 from tests.servers.ports import free_ports
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.02
 
 
