@@ -8,7 +8,7 @@ from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Profile, RunResult
 from ketline.ports.repositories import DeferredTasks
 from ketline.runtime import SystemClock
-from ketline.service.deferrals import Deferrals
+from ketline.service.attempts.deferrals import Deferrals
 
 RESULT = RunResult(
     counts={"0": 4, "1": 6},

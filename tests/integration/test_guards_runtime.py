@@ -20,8 +20,8 @@ from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission, TaskId, TaskStatus, WorkerId
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
-from ketline.service.process import ProcessTask
-from ketline.service.recover import Dispatcher
+from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.upkeep.dispatcher import Dispatcher
 from tests.runners import ScriptedRunner, deferrals_of
 
 LONG_LEASE = timedelta(seconds=60)

@@ -32,7 +32,7 @@ from ketline.domain.task import (
     WorkerId,
 )
 from ketline.runtime import SystemClock
-from ketline.service.process import ProcessTask
+from ketline.service.attempts.attempt import ProcessTask
 from tests.runners import RESULT, ScriptedRunner, deferrals_of
 
 WORKER = WorkerId("worker-1")

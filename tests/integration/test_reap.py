@@ -20,9 +20,9 @@ from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Lease, Reaped, RunResult, Submission, TaskId, TaskStatus, WorkerId
 from ketline.runtime import SystemClock
-from ketline.service.contact import DatabaseContact
-from ketline.service.process import ProcessTask
-from ketline.service.reap import Reaper
+from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.upkeep.contact import DatabaseContact
+from ketline.service.upkeep.reaper import Reaper
 from tests.contract.test_leases import set_clock_back
 from tests.runners import ScriptedRunner, deferrals_of
 

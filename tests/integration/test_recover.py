@@ -18,7 +18,7 @@ from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
 from ketline.runtime import SystemClock
-from ketline.service.recover import Dispatcher
+from ketline.service.upkeep.dispatcher import Dispatcher
 
 NEVER = 3600.0
 

@@ -27,8 +27,8 @@ from ketline.domain.task import (
 )
 from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock
-from ketline.service.process import ProcessTask
-from ketline.service.recover import Dispatcher
+from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker
 from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SHORT_ENOUGH
 from ketline.worker.short import ShortPrograms

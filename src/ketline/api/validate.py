@@ -7,7 +7,7 @@ from ketline.api.services import options_of, services_of
 from ketline.api.tasks.submission import read_spec
 from ketline.domain.inspection import Diagnostic
 from ketline.schemas.inspection import DiagnosticView, ValidationView
-from ketline.service.validate import Validation
+from ketline.service.inspection.validation import Validation
 
 router = APIRouter(tags=["tasks"])
 

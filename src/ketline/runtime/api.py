@@ -9,7 +9,7 @@ from ketline.runtime.queue import open_publisher
 from ketline.runtime.services import open_services
 from ketline.runtime.upkeep import database_contact
 from ketline.service.services import Services
-from ketline.service.watch import Watch
+from ketline.service.tasks.watch import Watch
 
 
 @asynccontextmanager

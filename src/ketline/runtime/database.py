@@ -11,7 +11,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.retry import RetryPolicy
 from ketline.ports.tasks import Notifier
 from ketline.runtime.background import running
-from ketline.service.watch import Watch
+from ketline.service.tasks.watch import Watch
 
 
 @asynccontextmanager

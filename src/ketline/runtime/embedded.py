@@ -14,9 +14,9 @@ from ketline.runtime.database import migrate, repository_on
 from ketline.runtime.services import open_services
 from ketline.runtime.upkeep import database_contact
 from ketline.runtime.worker import WorkerParts, heartbeat, worker_parts
+from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.services import Services
-from ketline.service.simulators import SimulatorStatus
-from ketline.service.watch import LocalNotifier, Watch
+from ketline.service.tasks.watch import LocalNotifier, Watch
 
 
 @asynccontextmanager

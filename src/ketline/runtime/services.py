@@ -14,19 +14,19 @@ from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.upkeep import open_upkeep
-from ketline.service.backlog import Backlog
-from ketline.service.change import ChangeTask, RerunTask
-from ketline.service.contact import DatabaseContact
-from ketline.service.dead_letters import KeepDeadLetters
-from ketline.service.draw import DrawCircuit, DrawingCache
-from ketline.service.health import CheckHealth
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.dead_letters import KeepDeadLetters
+from ketline.service.health.heartbeat import LostWorkers
+from ketline.service.health.simulators import SimulatorStatus
+from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
+from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
-from ketline.service.simulators import SimulatorStatus
-from ketline.service.statistics import CountTasks
-from ketline.service.submit import SubmitTask
-from ketline.service.validate import ValidateProgram
-from ketline.service.watch import Watch
-from ketline.service.workers import LostWorkers
+from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.statistics import CountTasks
+from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.watch import Watch
+from ketline.service.upkeep.contact import DatabaseContact
 
 DRAWINGS_KEPT_CHARACTERS = 16 << 20
 

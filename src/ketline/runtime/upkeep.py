@@ -10,10 +10,10 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.ports.tasks import TaskPublisher
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
-from ketline.service.contact import DatabaseContact
-from ketline.service.reap import Reaper
-from ketline.service.recover import Dispatcher
-from ketline.service.retention import Retention
+from ketline.service.upkeep.contact import DatabaseContact
+from ketline.service.upkeep.dispatcher import Dispatcher
+from ketline.service.upkeep.reaper import Reaper
+from ketline.service.upkeep.retention import Retention
 
 
 @asynccontextmanager

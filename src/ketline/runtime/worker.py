@@ -24,13 +24,13 @@ from ketline.runtime.database import open_repository
 from ketline.runtime.limits import execution_limits, short_program_limits
 from ketline.runtime.queue import open_consumer, open_publisher
 from ketline.runtime.upkeep import database_contact, open_upkeep
-from ketline.service.contact import DatabaseContact
-from ketline.service.deferrals import Deferrals
-from ketline.service.health import CheckHealth
-from ketline.service.process import ProcessTask
-from ketline.service.simulators import SimulatorStatus
-from ketline.service.submit import Outbox
-from ketline.service.workers import Heartbeat
+from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.attempts.deferrals import Deferrals
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.heartbeat import Heartbeat
+from ketline.service.health.simulators import SimulatorStatus
+from ketline.service.tasks.submission import Outbox
+from ketline.service.upkeep.contact import DatabaseContact
 
 log = structlog.get_logger()
 

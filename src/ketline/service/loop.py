@@ -1,8 +1,8 @@
-"""Run a step again and again, whatever becomes of a single run of it.
+"""A background loop: runs a step at intervals until it is cancelled, and survives steps that fail.
 
-Not for what ends by itself or gives a result: `service.process` renews a lease until it is lost and offers an outcome
-until the database takes it, a worker's consumers and the streams of events end with their process or client, and
-`messaging.supervision` tells aiormq's cancellations from real ones.
+Every loop of the services uses it. Loops that end or give a result do not: `attempts.attempt` renews a lease until it
+is lost, and retries the write of an outcome until the database answers; a worker's consumers end with their process,
+event streams with their client; `messaging.supervision` must tell cancellations by aiormq from real ones.
 """
 
 import asyncio

@@ -6,14 +6,14 @@ from ketline.domain.backend import Backend
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.repositories import TaskReader, TaskSubmissions
-from ketline.service.change import ChangeTask, RerunTask
-from ketline.service.dead_letters import KeepDeadLetters
-from ketline.service.draw import DrawCircuit
-from ketline.service.health import CheckHealth
-from ketline.service.statistics import CountTasks
-from ketline.service.submit import SubmitTask
-from ketline.service.validate import ValidateProgram
-from ketline.service.watch import Watch
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.dead_letters import KeepDeadLetters
+from ketline.service.inspection.drawings import DrawCircuit
+from ketline.service.inspection.validation import ValidateProgram
+from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.statistics import CountTasks
+from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

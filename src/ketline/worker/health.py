@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ketline.schemas.tasks import LivenessView, ReadinessView
-from ketline.service.health import CheckHealth
+from ketline.service.health.check import CheckHealth
 
 
 def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:

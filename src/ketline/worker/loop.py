@@ -9,8 +9,8 @@ import structlog
 
 from ketline.domain.errors import ExecutionFailed
 from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, RunnerFactory, TaskConsumer
-from ketline.service.process import ProcessTask
-from ketline.service.simulators import SimulatorStatus
+from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SimulatorPool

@@ -11,7 +11,7 @@ from ketline.domain.errors import ExecutionFailed, LongProgram, SimulatorNotStar
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Dispatch, RunResult
 from ketline.ports.tasks import CircuitRunner, Delivery, RunnerFactory, TaskConsumer
-from ketline.service.process import ProcessTask
+from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.retrying import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available

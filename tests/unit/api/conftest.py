@@ -10,16 +10,16 @@ from fastapi import FastAPI
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
 from ketline.runtime import SystemClock
-from ketline.service.backlog import Backlog
-from ketline.service.change import ChangeTask, RerunTask
-from ketline.service.dead_letters import KeepDeadLetters
-from ketline.service.draw import DrawCircuit, DrawingCache
-from ketline.service.health import CheckHealth
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.dead_letters import KeepDeadLetters
+from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
+from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
-from ketline.service.statistics import CountTasks
-from ketline.service.submit import SubmitTask
-from ketline.service.validate import ValidateProgram
-from ketline.service.watch import Watch
+from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.statistics import CountTasks
+from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry

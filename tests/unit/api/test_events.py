@@ -13,7 +13,7 @@ from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
 from ketline.schemas.tasks import BELL
-from ketline.service.watch import Watch
+from ketline.service.tasks.watch import Watch
 from tests.fakes import FakeTaskRepository
 
 SECONDS = 10.0

@@ -14,7 +14,7 @@ from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, Place
 from ketline.api.tasks.feed import events
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
-from ketline.service.watch import Watch
+from ketline.service.tasks.watch import Watch
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

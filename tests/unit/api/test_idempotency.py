@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from ketline.service.backlog import Backlog
+from ketline.service.tasks.backlog import Backlog
 from tests.fakes import FakeTaskRepository
 
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Change, TaskId, TaskStatus
 from ketline.schemas.tasks import BELL
-from ketline.service.watch import Watch
+from ketline.service.tasks.watch import Watch
 from tests.fakes import FakeTaskRepository
 
 SECONDS = 10.0

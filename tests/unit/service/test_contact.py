@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ketline.domain.leases import Outage
-from ketline.service.contact import DatabaseContact
+from ketline.service.upkeep.contact import DatabaseContact
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=12)

@@ -7,7 +7,7 @@ import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Lease, LeaseToken, TaskId, WorkerId
-from ketline.service.deferrals import COMING_SECONDS, Deferrals
+from ketline.service.attempts.deferrals import COMING_SECONDS, Deferrals
 from tests.runners import HandClock
 
 DELAY = timedelta(seconds=20)

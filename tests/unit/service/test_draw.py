@@ -7,7 +7,7 @@ import pytest
 from ketline.domain.errors import ProgramInvalid, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.task import TaskId
-from ketline.service.draw import DrawCircuit, DrawingCache
+from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from tests.inspectors import FakeInspector, FakeProgramLibrary
 
 

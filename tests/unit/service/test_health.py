@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ketline.domain.errors import DatabaseReadOnly, DatabaseUnavailable, QueueUnavailable
-from ketline.service.health import CheckHealth
+from ketline.service.health.check import CheckHealth
 from tests.fakes import FakeTaskPublisher, FakeTaskRepository
 
 

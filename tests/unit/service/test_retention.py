@@ -9,7 +9,7 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.lists import Position
 from ketline.domain.task import TaskId
-from ketline.service.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
+from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

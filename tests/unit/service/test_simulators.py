@@ -3,7 +3,7 @@
 from structlog.testing import capture_logs
 
 from ketline.domain.worker import WorkerCondition
-from ketline.service.simulators import SimulatorStatus
+from ketline.service.health.simulators import SimulatorStatus
 
 
 def test_problem_of_a_slot_is_told_while_another_works() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.lists import TaskStatistics
-from ketline.service.statistics import KEPT_SECONDS, CountTasks
+from ketline.service.tasks.statistics import KEPT_SECONDS, CountTasks
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 

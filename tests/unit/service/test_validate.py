@@ -17,7 +17,7 @@ from ketline.domain.errors import (
 from ketline.domain.inspection import Severity
 from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.task import ProgramWarning, WarningCode
-from ketline.service.validate import ValidateProgram, Validation
+from ketline.service.inspection.validation import ValidateProgram, Validation
 from tests.inspectors import INSPECTION, FakeInspector
 
 SPEC = TaskSpec(circuit="qubit q;", shots=10)

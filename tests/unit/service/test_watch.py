@@ -7,7 +7,7 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Change, CorrelationId, Submission, TaskId, TaskStatus
-from ketline.service.watch import Watch, Watcher
+from ketline.service.tasks.watch import Watch, Watcher
 from tests.fakes import FakeTaskRepository
 
 NEVER = 3600.0

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
-from ketline.service.simulators import SimulatorStatus
-from ketline.service.workers import FORGET_AFTER, Heartbeat, LostWorkers
+from ketline.service.health.heartbeat import FORGET_AFTER, Heartbeat, LostWorkers
+from ketline.service.health.simulators import SimulatorStatus
 from tests.inspectors import FakeWorkerRegistry
 
 IDENTITY = WorkerIdentity(worker_id=WorkerId("worker-1"), slots=2, version="1.2.3")

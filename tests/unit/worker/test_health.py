@@ -2,8 +2,8 @@
 
 import httpx
 
-from ketline.service.health import CheckHealth
-from ketline.service.simulators import SimulatorStatus
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.health import create_health_app
 from tests.fakes import FakeTaskPublisher, FakeTaskRepository
 

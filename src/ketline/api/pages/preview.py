@@ -14,8 +14,8 @@ from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnava
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.schemas.tasks import SubmitRequest
+from ketline.service.inspection.validation import Validation
 from ketline.service.services import Services
-from ketline.service.validate import Validation
 from ketline.web.highlight import excerpt
 from ketline.web.snippets import form_address, snippets
 

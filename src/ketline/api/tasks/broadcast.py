@@ -17,7 +17,7 @@ from ketline.api.tasks.events import told, write_event
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.task import TaskLine
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.service.watch import Watch, Watcher
+from ketline.service.tasks.watch import Watch, Watcher
 
 log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from ketline.domain.errors import ServiceUnavailable, TaskNotFound
 from ketline.domain.task import StatusChange, TaskId
 from ketline.ports.repositories import TaskReader
 from ketline.schemas.tasks import StatusEvent
-from ketline.service.watch import Watch, Watcher
+from ketline.service.tasks.watch import Watch, Watcher
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 log = structlog.get_logger()

@@ -14,7 +14,7 @@ from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import stored_task
 from ketline.domain.task import Task, TaskId
-from ketline.service.watch import Watcher
+from ketline.service.tasks.watch import Watcher
 
 # Source: RFC 7240, section 4.3; a delta-seconds value.
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)

@@ -8,8 +8,8 @@ from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.worker import WorkerIdentity
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.tasks import Clock
+from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.loop import Loop
-from ketline.service.simulators import SimulatorStatus
 
 BEATS_PER_LIFETIME = 3
 FORGET_AFTER = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineB
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.repositories import TaskAttempts
 from ketline.ports.tasks import CircuitRunner, Clock
-from ketline.service.deferrals import Deferrals
+from ketline.service.attempts.deferrals import Deferrals
 
 log = structlog.get_logger()
 

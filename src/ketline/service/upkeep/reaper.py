@@ -11,8 +11,8 @@ from ketline.domain.leases import Expiry, LeaseSurvey
 from ketline.domain.task import LeaseToken
 from ketline.ports.repositories import TaskUpkeep
 from ketline.ports.tasks import Clock
-from ketline.service.contact import DatabaseContact
 from ketline.service.loop import Loop
+from ketline.service.upkeep.contact import DatabaseContact
 
 log = structlog.get_logger()
 

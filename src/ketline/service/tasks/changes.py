@@ -7,7 +7,7 @@ from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.service.submit import SubmitTask
+from ketline.service.tasks.submission import SubmitTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import structlog
 from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
 from ketline.ports.repositories import DatabaseProbe
 from ketline.ports.tasks import TaskPublisher
-from ketline.service.simulators import SimulatorStatus
+from ketline.service.health.simulators import SimulatorStatus
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from ketline.domain.ids import TaskIds
 from ketline.domain.spec import RunOptions
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
-from ketline.service.backlog import Backlog
+from ketline.service.tasks.backlog import Backlog
 
 # Numbers of JSON are exact this far in every client.
 SEED_BITS = 53

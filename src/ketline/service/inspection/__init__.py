@@ -1,0 +1,1 @@
+"""Use cases that read a program without running it: validate it, and draw its circuit."""

@@ -1,0 +1,1 @@
+"""Use cases of clients: submit a task, change it, run it again, wait for it, count tasks."""
