@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 class Guards:
     """Which guards are in force; the comment of each says where the code has it."""
 
-    answer_after_commit: bool = True  # service.submit: the 202 follows the COMMIT
+    answer_after_commit: bool = True  # service.tasks.submission: the 202 follows the COMMIT
     outbox: bool = True  # new_task: dispatch_due_at is set in the transaction that stores the row
     insert_on_conflict: bool = True  # _unless_stored: on_conflict_do_nothing, so a repeated insert finds its own row
     key_in_transaction: bool = True  # submission.store: the unique key is taken in the transaction that stores the row

@@ -15,8 +15,8 @@ from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.upkeep import open_upkeep
 from ketline.service.health.check import CheckHealth
-from ketline.service.health.dead_letters import KeepDeadLetters
-from ketline.service.health.heartbeat import LostWorkers
+from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.health.heartbeat import LostWorkerCleanup
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
@@ -49,7 +49,7 @@ async def open_services(
     async with (
         open_program_inspector(settings, limits) as inspector,
         open_upkeep(settings, repository, publisher, contact) as dispatcher,
-        running(backlog.run(), watch.run(), LostWorkers(workers, clock).run()),
+        running(backlog.run(), watch.run(), LostWorkerCleanup(workers, clock).run()),
     ):
         submit = SubmitTask(repository, dispatcher, backlog, max_attempts=1 + settings.worker_max_retries)
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWINGS_KEPT_CHARACTERS)
@@ -67,5 +67,5 @@ async def open_services(
             draw=DrawCircuit(library, inspector, drawings),
             workers=workers,
             backend=backend(settings, limits),
-            dead_letters=KeepDeadLetters(clock, box),
+            dead_letters=ManageDeadLetters(clock, box),
         )

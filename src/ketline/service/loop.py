@@ -18,15 +18,16 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Loop:
-    """Runs `step` at an interval until cancelled; a step that fails is logged, and run again after a pause.
+    """Runs `step` at an interval until cancelled; logs a step that fails and runs it again after a pause.
 
-    After a success it pauses for the interval, or for what `until_next` gives then. `wake` ends the pause; it is
-    cleared before each step, so what is set during a step leads to another. After a failure it pauses for the interval
-    in the same way, or for `retry_seconds` where these are given, and then `wake` does not end the pause.
+    After a success the loop pauses for `interval_seconds`, or for the seconds that `until_next` returns. Setting `wake`
+    ends the pause. The loop clears `wake` before each step, so setting it during a step causes another step. After a
+    failure the loop pauses in the same way; with `retry_seconds` it pauses that long, and `wake` does not end the
+    pause.
 
-    A failure of an `expected` kind is logged as the event `delayed`, any other as `crashed` with its traceback. One
-    that repeats itself is logged once, until a step succeeds. `quiet` is for steps whose delay shows elsewhere:
-    expected failures are logged for debugging only.
+    An error of an `expected` class is logged as the event `delayed`, any other as `crashed` with its traceback. The
+    same error is logged once until a step succeeds. With `quiet`, expected errors are logged at debug level only, for
+    steps whose delay is visible elsewhere.
     """
 
     step: Callable[[], Awaitable[object]]
@@ -57,11 +58,11 @@ class Loop:
                 await self._pause(self.interval_seconds if self.until_next is None else self.until_next())
 
     def succeeded(self) -> None:
-        """The next failure is a new one; for a step that goes on long after it got through."""
+        """Log the next failure even if it equals the last one; a step that runs on after it connected calls this."""
         self._failure = None
 
     def stop(self) -> None:
-        """Let the step that calls this be the last one."""
+        """End the loop after the current step, which calls this."""
         self._stopped = True
 
     def _report(self, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""The services of one process, as the composition root opens them and the API calls them."""
+"""The services that the API calls, in one value; `runtime.services` builds it once for each process."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.service.health.check import CheckHealth
-from ketline.service.health.dead_letters import KeepDeadLetters
+from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.tasks.changes import ChangeTask, RerunTask
@@ -18,7 +18,7 @@ from ketline.service.tasks.watch import Watch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What an API calls; open for as long as the context that gave it."""
+    """All services of an API process; usable while the context that opened them is open."""
 
     submit: SubmitTask
     submissions: TaskSubmissions
@@ -33,4 +33,4 @@ class Services:
     draw: DrawCircuit
     workers: WorkerRegistry
     backend: Backend
-    dead_letters: KeepDeadLetters
+    dead_letters: ManageDeadLetters

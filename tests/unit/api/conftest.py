@@ -11,7 +11,7 @@ from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
 from ketline.runtime import SystemClock
 from ketline.service.health.check import CheckHealth
-from ketline.service.health.dead_letters import KeepDeadLetters
+from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
@@ -112,7 +112,7 @@ def services(
         draw=DrawCircuit(library, inspector, DrawingCache(1000)),
         workers=workers,
         backend=BACKEND,
-        dead_letters=KeepDeadLetters(SystemClock(), dead_letters),
+        dead_letters=ManageDeadLetters(SystemClock(), dead_letters),
     )
 
 

@@ -1,4 +1,4 @@
-"""When leases may be judged: contact that lasted for a lease, without gaps, failures and steps of the clock."""
+"""Contact is steady after the duration of a lease without gaps, failed calls or steps of the clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Clocks:
     def look(self, contact: DatabaseContact, answer_takes: float = 0.0) -> bool:
         requested = self.seconds
         self.seconds += answer_takes
-        return contact.looked(self.at(self.seconds + self.stepped), requested)
+        return contact.record(self.at(self.seconds + self.stepped), requested)
 
     def looks(self, contact: DatabaseContact, seconds: float, every: float = 3.0) -> None:
         for _ in range(int(seconds / every)):
@@ -93,7 +93,7 @@ def _jumps_back(contact: DatabaseContact, clocks: Clocks) -> None:
 
 
 @pytest.mark.parametrize("interrupt", [_fails, _is_silent, _answers_late, _jumps_on, _jumps_back])
-def test_interruption_has_leases_wait_for_another_lease(
+def test_contact_is_steady_one_lease_after_an_interruption(
     contact: DatabaseContact, clocks: Clocks, interrupt: Callable[[DatabaseContact, Clocks], None]
 ) -> None:
     clocks.looks(contact, 12)
@@ -112,7 +112,7 @@ def test_failed_call_ends_steadiness_before_the_next_look(contact: DatabaseConta
     assert not steady(contact)
 
 
-def test_outage_spans_the_looks_around_it(contact: DatabaseContact, clocks: Clocks) -> None:
+def test_outage_spans_the_readings_around_it(contact: DatabaseContact, clocks: Clocks) -> None:
     clocks.looks(contact, 12)
     before = clocks.at(clocks.seconds)
     contact.interrupted()
@@ -136,7 +136,7 @@ def test_outage_that_returns_before_contact_is_steady_is_one(contact: DatabaseCo
     assert contact.outage == Outage(since=later, until=clocks.at(clocks.seconds)), "another one"
 
 
-def test_only_a_clock_that_was_set_back_is_told(contact: DatabaseContact, clocks: Clocks) -> None:
+def test_only_a_clock_set_back_is_reported(contact: DatabaseContact, clocks: Clocks) -> None:
     clocks.seconds += 3
     assert not clocks.look(contact)
     clocks.stepped += 600

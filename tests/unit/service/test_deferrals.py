@@ -1,4 +1,4 @@
-"""Who is called back when the machine is free, and when nobody is."""
+"""Which deferred task is recalled when the machine is free, and when none is."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -7,14 +7,14 @@ import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import Lease, LeaseToken, TaskId, WorkerId
-from ketline.service.attempts.deferrals import COMING_SECONDS, Deferrals
+from ketline.service.attempts.deferrals import RECALL_TIMEOUT_SECONDS, Deferrals
 from tests.runners import HandClock
 
 DELAY = timedelta(seconds=20)
 
 
 class RecallingRepository:
-    """Defers what is asked, and recalls it unless it is among `gone`; recalling raises `error` while that is set."""
+    """Defers and recalls any lease that is not in `gone`; `recall` raises `error` while that is set."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -32,7 +32,7 @@ class RecallingRepository:
 
 
 class Worker:
-    """One whose machine is busy as a test says."""
+    """A worker with deferrals; its machine is busy while a test sets `busy`."""
 
     def __init__(self) -> None:
         self.repository = RecallingRepository()
@@ -45,7 +45,7 @@ class Worker:
         self.nudges += 1
 
     async def recalled(self, after: Lease | None = None) -> list[Lease]:
-        """Those who are called back after this attempt, or that of a task that never waited."""
+        """The leases that are recalled after this attempt, or after one of a task that was never deferred."""
         self.repository.recalled.clear()
         await self.deferrals.recall((after or SMALL).task_id)
         return list(self.repository.recalled)
@@ -63,18 +63,18 @@ def worker() -> Worker:
     return Worker()
 
 
-async def test_task_that_came_first_is_called_back_first(worker: Worker) -> None:
+async def test_oldest_task_is_recalled_first(worker: Worker) -> None:
     second, first = lease(2), lease(1)
     for deferred in (second, first):
         assert await worker.deferrals.defer(deferred, DELAY)
     assert await worker.recalled() == [first]
     assert worker.nudges == 1, "it is dispatched at once"
     assert await worker.recalled() == [], "it is coming"
-    worker.clock.now += COMING_SECONDS
+    worker.clock.now += RECALL_TIMEOUT_SECONDS
     assert await worker.recalled() == [second]
 
 
-async def test_next_is_called_once_the_one_that_was_called_has_ended(worker: Worker) -> None:
+async def test_next_is_recalled_when_the_recalled_task_has_ended(worker: Worker) -> None:
     first, second = lease(1), lease(2)
     for deferred in (first, second):
         await worker.deferrals.defer(deferred, DELAY)
@@ -82,7 +82,7 @@ async def test_next_is_called_once_the_one_that_was_called_has_ended(worker: Wor
     assert await worker.recalled(after=first) == [second]
 
 
-async def test_nobody_is_called_while_the_machine_is_busy(worker: Worker) -> None:
+async def test_no_task_is_recalled_while_the_machine_is_busy(worker: Worker) -> None:
     deferred = lease(1)
     await worker.deferrals.defer(deferred, DELAY)
     worker.busy = True
@@ -91,7 +91,7 @@ async def test_nobody_is_called_while_the_machine_is_busy(worker: Worker) -> Non
     assert await worker.recalled() == [deferred]
 
 
-async def test_task_turned_away_again_is_called_again(worker: Worker) -> None:
+async def test_task_deferred_again_is_recalled_again(worker: Worker) -> None:
     again = lease(1)
     await worker.deferrals.defer(lease(1), DELAY)
     await worker.recalled()
@@ -99,19 +99,19 @@ async def test_task_turned_away_again_is_called_again(worker: Worker) -> None:
     assert await worker.recalled(after=again) == [again]
 
 
-async def test_task_whose_delay_is_over_comes_by_itself(worker: Worker) -> None:
+async def test_task_whose_delay_is_over_is_not_recalled(worker: Worker) -> None:
     await worker.deferrals.defer(lease(1), DELAY)
     worker.clock.now += DELAY.total_seconds()
     assert await worker.recalled() == []
 
 
-async def test_task_put_back_without_a_delay_needs_no_call(worker: Worker) -> None:
+async def test_task_deferred_without_a_delay_is_not_recalled(worker: Worker) -> None:
     await worker.deferrals.defer(lease(1), timedelta())
     worker.clock.now -= 1  # whatever the clock says
     assert await worker.recalled() == []
 
 
-async def test_next_is_called_in_place_of_one_that_waits_no_more(worker: Worker) -> None:
+async def test_next_is_recalled_in_place_of_one_that_no_longer_waits(worker: Worker) -> None:
     gone, waiting = lease(1), lease(2)
     for deferred in (gone, waiting):
         await worker.deferrals.defer(deferred, DELAY)
@@ -119,14 +119,14 @@ async def test_next_is_called_in_place_of_one_that_waits_no_more(worker: Worker)
     assert await worker.recalled() == [gone, waiting]
 
 
-async def test_task_that_was_not_deferred_is_not_called(worker: Worker) -> None:
+async def test_task_that_was_not_deferred_is_not_recalled(worker: Worker) -> None:
     lost = lease(1)
     worker.repository.gone.add(lost)
     assert not await worker.deferrals.defer(lost, DELAY)
     assert await worker.recalled() == []
 
 
-async def test_tasks_come_by_themselves_while_the_database_is_away(worker: Worker) -> None:
+async def test_no_task_is_recalled_during_a_database_outage(worker: Worker) -> None:
     await worker.deferrals.defer(lease(1), DELAY)
     worker.repository.error = DatabaseUnavailable("The database does not answer.")
     assert await worker.recalled() == []

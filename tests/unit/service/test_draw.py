@@ -1,4 +1,4 @@
-"""Drawings are made once, shared by tasks of the same program, and kept within bounds."""
+"""Drawings are made once, shared by tasks of the same program, and cached within bounds."""
 
 from uuid import uuid4
 
@@ -52,7 +52,7 @@ async def test_form_program_and_inputs_each_make_another_drawing() -> None:
     assert len(studio.inspector.drawn) == len(asked)
 
 
-async def test_the_drawing_asked_for_longest_ago_is_dropped() -> None:
+async def test_least_recently_used_drawing_is_dropped() -> None:
     studio = Studio()
     tasks = [studio.store(name) for name in ("a" * 4, "b" * 4, "c" * 4)]
     for place in (0, 1, 0, 2, 0, 1):
@@ -61,7 +61,7 @@ async def test_the_drawing_asked_for_longest_ago_is_dropped() -> None:
     assert drawn == ["a", "b", "c", "b"], "b had to go for c, and a stayed"
 
 
-async def test_drawing_larger_than_the_cache_is_given_and_not_kept() -> None:
+async def test_drawing_larger_than_the_cache_is_not_cached() -> None:
     studio = Studio()
     small, large = studio.store("a"), studio.store("x" * 100)
     await studio.draw(small, Drawing.SVG)
@@ -71,7 +71,7 @@ async def test_drawing_larger_than_the_cache_is_given_and_not_kept() -> None:
     assert len(studio.inspector.drawn) == 3, "and the small one stayed"
 
 
-async def test_failure_is_not_kept() -> None:
+async def test_failure_is_not_cached() -> None:
     studio = Studio()
     task_id = studio.store("a")
     studio.inspector.error = ProgramInvalid("no")

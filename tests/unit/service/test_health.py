@@ -1,4 +1,4 @@
-"""The health check answers in time whatever hangs."""
+"""The health check answers in time, also when a server hangs."""
 
 import asyncio
 
@@ -15,10 +15,10 @@ class HangingRepository(FakeTaskRepository):
     def __init__(self) -> None:
         super().__init__()
         self.answer = asyncio.Event()
-        self.asked = 0
+        self.probes = 0
 
     async def check_writable(self) -> None:
-        self.asked += 1
+        self.probes += 1
         answering = asyncio.ensure_future(self.answer.wait())
         try:
             await asyncio.shield(answering)
@@ -27,22 +27,24 @@ class HangingRepository(FakeTaskRepository):
             raise
 
 
-async def test_hanging_database_is_disconnected_in_time_and_asked_once() -> None:
+async def test_hanging_database_is_reported_in_time_and_probed_once() -> None:
     repository = HangingRepository()
     check = CheckHealth(repository, FakeTaskPublisher(), timeout_seconds=0.05)
     async with asyncio.timeout(5):
         reports = [await check(), *await asyncio.gather(check(), check())]
     assert [(report.database_connected, report.queue_connected) for report in reports] == [(False, True)] * 3
-    assert repository.asked == 1
+    assert repository.probes == 1
     repository.answer.set()
     assert (await check()).healthy
 
 
 @pytest.mark.parametrize(
     ("database", "queue"),
-    [(DatabaseUnavailable("away"), None), (None, QueueUnavailable("away"))],
+    [(DatabaseUnavailable("down"), None), (None, QueueUnavailable("down"))],
 )
-async def test_each_part_is_told_apart(database: DatabaseUnavailable | None, queue: QueueUnavailable | None) -> None:
+async def test_each_part_is_reported_by_itself(
+    database: DatabaseUnavailable | None, queue: QueueUnavailable | None
+) -> None:
     repository, publisher = FakeTaskRepository(), FakeTaskPublisher()
     repository.error, publisher.error = database, queue
     report = await CheckHealth(repository, publisher, timeout_seconds=1)()
@@ -62,7 +64,7 @@ class SlowRepository(FakeTaskRepository):
 
 
 async def test_many_callers_at_once_each_get_a_report() -> None:
-    """Some find their question answered when another caller has already put the next one."""
+    """Some callers find their probe done when another caller has already started the next one."""
     check = CheckHealth(SlowRepository(), FakeTaskPublisher(), timeout_seconds=10)
 
     async def probe(turns: int) -> list[bool]:

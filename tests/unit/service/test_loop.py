@@ -1,4 +1,4 @@
-"""A loop goes on whatever becomes of a step, and says once what is wrong."""
+"""A loop goes on after failed steps, and logs the same failure once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,11 +10,11 @@ from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
 from ketline.service.loop import Loop
 
 NEVER = 3600.0
-AWAY = DatabaseUnavailable("away")
+DOWN = DatabaseUnavailable("down")
 
 
 class Script:
-    """A step that ends as each of these says, and stops the loop with the last one."""
+    """A step with scripted outcomes, which stops the loop after the last one."""
 
     def __init__(self, *outcomes: Exception | None) -> None:
         self.outcomes = list(outcomes)
@@ -48,14 +48,14 @@ def waking(step: Callable[[], Awaitable[None]], wake: asyncio.Event, retry_secon
 
 
 async def test_steps_follow_each_other_at_the_interval_and_after_failures_sooner() -> None:
-    script = Script(None, AWAY, RuntimeError("a defect"), None, None)
+    script = Script(None, DOWN, RuntimeError("a defect"), None, None)
     await script.loop(retry_seconds=1.0).run()
     assert script.slept == [5.0, 1.0, 1.0, 5.0]
 
 
 async def test_failure_is_logged_once_until_a_step_succeeds() -> None:
     with capture_logs() as lines:
-        await Script(AWAY, AWAY, None, AWAY, None).loop().run()
+        await Script(DOWN, DOWN, None, DOWN, None).loop().run()
     assert [(line["event"], line["log_level"], line["code"]) for line in lines] == [
         ("step.delayed", "warning", "database_unavailable")
     ] * 2
@@ -63,7 +63,7 @@ async def test_failure_is_logged_once_until_a_step_succeeds() -> None:
 
 async def test_each_kind_of_failure_is_logged() -> None:
     with capture_logs() as lines:
-        await Script(AWAY, QueueUnavailable("away"), KeyError("x"), KeyError("x"), KeyError("y"), None).loop().run()
+        await Script(DOWN, QueueUnavailable("down"), KeyError("x"), KeyError("x"), KeyError("y"), None).loop().run()
     assert [line["event"] for line in lines] == ["step.delayed"] * 2 + ["step.crashed"] * 2
     assert [line["log_level"] for line in lines] == ["warning"] * 2 + ["error"] * 2
     assert isinstance(lines[-1]["exc_info"], KeyError)
@@ -71,7 +71,7 @@ async def test_each_kind_of_failure_is_logged() -> None:
 
 async def test_quiet_loop_logs_delays_for_debugging_only() -> None:
     with capture_logs() as lines:
-        await Script(AWAY, RuntimeError("a defect"), None).loop(quiet=True).run()
+        await Script(DOWN, RuntimeError("a defect"), None).loop(quiet=True).run()
     assert [line["log_level"] for line in lines] == ["debug", "error"]
 
 
@@ -104,7 +104,7 @@ async def test_wake_does_not_end_the_pause_after_a_failure_with_a_time_of_its_ow
         steps += 1
         wake.set()
         failed.set()
-        raise AWAY
+        raise DOWN
 
     running = asyncio.create_task(waking(step, wake, retry_seconds=NEVER).run())
     async with asyncio.timeout(5):
@@ -125,7 +125,7 @@ async def test_step_that_got_through_and_then_fails_is_logged_each_time() -> Non
         loop.succeeded()
         if steps == 3:
             loop.stop()
-        raise AWAY
+        raise DOWN
 
     loop = Loop(step, 0.0, delayed="delayed", crashed="crashed")
     with capture_logs() as lines:

@@ -1,4 +1,4 @@
-"""What is forgotten when, over a fake catalogue."""
+"""Which tasks retention deletes and when, with a fake catalogue."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ LAST_KEPT = Position(at=datetime(2026, 1, 2, tzinfo=UTC), task_id=TaskId(UUID(in
 
 
 class ScriptedClock:
-    """Sleeps as long as the other tasks take to run, and notes for how long it should have been."""
+    """Yields to the event loop instead of sleeping, and records the seconds."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -43,7 +43,7 @@ def catalogue(repository: FakeTaskRepository) -> FakeTaskCatalogue:
     return FakeTaskCatalogue(repository)
 
 
-async def test_nothing_is_forgotten_unless_told(catalogue: FakeTaskCatalogue) -> None:
+async def test_nothing_is_deleted_without_limits(catalogue: FakeTaskCatalogue) -> None:
     assert await Retention(catalogue, ScriptedClock(), age=None, most=None).apply() == 0
     assert catalogue.forgotten == []
 
@@ -58,14 +58,14 @@ async def test_batches_have_pauses_between_them(catalogue: FakeTaskCatalogue) ->
     assert clock.slept == [PAUSE_SECONDS] * 3
 
 
-async def test_fewer_tasks_than_are_kept_stay(catalogue: FakeTaskCatalogue) -> None:
+async def test_fewer_tasks_than_the_limit_stay(catalogue: FakeTaskCatalogue) -> None:
     assert await Retention(catalogue, ScriptedClock(), age=None, most=1000).apply() == 0
     assert (catalogue.bounds, catalogue.forgotten) == ([1000], [])
 
 
-async def test_absent_database_only_delays(repository: FakeTaskRepository, catalogue: FakeTaskCatalogue) -> None:
+async def test_database_outage_only_delays(repository: FakeTaskRepository, catalogue: FakeTaskCatalogue) -> None:
     clock = ScriptedClock()
-    repository.error = DatabaseUnavailable("away")
+    repository.error = DatabaseUnavailable("down")
     running = asyncio.create_task(Retention(catalogue, clock, age=AGE, most=None).run())
     await clock.sleeping.wait()
     repository.error = None

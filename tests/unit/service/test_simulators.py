@@ -1,4 +1,4 @@
-"""What a worker says of its simulators."""
+"""The state of simulators that a worker reports."""
 
 from structlog.testing import capture_logs
 
@@ -6,7 +6,7 @@ from ketline.domain.worker import WorkerCondition
 from ketline.service.health.simulators import SimulatorStatus
 
 
-def test_problem_of_a_slot_is_told_while_another_works() -> None:
+def test_problem_of_a_slot_is_reported_while_another_works() -> None:
     simulators = SimulatorStatus(2)
     assert simulators.condition == WorkerCondition(ready_slots=0), "they are being started"
     simulators.started(0)

@@ -1,4 +1,4 @@
-"""How often tasks are counted for any number of callers, over a fake catalogue."""
+"""How often tasks are counted for any number of callers, with a fake catalogue."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ import pytest
 
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.lists import TaskStatistics
-from ketline.service.tasks.statistics import KEPT_SECONDS, CountTasks
+from ketline.service.tasks.statistics import CACHE_SECONDS, CountTasks
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 
 
 class SlowCatalogue(FakeTaskCatalogue):
-    """Ends no count before it is told to."""
+    """A catalogue whose counts end when the test lets them."""
 
     def __init__(self) -> None:
         super().__init__(FakeTaskRepository())
@@ -36,19 +36,19 @@ class HandClock:
         self.seconds += seconds
 
 
-async def test_count_is_kept_for_a_while() -> None:
+async def test_count_is_cached() -> None:
     catalogue, clock = SlowCatalogue(), HandClock()
     count = CountTasks(catalogue, clock)
     catalogue.may_end.set()
     first = await count()
-    await clock.sleep(KEPT_SECONDS / 2)
+    await clock.sleep(CACHE_SECONDS / 2)
     assert await count() is first
-    await clock.sleep(KEPT_SECONDS / 2)
+    await clock.sleep(CACHE_SECONDS / 2)
     assert await count() is not first
     assert catalogue.begun == 2
 
 
-async def test_those_who_ask_at_the_same_time_share_a_count() -> None:
+async def test_concurrent_callers_share_a_count() -> None:
     catalogue = SlowCatalogue()
     count = CountTasks(catalogue, HandClock())
     asking = [asyncio.create_task(count()) for _ in range(5)]
@@ -58,9 +58,9 @@ async def test_those_who_ask_at_the_same_time_share_a_count() -> None:
     assert catalogue.begun == 1
 
 
-async def test_those_who_ask_while_the_database_is_away_share_its_absence() -> None:
+async def test_concurrent_callers_share_a_failure() -> None:
     catalogue = SlowCatalogue()
-    catalogue.repository.error = DatabaseUnavailable("away")
+    catalogue.repository.error = DatabaseUnavailable("down")
     count = CountTasks(catalogue, HandClock())
     asking = [asyncio.create_task(count()) for _ in range(5)]
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_those_who_ask_while_the_database_is_away_share_its_absence() -> N
     assert (await count()).counts
 
 
-async def test_caller_who_gives_up_leaves_the_count_to_the_others() -> None:
+async def test_cancelled_caller_does_not_cancel_the_count_of_others() -> None:
     catalogue = SlowCatalogue()
     count = CountTasks(catalogue, HandClock())
     first, second = asyncio.create_task(count()), asyncio.create_task(count())

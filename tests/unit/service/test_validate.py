@@ -1,4 +1,4 @@
-"""What is said of a program that was inspected, or could not be."""
+"""The diagnostics of programs that could, or could not, be inspected."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +33,7 @@ async def test_program_that_can_be_run_is_valid() -> None:
     assert (validation.valid, validation.diagnostics, validation.inspection) == (True, [], INSPECTION)
 
 
-async def test_mistake_is_an_error_with_its_place() -> None:
+async def test_error_has_its_line_and_column() -> None:
     inspector = FakeInspector()
     inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
     validation = await validated(inspector)
@@ -63,9 +63,7 @@ async def test_all_mistakes_of_a_program_are_errors() -> None:
         (SimulationFailed("the importer failed"), "simulation_error", "importer"),
     ],
 )
-async def test_program_that_could_not_be_inspected_is_not_called_valid(
-    error: ExecutionFailed, code: str, word: str
-) -> None:
+async def test_program_that_could_not_be_inspected_is_invalid(error: ExecutionFailed, code: str, word: str) -> None:
     inspector = FakeInspector()
     inspector.error = error
     validation = await validated(inspector)
@@ -75,7 +73,7 @@ async def test_program_that_could_not_be_inspected_is_not_called_valid(
     assert "999999" not in validation.diagnostics[0].message
 
 
-async def test_program_that_can_be_read_but_not_be_simulated_is_an_error_with_its_figures() -> None:
+async def test_program_that_cannot_be_simulated_is_an_error_with_its_inspection() -> None:
     inspector = FakeInspector()
     refusal = ProgramTooLarge("simulating 40 qubits takes 16 TiB of memory; the limit is 1024 MiB").failure
     inspector.inspection = replace(INSPECTION, method=None, method_reason=None, refusal=refusal)
@@ -106,7 +104,7 @@ async def test_unused_qubits_are_a_warning() -> None:
     assert "3 of the qubits" in diagnostic.message
 
 
-async def test_qubits_that_no_observable_depends_on_are_named_so() -> None:
+async def test_qubits_that_no_observable_depends_on_are_a_warning() -> None:
     inspector = FakeInspector()
     inspector.inspection = replace(INSPECTION, unused_qubits=1)
     options = RunOptions(observables=({"ZI": 1.0},))
@@ -123,7 +121,7 @@ async def test_time_over_the_limit_of_the_task_is_a_warning(limit: timedelta | N
     assert [diagnostic.code for diagnostic in validation.diagnostics] == ["may_time_out"] * warned
 
 
-async def test_busy_inspector_is_no_verdict() -> None:
+async def test_busy_inspector_raises() -> None:
     inspector = FakeInspector()
     inspector.error = InspectorBusy("8 calls wait")
     with pytest.raises(InspectorBusy):

@@ -33,7 +33,7 @@ async def submitted(repository: FakeTaskRepository) -> TaskId:
 
 
 def told(watcher: Watcher) -> bool:
-    """Whether a wait would return at once; takes the news if so."""
+    """Whether a wait would return at once; if so, the wait is over."""
     waiting = watcher.wait()
     try:
         waiting.send(None)
@@ -47,7 +47,7 @@ def changes(task_id: TaskId, *statuses: TaskStatus) -> Sequence[Change]:
     return [Change(task_id=task_id, status=status) for status in statuses]
 
 
-async def test_change_wakes_those_who_wait_for_that_task(watch: Watch) -> None:
+async def test_change_wakes_the_watchers_of_that_task(watch: Watch) -> None:
     one, other = TaskId(uuid4()), TaskId(uuid4())
     with watch.watching(one) as first, watch.watching(one) as second, watch.watching(other) as third:
         watch.on_change(changes(one, TaskStatus.PROCESSING))
@@ -55,7 +55,7 @@ async def test_change_wakes_those_who_wait_for_that_task(watch: Watch) -> None:
         assert not told(first)
 
 
-async def test_who_waits_for_the_end_sleeps_through_the_rest(watch: Watch) -> None:
+async def test_watcher_of_the_end_is_not_woken_before_it(watch: Watch) -> None:
     task_id = TaskId(uuid4())
     with watch.watching(task_id, end_only=True) as watcher:
         watch.on_change(changes(task_id, TaskStatus.PROCESSING, TaskStatus.PENDING))
@@ -65,7 +65,7 @@ async def test_who_waits_for_the_end_sleeps_through_the_rest(watch: Watch) -> No
 
 
 @pytest.mark.parametrize("end_only", [True, False])
-async def test_poll_makes_up_for_a_lost_announcement(
+async def test_poll_makes_up_for_a_lost_notification(
     watch: Watch, repository: FakeTaskRepository, end_only: bool
 ) -> None:
     task_id = await submitted(repository)
@@ -82,7 +82,7 @@ async def test_poll_makes_up_for_a_lost_announcement(
         assert told(watcher)
 
 
-async def test_first_poll_wakes_for_what_changed_before_it(watch: Watch, repository: FakeTaskRepository) -> None:
+async def test_first_poll_wakes_for_an_earlier_change(watch: Watch, repository: FakeTaskRepository) -> None:
     task_id = await submitted(repository)
     with watch.watching(task_id) as watcher:
         repository.change(task_id, TaskStatus.PROCESSING)
@@ -90,7 +90,7 @@ async def test_first_poll_wakes_for_what_changed_before_it(watch: Watch, reposit
         assert told(watcher)
 
 
-async def test_deleted_task_wakes_whoever_waits_for_it(watch: Watch, repository: FakeTaskRepository) -> None:
+async def test_deleted_task_wakes_its_watchers(watch: Watch, repository: FakeTaskRepository) -> None:
     task_id = await submitted(repository)
     with watch.watching(task_id, end_only=True) as watcher:
         del repository.tasks[task_id]
@@ -98,7 +98,7 @@ async def test_deleted_task_wakes_whoever_waits_for_it(watch: Watch, repository:
         assert told(watcher)
 
 
-async def test_a_thousand_waiters_are_one_query(watch: Watch, repository: FakeTaskRepository) -> None:
+async def test_a_thousand_watchers_share_one_query(watch: Watch, repository: FakeTaskRepository) -> None:
     ids = [await submitted(repository) for _ in range(1000)]
     contexts = [watch.watching(task_id) for task_id in ids]
     for context in contexts:
@@ -113,10 +113,10 @@ async def test_a_thousand_waiters_are_one_query(watch: Watch, repository: FakeTa
     assert repository.standings_asked == 1, "nobody waits, so nothing is asked"
 
 
-async def test_loop_polls_and_outlives_an_absent_database(repository: FakeTaskRepository) -> None:
+async def test_loop_polls_and_survives_a_database_outage(repository: FakeTaskRepository) -> None:
     watch = Watch(repository, poll_seconds=0.01)
     task_id = await submitted(repository)
-    repository.error = DatabaseUnavailable("away")
+    repository.error = DatabaseUnavailable("down")
     polling = asyncio.create_task(watch.run())
     with watch.watching(task_id, end_only=True) as watcher:
         async with asyncio.timeout(5):
@@ -141,7 +141,7 @@ async def test_resync_polls_at_once(watch: Watch, repository: FakeTaskRepository
     polling.cancel()
 
 
-async def test_close_wakes_all_and_whoever_comes_later(watch: Watch) -> None:
+async def test_close_wakes_present_and_later_watchers(watch: Watch) -> None:
     with watch.watching(TaskId(uuid4()), end_only=True) as watcher:
         watch.close()
         assert told(watcher)

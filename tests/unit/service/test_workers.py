@@ -1,4 +1,4 @@
-"""A worker says that it lives, whatever happens to what it says."""
+"""A worker sends heartbeats at intervals, also after some of them failed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
-from ketline.service.health.heartbeat import FORGET_AFTER, Heartbeat, LostWorkers
+from ketline.service.health.heartbeat import FORGET_AFTER, Heartbeat, LostWorkerCleanup
 from ketline.service.health.simulators import SimulatorStatus
 from tests.inspectors import FakeWorkerRegistry
 
@@ -19,7 +19,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Steps:
-    """A clock on which time goes by when the test says so, one wait at a time."""
+    """A clock that the test advances, one wait at a time."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -41,7 +41,7 @@ class Steps:
         self._waiting.clear()
 
     async def step(self) -> None:
-        """Let the loop go on, and return when it waits again."""
+        """Let the loop continue, and return when it waits again."""
         self._go_on.set()
         await self.reached()
 
@@ -76,8 +76,8 @@ async def test_every_beat_names_the_first_one_and_lasts_for_three(registry: Fake
     assert registry.left == [("worker-1", STARTED)]
 
 
-@pytest.mark.parametrize("error", [DatabaseUnavailable("away"), KeyError("a defect")])
-async def test_trouble_is_told_once_and_beats_go_on(registry: FakeWorkerRegistry, error: Exception) -> None:
+@pytest.mark.parametrize("error", [DatabaseUnavailable("down"), KeyError("a defect")])
+async def test_failure_is_logged_once_and_beats_go_on(registry: FakeWorkerRegistry, error: Exception) -> None:
     steps = Steps()
 
     async def test() -> None:
@@ -95,31 +95,31 @@ async def test_trouble_is_told_once_and_beats_go_on(registry: FakeWorkerRegistry
     assert len(registry.beats) == 5
 
 
-async def test_worker_that_nobody_heard_of_says_no_good_bye(registry: FakeWorkerRegistry) -> None:
+async def test_worker_that_never_registered_does_not_leave(registry: FakeWorkerRegistry) -> None:
     steps = Steps()
-    registry.error = DatabaseUnavailable("away")
+    registry.error = DatabaseUnavailable("down")
     await running(Heartbeat(registry, steps, IDENTITY, 5.0).run, steps, steps.step)
     assert registry.left == []
 
 
-async def test_lost_workers_are_forgotten_now_and_then(registry: FakeWorkerRegistry) -> None:
+async def test_lost_workers_are_removed_at_intervals(registry: FakeWorkerRegistry) -> None:
     steps = Steps()
 
     async def test() -> None:
         assert registry.forgotten == []
         await steps.step()
-        registry.error = DatabaseUnavailable("away")
+        registry.error = DatabaseUnavailable("down")
         await steps.step()
         registry.error = KeyError("a defect")
         await steps.step()
 
     with capture_logs() as lines:
-        await running(LostWorkers(registry, steps).run, steps, test)
+        await running(LostWorkerCleanup(registry, steps).run, steps, test)
     assert registry.forgotten == [FORGET_AFTER] * 3
     assert [line["event"] for line in lines] == ["workers.not_forgotten", "workers.crashed"]
 
 
-async def test_beats_tell_how_many_simulators_are_ready(registry: FakeWorkerRegistry) -> None:
+async def test_beats_carry_the_number_of_ready_simulators(registry: FakeWorkerRegistry) -> None:
     steps, simulators = Steps(), SimulatorStatus(2)
     simulators.started(0)
 

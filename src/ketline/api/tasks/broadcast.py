@@ -121,7 +121,7 @@ class Broadcast:
         """Read until cancelled, or until the process stops."""
         try:
             with self._watch.watching_all() as watcher:
-                watcher.tell()  # Something may have changed since the place was found.
+                watcher.wake()  # Something may have changed since the place was found.
                 while not self._watch.closed:
                     if await told(watcher):
                         await asyncio.sleep(self._gathering())
@@ -145,7 +145,7 @@ class Broadcast:
             log.debug("events.delayed", code=error.code)
             await asyncio.sleep(self._options.retry_seconds)
             self._publish(KEEPALIVE_COMMENT)
-            watcher.tell()
+            watcher.wake()
 
     def _publish(self, events: bytes) -> None:
         self._batches.append(events)

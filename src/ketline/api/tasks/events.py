@@ -119,7 +119,7 @@ class Following:
         with self._watch.watching(self._task_id) as watcher:
             for line in lines:
                 yield write_event(self._task_id, line)
-            watcher.tell()  # Something may have changed between the first look and the watching.
+            watcher.wake()  # Something may have changed between the first look and the watching.
             while not self.ended and not self._watch.closed:
                 if not await told(watcher, self._ping_seconds):
                     yield KEEPALIVE_COMMENT
@@ -133,7 +133,7 @@ class Following:
                     log.debug("events.delayed", code=error.code)
                     await asyncio.sleep(self._retry_seconds)
                     yield KEEPALIVE_COMMENT
-                    watcher.tell()
+                    watcher.wake()
 
 
 def streamed(request: Request, events: AsyncIterator[bytes]) -> Response:

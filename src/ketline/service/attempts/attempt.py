@@ -1,4 +1,4 @@
-"""Run one task: claim it, simulate it while its lease is kept, record the outcome under the fence."""
+"""One attempt of a task: claims it, runs it while renewing the lease, and records the outcome if the lease holds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,34 +19,34 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 RENEWALS_PER_LEASE = 3
-# A cancelled task is noticed at the next renewal, and must stop within two seconds.
-LONGEST_BEAT_SECONDS = 1.0
+# The worker notices a cancellation at the next renewal, and must stop the task within two seconds.
+LONGEST_RENEWAL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 
-Outcome = RunResult | ExecutionFailed | MachineBusy
+AttemptOutcome = RunResult | ExecutionFailed | MachineBusy
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessTask:
-    """Takes a task from its message to its terminal status, or leaves it to somebody else."""
+    """Runs the task that a queue message announces, up to a terminal status or back to pending."""
 
     repository: TaskAttempts
     clock: Clock
     worker_id: WorkerId
     lease: timedelta
     deferrals: Deferrals
-    # Called when the database did not answer a renewal: leases may run out that nobody can renew.
+    # Called when the database does not answer a renewal: then leases may expire although their workers live.
     interrupted: Callable[[], None] = lambda: None
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
-        """Return when the message is dealt with: a task recorded, fenced off, or none there to be run.
+        """Claim a task, run it and record its outcome; return when the message can be acknowledged.
 
-        The message tells that there is work: the task it names, or one whose turn it is rather.
-
-        A cancellation kills the simulation and hands the task back without spending an attempt.
+        The claim may give another task than `task_id`: one of higher priority or older. It returns early when no task
+        can be claimed, or when the lease was lost. If the call is cancelled, it kills the simulation and hands the task
+        back without counting the attempt.
 
         Raises:
-            DatabaseUnavailable: the task could not be claimed; nothing has happened.
+            DatabaseUnavailable: no task could be claimed; nothing has changed.
         """
         claim = await self.repository.claim(task_id, self.worker_id, self.lease)
         if claim is None:
@@ -55,7 +55,7 @@ class ProcessTask:
         await self._attempt(claim, runner)
 
     async def short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
-        """As a call, for a task that is not known to be long; False when there is none, and nothing has happened."""
+        """Do the same with a task that is not known to be long; return False if there is none to claim."""
         claim = await self.repository.claim_short(task_id, self.worker_id, self.lease)
         if claim is None:
             return False
@@ -87,12 +87,12 @@ class ProcessTask:
         finally:
             await keeper.stop()
 
-    async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> Outcome | None:
-        """The outcome, or None when the lease was lost first and the simulation killed."""
+    async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> AttemptOutcome | None:
+        """The outcome, or None when the lease was lost first and the simulation was killed."""
         running = asyncio.create_task(runner.run(claim.spec))
-        either: set[asyncio.Future[Any]] = {running, keeper.lost}
+        running_or_lost: set[asyncio.Future[Any]] = {running, keeper.lost}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(running_or_lost, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
                 return None
             result = running.result()
@@ -104,7 +104,7 @@ class ProcessTask:
                 await asyncio.gather(running, return_exceptions=True)
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
-    async def _record(self, claim: Claim, outcome: Outcome) -> None:
+    async def _record(self, claim: Claim, outcome: AttemptOutcome) -> None:
         lease = claim.lease
         if isinstance(outcome, RunResult):
             recorded: object = await self._persist(lambda: self.repository.finish(lease, outcome))
@@ -115,7 +115,7 @@ class ProcessTask:
             recorded = await self._persist(lambda: self.deferrals.defer(lease, delay, cause))
             event, details = "task.deferred", {"delay_seconds": round(delay.total_seconds(), 3), "cause": cause}
         elif isinstance(outcome, SimulatorNotStarted):
-            # Nothing has run, so nothing is spent; this worker takes no more messages until it has a simulator.
+            # Nothing has run, so no attempt is counted. The worker receives no messages until it has a simulator.
             cause = outcome.cause
             recorded = await self._persist(lambda: self.deferrals.defer(lease, timedelta(), cause))
             event, details = "task.returned", {"cause": cause, "reason": outcome.message}
@@ -132,9 +132,10 @@ class ProcessTask:
             log.warning("task.fenced_off")
 
     async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Offer the outcome until the database answers, however long that takes; the fence decides whether it counts.
+        """Retry the write until the database answers; the write has no effect if the lease was lost meanwhile.
 
-        This worker could not claim another task meanwhile either, and giving up would cost the task an attempt.
+        There is no time limit: the worker cannot claim another task without the database either, and giving up would
+        cost the task an attempt.
         """
         delayed = False
         while True:
@@ -155,55 +156,55 @@ class ProcessTask:
 
 
 class LeaseKeeper:
-    """Renews one lease on a beat well inside its life, until the database says that it is another's.
+    """Renews the lease of one attempt at intervals, until it is stopped or the database says that the lease is lost.
 
-    While the database does not answer, the simulation goes on: the lease may run out, and can still be renewed as long
-    as nobody has taken the task.
+    While the database does not answer, the simulation goes on: a lease that has expired can still be renewed until
+    another worker claims the task. `lost` is done once the lease is lost.
     """
 
     def __init__(self, process: ProcessTask, lease: Lease) -> None:
         self._process = process
         self._lease = lease
-        self._beat = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_BEAT_SECONDS)
-        self._first: asyncio.TimerHandle | None = None
+        self._interval = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_RENEWAL_SECONDS)
+        self._first_renewal: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._failing = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self) -> None:
-        """Renew from the first beat on; until then, when most tasks have ended, it costs no more than a timer."""
-        self._first = asyncio.get_running_loop().call_later(self._beat, self._begin)
+        """Schedule the first renewal; most tasks end before it, so for them this is only a timer."""
+        self._first_renewal = asyncio.get_running_loop().call_later(self._interval, self._start_renewing)
 
     async def stop(self) -> None:
-        """Return when nothing is renewed any more."""
-        if self._first is not None:
-            self._first.cancel()
+        """Stop renewing, and wait for a renewal that is under way."""
+        if self._first_renewal is not None:
+            self._first_renewal.cancel()
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
 
-    def _begin(self) -> None:
+    def _start_renewing(self) -> None:
         self._renewing = asyncio.create_task(self.run())
 
     async def run(self) -> None:
-        """Renew, now and on every beat, until cancelled, or until the database says the lease is another's."""
+        """Renew now and at every interval, until cancelled or until the lease is lost."""
         while await self._renew():
-            pause = min(RETRY_SECONDS, self._beat) if self._failing else self._beat
+            pause = min(RETRY_SECONDS, self._interval) if self._failing else self._interval
             await self._process.clock.sleep(pause)
         self.lost.set_result(None)  # guard: lease.lost
 
     async def _renew(self) -> bool:
-        """Whether the lease is held, as far as can be told."""
+        """Whether the lease is still held, or may be: True also when the database did not answer."""
         try:
             renewed = await self._process.repository.renew(self._lease, self._process.lease)
         except DatabaseUnavailable as error:
             self._process.interrupted()
-            if not self._failing:  # once for each time it begins to fail
+            if not self._failing:  # once for each outage
                 log.warning("lease.not_renewed", error=str(error))
             self._failing = True
             return True  # guard: lease.unanswered
         except Exception:
-            # A silent end of the beat would be one that nobody could explain.
+            # Log it and go on: otherwise the lease would expire for no visible reason.
             log.exception("lease.renewal_crashed")
             return True
         if self._failing:

@@ -1,4 +1,4 @@
-"""The large tasks that a worker turned away: when the machine is free again, the first of them is called back."""
+"""Tasks that a worker deferred because its machine was busy: recalls the oldest one when the machine is free."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,14 +12,16 @@ from ketline.ports.tasks import Clock
 
 log = structlog.get_logger()
 
-# For one who was called back to come; then the next is called.
-COMING_SECONDS = 5.0
+# How long a recalled task has to be claimed by this worker before the next one is recalled.
+RECALL_TIMEOUT_SECONDS = 5.0
 
 
 class Deferrals:
-    """Kept by one worker of the tasks it deferred itself; what it forgets comes back by itself after its delay.
+    """Defers tasks for one worker, and recalls them before their delay is over when the machine is free.
 
-    `busy` tells whether a large program runs here, `nudge` wakes the dispatcher.
+    It holds in memory the leases of the tasks that this worker deferred. If it is lost, nothing else is: each task
+    becomes available when its delay is over. `busy` says whether a large program runs here; `nudge` wakes the
+    dispatcher.
     """
 
     def __init__(
@@ -29,30 +31,31 @@ class Deferrals:
         self._clock = clock
         self._busy = busy
         self._nudge = nudge
-        self._until: dict[Lease, float] = {}
-        self._coming: TaskId | None = None
-        self._coming_until = 0.0
+        self._available_at: dict[Lease, float] = {}
+        self._recalled: TaskId | None = None
+        self._recall_expires_at = 0.0
 
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        """As `DeferredTasks.defer`; a long task is queued again at once, so that none that came later passes it."""
+        """Defer a task as `DeferredTasks.defer` does; a long task is dispatched at once, before later tasks."""
         deferred = await self._repository.defer(lease, delay, cause)
         if deferred and cause == LongProgram.code:
             self._nudge()
         if deferred and delay:
-            self._until[lease] = self._clock.monotonic() + delay.total_seconds()
+            self._available_at[lease] = self._clock.monotonic() + delay.total_seconds()
         return deferred
 
-    async def recall(self, seen: TaskId) -> None:
-        """After the attempt `seen`, call back the task that came first.
+    async def recall(self, ended: TaskId) -> None:
+        """Make the oldest deferred task available, now that an attempt of the task `ended` is over.
 
-        Not where nobody waits, the machine is taken, or one that was called back is still to come.
+        Does nothing when no task is deferred, when the machine is busy, or when a task that was recalled before has not
+        run yet and its time for that is not over.
         """
-        if not self._until or self._busy():
+        if not self._available_at or self._busy():
             return
-        if self._coming not in {None, seen} and self._clock.monotonic() < self._coming_until:
+        if self._recalled not in {None, ended} and self._clock.monotonic() < self._recall_expires_at:
             return
-        while (lease := self._first()) is not None:
-            self._coming, self._coming_until = lease.task_id, self._clock.monotonic() + COMING_SECONDS
+        while (lease := self._take_oldest()) is not None:
+            self._recalled, self._recall_expires_at = lease.task_id, self._clock.monotonic() + RECALL_TIMEOUT_SECONDS
             try:
                 recalled = await self._repository.recall(lease)
             except DatabaseUnavailable:
@@ -61,13 +64,13 @@ class Deferrals:
                 self._nudge()
                 log.info("task.recalled", task_id=str(lease.task_id))
                 return
-            self._coming = None
+            self._recalled = None
 
-    def _first(self) -> Lease | None:
-        """Take out the one whose id is the lowest: ids grow. Those whose delay is over come by themselves."""
+    def _take_oldest(self) -> Lease | None:
+        """Remove and return the lease of the oldest task, which has the lowest id; drop those whose delay is over."""
         now = self._clock.monotonic()
-        self._until = {lease: until for lease, until in self._until.items() if until > now}
-        first = min(self._until, key=lambda lease: lease.task_id, default=None)
-        if first is not None:
-            del self._until[first]
-        return first
+        self._available_at = {lease: at for lease, at in self._available_at.items() if at > now}
+        oldest = min(self._available_at, key=lambda lease: lease.task_id, default=None)
+        if oldest is not None:
+            del self._available_at[oldest]
+        return oldest

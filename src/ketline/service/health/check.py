@@ -1,4 +1,4 @@
-"""Tell, in bounded time, whether the database takes writes and the queue answers."""
+"""The health check: whether the database takes writes and the queue answers, in bounded time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,15 +14,16 @@ from ketline.service.health.simulators import SimulatorStatus
 
 log = structlog.get_logger()
 
-# A database that is probed often is written to once in this time.
+# However often the database is probed, it is written to at most once in this time.
 WRITE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """What is wrong with the database and with the queue, as the code of an error; None where all is well.
+    """The error codes of the problems of database and queue, None without a problem.
 
-    `simulator_problem` says in words why no program can be run by the worker in this process, where there is one.
+    `simulator_problem` is a sentence that says why the worker of this process can run no program, None when it can or
+    when the process has no worker.
     """
 
     database_problem: str | None
@@ -39,13 +40,13 @@ class HealthReport:
 
     @property
     def missing(self) -> list[Literal["database", "queue", "simulators"]]:
-        """The names of what cannot be used."""
-        named: dict[Literal["database", "queue", "simulators"], bool] = {
+        """The names of the parts that do not work."""
+        working: dict[Literal["database", "queue", "simulators"], bool] = {
             "database": self.database_connected,
             "queue": self.queue_connected,
             "simulators": self.simulator_problem is None,
         }
-        return [name for name, connected in named.items() if not connected]
+        return [name for name, works in working.items() if not works]
 
     @property
     def healthy(self) -> bool:
@@ -53,9 +54,9 @@ class HealthReport:
 
 
 class CheckHealth:
-    """Probes both at once and gives neither more than `timeout_seconds`; callers at the same time share the probes.
+    """Probes database and queue concurrently, for at most `timeout_seconds`; concurrent callers share the probes.
 
-    A database that took a write in the last `write_seconds` is asked to answer only.
+    A database that took a write in the last `write_seconds` only has to answer a query.
     """
 
     def __init__(
@@ -88,25 +89,27 @@ class CheckHealth:
 
 
 class _Probe:
-    """One probe under way at a time: what hangs must not be probed again and again."""
+    """Runs at most one probe at a time, so that probes of a server that hangs do not pile up."""
 
-    def __init__(self, ping: Callable[[], Awaitable[None]], silent: type[KetlineError], timeout_seconds: float) -> None:
+    def __init__(
+        self, ping: Callable[[], Awaitable[None]], unanswered: type[KetlineError], timeout_seconds: float
+    ) -> None:
         self._ping = ping
-        self._silent = silent
+        self._unanswered = unanswered
         self._timeout_seconds = timeout_seconds
         self._probing: asyncio.Task[str | None] | None = None
 
     async def problem(self) -> str | None:
-        """The code of what is wrong, that of no answer when none came in time; such a probe is left to end by itself.
+        """The error code of the problem, None without one; a probe that is late counts as unanswered and runs on.
 
-        Cancelling it would wait for it: database transactions run to their end.
+        It is not cancelled, because a database transaction runs to its end and the cancellation would wait for that.
         """
-        # This caller's own probe: by the time that it has ended another caller may have begun the next one.
+        # A local variable: when this probe has ended, another caller may have started the next one.
         probing = self._probing
         if probing is None or probing.done():
             probing = self._probing = asyncio.create_task(self._probe())
         done, _ = await asyncio.wait([probing], timeout=self._timeout_seconds)
-        return probing.result() if done else self._silent.code
+        return probing.result() if done else self._unanswered.code
 
     async def _probe(self) -> str | None:
         try:

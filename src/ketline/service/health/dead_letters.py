@@ -1,42 +1,42 @@
-"""Look at what was set aside, for any number of open pages, and put it back."""
+"""The dead letters of the queue: shows them to operators, cached, and requeues them."""
 
 from dataclasses import dataclass, field
 
 from ketline.domain.dead_letters import DeadLetters
 from ketline.ports.tasks import Clock, DeadLetterBox
 
-# The broker hands messages out to have them looked at.
-KEPT_SECONDS = 30.0
+# Cached, because the broker has to deliver the messages to show them.
+CACHE_SECONDS = 30.0
 MOST_SHOWN = 20
 MOST_REQUEUED = 1000
 
 
 @dataclass(slots=True)
-class KeepDeadLetters:
-    """Gives what is at most `KEPT_SECONDS` old; without a `box` there is nothing to keep."""
+class ManageDeadLetters:
+    """Lists and requeues dead letters; without a `box`, as for the queue in memory, there are none."""
 
     clock: Clock
     box: DeadLetterBox | None = None
-    _seen: DeadLetters | None = field(default=None, init=False)
-    _seen_at: float = field(default=0.0, init=False)
+    _cached: DeadLetters | None = field(default=None, init=False)
+    _cached_at: float = field(default=0.0, init=False)
 
     async def look(self) -> DeadLetters | None:
-        """How many there are and the oldest of them; None where messages are never set aside.
+        """Return their number and the oldest ones, at most `CACHE_SECONDS` old; None without a `box`.
 
         Raises:
-            QueueUnavailable: the broker does not tell.
+            QueueUnavailable: the broker does not answer.
         """
         if self.box is None:
             return None
-        if self._seen is None or self.clock.monotonic() - self._seen_at >= KEPT_SECONDS:
-            self._seen, self._seen_at = await self.box.look(MOST_SHOWN), self.clock.monotonic()
-        return self._seen
+        if self._cached is None or self.clock.monotonic() - self._cached_at >= CACHE_SECONDS:
+            self._cached, self._cached_at = await self.box.look(MOST_SHOWN), self.clock.monotonic()
+        return self._cached
 
     async def requeue(self) -> int:
-        """Put back those that can be read, and give how many it were.
+        """Put the readable ones back on the queue, and return their number.
 
         Raises:
-            QueueUnavailable: the broker does not do it, or not to the end.
+            QueueUnavailable: the broker failed; some may have been requeued.
         """
-        self._seen = None
+        self._cached = None
         return 0 if self.box is None else await self.box.requeue(MOST_REQUEUED)

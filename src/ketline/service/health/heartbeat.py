@@ -1,4 +1,4 @@
-"""Let others know that a worker lives, and forget those that no longer say so."""
+"""The list of live workers: each worker's heartbeat, and the removal of workers whose heartbeats stopped."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ FORGET_INTERVAL_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Says at every beat that this worker lives, and at the end that it stops.
+    """Registers this worker at every beat, and removes it from the registry when it stops.
 
-    It only ever tells: a worker whose beats fail works on, and is not listed meanwhile.
+    It is for display only: a worker whose heartbeats fail goes on running tasks, and is not listed meanwhile.
     """
 
     registry: WorkerRegistry
@@ -31,7 +31,7 @@ class Heartbeat:
     _started_at: datetime | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        """Beat until cancelled, then say good-bye."""
+        """Send heartbeats until cancelled, then remove the worker from the registry."""
         loop = Loop(
             self._beat,
             self.interval_seconds,
@@ -53,15 +53,15 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class LostWorkers:
-    """Forgets workers that ended without a word; one runs in every API process."""
+class LostWorkerCleanup:
+    """Removes workers from the registry that crashed or lost their machine; one runs in every API process."""
 
     registry: WorkerRegistry
     clock: Clock
 
     async def run(self) -> None:
-        """Forget until cancelled."""
-        # Not at once: after an outage of all processes the living workers shall be heard of first.
+        """Remove lost workers at intervals until cancelled."""
+        # After an outage of all processes, give live workers the time for a heartbeat first.
         await self.clock.sleep(FORGET_INTERVAL_SECONDS)
         await Loop(
             lambda: self.registry.forget_lost(FORGET_AFTER),

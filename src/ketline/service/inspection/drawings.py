@@ -1,4 +1,4 @@
-"""Show the circuit of a task, drawn once and kept for a while."""
+"""Drawings of circuits, cached: for a task by its id, or for a program that was not submitted."""
 
 import json
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from ketline.ports.inspection import Inspector, ProgramLibrary
 
 @dataclass(slots=True)
 class DrawingCache:
-    """The drawings asked for last, as many as come to `most_characters`; one that is larger is not kept."""
+    """The most recently used drawings, up to `most_characters` in total; a larger drawing is not cached."""
 
     most_characters: int
     _drawn: OrderedDict[bytes, str] = field(default_factory=OrderedDict, init=False)
@@ -35,7 +35,7 @@ class DrawingCache:
 
 @dataclass(frozen=True, slots=True)
 class DrawCircuit:
-    """Has the programs of tasks drawn; drawings go by what a program says, so that tasks share them."""
+    """Draws programs; tasks with the same program, format and inputs share a drawing in `cache`."""
 
     library: ProgramLibrary
     inspector: Inspector
@@ -46,26 +46,26 @@ class DrawCircuit:
 
         Raises:
             TaskNotFound: no task has this id.
-            DatabaseUnavailable: it could not be read.
+            DatabaseUnavailable: the program could not be read from the database.
         """
         return await self.library.get(task_id)
 
     async def __call__(self, task_id: TaskId, drawing: Drawing) -> str:
-        """Return a task's circuit in a form.
+        """Return the drawing of a task's circuit, in the format `drawing`.
 
         Raises:
             TaskNotFound: no task has this id.
-            ExecutionFailed: its program cannot be read, or not be drawn so.
-            InspectorBusy: too many others ask.
-            ServiceUnavailable: it cannot be read or drawn now.
+            ExecutionFailed: its program cannot be read, or cannot be drawn in this format.
+            InspectorBusy: too many calls wait for the inspector.
+            ServiceUnavailable: the database or the inspector does not work now.
         """
         return await self.program(await self.source(task_id), drawing)
 
     async def program(self, source: ProgramSource, drawing: Drawing) -> str:
-        """Return a program's circuit in a form, for a task or not.
+        """Return the drawing of a program's circuit, in the format `drawing`.
 
         Raises:
-            ExecutionFailed, InspectorBusy, ServiceUnavailable: as for a task's.
+            ExecutionFailed, InspectorBusy, ServiceUnavailable: as for a task.
         """
         key = _digest(source, drawing)
         drawn = self.cache.get(key)

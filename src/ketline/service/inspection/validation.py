@@ -1,4 +1,4 @@
-"""Check a program without running it."""
+"""Validation of a program: says whether a task of it could run, and why not, without running it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ketline.ports.inspection import Inspector
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Whether a task of this program could be run, and why not; `inspection` where the program could be read."""
+    """The result of a validation; `inspection` is set when the program could be read."""
 
     diagnostics: Sequence[Diagnostic]
     inspection: Inspection | None = None
@@ -25,30 +25,30 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class ValidateProgram:
-    """Has programs inspected; `time_limit` is what a task gets that asks for none."""
+    """Validates programs; `time_limit` is the one of tasks that set none."""
 
     inspector: Inspector
     time_limit: timedelta
 
     async def __call__(self, spec: TaskSpec) -> Validation:
-        """Return what can be said of a program in the time that inspecting may take.
+        """Return errors and warnings about a program, as far as they can be found within the inspector's limits.
 
         Raises:
-            InspectorBusy: too many others ask.
-            ServiceUnavailable: programs cannot be inspected now.
+            InspectorBusy: too many calls wait for the inspector.
+            ServiceUnavailable: the inspector does not work now.
         """
         try:
             inspection = await self.inspector.inspect(spec)
         except ExecutionFailed as error:
-            failures = [_undecided(error) or error.failure, *(other.failure for other in error.others)]
+            failures = [_inspector_limit(error) or error.failure, *(other.failure for other in error.others)]
             return Validation(diagnostics=list(map(_error, failures)))
-        looked_at = "observable" if spec.options.observables else "measurement"
+        observed = "observable" if spec.options.observables else "measurement"
         limit = spec.time_limit_seconds or self.time_limit.total_seconds()
-        return Validation(diagnostics=list(_remarks(inspection, limit, looked_at)), inspection=inspection)
+        return Validation(diagnostics=list(_diagnostics(inspection, limit, observed)), inspection=inspection)
 
 
-def _undecided(error: ExecutionFailed) -> Failure | None:
-    """What is said where the program was stopped by limits that are those of inspecting, not of a task."""
+def _inspector_limit(error: ExecutionFailed) -> Failure | None:
+    """The failure to report when the inspector's own limits stopped it, which do not apply to tasks."""
     if not isinstance(error, (TimeLimitExceeded, MemoryLimitExceeded)):
         return None
     what = "time" if isinstance(error, TimeLimitExceeded) else "memory"
@@ -58,15 +58,19 @@ def _undecided(error: ExecutionFailed) -> Failure | None:
     return Failure(code=error.failure_code, message=message)
 
 
-def _remarks(inspection: Inspection, limit_seconds: float, looked_at: str) -> Iterator[Diagnostic]:
+def _diagnostics(inspection: Inspection, limit_seconds: float, observed: str) -> Iterator[Diagnostic]:
     if inspection.refusal is not None:
         yield _error(inspection.refusal)
-    for one in inspection.warnings:
+    for warning in inspection.warnings:
         yield Diagnostic(
-            severity=Severity.WARNING, code=one.code, message=one.message, line=one.line, column=one.column
+            severity=Severity.WARNING,
+            code=warning.code,
+            message=warning.message,
+            line=warning.line,
+            column=warning.column,
         )
     if inspection.unused_qubits:
-        message = f"no {looked_at} depends on {inspection.unused_qubits} of the qubits: they are not simulated"
+        message = f"no {observed} depends on {inspection.unused_qubits} of the qubits: they are not simulated"
         yield Diagnostic(severity=Severity.WARNING, code="unused_qubits", message=message)
     estimated = inspection.estimated_seconds
     if estimated is not None and estimated > limit_seconds:

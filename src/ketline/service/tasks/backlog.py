@@ -1,4 +1,4 @@
-"""Refuse submissions while too many tasks wait, without counting them anew for each."""
+"""The limit on pending tasks: rejects submissions above it, without a query for each submission."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from ketline.ports.repositories import TaskSubmissions
 from ketline.ports.tasks import Clock
 from ketline.service.loop import Loop
 
-LOOK_SECONDS = 0.5
+COUNT_SECONDS = 0.5
 
 
 @dataclass(slots=True)
 class Backlog:
-    """About how many tasks are pending, over all processes: counted twice a second, and up with each submit here.
+    """An estimate of the pending tasks of all processes: counted every half second, plus those submitted here since.
 
-    What several processes accept within the same half second can exceed the cap by as much.
+    Several processes that accept tasks within the same half second can together exceed `cap`.
     """
 
     repository: TaskSubmissions
@@ -23,31 +23,31 @@ class Backlog:
     _pending: int = field(default=0, init=False)
 
     def require_room(self, tasks: int = 1) -> None:
-        """Return when so many more tasks may be accepted.
+        """Check that this many more tasks may be accepted.
 
         Raises:
-            BacklogFull: they may not.
+            BacklogFull: accepting them would exceed the limit.
         """
         if self._pending + tasks > self.cap:  # guard: backlog.full
             raise BacklogFull(f"{self.cap} tasks are waiting, as many as this service takes; submit again later.")
 
     def grow(self, tasks: int = 1) -> None:
-        """Take account of tasks accepted by this process."""
+        """Add tasks that this process accepted to the estimate."""
         self._pending += tasks
 
     async def refresh(self) -> None:
-        """Count anew.
+        """Count the pending tasks in the database.
 
         Raises:
-            DatabaseUnavailable: the last count stands.
+            DatabaseUnavailable: the estimate is unchanged.
         """
         self._pending = await self.repository.count_pending(self.cap)
 
     async def run(self) -> None:
-        """Count until cancelled."""
+        """Refresh the estimate at intervals until cancelled."""
         await Loop(
             self.refresh,
-            LOOK_SECONDS,
+            COUNT_SECONDS,
             delayed="backlog.not_counted",
             crashed="backlog.crashed",
             sleep=self.clock.sleep,

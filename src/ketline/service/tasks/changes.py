@@ -1,4 +1,4 @@
-"""Change stored tasks, and run their programs again."""
+"""Changes of a stored task, and submissions of its program as a new task, for clients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from ketline.service.tasks.submission import SubmitTask
 
 @dataclass(frozen=True, slots=True)
 class ChangeTask:
-    """Changes a task; `nudge` wakes the dispatcher for one that is to be run at once."""
+    """Changes a task's labels, schedule or priority; `nudge` wakes the dispatcher when the schedule changes."""
 
     catalogue: TaskCatalogue
     nudge: Callable[[], None]
@@ -22,8 +22,8 @@ class ChangeTask:
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskNotPending: the schedule or the priority was to be changed, and the task has been started or has ended.
-            DatabaseUnavailable: the change is not known to be committed.
+            TaskNotPending: the change is one of schedule or priority, and the task has started or ended.
+            DatabaseUnavailable: it is unknown whether the change was committed.
         """
         await self.catalogue.change(task_id, change)
         if Changeable.SCHEDULED_FOR in change.fields:
@@ -32,7 +32,7 @@ class ChangeTask:
 
 @dataclass(frozen=True, slots=True)
 class RerunTask:
-    """Submits the program of a stored task once more, as it was submitted and under the same labels."""
+    """Submits the spec of a stored task again, as a new task with the same labels."""
 
     catalogue: TaskCatalogue
     submit: SubmitTask
@@ -49,20 +49,21 @@ class RerunTask:
         trace_context: str | None = None,
         idempotency_key: IdempotencyKey | None = None,
     ) -> Accepted:
-        """Return once the new task is committed; it has the old seed unless one is given, or a new one is asked for.
+        """Return once the new task is committed.
 
-        `permit` is called with what is to be submitted, and what it raises is raised.
+        It has the seed of the original, unless `seed` gives one or `new_seed` asks for a random one. `permit` is called
+        with the new spec and raises if it must not be submitted; its exception is passed on.
 
         Raises:
             TaskNotFound: no task has this id.
-            BacklogFull, IdempotencyKeyReused, DatabaseUnavailable: as for a submission.
+            BacklogFull, IdempotencyKeyReused, DatabaseUnavailable: as `SubmitTask` raises them.
         """
-        # First, so that what was accepted once is given again even when the original is gone.
+        # First, so that a repeated request gets the same answer even when the original task was deleted meanwhile.
         if idempotency_key and (accepted := await self.catalogue.accepted_under(idempotency_key)):
             return accepted
         original = await self.catalogue.spec(task_id)
         options = original.options if seed is None and not new_seed else replace(original.options, seed=seed)
-        # Its time has come long ago: the new task runs at once.
+        # The scheduled time of the original does not apply: the new task is due at once.
         spec = replace(original, shots=shots or original.shots, options=options, scheduled_for=None)
         permit(spec)
         return await self.submit(

@@ -1,4 +1,4 @@
-"""Count the tasks, for any number of callers, not more often than the database can well bear."""
+"""Counts of tasks for any number of callers, cached because counting is slow."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from ketline.domain.lists import TaskStatistics
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.tasks import Clock
 
-# Counting a million tasks takes a good part of a second.
-KEPT_SECONDS = 2.0
+# Counting a million tasks takes most of a second.
+CACHE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class CountTasks:
-    """Gives statistics that are at most `KEPT_SECONDS` old; callers at the same time share one count."""
+    """Returns statistics that are at most `CACHE_SECONDS` old; concurrent callers share one query."""
 
     catalogue: TaskCatalogue
     clock: Clock
@@ -22,16 +22,16 @@ class CountTasks:
     _counted_at: float = field(default=0.0, init=False)
 
     async def __call__(self) -> TaskStatistics:
-        """Count, unless that has just been done, or is being done.
+        """Return the cached statistics, or count the tasks.
 
         Raises:
-            DatabaseUnavailable: there is no recent count.
+            DatabaseUnavailable: the tasks could not be counted.
         """
-        if self._counted is not None and self.clock.monotonic() - self._counted_at < KEPT_SECONDS:
+        if self._counted is not None and self.clock.monotonic() - self._counted_at < CACHE_SECONDS:
             return self._counted
         if self._counting is None:
             self._counting = asyncio.create_task(self._count())
-        # A failure is for all who wait: one try after the other would keep the last of them waiting without end.
+        # All waiting callers get the failure: if each retried in turn, the last one would wait for all of them.
         return await asyncio.shield(self._counting)
 
     async def _count(self) -> TaskStatistics:

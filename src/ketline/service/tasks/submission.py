@@ -1,4 +1,4 @@
-"""Accept a program: store it durably, then have it published."""
+"""Submissions of tasks: stores them as pending, then passes them to the dispatcher."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -11,23 +11,29 @@ from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
 from ketline.service.tasks.backlog import Backlog
 
-# Numbers of JSON are exact this far in every client.
+# JSON numbers of up to 53 bits are exact in every client.
 SEED_BITS = 53
 
 
 class Outbox(Protocol):
-    """What a submission asks of this process's dispatcher."""
+    """The part of the dispatcher that a submission uses; `upkeep.dispatcher.Dispatcher` implements it."""
 
-    def has_room(self) -> bool: ...
+    def has_room(self) -> bool:
+        """Whether a task may be stored as already taken, to be `put` here after the commit."""
+        ...
 
-    def put(self, dispatch: Dispatch) -> None: ...
+    def put(self, dispatch: Dispatch) -> None:
+        """Publish a task that was stored as already taken."""
+        ...
 
-    def nudge(self) -> None: ...
+    def nudge(self) -> None:
+        """Look for due tasks now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitTask:
-    """Stores a program as a pending task, and hands it to the outbox after the commit, where there is room in it."""
+    """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full."""
 
     repository: TaskSubmissions
     outbox: Outbox
@@ -36,44 +42,44 @@ class SubmitTask:
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
 
     async def __call__(self, submission: Submission) -> Accepted:
-        """Return once the task is committed; where no seed is asked for it is given one.
+        """Return once the task is committed; a task without a seed gets a random one.
 
         Raises:
-            BacklogFull: as many tasks wait as the operator allows.
-            IdempotencyKeyReused: the key names another submission.
-            DatabaseUnavailable: the task is not known to be committed.
+            BacklogFull: the number of pending tasks has reached the operator's limit.
+            IdempotencyKeyReused: the key belongs to a different submission.
+            DatabaseUnavailable: it is unknown whether the task was committed.
         """
         self.backlog.require_room()
-        submission = self._completed(submission)
-        # Whether its time has come only the database's clock can tell: its row says so to the dispatcher.
+        submission = self._with_defaults(submission)
+        # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         taken = submission.spec.scheduled_for is None and self.outbox.has_room()  # guard: schedule.outbox
         accepted = await self.repository.add(submission, taken=taken)
         if not accepted.repeated:
             self.backlog.grow()
-            self._hand_over(submission, taken=taken)
+            self._dispatch(submission, taken=taken)
         return accepted
 
     async def all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
-        """Return once all of them are committed, in one transaction; when it raises none is.
+        """Store several tasks in one transaction; return once they are committed. If it raises, none is stored.
 
         Raises:
-            BacklogFull: there is no room for all of them.
-            IdempotencyKeyReused: a key names another submission.
-            DatabaseUnavailable: they are not known to be committed.
+            BacklogFull: storing all of them would exceed the limit.
+            IdempotencyKeyReused: a key belongs to a different submission.
+            DatabaseUnavailable: it is unknown whether they were committed.
         """
         self.backlog.require_room(len(submissions))
-        accepted = await self.repository.add_all([self._completed(one) for one in submissions])
-        self.backlog.grow(sum(not one.repeated for one in accepted))
+        accepted = await self.repository.add_all([self._with_defaults(submission) for submission in submissions])
+        self.backlog.grow(sum(not task.repeated for task in accepted))
         self.outbox.nudge()
         return accepted
 
-    def _completed(self, submission: Submission) -> Submission:
+    def _with_defaults(self, submission: Submission) -> Submission:
         spec = submission.spec
         max_attempts = spec.max_attempts or self.max_attempts
-        spec = replace(spec, max_attempts=max_attempts, options=_seeded(spec.options))
+        spec = replace(spec, max_attempts=max_attempts, options=_with_seed(spec.options))
         return replace(submission, spec=spec)
 
-    def _hand_over(self, submission: Submission, *, taken: bool) -> None:
+    def _dispatch(self, submission: Submission, *, taken: bool) -> None:
         if not taken:
             self.outbox.nudge()
             return
@@ -85,7 +91,7 @@ class SubmitTask:
         self.outbox.put(dispatch)
 
 
-def _seeded(options: RunOptions) -> RunOptions:
+def _with_seed(options: RunOptions) -> RunOptions:
     if options.seed is not None:
         return options
     return replace(options, seed=random.getrandbits(SEED_BITS))

@@ -1,4 +1,4 @@
-"""Wake those who wait for a task when it changes, without a query for each of them."""
+"""Waits for changes of tasks: any number of callers share the notifications and one poll."""
 
 import asyncio
 from collections import defaultdict
@@ -13,11 +13,11 @@ from ketline.service.loop import Loop
 # Notifications arrive within milliseconds; the poll makes up for lost ones.
 POLL_SECONDS = 2.0
 
-Standing = tuple[TaskStatus, int]
+StatusAndAttempt = tuple[TaskStatus, int]
 
 
 class Watcher:
-    """One caller's wait for changes of one task, or only for its end."""
+    """One caller's wait for changes of one task or of all tasks; with `end_only`, only for the end of a task."""
 
     __slots__ = ("_changed", "end_only")
 
@@ -25,35 +25,35 @@ class Watcher:
         self.end_only = end_only
         self._changed = asyncio.Event()
 
-    def tell(self) -> None:
-        """End the wait that is under way, or the next one."""
+    def wake(self) -> None:
+        """End the current wait, or the next one if nobody waits now."""
         self._changed.set()
 
     async def wait(self) -> None:
-        """Return once there may be something new since the last return; without that it may be a false alarm."""
+        """Return when the task may have changed since the last return; wake-ups can be spurious."""
         await self._changed.wait()
         self._changed.clear()
 
 
 @dataclass(slots=True)
 class Watch:
-    """Knows who waits for what; notifications reach it through `on_change`, and a slow poll makes up for lost ones."""
+    """Wakes the watchers of a task: on each notification passed to `on_change`, and by a slow poll for lost ones."""
 
     repository: TaskReader
     poll_seconds: float = POLL_SECONDS
     closed: bool = field(default=False, init=False)
     _watchers: defaultdict[TaskId, set[Watcher]] = field(default_factory=lambda: defaultdict(set), init=False)
-    _of_all: set[Watcher] = field(default_factory=set, init=False)
-    _known: dict[TaskId, Standing | None] = field(default_factory=dict, init=False)
+    _watchers_of_all: set[Watcher] = field(default_factory=set, init=False)
+    _known: dict[TaskId, StatusAndAttempt | None] = field(default_factory=dict, init=False)
     _poll_now: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @contextmanager
     def watching(self, task_id: TaskId, *, end_only: bool = False) -> Iterator[Watcher]:
-        """A watcher of this task; look at the task after entering, so that no change falls in between."""
+        """Register a watcher of this task; read the task after entering the context, so that no change is missed."""
         watcher = Watcher(end_only=end_only)
         self._watchers[task_id].add(watcher)
         if self.closed:
-            watcher.tell()
+            watcher.wake()
         try:
             yield watcher
         finally:
@@ -64,38 +64,38 @@ class Watch:
 
     @contextmanager
     def watching_all(self) -> Iterator[Watcher]:
-        """A watcher of whatever changes, told at each poll too; look after entering, as for one task."""
+        """Register a watcher of all tasks, woken at each poll too; read after entering the context, as for one task."""
         watcher = Watcher(end_only=False)
-        self._of_all.add(watcher)
+        self._watchers_of_all.add(watcher)
         if self.closed:
-            watcher.tell()
+            watcher.wake()
         try:
             yield watcher
         finally:
-            self._of_all.discard(watcher)
+            self._watchers_of_all.discard(watcher)
 
     @property
     def watched(self) -> int:
-        """How many watchers there are."""
-        return len(self._of_all) + sum(map(len, self._watchers.values()))
+        """The number of watchers."""
+        return len(self._watchers_of_all) + sum(map(len, self._watchers.values()))
 
     def on_change(self, changes: Sequence[Change]) -> None:
-        """Take account of changes that were committed, by this process or another."""
+        """Wake the watchers of tasks whose changes this process or another has committed."""
         for change in changes:
             self._wake(change.task_id, ended=change.status.terminal)
-        for watcher in self._of_all:
-            watcher.tell()
+        for watcher in self._watchers_of_all:
+            watcher.wake()
 
     def resync(self) -> None:
-        """Poll at once: notifications may have been missed."""
+        """Poll at once, because notifications may have been lost."""
         self._poll_now.set()
 
     def close(self) -> None:
-        """Let all who wait, and whoever comes after, find that no more notifications will arrive."""
+        """Wake all watchers, present and later ones, because no more notifications will arrive."""
         self.closed = True
-        for watchers in (self._of_all, *self._watchers.values()):
+        for watchers in (self._watchers_of_all, *self._watchers.values()):
             for watcher in watchers:
-                watcher.tell()
+                watcher.wake()
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -109,41 +109,41 @@ class Watch:
         ).run()
 
     async def poll(self) -> None:
-        """Ask how all watched tasks stand, in one query, and wake the watchers of those that have changed.
+        """Read the statuses of all watched tasks in one query, and wake the watchers of those that changed.
 
         Raises:
-            DatabaseUnavailable: nobody was woken.
+            DatabaseUnavailable: the statuses could not be read.
         """
-        for watcher in self._of_all:
-            watcher.tell()
+        for watcher in self._watchers_of_all:
+            watcher.wake()
         watched = list(self._watchers)
         if not watched:
             return
         found = await self.repository.statuses(watched)
         for task_id in watched:
-            standing = found.get(task_id)
-            ended = standing is None or standing[0].terminal
-            # The first look at a task wakes too: what changed between the watcher's own look and this one is not known.
-            if ended or self._known.get(task_id) != standing:
+            status = found.get(task_id)
+            ended = status is None or status[0].terminal
+            # The first poll of a task wakes too: it may have changed between the watcher's own read and this one.
+            if ended or self._known.get(task_id) != status:
                 self._wake(task_id, ended=ended)
             if task_id in self._watchers:
-                self._known[task_id] = standing
+                self._known[task_id] = status
 
     def _wake(self, task_id: TaskId, *, ended: bool) -> None:
         for watcher in self._watchers.get(task_id, ()):
             if ended or not watcher.end_only:
-                watcher.tell()
+                watcher.wake()
 
 
 class LocalNotifier:
-    """A `Notifier` for the one process there is: passes changes to `on_change` at once."""
+    """The `Notifier` of the embedded service, which is one process: calls `on_change` at once."""
 
     def __init__(self) -> None:
-        self.on_change: Callable[[Sequence[Change]], None] = _nobody
+        self.on_change: Callable[[Sequence[Change]], None] = _ignore
 
     def notify(self, *changes: Change) -> None:
         self.on_change(changes)
 
 
-def _nobody(changes: Sequence[Change]) -> None:
+def _ignore(changes: Sequence[Change]) -> None:
     return

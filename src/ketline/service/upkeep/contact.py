@@ -1,4 +1,4 @@
-"""Whether this process has been in contact with the database long enough to judge whose lease is over."""
+"""Contact with the database: whether it has lasted long enough for this process to judge which leases expired."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from ketline.domain.leases import Outage
 from ketline.ports.tasks import Clock
 
-# Of a lease: an outage that lets leases run out is longer than this, since each is renewed three times in its life.
+# As a share of a lease. Leases are renewed three times in their duration, so a shorter outage lets none expire.
 LONGEST_GAP = 2 / 3
-# What two clocks may drift apart between two looks before it is taken for a step.
+# A difference between two clocks that is smaller than this is drift; a larger one is a step.
 DRIFT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A look at the database's clock, and the local times of the request and of its answer."""
+class _Reading:
+    """One reading of the database's clock, with the local monotonic times of the query and its answer in seconds."""
 
     at: datetime
     requested: float
@@ -23,57 +23,57 @@ class _Look:
 
 @dataclass(slots=True)
 class DatabaseContact:
-    """Tracks contact with the database, and steps of its clock, by looks at that clock.
+    """Tracks contact with the database, and steps of its clock, by regular readings of that clock.
 
-    Contact is interrupted by a call that fails, by too long a time between two looks (this process, or the database,
-    stood still), and by a step of the database's clock. It is steady once it has lasted for a whole lease: by then
-    every worker that lives has renewed its leases. Where nobody else can hold a lease, as in the embedded service when
-    it starts, it is `steady_at_start`.
+    A failed call, too long a time between two readings (because this process or the database was stopped) and a step of
+    the database's clock interrupt contact. It is steady once it has lasted for the duration of a lease: by then every
+    live worker has renewed its leases. `steady_at_start` is for the embedded service: when it starts, no other process
+    can hold a lease. `outage` is the last interruption.
     """
 
     clock: Clock
     lease: timedelta
     steady_at_start: bool = False
     outage: Outage | None = field(default=None, init=False)
-    _last: _Look | None = field(default=None, init=False)
+    _last: _Reading | None = field(default=None, init=False)
     _since: float | None = field(default=None, init=False)
     _unsteady_since: datetime | None = field(default=None, init=False)
 
     @property
     def steady(self) -> bool:
-        """Whether contact has lasted for a whole lease without an interruption."""
+        """Whether contact has lasted for the duration of a lease without an interruption."""
         return self._since is not None and self.clock.monotonic() - self._since >= self.lease.total_seconds()
 
     def interrupted(self) -> None:
-        """A call has failed: the contact begins anew with the next look."""
+        """Record that a call failed: contact starts again with the next reading."""
         self._since = None
 
-    def looked(self, at: datetime, requested: float) -> bool:
-        """Take note of the database's clock, read at the local time `requested`; whether it has been set back."""
-        look, last = _Look(at, requested, self.clock.monotonic()), self._last
-        self._last = look
+    def record(self, at: datetime, requested: float) -> bool:
+        """Record a reading of the database's clock, queried at local time `requested`; True if it was set back."""
+        reading, last = _Reading(at, requested, self.clock.monotonic()), self._last
+        self._last = reading
         if last is None:
-            self._since = -self.lease.total_seconds() if self.steady_at_start else look.answered
+            self._since = -self.lease.total_seconds() if self.steady_at_start else reading.answered
             return False
-        step = _step(last, look)
-        if self._since is None or look.answered - last.answered > LONGEST_GAP * self.lease.total_seconds() or step:
-            self._begin_anew(last, look)
+        step = _step(last, reading)
+        if self._since is None or reading.answered - last.answered > LONGEST_GAP * self.lease.total_seconds() or step:
+            self._restart(last, reading)
         elif self.steady:
             self._unsteady_since = None
         return step < 0
 
-    def _begin_anew(self, last: _Look, look: _Look) -> None:
-        """The outage reaches back to the last look before contact was interrupted for the first time."""
+    def _restart(self, last: _Reading, reading: _Reading) -> None:
+        """Start contact again; the outage began at the last reading before the first interruption."""
         if self._unsteady_since is None:
             self._unsteady_since = last.at
-        self.outage = Outage(since=self._unsteady_since, until=look.at)
-        self._since = look.answered
+        self.outage = Outage(since=self._unsteady_since, until=reading.at)
+        self._since = reading.answered
 
 
-def _step(last: _Look, look: _Look) -> float:
-    """Seconds by which the database's clock was set forward (positive) or back between two looks; 0 for drift."""
-    moved = (look.at - last.at).total_seconds()
-    least, most = look.requested - last.answered, look.answered - last.requested
+def _step(last: _Reading, reading: _Reading) -> float:
+    """Seconds by which the database's clock was set forward (positive) or back between two readings; 0 for drift."""
+    moved = (reading.at - last.at).total_seconds()
+    least, most = reading.requested - last.answered, reading.answered - last.requested
     if moved < least - DRIFT_SECONDS:
         return moved - least
     return moved - most if moved > most + DRIFT_SECONDS else 0.0

@@ -1,4 +1,4 @@
-"""The loop that makes lost messages harmless: it dispatches what is due, for the first time or again."""
+"""The dispatcher: publishes due tasks to the queue, and publishes tasks again whose messages were lost."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from ketline.service.loop import Loop
 log = structlog.get_logger()
 
 REPUBLISH_DELAY = timedelta(seconds=1)
-LOST_MESSAGE_LOOK_SECONDS = 5.0
+LOST_MESSAGE_CHECK_SECONDS = 5.0
 LONG_OVERDUE = timedelta(hours=1)
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Puts due tasks on the queue; one runs in every process, and they share the work without a leader."""
+    """Publishes due tasks; one runs in every process, and they share the work without a leader."""
 
     repository: TaskUpkeep
     publisher: TaskPublisher
@@ -32,7 +32,7 @@ class Dispatcher:
     batch: int = 100
     _ready: list[Dispatch] = field(default_factory=list, init=False)
     _poll_at: float = field(default=0.0, init=False)
-    _look_again_at: float = field(default=0.0, init=False)
+    _next_check_at: float = field(default=0.0, init=False)
     _nudged: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _queue_down: bool = field(default=False, init=False)
 
@@ -42,11 +42,11 @@ class Dispatcher:
         self._nudged.set()
 
     def has_room(self) -> bool:
-        """Whether a task may be stored as taken already, to be `put` here next."""
+        """Whether a task may be stored as already taken, to be `put` here after the commit."""
         return not self._queue_down and len(self._ready) < self.batch
 
     def put(self, dispatch: Dispatch) -> None:
-        """Publish a task that was stored as taken; one that is lost here is overdue in time, as any other."""
+        """Publish a task that was stored as already taken; if this process dies first, the task becomes overdue."""
         self._ready.append(dispatch)
         self._nudged.set()
 
@@ -59,7 +59,7 @@ class Dispatcher:
             crashed="dispatch.crashed",
             until_next=self._until_poll,
             wake=self._nudged,
-            # New tasks must not have the queue tried again for each of them while it is down.
+            # While the queue is down, each new task would otherwise cause another attempt to reach it.
             retry_seconds=self.interval_seconds,
         )
         try:
@@ -76,30 +76,30 @@ class Dispatcher:
             self._poll_at = self.clock.monotonic() + self.interval_seconds
             while await self.dispatch() == self.batch:
                 pass
-        await self._look_for_lost_messages()  # guard: redispatch
+        await self._check_for_lost_messages()  # guard: redispatch
 
     def _until_poll(self) -> float:
         return max(0.0, self._poll_at - self.clock.monotonic())  # guard: dispatch.poll
 
     async def dispatch(self) -> int:
-        """Publish one batch of due tasks, and give how many the queue took.
+        """Publish one batch of due tasks, and return how many the queue accepted.
 
         Raises:
-            ServiceUnavailable: the database or the queue is away.
+            ServiceUnavailable: the database or the queue is unavailable.
         """
         await self._require_queue()
         return await self._send(await self.repository.take_due(self.batch))
 
     async def redispatch(self) -> int:
-        """Publish tasks again whose message seems lost, and give how many the queue took.
+        """Publish one batch of tasks again whose messages seem lost, and return how many the queue accepted.
 
-        A task that merely waits has its message on the queue. So tasks are published again only as far as more of
-        them were dispatched than the queue holds; those overdue by long are in any case, should the count be misled
-        by messages that are not theirs. A message in a consumer's hands counts as missing: it is claimed in a moment,
-        and idle consumers, which have none, must not hide a lost one.
+        A waiting task has a message on the queue. So overdue tasks are published again only if more tasks were
+        dispatched than the queue holds messages, and only as many as the difference. Tasks that are overdue by an hour
+        are published again in any case, because messages of other tasks may distort that number. A message that was
+        delivered but not acknowledged counts as missing: its task is claimed in a moment.
 
         Raises:
-            ServiceUnavailable: the database or the queue is away.
+            ServiceUnavailable: the database or the queue is unavailable.
         """
         dispatched = await self.repository.count_dispatched()
         missing = dispatched - await self.publisher.depth()  # guard: redispatch.depth
@@ -114,29 +114,31 @@ class Dispatcher:
             self._queue_down = False
 
     async def _send_ready(self) -> None:
-        # Once, however many come meanwhile: what is due in the database must have its turn.
+        # One batch for each round, so that new tasks cannot delay those that are due in the database.
         if self._ready:  # guard: dispatch.turn
             await self._require_queue()
             ready, self._ready = self._ready, []
             await self._send(ready)
 
-    async def _look_for_lost_messages(self) -> None:
-        if self.clock.monotonic() < self._look_again_at:
+    async def _check_for_lost_messages(self) -> None:
+        if self.clock.monotonic() < self._next_check_at:
             return
         while await self.redispatch() == self.batch:
             pass
-        self._look_again_at = self.clock.monotonic() + LOST_MESSAGE_LOOK_SECONDS
+        self._next_check_at = self.clock.monotonic() + LOST_MESSAGE_CHECK_SECONDS
 
     async def _send(self, due: Sequence[Dispatch]) -> int:
         failed = [task_id for task_id in await asyncio.gather(*map(self._publish, due)) if task_id is not None]
         if failed:
             self._queue_down = True
             await self.repository.postpone(failed, REPUBLISH_DELAY)  # guard: publish.postpone
-            raise QueueUnavailable(f"{len(failed)} of {len(due)} tasks could not be queued; they are tried again.")
+            raise QueueUnavailable(
+                f"{len(failed)} of {len(due)} tasks could not be queued; they will be published again."
+            )
         return len(due)
 
     async def _publish(self, dispatch: Dispatch) -> TaskId | None:
-        """None, or the id of the task when the queue did not take it."""
+        """Publish one task; return its id if the queue did not accept it, else None."""
         try:
             await self.publisher.publish(dispatch)
         except PublishFailed as error:

@@ -1,4 +1,4 @@
-"""The loop that makes lost workers, and steps of the database's clock, harmless."""
+"""The reaper: takes tasks whose leases expired from their workers, and repairs times after a step of the clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from ketline.service.upkeep.contact import DatabaseContact
 log = structlog.get_logger()
 
 KEYS_PER_ROUND = 1000
-LOOKS_PER_LEASE = 4
-# Statements that began before a step may commit after it, so that times are put right more than once.
+READINGS_PER_LEASE = 4
+# Statements that began before a step of the clock may commit after it, so times are corrected several times.
 CORRECTIONS = 3
 
 
 @dataclass(slots=True)
 class Reaper:
-    """Takes tasks from workers that stopped renewing, and forgets expired keys; one runs in every process.
+    """Reaps tasks whose leases expired, and deletes expired idempotency keys; one runs in every process.
 
-    It judges leases only while contact with the database is steady. `nudge` wakes the dispatcher, for tasks that are to
-    be run again at once.
+    It reaps only while contact with the database is steady. `nudge` wakes the dispatcher for tasks that are due again
+    at once.
     """
 
     repository: TaskUpkeep
@@ -36,24 +36,24 @@ class Reaper:
     interval_seconds: float
     contact: DatabaseContact
     batch: int = 100
-    # A step may have come before this process did.
+    # The clock may have been set back before this process started.
     _corrections: int = field(default=1, init=False)  # guard: clock.at_start
     _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
         """Reap until cancelled."""
-        pause = min(self.interval_seconds, self.contact.lease.total_seconds() / LOOKS_PER_LEASE)
+        pause = min(self.interval_seconds, self.contact.lease.total_seconds() / READINGS_PER_LEASE)
         await Loop(self._round, pause, delayed="reap.delayed", crashed="reap.crashed", sleep=self.clock.sleep).run()
 
     async def _round(self) -> None:
         try:
-            await self._look_and_reap()
+            await self._survey_and_reap()
         except ServiceUnavailable:
             self.contact.interrupted()
             raise
 
-    async def _look_and_reap(self) -> None:
-        survey = await self.look()
+    async def _survey_and_reap(self) -> None:
+        survey = await self.survey()
         if self._corrections:
             await self._correct_times()
         # guard: reap.steady
@@ -61,15 +61,15 @@ class Reaper:
             pass
         await self.repository.forget_keys(KEYS_PER_ROUND)
 
-    async def look(self) -> LeaseSurvey:
-        """See what the database's clock says, and which leases end later than any that was given of late.
+    async def survey(self) -> LeaseSurvey:
+        """Read the database's clock, and the leases that end later than a lease granted now could end.
 
         Raises:
-            DatabaseUnavailable: there was no answer.
+            DatabaseUnavailable: the database did not answer.
         """
         requested = self.clock.monotonic()
         survey = await self.repository.survey_leases(2 * self.contact.lease)
-        if self.contact.looked(survey.at, requested):
+        if self.contact.record(survey.at, requested):
             log.warning("database.clock_set_back")
             self._corrections = CORRECTIONS  # guard: clock.corrections
         self._distant = {
@@ -79,7 +79,7 @@ class Reaper:
         return survey
 
     async def reap(self, survey: LeaseSurvey) -> int:
-        """Reap one batch of the leases that were over at that look, and give its size.
+        """Reap one batch of the leases that had expired at the time of the survey, and return its size.
 
         Raises:
             DatabaseUnavailable: nothing was reaped.
@@ -102,7 +102,7 @@ class Reaper:
         return len(reaped)
 
     def _unrenewed(self) -> Sequence[LeaseToken]:
-        """Leases of a distant end that were the same for a lease's time: each living worker renews its own sooner."""
+        """Distant leases that did not change for the duration of a lease: a live worker would have renewed them."""
         before = self.clock.monotonic() - self.contact.lease.total_seconds()
         return [token for token, (_, seen_at) in self._distant.items() if seen_at <= before]
 

@@ -1,4 +1,4 @@
-"""Forget tasks that ended long ago, or that are more than an operator keeps, batch by batch."""
+"""Retention: deletes ended tasks that are older, or more in number, than the operator wants to keep."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ketline.service.loop import Loop
 log = structlog.get_logger()
 
 INTERVAL_SECONDS = 60.0
-# Between two batches, so that those who submit and run tasks have the database in between.
+# Between two batches, so that submissions and workers can use the database.
 PAUSE_SECONDS = 0.1
 BATCH = 200
 
@@ -22,7 +22,7 @@ BATCH = 200
 class Retention:
     """Deletes ended tasks that are too old or too many; one runs in every process, and they share the work.
 
-    Without an `age` tasks of any age are kept, without `most` any number of them.
+    With `age` None, tasks of any age are kept; with `most` None, any number of them.
     """
 
     catalogue: TaskCatalogue
@@ -31,7 +31,7 @@ class Retention:
     most: int | None
 
     async def run(self) -> None:
-        """Delete until cancelled."""
+        """Apply the limits at intervals until cancelled."""
         await Loop(
             self.apply,
             INTERVAL_SECONDS,
@@ -41,15 +41,15 @@ class Retention:
         ).run()
 
     async def apply(self) -> int:
-        """Delete all that is not to be kept now, and give how many tasks it was.
+        """Delete all tasks beyond the limits, and return their number.
 
         Raises:
-            DatabaseUnavailable: some may have been deleted.
+            DatabaseUnavailable: some of them may have been deleted.
         """
         age, most, deleted = self.age, self.most, 0
         if age is not None:
             deleted += await self._until_done(lambda: self.catalogue.forget_older(age, BATCH))
-        # Once for all batches: to find it takes as many steps as there are tasks to keep.
+        # Found once for all batches: finding it takes as many steps as there are tasks to keep.
         if most is not None and (last_kept := await self.catalogue.last_kept(most)) is not None:
             deleted += await self._until_done(lambda: self.catalogue.forget_before(last_kept, BATCH))
         if deleted:
