@@ -62,7 +62,7 @@ PROCESSES = (
         "process.recall",
         "a deferred task is called back when another has ended",
         Drop(),
-        (f"{PROCESS}::test_deferred_task_is_called_back_when_another_has_ended",),
+        (f"{PROCESS}::test_deferred_task_is_recalled_when_another_has_ended",),
     ),
     Guard(
         "admission.shared",
@@ -86,7 +86,7 @@ PROCESSES = (
         "worker.message_waits",
         "a message waits while the database is down",
         Replace("return True"),
-        (f"{WORKER}::test_message_waits_in_its_slot_while_the_database_is_away",),
+        (f"{WORKER}::test_message_waits_in_its_slot_during_a_database_outage",),
     ),
     Guard(
         "write.decided",

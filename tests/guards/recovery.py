@@ -73,7 +73,7 @@ RECOVERY = (
         "dispatch.queue_down",
         "nothing is taken while the queue is down",
         Drop(),
-        (f"{RECOVER}::test_absent_queue_leaves_due_tasks_alone",),
+        (f"{RECOVER}::test_due_tasks_are_not_taken_while_the_queue_is_down",),
     ),
     Guard(
         "dispatch.turn",
@@ -137,7 +137,7 @@ RECOVERY = (
         "leases are judged in steady contact with the database only",
         Replace("True", part="steady"),
         (
-            f"{REAP}::test_clock_that_jumps_on_does_not_end_leases",
+            f"{REAP}::test_clock_set_forward_does_not_end_leases",
             f"{REAP}::test_reaper_that_has_just_started_waits_for_a_lease",
         ),
     ),

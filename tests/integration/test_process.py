@@ -41,7 +41,7 @@ SHORT_LEASE = timedelta(seconds=0.3)
 
 
 class TroubledRepository(SqlTaskRepository):
-    """Refuses the calls named in `down` as if the database were away, and tells the test of each refusal."""
+    """Fails the calls named in `down` as in a database outage, and lets the test wait for each failure."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -241,7 +241,7 @@ async def test_simulation_ends_when_the_database_is_back_and_another_has_the_tas
 
 
 async def _lease_is_in_the_future(database: Database, task_id: TaskId) -> datetime:
-    """When that was seen, by the database's clock."""
+    """The time of that, by the database's clock."""
     lease = select(tasks.c.lease_expires_at > now(), now()).where(tasks.c.task_id == task_id)
     async with asyncio.timeout(10):
         while True:
@@ -272,11 +272,9 @@ async def test_outcome_is_recorded_once_the_database_is_back(
     assert (await repository.get(task_id)).status is status
 
 
-async def test_outcome_is_offered_for_as_long_as_the_database_is_away(
-    repository: TroubledRepository, task_id: TaskId
-) -> None:
+async def test_outcome_is_retried_until_the_database_is_back(repository: TroubledRepository, task_id: TaskId) -> None:
     class Hasty(SystemClock):
-        """Waits for a moment only, of which a minute counts as many."""
+        """A clock that counts each short wait as a minute."""
 
         waited = 0.0
 
@@ -360,7 +358,7 @@ async def test_time_in_queue_counts_the_whole_wait(
     assert 100 <= profile.queued_seconds < 160
 
 
-async def test_deferred_task_is_called_back_when_another_has_ended(
+async def test_deferred_task_is_recalled_when_another_has_ended(
     repository: TroubledRepository, task_id: TaskId
 ) -> None:
     processing = process(repository)

@@ -119,7 +119,7 @@ async def silenced(repository: SqlTaskRepository, database: Database) -> TaskId:
 
 async def eventually(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while not holds():  # noqa: ASYNC110 - the state is that of loops which tell nobody
+        while not holds():  # noqa: ASYNC110 - the state is that of loops that notify nobody
             await asyncio.sleep(0.01)
 
 
@@ -188,7 +188,7 @@ async def test_worker_that_ended_in_an_outage_costs_its_task_nothing(repository:
     assert (await repository.get(task_id)).history[-1].cause == "database_outage"
 
 
-async def test_clock_that_jumps_on_does_not_end_leases(repository: Outages, database: Database) -> None:
+async def test_clock_set_forward_does_not_end_leases(repository: Outages, database: Database) -> None:
     """Each is over by the clock at once, and none may be taken before its worker had time to renew it."""
     contact = contact_at_start()
     async with reaping(repository, contact):

@@ -1,4 +1,4 @@
-"""The dispatcher: lost messages and an absent queue only delay a task."""
+"""The dispatcher: lost messages and an outage of the queue only delay a task."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,18 +24,18 @@ NEVER = 3600.0
 
 
 class RecordingPublisher:
-    """Remembers what was published; refuses everything while `away`."""
+    """Records what was published; fails every call while `down`."""
 
     def __init__(self) -> None:
         self.published: list[TaskId] = []
-        self.away = False
+        self.down = False
         self.waiting = 0
         self.attempted = asyncio.Event()
         self.accepted = asyncio.Event()
 
     async def publish(self, dispatch: Dispatch) -> None:
         self.attempted.set()
-        if self.away:
+        if self.down:
             raise PublishFailed("The broker did not confirm the message.")
         self.published.append(dispatch.task_id)
         self.accepted.set()
@@ -45,7 +45,7 @@ class RecordingPublisher:
         return self.waiting
 
     async def ping(self) -> None:
-        if self.away:
+        if self.down:
             raise QueueUnavailable("The broker cannot be reached.")
 
 
@@ -102,20 +102,20 @@ async def test_task_stored_as_taken_is_published_once_it_is_put(repository: SqlT
 
 async def test_refused_task_that_was_put_is_due_again(repository: SqlTaskRepository) -> None:
     publisher = RecordingPublisher()
-    publisher.away = True
+    publisher.down = True
     dispatcher = Dispatcher(repository, publisher, SystemClock(), 0.05)
     task_id = await submit(repository, taken=True)
     async with running(dispatcher):
         dispatcher.put(dispatch_of(task_id))
         await publisher.attempted.wait()
-        publisher.away = False
+        publisher.down = False
         await publisher.accepted.wait()
     assert publisher.published == [task_id]
 
 
 async def test_tasks_that_were_put_are_due_at_once_when_their_process_stops(repository: SqlTaskRepository) -> None:
     publisher = RecordingPublisher()
-    publisher.away = True
+    publisher.down = True
     dispatcher = Dispatcher(repository, publisher, SystemClock(), 0.05)
     await submit(repository)
     with pytest.raises(QueueUnavailable):
@@ -183,18 +183,18 @@ async def test_refused_publish_is_tried_again_when_the_queue_is_back(database: D
     """Not only once its message counts as lost."""
     repository = SqlTaskRepository(database, redispatch=timedelta(hours=1))
     publisher = RecordingPublisher()
-    publisher.away = True
+    publisher.down = True
     task_id = await submit(repository)
     async with running(Dispatcher(repository, publisher, SystemClock(), 0.05)):
         await publisher.attempted.wait()
-        publisher.away = False
+        publisher.down = False
         await publisher.accepted.wait()
     assert publisher.published == [task_id]
 
 
-async def test_absent_queue_leaves_due_tasks_alone(repository: SqlTaskRepository) -> None:
+async def test_due_tasks_are_not_taken_while_the_queue_is_down(repository: SqlTaskRepository) -> None:
     publisher = RecordingPublisher()
-    publisher.away = True
+    publisher.down = True
     dispatcher = Dispatcher(repository, publisher, SystemClock(), NEVER)
     await submit(repository)
     with pytest.raises(QueueUnavailable):

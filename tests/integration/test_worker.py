@@ -1,4 +1,4 @@
-"""A worker's slots on the in-memory queue: one message at a time, seen through, and a stop that loses nothing."""
+"""A worker on the in-memory queue: it processes one message at a time, and its stop loses no task."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,8 +30,8 @@ from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.worker.loop import CONSUMERS_PER_SLOT, Worker
-from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SHORT_ENOUGH
-from ketline.worker.short import ShortPrograms
+from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SHORT_SCORE
+from ketline.worker.short_slot import ShortPrograms
 from tests.runners import OneRunnerFactory, ScriptedRunner, deferrals_of
 
 
@@ -120,7 +120,7 @@ async def test_stopping_worker_takes_no_new_message(repository: SqlTaskRepositor
     assert await rig.status(second) is TaskStatus.PENDING
 
 
-async def test_crashed_slot_starts_anew(repository: SqlTaskRepository) -> None:
+async def test_crashed_slot_restarts(repository: SqlTaskRepository) -> None:
     rig = Rig(repository, ScriptedRunner(RuntimeError("a bug")))
     async with rig.working():
         await rig.submit()
@@ -155,7 +155,7 @@ async def test_slot_whose_simulator_did_not_start_tries_again(repository: SqlTas
     assert told == ["slot.without_simulator", "slot.recovered"], "it is not a defect of the slot"
 
 
-async def test_message_waits_in_its_slot_while_the_database_is_away(repository: SqlTaskRepository) -> None:
+async def test_message_waits_in_its_slot_during_a_database_outage(repository: SqlTaskRepository) -> None:
     refused = asyncio.Event()
 
     class Away(SqlTaskRepository):
@@ -191,15 +191,15 @@ class Heard:
                 await self._changed.wait()
 
 
-async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(repository: SqlTaskRepository) -> None:
+async def test_tasks_claimed_ahead_go_back_when_programs_become_long(repository: SqlTaskRepository) -> None:
     heard = Heard()
     rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner())
     # All tasks are to be claimed before the first of them has waited for so long, on a busy machine too.
     rig.acquire_timeout_seconds = 3.0
     async with rig.working():
-        for _ in range(SHORT_ENOUGH):
+        for _ in range(SHORT_SCORE):
             await rig.submit()
-        await heard.until(TaskStatus.COMPLETED, SHORT_ENOUGH)
+        await heard.until(TaskStatus.COMPLETED, SHORT_SCORE)
         rig.runner.release.clear()
         heard.changes.clear()
         ids = [await rig.submit() for _ in range(CONSUMERS_PER_SLOT)]
@@ -212,7 +212,7 @@ async def test_tasks_claimed_ahead_go_back_when_programs_are_not_short_any_more(
     assert causes == ["no_free_slot"] * (CONSUMERS_PER_SLOT - 1)
 
 
-async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(repository: SqlTaskRepository) -> None:
+async def test_one_consumer_receives_messages_before_any_program_has_run(repository: SqlTaskRepository) -> None:
     heard = Heard()
     rig = Rig(SqlTaskRepository(repository.database, notifier=heard), ScriptedRunner(held=True))
     async with rig.working():
@@ -225,7 +225,7 @@ async def test_one_lane_takes_messages_while_nothing_is_known_of_programs(reposi
 
 
 class ShortOnly(ScriptedRunner):
-    """Runs any program but "long"; lets a test wait until it has turned so many of these down."""
+    """Rejects "long" and runs any other program; lets a test wait until it has rejected so many."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -295,7 +295,7 @@ async def test_long_task_goes_back_once_and_spends_nothing(repository: SqlTaskRe
     async with occupied_worker(repository) as worker:
         long = [await worker.rig.submit("long") for _ in range(3)]
         await worker.short.until_turned_down(3)
-        # Their messages go round meanwhile: it looks for short ones, and finds them.
+        # Their messages circulate meanwhile: the slot looks for short tasks, and finds them.
         for _ in range(3):
             await worker.rig.submit()
             worker.heard.changes.clear()

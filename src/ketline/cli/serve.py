@@ -21,7 +21,7 @@ from ketline.runtime import WorkerParts, open_api, open_embedded, open_worker
 from ketline.service.services import Services
 from ketline.worker.health import create_health_app
 from ketline.worker.loop import Worker
-from ketline.worker.short import ShortPrograms
+from ketline.worker.short_slot import ShortPrograms
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Limits how many consumers of a worker are active: one for each simulator, and more while programs are short."""
+"""The limit on active consumers of a worker: one for each simulator, and more while programs are short."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from ketline.ports.tasks import ConsumerSlot, Delivery
 
 @dataclass(slots=True)
 class ConsumerLimit:
-    """Keeps at most `allowed` consumers active; surplus ones stop as soon as they hold no message."""
+    """Lets at most `allowed` consumers be active; surplus ones stop once they hold no message."""
 
     allowed: int = 0
     _active: int = field(default=0, init=False)
@@ -20,20 +20,20 @@ class ConsumerLimit:
     _receiving: list[asyncio.Future[Any]] = field(default_factory=list, init=False)
 
     def allow(self, consumers: int) -> None:
-        """Change the limit. Under a lower one, consumers that wait for a message stop until the limit holds."""
+        """Change the limit; if it is lower, consumers that wait for a message stop until it is met."""
         self.allowed = consumers
         self._changed.set()
         self._stop_waiting(self._active - consumers)
 
     def close(self) -> None:
-        """Activate no consumer any more, and stop all that hold no message."""
+        """Let no further consumer become active, and stop those that hold no message."""
         self._closed = True
         self._changed.set()
         self._stop_waiting(len(self._receiving))
 
     @asynccontextmanager
     async def active(self) -> AsyncIterator[bool]:
-        """Wait until one more consumer may be active, and count it in the context; gives False once closed."""
+        """Wait until another consumer may be active, and count it while the context is open; False once closed."""
         while not self._closed and self._active >= self.allowed:
             self._changed.clear()
             await self._changed.wait()
@@ -48,7 +48,7 @@ class ConsumerLimit:
             self._changed.set()
 
     async def receive(self, slot: ConsumerSlot) -> Delivery | None:
-        """Receive the next message for an active consumer; None when the consumer has to stop."""
+        """Receive the next message for an active consumer; None when the consumer must stop."""
         if self._closed or self._active > self.allowed:
             return None
         receiving = asyncio.ensure_future(slot.receive())

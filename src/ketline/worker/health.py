@@ -1,4 +1,4 @@
-"""What an orchestrator asks a worker: is its process up, and can it take tasks."""
+"""The health endpoints of a worker, which orchestrators call: `/livez` and `/readyz`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,16 +13,16 @@ from ketline.service.health.check import CheckHealth
 
 
 def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:
-    """`/livez` and `/readyz` of a worker, in the shapes that the API has for them.
+    """The ASGI application with both endpoints; their bodies have the shapes of the API's health endpoints.
 
-    A worker is ready while its database takes writes, its broker answers and a slot has a simulator, and until it is
-    told to stop.
+    A worker is ready while its database takes writes, its broker answers and at least one slot has a simulator.
+    It is not ready once `stopping` returns True.
     """
     return Starlette(routes=[Route("/livez", _liveness), Route("/readyz", _readiness(check, stopping))])
 
 
 async def _liveness(_: Request) -> Response:
-    return _answer(LivenessView(), good=True)
+    return _response(LivenessView(), good=True)
 
 
 def _readiness(check: CheckHealth, stopping: Callable[[], bool]) -> Callable[[Request], Awaitable[Response]]:
@@ -37,12 +37,12 @@ def _readiness(check: CheckHealth, stopping: Callable[[], bool]) -> Callable[[Re
             queue_problem=report.queue_problem,
             simulator_problem=report.simulator_problem,
         )
-        return _answer(view, good=ready)
+        return _response(view, good=ready)
 
     return readiness
 
 
-def _answer(view: BaseModel, *, good: bool) -> Response:
+def _response(view: BaseModel, *, good: bool) -> Response:
     return Response(
         view.model_dump_json(exclude_none=True),
         status_code=200 if good else 503,

@@ -1,4 +1,4 @@
-"""A worker: consumers that take one message at a time and run its task, and a stop that loses nothing."""
+"""The worker: consumers receive queue messages and run their tasks in a pool of simulators, until a graceful stop."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import ACQUIRE_TIMEOUT_SECONDS, SimulatorPool
-from ketline.worker.retrying import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
-from ketline.worker.short import ShortPrograms, ShortSlot
+from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.short_slot import ShortPrograms, ShortSlot
 
 log = structlog.get_logger()
 
@@ -24,11 +24,11 @@ CONSUMERS_PER_SLOT = 16
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Runs tasks in `slots` simulator processes, for which consumers of prefetch 1 receive the messages.
+    """Runs tasks in `slots` simulator processes; consumers with a prefetch of 1 receive the messages.
 
-    There is one consumer for each slot, and up to `consumers_per_slot` while programs are short: then several tasks
-    share the statements that claim and record them, and a simulator finds its next task claimed. While all slots are
-    occupied, `short_programs` run beside them.
+    There is one consumer for each slot, and up to `consumers_per_slot` while programs are short: then one SQL statement
+    claims or records several tasks, and a simulator's next task is already claimed. While all slots run long programs,
+    `short_programs` runs short ones beside them.
     """
 
     consumer: TaskConsumer
@@ -43,46 +43,49 @@ class Worker:
     acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then let running tasks end within the grace time and hand back the rest."""
+        """Run tasks until `stop` is set; then give running tasks the grace time to end, and hand back the rest."""
         limit, occupancy = ConsumerLimit(), Occupancy()
         pool = SimulatorPool(
-            self.clock, lambda: limit.allow(self._allowed(pool)), self.acquire_timeout_seconds, occupancy=occupancy
+            self.clock,
+            lambda: limit.allow(self._allowed_consumers(pool)),
+            self.acquire_timeout_seconds,
+            occupancy=occupancy,
         )
         simulators = self.simulators or SimulatorStatus(self.slots)
         slots = [asyncio.create_task(self._slot(number, pool, simulators, stop)) for number in range(self.slots)]
-        working = [
+        consumers = [
             asyncio.create_task(self._consumer(number, limit, pool, stop))
             for number in range(self.slots * self.consumers_per_slot)
         ]
         if self.short_programs is not None:
             short_slot = ShortSlot(self.consumer, self.process, self.short_programs, occupancy, stop)
-            working.append(asyncio.create_task(short_slot.run()))
+            consumers.append(asyncio.create_task(short_slot.run()))
         log.info("worker.started", slots=self.slots)
         try:
             await stop.wait()
             log.info("worker.stopping", grace_seconds=self.grace_seconds)
             limit.close()
             occupancy.close()
-            await asyncio.wait(working, timeout=self.grace_seconds)
+            await asyncio.wait(consumers, timeout=self.grace_seconds)
         finally:
-            # Simulators last: those who have one must be done with it.
-            await _end(working)
-            await _end(slots)
+            # Simulators end last, because consumers may still be using them.
+            await _cancel(consumers)
+            await _cancel(slots)
             log.info("worker.stopped")
 
-    def _allowed(self, pool: SimulatorPool) -> int:
+    def _allowed_consumers(self, pool: SimulatorPool) -> int:
         return pool.size * self.consumers_per_slot if pool.short else pool.size
 
     async def _slot(self, number: int, pool: SimulatorPool, simulators: SimulatorStatus, stop: asyncio.Event) -> None:
-        """Keep a simulator of this slot in the pool; while there is none, no consumer is active for it."""
+        """Keep a simulator for this slot in the pool, and start another when it ends; log why none can be started."""
         seconds = RETRY_SECONDS
         while not stop.is_set():
             try:
-                async with self.runners.open_runner() as runner, pool.offering(runner) as failed:
+                async with self.runners.open_runner() as runner, pool.added(runner) as failed:
                     simulators.started(number)
                     seconds = RETRY_SECONDS
                     await failed.wait()
-                continue  # another runner may start one, or say why it cannot
+                continue  # open another runner, which starts a simulator or raises the reason why it cannot
             except ExecutionFailed as error:
                 simulators.failed(number, str(error))
             except Exception as error:
@@ -112,7 +115,7 @@ class Worker:
                 await delivery.acknowledge()
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)

@@ -1,14 +1,17 @@
-"""Whether all simulators of a worker are occupied, so that a program that comes now would wait for long."""
+"""Occupancy: whether all simulators of a worker run long programs, so that a new program would wait long."""
 
 import asyncio
 from collections.abc import Callable
 
-# Programs that take no longer leave a slot free soon enough for everybody.
+# A shorter program frees its slot soon enough for the tasks that wait.
 OCCUPIED_SECONDS = 0.5
 
 
 class Occupancy:
-    """Occupied are simulators that have all run their present programs for `seconds`; `changed` is called with it."""
+    """Simulators are occupied once all of them have run their current programs for `seconds`.
+
+    The pool calls `update`. `changed` is called with the new value whenever `occupied` changes.
+    """
 
     def __init__(self, seconds: float = OCCUPIED_SECONDS) -> None:
         self._seconds = seconds
@@ -19,11 +22,11 @@ class Occupancy:
 
     @property
     def occupied(self) -> bool:
-        """Whether they are occupied now."""
+        """Whether all simulators are occupied now; False after `close`."""
         return self._occupied.is_set() and not self._closed
 
     def update(self, *, all_busy: bool) -> None:
-        """A simulator was given a program, or has none any more."""
+        """Record that a simulator started or ended a program, and whether all of them run one now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -36,13 +39,13 @@ class Occupancy:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._set)
 
     def close(self) -> None:
-        """End all waits, and be occupied no more."""
+        """End all waits; from now on the simulators count as free."""
         self.update(all_busy=False)
         self._closed = True
         self._occupied.set()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Whether they are occupied, as soon as they are; False when that takes longer, and after `close`."""
+        """Wait until they are occupied and return True; return False after `seconds`, and after `close`."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._occupied.is_set():

@@ -1,4 +1,4 @@
-"""The simulators of a worker, each lent to one task at a time, and whether programs are short enough to claim ahead."""
+"""The pool of a worker's simulators, and whether programs are short enough for consumers to claim tasks ahead."""
 
 import asyncio
 from collections import deque
@@ -13,20 +13,21 @@ from ketline.ports.tasks import CircuitRunner, Clock
 from ketline.worker.occupancy import Occupancy
 
 SHORT_SECONDS = 0.02
-# So many more short programs than long ones, of which each counts as several, and the next are taken to be short too.
-SHORT_ENOUGH = 32
-A_LONG_ONE = 8
-# A task that was claimed ahead and waits this long for a simulator is another worker's to run.
+# A score decides whether programs are short: each short one adds 1, each long one subtracts LONG_PENALTY.
+SHORT_SCORE = 32
+LONG_PENALTY = 8
+# A task that was claimed ahead and waits this long for a simulator goes back, so that another worker can run it.
 ACQUIRE_TIMEOUT_SECONDS = 0.25
 
 
 @dataclass(slots=True, eq=False)
 class SimulatorPool:
-    """A `CircuitRunner` made of runners: the first who asks is lent the first that is free.
+    """A `CircuitRunner` that runs each program on the first free runner of the pool, in the order of the calls.
 
-    While programs take milliseconds, `short` is true: a simulator would stand idle between two of them if nobody waited
-    for it. Once somebody has waited for long it is false, and all who wait are turned away. `changed` is called when it
-    changes, or the number of runners does. `occupancy` is told when all runners have a task.
+    `short` is True while programs take milliseconds: then the worker claims tasks ahead, because a simulator would be
+    idle while the next task is claimed. When a call has waited for `acquire_timeout_seconds`, `short` becomes False and
+    all waiting calls are rejected. `changed` is called when `short` or the number of runners changes; `occupancy` is
+    updated when a runner starts or ends a program.
     """
 
     clock: Clock
@@ -38,111 +39,111 @@ class SimulatorPool:
     _free: deque[CircuitRunner] = field(default_factory=deque, init=False)
     _waiting: deque[asyncio.Future[CircuitRunner]] = field(default_factory=deque, init=False)
     _acquire_timeout: asyncio.TimerHandle | None = field(default=None, init=False)
-    _short_ones: int = field(default=0, init=False)
+    _short_score: int = field(default=0, init=False)
 
     @property
     def size(self) -> int:
-        """How many runners there are."""
+        """The number of runners in the pool."""
         return len(self._runners)
 
     @asynccontextmanager
-    async def offering(self, runner: CircuitRunner) -> AsyncIterator[asyncio.Event]:
-        """Lend the runner for the time of the context, at the end of which nobody may have it.
+    async def added(self, runner: CircuitRunner) -> AsyncIterator[asyncio.Event]:
+        """Keep the runner in the pool while the context is open; leave the context only when no call uses the runner.
 
-        The event is set when the runner has no simulator and cannot start one: it is lent no more.
+        The event is set when the runner has no simulator and cannot start one; then it is no longer in the pool.
         """
         failed = self._runners[runner] = asyncio.Event()
-        self._give(runner)
+        self._put_back(runner)
         self.changed()
         try:
             yield failed
         finally:
-            self._withdraw(runner)
+            self._remove(runner)
 
     async def run(self, spec: TaskSpec) -> RunResult:
-        """As `CircuitRunner.run` by the first runner that is free.
+        """Run a program on the first free runner; see `CircuitRunner.run`.
 
         Raises:
-            NoFreeSlot: none was for long, because programs are not short any more.
-            SimulatorNotStarted: it has no simulator; the program has not begun.
+            NoFreeSlot: no runner became free within the acquire timeout.
+            SimulatorNotStarted: the runner has no simulator; the program was not started.
         """
         runner = self._free.popleft() if self._free else await self._checkout()
-        self._tell_occupancy()
+        self._update_occupancy()
         started = self.clock.monotonic()
         try:
             result = await runner.run(spec)
         except MachineBusy:
-            raise  # it was no run
+            raise  # the program was not run, so its duration says nothing
         except SimulatorNotStarted:
             self._runners.get(runner, asyncio.Event()).set()
-            self._withdraw(runner)
+            self._remove(runner)
             raise
         except BaseException:
-            self._took(self.clock.monotonic() - started)
+            self._record_duration(self.clock.monotonic() - started)
             raise
         else:
-            self._took(self.clock.monotonic() - started)
+            self._record_duration(self.clock.monotonic() - started)
             return result
         finally:
-            self._give(runner)
+            self._put_back(runner)
 
     async def _checkout(self) -> CircuitRunner:
-        coming: asyncio.Future[CircuitRunner] = asyncio.get_running_loop().create_future()
-        self._waiting.append(coming)
+        acquired: asyncio.Future[CircuitRunner] = asyncio.get_running_loop().create_future()
+        self._waiting.append(acquired)
         if self._acquire_timeout is None:
-            self._wait_for_the_first(coming)
+            self._start_acquire_timer(acquired)
         try:
-            return await coming
+            return await acquired
         except asyncio.CancelledError:
-            if coming.done() and not coming.cancelled() and coming.exception() is None:
-                self._give(coming.result())
+            if acquired.done() and not acquired.cancelled() and acquired.exception() is None:
+                self._put_back(acquired.result())
             raise
 
-    def _withdraw(self, runner: CircuitRunner) -> None:
+    def _remove(self, runner: CircuitRunner) -> None:
         if self._runners.pop(runner, None) is not None:
             if runner in self._free:
                 self._free.remove(runner)
-            self._tell_occupancy()
+            self._update_occupancy()
             self.changed()
 
-    def _give(self, runner: CircuitRunner) -> None:
+    def _put_back(self, runner: CircuitRunner) -> None:
         if runner not in self._runners:
             return
         while self._waiting:
-            coming = self._waiting.popleft()
-            if not coming.done():
-                coming.set_result(runner)
+            acquired = self._waiting.popleft()
+            if not acquired.done():
+                acquired.set_result(runner)
                 return
         self._free.append(runner)
-        self._tell_occupancy()
+        self._update_occupancy()
 
-    def _tell_occupancy(self) -> None:
+    def _update_occupancy(self) -> None:
         self.occupancy.update(all_busy=bool(self._runners) and not self._free)
 
-    def _took(self, seconds: float) -> None:
-        counted = self._short_ones + (1 if seconds <= SHORT_SECONDS else -A_LONG_ONE)
-        self._short_ones = min(SHORT_ENOUGH, max(0, counted))
-        if not self.short and self._short_ones == SHORT_ENOUGH:
+    def _record_duration(self, seconds: float) -> None:
+        score = self._short_score + (1 if seconds <= SHORT_SECONDS else -LONG_PENALTY)
+        self._short_score = min(SHORT_SCORE, max(0, score))
+        if not self.short and self._short_score == SHORT_SCORE:
             self.short = True
             self.changed()
 
-    def _wait_for_the_first(self, coming: asyncio.Future[CircuitRunner]) -> None:
-        """One timer at a time: for who waits first, and then for who does when that time is up."""
+    def _start_acquire_timer(self, acquired: asyncio.Future[CircuitRunner]) -> None:
+        """Start the only timer: for the call that has waited longest, and then for the one that has when it ends."""
         self._acquire_timeout = asyncio.get_running_loop().call_later(
-            self.acquire_timeout_seconds, self._acquire_timed_out, coming
+            self.acquire_timeout_seconds, self._acquire_timed_out, acquired
         )
 
-    def _acquire_timed_out(self, coming: asyncio.Future[CircuitRunner]) -> None:
+    def _acquire_timed_out(self, acquired: asyncio.Future[CircuitRunner]) -> None:
         self._acquire_timeout = None
-        if not coming.done():
+        if not acquired.done():
             self._reject_waiting()
         elif self._waiting:
-            self._wait_for_the_first(self._waiting[0])
+            self._start_acquire_timer(self._waiting[0])
 
     def _reject_waiting(self) -> None:
-        self.short, self._short_ones = False, 0
+        self.short, self._short_score = False, 0
         waiting, self._waiting = self._waiting, deque()
-        for coming in waiting:
-            if not coming.done():
-                coming.set_exception(NoFreeSlot("it waits for programs that run now"))
+        for acquired in waiting:
+            if not acquired.done():
+                acquired.set_exception(NoFreeSlot("all slots run other programs"))
         self.changed()

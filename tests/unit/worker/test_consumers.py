@@ -15,7 +15,7 @@ class Rig:
     def __init__(self, consumers: int) -> None:
         self.queue = MemoryQueue()
         self.limit = ConsumerLimit()
-        self.inside = 0
+        self.active_count = 0
         self.deliveries: asyncio.Queue[tuple[Delivery, asyncio.Event]] = asyncio.Queue()
         self.changed = asyncio.Event()
         self.tasks = [asyncio.create_task(self._consumer()) for _ in range(consumers)]
@@ -38,12 +38,12 @@ class Rig:
                 await delivery.acknowledge()
 
     def _count(self, change: int) -> None:
-        self.inside += change
+        self.active_count += change
         self.changed.set()
 
-    async def until_inside(self, consumers: int) -> None:
+    async def until_active(self, consumers: int) -> None:
         async with asyncio.timeout(5):
-            while self.inside != consumers:
+            while self.active_count != consumers:
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -55,42 +55,42 @@ class Rig:
         await asyncio.gather(*self.tasks)
 
 
-async def test_as_many_are_inside_as_are_allowed() -> None:
+async def test_as_many_consumers_are_active_as_are_allowed() -> None:
     rig = Rig(4)
     for allowed in (1, 3, 2, 4, 0):
         rig.limit.allow(allowed)
-        await rig.until_inside(allowed)
+        await rig.until_active(allowed)
     await rig.close()
 
 
-async def test_lane_with_a_message_stays_until_it_is_done_with_it() -> None:
+async def test_consumer_with_a_message_stays_active_until_it_is_processed() -> None:
     rig = Rig(2)
     rig.limit.allow(2)
     await rig.publish()
     _, done = await rig.deliveries.get()
     rig.limit.allow(0)
-    await rig.until_inside(1)
+    await rig.until_active(1)
     done.set()
-    await rig.until_inside(0)
+    await rig.until_active(0)
     await rig.close()
 
 
-async def test_message_that_came_to_a_lane_on_its_way_out_is_another_s() -> None:
+async def test_message_of_a_stopping_consumer_goes_to_another() -> None:
     rig = Rig(2)
     rig.limit.allow(2)
-    await rig.until_inside(2)
+    await rig.until_active(2)
     await rig.publish()
     rig.limit.allow(0)
-    await rig.until_inside(rig.deliveries.qsize())
+    await rig.until_active(rig.deliveries.qsize())
     rig.limit.allow(1)
     _, done = await rig.deliveries.get()
     done.set()
     await rig.close()
 
 
-async def test_nobody_comes_in_once_it_is_closed() -> None:
+async def test_no_consumer_becomes_active_once_closed() -> None:
     rig = Rig(3)
     rig.limit.allow(1)
-    await rig.until_inside(1)
+    await rig.until_active(1)
     await rig.close()
-    assert rig.inside == 0
+    assert rig.active_count == 0

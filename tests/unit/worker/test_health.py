@@ -1,4 +1,4 @@
-"""What a worker answers to an orchestrator that asks whether it can take tasks."""
+"""A worker's health endpoints say whether it can run tasks."""
 
 import httpx
 

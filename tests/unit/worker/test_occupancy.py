@@ -11,21 +11,23 @@ from tests.runners import HandClock, ScriptedRunner
 
 
 @pytest.fixture
-def told() -> list[bool]:
+def values() -> list[bool]:
     return []
 
 
 @pytest.fixture
-def occupancy(told: list[bool]) -> Occupancy:
+def occupancy(values: list[bool]) -> Occupancy:
     made = Occupancy(seconds=0.01)
-    made.changed = told.append
+    made.changed = values.append
     return made
 
 
-async def test_pool_is_occupied_while_all_its_runners_run_long_programs(occupancy: Occupancy, told: list[bool]) -> None:
+async def test_pool_is_occupied_while_all_its_runners_run_long_programs(
+    occupancy: Occupancy, values: list[bool]
+) -> None:
     first, second = ScriptedRunner(held=True), ScriptedRunner(held=True)
     pool = SimulatorPool(HandClock(), lambda: None, occupancy=occupancy)
-    async with pool.offering(first), pool.offering(second):
+    async with pool.added(first), pool.added(second):
         runs = [asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))]
         await first.started.wait()
         assert not await occupancy.wait(0.05), "one is free"
@@ -36,13 +38,13 @@ async def test_pool_is_occupied_while_all_its_runners_run_long_programs(occupanc
         assert not occupancy.occupied
         second.release.set()
         await runs[1]
-    assert told == [True, False]
+    assert values == [True, False]
 
 
 async def test_pool_of_no_runners_is_not_occupied(occupancy: Occupancy) -> None:
     runner = ScriptedRunner(held=True)
     pool = SimulatorPool(HandClock(), lambda: None, occupancy=occupancy)
-    async with pool.offering(runner):
+    async with pool.added(runner):
         running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))
         assert await occupancy.wait(5)
     assert not occupancy.occupied
@@ -51,16 +53,16 @@ async def test_pool_of_no_runners_is_not_occupied(occupancy: Occupancy) -> None:
     assert not await occupancy.wait(0.05)
 
 
-async def test_each_new_program_begins_the_time_anew(occupancy: Occupancy, told: list[bool]) -> None:
+async def test_each_new_program_restarts_the_time(occupancy: Occupancy, values: list[bool]) -> None:
     occupancy.update(all_busy=True)
     assert await occupancy.wait(5)
     occupancy.update(all_busy=True)
     assert not occupancy.occupied
     assert await occupancy.wait(5)
-    assert told == [True, False, True]
+    assert values == [True, False, True]
 
 
-async def test_nobody_waits_once_it_is_closed(occupancy: Occupancy, told: list[bool]) -> None:
+async def test_waits_end_once_closed(occupancy: Occupancy, values: list[bool]) -> None:
     waiting = asyncio.create_task(occupancy.wait())
     await asyncio.sleep(0)
     occupancy.close()
@@ -68,4 +70,4 @@ async def test_nobody_waits_once_it_is_closed(occupancy: Occupancy, told: list[b
     occupancy.update(all_busy=True)
     assert not await occupancy.wait(0.05)
     assert not occupancy.occupied
-    assert told == []
+    assert values == []

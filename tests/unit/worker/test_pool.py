@@ -1,4 +1,4 @@
-"""Simulators are lent in the order they were asked for, and nobody waits long for one that runs a long program."""
+"""The pool runs programs in the order of the calls, and rejects calls that wait long for a simulator."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -7,7 +7,7 @@ import pytest
 
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
-from ketline.worker.pool import A_LONG_ONE, SHORT_ENOUGH, SimulatorPool
+from ketline.worker.pool import LONG_PENALTY, SHORT_SCORE, SimulatorPool
 from tests.runners import RESULT, HandClock, ScriptedRunner
 
 
@@ -17,13 +17,13 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def told() -> list[bool]:
+def values() -> list[bool]:
     return []
 
 
 @pytest.fixture
-def pool(clock: HandClock, told: list[bool]) -> SimulatorPool:
-    made = SimulatorPool(clock, lambda: told.append(made.short))
+def pool(clock: HandClock, values: list[bool]) -> SimulatorPool:
+    made = SimulatorPool(clock, lambda: values.append(made.short))
     return made
 
 
@@ -31,14 +31,14 @@ def programs(runner: ScriptedRunner) -> list[str]:
     return [spec.circuit for spec in runner.specs]
 
 
-async def run_short_ones(pool: SimulatorPool, count: int = SHORT_ENOUGH) -> None:
+async def run_short_programs(pool: SimulatorPool, count: int = SHORT_SCORE) -> None:
     for _ in range(count):
         assert await pool.run(TaskSpec(circuit="short", shots=10)) == RESULT
 
 
-async def test_first_who_asks_has_the_first_that_is_free(pool: SimulatorPool) -> None:
+async def test_first_call_gets_the_first_free_runner(pool: SimulatorPool) -> None:
     first, second = ScriptedRunner(held=True), ScriptedRunner(held=True)
-    async with pool.offering(first), pool.offering(second):
+    async with pool.added(first), pool.added(second):
         running = [asyncio.create_task(pool.run(TaskSpec(circuit=program, shots=10))) for program in "abcd"]
         await second.started.wait()
         second.release.set()
@@ -48,17 +48,17 @@ async def test_first_who_asks_has_the_first_that_is_free(pool: SimulatorPool) ->
     assert (programs(first), programs(second)) == (["a"], ["b", "c", "d"])
 
 
-async def test_programs_are_short_after_many_short_ones(pool: SimulatorPool, told: list[bool]) -> None:
-    async with pool.offering(ScriptedRunner()):
-        await run_short_ones(pool, SHORT_ENOUGH - 1)
-        assert told == [False]
-        await run_short_ones(pool, 1)
-    assert told == [False, True, True]
+async def test_programs_are_short_after_many_short_ones(pool: SimulatorPool, values: list[bool]) -> None:
+    async with pool.added(ScriptedRunner()):
+        await run_short_programs(pool, SHORT_SCORE - 1)
+        assert values == [False]
+        await run_short_programs(pool, 1)
+    assert values == [False, True, True]
 
 
-async def test_refused_program_says_nothing_of_the_others(pool: SimulatorPool) -> None:
-    async with pool.offering(ScriptedRunner(MachineBusy("it waits"))):
-        for _ in range(SHORT_ENOUGH):
+async def test_deferred_program_does_not_count_as_short(pool: SimulatorPool) -> None:
+    async with pool.added(ScriptedRunner(MachineBusy("it waits"))):
+        for _ in range(SHORT_SCORE):
             with pytest.raises(MachineBusy):
                 await pool.run(TaskSpec(circuit="large", shots=10))
     assert not pool.short
@@ -70,23 +70,23 @@ async def test_one_long_program_counts_as_many_short_ones(pool: SimulatorPool, c
             clock.now += 1.0
             return RESULT
 
-    async with pool.offering(ScriptedRunner()):
-        await run_short_ones(pool, SHORT_ENOUGH - 1)
-    async with pool.offering(Slow()):  # type: ignore[arg-type]
+    async with pool.added(ScriptedRunner()):
+        await run_short_programs(pool, SHORT_SCORE - 1)
+    async with pool.added(Slow()):  # type: ignore[arg-type]
         await pool.run(TaskSpec(circuit="long", shots=10))
-    async with pool.offering(ScriptedRunner()):
-        await run_short_ones(pool, A_LONG_ONE)
+    async with pool.added(ScriptedRunner()):
+        await run_short_programs(pool, LONG_PENALTY)
         assert not pool.short
-        await run_short_ones(pool, 1)
+        await run_short_programs(pool, 1)
         assert pool.short
 
 
-async def test_who_waits_long_is_turned_away(pool: SimulatorPool) -> None:
+async def test_calls_that_wait_too_long_are_rejected(pool: SimulatorPool) -> None:
     pool.acquire_timeout_seconds = 0.01
     long = ScriptedRunner(held=True)
-    async with pool.offering(ScriptedRunner()):
-        await run_short_ones(pool)
-    async with pool.offering(long):
+    async with pool.added(ScriptedRunner()):
+        await run_short_programs(pool)
+    async with pool.added(long):
         running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))
         await long.started.wait()
         waiting = [asyncio.create_task(pool.run(TaskSpec(circuit="short", shots=10))) for _ in range(3)]
@@ -98,10 +98,10 @@ async def test_who_waits_long_is_turned_away(pool: SimulatorPool) -> None:
         assert await pool.run(TaskSpec(circuit="next", shots=10)) == RESULT
 
 
-async def test_patience_counts_for_each_who_waits(pool: SimulatorPool) -> None:
+async def test_acquire_timeout_applies_to_each_waiting_call(pool: SimulatorPool) -> None:
     pool.acquire_timeout_seconds = 0.05
     runner = ScriptedRunner(held=True)
-    async with pool.offering(runner):
+    async with pool.added(runner):
         running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
         await runner.started.wait()
         second = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
@@ -112,10 +112,10 @@ async def test_patience_counts_for_each_who_waits(pool: SimulatorPool) -> None:
         assert [await one for one in (running, second, third)] == [RESULT] * 3
 
 
-async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: SimulatorPool) -> None:
+async def test_call_cancelled_while_it_acquires_a_runner_puts_it_back(pool: SimulatorPool) -> None:
     runner = ScriptedRunner(held=True)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(pool.offering(runner))
+        await stack.enter_async_context(pool.added(runner))
         running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
         await runner.started.wait()
         waiting = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
@@ -130,14 +130,14 @@ async def test_cancelled_while_a_simulator_is_on_its_way_loses_none(pool: Simula
     assert programs(runner) == ["a", "c"]
 
 
-async def test_runner_without_a_simulator_is_lent_no_more(pool: SimulatorPool) -> None:
+async def test_runner_without_a_simulator_leaves_the_pool(pool: SimulatorPool) -> None:
     failing, sound = ScriptedRunner(SimulatorNotStarted("too many open files")), ScriptedRunner()
-    async with pool.offering(failing) as failed:
+    async with pool.added(failing) as failed:
         with pytest.raises(SimulatorNotStarted):
             await pool.run(TaskSpec(circuit="a", shots=10))
         assert failed.is_set()
         assert pool.size == 0
-        async with pool.offering(sound) as sound_failed:
+        async with pool.added(sound) as sound_failed:
             assert [await pool.run(TaskSpec(circuit="b", shots=10)) for _ in range(3)] == [RESULT] * 3
             assert not sound_failed.is_set()
             assert pool.size == 1

@@ -1,4 +1,4 @@
-"""How a worker waits for what is not available now: it tries again, until it is told to stop."""
+"""Retries of a worker: repeats work while the database or the queue is unavailable, until the worker stops."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,12 @@ from ketline.ports.tasks import Delivery
 log = structlog.get_logger()
 
 RETRY_SECONDS = 1.0
-# A simulator that cannot be started is tried again after a pause that doubles up to this.
+# The pause before another attempt to start a simulator doubles up to this.
 LONGEST_RETRY_SECONDS = 10.0
 
 
 async def until_available(delivery: Delivery, work: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
-    """Do the work that a message asks for; False where a stop during an outage leaves the message to others."""
+    """Process a message, retrying during an outage; False if the worker stops first and must not acknowledge it."""
     while not stop.is_set():
         try:
             await work()
@@ -34,7 +34,7 @@ async def until_available(delivery: Delivery, work: Callable[[], Awaitable[objec
 
 
 async def pause(stop: asyncio.Event, seconds: float = RETRY_SECONDS) -> None:
-    """Wait, but no longer than until the stop."""
+    """Wait for `seconds`, or until `stop` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

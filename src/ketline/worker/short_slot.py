@@ -1,4 +1,4 @@
-"""One more simulator of a worker: it runs short programs while long ones occupy all slots."""
+"""The slot for short programs: one more simulator, which runs them while long programs occupy all other slots."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,24 +14,24 @@ from ketline.ports.tasks import CircuitRunner, Delivery, RunnerFactory, TaskCons
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
-from ketline.worker.retrying import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 
 log = structlog.get_logger()
 
-# Predictions are off, and a busy machine is slow; a program that takes so many times what a short one may is long.
+# Predictions are inexact and a busy machine is slow: a program is stopped after this multiple of the limit.
 OVERRUN = 3.0
-# A simulator that nobody has needed for so long ends: it takes 100 MB.
+# An idle simulator ends after this time, because it takes 100 MB.
 IDLE_SECONDS = 300.0
-# With a message in hand, but no task that is not known to be long, this is how often and how long it looks for one.
-LOOKS = 5
-LOOK_SECONDS = 0.2
+# With a message but no short task to claim, the slot tries this many times, this many seconds apart.
+CLAIM_TRIES = 5
+CLAIM_RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortPrograms:
-    """What runs them: runners that raise `LongProgram` for those predicted to take more than `seconds`.
+    """How short programs are run: by `runners`, which raise `LongProgram` if they predict more than `seconds`.
 
-    `requeue` has a message sent, soon, and may lose it.
+    `requeue` publishes a message in the background; it may lose the message.
     """
 
     runners: RunnerFactory
@@ -42,23 +42,23 @@ class ShortPrograms:
 
 @dataclass(slots=True)
 class ShortRunner:
-    """A `CircuitRunner` that stops a program which turns out to be long; `failed` once it has no simulator."""
+    """A `CircuitRunner` that stops programs that run too long; `failed` is True once it has no simulator."""
 
     runner: CircuitRunner
     most_seconds: float
     failed: bool = False
 
     async def run(self, spec: TaskSpec) -> RunResult:
-        """As `CircuitRunner.run`.
+        """Run a program; see `CircuitRunner.run`.
 
         Raises:
-            LongProgram: it is predicted to take long, or has; it was stopped then.
+            LongProgram: the program is predicted to take long, or was stopped because it did.
         """
         try:
             async with asyncio.timeout(self.most_seconds):
                 return await self.runner.run(spec)
         except TimeoutError:
-            raise LongProgram(f"it was stopped after {self.most_seconds:g} s, and waits for a slot") from None
+            raise LongProgram(f"stopped after {self.most_seconds:g} s; it waits for another slot") from None
         except SimulatorNotStarted:
             self.failed = True
             raise
@@ -66,10 +66,10 @@ class ShortRunner:
 
 @dataclass(slots=True)
 class ShortSlot:
-    """Takes messages only while all other slots are occupied, and then tasks that are not known to be long.
+    """Receives messages only while all other slots are occupied, and claims only tasks that are not known to be long.
 
-    Its simulator is started when it is needed. A task that is found to be long goes back, and is left alone by all such
-    slots from then on.
+    Its simulator starts when it is needed. A task that turns out to be long is handed back; from then on no slot for
+    short programs claims it.
     """
 
     consumer: TaskConsumer
@@ -79,7 +79,7 @@ class ShortSlot:
     stop: asyncio.Event
 
     async def run(self) -> None:
-        """Run short programs whenever they would wait, until the stop."""
+        """Run short programs while the other slots are occupied, until the worker stops."""
         seconds = RETRY_SECONDS
         while await self.occupancy.wait():
             try:
@@ -97,30 +97,30 @@ class ShortSlot:
             seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
 
     async def _serve(self, runner: ShortRunner) -> None:
-        """Return when the simulator was not needed for a while.
+        """Run tasks on this runner; return when it has been idle for `idle_seconds`.
 
         Raises:
-            SimulatorNotStarted: the runner has none any more.
+            SimulatorNotStarted: the runner has no simulator any more.
         """
         limit = ConsumerLimit(int(self.occupancy.occupied))
         self.occupancy.changed = lambda occupied: limit.allow(int(occupied))
         while await self.occupancy.wait(self.programs.idle_seconds):
             async with limit.active(), self.consumer.open_slot() as slot:
                 while (delivery := await limit.receive(slot)) is not None:
-                    if await until_available(delivery, partial(self._use, delivery, runner), self.stop):
+                    if await until_available(delivery, partial(self._process, delivery, runner), self.stop):
                         await delivery.acknowledge()
                     if runner.failed:
                         raise SimulatorNotStarted("the simulator for short programs ended")
 
-    async def _use(self, delivery: Delivery, runner: CircuitRunner) -> None:
-        """Run a short task by this message; or, where only long ones wait, have a new one sent in its place.
+    async def _process(self, delivery: Delivery, runner: CircuitRunner) -> None:
+        """Run a short task for this message; if only long tasks wait, publish a new message in its place.
 
-        A message that is handed back is counted, and the broker sets those aside that come back too often.
+        It does not return the message to the broker, which counts returns and dead-letters a message after too many.
         """
-        for _ in range(LOOKS):
+        for _ in range(CLAIM_TRIES):
             if await self.process.short(delivery.task_id, runner):
                 return
-            await pause(self.stop, LOOK_SECONDS)
+            await pause(self.stop, CLAIM_RETRY_SECONDS)
             if not self.occupancy.occupied:
                 break
         self.programs.requeue(Dispatch(task_id=delivery.task_id, correlation_id=delivery.correlation_id))

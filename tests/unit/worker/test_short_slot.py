@@ -4,7 +4,7 @@ import pytest
 
 from ketline.domain.errors import LongProgram, SimulatorNotStarted, TimeLimitExceeded
 from ketline.domain.spec import TaskSpec
-from ketline.worker.short import ShortRunner
+from ketline.worker.short_slot import ShortRunner
 from tests.runners import RESULT, ScriptedRunner
 
 
@@ -29,7 +29,7 @@ async def test_outcome_of_the_program_is_passed_on(error: Exception) -> None:
     assert not runner.failed
 
 
-async def test_runner_without_a_simulator_says_so() -> None:
+async def test_runner_without_a_simulator_is_marked_failed() -> None:
     runner = ShortRunner(ScriptedRunner(SimulatorNotStarted("too many open files")), 5)
     with pytest.raises(SimulatorNotStarted):
         await runner.run(TaskSpec(circuit="program", shots=10))
