@@ -1,4 +1,4 @@
-"""The guards of the protocol, each of which the model can do without."""
+"""The guards of the protocol; each can be switched off in the model."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -26,14 +26,14 @@ class Guards:
     fence_retry: bool = True  # retry_task: uses _held at all
     fence_renew: bool = True  # renew_lease: uses _held at all
     own_outcome: bool = True  # select_own_line: a repeated finish recognises its own outcome
-    reaper: bool = True  # Reaper: somebody takes back what silent workers held
+    reaper: bool = True  # Reaper: takes tasks away from workers that no longer renew their leases
     reap_expired_only: bool = True  # leases.reap: WHERE lease_expires_at < now
     reap_steady_only: bool = True  # Reaper: judges leases only after a lease of steady contact
     outage_excused: bool = True  # leases.reap: an attempt that an outage ended is not counted
     crash_budget: bool = True  # _another_attempt: failed after so many lost workers
     max_attempts: bool = True  # _another_attempt: failed after so many spent attempts
     cancel_unfinished_only: bool = True  # repository.cancel: only a row that has not ended
-    cancel_locks: bool = True  # lock_task: FOR UPDATE, so nothing happens between the look and the cancel
+    cancel_locks: bool = True  # lock_task: FOR UPDATE, so nothing happens between the read and the cancel
     late_acknowledge: bool = True  # worker.loop: the message is acknowledged after the outcome is recorded
 
     def without(self, *names: str) -> "Guards":

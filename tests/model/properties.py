@@ -1,4 +1,4 @@
-"""What must hold of every state, read off rows, histories and what clients and workers were told."""
+"""The properties that hold in every state, as functions of its rows, histories, and responses to clients and workers."""
 
 from itertools import pairwise
 
@@ -7,19 +7,19 @@ from tests.model.scenarios import Scenario
 from tests.model.state import MOVES, PENDING, PROCESSING, TERMINAL, Line, Row, State, holds_surely
 
 STORED = "an acknowledged task is stored"
-REFUSAL_TRUE = "a refused submit is not stored"
+REFUSAL_TRUE = "a rejected submit is not stored"
 ONE_KEY = "one key, one task"
 ONE_TERMINAL = "at most one terminal status"
-RECORDED_BY_LEASE = "an outcome is by the lease that history names last"
+RECORDED_BY_LEASE = "an outcome is recorded under the lease that history names last"
 LEGAL = "history is a legal path"
 ATTEMPT_GROWS = "the attempt strictly grows"
 NO_STALE_WRITE = "a stale lease changes nothing"
 REPORT_TRUE = "what a worker reports is true"
-NO_EARLY_REAP = "a lease is taken only when it is over, and from no worker that renews it"
+NO_EARLY_REAP = "a lease is taken away only when it is over, and from no worker that renews it"
 NOT_BLAMED = "an attempt that an outage ended does not count"
-BOUNDED = "attempts and lost workers keep within their budgets"
+BOUNDED = "attempts and lost workers stay within their budgets"
 DELAY_KEPT = "no attempt begins before its delay is over"
-ONE_SIMULATION = "one simulation of a task at a time, unless a worker slept or was cut off"
+ONE_SIMULATION = "one simulation of a task at a time, unless a worker was frozen or cut off"
 FINISHES = "every stored task reaches a terminal status once faults stop"
 
 
@@ -33,7 +33,7 @@ def acknowledged_is_stored(state: State) -> bool:
 
 def refusal_is_true(state: State) -> bool:
     return not any(
-        request.phase == "refused" and state.rows[number].status for number, request in enumerate(state.requests)
+        request.phase == "rejected" and state.rows[number].status for number, request in enumerate(state.requests)
     )
 
 

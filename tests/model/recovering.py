@@ -20,7 +20,7 @@ def dispatch_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
     if scenario.api_crash or scenario.broker_faults:
         yield Step(f"dispatcher dies before task {task} is published", False, state._replace(taken=-1))
     if scenario.broker_faults:
-        yield Step(f"broker refuses task {task}", False, _postponed(state, task))
+        yield Step(f"broker rejects task {task}", False, _postponed(state, task))
 
 
 def _take(state: State, guards: Guards) -> Steps:

@@ -1,4 +1,4 @@
-"""What becomes of the protocol without each of its guards: which property breaks, and where to see it."""
+"""Removing a guard breaks a property: which one, and in which scenario, for each guard."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ REDUNDANCIES = (
         guard="fence_attempt",
         scenarios=("takeover", "failover"),
         why="a fresh token per claim already names the attempt; this guard counts only where tokens repeat or are not "
-        "compared, as the two pairs above show. It is kept as the second lock on the same door",
+        "compared, as the two pairs above show. It stays as a second, independent check",
     ),
     Redundancy(
         guard="late_acknowledge",

@@ -1,6 +1,7 @@
-"""What the checker found, as the text that `docs/model.md` carries."""
+"""Formats the checker's findings as the generated part of `docs/model.md`."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from tests.model.checker import Counterexample
 from tests.model.explorations import Verdict, refute, verify, verify_redundancy
@@ -10,11 +11,12 @@ from tests.model.removals import REDUNDANCIES, REMOVALS, Removal
 from tests.model.scenarios import SCENARIOS, Scenario
 from tests.model.state import Line, State
 
+COLUMNS = 120
 FAULTS = ("api_crash", "crash", "freeze", "cut", "wire", "broker_faults", "cancel", "embedded")
 
 
 def report() -> str:
-    """The whole of it; the same text for the same model, whatever the machine."""
+    """The generated part of the document; the same text for the same model, whatever the machine."""
     return "\n".join([*_scenarios(), "", *_removals(), "", *_redundancies(), "", *_traces()]) + "\n"
 
 
@@ -68,7 +70,9 @@ def _redundancies() -> Iterator[str]:
         broken = [verdict for _, verdict in verdicts if verdict.counterexample]
         outcome = "BROKEN" if broken else "every property holds"
         names = ", ".join(scenario.name for scenario, _ in verdicts)
-        yield f"- `{redundancy.guard}`: {outcome} in {states:,} states ({names}): {redundancy.why}."
+        yield from _wrapped(
+            f"- `{redundancy.guard}`: {outcome} in {states:,} states ({names}): {redundancy.why}.", "  "
+        )
 
 
 def _traces() -> Iterator[str]:
@@ -96,14 +100,18 @@ def _trace(found: Counterexample[State]) -> Iterator[str]:
 
 
 def _end(state: State) -> Iterator[str]:
-    """Where the run has led: what each task's row says, and what clients know."""
+    """The state at the end of the run: each task's row, and the responses that clients have."""
     for task, row in enumerate(state.rows):
         if row.status:
             history = " → ".join(map(_line, row.history))
             mark = "due" if row.due else "not due"
-            yield f" => task {task}: {history}; {mark}, messages: {state.queue[task]}"
-        if state.requests[task].phase in ("acknowledged", "refused"):
+            yield from _wrapped(f" => task {task}: {history}; {mark}, messages: {state.queue[task]}", "    ")
+        if state.requests[task].phase in ("acknowledged", "rejected"):
             yield f" => submit {task}: {state.requests[task].phase}{'' if row.status else ', and nothing is stored'}"
+
+
+def _wrapped(text: str, indent: str) -> Iterator[str]:
+    yield from wrap(text, COLUMNS, subsequent_indent=indent, drop_whitespace=True, break_on_hyphens=False)
 
 
 def _line(line: Line) -> str:

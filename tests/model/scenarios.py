@@ -1,4 +1,4 @@
-"""What may happen in one exploration: its sizes, its faults, and the kind of program it runs."""
+"""The scenarios: sizes, faults and the kind of program of one exploration."""
 
 from dataclasses import dataclass, replace
 
@@ -65,7 +65,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="takeover",
-        about="two workers that crash, freeze and wake; their last writes arrive late; the broker loses and repeats",
+        about="two workers that crash, freeze and resume; their last writes arrive late; the broker loses and repeats messages",
         messages=2,
         crash=True,
         freeze=True,
@@ -82,7 +82,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="large",
-        about="a program is put back while a large one runs, on workers that freeze, crash and are cut off",
+        about="a program is deferred while a large one runs, on workers that freeze, crash and are cut off",
         deferrals=1,
         freeze=True,
         crash=True,
@@ -105,7 +105,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="flaky",
-        about="a program that may kill its simulator, on a worker that dies and sleeps",
+        about="a program that may kill its simulator, on a worker that dies and freezes",
         program="flaky",
         workers=1,
         crash_budget=3,

@@ -74,7 +74,7 @@ class Worker(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One submit. Phases: new, looked, promised, unsure, stored, acknowledged, refused, unanswered.
+    """One submit. Phases: new, looked, promised, unsure, stored, acknowledged, rejected, unanswered.
 
     `task` is the row it speaks of, or -1. By its own id request n stores row n.
     """

@@ -46,8 +46,8 @@ def _request_steps(state: State, number: int, request: Request, scenario: Scenar
         case "promised":
             yield Step(f"API commits task {number}", True, _insert(state, number, "acknowledged", guards))
         case "unsure":
-            phase = "stored" if guards.insert_on_conflict else "refused"
-            outcome = "it is there" if phase == "stored" else "duplicate id, refused"
+            phase = "stored" if guards.insert_on_conflict else "rejected"
+            outcome = "it is there" if phase == "stored" else "duplicate id, rejected"
             yield Step(
                 f"API repeats the insert of task {number}: {outcome}",
                 True,

@@ -76,7 +76,7 @@ def _run(state: State, number: int, worker: Worker, scenario: Scenario, guards: 
     yield from _finish(state, number, worker, scenario, guards)
     yield from _renew(state, number, worker, row, guards)
     if scenario.cut and worker.mode != "late":
-        label = f"worker {number} cannot renew in time, and goes on"
+        label = f"worker {number} cannot renew in time, and continues"
         yield Step(label, False, state.with_worker(number, worker._replace(mode="late")))
     if scenario.program == "flaky":
         yield _lose_simulator(state, number, worker, row, scenario, guards)
@@ -90,7 +90,7 @@ def _finish(state: State, number: int, worker: Worker, scenario: Scenario, guard
     lease = _lease(worker)
     row = statements.finish(state.rows[lease.task], guards, lease, scenario.program)
     if row is None:
-        label = f"worker {number} offers its outcome: fenced off"
+        label = f"worker {number} tries to record its outcome: fenced off"
         yield Step(label, True, state.with_worker(number, worker._replace(phase="fenced")))
         return
     recorded = state.with_row(lease.task, row)
@@ -118,11 +118,11 @@ def _renew(state: State, number: int, worker: Worker, row: Row, guards: Guards) 
     lease = _lease(worker)
     renewed = statements.renew(row, guards, lease)
     if renewed is None:
-        label = f"worker {number} may not renew and kills its simulation"
+        label = f"worker {number} has lost its lease and kills its simulation"
         yield Step(label, True, state.with_worker(number, worker._replace(phase="fenced")))
     elif renewed != row or worker.mode == "late":
         again = state.with_row(lease.task, renewed).with_worker(number, worker._replace(mode="sure"))
-        yield Step(f"worker {number} renews{' a lease that ran out' if row.expired else ''}", True, again)
+        yield Step(f"worker {number} renews{' a lease that has expired' if row.expired else ''}", True, again)
 
 
 def _lose_simulator(
@@ -140,7 +140,7 @@ def _lose_simulator(
 def _defer(state: State, number: int, worker: Worker, row: Row, guards: Guards) -> Step[State]:
     lease = _lease(worker)
     deferred = statements.defer(row, guards, lease)
-    label = f"worker {number} puts task {lease.task} back for a while{'' if deferred else ': no row matches'}"
+    label = f"worker {number} defers task {lease.task}{'' if deferred else ': no row matches'}"
     settled = state.with_worker(number, worker._replace(phase="returned"))._replace(deferrals=state.deferrals - 1)
     return Step(label, False, settled.with_row(lease.task, deferred) if deferred else settled)
 
@@ -169,7 +169,7 @@ def _frozen(state: State, number: int, worker: Worker, scenario: Scenario) -> St
     mode = "sure" if worker.phase == "holding" else "late"
     # A worker may sleep for ever, but not all of them.
     fair = all(other.mode == "frozen" for other in state.workers)
-    yield Step(f"worker {number} wakes", fair, state.with_worker(number, worker._replace(mode=mode)))
+    yield Step(f"worker {number} resumes", fair, state.with_worker(number, worker._replace(mode=mode)))
     if worker.held:
         returned = _returned(state, worker, scenario).with_worker(number, worker._replace(held=False))
         yield Step(f"broker takes the message back from worker {number}", False, returned)

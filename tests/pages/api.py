@@ -1,4 +1,4 @@
-"""Makes docs/api.md from what a fresh `ketline up` answers: `python -m tests.pages.api URL`."""
+"""Generates docs/api.md from the responses of a fresh `ketline up`: `python -m tests.pages.api URL`."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def write(client: httpx.Client) -> Iterator[str]:
     """The lines of the page.
 
     Raises:
-        AssertionError: a call was not answered as the page says.
+        AssertionError: a response has another status than the page says.
     """
     yield HEAD
     values: dict[str, str] = {}

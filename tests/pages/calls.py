@@ -1,4 +1,4 @@
-"""What the page of the API shows: the requests, in order, and the words between them."""
+"""The requests that docs/api.md shows, in order, and the text between them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ ENDLESS = "OPENQASM 3.0; qubit q; bit c; c = measure q; while (!c) { reset q; c 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request of the page. `{name}` in path and headers stands for what an earlier call kept under that name.
+    """One request of the page. `{name}` in path and headers stands for the value that an earlier call stored under that name.
 
-    `keep` maps names to where they are found in the answer; without a `text` the request is made and not shown.
+    `keep` maps such names to functions that find the values in the response. A call without a `text` is made but not shown.
     """
 
     text: str = ""
@@ -35,15 +35,15 @@ def task_id(answer: Any) -> str:
 
 HEAD = """# The API, call by call
 
-Every call of Ketline's REST interface, with what a service answered to it. Made by `python -m tests.pages.api` from a
-fresh `ketline up`; a test makes the same calls. Every field: `/docs` of a running service. Every error code:
-[errors.md](errors.md).
+Every call of Ketline's REST interface, with the response of a service. `python -m tests.pages.api` generates this page
+from a fresh `ketline up`; a test makes the same calls. `/docs` of a running service describes every field,
+[errors.md](errors.md) every error code.
 """
 
 CALLS: Sequence[str | Call] = (
     "## Submit",
     Call(
-        text="A program, and how often to run it. The answer comes once the task is stored.",
+        text="A program and its number of shots. The response is sent when the task is stored.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "shots": 1000, "seed": 7, "name": "bell", "tags": ["demo"]},
@@ -52,7 +52,7 @@ CALLS: Sequence[str | Call] = (
         show_headers=("location",),
     ),
     Call(
-        text="With `Prefer: wait` the answer is the finished task, if it ends in time.",
+        text="With `Prefer: wait` the response is the finished task, if it ends in time.",
         method="POST",
         path="/tasks",
         body={"qc": ROTATION, "shots": 6, "seed": 1, "inputs": {"theta": 1.5}, "memory": True},
@@ -68,7 +68,7 @@ CALLS: Sequence[str | Call] = (
         keep={"sweep": task_id},
     ),
     Call(
-        text="A task of higher priority goes first; a point counts as much as a minute of waiting.",
+        text="A task of higher priority runs first; a point counts as much as a minute of waiting.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "shots": 10, "priority": 50},
@@ -83,7 +83,7 @@ CALLS: Sequence[str | Call] = (
         keep={"values": task_id},
     ),
     Call(
-        text="A repeated submission under one key is the same task; the answer then has `Idempotent-Replayed: true`.",
+        text="A submission that is repeated under one key is the same task; the response then has `Idempotent-Replayed: true`.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "shots": 10},
@@ -93,7 +93,7 @@ CALLS: Sequence[str | Call] = (
     ),
     Call(method="GET", path="/tasks/{repeated}?wait=30"),
     Call(
-        text="Up to 1,000 programs at once, all of them or none.",
+        text="Up to 1,000 programs in one request; all of them are stored, or none.",
         method="POST",
         path="/tasks/batch",
         body={"tasks": [{"qc": BELL, "shots": 10, "tags": ["demo"]}, {"qc": WRONG, "tags": ["demo"]}]},
@@ -104,54 +104,54 @@ CALLS: Sequence[str | Call] = (
         },
     ),
     "## Read, wait, follow",
-    Call(text="A task, once it has ended, or as it stands after 30 s.", path="/tasks/{bell}?wait=30"),
-    Call(text="A program that is wrong fails, and says where.", path="/tasks/{wrong}?wait=30"),
-    Call(text="Its status without its result.", path="/tasks/{first}?wait=30&result=false"),
+    Call(text="A task, once it has ended, or with its status after 30 s.", path="/tasks/{bell}?wait=30"),
+    Call(text="A task with an invalid program fails, with the place of the mistake.", path="/tasks/{wrong}?wait=30"),
+    Call(text="A task without its result.", path="/tasks/{first}?wait=30&result=false"),
     Call(
-        text="Each change as it happens, as server-sent events; of all tasks with a tag at `/tasks/events?tag=demo`.",
+        text="Each change as a server-sent event; `/tasks/events?tag=demo` has those of all tasks with a tag.",
         path="/tasks/{bell}/events",
     ),
     "## Results",
-    Call(text="Counts, and nothing else.", path="/tasks/{bell}/counts"),
+    Call(text="Only the counts.", path="/tasks/{bell}/counts"),
     Call(text="The most frequent outcome, in hexadecimal.", path="/tasks/{bell}/counts?top=1&format=hex"),
     Call(
-        text="As CSV; `application/x-npy` is a NumPy array.",
+        text="Counts as CSV; `application/x-npy` is a NumPy array.",
         path="/tasks/{bell}/counts",
         headers={"Accept": "text/csv"},
     ),
     Call(text="Every shot in order, for a task submitted with `memory`.", path="/tasks/{rotation}/memory"),
-    Call(text="One register alone, by its name.", path="/tasks/{rotation}/counts?register=c"),
+    Call(text="Counts of one register, by its name.", path="/tasks/{rotation}/counts?register=c"),
     Call(text="The counts of each point of a sweep; `?point=1` is one of them.", path="/tasks/{sweep}/counts"),
-    Call(path="/tasks/{bell}/memory", text="Of one without.", status=409),
+    Call(path="/tasks/{bell}/memory", text="A task submitted without `memory` has no shots.", status=409),
     Call(path="/tasks/{wrong}/counts", text="A task that failed has no counts.", status=409),
     "## Look at a program",
     Call(
-        text="What a program would come to, without running it.",
+        text="The size, method and estimated time of a program, without running it.",
         method="POST",
         path="/validate",
         body={"qc": BELL},
     ),
-    Call(text="What is wrong with it, and where.", method="POST", path="/validate", body={"qc": WRONG}),
+    Call(text="The mistakes of a program, with their places.", method="POST", path="/validate", body={"qc": WRONG}),
     Call(
         text="A task's circuit as text; `source`, `svg` and `flat` are the other formats.",
         path="/tasks/{bell}/circuit?format=text",
     ),
     "## Find tasks",
     Call(
-        text="By tag, status, name, time, worker or error code, newest first, page by page.",
+        text="Lists by tag, status, name, time, worker or error code, newest first, in pages.",
         path="/tasks?tag=demo&limit=2",
         show_headers=("link",),
     ),
-    Call(text="How many there are.", path="/tasks/stats"),
+    Call(text="The number of tasks in each status.", path="/tasks/stats"),
     "## Change, cancel, run again, delete",
     Call(
-        text="Name, tags and metadata at any time.",
+        text="Name, tags and metadata can change at any time.",
         method="PATCH",
         path="/tasks/{bell}",
         body={"tags": ["demo", "kept"], "metadata": {"run": 3}},
     ),
     Call(
-        text="What is the service's own cannot be changed.",
+        text="Other fields cannot change.",
         method="PATCH",
         path="/tasks/{bell}",
         body={"shots": 5},
@@ -171,7 +171,7 @@ CALLS: Sequence[str | Call] = (
     ),
     Call(text="One that has ended cannot.", method="POST", path="/tasks/{bell}/cancel", status=409),
     Call(
-        text="Once more, with the same seed or a new one.",
+        text="Run a task's program again, with the same seed or a new one.",
         method="POST",
         path="/tasks/{bell}/rerun",
         body={"seed": "new"},
@@ -185,9 +185,9 @@ CALLS: Sequence[str | Call] = (
         show_headers=(),
     ),
     "## The service",
-    Call(text="What it runs, and its limits.", path="/backends"),
-    Call(text="Who works.", path="/workers"),
-    Call(text="Whether all is well.", path="/health"),
+    Call(text="Methods, gates, versions and limits of the service.", path="/backends"),
+    Call(text="The live workers and their tasks.", path="/workers"),
+    Call(text="Health of database and queue.", path="/health"),
     "## Bad requests",
     Call(
         text="Each wrong field is named, no value is repeated.",
@@ -196,5 +196,5 @@ CALLS: Sequence[str | Call] = (
         body={"qc": BELL, "shots": "many", "colour": 1},
         status=422,
     ),
-    Call(text="An id that nobody has.", path="/tasks/00000000-0000-4000-8000-000000000000", status=404),
+    Call(text="An unknown id.", path="/tasks/00000000-0000-4000-8000-000000000000", status=404),
 )

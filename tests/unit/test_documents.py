@@ -1,4 +1,4 @@
-"""The documents: links lead somewhere, lines are short, and what the README tells a reader to type exists."""
+"""Documents: links lead to files, lines are short, and the commands and options that the README names exist."""
 
 import re
 import shlex
@@ -20,9 +20,7 @@ DOCUMENTS = sorted(
 README = ROOT / "README.md"
 MOST_WORDS = 900
 COLUMNS = 120
-# Written by `tests.model`, with a line for each run of the protocol that it found.
-GENERATED = {"docs/model.md"}
-# What curl 7.81 of Ubuntu 22.04 knows of the options that documents use.
+# The options that documents use and curl 7.81 of Ubuntu 22.04 knows.
 CURL_OPTIONS = {"-s", "-i", "-si", "-N", "-X", "-H", "-d", "-o", "-O", "-f", "--max-time"}
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -43,8 +41,6 @@ def test_relative_links_lead_to_files(path: Path) -> None:
 
 @each_document
 def test_prose_is_wrapped(path: Path) -> None:
-    if str(path.relative_to(ROOT)) in GENERATED:
-        return
     long = [
         f"{path.name}:{number}: {len(line)} columns"
         for number, line in enumerate(_prose(path.read_text(encoding="utf-8")).splitlines(), 1)
@@ -78,7 +74,7 @@ def test_curl_options_are_those_of_old_releases(path: Path) -> None:
 
 
 def _shell_lines() -> Iterator[str]:
-    """The commands of the README that are not run by the test of its snippets: they start, test or deploy."""
+    """Yield the commands of the README that the test of its snippets does not run: they start, test or deploy."""
     for block in re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
         yield from block.splitlines()
 
