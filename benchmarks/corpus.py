@@ -1,4 +1,6 @@
-"""Reads and runs programs from other sources, and reports which front end reads each: `bash .ci/uv run --group corpus python -m benchmarks.corpus`.
+"""Runs programs from other sources, and reports which front end reads each.
+
+Run it by `bash .ci/uv run --group corpus python -m benchmarks.corpus`.
 
 Writes docs/frontend.md from the examples of the specification, Qiskit's standard gates and circuit library and MQT
 Bench. All but the examples are run as the service runs them: in a simulator process, with its limits.
@@ -80,8 +82,8 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
             *_exported("Qiskit's standard gates", "each exported by `qiskit.qasm3.dumps`", gates),
             *_exported(
                 "Qiskit's circuit library",
-                "its classes and functions at a small size, parameters bound, with measurements added where they have none, "
-                f"exported the same way (not {_reasons(NOT_CIRCUITS.items())})",
+                "its classes and functions at a small size, parameters bound, with measurements added where they have "
+                f"none, exported the same way (not {_reasons(NOT_CIRCUITS.items())})",
                 library,
             ),
             f"Gates and library together: {both} of what Qiskit writes of them are read by the scanner.\n",

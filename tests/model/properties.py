@@ -1,4 +1,4 @@
-"""The properties that hold in every state, as functions of its rows, histories, and responses to clients and workers."""
+"""The properties that hold in every state: functions of its rows, histories, and responses to clients and workers."""
 
 from itertools import pairwise
 

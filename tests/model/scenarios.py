@@ -65,7 +65,8 @@ SCENARIOS = (
     ),
     Scenario(
         name="takeover",
-        about="two workers that crash, freeze and resume; their last writes arrive late; the broker loses and repeats messages",
+        about="two workers that crash, freeze and resume; their last writes arrive late; the broker loses and repeats "
+        "messages",
         messages=2,
         crash=True,
         freeze=True,

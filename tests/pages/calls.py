@@ -14,9 +14,10 @@ ENDLESS = "OPENQASM 3.0; qubit q; bit c; c = measure q; while (!c) { reset q; c 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request of the page. `{name}` in path and headers stands for the value that an earlier call stored under that name.
+    """One request of the page. `{name}` in path and headers stands for a value that an earlier call stored.
 
-    `keep` maps such names to functions that find the values in the response. A call without a `text` is made but not shown.
+    `keep` maps such names to functions that find the values in the response. A call without a `text` is made, but
+    not shown.
     """
 
     text: str = ""
@@ -83,7 +84,7 @@ CALLS: Sequence[str | Call] = (
         keep={"values": task_id},
     ),
     Call(
-        text="A submission that is repeated under one key is the same task; the response then has `Idempotent-Replayed: true`.",
+        text="A repeated submission under one key is the same task; the response then has `Idempotent-Replayed: true`.",
         method="POST",
         path="/tasks",
         body={"qc": BELL, "shots": 10},
