@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ketline.api.tasks.views import view_task
 from ketline.domain.dead_letters import DeadLetter, DeadLetters
-from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound
+from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.task import (
     Accepted,
     Dispatch,
@@ -61,6 +61,7 @@ class FakeTaskRepository:
             labels=submission.spec.labels,
             scheduled_for=submission.spec.scheduled_for,
             priority=submission.spec.priority,
+            hold=submission.spec.hold,
             rerun_of=submission.rerun_of,
         )
         accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)
@@ -111,6 +112,14 @@ class FakeTaskRepository:
     async def check_writable(self) -> None:
         self._fail_if_told()
         self.writes_checked += 1
+
+    async def enqueue(self, task_id: TaskId) -> None:
+        task = await self.get(task_id)
+        if not task.hold:
+            raise TaskNotHeld(f"task {task_id} is not held", status=task.status)
+        if task.released_at is None and task.status.terminal:
+            raise TaskEnded(f"task {task_id} is {task.status}", status=task.status)
+        self.tasks[task_id] = replace(task, released_at=task.released_at or datetime.now(UTC))
 
     async def cancel(self, task_id: TaskId) -> None:
         self._fail_if_told()

@@ -26,6 +26,7 @@ CHANGED = {
     "metadata": replace(PLAIN, labels=Labels(metadata={"run": 7})),
     "scheduled_for": replace(PLAIN, scheduled_for=datetime(2026, 1, 2, tzinfo=UTC)),
     "priority": replace(PLAIN, priority=-3),
+    "hold": replace(PLAIN, hold=True),
 }
 
 

@@ -67,6 +67,19 @@ def test_a_task_from_submission_to_rerun(directory: Path) -> None:
     assert len(json.loads(done("list", "--tag", "one", "--limit", "1", "--json"))) == 1
 
 
+def test_held_tasks_run_once_they_are_released(directory: Path) -> None:
+    (directory / "bell.qasm").write_text(BELL)
+    first, second = done("submit", "bell.qasm", "-", "--hold", typed=BELL).split()
+    assert "hold       until 'ketline enqueue'" in done("get", first)
+    done("cancel", second)
+    released = ketline("enqueue", first, second)
+    assert (released.exit_code, released.stdout.split()) == (1, [first])
+    assert "it can be run no more" in released.stderr
+    assert done("wait", first, *WHOLE).startswith(f"{first}: completed: ")
+    assert "hold       released" in done("get", first)
+    assert done("enqueue", first).strip() == first
+
+
 def test_cancelled_tasks_and_their_exit_status(directory: Path) -> None:
     task_id = done("submit", "-", "--priority", "10", typed=ENDLESS).strip()
     assert json.loads(done("get", task_id, "--json"))["priority"] == 10

@@ -267,6 +267,8 @@ async def test_every_field_of_a_spec_is_stored_and_claimed(
     new = replace(submission(), spec=replace(CHANGED[name], max_attempts=CHANGED[name].max_attempts or 3))
     await repository.add(new)
     assert await catalogue.spec(new.task_id) == new.spec
+    if new.spec.hold:
+        await repository.enqueue(new.task_id)
     await repository.take_due(10)
     claim = await repository.claim(new.task_id, WORKER, LEASE)
     assert claim is not None

@@ -5,6 +5,7 @@ from tests.guards.removals import Drop, Replace
 
 CHANGING = "tests/contract/test_changes.py"
 LABELS = "tests/contract/test_labels.py"
+HOLD = "tests/contract/test_hold.py"
 
 SCHEDULES = (
     Guard(
@@ -51,6 +52,36 @@ SCHEDULES = (
             f"{CHANGING}::test_schedule_of_a_task_that_was_started_stays",
             f"{CHANGING}::test_of_a_claim_and_a_change_of_schedule_one_wins",
         ),
+    ),
+    Guard(
+        "hold.available",
+        "a held task is not available",
+        Replace("available_at"),
+        (f"{HOLD}::test_held_task_waits_whatever_comes",),
+    ),
+    Guard(
+        "hold.due",
+        "a held task is not due",
+        Replace("due_at"),
+        (f"{HOLD}::test_held_task_waits_whatever_comes",),
+    ),
+    Guard(
+        "hold.clock",
+        "a corrected clock releases no held task",
+        Drop(),
+        (f"{HOLD}::test_held_task_waits_whatever_comes",),
+    ),
+    Guard(
+        "hold.change",
+        "another schedule releases no held task",
+        Drop(),
+        (f"{HOLD}::test_change_of_schedule_releases_nothing",),
+    ),
+    Guard(
+        "hold.once",
+        "a task that was released is not released again",
+        Drop(),
+        (f"{HOLD}::test_second_release_changes_nothing",),
     ),
     Guard(
         "delete.ended",

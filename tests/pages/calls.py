@@ -172,6 +172,18 @@ CALLS: Sequence[str | Call] = (
     ),
     Call(text="One that has ended cannot.", method="POST", path="/tasks/{bell}/cancel", status=409),
     Call(
+        method="POST",
+        path="/tasks",
+        body={"qc": BELL, "shots": 10, "hold": True},
+        status=202,
+        keep={"held": task_id},
+    ),
+    Call(
+        text="A task that was submitted with `hold` runs once it is released.",
+        method="POST",
+        path="/tasks/{held}/enqueue",
+    ),
+    Call(
         text="Run a task's program again, with the same seed or a new one.",
         method="POST",
         path="/tasks/{bell}/rerun",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from uuid import UUID
 
 from ketline.domain.task import Submission
@@ -49,6 +50,9 @@ class Model:
             start = self.now + _seconds_to(new.spec.scheduled_for)
             assert new.spec.max_attempts is not None  # the service fills it in
             task = ModelTask(new.task_id, new.spec.max_attempts, available_at=start, due_at=start)
+            task.hold = task.held = new.spec.hold
+            if task.held:
+                task.available_at = task.due_at = inf
             task.scheduled = new.spec.scheduled_for is not None
             task.priority, task.submitted_at, task.came_at = new.spec.priority, self.now, start
             task.overtakes = new.spec.priority > 0
@@ -119,7 +123,7 @@ class Model:
         return seconds
 
     def next_deadline(self) -> float | None:
-        return min((deadline for deadline in self._deadlines() if deadline > self.now), default=None)
+        return min((deadline for deadline in self._deadlines() if self.now < deadline < inf), default=None)
 
     def _deadlines(self) -> Sequence[float]:
         times: list[float | None] = [key.until for key in self.keys.values()]

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
-from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
+from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
@@ -22,6 +22,7 @@ UNKNOWN = TaskId(UUID(int=0))
 KEYS = st.none() | st.builds(
     IdempotencyKey, key=st.sampled_from(["a", "b"]), fingerprint=st.sampled_from(["same", "same", "other"])
 )
+HOLD = st.sampled_from([False, False, True])
 # Seconds from the submission to the time it is scheduled for.
 PRIORITIES = st.sampled_from([0, 0, -50, 10, 100])
 AHEAD = st.sampled_from([None, None, -500.0, 700.0, 5000.0])
@@ -35,11 +36,19 @@ class SubmittingMachine(ModelledMachine):
         return multiple(*(self._submit(None, max_attempts, False) for max_attempts in budgets))
 
     @precondition(lambda self: len(self.submissions) < MOST_TASKS)
-    @rule(target=tasks, key=KEYS, max_attempts=st.integers(1, 4), ahead=AHEAD, priority=PRIORITIES, twice=TWICE)
+    @rule(
+        target=tasks,
+        key=KEYS,
+        max_attempts=st.integers(1, 4),
+        ahead=AHEAD,
+        priority=PRIORITIES,
+        hold=HOLD,
+        twice=TWICE,
+    )
     def submit(
-        self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, priority: int, twice: bool
+        self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, priority: int, hold: bool, twice: bool
     ) -> Any:
-        task_id = self._submit(key, max_attempts, twice, ahead, priority)
+        task_id = self._submit(key, max_attempts, twice, ahead, priority, hold)
         return task_id if task_id in self.model.tasks else multiple()
 
     def _submit(
@@ -49,6 +58,7 @@ class SubmittingMachine(ModelledMachine):
         twice: bool,
         ahead: float | None = None,
         priority: int = 0,
+        hold: bool = False,
     ) -> TaskId:
         new = Submission(
             task_id=TaskId(UUID(int=len(self.submissions) + 1)),
@@ -58,6 +68,7 @@ class SubmittingMachine(ModelledMachine):
                 max_attempts=max_attempts,
                 scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
                 priority=priority,
+                hold=hold,
             ),
             correlation_id=CorrelationId(f"c-{len(self.submissions)}"),
             idempotency_key=key,
@@ -97,6 +108,19 @@ class SubmittingMachine(ModelledMachine):
                 assert answer is None
                 if not task.ended:
                     task.cancel(self.model.now)
+
+    @rule(task_id=tasks, twice=TWICE)
+    def enqueue(self, task_id: TaskId, twice: bool) -> None:
+        for answer in self.world.call(self.repository.enqueue(task_id), twice=twice):
+            task = self.model.tasks[task_id]
+            if not task.hold:
+                assert isinstance(answer, TaskNotHeld)
+            elif task.held and task.ended:
+                assert isinstance(answer, TaskEnded)
+            else:
+                assert answer is None
+                if task.held:
+                    task.enqueue(self.model.now)
 
     @rule(task_id=tasks, ahead=AHEAD, twice=TWICE)
     def reschedule(self, task_id: TaskId, ahead: float | None, twice: bool) -> None:

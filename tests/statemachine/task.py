@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from uuid import UUID
 
 from ketline.domain.priority import SECONDS_PER_POINT
@@ -54,6 +55,8 @@ class ModelTask:
     crashed: int = 0
     dispatches: int = 0
     scheduled: bool = False
+    hold: bool = False
+    held: bool = False
     priority: int = 0
     submitted_at: float = 0.0
     came_at: float = 0.0
@@ -94,9 +97,9 @@ class ModelTask:
         return self.status == "pending" and self.available_at <= now
 
     def waits(self, now: float) -> bool:
-        """Whether it is in a delay, and not scheduled for later."""
+        """Whether it is in a delay, and neither scheduled for later nor held."""
         later = self.scheduled and self.came_at > now
-        return self.status == "pending" and self.available_at > now and not later
+        return self.status == "pending" and self.available_at > now and not later and not self.held
 
     def claim(self, now: float, token: UUID, worker: str, seconds: float) -> None:
         self.attempt += 1
@@ -151,9 +154,16 @@ class ModelTask:
             self._enter("cancelled", Line("cancelled", now))
 
     def reschedule(self, now: float, ahead: float | None) -> None:
-        self.available_at = self.due_at = now + max(0.0, ahead or 0.0)
+        self.available_at = self.due_at = inf if self.held else now + max(0.0, ahead or 0.0)
         self.scheduled = ahead is not None
         self.came_at = self.submitted_at if ahead is None else max(self.submitted_at, now + ahead)
+        self.dispatches = 0
+
+    def enqueue(self, now: float) -> None:
+        """Release the task, which is held: as if it were submitted now."""
+        self.held = False
+        self.submitted_at = now
+        self.came_at = self.available_at = self.due_at = max(now, self.came_at)
         self.dispatches = 0
 
     def take(self, now: float, first_interval: float) -> None:

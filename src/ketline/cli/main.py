@@ -43,7 +43,7 @@ app = typer.Typer(
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Programs": [programs.run, programs.submit, service.validate],
-    "Tasks": [tasks.get, programs.wait, tasks.cancel, tasks.rerun, tasks.logs],
+    "Tasks": [tasks.get, programs.wait, tasks.enqueue, tasks.cancel, tasks.rerun, tasks.logs],
     "The service": [service.workers, service.stats, service.bench],
     "Run the service": [server.up, server.api, server.worker, server.migrate, server.check],
 }

@@ -59,6 +59,7 @@ Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of ever
 Priority = Annotated[
     int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority are taken first; default: 0.")
 ]
+Hold = Annotated[bool, typer.Option("--hold", help="Do not run them before 'ketline enqueue' releases them.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
 
 
@@ -73,6 +74,7 @@ def program_options(
     memory: bool,
     time_limit: float | None,
     priority: int | None = None,
+    hold: bool = False,
 ) -> Options:
     """What is asked for with each program."""
     return {
@@ -85,6 +87,7 @@ def program_options(
         "memory": memory or None,
         "time_limit_seconds": time_limit,
         "priority": priority,
+        "hold": hold or None,
     }
 
 

@@ -12,6 +12,7 @@ from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, serv
 from ketline.cli.options import (
     AsJson,
     Given,
+    Hold,
     Memory,
     Name,
     OwnUrl,
@@ -53,6 +54,7 @@ def submit(
     memory: Memory = False,
     time_limit: TimeLimit = None,
     priority: Priority = None,
+    hold: Hold = False,
     key: Key = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -70,6 +72,7 @@ def submit(
         memory=memory,
         time_limit=time_limit,
         priority=priority,
+        hold=hold,
     )
     sources = read_sources(programs)
     with client_of(url) as client:

@@ -84,6 +84,7 @@ def show_task(task: Task, program: str | None = None) -> None:
         "submitted": _moment(task.data["submitted_at"]),
         "completed": _moment(task.data.get("completed_at", "")),
         "queue": _place(task),
+        "hold": _hold(task),
         "priority": str(task.priority or ""),
         "shots": str(task.shots),
         "seed": "" if task.seed is None else str(task.seed),
@@ -132,6 +133,12 @@ def outcomes(result: Result | None) -> str:
     ranked = _ranked(result.counts)
     shown = [f"{key} {count}" for key, count in ranked[:MOST_IN_A_LINE]]
     return ": " + ", ".join(shown + (["…"] if len(ranked) > MOST_IN_A_LINE else []))
+
+
+def _hold(task: Task) -> str:
+    if not task.hold:
+        return ""
+    return f"released {_moment(task.data['released_at'])}" if task.released_at else "until 'ketline enqueue'"
 
 
 def _place(task: Task) -> str:

@@ -80,6 +80,12 @@ def cancel(tasks: TaskIds, url: Url = None, as_json: AsJson = False) -> None:
         raise typer.Exit(_each(client, tasks, lambda task: client.cancel(read_id(task)).data, as_json=as_json))
 
 
+def enqueue(tasks: TaskIds, url: Url = None, as_json: AsJson = False) -> None:
+    """Release tasks that were submitted with --hold; exit 1 if one cannot be."""
+    with client_of(url) as client:
+        raise typer.Exit(_each(client, tasks, lambda task: client.enqueue(read_id(task)).data, as_json=as_json))
+
+
 def rerun(
     tasks: TaskIds,
     seed: Annotated[str, typer.Option(help="'same', 'new' or a number.")] = "same",

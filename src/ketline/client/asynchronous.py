@@ -198,6 +198,10 @@ class AsyncClient:
         """Give a task another `name`, other `tags` or `metadata`, or another time it is `scheduled_for`."""
         return await self._hold(self._say.change(as_id(task_id), changes_of(changes)))
 
+    async def enqueue(self, task_id: UUID | str) -> Task:
+        """Release a task that was submitted with `hold`; one that was released before stays as it is."""
+        return await self._hold(self._say.enqueue(as_id(task_id)))
+
     async def delete(self, task_id: UUID | str) -> None:
         """Delete a task that has ended. This cannot be undone."""
         await self._hold(self._say.delete(as_id(task_id)))

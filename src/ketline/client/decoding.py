@@ -34,6 +34,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "submitted_at": datetime.fromisoformat,
     "completed_at": datetime.fromisoformat,
     "scheduled_for": datetime.fromisoformat,
+    "released_at": datetime.fromisoformat,
     "estimated_start": datetime.fromisoformat,
     "counted_at": datetime.fromisoformat,
     "started_at": datetime.fromisoformat,

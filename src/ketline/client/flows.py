@@ -198,6 +198,11 @@ class Flows:
         task: Task = yield from self.ask(request, read_task)
         return task
 
+    def enqueue(self, task_id: UUID) -> Flow[Task]:
+        """Release a held task; it does no harm to ask twice."""
+        task: Task = yield from self.ask(Request(method="POST", path=f"/tasks/{task_id}/enqueue"), read_task)
+        return task
+
     def delete(self, task_id: UUID) -> Flow[None]:
         """Delete a task that has ended."""
         request = Request(method="DELETE", path=f"/tasks/{task_id}")

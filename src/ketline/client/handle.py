@@ -65,6 +65,15 @@ class TaskHandle:
         """Each line of the task's history as it is written, from the first, or from after an event, to the last."""
         return self._client.events(self.task_id, after=after)
 
+    def enqueue(self) -> Task:
+        """Release it, if it was submitted with `hold`.
+
+        Raises:
+            RequestRefused: it was not (`task_not_held`), or was cancelled first (`task_ended`).
+        """
+        self.task = self._client.enqueue(self.task_id)
+        return self.task
+
     def cancel(self) -> Task:
         """Cancel it.
 

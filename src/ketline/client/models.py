@@ -158,6 +158,8 @@ class Task:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     scheduled_for: datetime | None = None
     priority: int = 0
+    hold: bool = False
+    released_at: datetime | None = None
     queue: Queue | None = None
     rerun_of: UUID | None = None
     worker_id: str | None = None

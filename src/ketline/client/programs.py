@@ -14,6 +14,7 @@ class Options(TypedDict, total=False):
     an array; lists of one length make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits
     the run, not the wait for it.
     `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted, not counts.
+    With `hold` the task is stored and not run before `enqueue` releases it.
     `program_format`: "qpy" says that the program is a circuit in QPY, as base64.
     """
 
@@ -31,6 +32,7 @@ class Options(TypedDict, total=False):
     time_limit_seconds: float | None
     max_attempts: int | None
     priority: int | None
+    hold: bool | None
 
 
 # A program of a batch: its text, or `program` and options of its own.

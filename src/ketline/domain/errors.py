@@ -4,6 +4,7 @@ KetlineError
 ├── TaskNotFound
 ├── TaskEnded
 ├── TaskNotPending
+├── TaskNotHeld
 ├── TaskNotEnded
 ├── IdempotencyKeyReused
 ├── BacklogFull
@@ -68,6 +69,16 @@ class TaskNotPending(KetlineError):
     """The task has been started, or has ended: it is too late to say when it is to run."""
 
     code = "task_not_pending"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskNotHeld(KetlineError):
+    """The task was not submitted to be held, so there is nothing to release."""
+
+    code = "task_not_held"
 
     def __init__(self, message: str, *, status: TaskStatus) -> None:
         super().__init__(message)

@@ -68,6 +68,7 @@ class TaskSpec:
     `circuit` is the program: OpenQASM 3 text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
     the worker's own limit holds, and without `max_attempts` the service's. The task is not run before `scheduled_for`,
     by the database's clock; a time that is past changes nothing. `priority` is from -100 to 100, see `priority.py`.
+    With `hold` it is not run before it is released.
     """
 
     circuit: str
@@ -79,6 +80,7 @@ class TaskSpec:
     labels: Labels = field(default_factory=Labels)
     scheduled_for: datetime | None = None
     priority: int = 0
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
         digested=lambda spec: spec.scheduled_for and spec.scheduled_for.isoformat(),
     ),
     _field("priority", lambda spec: spec.priority),
+    _field("hold", lambda spec: spec.hold),
 )
 # These stand in every fingerprint by their place, since there were fingerprints before there were other fields.
 _UNNAMED = 4

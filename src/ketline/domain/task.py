@@ -239,6 +239,8 @@ class Task:
     labels: Labels = field(default_factory=Labels)
     scheduled_for: datetime | None = None
     priority: int = 0
+    hold: bool = False
+    released_at: datetime | None = None
     rerun_of: TaskId | None = None
 
 

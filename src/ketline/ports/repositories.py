@@ -34,7 +34,8 @@ class TaskSubmissions(Protocol):
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
         """Store a pending task that is due for dispatch at once, or as `take_due` would leave it if `taken`.
 
-        A task that is scheduled for later is neither: it is available, and due, when its time comes.
+        A task that is scheduled for later is neither: it is available, and due, when its time comes; one that is held
+        when it is released.
         Of any number of submissions under one idempotency key one makes a task, and the others are given it.
 
         Raises:
@@ -58,6 +59,16 @@ class TaskSubmissions(Protocol):
         Raises:
             TaskNotFound: no task has this id.
             TaskEnded: there is nothing left to cancel.
+        """
+        ...
+
+    async def enqueue(self, task_id: TaskId) -> None:
+        """Release a held task: it is due for dispatch at once, or when its time comes. Does nothing the second time.
+
+        Raises:
+            TaskNotFound: no task has this id.
+            TaskNotHeld: the task was not submitted to be held.
+            TaskEnded: it was cancelled before it was released.
         """
         ...
 

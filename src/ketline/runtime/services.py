@@ -22,7 +22,7 @@ from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
-from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.watch import Watch
@@ -61,6 +61,7 @@ async def open_services(
             watch=watch,
             catalogue=catalogue,
             change=ChangeTask(catalogue, dispatcher.nudge),
+            enqueue=EnqueueTask(repository, dispatcher.nudge),
             rerun=RerunTask(catalogue, submit),
             statistics=CountTasks(catalogue, clock),
             validate=ValidateProgram(inspector, limits.time_limit),

@@ -137,6 +137,8 @@ class SubmitRequest(BaseModel):
         ),
     ] = 0
 
+    hold: Annotated[bool, Field(description="Not run before `POST /tasks/{task_id}/enqueue` releases it")] = False
+
     observables: Annotated[
         Observables,
         Field(
@@ -330,6 +332,8 @@ class TaskView(BaseModel):
     metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])
     scheduled_for: Timestamp | None = Field(default=None, description="The task is not run before this time")
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
+    hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
+    released_at: Timestamp | None = Field(default=None, description="When a held task was released")
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
     queue: QueueView | None = Field(
         default=None, description="If asked for by `?queue=true`, while the task waits for a worker"

@@ -10,7 +10,7 @@ from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
-from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.watch import Watch
@@ -27,6 +27,7 @@ class Services:
     watch: Watch
     catalogue: TaskCatalogue
     change: ChangeTask
+    enqueue: EnqueueTask
     rerun: RerunTask
     statistics: CountTasks
     validate: ValidateProgram

@@ -16,7 +16,7 @@ from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
-from ketline.service.tasks.changes import ChangeTask, RerunTask
+from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.watch import Watch
@@ -105,6 +105,7 @@ def services(
         health=CheckHealth(repository, publisher, timeout_seconds=0.2),
         catalogue=catalogue,
         change=ChangeTask(catalogue, outbox.nudge),
+        enqueue=EnqueueTask(repository, outbox.nudge),
         rerun=RerunTask(catalogue, submit),
         statistics=CountTasks(catalogue, SystemClock()),
         watch=watch,

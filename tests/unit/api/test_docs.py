@@ -73,6 +73,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "GET /tasks/events": "follow_tasks",
         "PATCH /tasks/{task_id}": "change_task",
         "DELETE /tasks/{task_id}": "delete_task",
+        "POST /tasks/{task_id}/enqueue": "enqueue_task",
         "POST /tasks/{task_id}/rerun": "rerun_task",
         "GET /tasks/{task_id}": "read_task",
         "GET /tasks/{task_id}/counts": "read_counts",

@@ -154,6 +154,13 @@ def test_a_lost_answer_to_a_cancellation_does_no_harm() -> None:
     assert service.hold(service.flows.cancel(TASK_ID)).status == "cancelled"
 
 
+def test_a_lost_answer_to_a_release_does_no_harm() -> None:
+    released = task("pending", hold=True, released_at="2026-01-02T03:04:05Z")
+    service = Scripted(in_turn(GONE, answered(released)))
+    found = service.hold(service.flows.enqueue(TASK_ID))
+    assert (found.hold, found.released_at) == (True, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
 def test_a_task_that_ended_otherwise_is_not_cancelled() -> None:
     service = Scripted(in_turn(problem("task_ended", 409, task_status="completed")))
     with pytest.raises(RequestRefused) as raised:

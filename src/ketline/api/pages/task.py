@@ -19,7 +19,7 @@ from ketline.api.tasks.circuit import at_point
 from ketline.api.tasks.results import Place, chosen_points
 from ketline.api.tasks.stored import not_found, with_result
 from ketline.api.tasks.submission import read_trace_context
-from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
+from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
@@ -73,6 +73,18 @@ async def show_circuit(task_id: UUID, request: Request, point: Place = None) -> 
     except ServiceUnavailable as error:
         drawing = DrawnCircuit(reason=KINDS[error.code].detail)
     return page(request, "circuit.html", {"drawing": drawing})
+
+
+@router.post("/{task_id}/enqueue")
+async def enqueue(task_id: UUID, request: Request) -> Response:
+    """Release a held task; where it was cancelled meanwhile its page says so."""
+    try:
+        await services_of(request).enqueue(TaskId(task_id))
+    except TaskNotFound as error:
+        raise not_found(task_id) from error
+    except (TaskEnded, TaskNotHeld):
+        pass
+    return RedirectResponse(f"../{task_id}", status_code=303)
 
 
 @router.post("/{task_id}/cancel")

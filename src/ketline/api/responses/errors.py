@@ -70,6 +70,12 @@ KINDS: Mapping[str, ProblemKind] = {
             "The task is not pending any more; `task_status` says what it is.",
         ),
         ProblemKind(
+            "task_not_held",
+            409,
+            "Task not held",
+            "The task was not submitted with `hold`: it runs without being released.",
+        ),
+        ProblemKind(
             "task_not_ended", 409, "Task not ended", "Only a task that has ended can be deleted; cancel it first."
         ),
         ProblemKind("task_cancelled", 409, "Task cancelled", "The task was cancelled and has no counts."),

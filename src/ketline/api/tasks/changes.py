@@ -15,7 +15,7 @@ from ketline.api.services import correlation_id_of, options_of, services_of
 from ketline.api.tasks.stored import stored_task, task_response
 from ketline.api.tasks.submission import name_submission, read_trace_context, require_json, require_within_limits
 from ketline.api.tasks.views import view_accepted
-from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
+from ketline.domain.errors import TaskEnded, TaskNotEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.spec import TaskSpec
@@ -52,6 +52,24 @@ async def change_task(task_id: UUID, request: Request) -> Response:
     )
     with _refusals(task_id):
         await services_of(request).change(TaskId(task_id), change)
+        task = await stored_task(request, task_id)
+    return await task_response(request, task, headers={})
+
+
+@router.post(
+    "/{task_id}/enqueue",
+    operation_id="enqueue_task",
+    response_model=TaskView,
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "task_not_found", "task_not_held", "task_ended", "invalid_request", "database_unavailable"
+    ),
+)
+async def enqueue_task(task_id: UUID, request: Request) -> Response:
+    """Release a task that was submitted with `hold`: it runs as if it were submitted now. Nothing happens when it was
+    released before."""
+    with _refusals(task_id):
+        await services_of(request).enqueue(TaskId(task_id))
         task = await stored_task(request, task_id)
     return await task_response(request, task, headers={})
 
@@ -122,7 +140,7 @@ def _refusals(task_id: UUID) -> Iterator[None]:
         yield
     except TaskNotFound as error:
         raise HTTPProblem(error.code, f"Task {task_id} was not found.") from error
-    except (TaskNotPending, TaskNotEnded) as error:
+    except (TaskNotPending, TaskNotHeld, TaskEnded, TaskNotEnded) as error:
         raise HTTPProblem(error.code, str(error), task_status=error.status) from error
 
 

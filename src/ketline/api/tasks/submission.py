@@ -67,6 +67,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
         labels=Labels(name=body.name, tags=body.tags, metadata=body.metadata),
         scheduled_for=body.scheduled_for,
         priority=body.priority,
+        hold=body.hold,
     )
 
 

@@ -28,6 +28,7 @@ from ketline.db.lists.pages import along, merge_sorted
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
+from ketline.db.tasks.hold import came_at, is_held, never_if
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
 from ketline.db.tasks.rank import rank
 from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
@@ -105,6 +106,7 @@ def _update(task_id: UUID, change: TaskChange) -> Update:
     if Changeable.SCHEDULED_FOR in change.fields:
         # The message it may have on the queue is one of those that come early: nobody can claim it by that.
         at = later(literal(change.scheduled_for, UtcDateTime), now())
+        at = never_if(is_held(), at)  # guard: hold.change
         changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}  # guard: change.dispatch
     return statement.values(changed).returning(tasks.c.submitted_at)
 
@@ -116,7 +118,7 @@ def _rank(change: TaskChange) -> ColumnElement[Any]:
     priority: ColumnElement[Any] = tasks.c.priority
     if Changeable.PRIORITY in change.fields:
         priority = literal(change.priority, Integer)
-    return rank(tasks.c.submitted_at, scheduled_for, priority)
+    return rank(came_at(), scheduled_for, priority)
 
 
 def _values(change: TaskChange) -> dict[str, Any]:

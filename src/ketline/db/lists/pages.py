@@ -62,6 +62,8 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.tags,
     tasks.c.scheduled_for,
     tasks.c.priority,
+    tasks.c.hold,
+    tasks.c.released_at,
     tasks.c.rerun_of,
 ]
 _SMALL_PARTS = {TaskPart.METADATA: tasks.c.metadata, TaskPart.PROFILE: tasks.c.profile}

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, func, select
 from ketline.db.engine.clock import from_now, now
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import LISTED_BY_STATUS, tasks
+from ketline.db.tasks.hold import came_at
 from ketline.domain.lists import Rate, TaskStatistics
 from ketline.domain.task import TaskStatus
 
@@ -44,7 +45,7 @@ def _count_ended() -> Select[Any]:
 
 def _select_longest_waiting() -> Select[Any]:
     return (
-        select(tasks.c.submitted_at, tasks.c.scheduled_for)
+        select(came_at().label("came_at"), tasks.c.scheduled_for)
         .where(has_status([TaskStatus.PENDING]), LISTED_BY_STATUS, tasks.c.available_at <= now())
         .order_by(tasks.c.submitted_at)
         .limit(1)
@@ -52,7 +53,7 @@ def _select_longest_waiting() -> Select[Any]:
 
 
 def _seconds_waited(row: Any, at: datetime) -> float:
-    since: datetime = max(row.submitted_at, row.scheduled_for or row.submitted_at)
+    since: datetime = max(row.came_at, row.scheduled_for or row.came_at)
     return max(timedelta(), at - since).total_seconds()
 
 

@@ -59,6 +59,8 @@ def task_of(
         labels=to_labels(row),
         scheduled_for=row.scheduled_for,
         priority=row.priority,
+        hold=bool(row.hold),
+        released_at=row.released_at,
         rerun_of=TaskId(row.rerun_of) if row.rerun_of else None,
     )
 
@@ -130,8 +132,8 @@ def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
 
 def _came_at(row: Row[Any]) -> datetime:
     """When the task could be run for the first time, whatever it was put back or tried again for since."""
-    submitted_at: datetime = row.submitted_at
-    return submitted_at if row.scheduled_for is None else max(submitted_at, row.scheduled_for)
+    came_at: datetime = row.released_at or row.submitted_at
+    return came_at if row.scheduled_for is None else max(came_at, row.scheduled_for)
 
 
 def attempt_columns(lease: Lease, duration: timedelta | None = None, cause: str | None = None) -> dict[str, object]:

@@ -29,6 +29,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         labels=to_labels(row),
         scheduled_for=row.scheduled_for,
         priority=row.priority,
+        hold=bool(row.hold),
     )
 
 

@@ -74,6 +74,9 @@ tasks = Table(
     Column("rank_at", UtcDateTime),
     # Whether a message about a task of higher rank may be taken for this one: it has priority, or lost its own message.
     Column("overtakes", Boolean, nullable=False, server_default=false()),
+    # Whether it waits to be released, and when it was; null in rows of before there were holds.
+    Column("hold", Boolean),
+    Column("released_at", UtcDateTime),
     # Whether it was found too long for the simulator that runs short programs while all slots are occupied.
     Column("is_long", Boolean, nullable=False, server_default=false()),
     Column("available_at", UtcDateTime, nullable=False),

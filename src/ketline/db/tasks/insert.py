@@ -26,6 +26,7 @@ from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.spec import SPEC_COLUMNS, spec_values
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
+from ketline.db.tasks.hold import never_if
 from ketline.db.tasks.labels import insert_labels
 from ketline.db.tasks.rank import rank
 from ketline.domain.task import Submission, TaskStatus
@@ -86,6 +87,9 @@ def insert_tasks(*, labelled: bool) -> Prepared:
 
 def new_task(request: Any) -> dict[str, Any]:
     """The columns of a task as it is stored first."""
+    available_at = later(request.scheduled_for, now())  # guard: schedule.available
+    # guard: submit.due, schedule.due
+    due_at = later(request.scheduled_for, from_now(request.due_seconds))
     return {
         "task_id": request.task_id,
         "correlation_id": request.correlation_id,
@@ -96,9 +100,8 @@ def new_task(request: Any) -> dict[str, Any]:
         "submitted_at": now(),
         "rank_at": rank(now(), request.scheduled_for, request.priority),
         "overtakes": request.priority > 0,
-        "available_at": later(request.scheduled_for, now()),  # guard: schedule.available
-        # guard: submit.due, schedule.due
-        "dispatch_due_at": later(request.scheduled_for, from_now(request.due_seconds)),
+        "available_at": never_if(request.hold, available_at),  # guard: hold.available
+        "dispatch_due_at": never_if(request.hold, due_at),  # guard: hold.due
         "dispatch_count": request.dispatches,
     }
 

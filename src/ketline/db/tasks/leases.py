@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     update,
@@ -28,6 +29,7 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.rows import attempt_columns, to_reaped
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.dispatch import REDISPATCH_DOUBLINGS
+from ketline.db.tasks.hold import is_held
 from ketline.db.tasks.retry import delay_seconds_after_expiry, next_state
 from ketline.db.tasks.statements import LEASE_LOST
 from ketline.domain.leases import Expiry, Outage
@@ -171,6 +173,7 @@ def _make_available() -> Update:
         or_(tasks.c.scheduled_for.is_(None), tasks.c.scheduled_for <= now()),
         # A task has no delay before its first attempt; later its last line says when the delay began.
         or_(tasks.c.attempt == 0, last_line > now()),  # guard: clock.only_before
+        not_(is_held()),  # guard: hold.clock
     )
     return (
         _of_unlocked(late)

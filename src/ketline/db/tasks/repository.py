@@ -20,7 +20,7 @@ from ketline.db.schema.rows import (
     to_task,
 )
 from ketline.db.schema.tables import workers
-from ketline.db.tasks import dispatch, insert, leases, queries, statements
+from ketline.db.tasks import dispatch, hold, insert, leases, queries, statements
 from ketline.db.tasks.attempts import (
     ClaimRequest,
     Outcome,
@@ -33,7 +33,15 @@ from ketline.db.tasks.attempts import (
 from ketline.db.tasks.health import write_check
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
-from ketline.domain.errors import LongProgram, MachineBusy, NoFreeSlot, SimulatorNotStarted, TaskEnded, TaskNotFound
+from ketline.domain.errors import (
+    LongProgram,
+    MachineBusy,
+    NoFreeSlot,
+    SimulatorNotStarted,
+    TaskEnded,
+    TaskNotFound,
+    TaskNotHeld,
+)
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import (
@@ -81,7 +89,8 @@ class SqlTaskRepository:
     notifier: Notifier = field(default_factory=NullNotifier)
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
-        taken = taken and submission.spec.scheduled_for is None  # guard: schedule.stored
+        at_once = submission.spec.scheduled_for is None and not submission.spec.hold
+        taken = taken and at_once  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
         request = InsertRequest(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
         accepted = await self.database.batched(store_new, request)
@@ -222,6 +231,14 @@ class SqlTaskRepository:
             raise TaskEnded(f"Task {task_id} is {ended}: there is nothing left to cancel.", status=ended)
         self._notify(task_id, TaskStatus.CANCELLED)
 
+    async def enqueue(self, task_id: TaskId) -> None:
+        def work(connection: Connection) -> None:
+            if connection.execute(hold.release(task_id)).one_or_none() is None:
+                _require_released(task_id, connection.execute(hold.select_hold(task_id)).one_or_none())
+
+        await self.database.write(work)
+        self._notify(task_id, TaskStatus.PENDING)
+
     async def count_pending(self, limit: int) -> int:
         def work(connection: Connection) -> int:
             counted: int = connection.execute(insert.count_pending(limit)).scalar_one()
@@ -330,6 +347,18 @@ class SqlTaskRepository:
 
 def _not_found(task_id: TaskId) -> TaskNotFound:
     return TaskNotFound(f"Task {task_id} was not found; check the id.")
+
+
+def _require_released(task_id: TaskId, row: Row[Any] | None) -> None:
+    """A task that was released before is as good as released now: the first answer may have been lost."""
+    if row is None:
+        raise _not_found(task_id)
+    status: TaskStatus = row.current_status
+    if not row.hold:
+        text = f"Task {task_id} is not held: it runs without being released, and is {status} now."
+        raise TaskNotHeld(text, status=status)
+    if row.released_at is None:
+        raise TaskEnded(f"Task {task_id} is {status}: it can be run no more; submit it again.", status=status)
 
 
 def _claim_request(task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> ClaimRequest:

@@ -49,6 +49,7 @@ CLAIM_COLUMNS: Sequence[Column[Any]] = [
     tasks.c.correlation_id,
     tasks.c.trace_context,
     tasks.c.submitted_at,
+    tasks.c.released_at,
     tasks.c.claimed_at,
     tasks.c.lease_token,
     tasks.c.lease_owner,

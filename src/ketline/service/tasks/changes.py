@@ -7,6 +7,7 @@ from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.repositories import TaskSubmissions
 from ketline.service.tasks.submission import SubmitTask
 
 
@@ -28,6 +29,24 @@ class ChangeTask:
         await self.catalogue.change(task_id, change)
         if Changeable.SCHEDULED_FOR in change.fields:
             self.nudge()
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueTask:
+    """Releases a held task; `nudge` wakes the dispatcher, which puts it on the queue."""
+
+    repository: TaskSubmissions
+    nudge: Callable[[], None]
+
+    async def __call__(self, task_id: TaskId) -> None:
+        """Return when the release is committed, now or by an earlier call.
+
+        Raises:
+            TaskNotFound, TaskNotHeld, TaskEnded: as for `TaskSubmissions.enqueue`.
+            DatabaseUnavailable: the release is not known to be committed.
+        """
+        await self.repository.enqueue(task_id)
+        self.nudge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +82,8 @@ class RerunTask:
             return accepted
         original = await self.catalogue.spec(task_id)
         options = original.options if seed is None and not new_seed else replace(original.options, seed=seed)
-        # The scheduled time of the original does not apply: the new task is due at once.
-        spec = replace(original, shots=shots or original.shots, options=options, scheduled_for=None)
+        # Neither the scheduled time nor the hold of the original applies: the new task is due at once.
+        spec = replace(original, shots=shots or original.shots, options=options, scheduled_for=None, hold=False)
         permit(spec)
         return await self.submit(
             Submission(

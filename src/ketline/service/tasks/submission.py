@@ -52,7 +52,8 @@ class SubmitTask:
         self.backlog.require_room()
         submission = self._with_defaults(submission)
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
-        taken = submission.spec.scheduled_for is None and self.outbox.has_room()  # guard: schedule.outbox
+        at_once = submission.spec.scheduled_for is None and not submission.spec.hold
+        taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
         accepted = await self.repository.add(submission, taken=taken)
         if not accepted.repeated:
             self.backlog.grow()

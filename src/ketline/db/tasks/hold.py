@@ -1,0 +1,58 @@
+"""SQL of held tasks: a time that never comes keeps them from being dispatched and claimed until they are released."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, Update, and_, case, false, func, literal, select, update
+
+from ketline.db.engine.clock import later, now
+from ketline.db.engine.planner_hints import checked
+from ketline.db.engine.types import UtcDateTime
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.rank import rank
+from ketline.domain.task import TaskStatus
+
+# The last day that both databases and Python know.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def is_held() -> ColumnElement[bool]:
+    """Whether a task of the statement waits to be released."""
+    return and_(func.coalesce(tasks.c.hold, false()), tasks.c.released_at.is_(None))
+
+
+def came_at() -> ColumnElement[Any]:
+    """When a task joined those that wait for a worker, as far as that depends on no schedule."""
+    return func.coalesce(tasks.c.released_at, tasks.c.submitted_at)
+
+
+def never_if(held: ColumnElement[bool], otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The time from which a task is available, or due: a held one never is."""
+    return case((held, literal(NEVER, UtcDateTime)), else_=otherwise)
+
+
+def release(task_id: UUID) -> Update:
+    """Makes a held task what it would be if it were submitted now; no row comes back for any other task."""
+    at = later(tasks.c.scheduled_for, now())
+    return (
+        update(tasks)
+        .where(
+            tasks.c.task_id == task_id,
+            checked(tasks.c.current_status == TaskStatus.PENDING),
+            is_held(),  # guard: hold.once
+        )
+        .values(
+            released_at=now(),
+            available_at=at,
+            dispatch_due_at=at,
+            dispatch_count=0,
+            rank_at=rank(now(), tasks.c.scheduled_for, tasks.c.priority),
+        )
+        .returning(tasks.c.released_at)
+    )
+
+
+def select_hold(task_id: UUID) -> Select[Any]:
+    """Selects what tells why `release` has released nothing."""
+    return select(tasks.c.current_status, tasks.c.hold, tasks.c.released_at).where(tasks.c.task_id == task_id)
