@@ -86,12 +86,14 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address the API listens on.")
     allowed_hosts: str = Field(
         default="",
-        description="Names by which requests may call the service, beside loopback ones and the address it listens on; "
-        "separated by commas, with `*.example.org` and `*` for all.",
+        description="Host names that requests may use beside loopback names and the address that the API listens "
+        "on; separated by commas, with `*.example.org` and `*` for all.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", validation_alias=_also("LOG_LEVEL", "LOG_LEVEL"), description="Least severe lines logged."
+        default="info",
+        validation_alias=_also("LOG_LEVEL", "LOG_LEVEL"),
+        description="Least severe level that is logged.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="`auto` is readable on a terminal and JSON elsewhere."
@@ -100,9 +102,9 @@ class Settings(BaseSettings):
         default=1024,
         ge=1,
         validation_alias=_also("DEFAULT_SHOTS", "NUM_SHOTS"),
-        description="Shots of a task that names none.",
+        description="Shots of a task whose request has none.",
     )
-    max_shots: int = Field(default=100_000, ge=1, description="Most shots a task may ask for.")
+    max_shots: int = Field(default=100_000, ge=1, description="Most shots a task may request.")
     max_program_bytes: int = Field(
         default=1024 * 1024, ge=1, le=64 * 1024 * 1024, description="Largest program accepted, in bytes of UTF-8."
     )
@@ -118,14 +120,14 @@ class Settings(BaseSettings):
     short_task_s: float = Field(
         default=2.0,
         ge=0,
-        description="Seconds that a program may take, by prediction, to be run beside the slots while long ones occupy "
-        "all of them; 0 for none.",
+        description="Longest predicted seconds of a program that may run beside the slots while long programs "
+        "occupy all of them; 0 disables that.",
     )
     simulator_threads: int | None = Field(
         default=None,
         ge=1,
-        description="Threads for a large program, which has the machine to itself; default: cores. Others have cores "
-        "divided by slots.",
+        description="Threads for a large program, which has the whole machine; default: cores. Other programs "
+        "have cores divided by slots.",
     )
     simulator_memory_mb: int | None = Field(
         default=None,
@@ -140,7 +142,7 @@ class Settings(BaseSettings):
         validation_alias=_also("WORKER_MAX_RETRIES", "WORKER_MAX_RETRIES"),
         description="Attempts after the first that a task may spend on lost workers.",
     )
-    max_attempts: int = Field(default=10, ge=1, le=1000, description="Largest `max_attempts` a task may ask for.")
+    max_attempts: int = Field(default=10, ge=1, le=1000, description="Largest `max_attempts` a task may request.")
     max_crashes: int = Field(
         default=3,
         ge=1,
@@ -156,7 +158,7 @@ class Settings(BaseSettings):
     task_soft_time_limit_s: Seconds = Field(
         default=60.0,
         validation_alias=_also("TASK_SOFT_TIME_LIMIT_S", "TASK_SOFT_TIME_LIMIT_S"),
-        description="Seconds after which a program still being parsed is told to stop.",
+        description="Seconds after which reading a program is stopped.",
     )
     task_time_limit_s: Seconds = Field(
         default=90.0,
@@ -164,7 +166,7 @@ class Settings(BaseSettings):
         description="Seconds after which a program's simulator is killed.",
     )
     max_time_limit_s: Seconds = Field(
-        default=3600.0, description="Largest `timeout_s` a task may ask for, in place of `TASK_TIME_LIMIT_S`."
+        default=3600.0, description="Largest `timeout_s` a task may request, in place of `TASK_TIME_LIMIT_S`."
     )
     max_qubits: int = Field(default=4096, ge=1, le=100_000, description="Most qubits a program may declare.")
     max_operations: int = Field(
@@ -174,14 +176,12 @@ class Settings(BaseSettings):
         description="Most operations of a program, after its loops are unrolled and its gates inlined.",
     )
     max_result_mb: int = Field(default=16, ge=1, le=1024, description="Largest counts of a task, in megabytes of JSON.")
-    max_backlog: int = Field(
-        default=100_000, ge=1, description="Pending tasks beyond which submissions are answered 429."
-    )
+    max_backlog: int = Field(default=100_000, ge=1, description="Pending tasks beyond which submissions get 429.")
     max_connections: int = Field(
         default=8192,
         ge=1,
         le=1_000_000,
-        description="Connections an API process keeps open; further ones are answered 503.",
+        description="Connections an API process keeps open; further ones get 503.",
     )
     header_timeout_s: Seconds = Field(
         default=10.0, description="Seconds in which the headers of a request must arrive, or else 408."
@@ -193,14 +193,15 @@ class Settings(BaseSettings):
         default=75.0, description="Seconds for which a connection is kept open between two requests."
     )
     write_timeout_s: Seconds = Field(
-        default=60.0, description="Seconds for which a client may read nothing of an answer before it is cut off."
+        default=60.0,
+        description="Seconds for which a client may read nothing of a response before its connection is closed.",
     )
     request_memory_mb: int = Field(
         default=256,
         ge=1,
-        description="Megabytes that an API process holds of requests that are not answered yet; beyond, 503.",
+        description="Megabytes that an API process holds of requests without a response yet; beyond, 503.",
     )
-    max_wait_s: Seconds = Field(default=60.0, description="Longest that a request may ask to wait for a task's end.")
+    max_wait_s: Seconds = Field(default=60.0, description="Seconds a request may wait for a task's end, at most.")
     idempotency_key_lifetime_s: Seconds = Field(
         default=86_400.0, description="Seconds for which an `Idempotency-Key` names its task."
     )
@@ -211,13 +212,13 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Tasks kept of those that have ended, the last ones; 0 keeps all."
     )
     lease_s: Seconds = Field(default=12.0, description="Seconds a worker may be silent before its task is taken away.")
-    reap_interval_s: Seconds = Field(default=3.0, description="Seconds between looks for lost workers.")
+    reap_interval_s: Seconds = Field(default=3.0, description="Seconds between checks for lost workers.")
     dispatch_interval_s: Seconds = Field(
-        default=1.0, description="Seconds between looks for tasks to put on the queue, beside the nudge of a submit."
+        default=1.0, description="Seconds between checks for tasks to put on the queue; a submission also starts one."
     )
     redispatch_s: Seconds = Field(
         default=30.0,
-        description="Seconds until a task whose message seems lost is put on the queue again; doubles each time.",
+        description="Seconds until a task whose message seems lost is published again; doubles each time.",
     )
     publish_timeout_s: Seconds = Field(default=5.0, description="Seconds to wait for the broker to confirm a message.")
     database_pool_size: int = Field(
@@ -227,7 +228,7 @@ class Settings(BaseSettings):
         description="Database connections a process may hold at most, 4 or more; an API holds one more to listen.",
     )
     database_idle_s: Seconds = Field(
-        default=10.0, description="Seconds after which an idle database connection is given back; one is kept."
+        default=10.0, description="Seconds after which an idle database connection is closed; one stays open."
     )
     shutdown_grace_s: float = Field(
         default=30.0, ge=0, description="Seconds a stopping worker lets running programs finish."
@@ -238,17 +239,17 @@ class Settings(BaseSettings):
     validate_max_waiting: int = Field(
         default=8,
         ge=1,
-        description="Calls that may wait for another's program to be read; beyond, they are answered 503.",
+        description="Calls that may wait while other programs are being read; further ones get 503.",
     )
     worker_beat_s: Seconds = Field(
         default=5.0,
-        description="Seconds between signs of life of a worker; `/workers` lists it for three times as long.",
+        description="Seconds between heartbeats of a worker; `/workers` lists it for three times as long.",
     )
     worker_port: int | None = Field(
         default=None,
         ge=0,
         le=65535,
-        description="Port on which `ketline worker` answers `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
+        description="Port on which `ketline worker` serves `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
     )
     secrets_dir: Path | None = Field(
         default=None,
