@@ -15,7 +15,7 @@ from pamqp.commands import Queue
 from ketline.domain.errors import PublishFailed, QueueUnavailable
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
 from ketline.messaging.rabbit import RabbitPublisher
-from ketline.ports.tasks import ConsumerSlot, Delivery
+from ketline.ports.queue import ConsumerSlot, Delivery
 
 WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.02

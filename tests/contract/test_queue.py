@@ -10,7 +10,7 @@ import pytest
 from ketline.domain.task import TaskId
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
-from ketline.ports.tasks import ConsumerSlot, TaskConsumer, TaskPublisher
+from ketline.ports.queue import ConsumerSlot, TaskConsumer, TaskPublisher
 from tests.brokers import WAIT_SECONDS, QueueView, connected, new_dispatch, receive
 from tests.servers import RabbitServer
 

@@ -15,7 +15,8 @@ from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
-from ketline.ports.tasks import CircuitRunner, ConsumerSlot, Delivery
+from ketline.ports.queue import ConsumerSlot, Delivery
+from ketline.ports.runner import CircuitRunner
 from ketline.runtime import database, embedded, queue, worker
 from tests.failpoints import pending_work
 from tests.failpoints.strike import Failpoints

@@ -1,1 +1,1 @@
-"""What the services need from the outside, as promises that adapters keep."""
+"""Ports: protocols that the services call and that adapters implement. Each method states what an adapter promises."""

@@ -1,4 +1,4 @@
-"""What the services need to find, change and delete stored tasks, as promises that `db` keeps; see also `ports`."""
+"""Lists, changes and deletes stored tasks, for requests that neither submit nor run them."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -11,51 +11,51 @@ from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine
 
 
 class TaskCatalogue(Protocol):
-    """The stored tasks for those who neither submit nor run them.
+    """The stored tasks, as lists and as single tasks that change.
 
-    Every method that changes something is one transaction, as those of `ports.repositories` are, and raises
-    `DatabaseUnavailable` as they do.
+    Every method that changes something is one transaction and raises `DatabaseUnavailable`, as in
+    `ports.repositories`.
     """
 
     async def find(self, query: TaskQuery) -> TaskPage:
-        """Give a page of a list, in bounded time however many tasks there are.
+        """Return a page of a list, in bounded time however many tasks there are.
 
-        Tasks that are there all the while are found exactly once by following `next`, whatever comes and goes
-        meanwhile. A page may be short where many tasks had to be looked at.
+        A caller that follows `next` finds each task that exists during the whole time exactly once. A page may be short
+        if many tasks had to be examined.
         """
         ...
 
     async def last_line(self) -> int:
-        """Give the id of the newest line of all histories, 0 when there is none."""
+        """Return the id of the newest line of all histories, 0 if there is none."""
         ...
 
     async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
-        """Give lines of the histories of tasks that have all these tags, lowest id first.
+        """Return lines of the histories of tasks that have all these tags, lowest id first.
 
-        They are up to `limit` lines after `after`, and before them the young ones up to it that are not `known`: what
-        is committed later can have a lower id.
+        They are up to `limit` lines after `after`, preceded by recent lines up to `after` that are not `known`: a line
+        that is committed later can have a lower id.
         """
         ...
 
     async def summarize(self) -> TaskStatistics:
-        """Count the tasks; slow enough not to be asked for each request."""
+        """Count the tasks by status; too slow to be called for each request."""
         ...
 
     async def queue_position(self, task_id: TaskId) -> QueuePosition | None:
-        """Tell where a task stands in the queue, None where it does not wait for a worker."""
+        """Return the queue position of a task, None if it does not wait for a worker."""
         ...
 
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
-        """Change a task; of a concurrent claim and a change of schedule one comes first, and decides.
+        """Change a task. If a claim and a change of schedule are concurrent, the second fails.
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskNotPending: the schedule or the priority was to be changed, and the task has been started or has ended.
+            TaskNotPending: the schedule or the priority cannot change, because the task has started or has ended.
         """
         ...
 
     async def spec(self, task_id: TaskId) -> TaskSpec:
-        """Give what the task was submitted with, its seed included.
+        """Return the spec of a task, with its seed.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -63,7 +63,7 @@ class TaskCatalogue(Protocol):
         ...
 
     async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
-        """Give the task that was made under a key before, None where there is none or the key has expired.
+        """Return the task that was created under this key, None if there is none or the key has expired.
 
         Raises:
             IdempotencyKeyReused: the key was used for something else.
@@ -80,19 +80,19 @@ class TaskCatalogue(Protocol):
         ...
 
     async def forget_older(self, age: timedelta, limit: int) -> int:
-        """Delete up to `limit` tasks that ended longer ago than `age`, and give how many it were.
+        """Delete up to `limit` tasks that ended longer ago than `age`, and return their number.
 
-        Concurrent callers delete different tasks, and wait for nobody.
+        Concurrent callers delete different tasks, and do not wait for each other.
         """
         ...
 
     async def last_kept(self, keep: int) -> Position | None:
-        """Give the task that ended as the `keep`th from the end, None where fewer have ended.
+        """Return the position of the `keep`th task from the end in the order of ends, None if fewer have ended.
 
-        It takes as many steps as tasks are kept, and holds nobody up who writes.
+        It takes as many steps as tasks are retained, and blocks no writer.
         """
         ...
 
     async def forget_before(self, last_kept: Position, limit: int) -> int:
-        """Delete up to `limit` tasks that ended before the one `last_kept` found; else as `forget_older`."""
+        """Delete up to `limit` tasks that ended before the position of `last_kept`, otherwise like `forget_older`."""
         ...

@@ -1,8 +1,8 @@
-"""The tasks and their history, the truth of the service: a port for each kind of caller, which one adapter implements.
+"""The stored tasks and their history: one port for each kind of caller, all implemented by one adapter.
 
-Every method is one transaction, committed when it returns and without effect when it raises `DatabaseUnavailable` (but
-for a connection cut during COMMIT, whose outcome nobody can know). Times are the database's. Every change of status
-appends exactly one line of history in the same transaction.
+Every method is one transaction, committed when it returns and without effect when it raises `DatabaseUnavailable`
+(except if the connection is lost during COMMIT, when the outcome is unknown). Times are the database's. Every change of
+status appends exactly one line of history in the same transaction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ from ketline.domain.task import (
 
 
 class TaskSubmissions(Protocol):
-    """Stores and cancels tasks, for clients."""
+    """Stores and cancels tasks, for requests of clients."""
 
     async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
-        """Store a pending task that is due for dispatch at once, or as `take_due` would leave it if `taken`.
+        """Store a pending task that is due for dispatch at once, or that is already taken for dispatch if `taken`.
 
-        A task that is scheduled for later is neither: it is available, and due, when its time comes; one that is held
-        when it is released.
-        Of any number of submissions under one idempotency key one makes a task, and the others are given it.
+        A task that is scheduled for later is neither: it is available, and due, when its time comes, and a held task
+        when it is released. Of any number of submissions under one idempotency key one creates a task, and
+        all return that task.
 
         Raises:
             IdempotencyKeyReused: the key was used for something else, and has not expired.
@@ -44,9 +44,9 @@ class TaskSubmissions(Protocol):
         ...
 
     async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
-        """Store pending tasks that are due for dispatch at once: all of them, or none when it raises.
+        """Store pending tasks that are due for dispatch at once: all of them, or none if it raises.
 
-        What `add` promises of idempotency keys holds for each of them.
+        Idempotency keys work as for `add`, for each submission.
 
         Raises:
             IdempotencyKeyReused: a key was used for something else, and has not expired.
@@ -54,11 +54,11 @@ class TaskSubmissions(Protocol):
         ...
 
     async def cancel(self, task_id: TaskId) -> None:
-        """Cancel a task that has not ended; whoever runs it loses the lease.
+        """Cancel a task that has not ended; the worker that runs it loses the lease.
 
         Raises:
             TaskNotFound: no task has this id.
-            TaskEnded: there is nothing left to cancel.
+            TaskEnded: the task has ended.
         """
         ...
 
@@ -73,18 +73,18 @@ class TaskSubmissions(Protocol):
         ...
 
     async def count_pending(self, limit: int) -> int:
-        """How many tasks are pending, counted up to `limit`."""
+        """Count the pending tasks, up to `limit`."""
         ...
 
 
 class TaskReader(Protocol):
-    """Reads single tasks; the lists are a `TaskCatalogue`'s."""
+    """Reads single tasks; a `TaskCatalogue` reads lists."""
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
-        """Give a task with its whole history, oldest line first.
+        """Return a task with its whole history, oldest line first.
 
-        A result that takes more than `most_result_bytes` in the database is left out, unread, and its size told in
-        `omitted_result_bytes`.
+        A result that takes more than `most_result_bytes` in the database is not read; `omitted_result_bytes` is its
+        size.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -92,7 +92,7 @@ class TaskReader(Protocol):
         ...
 
     async def result_text(self, task_id: TaskId) -> str:
-        """Give the result of a completed task as JSON text: an object with what `TaskResult` of the HTTP shapes has.
+        """Return the result of a completed task as JSON text: an object with the fields of the HTTP shape `TaskResult`.
 
         Raises:
             TaskNotFound: no task with this id has a result.
@@ -100,7 +100,7 @@ class TaskReader(Protocol):
         ...
 
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
-        """Give the lines of a task's history after the line with this id, oldest first; all of them after 0.
+        """Return the lines of a task's history after the line with this id, oldest first; all of them after 0.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -108,25 +108,24 @@ class TaskReader(Protocol):
         ...
 
     async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
-        """Give the status and the number of the last attempt of each of these tasks that exists."""
+        """Return the status and the number of the last attempt of each of these tasks that exists."""
         ...
 
 
 class DeferredTasks(Protocol):
-    """Hands tasks back that cannot begin yet, and calls them back."""
+    """Defers claimed tasks that cannot run yet, and recalls them."""
 
     async def defer(self, lease: Lease, delay: timedelta, cause: str = MachineBusy.code) -> bool:
-        """Hand a task back that has not begun, at no cost, available after `delay`; False when the lease is lost.
+        """Make a task that has not begun pending again, available after `delay`; False if the lease is lost.
 
-        The cause is for its history: a large program runs, no slot came free, there is no simulator, or the program is
-        too long for the simulator that is for short ones; then `claim_short` passes over it from now on.
-
-        Once its delay is over it goes before the tasks that came after it.
+        It spends no attempt, and keeps its place in the queue. `cause` goes into its history: a large program runs, no
+        slot became free, there is no simulator, or the program is too long for the short slot. In the last case
+        `claim_short` skips the task from now on.
         """
         ...
 
     async def recall(self, lease: Lease) -> bool:
-        """End the delay of a task that was deferred under this lease; False when it waits no more."""
+        """End the delay of a task that was deferred under this lease; False if it no longer waits."""
         ...
 
 
@@ -134,55 +133,54 @@ class TaskAttempts(DeferredTasks, Protocol):
     """Claims tasks and records their outcomes, for workers."""
 
     async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        """Take a pending, available task for one attempt; None when there is none to be taken.
+        """Claim a pending, available task for one attempt; None if there is none.
 
-        It is the task of this id, unless that one is not there to be taken or has to wait for another: then it is
-        the one whose turn it is, by priority and age, of those that were dispatched. Of any number of concurrent
-        claims at most one gets a task.
+        It is the task with this id, unless that one is not available or must wait for another: then it is the one with
+        the lowest rank, by priority and age, of those that were dispatched. Of any number of concurrent claims at most
+        one gets a task.
         """
         ...
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        """Take the task whose turn it is of those dispatched that are not known to be long; None when there is none.
+        """Claim the task with the lowest rank of those dispatched that are not known to be long; None if there is none.
 
-        As after `claim`, the message that named `task_id` is used up when a task was taken.
+        As with `claim`, the message that named `task_id` is used up if a task was claimed.
         """
         ...
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:
-        """Extend a lease from now; False when it is lost, and then nothing has changed."""
+        """Extend a lease from now; False if it is lost, and then nothing has changed."""
         ...
 
     async def finish(self, lease: Lease, result: RunResult) -> bool:
-        """Record the result and complete the task; False when the lease is lost, and then nothing has changed."""
+        """Record the result and complete the task; False if the lease is lost, and then nothing has changed."""
         ...
 
     async def fail(self, lease: Lease, failure: Failure) -> bool:
-        """Record why the task failed, for good; False when the lease is lost, and then nothing has changed."""
+        """Record the failure that ends the task; False if the lease is lost, and then nothing has changed."""
         ...
 
     async def release(self, lease: Lease) -> bool:
-        """Hand a task back as pending and available at no cost; False when the lease is lost."""
+        """Make a task pending and available again, without a spent attempt; False if the lease is lost."""
         ...
 
     async def retry(self, lease: Lease, failure: Failure, *, crashed: bool) -> TaskStatus | None:
-        """Hand a task back after an attempt that was not the program's to answer for; None when the lease is lost.
+        """Count an attempt that failed through no fault of the program; None if the lease is lost.
 
-        It goes back to pending with a backoff, or fails when the attempts it may spend, or the smaller number of
-        those that may end in a crash, are spent. Gives the status it got.
+        The task becomes pending with a backoff, or fails when it has spent its attempts, or the smaller number of those
+        that may end in a crash. Returns its new status.
         """
         ...
 
 
 class TaskUpkeep(Protocol):
-    """Finds the tasks that are to be dispatched, reaped or put right, for the loops of every process."""
+    """Finds the tasks to dispatch, reap or correct, for the periodic loops of every process."""
 
     async def take_due(self, limit: int) -> Sequence[Dispatch]:
         """Take up to `limit` pending tasks that are due and have not been dispatched, longest due first.
 
-        Each is overdue after an interval that grows with every dispatch, so a message that is lost, or a
-        dispatcher that dies before publishing, delays a task and never strands it. Concurrent callers get
-        disjoint tasks.
+        Each becomes overdue after an interval that grows with every dispatch, so a lost message, or a dispatcher that
+        dies before publishing, only delays a task. Concurrent callers get disjoint tasks.
         """
         ...
 
@@ -191,22 +189,22 @@ class TaskUpkeep(Protocol):
         ...
 
     async def count_dispatched(self) -> int:
-        """How many tasks are pending and were dispatched: those that should have a message on the queue."""
+        """Count the tasks that are pending and were dispatched: those that should have a message on the queue."""
         ...
 
     async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
-        """Make tasks that could not be published due again after `delay`, where they are still pending."""
+        """Make tasks that could not be published due again after `delay`, if they are still pending."""
         ...
 
     async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
-        """Read the database's clock, and which leases end later than `beyond` from now."""
+        """Read the database's clock, and the leases that end later than `beyond` from now."""
         ...
 
     async def reap(self, limit: int, expiry: Expiry = NOW) -> Sequence[Reaped]:
-        """Take up to `limit` tasks whose lease is over from their workers.
+        """Take up to `limit` tasks whose lease is over away from their workers.
 
-        Each goes back to pending with a backoff, or fails as `worker_lost` when its attempts are spent. One whose lease
-        ran out in an outage goes back at once and at no cost, unless that has happened to it many times.
+        Each becomes pending with a backoff, or fails as `worker_lost` when its attempts are spent. A task whose lease
+        expired in an outage becomes pending at once and at no cost, unless that has happened to it many times.
         """
         ...
 
@@ -218,25 +216,25 @@ class TaskUpkeep(Protocol):
         ...
 
     async def forget_keys(self, limit: int) -> int:
-        """Forget up to `limit` expired idempotency keys, and give how many it were."""
+        """Delete up to `limit` expired idempotency keys, and return their number."""
         ...
 
 
 class DatabaseProbe(Protocol):
-    """Tells whether the database can be used, for health checks."""
+    """Checks whether the database can be used, for health checks."""
 
     async def ping(self) -> None:
-        """Return when the database answers a query.
+        """Return if the database responds to a query.
 
         Raises:
-            DatabaseUnavailable: it does not.
+            DatabaseUnavailable: it does not respond.
         """
         ...
 
     async def check_writable(self) -> None:
-        """Return when the database has committed a write.
+        """Return if the database has committed a write.
 
         Raises:
-            DatabaseUnavailable: it has not; the class says why where that is known.
+            DatabaseUnavailable: it has not; a subclass names the cause if it is known.
         """
         ...

@@ -9,7 +9,7 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import NullNotifier, PostgresqlListener, PostgresqlNotifier
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.retry import RetryPolicy
-from ketline.ports.tasks import Notifier
+from ketline.ports.notifier import Notifier
 from ketline.runtime.background import running
 from ketline.service.tasks.watch import Watch
 

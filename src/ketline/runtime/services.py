@@ -8,7 +8,7 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
-from ketline.ports.tasks import DeadLetterBox, TaskPublisher
+from ketline.ports.queue import DeadLetterBox, TaskPublisher
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector

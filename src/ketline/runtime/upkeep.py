@@ -7,7 +7,7 @@ from datetime import timedelta
 from ketline.config import Settings
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.ports.tasks import TaskPublisher
+from ketline.ports.queue import TaskPublisher
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.service.upkeep.contact import DatabaseContact

@@ -16,8 +16,10 @@ from ketline.domain.worker import WorkerIdentity
 from ketline.execution.parent.admission import Admission, ShortProgramsOnly
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
+from ketline.ports.clock import Clock
+from ketline.ports.queue import TaskConsumer
 from ketline.ports.repositories import TaskAttempts
-from ketline.ports.tasks import Clock, RunnerFactory, TaskConsumer
+from ketline.ports.runner import RunnerFactory
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository

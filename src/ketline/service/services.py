@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ketline.domain.backend import Backend
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.inspection import WorkerRegistry
 from ketline.ports.repositories import TaskReader, TaskSubmissions
+from ketline.ports.workers import WorkerRegistry
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.drawings import DrawCircuit

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ketline.ports.tasks import ConsumerSlot, Delivery
+from ketline.ports.queue import ConsumerSlot, Delivery
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ from functools import partial
 import structlog
 
 from ketline.domain.errors import ExecutionFailed
-from ketline.ports.tasks import CircuitRunner, Clock, ConsumerSlot, RunnerFactory, TaskConsumer
+from ketline.ports.clock import Clock
+from ketline.ports.queue import ConsumerSlot, TaskConsumer
+from ketline.ports.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
-from ketline.ports.tasks import CircuitRunner, Clock
+from ketline.ports.clock import Clock
+from ketline.ports.runner import CircuitRunner
 from ketline.worker.occupancy import Occupancy
 
 SHORT_SECONDS = 0.02

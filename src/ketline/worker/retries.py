@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
-from ketline.ports.tasks import Delivery
+from ketline.ports.queue import Delivery
 
 log = structlog.get_logger()
 

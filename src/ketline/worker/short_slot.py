@@ -10,7 +10,8 @@ import structlog
 from ketline.domain.errors import ExecutionFailed, LongProgram, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Dispatch, RunResult
-from ketline.ports.tasks import CircuitRunner, Delivery, RunnerFactory, TaskConsumer
+from ketline.ports.queue import Delivery, TaskConsumer
+from ketline.ports.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy

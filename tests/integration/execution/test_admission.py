@@ -14,7 +14,7 @@ from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDie
 from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
-from ketline.ports.tasks import CircuitRunner
+from ketline.ports.runner import CircuitRunner
 from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
 from ketline.messaging.memory import MemoryQueue
-from ketline.ports.tasks import Delivery
+from ketline.ports.queue import Delivery
 from ketline.worker.consumers import ConsumerLimit
 
 

@@ -62,7 +62,7 @@ from ketline.domain.task import (
     TaskStatus,
     WorkerId,
 )
-from ketline.ports.tasks import Notifier
+from ketline.ports.notifier import Notifier
 
 WORKER_STOPPED = "worker_stopped"
 # Why a program was not begun, in words for the history.

@@ -41,7 +41,7 @@ from ketline.execution.protocol import (
     encode_request,
     is_admission_request,
 )
-from ketline.ports.tasks import CircuitRunner
+from ketline.ports.runner import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
 # Room around the counts for the profile and the JSON around them.

@@ -10,8 +10,9 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
+from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskAttempts
-from ketline.ports.tasks import CircuitRunner, Clock
+from ketline.ports.runner import CircuitRunner
 from ketline.service.attempts.deferrals import Deferrals
 
 log = structlog.get_logger()

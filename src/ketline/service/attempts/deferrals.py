@@ -7,8 +7,8 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, LongProgram, MachineBusy
 from ketline.domain.task import Lease, TaskId
+from ketline.ports.clock import Clock
 from ketline.ports.repositories import DeferredTasks
-from ketline.ports.tasks import Clock
 
 log = structlog.get_logger()
 

@@ -8,8 +8,8 @@ from typing import Literal
 import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, KetlineError, QueueUnavailable, ServiceUnavailable
+from ketline.ports.queue import TaskPublisher
 from ketline.ports.repositories import DatabaseProbe
-from ketline.ports.tasks import TaskPublisher
 from ketline.service.health.simulators import SimulatorStatus
 
 log = structlog.get_logger()

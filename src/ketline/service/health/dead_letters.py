@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from ketline.domain.dead_letters import DeadLetters
-from ketline.ports.tasks import Clock, DeadLetterBox
+from ketline.ports.clock import Clock
+from ketline.ports.queue import DeadLetterBox
 
 # Cached, because the broker has to deliver the messages to show them.
 CACHE_SECONDS = 30.0

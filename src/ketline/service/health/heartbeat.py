@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.worker import WorkerIdentity
-from ketline.ports.inspection import WorkerRegistry
-from ketline.ports.tasks import Clock
+from ketline.ports.clock import Clock
+from ketline.ports.workers import WorkerRegistry
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.loop import Loop
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ketline.domain.lists import TaskStatistics
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.tasks import Clock
+from ketline.ports.clock import Clock
 
 # Counting a million tasks takes most of a second.
 CACHE_SECONDS = 2.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ketline.domain.leases import Outage
-from ketline.ports.tasks import Clock
+from ketline.ports.clock import Clock
 
 # As a share of a lease. Leases are renewed three times in their duration, so a shorter outage lets none expire.
 LONGEST_GAP = 2 / 3

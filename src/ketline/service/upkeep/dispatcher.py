@@ -10,8 +10,9 @@ import structlog
 
 from ketline.domain.errors import PublishFailed, QueueUnavailable, ServiceUnavailable
 from ketline.domain.task import Dispatch, TaskId
+from ketline.ports.clock import Clock
+from ketline.ports.queue import TaskPublisher
 from ketline.ports.repositories import TaskUpkeep
-from ketline.ports.tasks import Clock, TaskPublisher
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()

@@ -9,8 +9,8 @@ import structlog
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.leases import Expiry, LeaseSurvey
 from ketline.domain.task import LeaseToken
+from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskUpkeep
-from ketline.ports.tasks import Clock
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 

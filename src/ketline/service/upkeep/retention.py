@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from ketline.ports.catalogue import TaskCatalogue
-from ketline.ports.tasks import Clock
+from ketline.ports.clock import Clock
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()

@@ -1,0 +1,33 @@
+"""Runs the program of a task; a worker opens one runner for each slot."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import RunResult
+
+
+class CircuitRunner(Protocol):
+    """Runs programs, one at a time, in a process that can be killed without harm to the caller."""
+
+    async def run(self, spec: TaskSpec) -> RunResult:
+        """Read and simulate a program without blocking the event loop.
+
+        A spec without a time limit runs under the runner's own. Cancelling the call kills the simulation; the runner
+        can run the next program after any outcome. `profile.queued_seconds` of the result is 0; the caller sets it.
+
+        Raises:
+            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot run.
+            TimeLimitExceeded, MemoryLimitExceeded: it was stopped at a limit.
+            SimulationFailed: the simulator rejected it, failed or died.
+            MachineBusy: the program is large, and another large one runs; it has not begun.
+        """
+        ...
+
+
+class RunnerFactory(Protocol):
+    """Opens runners, one for each slot."""
+
+    def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
+        """Open a runner whose process has started when the context is entered, and has ended when it is left."""
+        ...
