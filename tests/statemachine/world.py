@@ -18,7 +18,7 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotPending
+from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.retry import RetryPolicy
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS
@@ -27,7 +27,7 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-Refusal = TaskEnded | TaskNotFound | TaskNotPending | IdempotencyKeyReused
+Refusal = TaskEnded | TaskNotFound | TaskNotHeld | TaskNotPending | IdempotencyKeyReused
 TABLES = (status_history, idempotency_keys, tasks)
 SHIFTS = {
     SQLITE: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')",
@@ -112,7 +112,7 @@ class World:
         last: T | Refusal
         try:
             last = self._runner.run(work)
-        except (TaskEnded, TaskNotFound, TaskNotPending, IdempotencyKeyReused) as refusal:
+        except (TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending, IdempotencyKeyReused) as refusal:
             last = refusal
         self.database.repeating = False
         return [*self.database.earlier, last]
