@@ -108,7 +108,7 @@ def test_many_programs_are_one_batch_with_a_line_each(directory: Path) -> None:
     assert {sum(one["result"]["counts"].values()) for one in documents} == {10}
 
 
-def test_a_batch_with_a_mistake_points_at_it_and_runs_the_rest(directory: Path) -> None:
+def test_a_batch_with_an_error_points_at_it_and_runs_the_rest(directory: Path) -> None:
     (directory / "good.qasm").write_text(BELL)
     (directory / "bad.qasm").write_text(WRONG)
     answer = ketline("run", "good.qasm", "bad.qasm", *WHOLE)
@@ -135,7 +135,7 @@ def test_sweeps_and_inputs(directory: Path) -> None:
     assert [line.split()[:2] for line in printed.splitlines() if line[:1] in "01"] == [["0", "9"], ["1", "9"]]
 
 
-def test_validation_points_at_mistakes(directory: Path) -> None:
+def test_validation_points_at_errors(directory: Path) -> None:
     assert "valid: 2 qubits" in done("validate", "-", typed=BELL)
     answer = ketline("validate", "-", typed=WRONG)
     assert answer.exit_code == 1
@@ -175,13 +175,13 @@ def test_wrong_command_lines_say_what_to_do(directory: Path, arguments: list[str
     assert "Traceback" not in answer.output
 
 
-def test_no_answer_has_an_exit_status_of_its_own(directory: Path) -> None:
+def test_a_service_that_does_not_answer_has_its_own_exit_status(directory: Path) -> None:
     answer = ketline("stats", "--url", f"http://127.0.0.1:{any_port()}")
     assert answer.exit_code == 3
     assert "No answer from" in answer.stderr
 
 
-def test_the_key_for_the_service_is_sent_and_not_told(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_key_is_sent_and_not_printed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KETLINE_API_KEY", "sécret")
     answer = ketline("stats")
     assert answer.exit_code == 2
@@ -190,7 +190,7 @@ def test_the_key_for_the_service_is_sent_and_not_told(directory: Path, monkeypat
     assert ketline("stats").exit_code == 0
 
 
-def test_an_interrupted_run_leaves_its_task_alone(directory: Path, url: str) -> None:
+def test_an_interrupted_run_does_not_cancel_its_task(directory: Path, url: str) -> None:
     # A shell that runs the tests in the background has its children ignore Ctrl-C.
     listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     program = f"{listening}; from ketline.__main__ import main; main()"

@@ -1,4 +1,4 @@
-"""A service for the occasion: embedded, in this process, gone when the command ends."""
+"""An ephemeral server: an embedded service in this process that lives as long as one command, for `ketline run`."""
 
 import asyncio
 import threading
@@ -12,12 +12,15 @@ from ketline.client import Client, Retries
 from ketline.config import Settings
 
 T = TypeVar("T")
-# It lives as long as this process: what it does not answer at once it never will.
-IMPATIENT = Retries(patience_seconds=0.0)
+# The server lives in this process: a request that fails once fails always.
+NO_RETRIES = Retries(patience_seconds=0.0)
 
 
-async def with_own_service(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:
-    """What `use` makes of a client of a service that serves nobody else, and will be asked for so many programs."""
+async def with_ephemeral_server(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:
+    """Start a server, call `use` with a client of it in a thread, stop the server, and return what `use` returned.
+
+    `programs` is how many programs `use` will run; the server has no more slots than that.
+    """
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     with TemporaryDirectory(prefix="ketline-") as directory:
@@ -29,34 +32,34 @@ async def with_own_service(settings: Settings, programs: int, use: Callable[[Cli
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not ready.done():
                 await serving
-            return await _in_thread(lambda: _used(ready.result(), use))
+            return await _in_thread(lambda: _use_client(ready.result(), use))
         finally:
             stop.set()
             await serving
 
 
-def _used(url: str, use: Callable[[Client], T]) -> T:
-    with Client(url, retries=IMPATIENT) as client:
+def _use_client(url: str, use: Callable[[Client], T]) -> T:
+    with Client(url, retries=NO_RETRIES) as client:
         return use(client)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """As `asyncio.to_thread`, but a command that is interrupted does not wait for the thread's end."""
+    """Run `work` as `asyncio.to_thread` does, but in a daemon thread, so that an interrupted command ends at once."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def tell(outcome: Callable[[], None]) -> None:
+    def set_outcome(outcome: Callable[[], None]) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(lambda: None if done.done() else outcome())
 
     def run() -> None:
         try:
             result = work()
-        except BaseException as error:  # whatever it is, it is the caller's
+        except BaseException as error:  # the caller handles it
             caught = error
-            tell(lambda: done.set_exception(caught))
+            set_outcome(lambda: done.set_exception(caught))
         else:
-            tell(lambda: done.set_result(result))
+            set_outcome(lambda: done.set_result(result))
 
     threading.Thread(target=run, daemon=True).start()
     return await done

@@ -1,4 +1,4 @@
-"""Exit statuses, and the one line that every refusal is."""
+"""Exit statuses of the command line, and the functions that end a command with one line on standard error."""
 
 import errno
 import os
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-SUCCESS, TASK_FAILED, USAGE_ERROR, SERVICE_ERROR, TIME_UP, INTERRUPTED = 0, 1, 2, 3, 4, 130
-# As a shell says it of a program that SIGPIPE ended.
-READER_GONE = 141
-# A disk without room, a quota, a size limit, a device that fails.
+SUCCESS, TASK_FAILED, USAGE_ERROR, SERVICE_ERROR, TIMED_OUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+# The status that a shell reports for a program ended by SIGPIPE.
+BROKEN_PIPE = 141
+# A full disk, a quota, a size limit, a failing device.
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Say what is wrong and end the command."""
+    """Print the message on standard error and end the command with this exit status."""
     print(f"ketline: {message}", file=sys.stderr, flush=True)
     raise SystemExit(status)
 
 
 @contextmanager
 def server_libraries(what: str) -> Iterator[None]:
-    """Say what to install where the libraries of the service are missing; `what` needs them."""
+    """Around late imports of the service: if its libraries are missing, name them and end; `what` is the command."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -35,16 +35,16 @@ def server_libraries(what: str) -> Iterator[None]:
 
 
 def end_without_output(error: OSError) -> NoReturn:
-    """End a command whose output cannot be written: quietly where its reader is gone, as of `head`.
+    """End a command whose output cannot be written; without a message if its reader has gone, as in `| head`.
 
     Raises:
-        OSError: the error itself, which is about something else.
+        OSError: the error itself, if it is not about the output.
     """
     if not isinstance(error, BrokenPipeError) and error.errno not in _OUTPUT_ERRORS:
         raise error
-    # The interpreter writes what is left once more at its end.
+    # The interpreter flushes standard output once more when it exits, which must not fail again.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
-        raise SystemExit(READER_GONE)
+        raise SystemExit(BROKEN_PIPE)
     fail(f"cannot write: {error.strerror}", USAGE_ERROR)

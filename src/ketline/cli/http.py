@@ -1,4 +1,4 @@
-"""Serve the HTTP application on one socket, within the limits that the operator set."""
+"""The HTTP server of the API and of worker health: uvicorn on one socket, within the operator's limits."""
 
 import asyncio
 import resource
@@ -20,12 +20,12 @@ log = structlog.get_logger()
 
 BACKLOG = 2048
 CONNECTION_GRACE_SECONDS = 5
-# Descriptors that a process needs beside those of its clients: database, broker, simulators, files.
+# File descriptors that a process needs for other things than clients: database, broker, simulators, files.
 OTHER_DESCRIPTORS = 512
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
-    """The limits that the settings give, with no more connections than there are descriptors for."""
+    """The limits from the settings, with no more connections than the process may have file descriptors."""
     return ConnectionLimits(
         head_seconds=settings.header_timeout_s,
         body_seconds=settings.body_timeout_s,
@@ -50,7 +50,7 @@ def _possible_connections(wanted: int) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us: one stop event serves API and worker alike."""
+    """A uvicorn server that handles no signals, because one stop event ends API and worker together."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -64,9 +64,9 @@ async def serve_http(
     stop: asyncio.Event,
     before_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Answer requests until `stop` is set; those under way then get some seconds to end.
+    """Serve requests until `stop` is set; then give open requests a few seconds to end.
 
-    `before_stop` ends what would keep requests open.
+    `before_stop` is called first; it ends responses that would otherwise stay open, such as event streams.
     """
     shared = Shared.of(connection_limits(settings))
     config = uvicorn.Config(
@@ -90,19 +90,19 @@ async def serve_http(
         server.should_exit = True
         before_stop()
         stopping.cancel()
-        await _both(serving, stopping)
+        await _end(serving, stopping)
 
 
-async def _both(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
+async def _end(serving: Awaitable[None], stopping: Awaitable[object]) -> None:
     await asyncio.gather(stopping, return_exceptions=True)
     await serving
 
 
 def listen(settings: Settings, port: int | None = None) -> socket.socket:
-    """A socket that listens where the settings say, or at another port of that address.
+    """Open a socket that listens on the configured address, at the configured port or at `port`.
 
     Raises:
-        ConfigurationInvalid: it cannot.
+        ConfigurationInvalid: the address cannot be used, or the port is taken.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     wanted = settings.port if port is None else port
@@ -111,11 +111,11 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
     except OSError as error:
         raise ConfigurationInvalid(
             f"Cannot listen on {settings.host} port {wanted} ({error.strerror}); "
-            "set KETLINE_HOST and KETLINE_PORT to what is free, or port 0 for any."
+            "set KETLINE_HOST and KETLINE_PORT to a free address, or port 0 for any free port."
         ) from error
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address at which a listening socket is reached from this machine."""
+    """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""The `ketline` command."""
+"""The `ketline` command: lists all commands, and turns their errors into exit statuses."""
 
 import gc
 import sys
@@ -15,7 +15,7 @@ from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
     TASK_FAILED,
-    TIME_UP,
+    TIMED_OUT,
     USAGE_ERROR,
     end_without_output,
     fail,
@@ -36,8 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Run OpenQASM 3 programs as durable tasks on Qiskit Aer.\n\nExit status: 0 all well, 1 a task failed or a "
-    "program is not valid, 2 a wrong command line, file or request, 3 no answer from the service, 4 time is up, "
+    help="Run OpenQASM 3 programs as durable tasks on Qiskit Aer.\n\nExit status: 0 success, 1 a task failed or a "
+    "program is not valid, 2 wrong command line, file or request, 3 no answer from the service, 4 the time ran out, "
     "130 interrupted.",
 )
 
@@ -50,7 +50,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, whose refusals are one line and an exit status, never a traceback."""
+    """Wrap a command: its errors become one line and an exit status, never a traceback."""
 
     @wraps(command)
     def guarded(*arguments: Any, **options: Any) -> None:
@@ -73,7 +73,7 @@ def _status_of(error: ClientError) -> int:
     if isinstance(error, TaskFailed):
         return TASK_FAILED
     if isinstance(error, WaitTimeout):
-        return TIME_UP
+        return TIMED_OUT
     if isinstance(error, (AddressInvalid, RequestInvalid)):
         return USAGE_ERROR
     if isinstance(error, BatchIncomplete) and isinstance(error.__cause__, ClientError):
@@ -96,9 +96,9 @@ app.command("version", rich_help_panel="Run the service")(_guarded(show_version)
 
 
 def main() -> None:
-    """Entry point."""
+    """Run the command line; the entry point of the package."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # Bars, and what others name their tasks, are not all in every encoding.
+        # Bars, and names of tasks, contain characters that some encodings lack.
         sys.stdout.reconfigure(errors="replace")
     try:
         try:

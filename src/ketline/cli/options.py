@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they come to."""
+"""Options that several commands share, and the functions that read their values."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ from ketline.domain.backend import METHODS
 from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.spec import InputValue, Method
 
-# A service that has never answered is asked again for so long; one that has, for the client's own two minutes.
+# Retry a service that has never answered for this long; one that has answered, for the client's two minutes.
 FIRST_CONTACT_SECONDS = 3.0
 
 
 def _read_method(text: str) -> Method:
-    """The method of this name, of those that are offered: a stored task may have another."""
+    """The method of this name; only those that are offered, although stored tasks may have others."""
     if text not in METHODS:
         raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, map(str, METHODS)))}.")
     return Method(text)
@@ -33,13 +33,13 @@ OwnUrl = Annotated[
     str | None, typer.Option(envvar="KETLINE_URL", help="A running service; default: one started for this run.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds to wait for the end; default: any time.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds to wait; default: no limit.")]
 Programs = Annotated[
     list[str], typer.Argument(help="OpenQASM 3 files, directories, patterns in quotes, or - for standard input.")
 ]
 TaskIds = Annotated[list[str], typer.Argument(help="Task ids, as submit prints them.")]
 AnyTaskId = Annotated[str, typer.Argument(help="A task id, as submit prints it.")]
-Shots = Annotated[int | None, typer.Option(help="How often to run each; default: the service's.")]
+Shots = Annotated[int | None, typer.Option(help="Shots of each program; default: the service's.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same counts.")]
 SimulationMethod = Annotated[
     Method | None, typer.Option(parser=_read_method, metavar=f"[{'|'.join(METHODS)}]", help="Simulation method.")
@@ -50,14 +50,14 @@ Given = Annotated[
         "--input",
         metavar="NAME=VALUE",
         help="A value for an 'input' of the program: a number, true, false, bits in quotes, "
-        'or {"array": […]}; a [list] for a sweep; as often as needed.',
+        'or {"array": […]}; a [list] for a sweep; may be repeated.',
     ),
 ]
 Name = Annotated[str | None, typer.Option(help="A name for the task; default: the file's.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find the tasks by; as often as needed.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag to find tasks by; may be repeated.")]
 Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of every shot.")]
 Priority = Annotated[
-    int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority are taken first; default: 0.")
+    int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority run first; default: 0.")
 ]
 Hold = Annotated[bool, typer.Option("--hold", help="Do not run them before 'ketline enqueue' releases them.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
@@ -76,7 +76,7 @@ def program_options(
     priority: int | None = None,
     hold: bool = False,
 ) -> Options:
-    """What is asked for with each program."""
+    """The options of each submitted program, as the client takes them."""
     return {
         "shots": shots,
         "seed": seed,
@@ -93,21 +93,21 @@ def program_options(
 
 @contextmanager
 def client_of(url: str | None) -> Iterator[Client]:
-    """A client of the service at this address, of `KETLINE_URL`, or of `ketline up` on this machine."""
+    """A client of the service at `url`, at `KETLINE_URL`, or of `ketline up` on this machine."""
     with Client(url, retries=Retries(first_contact_seconds=FIRST_CONTACT_SECONDS)) as client:
         yield client
 
 
 def read_id(text: str) -> UUID:
-    """A task id."""
+    """Parse a task id, or end the command."""
     try:
         return UUID(text)
     except ValueError:
-        fail(f"{text!r} is not a task id; they are like 109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f.", USAGE_ERROR)
+        fail(f"{text!r} is not a task id; task ids look like 109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f.", USAGE_ERROR)
 
 
 def _read_input(given: str) -> tuple[str, InputValue | list[InputValue]]:
-    """NAME=VALUE, the value as in JSON: 0.3, true, "0101" for bits, {"array": [1, 2]}, a list of these for a sweep."""
+    """Parse NAME=VALUE; VALUE is JSON: 0.3, true, "0101" for bits, {"array": [1, 2]}, a list of these for a sweep."""
     name, equals, text = given.partition("=")
     try:
         value = json.loads(text)

@@ -1,4 +1,4 @@
-"""Submit programs, and wait for what becomes of them."""
+"""The commands that submit programs and wait for their tasks: `run`, `submit` and `wait`."""
 
 import json
 import sys
@@ -39,7 +39,7 @@ LONGEST_NAME = 200
 
 Key = Annotated[
     str | None,
-    typer.Option("--key", help="Idempotency key: the same key and programs give the same tasks, however often sent."),
+    typer.Option("--key", help="Idempotency key: sending the same key and programs again gives the same tasks."),
 ]
 
 
@@ -59,7 +59,7 @@ def submit(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit programs and print their task ids, one a line; nothing is waited for."""
+    """Submit programs and print their task ids, one per line, without waiting for results."""
     from ketline.cli.show import show_json
 
     options = program_options(
@@ -77,13 +77,16 @@ def submit(
     sources = read_sources(programs)
     with client_of(url) as client:
         try:
-            handles = _submitted(client, sources, options, key)
+            handles = _submit(client, sources, options, key)
         except BatchIncomplete as error:
             print(*(handle.task_id for handle in error.tasks), sep="\n")
             raise
     if as_json:
         show_json(
-            [{"file": source.name, "task_id": str(one.task_id)} for source, one in zip(sources, handles, strict=True)]
+            [
+                {"file": source.name, "task_id": str(handle.task_id)}
+                for source, handle in zip(sources, handles, strict=True)
+            ]
         )
     else:
         print(*(handle.task_id for handle in handles), sep="\n")
@@ -104,7 +107,7 @@ def run(
     as_json: AsJson = False,
     timeout: Timeout = None,
 ) -> None:
-    """Run programs and print their counts: one in full, of several a line each as they end."""
+    """Run programs and print their counts: a table for one program, a line for each of several."""
     options = program_options(
         shots=shots,
         seed=seed,
@@ -125,40 +128,40 @@ def run(
         with client_of(url) as client:
             raise typer.Exit(use(client))
     with server_libraries("ketline run without --url or KETLINE_URL"):
-        from ketline.cli.ephemeral_server import with_own_service
+        from ketline.cli.ephemeral_server import with_ephemeral_server
 
-    raise typer.Exit(run_loop(with_own_service(configured(log_level="error"), len(sources), use)))
+    raise typer.Exit(run_loop(with_ephemeral_server(configured(log_level="error"), len(sources), use)))
 
 
 def wait(tasks: TaskIds, timeout: Timeout = None, url: Url = None, as_json: AsJson = False) -> None:
-    """Wait until tasks have ended and print how; exit 1 if one did not complete."""
+    """Wait until tasks have ended and print their outcomes; exit 1 if one did not complete."""
     ids = list(dict.fromkeys(map(read_id, tasks)))
     with client_of(url) as client:
         handles = [client.task(task_id) for task_id in ids]
         names = {task_id: str(task_id) for task_id in ids}
-        _await(client, handles, names, {}, as_json=as_json, timeout_seconds=timeout)
+        _wait_for_all(client, handles, names, {}, as_json=as_json, timeout_seconds=timeout)
     if as_json:
-        _show_documents(handles, [])
+        _print_json(handles, [])
     raise typer.Exit(_status(handles))
 
 
 def _run(
     client: Client, sources: Sequence[Source], options: Options, *, as_json: bool, timeout_seconds: float | None
 ) -> int:
-    handles = _submitted(client, sources, options, None)
+    handles = _submit(client, sources, options, None)
     if len(sources) == 1:
-        task = _finished(handles[0], timeout_seconds)
+        task = _wait_for(handles[0], timeout_seconds)
         _report(task, sources[0], as_json=as_json)
         return _status(handles)
-    names = {one.task_id: source.name for source, one in zip(sources, handles, strict=True)}
-    texts = {one.task_id: source.text for source, one in zip(sources, handles, strict=True)}
-    _await(client, handles, names, texts, as_json=as_json, timeout_seconds=timeout_seconds)
+    names = {handle.task_id: source.name for source, handle in zip(sources, handles, strict=True)}
+    texts = {handle.task_id: source.text for source, handle in zip(sources, handles, strict=True)}
+    _wait_for_all(client, handles, names, texts, as_json=as_json, timeout_seconds=timeout_seconds)
     if as_json:
-        _show_documents(handles, [source.name for source in sources])
+        _print_json(handles, [source.name for source in sources])
     return _status(handles)
 
 
-def _submitted(client: Client, sources: Sequence[Source], options: Options, key: str | None) -> list[TaskHandle]:
+def _submit(client: Client, sources: Sequence[Source], options: Options, key: str | None) -> list[TaskHandle]:
     if len(sources) == 1:
         source = sources[0]
         return [client.submit(source.text, idempotency_key=key, **_named(source, options))]
@@ -174,15 +177,15 @@ def _named(source: Source, options: Options) -> Options:
     return {**options, "name": name}
 
 
-def _finished(handle: TaskHandle, timeout_seconds: float | None) -> Task:
+def _wait_for(handle: TaskHandle, timeout_seconds: float | None) -> Task:
     try:
         return handle.wait(timeout_seconds=timeout_seconds)
     except KeyboardInterrupt:
-        print(f"ketline: task {handle.task_id} goes on; ketline cancel stops it.", file=sys.stderr)
+        print(f"ketline: task {handle.task_id} is still running; ketline cancel stops it.", file=sys.stderr)
         raise
 
 
-def _await(
+def _wait_for_all(
     client: Client,
     handles: Sequence[TaskHandle],
     names: Mapping[UUID, str],
@@ -191,7 +194,7 @@ def _await(
     as_json: bool,
     timeout_seconds: float | None,
 ) -> None:
-    # rich takes half as long to import as all else: only those who show something wait for it.
+    # Imported late, because rich takes half as long to import as everything else.
     from ketline.cli.progress import BatchProgress
 
     with BatchProgress(names) as progress:
@@ -199,15 +202,15 @@ def _await(
             for handle, status in client.watch(handles, timeout_seconds=timeout_seconds):
                 progress.note(handle.task_id, status)
                 if not as_json and (status is None or status.terminal):
-                    _tell(handle, names[handle.task_id], texts.get(handle.task_id, ""))
+                    _print_outcome(handle, names[handle.task_id], texts.get(handle.task_id, ""))
         except BaseException:
             progress.__exit__(None, None, None)
-            print(f"ketline: {progress.summary}; those that have not ended go on.", file=sys.stderr)
+            print(f"ketline: {progress.summary}; the service continues to run them.", file=sys.stderr)
             raise
 
 
-def _tell(handle: TaskHandle, name: str, text: str) -> None:
-    from ketline.cli.show import ending, errors, show_failure, show_warnings
+def _print_outcome(handle: TaskHandle, name: str, text: str) -> None:
+    from ketline.cli.show import errors, outcome_line, show_failure, show_warnings
 
     task = handle.task
     if task is not None:
@@ -215,7 +218,7 @@ def _tell(handle: TaskHandle, name: str, text: str) -> None:
     if task is not None and task.error is not None and text:
         show_failure(errors(), task.error, name=name, program=text)
     else:
-        print(ending(name, task), flush=True)
+        print(outcome_line(name, task), flush=True)
 
 
 def _report(task: Task, source: Source, *, as_json: bool) -> None:
@@ -231,9 +234,10 @@ def _report(task: Task, source: Source, *, as_json: bool) -> None:
         show_failure(errors(), task.error, name=source.name, program=source.text)
 
 
-def _show_documents(handles: Sequence[TaskHandle], files: Sequence[str]) -> None:
+def _print_json(handles: Sequence[TaskHandle], files: Sequence[str]) -> None:
     documents = [
-        {"task_id": str(one.task_id), "status": "not_found"} if one.task is None else one.task.data for one in handles
+        {"task_id": str(handle.task_id), "status": "not_found"} if handle.task is None else handle.task.data
+        for handle in handles
     ]
     named = (
         [{"file": file, **document} for file, document in zip(files, documents, strict=True)] if files else documents

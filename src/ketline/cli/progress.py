@@ -1,4 +1,4 @@
-"""One live line for many tasks: queued, running, done, failed, and how long it will still take."""
+"""The progress line of a batch: how many tasks are queued, running, done and failed, and the time left."""
 
 from collections.abc import Iterable
 from types import TracebackType
@@ -12,7 +12,7 @@ from ketline.domain.task import TaskStatus
 
 
 class BatchProgress:
-    """Shows how tasks get on, on a terminal; off it nothing. Standard output stays free for results."""
+    """Shows the progress of tasks on standard error if that is a terminal; standard output is for results."""
 
     def __init__(self, task_ids: Iterable[UUID]) -> None:
         self._statuses: dict[UUID, TaskStatus | None] = dict.fromkeys(task_ids, TaskStatus.PENDING)
@@ -30,11 +30,11 @@ class BatchProgress:
 
     @property
     def summary(self) -> str:
-        """How many tasks stand how."""
-        standing = list(self._statuses.values())
-        done = standing.count(TaskStatus.COMPLETED)
-        queued, running = standing.count(TaskStatus.PENDING), standing.count(TaskStatus.PROCESSING)
-        failed = len(standing) - done - queued - running
+        """The number of tasks of each status, as a sentence."""
+        statuses = list(self._statuses.values())
+        done = statuses.count(TaskStatus.COMPLETED)
+        queued, running = statuses.count(TaskStatus.PENDING), statuses.count(TaskStatus.PROCESSING)
+        failed = len(statuses) - done - queued - running
         return f"queued {queued}, running {running}, done {done}, failed {failed}"
 
     def __enter__(self) -> Self:
@@ -47,7 +47,7 @@ class BatchProgress:
         self._progress.stop()
 
     def note(self, task_id: UUID, status: TaskStatus | None) -> None:
-        """A task has come to this status; none means that it is gone."""
+        """Record a task's new status; None means that the task was deleted."""
         self._statuses[task_id] = status
-        ended = sum(one is None or one.terminal for one in self._statuses.values())
+        ended = sum(status is None or status.terminal for status in self._statuses.values())
         self._progress.update(self._line, description=self.summary, completed=ended)

@@ -1,4 +1,4 @@
-"""Run the service's processes: API, worker, or both in one, from start to a clean stop."""
+"""Runs the processes of the service: API, worker, or both in one, from start to graceful stop."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from ketline.worker.short_slot import ShortPrograms
 
 log = structlog.get_logger()
 
-LAST_LINES_SECONDS = 0.5
+LOG_DRAIN_SECONDS = 0.5
 
 
 async def serve_api(settings: Settings) -> None:
@@ -37,21 +37,21 @@ async def serve_api(settings: Settings) -> None:
 
 
 async def run_worker(settings: Settings) -> None:
-    """Work on the distributed service's queue until SIGTERM or SIGINT."""
+    """Run tasks of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
     with _health_listener(settings) as listener:
         async with open_worker(settings) as parts:
-            answering = () if listener is None else (serve_health(settings, parts, listener, stop),)
-            await asyncio.gather(worker(settings, parts).run(stop), *answering)
+            health = () if listener is None else (serve_health(settings, parts, listener, stop),)
+            await asyncio.gather(worker(settings, parts).run(stop), *health)
 
 
 async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve everything in this process until SIGTERM or SIGINT; `ready` is told the URL."""
+    """Run the embedded service until SIGTERM or SIGINT; call `ready` with its URL once it listens."""
     await serve_until(settings, settings.data_dir, _stop_on_signals(), ready)
 
 
 async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
-    """Serve everything in this process, with its data in `directory`, until `stop` is set; `ready` is told the URL."""
+    """Run the embedded service on `directory` until `stop` is set; call `ready` with its URL once it listens."""
     with listen(settings) as listener:
         async with open_embedded(settings, directory) as (services, parts):
             ready(url_of(listener))
@@ -64,7 +64,7 @@ async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, 
 async def serve_application(
     settings: Settings, services: Services, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    """Answer the API's requests until `stop` is set."""
+    """Serve the API on open services until `stop` is set."""
     log.info("api.listening", url=url_of(listener))
     app = application(settings, services, stop)
     await serve_http(app, settings, listener, stop, services.watch.close)
@@ -72,7 +72,7 @@ async def serve_application(
 
 
 async def serve_health(settings: Settings, parts: WorkerParts, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer an orchestrator's questions about this worker until `stop` is set."""
+    """Serve this worker's health endpoints until `stop` is set."""
     log.info("worker.listening", url=url_of(listener))
     await serve_http(create_health_app(parts.health, stop.is_set), settings, listener, stop)
 
@@ -87,7 +87,7 @@ def _health_listener(settings: Settings) -> Iterator[socket.socket | None]:
 
 
 def application(settings: Settings, services: Services, stop: asyncio.Event) -> FastAPI:
-    """The HTTP application on top of open services."""
+    """Build the HTTP application on open services."""
     options = ApiOptions(
         default_shots=settings.default_shots,
         max_shots=settings.max_shots,
@@ -103,7 +103,7 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
 
 
 def worker(settings: Settings, parts: WorkerParts) -> Worker:
-    """The worker on top of its opened parts."""
+    """Build the worker from its open parts."""
     short_programs = None
     if parts.short_runners is not None:
         short_programs = ShortPrograms(
@@ -122,12 +122,12 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """An event set by the first SIGINT or SIGTERM; the second ends the process at once."""
+    """Return an event that the first SIGINT or SIGTERM sets; the second ends the process at once."""
     stop = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
         if stop.is_set():
-            drain_logs(LAST_LINES_SECONDS)
+            drain_logs(LOG_DRAIN_SECONDS)
             os._exit(128 + number)
         stop.set()
 

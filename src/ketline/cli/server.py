@@ -1,4 +1,4 @@
-"""Commands that run the service. Its libraries are imported with the command, so that others start without them."""
+"""The commands that run the service; each imports its libraries when it runs, so that other commands start fast."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ketline.config import Settings
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 for any free port.")]
 
 
 def up(
@@ -28,7 +28,7 @@ def up(
         from ketline.cli.serve import serve_embedded
 
     _refuse_api_key()
-    settings = _serving(host=host, port=port, data_dir=data_dir)
+    settings = _configured_server(host=host, port=port, data_dir=data_dir)
 
     def ready(url: str) -> None:
         print(f"Ketline is ready at {url} with its data in {settings.data_dir}; Ctrl-C stops it.", flush=True)
@@ -42,17 +42,17 @@ def api(host: Host = None, port: Port = None) -> None:
         from ketline.cli.serve import serve_api
 
     _refuse_api_key()
-    run_loop(serve_api(_serving(host=host, port=port)))
+    run_loop(serve_api(_configured_server(host=host, port=port)))
 
 
 def worker(
-    slots: Annotated[int | None, typer.Option(help="Programs to run at once; default: cores.")] = None,
+    slots: Annotated[int | None, typer.Option(help="Programs to run at once; default: the number of cores.")] = None,
 ) -> None:
     """Run tasks of a distributed service; start as many workers as you like."""
     with server_libraries("ketline worker"):
         from ketline.cli.serve import run_worker
 
-    run_loop(run_worker(_serving(worker_slots=slots)))
+    run_loop(run_worker(_configured_server(worker_slots=slots)))
 
 
 def migrate() -> None:
@@ -81,7 +81,7 @@ def _refuse_api_key() -> None:
 
 
 def configured(**overrides: Any) -> "Settings":
-    """The settings, with what the command line says over them; logs are set up by them."""
+    """Load the settings, override them with the options that were given, and configure the logs."""
     from ketline.config import load_settings
     from ketline.logs import configure_logs
 
@@ -91,8 +91,8 @@ def configured(**overrides: Any) -> "Settings":
     return settings
 
 
-def _serving(**overrides: Any) -> "Settings":
-    """As `configured`, for a process that serves others: nothing that is printed or logged can hold it up any more."""
+def _configured_server(**overrides: Any) -> "Settings":
+    """Do as `configured` for a server process, whose output must not block when its reader is stuck."""
     from ketline.logs import never_waiting
 
     sys.stdout, sys.stderr = never_waiting(sys.stdout), never_waiting(sys.stderr, announced=True)
@@ -100,9 +100,9 @@ def _serving(**overrides: Any) -> "Settings":
 
 
 def run_loop(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end in an event loop of uvloop's."""
+    """Run a coroutine to its end in a uvloop event loop."""
     import uvloop
 
-    gc.freeze()  # by now all modules are imported: later collections need not look at them
+    gc.freeze()  # all modules are imported now: later collections can skip them
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""Commands about a service, and about programs that are not run."""
+"""The commands about a running service: `workers`, `stats`, `validate` and `bench`."""
 
 import time
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q
 
 
 def workers(url: Url = None, as_json: AsJson = False) -> None:
-    """List the workers that live, and the tasks in their hands."""
+    """List the live workers and the tasks that they run."""
     from ketline.cli.show import show_json, show_rows
 
     with client_of(url) as client:
@@ -30,7 +30,7 @@ def workers(url: Url = None, as_json: AsJson = False) -> None:
 
 
 def stats(url: Url = None, as_json: AsJson = False) -> None:
-    """Show how many tasks there are of each status, and how fast they end."""
+    """Show the number of tasks of each status, and how many end per minute."""
     from ketline.cli.show import show_json, show_rows
 
     with client_of(url) as client:
@@ -55,7 +55,7 @@ def validate(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with programs, or how they would be run; exit 1 if one would not be."""
+    """Show errors in programs, or how they would be run, without running them; exit 1 if one is not valid."""
     from ketline.cli.show import show_json
 
     options = program_options(
@@ -80,7 +80,7 @@ def bench(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how many tasks a service runs a second, and how long one takes from submission to result."""
+    """Measure how many tasks per second a service runs, and how long one takes from submission to result."""
     from ketline.cli.show import show_json, show_rows
 
     text = BELL if program is None else read_sources([program])[0].text
@@ -93,7 +93,7 @@ def bench(
 
 
 def _measure(client: Client, program: str, tasks: int, alone: int, shots: int | None) -> dict[str, float]:
-    # The first task of a service pays for what is started with it.
+    # Not measured: the first task also starts processes.
     client.run(program, shots=shots)
     seconds = sorted(_timed(client, program, shots) for _ in range(alone))
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Print tasks, counts and failures for people on a terminal, and plainly, with tabs, off it."""
+"""Output of tasks, counts and failures: formatted on a terminal, plain with tabs elsewhere."""
 
 import json
 import sys
@@ -22,20 +22,22 @@ _COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "proce
 
 
 def out() -> Console:
+    """The console of standard output."""
     return Console(highlight=False)
 
 
 def errors() -> Console:
+    """The console of standard error."""
     return Console(stderr=True, highlight=False)
 
 
 def show_json(document: Any) -> None:
-    """Print a document."""
+    """Print a JSON document."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on a terminal; off it a line for each row, with tabs and without the header."""
+    """Print a table on a terminal; elsewhere a line for each row, with tabs and without the header."""
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(" ".join(printable(cell).split()) for cell in row))
@@ -49,12 +51,12 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def show_counts(console: Console, result: Result) -> None:
-    """A table of outcomes, the most frequent first, each with its share and a bar; one for each point of a sweep."""
+    """Print a table of outcomes with counts, shares and bars, most frequent first; one for each point of a sweep."""
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
         return
     if not console.is_terminal:
-        console.width = max(console.width, _WIDEST)  # nothing is folded where no line ends
+        console.width = max(console.width, _WIDEST)  # elsewhere lines have no limit, so fold none
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
@@ -62,28 +64,28 @@ def show_counts(console: Console, result: Result) -> None:
 
 
 def show_failure(console: Console, failure: Failure | Diagnostic | ProgramWarning, *, name: str, program: str) -> None:
-    """What went wrong and, where it is known, the line of the program with a caret under the place."""
-    place = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
-    for line in (f"{place}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
+    """Print an error or warning, and if its position is known, the line of the program with a caret below."""
+    position = ":".join([name, *(str(part) for part in (failure.line, failure.column) if part is not None)])
+    for line in (f"{position}: {failure.code}: {failure.message}", *pointer(program, failure.line, failure.column)):
         console.print(Text(printable(line)), soft_wrap=True)
 
 
 def show_warnings(task: Task, *, name: str, program: str) -> None:
-    """What the author of a program that ran should know, beside the result: it is not in the way of what reads that."""
+    """Print a task's warnings on standard error, where they do not disturb a script that reads the result."""
     for warning in () if task.profile is None else task.profile.warnings:
         show_failure(errors(), warning, name=name, program=program)
 
 
 def show_task(task: Task, program: str | None = None) -> None:
-    """All that a task says of itself."""
+    """Print a task: its properties, its error or warnings, and its result."""
     facts = {
         "task": str(task.task_id),
         "status": str(task.status),
         "name": task.name or "",
         "tags": ", ".join(task.tags),
-        "submitted": _moment(task.data["submitted_at"]),
-        "completed": _moment(task.data.get("completed_at", "")),
-        "queue": _place(task),
+        "submitted": _time(task.data["submitted_at"]),
+        "completed": _time(task.data.get("completed_at", "")),
+        "queue": _queue_position(task),
         "hold": _hold(task),
         "priority": str(task.priority or ""),
         "shots": str(task.shots),
@@ -103,18 +105,18 @@ def show_task(task: Task, program: str | None = None) -> None:
 
 
 def printable(text: str) -> str:
-    """Text in which nothing moves the cursor or colours the screen: it may come from tasks of strangers."""
+    """Replace control characters, since other users' texts may try to move the cursor or colour the screen."""
     return "".join(character if character.isprintable() or character in "\t\n" else "\ufffd" for character in text)
 
 
 def change_line(change: Change) -> str:
-    """A line of a task's history in one line."""
+    """Format an entry of a task's history as one line."""
     took = "" if change.duration_seconds is None else f" after {change.duration_seconds:g} s"
-    return printable(f"{_moment(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip())
+    return printable(f"{_time(change.at.isoformat())}  {change.status:<10}  {change.notes or ''}{took}".rstrip())
 
 
-def ending(name: str, task: Task | None) -> str:
-    """How a task ended, in one line."""
+def outcome_line(name: str, task: Task | None) -> str:
+    """Format the outcome of an ended task as one line."""
     if task is None:
         return f"{name}: not found: it was never submitted, or has been deleted"
     if task.error is not None:
@@ -123,7 +125,7 @@ def ending(name: str, task: Task | None) -> str:
 
 
 def outcomes(result: Result | None) -> str:
-    """The most frequent outcomes in a few words."""
+    """The most frequent measurement outcomes, for the end of a line."""
     if result is None:
         return ""
     if result.expectation_values is not None:
@@ -138,24 +140,22 @@ def outcomes(result: Result | None) -> str:
 def _hold(task: Task) -> str:
     if not task.hold:
         return ""
-    return f"released {_moment(task.data['released_at'])}" if task.released_at else "until 'ketline enqueue'"
+    return f"released {_time(task.data['released_at'])}" if task.released_at else "until 'ketline enqueue'"
 
 
-def _place(task: Task) -> str:
+def _queue_position(task: Task) -> str:
     if task.queue is None:
         return ""
     least = "at least " if task.queue.at_least else ""
     starts = task.queue.estimated_start
-    return f"{least}number {task.queue.position}" + (
-        f", to start about {_moment(starts.isoformat())}" if starts else ""
-    )
+    return f"{least}number {task.queue.position}" + (f", to start about {_time(starts.isoformat())}" if starts else "")
 
 
 def _show_table(console: Console, counts: Counts, shots: int) -> None:
     ranked = _ranked(counts)
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # Cut off, different outcomes would look the same.
+    # Truncated, different outcomes would look the same.
     table.add_column("outcome", overflow="fold")
     table.add_column("counts", justify="right")
     table.add_column("share", justify="right")
@@ -172,8 +172,8 @@ def _ranked(counts: Counts) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _moment(moment: str) -> str:
-    return moment[:19].replace("T", " ")
+def _time(iso: str) -> str:
+    return iso[:19].replace("T", " ")
 
 
 def _bar(fraction: float) -> str:

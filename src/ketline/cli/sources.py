@@ -1,4 +1,4 @@
-"""Find the programs that a command line names: files, `-` for standard input, patterns and directories."""
+"""The programs that a command line names: files, `-` for standard input, patterns and directories."""
 
 import glob
 import sys
@@ -14,14 +14,14 @@ SUFFIX = ".qasm"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A program and the name by which the user knows it."""
+    """A program and its name for the user: its path, or `-`."""
 
     name: str
     text: str
 
 
 def read_sources(named: Sequence[str]) -> list[Source]:
-    """All programs that are named, each once, in the order they are named; those of a directory by their paths."""
+    """Read the named programs, each once, in the order of the names; those of a directory are sorted by path."""
     found = dict.fromkeys(path for name in named for path in _paths(name))
     return [Source(path, _text(path)) for path in found]
 

@@ -1,4 +1,4 @@
-"""Commands about tasks that were submitted before."""
+"""The commands about stored tasks: `get`, `list`, `cancel`, `rerun` and `logs`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -17,12 +17,12 @@ def get(
     task: AnyTaskId,
     url: Url = None,
     as_json: AsJson = False,
-    counts: Annotated[bool, typer.Option("--counts", help="Print the counts and nothing else, as JSON.")] = False,
+    counts: Annotated[bool, typer.Option("--counts", help="Print only the counts, as JSON.")] = False,
     circuit: Annotated[
         str | None, typer.Option(metavar="FORM", help="Print the circuit instead: text, svg, flat or source.")
     ] = None,
 ) -> None:
-    """Show a task: how it stands, what came out, or what went wrong and where."""
+    """Show a task: its status, and its result or its error."""
     from ketline.cli.show import show_json, show_task
 
     if circuit is not None and circuit not in SHOWN_FORMS:
@@ -37,20 +37,22 @@ def get(
             if as_json:
                 show_json(found.data)
             else:
-                points = found.error is not None and found.error.line is not None
-                show_task(found, client.circuit(found.task_id, "source") if points else None)
+                has_position = found.error is not None and found.error.line is not None
+                show_task(found, client.circuit(found.task_id, "source") if has_position else None)
 
 
 def list_tasks(
     status: Annotated[
-        list[TaskStatus] | None, typer.Option(help="Only those with this status; may be repeated.")
+        list[TaskStatus] | None, typer.Option(help="Only tasks with this status; may be repeated.")
     ] = None,
     tags: Tags = None,
-    name: Annotated[str | None, typer.Option(help="Only those with this name, or that begin so: 'run*'.")] = None,
-    worker: Annotated[str | None, typer.Option(help="Only those that this worker ran last.")] = None,
-    error: Annotated[FailureCode | None, typer.Option(help="Only those that failed so.")] = None,
-    after: Annotated[str | None, typer.Option(help="Submitted at this time or later, as 2026-01-02T03:04:05Z.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    name: Annotated[str | None, typer.Option(help="Only tasks with this name, or a prefix of it: 'run*'.")] = None,
+    worker: Annotated[str | None, typer.Option(help="Only tasks whose last attempt this worker ran.")] = None,
+    error: Annotated[FailureCode | None, typer.Option(help="Only tasks that failed with this code.")] = None,
+    after: Annotated[
+        str | None, typer.Option(help="Only tasks submitted at or after this time, such as 2026-01-02T03:04:05Z.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many tasks, the newest ones.")] = 50,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +60,7 @@ def list_tasks(
     from ketline.cli.show import show_json, show_rows
 
     filters: Mapping[str, Any] = {
-        "status": [one.value for one in status or ()] or None,
+        "status": [each.value for each in status or ()] or None,
         "tag": tags or None,
         "name": name,
         "worker": worker,
@@ -75,7 +77,7 @@ def list_tasks(
 
 
 def cancel(tasks: TaskIds, url: Url = None, as_json: AsJson = False) -> None:
-    """Cancel tasks; exit 1 if one had ended otherwise."""
+    """Cancel tasks; exit 1 if one had ended already."""
     with client_of(url) as client:
         raise typer.Exit(_each(client, tasks, lambda task: client.cancel(read_id(task)).data, as_json=as_json))
 
@@ -107,13 +109,13 @@ def rerun(
 
 
 def logs(
-    task: Annotated[str | None, typer.Argument(help="A task id; without one all tasks are followed.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the task has ended.")] = False,
+    task: Annotated[str | None, typer.Argument(help="A task id; default: follow all tasks.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the task until it has ended.")] = False,
     tags: Tags = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a task's history, line by line, or that of all tasks (with a tag) from now on."""
+    """Print the history of a task, or follow the changes of all tasks (with a tag) from now on."""
     import json
 
     from ketline.cli.show import change_line
@@ -134,7 +136,7 @@ def logs(
 
 
 def _each(client: Client, tasks: Sequence[str], do: Callable[[str], Mapping[str, Any]], *, as_json: bool) -> int:
-    """Do it to each task, whatever comes of the others."""
+    """Call `do` for each task, also after one failed, and return the exit status."""
     from ketline.cli.show import show_json
 
     done: list[Mapping[str, Any]] = []
@@ -150,8 +152,8 @@ def _each(client: Client, tasks: Sequence[str], do: Callable[[str], Mapping[str,
     if as_json:
         show_json(done)
     else:
-        for one in done:
-            print(one["task_id"])
+        for document in done:
+            print(document["task_id"])
     return status
 
 

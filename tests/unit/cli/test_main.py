@@ -1,4 +1,4 @@
-"""What the command makes of errors."""
+"""Exit statuses and messages of errors."""
 
 import sys
 from io import BytesIO, TextIOWrapper
@@ -32,7 +32,7 @@ def test_errors_have_their_exit_status(error: ClientError, status: int) -> None:
     assert raised.value.code == status
 
 
-def test_what_the_encoding_of_the_output_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_characters_that_the_output_encoding_lacks_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     written = BytesIO()
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii", write_through=True))
     monkeypatch.setattr(sys, "argv", ["ketline", "version"])
@@ -42,7 +42,7 @@ def test_what_the_encoding_of_the_output_lacks_is_replaced(monkeypatch: pytest.M
     assert written.getvalue().endswith(b"? 50 %\n")
 
 
-def test_host_that_cannot_be_one_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_host_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         _guarded(lambda: Client("http://a..b/").close())()
     assert raised.value.code == 2

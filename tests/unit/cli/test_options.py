@@ -1,4 +1,4 @@
-"""What options of commands take and list."""
+"""Options of commands and their values."""
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +14,7 @@ def test_methods_are_those_that_the_service_offers(command: str) -> None:
     assert "extended_stabilizer" not in shown
 
 
-def test_method_that_is_not_offered_is_refused_before_anything_is_sent() -> None:
+def test_unknown_method_is_rejected_before_anything_is_sent() -> None:
     result = CliRunner().invoke(app, ["run", "--method", "extended_stabilizer", "bell.qasm"], env={"COLUMNS": "400"})
     assert result.exit_code == 2
     assert "'extended_stabilizer' is not one of 'automatic', 'statevector'" in result.output

@@ -1,4 +1,4 @@
-"""What is told of tasks."""
+"""Output of tasks."""
 
 from io import StringIO
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from ketline.cli.show import ending, show_counts, show_warnings
+from ketline.cli.show import outcome_line, show_counts, show_warnings
 from ketline.client import Result
 from ketline.client.decoding import read_task
 
@@ -15,18 +15,18 @@ LONG = [f"{'0' * 100}{end}" for end in ("01", "10")]
 RESULT = Result(task_id=TASK_ID, points=[{LONG[0]: 3, LONG[1]: 1}], shots=4)
 
 
-def test_a_task_that_is_not_there_may_never_have_been() -> None:
-    assert ending("id", None) == "id: not found: it was never submitted, or has been deleted"
+def test_a_missing_task_was_deleted_or_never_submitted() -> None:
+    assert outcome_line("id", None) == "id: not found: it was never submitted, or has been deleted"
 
 
-def test_outcomes_off_a_terminal_are_neither_cut_off_nor_folded() -> None:
+def test_outcomes_off_a_terminal_are_neither_truncated_nor_folded() -> None:
     written = StringIO()
     show_counts(Console(file=written, width=40, highlight=False), RESULT)
     rows = [line.split()[:3] for line in written.getvalue().splitlines()]
     assert rows[1:] == [[LONG[0], "3", "75.0%"], [LONG[1], "1", "25.0%"]]
 
 
-def test_warnings_go_beside_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     task = read_task(
         {
             "task_id": str(TASK_ID),
@@ -54,7 +54,7 @@ def test_warnings_go_beside_the_result(capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_outcomes_on_a_terminal_are_never_cut_off(width: int) -> None:
+def test_outcomes_on_a_terminal_are_never_truncated(width: int) -> None:
     written = StringIO()
     show_counts(Console(file=written, width=width, force_terminal=True, color_system=None, highlight=False), RESULT)
     assert "…" not in written.getvalue()
