@@ -75,7 +75,7 @@ USES = [
         library="qiskit-qasm3-import",
         owner=converter,
         names=("_STDGATES", "_escape_qasm2"),
-        users="execution/frontend/{importer,scanner,unroller}/gates.py, scanner/registers.py",
+        users="execution/frontend/importer/gates.py, scanner/registers.py",
     ),
     Use(
         library="qiskit-qasm3-import",

@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request
 
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
-from ketline.domain.backend import BACKEND_NAME, GATES, METHODS, OPENQASM_VERSIONS, Backend, BackendLimits
+from ketline.domain.backend import BACKEND_NAME, METHODS, OPENQASM_VERSIONS, Backend, BackendLimits
+from ketline.domain.gates import GATES
 from ketline.schemas.inspection import BackendsView, BackendView, LimitsView, MethodView
 
 router = APIRouter(prefix="/backends", tags=["service"])

@@ -1,4 +1,4 @@
-"""What this service runs programs on: its methods, gates and limits."""
+"""What this service runs programs on: its methods and limits; its gates are in `gates.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,66 +20,6 @@ METHODS: Mapping[Method, str] = {
     Method.STIM: "Clifford gates only, without branches, by stim: a thousand qubits",
 }
 WITHDRAWN = "'extended_stabilizer' is no longer offered, because its counts were wrong"
-
-# The built-in ones, those of stdgates.inc, and those of Qiskit's that its exporter writes without a definition.
-# Nothing here can import what knows them: a test holds this list against the front end.
-GATES = (
-    "CX",
-    "U",
-    "c3sx",
-    "ccx",
-    "ccz",
-    "ch",
-    "cp",
-    "cphase",
-    "crx",
-    "cry",
-    "crz",
-    "cs",
-    "csdg",
-    "cswap",
-    "csx",
-    "cu",
-    "cu1",
-    "cu3",
-    "cx",
-    "cy",
-    "cz",
-    "dcx",
-    "ecr",
-    "gphase",
-    "h",
-    "id",
-    "iswap",
-    "p",
-    "phase",
-    "r",
-    "rcccx",
-    "rccx",
-    "rx",
-    "rxx",
-    "ry",
-    "ryy",
-    "rz",
-    "rzx",
-    "rzz",
-    "s",
-    "sdg",
-    "swap",
-    "sx",
-    "sxdg",
-    "t",
-    "tdg",
-    "u",
-    "u1",
-    "u2",
-    "u3",
-    "x",
-    "xx_minus_yy",
-    "xx_plus_yy",
-    "y",
-    "z",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

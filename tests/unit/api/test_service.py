@@ -3,8 +3,8 @@ from uuid import UUID
 
 import httpx
 
-from ketline.domain.backend import GATES
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.gates import GATES
 from ketline.domain.spec import Method
 from ketline.domain.task import TaskId, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity

@@ -1,6 +1,7 @@
 """What the API says of the backend without knowing Qiskit is what the backend is."""
 
-from ketline.domain.backend import GATES, METHODS, OPENQASM_VERSIONS
+from ketline.domain.backend import METHODS, OPENQASM_VERSIONS
+from ketline.domain.gates import GATES
 from ketline.domain.spec import Method
 from ketline.execution.frontend.program import load_program
 from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES

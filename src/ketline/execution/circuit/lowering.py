@@ -9,58 +9,15 @@ from typing import Any
 from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.gates import applied_by
+from ketline.domain.spec import Method
 from ketline.execution.circuit.gate_runs import safe_unitary
 from ketline.execution.circuit.light_cone import rebuilt, seen_steps, without_first_resets
 from ketline.execution.circuit.operations import Step, depth_of, final_measurements, steps_of
 from ketline.execution.circuit.synthesis import definition_of, incomplete
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
-AER_GATES = frozenset(
-    [
-        "ccx",
-        "ccz",
-        "cp",
-        "crx",
-        "cry",
-        "crz",
-        "cswap",
-        "csx",
-        "cu",
-        "cu1",
-        "cu3",
-        "cx",
-        "cy",
-        "cz",
-        "ecr",
-        "h",
-        "mcphase",
-        "mcx",
-        "p",
-        "r",
-        "rx",
-        "rxx",
-        "ry",
-        "ryy",
-        "rz",
-        "rzx",
-        "rzz",
-        "s",
-        "sdg",
-        "swap",
-        "sx",
-        "sxdg",
-        "t",
-        "tdg",
-        "u",
-        "u1",
-        "u2",
-        "u3",
-        "unitary",
-        "x",
-        "y",
-        "z",
-    ]
-)
+AER_GATES = applied_by(Method.STATEVECTOR)
 NO_GATES = frozenset({"measure", "reset", "break_loop", "continue_loop", "store"})
 _KEPT = AER_GATES | NO_GATES
 _AS_THEY_ARE = _KEPT - {"unitary"}

@@ -7,16 +7,14 @@ from qiskit.circuit import ParameterExpression
 from qiskit.circuit.classical import expr
 from qiskit.circuit.tools.pi_check import pi_check
 
+from ketline.domain.gates import GATE_TABLE
+
 _LONGEST = 40
 _LABELS: Mapping[str, str] = {
+    **{gate.qiskit_name: gate.label for gate in GATE_TABLE if gate.label is not None},
     "break_loop": "break",
     "continue_loop": "continue",
     "reset": "|0⟩",
-    "sdg": "S†",
-    "sx": "√X",
-    "sxdg": "√X†",
-    "tdg": "T†",
-    "unitary": "unitary",
 }
 _SYMBOLS: Mapping[str, str] = {
     "BIT_AND": "&",

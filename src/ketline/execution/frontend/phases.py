@@ -11,13 +11,12 @@ from typing import Any
 from openqasm3 import ast
 from qiskit.circuit import QuantumCircuit
 
+from ketline.domain.gates import GATE_TABLE
 from ketline.domain.task import ProgramWarning, WarningCode
 
 _MOST_WARNINGS = 20
 PHASES_OVER_QISKIT: Mapping[str, Callable[..., Any]] = {
-    "U": lambda theta, _phi, _lam: theta / 2,
-    "u2": lambda phi, lam: (phi + lam) / -2,
-    "u3": lambda _theta, phi, lam: (phi + lam) / -2,
+    gate.name: gate.phase_over_qiskit for gate in GATE_TABLE if gate.phase_over_qiskit is not None
 }
 _SEEN_UNDER = frozenset({ast.GateModifierName.ctrl, ast.GateModifierName.negctrl, ast.GateModifierName.pow})
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
+from ketline.domain.gates import applied_by
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.domain.spec import Method, Observable, RunOptions
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
@@ -34,46 +35,9 @@ _THREADS_FROM_QUBITS = 15
 # Below this many Aer fuses no gates on a statevector. Source: `fusion_threshold` of qiskit-aer 0.18.
 _FUSION_FROM_QUBITS = 15
 _DISTRIBUTIONS_KEPT = 64
-# Source: qiskit-aer 0.18, `backend_utils.BASIS_GATES`, of the gates that lowering leaves.
-_DENSITY_MATRIX_GATES = frozenset(
-    [
-        "ccx",
-        "cp",
-        "cu1",
-        "cx",
-        "cy",
-        "cz",
-        "ecr",
-        "h",
-        "p",
-        "r",
-        "rx",
-        "rxx",
-        "ry",
-        "ryy",
-        "rz",
-        "rzx",
-        "rzz",
-        "s",
-        "sdg",
-        "swap",
-        "sx",
-        "sxdg",
-        "t",
-        "tdg",
-        "u",
-        "u1",
-        "u2",
-        "u3",
-        "unitary",
-        "x",
-        "y",
-        "z",
-    ]
-)
+# Of methods that apply fewer gates than lowering leaves.
 _GATES: Mapping[Method, frozenset[str]] = {
-    Method.DENSITY_MATRIX: _DENSITY_MATRIX_GATES,
-    Method.MATRIX_PRODUCT_STATE: _DENSITY_MATRIX_GATES | {"cswap", "csx"},
+    method: applied_by(method) for method in (Method.DENSITY_MATRIX, Method.MATRIX_PRODUCT_STATE)
 }
 
 

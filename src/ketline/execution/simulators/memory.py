@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
+from ketline.domain.gates import GATE_TABLE
 from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 
@@ -12,31 +13,7 @@ BYTES_PER_AMPLITUDE = 16
 # A tensor for each value of the qubit, and room for the copies that contracting and decomposing it make.
 _TENSORS = 2
 _COPIES = 3
-# C(U) = 1 + P (U - 1) with a projector P: of rank two across any cut, however many qubits control.
-_RANK_TWO = frozenset(
-    [
-        "ccx",
-        "ccz",
-        "cp",
-        "crx",
-        "cry",
-        "crz",
-        "csx",
-        "cu",
-        "cu1",
-        "cu3",
-        "cx",
-        "cy",
-        "cz",
-        "ecr",
-        "mcphase",
-        "mcx",
-        "rxx",
-        "ryy",
-        "rzx",
-        "rzz",
-    ]
-)
+_RANK_TWO = frozenset(gate.name for gate in GATE_TABLE if gate.rank_two)
 _LOOPS = frozenset({"for_loop", "while_loop"})
 
 

@@ -6,6 +6,7 @@ from enum import Enum
 
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.gates import applied_by
 from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import BRANCHES, Lowered
 from ketline.execution.simulators.memory import (
@@ -16,7 +17,7 @@ from ketline.execution.simulators.memory import (
 )
 from ketline.execution.simulators.sizes import readable
 
-CLIFFORD_GATES = frozenset(["cx", "cy", "cz", "ecr", "h", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z"])
+CLIFFORD_GATES = applied_by(Method.STABILIZER)
 _NO_GATES = frozenset({"measure", "reset"})
 # Aer's name for computing on bits, which its density matrices do not know.
 _STORE = frozenset({"store"})

@@ -3,41 +3,20 @@
 from cmath import rect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from math import pi
 from typing import Any
 
 from qiskit_aer.backends.controller_wrappers import AerStateWrapper
 
 from ketline.domain.errors import MemoryLimitExceeded
+from ketline.domain.gates import GATE_TABLE, Gate
+from ketline.domain.spec import Method
+from ketline.domain.unitaries import SWAP, Angles, Dense, H, PauliRotation, PhaseShift, Rotation, X, Y, Z
 from ketline.execution.circuit.operations import Step
 
 # From more qubits than any state has.
 _NO_THREADS = "63"
 
-Angles = tuple[float, ...]
 _Apply = Callable[[Any, list[int], Any], None]
-
-# Up to a global phase. Source: the matrices in `qiskit.circuit.library`; a test compares each gate with its own.
-_TURNS: Mapping[str, Callable[..., Angles]] = {
-    "r": lambda theta, phi: (theta, phi - pi / 2, pi / 2 - phi),
-    "rx": lambda theta: (theta, -pi / 2, pi / 2),
-    "ry": lambda theta: (theta, 0.0, 0.0),
-    "sx": lambda: (pi / 2, -pi / 2, pi / 2),
-    "sxdg": lambda: (pi / 2, pi / 2, -pi / 2),
-    "u": lambda theta, phi, lam: (theta, phi, lam),
-    "u2": lambda phi, lam: (pi / 2, phi, lam),
-    "u3": lambda theta, phi, lam: (theta, phi, lam),
-}
-_CONTROLLED_TURNS: Mapping[str, Callable[..., Angles]] = {
-    "crx": lambda theta: (theta, -pi / 2, pi / 2, 0.0),
-    "cry": lambda theta: (theta, 0.0, 0.0, 0.0),
-    "crz": lambda theta: (0.0, 0.0, theta, -theta / 2),
-    "csx": lambda: (pi / 2, -pi / 2, pi / 2, pi / 4),
-    "cu": lambda theta, phi, lam, gamma: (theta, phi, lam, gamma),
-    "cu3": lambda theta, phi, lam: (theta, phi, lam, 0.0),
-}
-_PHASES = ("mcphase", "p", "rz", "u1")
-_FIXED_PHASES: Mapping[str, float] = {"s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4}
 
 
 def final_state(steps: Sequence[Step], qubits: int, *, fusion: bool = False) -> Any:
@@ -67,16 +46,29 @@ def final_state(steps: Sequence[Step], qubits: int, *, fusion: bool = False) -> 
     return state
 
 
-def _turn(angles: Callable[..., Angles], state: Any, qubits: list[int], instruction: Any) -> None:
+def _rotation(angles: Callable[..., Angles], state: Any, qubits: list[int], instruction: Any) -> None:
     state.apply_u(qubits[0], *angles(*instruction.params))
 
 
-def _controlled_turn(angles: Callable[..., Angles], state: Any, qubits: list[int], instruction: Any) -> None:
-    state.apply_cu(qubits, *angles(*instruction.params))
+def _controlled_rotation(
+    angles: Callable[..., Angles], phase: float, state: Any, qubits: list[int], instruction: Any
+) -> None:
+    state.apply_cu(qubits, *angles(*instruction.params), phase)
+
+
+def _controlled_rotation_and_phase(
+    angles: Callable[..., Angles], phase: Callable[..., float], state: Any, qubits: list[int], instruction: Any
+) -> None:
+    parameters = instruction.params
+    state.apply_cu(qubits, *angles(*parameters), phase(*parameters))
 
 
 def _phase(state: Any, qubits: list[int], instruction: Any) -> None:
     state.apply_mcphase(qubits, instruction.params[0])
+
+
+def _fixed_phase(angle: float, state: Any, qubits: list[int], _instruction: Any) -> None:
+    state.apply_mcphase(qubits, angle)
 
 
 def _controlled_phase(state: Any, qubits: list[int], instruction: Any) -> None:
@@ -84,8 +76,9 @@ def _controlled_phase(state: Any, qubits: list[int], instruction: Any) -> None:
     state.apply_diagonal(qubits, [1.0, 1.0, 1.0, rect(1.0, instruction.params[0])])
 
 
-def _fixed_phase(angle: float, state: Any, qubits: list[int], _instruction: Any) -> None:
-    state.apply_mcphase(qubits, angle)
+def _controlled_shift(phase: Callable[..., float], state: Any, qubits: list[int], instruction: Any) -> None:
+    angle = instruction.params[0]
+    state.apply_cu(qubits, 0.0, 0.0, angle, phase(angle))
 
 
 def _ising(state: Any, qubits: list[int], instruction: Any) -> None:
@@ -97,21 +90,66 @@ def _matrix(state: Any, qubits: list[int], instruction: Any) -> None:
     state.apply_unitary(qubits, instruction.operation.to_matrix())
 
 
+_ALONE: Mapping[Dense, _Apply] = {
+    H: lambda state, qubits, _: state.apply_h(qubits[0]),
+    SWAP: lambda state, qubits, _: state.apply_mcswap(qubits),
+    X: lambda state, qubits, _: state.apply_x(qubits[0]),
+    Y: lambda state, qubits, _: state.apply_y(qubits[0]),
+    Z: lambda state, qubits, _: state.apply_z(qubits[0]),
+}
+_CONTROLLED: Mapping[Dense, _Apply] = {
+    SWAP: lambda state, qubits, _: state.apply_mcswap(qubits),
+    X: lambda state, qubits, _: state.apply_mcx(qubits),
+    Y: lambda state, qubits, _: state.apply_mcy(qubits),
+    Z: lambda state, qubits, _: state.apply_mcz(qubits),
+}
+
+
+def _applied(gate: Gate) -> _Apply:
+    """The call of Aer's that applies a gate, up to a global phase; its matrix where there is none for its unitary."""
+    match gate.unitary:
+        case Rotation():
+            return _applied_rotation(gate.unitary, gate.qubits)
+        case PhaseShift():
+            return _applied_shift(gate.unitary, gate.qubits)
+        case PauliRotation("zz") if gate.qubits == 2:
+            return _ising
+        case Dense():
+            calls = _ALONE if gate.qubits == gate.unitary.qubits else _CONTROLLED
+            return calls.get(gate.unitary, _matrix)
+        case _:
+            return _matrix
+
+
+def _applied_rotation(rotation: Rotation, qubits: int | None) -> _Apply:
+    match qubits, rotation.phase:
+        case 1, _:
+            return partial(_rotation, rotation.angles)
+        case 2, float(phase):
+            return partial(_controlled_rotation, rotation.angles, phase)
+        case 2, phase if callable(phase):
+            return partial(_controlled_rotation_and_phase, rotation.angles, phase)
+        case _:
+            return _matrix
+
+
+def _applied_shift(shift: PhaseShift, qubits: int | None) -> _Apply:
+    match qubits, shift.angle, shift.phase:
+        case 1, None, _:
+            return _phase
+        case 1, float(angle), _:
+            return partial(_fixed_phase, angle)
+        case 2, None, 0.0:
+            return _controlled_phase
+        case 2, None, phase if callable(phase):
+            return partial(_controlled_shift, phase)
+        case None, None, 0.0:
+            return _phase
+        case _:
+            return _matrix
+
+
 _APPLIED: Mapping[str, _Apply] = {
-    **{name: partial(_turn, angles) for name, angles in _TURNS.items()},
-    **{name: partial(_controlled_turn, angles) for name, angles in _CONTROLLED_TURNS.items()},
-    **dict.fromkeys(_PHASES, _phase),
-    **dict.fromkeys(("cp", "cu1"), _controlled_phase),
-    **{name: partial(_fixed_phase, angle) for name, angle in _FIXED_PHASES.items()},
-    **dict.fromkeys(("ecr", "rxx", "ryy", "rzx", "unitary"), _matrix),
-    **dict.fromkeys(("ccx", "cx", "mcx"), lambda state, qubits, _: state.apply_mcx(qubits)),
-    **dict.fromkeys(("ccz", "cz"), lambda state, qubits, _: state.apply_mcz(qubits)),
-    **dict.fromkeys(("cswap", "swap"), lambda state, qubits, _: state.apply_mcswap(qubits)),
-    "cy": lambda state, qubits, _: state.apply_mcy(qubits),
-    "h": lambda state, qubits, _: state.apply_h(qubits[0]),
+    **{gate.name: _applied(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
     "measure": lambda _state, _qubits, _: None,
-    "rzz": _ising,
-    "x": lambda state, qubits, _: state.apply_x(qubits[0]),
-    "y": lambda state, qubits, _: state.apply_y(qubits[0]),
-    "z": lambda state, qubits, _: state.apply_z(qubits[0]),
 }

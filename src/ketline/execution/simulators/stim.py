@@ -6,27 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from ketline.domain.gates import GATE_TABLE, StimSteps
 from ketline.domain.seeds import derived_seed
+from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.simulators.bitstrings import counts_of
 
-# Up to a global phase. ECR as in Qiskit's `ECRGate`: checked against its matrix by a test.
-_STEPS: Mapping[str, Sequence[tuple[str, Sequence[int]]]] = {
-    "cx": [("CX", (0, 1))],
-    "cy": [("CY", (0, 1))],
-    "cz": [("CZ", (0, 1))],
-    "ecr": [("S", (0,)), ("SQRT_X", (1,)), ("CX", (0, 1)), ("X", (0,))],
-    "h": [("H", (0,))],
+# Up to a global phase.
+_STEPS: Mapping[str, StimSteps] = {
+    **{gate.name: gate.stim for gate in GATE_TABLE if Method.STIM in gate.methods},
     "measure": [("M", (0,))],
     "reset": [("R", (0,))],
-    "s": [("S", (0,))],
-    "sdg": [("S_DAG", (0,))],
-    "swap": [("SWAP", (0, 1))],
-    "sx": [("SQRT_X", (0,))],
-    "sxdg": [("SQRT_X_DAG", (0,))],
-    "x": [("X", (0,))],
-    "y": [("Y", (0,))],
-    "z": [("Z", (0,))],
 }
 _BATCH_BITS = 1 << 26
 _BYTES_OF_A_WORD = 8
@@ -72,7 +62,7 @@ def numbers_of(outcomes: Any) -> Any:
     return words.view("<u8").ravel()
 
 
-def steps_of(name: str) -> Sequence[tuple[str, Sequence[int]]]:
+def steps_of(name: str) -> StimSteps:
     """What an operation of Aer's is in stim: names there with the operands each takes, by their place."""
     return _STEPS[name]
 

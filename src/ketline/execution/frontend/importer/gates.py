@@ -14,10 +14,11 @@ from qiskit_qasm3_import import converter, types
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.state import State, SymbolTable, SymbolTables
 
+from ketline.domain.gates import Origin, gates_from
 from ketline.execution.frontend.diagnosis import construct, invalid, unsupported
 
-STANDARD_GATES = frozenset(converter._STDGATES)  # noqa: SLF001 - the importer has no public list of them
-STANDARD_IDENTITY = converter._STDGATES["id"][0]  # noqa: SLF001 - as above
+STANDARD_GATES = frozenset(gate.name for gate in gates_from(Origin.STANDARD))
+STANDARD_IDENTITY = converter._STDGATES["id"][0]  # noqa: SLF001 - the importer has no public list of them
 _CONSTANTS = frozenset({"pi", "π", "tau", "τ", "euler", "ℇ"})
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 

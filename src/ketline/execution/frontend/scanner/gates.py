@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from qiskit.circuit import CircuitInstruction
-from qiskit.circuit.library import UGate
-from qiskit_qasm3_import import converter
 
-from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY
-from ketline.execution.frontend.phases import PHASES_OVER_QISKIT
+from ketline.domain import gates
+from ketline.domain.gates import Origin, gates_from
+from ketline.execution.circuit.library import class_of
 from ketline.execution.frontend.scanner.constants import Number, Value, cost_of, evaluate
 from ketline.execution.frontend.scanner.lexicon import Declined
 
@@ -100,18 +99,14 @@ def _inline(
                 phases.append(step.gate.phase(*numbers))
 
 
-def standard_gates() -> dict[str, StandardGate]:
-    """The gates of stdgates.inc, as the importer knows them."""
-    return {
-        name: StandardGate(
-            None if gate is STANDARD_IDENTITY else _kind(gate), parameters, qubits, phase=PHASES_OVER_QISKIT.get(name)
-        )
-        for name, (gate, parameters, qubits) in converter._STDGATES.items()  # noqa: SLF001 - it has no public list
-    }
+def standard_gates() -> dict[str, Gate]:
+    """The gates of stdgates.inc."""
+    return {gate.name: _standard_gate(gate) for gate in gates_from(Origin.STANDARD)}
 
 
 def builtin_gates() -> dict[str, Gate]:
-    return {"U": StandardGate(_kind(UGate), 3, 1, phase=PHASES_OVER_QISKIT["U"])}
+    """Those that need no include; `gphase`, which acts on no qubit, is a statement of its own."""
+    return {gate.name: _standard_gate(gate) for gate in gates_from(Origin.LANGUAGE) if gate.qubits}
 
 
 def defined_gate(parameter_names: tuple[str, ...], qubits: int, body: tuple[Step, ...], barriers: int) -> DefinedGate:
@@ -135,5 +130,8 @@ def _cost_of_step(step: Step) -> int:
     return 1 + inner + len(step.qubits) + sum(map(cost_of, step.arguments))
 
 
-def _kind(gate: Any) -> Any:
-    return gate._standard_gate  # noqa: SLF001 - Qiskit's fast constructor takes this and nothing else
+def _standard_gate(gate: gates.Gate) -> StandardGate:
+    found = class_of(gate)
+    # Qiskit's fast constructor takes this attribute and nothing else.
+    kind = None if found is None else found._standard_gate  # noqa: SLF001
+    return StandardGate(kind, gate.parameters, gate.qubits or 0, phase=gate.phase_over_qiskit)

@@ -25,7 +25,7 @@ _USUAL_HEADER = "OPENQASM 3.0"
 _DEFINITION = re.compile(rf"{BLANK}*+gate{BLANK}")
 
 _BUILTIN_GATES = builtin_gates()
-_STANDARD_GATES: dict[str, Gate] = {**standard_gates()}
+_STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
 # To copy these is faster than to make new ones.

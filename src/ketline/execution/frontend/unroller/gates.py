@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from openqasm3 import ast
-from qiskit.circuit import Gate
-from qiskit.circuit.library import CXGate, UGate, get_standard_gate_name_mapping
-from qiskit_qasm3_import import converter
+from qiskit.circuit.library import CXGate
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
-from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY, controlled, is_control
+from ketline.domain.gates import Origin, gates_from
+from ketline.execution.circuit.library import class_of
+from ketline.execution.frontend.importer.gates import controlled, is_control
 from ketline.execution.frontend.unroller.budget import Budget
 
 _MOST_POWER_QUBITS = 8
@@ -20,12 +20,12 @@ _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 
 @dataclass(frozen=True, slots=True)
 class LibraryGate:
-    """A gate of Qiskit's library; one without `build` has no effect, `name` is that of the specification."""
+    """A gate of Qiskit's library by its name in programs; one without `build` has no effect."""
 
     build: Callable[..., Any] | None
     parameters: int
     qubits: int
-    name: str = ""
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,20 @@ class Modifier:
     number: float = 1
 
 
-BUILTIN_GATES = {"U": LibraryGate(UGate, 3, 1, "U")}
-STANDARD_GATES = {
-    name: LibraryGate(None if gate is STANDARD_IDENTITY else gate, parameters, qubits, name)
-    for name, (gate, parameters, qubits) in converter._STDGATES.items()  # noqa: SLF001 - it has no public list
-}
+def _library(origin: Origin) -> dict[str, LibraryGate]:
+    return {
+        gate.name: LibraryGate(class_of(gate), gate.parameters, gate.qubits, gate.name)
+        for gate in gates_from(origin)
+        if gate.qubits
+    }
+
+
+# Those that need no include; `gphase`, which acts on no qubit, is a statement of its own.
+BUILTIN_GATES = _library(Origin.LANGUAGE)
+STANDARD_GATES = _library(Origin.STANDARD)
 CNOT = LibraryGate(CXGate, 0, 2, "cx")
 # What Qiskit's exporter writes without a definition, and programs call as if stdgates.inc had it.
-FURTHER_GATES = {
-    name: LibraryGate(type(gate), len(gate.params), gate.num_qubits)
-    for name, gate in get_standard_gate_name_mapping().items()
-    if isinstance(gate, Gate) and gate.num_qubits and name not in STANDARD_GATES
-}
+FURTHER_GATES = _library(Origin.QISKIT)
 
 
 def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:

@@ -1,0 +1,16 @@
+"""Qiskit's classes of the gates in `GATE_TABLE`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qiskit.circuit.library import get_standard_gate_name_mapping
+
+from ketline.domain.gates import Gate
+from ketline.domain.unitaries import IDENTITY
+
+_INSTANCES: Mapping[str, Any] = get_standard_gate_name_mapping()
+
+
+def class_of(gate: Gate) -> Any | None:
+    """The class of a gate that a program's text can name; None for one without effect, which no circuit needs."""
+    return None if gate.unitary is IDENTITY else _INSTANCES[gate.qiskit_name].base_class
