@@ -1,4 +1,4 @@
-"""Talk to a Ketline service from Python."""
+"""The Python client of a Ketline service, with and without asyncio."""
 
 from ketline.client.address import AddressInvalid
 from ketline.client.async_handle import AsyncTaskHandle

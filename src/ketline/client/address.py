@@ -1,4 +1,4 @@
-"""Where a service is, and with what key it is asked."""
+"""The URL of a service and the headers of requests, from arguments and environment variables."""
 
 import os
 from collections.abc import Mapping
@@ -12,33 +12,35 @@ URL_VARIABLE, KEY_VARIABLE = "KETLINE_URL", "KETLINE_API_KEY"
 
 
 class AddressInvalid(ClientError, ValueError):
-    """The address of a service, or the key for it, cannot be one."""
+    """The address of a service is not an HTTP URL, or its API key has characters that a header cannot have."""
 
     code = "address_invalid"
 
 
 def service_url(url: str | None) -> str:
-    """The address to use: the one given, that of the environment, or that of `ketline up`.
+    """The URL to use: `url`, or else `KETLINE_URL`, or else that of `ketline up` on this machine.
 
     Raises:
-        AddressInvalid: it is not one of HTTP.
+        AddressInvalid: it is not an HTTP URL.
     """
     chosen = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).strip().rstrip("/")
     try:
         parts = urlsplit(chosen)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        # A name of a host that has no place in a request, such as a..b, is a ValueError here.
+        # A host name that no request can have, such as a..b, is a ValueError here.
         (parts.hostname or "").encode("idna")
     except ValueError:
         valid = False
     if not valid or parts.query or parts.fragment:
-        raise AddressInvalid(f"A service's address is like {DEFAULT_URL}; {_without_secrets(chosen)!r} is not.")
-    # However it is written, others go by how it begins.
+        raise AddressInvalid(
+            f"The address of a service is an HTTP URL such as {DEFAULT_URL}, not {_without_secrets(chosen)!r}."
+        )
+    # Lower-case scheme, because later checks compare the beginning of the URL.
     return parts.scheme + chosen[len(parts.scheme) :]
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the service at this address is on this machine, where no proxy would find it."""
+    """Whether the URL is one of this machine, which must not be reached through a proxy."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback
@@ -47,12 +49,12 @@ def is_loopback(url: str) -> bool:
 
 
 def shown_url(url: str) -> str:
-    """The address without what is secret in it."""
+    """The URL without user name and password, for messages."""
     return _without_secrets(url)
 
 
 def request_headers(api_key: str | None, agent: str) -> Mapping[str, str]:
-    """What every request says of its client.
+    """The headers of every request: the user agent and, if there is one, the API key.
 
     Raises:
         AddressInvalid: the key has characters that a header cannot have.

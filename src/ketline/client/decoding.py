@@ -1,4 +1,4 @@
-"""Read a service's JSON into values; fields that are not known are passed over, so that newer services can be read."""
+"""Decoding of the service's JSON into values; unknown fields are ignored, so that newer services can be read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -97,7 +97,7 @@ def _read_change(document: Document) -> Change:
 
 def _read_result(task: Document, result: Document, profile: Profile | None) -> Result:
     if "expectation_values" in result:
-        return _values(task, result, profile)
+        return _read_expectation_values(task, result, profile)
     counts, memory = result["counts"], result.get("memory")
     sweep = isinstance(counts, list)
     return Result(
@@ -111,8 +111,8 @@ def _read_result(task: Document, result: Document, profile: Profile | None) -> R
     )
 
 
-def _values(task: Document, result: Document, profile: Profile | None) -> Result:
-    """The values of observables; there are no counts beside them."""
+def _read_expectation_values(task: Document, result: Document, profile: Profile | None) -> Result:
+    """The expectation values of observables; such a result has no counts."""
     return Result(
         task_id=UUID(task["task_id"]),
         points=(),
@@ -123,10 +123,10 @@ def _values(task: Document, result: Document, profile: Profile | None) -> Result
     )
 
 
-def _read(shape: type[T], document: Document, **made: Any) -> T:
+def _read(shape: type[T], document: Document, **read: Any) -> T:
     names = [field.name for field in fields(cast("Any", shape))]
-    given = {name: document[name] for name in names if name not in made and document.get(name) is not None}
-    return shape(**{name: _READERS.get(name, _as_is)(value) for name, value in given.items()}, **made)
+    given = {name: document[name] for name in names if name not in read and document.get(name) is not None}
+    return shape(**{name: _READERS.get(name, _as_is)(value) for name, value in given.items()}, **read)
 
 
 def _as_is(value: Any) -> Any:

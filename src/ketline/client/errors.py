@@ -1,4 +1,4 @@
-"""What can go wrong for a caller of a Ketline service.
+"""The exceptions of the client.
 
 ClientError
 ├── ServiceUnreachable
@@ -21,10 +21,10 @@ from uuid import UUID
 
 
 class ClientError(Exception):
-    """Anything that keeps a client from its answer; `code` is stable, the message is for people.
+    """The root of the client's exceptions; `code` is stable, the message is for people.
 
-    `line` and `column` count from 1 and point into the program, where it is the program's fault and the place is known.
-    `attempts` is how often the service was asked.
+    `line` and `column` count from 1 and point into the program, if the program is wrong and the position is known.
+    `attempts` is how many times the request was sent.
     """
 
     code: str = "client_error"
@@ -34,26 +34,26 @@ class ClientError(Exception):
 
 
 class ServiceUnreachable(ClientError):
-    """No answer came for as long as the client's patience lasts; what was asked for may have been done."""
+    """No response arrived while the client retried; the service may still have processed the request."""
 
     code = "service_unreachable"
 
 
 class UnexpectedAnswer(ClientError):
-    """Something answered that is not a Ketline service, or not one that this client knows."""
+    """The response does not come from a Ketline service, or from one of an unknown version."""
 
     code = "unexpected_answer"
 
 
 class RequestInvalid(ClientError, ValueError):
-    """Nothing was sent: what was asked for makes no request, as with a strange key, or the client is closed."""
+    """Nothing was sent, because an argument cannot be sent (an invalid key, for example) or the client is closed."""
 
     code = "request_invalid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldFault:
-    """One thing wrong with a request: `pointer` into its JSON body, or the `parameter` of its address."""
+    """An error in one field of a request: `pointer` into its JSON body, or the query `parameter`."""
 
     detail: str
     pointer: str | None = None
@@ -61,7 +61,7 @@ class FieldFault:
 
 
 class RequestRefused(ClientError):
-    """The service answered with a problem document (RFC 9457); `status` is the HTTP status."""
+    """The service rejected the request with a problem document (RFC 9457); `status` is the HTTP status."""
 
     def __init__(
         self,
@@ -86,21 +86,21 @@ class RequestRefused(ClientError):
 
 
 class TaskNotFound(RequestRefused):
-    """No task has this id, or has it any more."""
+    """No task has this id; it may have been deleted."""
 
 
 class BacklogFull(RequestRefused):
-    """As many tasks wait as the operator allows, and did so for as long as the client's patience lasted."""
+    """The number of pending tasks was at the operator's limit for as long as the client retried."""
 
 
 class NoResult(RequestRefused):
-    """The task has not the result that was asked for: it has not ended, or not well, or kept no shots."""
+    """The task does not have the requested result: it has not completed, or was run without `memory`."""
 
 
 class BatchIncomplete(ClientError):
-    """A batch too large for one request was taken in part; `tasks` are those that were, `__cause__` says why no more.
+    """A batch of several requests was stored only in part; `tasks` are the stored ones, `__cause__` is the error.
 
-    Submitted again with the same `idempotency_key` those are not made a second time.
+    Submitting the batch again with the same `idempotency_key` does not store them a second time.
     """
 
     code = "batch_incomplete"
@@ -132,10 +132,10 @@ class TaskFailed(ClientError):
 
 
 class TaskCancelled(TaskFailed):
-    """The task was cancelled before it had a result."""
+    """The task was cancelled, so it has no result."""
 
 
 class WaitTimeout(ClientError, TimeoutError):
-    """What was waited for had not happened when the caller's time was up; it goes on all the same."""
+    """The caller's timeout ended before the task did; the task continues."""
 
     code = "wait_timeout"

@@ -1,4 +1,4 @@
-"""A task that was submitted, for ordinary programs."""
+"""The handle of a submitted task, for programs without asyncio."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TaskHandle:
-    """A task that was submitted: ask it for its result, wait for it, follow it, cancel it."""
+    """A submitted task: reads its result, waits for it, follows it, cancels it."""
 
     def __init__(
         self, client: "Client", task_id: UUID, *, submitted_at: datetime | None = None, program: str | None = None
@@ -31,26 +31,26 @@ class TaskHandle:
         return f"<TaskHandle {self.task_id}{f' {self.task.status}' if self.task else ''}>"
 
     def refresh(self) -> Task:
-        """The task as it stands; `task` keeps what was read last."""
+        """Read the task; the attribute `task` holds what was read last."""
         self.task = self._client.get(self.task_id)
         return self.task
 
     def wait(self, *, timeout_seconds: float | None = None) -> Task:
-        """The task once it has ended, however it ended; no timeout means any time it takes.
+        """Wait until the task has ended, and return it whatever its status; without a timeout there is no limit.
 
         Raises:
-            WaitTimeout: it has not ended in time.
+            WaitTimeout: the task has not ended in time.
         """
         if self.task is None or not self.task.ended:
             self.task = self._client.wait(self.task_id, timeout_seconds=timeout_seconds)
         return self.task
 
     def result(self, *, timeout_seconds: float | None = None) -> Result:
-        """The outcomes, once there are any.
+        """Wait until the task has ended, and return its result.
 
         Raises:
-            TaskFailed: the task ended without, and never will have them; says why and where in the program.
-            WaitTimeout: it has not ended in time.
+            TaskFailed: the task failed or was cancelled; the message has the reason and the line of the program.
+            WaitTimeout: the task has not ended in time.
         """
         task = self.wait(timeout_seconds=timeout_seconds)
         if task.result is None:
@@ -58,27 +58,27 @@ class TaskHandle:
         return task.result
 
     def counts(self, *, timeout_seconds: float | None = None) -> Counts:
-        """How often each outcome was seen; raises as `result` does."""
+        """How often each outcome was measured; raises as `result` does."""
         return self.result(timeout_seconds=timeout_seconds).counts
 
     def events(self, *, after: int = 0) -> Iterator[Event]:
-        """Each line of the task's history as it is written, from the first, or from after an event, to the last."""
+        """Yield each change of the task's status as it happens, after the event `after`, until the task ends."""
         return self._client.events(self.task_id, after=after)
 
     def enqueue(self) -> Task:
-        """Release it, if it was submitted with `hold`.
+        """Release the task, which was submitted with `hold`.
 
         Raises:
-            RequestRefused: it was not (`task_not_held`), or was cancelled first (`task_ended`).
+            RequestRefused: it was submitted without `hold` (`task_not_held`), or was cancelled before (`task_ended`).
         """
         self.task = self._client.enqueue(self.task_id)
         return self.task
 
     def cancel(self) -> Task:
-        """Cancel it.
+        """Cancel the task; a task that is already cancelled is returned as it is.
 
         Raises:
-            RequestRefused: it has ended otherwise (`task_ended`).
+            RequestRefused: the task completed or failed before (`task_ended`).
         """
         self.task = self._client.cancel(self.task_id)
         return self.task
@@ -90,11 +90,11 @@ class TaskHandle:
         return handle
 
     def circuit(self, form: str = "text") -> str:
-        """The circuit as `text` or `svg`, as `flat` OpenQASM 3, or its `source` as it was submitted."""
+        """The circuit as `text` or `svg`, as `flat` OpenQASM 3, or its `source` as submitted."""
         return self._client.circuit(self.task_id, form)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: read now, the circuit when it is shown for the first time."""
+        """The task for a notebook, read now with a short timeout; its circuit is read the first time."""
         task, problem = self.task, ""
         try:
             if task is None or not task.ended:

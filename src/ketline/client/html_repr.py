@@ -1,4 +1,4 @@
-"""Show a task in a notebook: HTML with a small histogram, in which everything from outside is escaped."""
+"""HTML of a task for notebooks, with a small histogram; all text from the service and its users is escaped."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def task_html(
     problem: str = "",
     drawing: bytes | None = None,
 ) -> str:
-    """A task's status, circuit (an SVG file), and outcomes or expectation values."""
+    """Format a task's status, circuit (`drawing` is an SVG file), and counts or expectation values."""
     colour = _COLOURS.get(status, "#57606a")
     parts = [
         f'<div style="{_STYLE}"><b>{escape(title)}</b> <span style="{_PILL.format(colour)}">{escape(status)}</span>'
@@ -42,7 +42,7 @@ def task_html(
 
 
 def values_table(values: ExpectationValues) -> str:
-    """Expectation values, a row for each point of a sweep."""
+    """Format expectation values as a table, with a row for each point of a sweep."""
     swept = [value for value in values if isinstance(value, Sequence)]
     rows = swept or [[value for value in values if not isinstance(value, Sequence)]]
     shown = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[:MOST_ROWS])
@@ -57,12 +57,12 @@ def _cells(row: Sequence[float]) -> str:
 
 
 def histogram_svg(counts: Mapping[str, int]) -> str:
-    """The most frequent outcomes as bars, in the order of their keys."""
+    """Draw the counts of the most frequent outcomes as bars, in the order of their keys."""
     shown = sorted(sorted(counts, key=lambda key: (-counts[key], key))[:MOST_BARS])
     largest = max(counts.values(), default=0) or 1
     label = max((len(key) for key in shown), default=0) * 7
     width = len(shown) * (_BAR + _GAP) + _GAP
-    bars = [_bar(place, key, counts[key], largest) for place, key in enumerate(shown)]
+    bars = [_bar(position, key, counts[key], largest) for position, key in enumerate(shown)]
     hidden = len(counts) - len(shown)
     note = f"<div>… and {hidden} other outcomes</div>" if hidden else ""
     height = _HEIGHT + _MARGIN + label + 8
@@ -72,8 +72,8 @@ def histogram_svg(counts: Mapping[str, int]) -> str:
     )
 
 
-def _bar(place: int, key: str, count: int, largest: int) -> str:
-    left = _GAP + place * (_BAR + _GAP)
+def _bar(position: int, key: str, count: int, largest: int) -> str:
+    left = _GAP + position * (_BAR + _GAP)
     height = round(_HEIGHT * int(count) / largest, 1)
     middle, foot = left + _BAR / 2, _HEIGHT + _MARGIN
     return (
@@ -85,5 +85,5 @@ def _bar(place: int, key: str, count: int, largest: int) -> str:
 
 
 def _image(drawing: bytes) -> str:
-    # As an image a drawing can run and load nothing, whatever is in it.
+    # As an image, an SVG cannot run scripts or load anything.
     return f'<div><img alt="Circuit" src="data:image/svg+xml;base64,{b64encode(drawing).decode()}"/></div>'

@@ -1,4 +1,4 @@
-"""Hold conversations over HTTP, with and without asyncio. Imports httpx: only a client that is made needs it."""
+"""The drivers that run flows over HTTP with httpx, with and without asyncio; imported when a client is created."""
 
 import asyncio
 import time
@@ -10,35 +10,35 @@ import httpx
 
 from ketline.client.address import AddressInvalid, is_loopback, shown_url
 from ketline.client.errors import RequestInvalid
-from ketline.client.wire import (
+from ketline.client.steps import (
     Close,
+    Emit,
     Flow,
-    Give,
     Lost,
     Open,
-    Outcome,
     Pause,
     Read,
     Request,
     Response,
     Send,
     Step,
+    StepResult,
 )
 
 T = TypeVar("T")
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 100
 REQUESTS = httpx.Limits(max_connections=MOST_CONNECTIONS)
-# Each stream has a connection for as long as it is open, which no request can wait for.
+# Each open stream occupies a connection, so streams need an unlimited pool that requests do not share.
 STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONNECTIONS)
 
 
-class HttpWire:
-    """Does the steps of conversations, each thread its own; streams have a pool of connections to themselves."""
+class HttpDriver:
+    """Runs flows for a `Client`; several threads may use it, each for its own flow."""
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
         settings = _settings(url, headers, silence_seconds)
-        with _refused(url):
+        with _address_errors(url):
             self._http = httpx.Client(**settings, limits=REQUESTS, transport=transport)
             self._streams = httpx.Client(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
@@ -47,29 +47,29 @@ class HttpWire:
         self._streams.close()
         self._http.close()
 
-    def hold(self, flow: Flow[T]) -> T:
-        """Hold a conversation that needs no stream, and give its result."""
-        outcome: Outcome = None
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow that opens no stream, and return its result."""
+        outcome: StepResult = None
         while True:
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            outcome = self._do(step)
+            outcome = self._perform(step)
 
-    def listen(self, flow: Flow[None]) -> Iterator[Any]:
-        """What the conversation gives, one by one; it goes on while the next one is asked for."""
+    def iterate(self, flow: Flow[None]) -> Iterator[Any]:
+        """Run a flow step by step, and yield each item that it emits; it continues when the next item is requested."""
         with ExitStack() as stack:
             chunks: Iterator[bytes] = iter(())
-            outcome: Outcome = None
+            outcome: StepResult = None
             while True:
                 try:
                     step = flow.send(outcome)
                 except StopIteration:
                     return
                 outcome = None
-                if isinstance(step, Give):
+                if isinstance(step, Emit):
                     yield step.item
                 elif isinstance(step, Open):
                     stack.close()
@@ -79,12 +79,12 @@ class HttpWire:
                 elif isinstance(step, Close):
                     stack.close()
                 else:
-                    outcome = self._do(step)
+                    outcome = self._perform(step)
 
-    def _do(self, step: Step) -> Outcome:
+    def _perform(self, step: Step) -> StepResult:
         if isinstance(step, Send):
             try:
-                return _response(self._http.request(**self._asked(step.request)))
+                return _response(self._http.request(**self._arguments(step.request)))
             except (httpx.HTTPError, httpx.StreamError) as error:
                 return _lost(error)
         assert isinstance(step, Pause)
@@ -93,7 +93,7 @@ class HttpWire:
 
     def _open(self, request: Request, stack: ExitStack) -> tuple[Response | Lost, Iterator[bytes]]:
         try:
-            answer = stack.enter_context(self._streams.stream(**self._asked(request)))
+            answer = stack.enter_context(self._streams.stream(**self._arguments(request)))
             if answer.status_code != 200:
                 answer.read()
                 return _response(answer), iter(())
@@ -101,18 +101,18 @@ class HttpWire:
             return _lost(error), iter(())
         return Response(status=200, headers=dict(answer.headers)), answer.iter_bytes()
 
-    def _asked(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request) -> dict[str, Any]:
         if self._http.is_closed:
-            raise RequestInvalid("This client is closed: make another.")
-        return _asked(request, self._silence_seconds)
+            raise RequestInvalid("This client is closed; create another one.")
+        return _arguments(request, self._silence_seconds)
 
 
-class AsyncHttpWire:
-    """Does the steps of conversations in one event loop; streams have a pool of connections to themselves."""
+class AsyncHttpDriver:
+    """Runs flows for an `AsyncClient` in one event loop."""
 
     def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
         settings = _settings(url, headers, silence_seconds)
-        with _refused(url):
+        with _address_errors(url):
             self._http = httpx.AsyncClient(**settings, limits=REQUESTS, transport=transport)
             self._streams = httpx.AsyncClient(**settings, limits=STREAMS, transport=transport)
         self._silence_seconds = silence_seconds
@@ -121,44 +121,44 @@ class AsyncHttpWire:
         await self._streams.aclose()
         await self._http.aclose()
 
-    async def hold(self, flow: Flow[T]) -> T:
-        """Hold a conversation that needs no stream, and give its result."""
-        outcome: Outcome = None
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow that opens no stream, and return its result."""
+        outcome: StepResult = None
         while True:
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            outcome = await self._do(step)
+            outcome = await self._perform(step)
 
-    async def listen(self, flow: Flow[None]) -> AsyncIterator[Any]:
-        """What the conversation gives, one by one; it goes on while the next one is asked for."""
+    async def iterate(self, flow: Flow[None]) -> AsyncIterator[Any]:
+        """Run a flow step by step, and yield each item that it emits; it continues when the next item is requested."""
         async with AsyncExitStack() as stack:
-            chunks = _nothing()
-            outcome: Outcome = None
+            chunks = _no_chunks()
+            outcome: StepResult = None
             while True:
                 try:
                     step = flow.send(outcome)
                 except StopIteration:
                     return
                 outcome = None
-                if isinstance(step, Give):
+                if isinstance(step, Emit):
                     yield step.item
                 elif isinstance(step, Open):
                     await stack.aclose()
                     outcome, chunks = await self._open(step.request, stack)
                 elif isinstance(step, Read):
-                    outcome = await _anext(chunks)
+                    outcome = await _next_async(chunks)
                 elif isinstance(step, Close):
                     await stack.aclose()
                 else:
-                    outcome = await self._do(step)
+                    outcome = await self._perform(step)
 
-    async def _do(self, step: Step) -> Outcome:
+    async def _perform(self, step: Step) -> StepResult:
         if isinstance(step, Send):
             try:
-                return _response(await self._http.request(**self._asked(step.request)))
+                return _response(await self._http.request(**self._arguments(step.request)))
             except (httpx.HTTPError, httpx.StreamError) as error:
                 return _lost(error)
         assert isinstance(step, Pause)
@@ -167,28 +167,28 @@ class AsyncHttpWire:
 
     async def _open(self, request: Request, stack: AsyncExitStack) -> tuple[Response | Lost, AsyncIterator[bytes]]:
         try:
-            answer = await stack.enter_async_context(self._streams.stream(**self._asked(request)))
+            answer = await stack.enter_async_context(self._streams.stream(**self._arguments(request)))
             if answer.status_code != 200:
                 await answer.aread()
-                return _response(answer), _nothing()
+                return _response(answer), _no_chunks()
         except (httpx.HTTPError, httpx.StreamError) as error:
-            return _lost(error), _nothing()
+            return _lost(error), _no_chunks()
         return Response(status=200, headers=dict(answer.headers)), answer.aiter_bytes()
 
-    def _asked(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, request: Request) -> dict[str, Any]:
         if self._http.is_closed:
-            raise RequestInvalid("This client is closed: make another.")
-        return _asked(request, self._silence_seconds)
+            raise RequestInvalid("This client is closed; create another one.")
+        return _arguments(request, self._silence_seconds)
 
 
 @contextmanager
-def _refused(url: str) -> Iterator[None]:
-    """Proxies of the environment may be such as httpx does not know, or lack a library for."""
+def _address_errors(url: str) -> Iterator[None]:
+    """Around the creation of httpx clients, which fails for proxy settings that httpx does not support."""
     try:
         assert httpx.URL(url).host
         yield
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise AddressInvalid(f"{shown_url(url)} cannot be asked: {error}") from error
+        raise AddressInvalid(f"{shown_url(url)} cannot be used: {error}") from error
 
 
 def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> dict[str, Any]:
@@ -197,18 +197,17 @@ def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> d
         "headers": headers,
         "timeout": _timeout(silence_seconds),
         "trust_env": not is_loopback(url),
-        # Reading the certificates of this world takes longer than a task, and redirects, to https or elsewhere, are
-        # not followed.
+        # Loading the system's certificates takes longer than a task, and http needs none: redirects are not followed.
         "verify": False if url.startswith("http:") else httpx.create_ssl_context(),
     }
 
 
 def _timeout(silence_seconds: float) -> httpx.Timeout:
-    # A request that waits for those before it is not unanswered.
+    # No limit on the wait for a connection of the pool: that is not silence of the service.
     return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds), pool=None)
 
 
-def _asked(request: Request, silence_seconds: float) -> dict[str, Any]:
+def _arguments(request: Request, silence_seconds: float) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": request.path,
@@ -229,20 +228,20 @@ def _next(chunks: Iterator[bytes]) -> bytes | Lost:
         return _lost(error)
 
 
-async def _anext(chunks: AsyncIterator[bytes]) -> bytes | Lost:
+async def _next_async(chunks: AsyncIterator[bytes]) -> bytes | Lost:
     try:
         return await anext(chunks, b"")
     except (httpx.HTTPError, httpx.StreamError) as error:
         return _lost(error)
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _no_chunks() -> AsyncIterator[bytes]:
     return
     yield
 
 
 def _lost(error: Exception) -> Lost:
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
-        # It is this side's fault, and the same again will not do.
-        raise RequestInvalid(f"This cannot be asked: {error}") from error
+        # The request itself is wrong: sending it again would fail again.
+        raise RequestInvalid(f"This cannot be used: {error}") from error
     return Lost(str(error) or type(error).__name__)

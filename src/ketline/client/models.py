@@ -1,4 +1,4 @@
-"""What a service tells of tasks, as frozen values."""
+"""The values that the client returns: tasks, results, events, workers, as frozen dataclasses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A task that is stored: whatever happens from here on, it reaches a final status."""
+    """A stored task; the service guarantees that it reaches a terminal status."""
 
     task_id: UUID
     submitted_at: datetime
@@ -36,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramWarning:
-    """What the author of a program that ran should know, such as an ignored pragma; its place as above."""
+    """A warning about a program that ran, such as an ignored pragma; line and column as in `Failure`."""
 
     code: str
     message: str
@@ -46,7 +46,7 @@ class ProgramWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What running the program took, and the warnings about it; times are wall-clock seconds."""
+    """How the program was run and how long it took, in wall-clock seconds, and the warnings about it."""
 
     method: str
     qubits: int
@@ -65,10 +65,10 @@ class Profile:
 class Result:
     """The outcomes of a task: keys as Qiskit writes them, bit 0 rightmost, a space between registers.
 
-    `points` has the counts of each point of a sweep, in order, and one map for a task that is no sweep; `memories`
-    likewise the outcome of every shot, if the task was told to keep them. `shots` are those of one point. A task with
-    observables has `expectation_values` instead, of a sweep a list of them for each point. `data` is the result as the
-    service wrote it.
+    `points` has the counts of each point of a sweep, in order, and one mapping for a task without a sweep; `memories`
+    has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
+    shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
+    point. `data` is the JSON of the result.
     """
 
     task_id: UUID
@@ -82,7 +82,7 @@ class Result:
 
     @property
     def counts(self) -> Counts:
-        """How often each outcome was seen.
+        """How often each outcome was measured.
 
         Raises:
             ValueError: the task is a sweep of several points.
@@ -91,7 +91,7 @@ class Result:
 
     @property
     def memory(self) -> Sequence[str] | None:
-        """The outcome of every shot in order, None where they were not kept.
+        """The outcome of every shot in order, None without `memory`.
 
         Raises:
             ValueError: the task is a sweep of several points.
@@ -106,7 +106,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of a task's history; what ends an attempt says how long it took and, unless it completed, why."""
+    """A change of a task's status; one that ends an attempt has its duration and, unless it completed, its cause."""
 
     status: TaskStatus
     at: datetime
@@ -119,9 +119,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Where a task stands among those that wait: 1 is taken next; with `at_least` there may be more before it.
+    """A waiting task's position in the queue: 1 runs next; with `at_least`, more tasks may be before it.
 
-    `estimated_start` is told where tasks have been ending lately; it is no promise.
+    `estimated_start` is set if tasks have ended recently; it is an estimate only.
     """
 
     position: int
@@ -131,7 +131,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A line of a task's history as it was told; `event_id` is what following goes on after."""
+    """A change of a task's status from an event stream; pass `event_id` as `after` to continue from it."""
 
     event_id: int
     task_id: UUID
@@ -144,7 +144,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task as it stood when it was read. `data` is all that the service said, fields unknown here included."""
+    """A task at the time when it was read. `data` is its JSON, including fields that this version does not know."""
 
     task_id: UUID
     status: TaskStatus
@@ -174,7 +174,7 @@ class Task:
         return self.status.terminal
 
     def html(self, drawing: bytes | None = None) -> str:
-        """What a notebook shows of it, with a drawing of its circuit, an SVG file, if there is one."""
+        """The task as HTML for notebooks; `drawing` is an SVG file of its circuit."""
         return task_html(
             title=self.name or f"Task {self.task_id}",
             status=self.status,
@@ -190,7 +190,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
-    """Some tasks of a list; it goes on at `next`, an address, even where this page is short or empty."""
+    """A page of a list of tasks; `next` is the address of the next page, also after a short or empty page."""
 
     tasks: Sequence[Task]
     next: str | None = None
@@ -198,7 +198,7 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One remark on a program; an error keeps it from being run, a warning does not."""
+    """An error or a warning about a program; a program with an error cannot run."""
 
     severity: str
     code: str
@@ -209,7 +209,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """What is known of a program without running it; `data` has all of it."""
+    """The result of validating a program without running it; `data` is its JSON."""
 
     valid: bool
     diagnostics: Sequence[Diagnostic]
@@ -225,7 +225,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A worker that was heard of lately, with the ids of the tasks in its hands."""
+    """A live worker and the ids of the tasks that it runs."""
 
     worker_id: str
     slots: int
@@ -238,7 +238,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """How the service stands."""
+    """The number of tasks of each status, and how long the oldest pending one has waited."""
 
     counted_at: datetime
     counts: Mapping[str, int]

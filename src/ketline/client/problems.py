@@ -1,4 +1,4 @@
-"""Make errors of answers that are none."""
+"""Conversion of failed responses and failed tasks into the client's exceptions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from ketline.client.errors import (
     UnexpectedAnswer,
 )
 from ketline.client.models import Task
-from ketline.client.wire import Lost, Response
+from ketline.client.steps import Lost, Response
 from ketline.domain.task import TaskStatus
 
 _CLASSES: Mapping[str, type[RequestRefused]] = {
@@ -31,21 +31,21 @@ _CLASSES: Mapping[str, type[RequestRefused]] = {
 
 
 def error_of(outcome: Response | Lost, url: str) -> ClientError:
-    """What to raise for an answer that is none."""
+    """The exception for a lost response, or for one with an error status."""
     if isinstance(outcome, Lost):
         return ServiceUnreachable(f"No answer from {url}: {outcome.reason}.")
     try:
         problem = json.loads(outcome.body)
-        return _refusal(problem, outcome.status)
+        return _rejection(problem, outcome.status)
     except (ValueError, TypeError, KeyError, AttributeError):
-        return _no_problem(outcome, url)
+        return _without_problem(outcome, url)
 
 
 def document_of(response: Response, url: str) -> Any:
-    """The JSON of an answer.
+    """Decode the JSON of a response.
 
     Raises:
-        UnexpectedAnswer: it is not JSON.
+        UnexpectedAnswer: the body is not JSON.
     """
     try:
         return json.loads(response.body)
@@ -54,11 +54,12 @@ def document_of(response: Response, url: str) -> Any:
 
 
 def not_ketline(url: str) -> UnexpectedAnswer:
+    """The exception for a response of an unexpected shape."""
     return UnexpectedAnswer(f"What answers at {url} is not Ketline, or another version of it.")
 
 
 def failure_of(task: Task, program: str | None = None) -> TaskFailed:
-    """What to raise for a task that ended without a result; with the line of the program, where that is known."""
+    """The exception for a task that ended without a result; with the line of the program, if it is known."""
     shape = TaskCancelled if task.status is TaskStatus.CANCELLED else TaskFailed
     if task.error is None:
         return shape(f"Task {task.task_id} is {task.status}.", code=str(task.status), task_id=task.task_id, reason="")
@@ -72,7 +73,7 @@ def failure_of(task: Task, program: str | None = None) -> TaskFailed:
 
 
 def pointer(program: str | None, line: int | None, column: int | None) -> Sequence[str]:
-    """The line of a program and, below it, a caret under the column; nothing where that is not known."""
+    """The line of the program and a line with a caret under the column; empty if the line is not known."""
     lines = (program or "").splitlines()
     if line is None or not 1 <= line <= len(lines):
         return ()
@@ -80,10 +81,10 @@ def pointer(program: str | None, line: int | None, column: int | None) -> Sequen
     return (shown,) if column is None else (shown, f"  {' ' * (column - 1)}^")
 
 
-def _refusal(problem: Any, status: int) -> RequestRefused:
+def _rejection(problem: Any, status: int) -> RequestRefused:
     faults = [
-        FieldFault(detail=one["detail"], pointer=one.get("pointer"), parameter=one.get("parameter"))
-        for one in problem.get("errors") or ()
+        FieldFault(detail=fault["detail"], pointer=fault.get("pointer"), parameter=fault.get("parameter"))
+        for fault in problem.get("errors") or ()
     ]
     failure = problem.get("error") or {}
     code = problem["code"]
@@ -99,8 +100,8 @@ def _refusal(problem: Any, status: int) -> RequestRefused:
     )
 
 
-def _no_problem(response: Response, url: str) -> ClientError:
+def _without_problem(response: Response, url: str) -> ClientError:
     if 300 <= response.status < 400:
         place = response.headers.get("location", "another address")
-        return UnexpectedAnswer(f"{url} sends on to {place}: give the address of the service itself.")
+        return UnexpectedAnswer(f"{url} redirects to {place}: use the address of the service itself.")
     return RequestRefused(f"{url} answered {response.status}.", code="unknown", status=response.status)

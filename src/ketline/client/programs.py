@@ -1,4 +1,4 @@
-"""A program to run, with what may be asked for along with it."""
+"""Programs and their options, and how they are encoded in a request."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,14 +8,13 @@ from ketline.domain.spec import Inputs, Observables, ProgramFormat
 
 
 class Options(TypedDict, total=False):
-    """What may be asked for with a program; what is left out, or None, is as the service has it.
+    """The options of a program; for one that is left out, or None, the service's default applies.
 
-    `inputs`: values for the program's `input` declarations, a string for bits, bit 0 rightmost, `{"array": [1, 2]}` for
-    an array; lists of one length make a sweep. `memory` keeps the outcome of every shot. `time_limit_seconds` limits
-    the run, not the wait for it.
-    `observables`: sums of Pauli operators, coefficients by label, whose expectation values are wanted, not counts.
-    With `hold` the task is stored and not run before `enqueue` releases it.
-    `program_format`: "qpy" says that the program is a circuit in QPY, as base64.
+    `inputs`: values for the program's `input` declarations: a string for bits (bit 0 rightmost), `{"array": [1, 2]}`
+    for an array; lists of equal length make a sweep. `memory`: the result has the outcome of every shot.
+    `time_limit_seconds` limits the run, not the time in the queue. `observables`: sums of Pauli operators, as
+    coefficients by label; the result has their expectation values instead of counts. `hold`: the task does not run
+    before `enqueue` releases it. `program_format`: "qpy" if the program is a circuit in QPY, encoded as base64.
     """
 
     shots: int | None
@@ -35,15 +34,15 @@ class Options(TypedDict, total=False):
     hold: bool | None
 
 
-# A program of a batch: its text, or `program` and options of its own.
+# A program of a batch: its text, or a mapping with `program` and its own options.
 BatchItem = str | Mapping[str, Any]
 
 
 def body_of(program: str, options: Options) -> dict[str, object]:
-    """The program as `POST /tasks` takes it.
+    """The body of `POST /tasks` for a program.
 
     Raises:
-        TypeError: it is not text, or there is no such option.
+        TypeError: the program is not text, or an option does not exist.
     """
     if not isinstance(program, str):
         raise TypeError(f"A program is OpenQASM 3 text, not {type(program).__name__}.")
@@ -51,19 +50,19 @@ def body_of(program: str, options: Options) -> dict[str, object]:
         raise TypeError(
             f"There is no option {', '.join(unknown)}; there are {', '.join(sorted(Options.__annotations__))}."
         )
-    written = dict(_fields(options))
-    form = ProgramFormat(str(written.pop("program_format", ProgramFormat.OPENQASM3)))
-    return {"qpy" if form is ProgramFormat.QPY else "qc": program, **written}
+    fields = dict(_fields(options))
+    form = ProgramFormat(str(fields.pop("program_format", ProgramFormat.OPENQASM3)))
+    return {"qpy" if form is ProgramFormat.QPY else "qc": program, **fields}
 
 
 def items_of(programs: Iterable[BatchItem], shared: Options) -> list[tuple[str, Options]]:
-    """Each program of a batch with its options, the shared ones where it has none of its own."""
+    """Each program of a batch with its options; its own options override the shared ones."""
     return [_item(item, shared) for item in programs]
 
 
 def changes_of(changes: Mapping[str, object]) -> dict[str, object]:
-    """What is to be changed of a task, as `PATCH /tasks/{id}` takes it."""
-    return {name: _written(value) for name, value in changes.items()}
+    """The body of `PATCH /tasks/{id}` for these changes."""
+    return {name: _json_value(value) for name, value in changes.items()}
 
 
 def _item(item: BatchItem, shared: Options) -> tuple[str, Options]:
@@ -82,17 +81,17 @@ def _fields(options: Options) -> Iterator[tuple[str, object]]:
         if name == "time_limit_seconds":
             yield "timeout_s", value
         else:
-            yield name, _written(value)
+            yield name, _json_value(value)
 
 
-def _written(value: object) -> object:
-    """Times, numbers and arrays of NumPy, and collections, as JSON has them."""
+def _json_value(value: object) -> object:
+    """Convert times, NumPy numbers and arrays, and collections to values that JSON can represent."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
-        return {key: _written(one) for key, one in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_written(one) for one in value]
+        return [_json_value(item) for item in value]
     return value

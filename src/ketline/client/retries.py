@@ -1,19 +1,21 @@
-"""Whether and when to ask again, decided from plain values alone."""
+"""Retries of requests: whether to send one again, and after which pause."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ketline.client.wire import Lost, Response
+from ketline.client.steps import Lost, Response
 
-# Asked too much, or not answered by the service itself: with time it may be. 502 and 504 are those of proxies.
+# Too many requests, or no response of the service itself (502 and 504 come from proxies): a retry may succeed.
 TEMPORARY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How patient a client is: it goes on asking for so many seconds, at growing intervals.
+    """How long a client retries a request, and the pauses between attempts.
 
-    Less so with a service that never answered yet: its address may be wrong.
+    It retries for `patience_seconds`, or for `first_contact_seconds` while the service has never answered, because its
+    address may be wrong. The first pause is `first_pause_seconds`; each is `growth` times the one before, up to
+    `longest_pause_seconds`.
     """
 
     patience_seconds: float = 120.0
@@ -24,34 +26,36 @@ class Retries:
 
     @property
     def at_first_contact(self) -> "Retries":
+        """The same with the retry time that applies while the service has never answered."""
         return replace(self, patience_seconds=min(self.first_contact_seconds, self.patience_seconds))
 
 
 def pause_before_retry(
     outcome: Response | Lost, *, attempt: int, spent_seconds: float, retries: Retries, draw: float, now: datetime
 ) -> float | None:
-    """Seconds after which to ask again, or None for giving up.
+    """Seconds to wait before the next attempt, or None to give up.
 
-    `attempt` counts from 0, `draw` is random between 0 and 1: clients that were cut off together shall not come back
-    together. The service's `Retry-After` is kept to, however long it is, unless that takes more patience than is left.
+    `attempt` counts from 0. `draw` is a random number between 0 and 1, so that clients which lost their connections
+    together do not retry together. A `Retry-After` of the service is respected; if it is longer than the rest of
+    `patience_seconds`, the client gives up.
     """
     if isinstance(outcome, Response) and outcome.status not in TEMPORARY:
         return None
-    # A bound on the exponent: the pause has long been cut, and powers overflow.
+    # The exponent is bounded because the power would overflow; the longest pause is reached much earlier.
     grown = retries.first_pause_seconds * retries.growth ** min(attempt, 30)
     pause = min(grown, retries.longest_pause_seconds) * (0.5 + draw / 2)
-    asked_for = retry_after(outcome, now) if isinstance(outcome, Response) else None
-    if asked_for is not None:
-        pause = asked_for + pause / 4
+    requested = retry_after(outcome, now) if isinstance(outcome, Response) else None
+    if requested is not None:
+        pause = requested + pause / 4
     left = retries.patience_seconds - spent_seconds
-    if asked_for is not None and asked_for > left:
+    if requested is not None and requested > left:
         return None
-    # The last attempt comes just when patience ends.
+    # The last attempt is sent at the end of the retry time.
     return None if left <= 0 else min(pause, left)
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
-    """What `Retry-After` asks for in seconds, if anything that can be read.
+    """The value of `Retry-After` in seconds, None if it is missing or malformed.
 
     Source: RFC 9110, section 10.2.3: seconds or a date.
     """

@@ -1,4 +1,4 @@
-"""Read server-sent events from bytes as they come.
+"""A parser of server-sent events.
 
 Source: WHATWG HTML, section 9.2 "Server-sent events".
 """
@@ -11,17 +11,17 @@ from ketline.client.models import Event
 
 
 class EventReader:
-    """Makes events of the bytes of one stream, however these are cut."""
+    """Parses the bytes of one stream, in chunks of any size, into events."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._fields: dict[str, list[str]] = {}
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """The events that these bytes complete.
+        """Parse the next chunk, and yield the events that it completes.
 
         Raises:
-            ValueError: they are not events of tasks.
+            ValueError: the stream does not consist of task events.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:

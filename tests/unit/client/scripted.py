@@ -1,4 +1,4 @@
-"""Drives a client's conversations over nothing: a script answers, and time passes only in pauses."""
+"""A driver that runs the client's flows without a network: a script answers, and time passes only in pauses."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -7,18 +7,18 @@ from uuid import UUID
 
 from ketline.client.flows import Flows
 from ketline.client.retries import Retries
-from ketline.client.wire import (
+from ketline.client.steps import (
     Close,
+    Emit,
     Flow,
-    Give,
     Lost,
     Open,
-    Outcome,
     Pause,
     Read,
     Request,
     Response,
     Send,
+    StepResult,
 )
 
 T = TypeVar("T")
@@ -29,62 +29,62 @@ Answers = Callable[[Request], Response | Lost]
 
 
 class Scripted:
-    """A service of a test's own making. `asked` are the requests in order, `pauses` the seconds let pass."""
+    """A scripted service; `requests` are the requests in order, `pauses` the seconds of each pause."""
 
     def __init__(self, answer: Answers, streams: Iterable[Iterable[bytes | Lost]] = ()) -> None:
         self.time = 1000.0
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.pauses: list[float] = []
         self.streams = iter(streams)
         self.flows = Flows(url=URL, retries=Retries(), silence_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0)
         self._answer = answer
         self._chunks: Iterator[bytes | Lost] = iter(())
 
-    def hold(self, flow: Flow[T]) -> T:
-        """The conversation's result; what it gives is passed over."""
-        outcome: Outcome = None
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow and return its result; the items that it emits are dropped."""
+        outcome: StepResult = None
         while True:
             try:
                 step = flow.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            outcome = self._do(step)
+            outcome = self._perform(step)
 
-    def given(self, flow: Flow[None]) -> Iterator[Any]:
-        """What the conversation gives."""
-        outcome: Outcome = None
+    def emitted(self, flow: Flow[None]) -> Iterator[Any]:
+        """Run a flow and yield the items that it emits."""
+        outcome: StepResult = None
         while True:
             try:
                 step = flow.send(outcome)
             except StopIteration:
                 return
-            if isinstance(step, Give):
+            if isinstance(step, Emit):
                 yield step.item
-            outcome = self._do(step)
+            outcome = self._perform(step)
 
-    def _do(self, step: object) -> Outcome:
+    def _perform(self, step: object) -> StepResult:
         match step:
             case Send(request):
-                self.asked.append(request)
+                self.requests.append(request)
                 return self._answer(request)
             case Pause(seconds):
                 self.pauses.append(seconds)
                 self.time += seconds
             case Open(request):
-                self.asked.append(request)
+                self.requests.append(request)
                 chunks = next(self.streams, None)
                 self._chunks = iter(chunks or ())
                 return self._answer(request) if chunks is None else Response(status=200)
             case Read():
                 return next(self._chunks, b"")
-            case Give() | Close():
+            case Emit() | Close():
                 pass
         return None
 
 
 def in_turn(*answers: Response | Lost) -> Answers:
-    """These answers, the last one for ever."""
+    """Return these responses in order, and the last one again and again."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 

@@ -1,4 +1,4 @@
-"""What a client asks, and what it makes of each answer, through failures at any point."""
+"""The requests and results of flows, with failures at any point."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -28,7 +28,7 @@ from ketline.client.decoding import read_task
 from ketline.client.flows import MOST_BYTES_IN_A_REQUEST, MOST_IN_A_REQUEST, parts_of
 from ketline.client.models import Accepted
 from ketline.client.problems import failure_of
-from ketline.client.wire import Lost, Request, Response
+from ketline.client.steps import Lost, Request, Response
 from tests.unit.client.scripted import TASK_ID, Scripted, accepted, answered, in_turn, problem, task
 
 GONE = Lost("the connection was reset")
@@ -44,40 +44,40 @@ def test_every_attempt_of_a_submission_has_the_same_key_and_body() -> None:
             GONE, problem("backlog_full", 429), problem("database_unavailable", 503), GONE, answered(accepted(), 202)
         )
     )
-    found = service.hold(service.flows.submit("qubit q;", {"shots": 5}, "k"))
+    found = service.run(service.flows.submit("qubit q;", {"shots": 5}, "k"))
     assert found.task_id == TASK_ID
-    assert len(service.asked) == 5
-    assert {(key(one), one.body) for one in service.asked} == {("k", b'{"qc": "qubit q;", "shots": 5}')}
+    assert len(service.requests) == 5
+    assert {(key(one), one.body) for one in service.requests} == {("k", b'{"qc": "qubit q;", "shots": 5}')}
 
 
-def test_patience_ends_with_what_was_last_heard() -> None:
+def test_last_error_is_raised_when_the_retry_time_ends() -> None:
     service = Scripted(in_turn(problem("backlog_full", 429)))
     with pytest.raises(BacklogFull) as raised:
-        service.hold(service.flows.submit("qubit q;", {}, "k"))
+        service.run(service.flows.submit("qubit q;", {}, "k"))
     assert sum(service.pauses) == pytest.approx(120)
-    assert raised.value.attempts == len(service.asked) > 10
+    assert raised.value.attempts == len(service.requests) > 10
 
 
-def test_address_that_never_answers_is_given_up_soon() -> None:
+def test_a_service_that_never_answered_is_retried_for_a_shorter_time() -> None:
     service = Scripted(in_turn(GONE))
     with pytest.raises(ServiceUnreachable, match=r"No answer from http://ketline[.]test: the connection was reset"):
-        service.hold(service.flows.workers())
+        service.run(service.flows.workers())
     assert sum(service.pauses) == pytest.approx(10)
 
 
-def test_service_that_answered_once_is_waited_for_longer() -> None:
+def test_a_service_that_answered_before_is_retried_for_longer() -> None:
     service = Scripted(in_turn(answered({"workers": []}), GONE))
-    service.hold(service.flows.workers())
+    service.run(service.flows.workers())
     with pytest.raises(ServiceUnreachable):
-        service.hold(service.flows.workers())
+        service.run(service.flows.workers())
     assert sum(service.pauses) == pytest.approx(120)
 
 
-def test_refusal_is_told_with_code_and_places() -> None:
+def test_rejection_has_its_code_and_faults() -> None:
     faults = [{"detail": "must be at least 1", "pointer": "#/shots"}]
     service = Scripted(in_turn(problem("invalid_request", 422, errors=faults, correlation_id="c-1")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.flows.submit("", {"shots": 0}, "k"))
+        service.run(service.flows.submit("", {"shots": 0}, "k"))
     error = raised.value
     assert (error.code, error.status, error.correlation_id, error.attempts) == ("invalid_request", 422, "c-1", 1)
     assert [(fault.pointer, fault.detail) for fault in error.faults] == [("#/shots", "must be at least 1")]
@@ -93,102 +93,102 @@ def test_refusal_is_told_with_code_and_places() -> None:
         Response(status=302, headers={"location": "https://login.example"}),
     ],
 )
-def test_what_is_not_ketline_is_said_to_be_so(answer: Response) -> None:
+def test_responses_of_other_services_are_unexpected_answers(answer: Response) -> None:
     service = Scripted(in_turn(answer))
     with pytest.raises(UnexpectedAnswer):
-        service.hold(service.flows.read(TASK_ID))
+        service.run(service.flows.read(TASK_ID))
 
 
-def test_error_without_a_problem_document_keeps_its_status() -> None:
+def test_error_without_a_problem_document_has_its_status() -> None:
     service = Scripted(in_turn(Response(status=413, body=b"<html>nginx</html>")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.flows.submit("qubit q;", {}, "k"))
+        service.run(service.flows.submit("qubit q;", {}, "k"))
     assert (raised.value.status, raised.value.code) == (413, "unknown")
 
 
 def test_run_is_one_request_for_a_task_that_ends_at_once() -> None:
     service = Scripted(in_turn(answered(task())))
-    found = service.hold(service.flows.run("qubit q;", {}, "k"))
+    found = service.run(service.flows.run("qubit q;", {}, "k"))
     assert isinstance(found, Task)
     assert found.result is not None
     assert found.result.counts == {"00": 3, "11": 4}
 
 
-def test_run_knows_the_id_of_a_task_that_does_not() -> None:
+def test_run_waits_by_id_for_a_task_that_does_not_end_at_once() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
-    assert isinstance(service.hold(service.flows.run("qubit q;", {}, "k")), Accepted)
+    assert isinstance(service.run(service.flows.run("qubit q;", {}, "k")), Accepted)
 
 
-def test_wait_goes_on_after_losses_and_restarts() -> None:
+def test_wait_continues_after_lost_responses_and_restarts() -> None:
     answers = in_turn(answered(task("pending")), GONE, answered(task("processing")), GONE, GONE, answered(task()))
     service = Scripted(answers)
-    assert service.hold(service.flows.wait(TASK_ID, None)).ended
-    assert {request.headers["prefer"] for request in service.asked} == {"wait=30"}
-    assert all((request.silence_seconds or 0) > 30 for request in service.asked)
+    assert service.run(service.flows.wait(TASK_ID, None)).ended
+    assert {request.headers["prefer"] for request in service.requests} == {"wait=30"}
+    assert all((request.silence_seconds or 0) > 30 for request in service.requests)
 
 
-def test_wait_looks_at_growing_intervals_where_the_service_does_not_wait() -> None:
+def test_wait_polls_at_growing_intervals_if_the_service_does_not_wait() -> None:
     service = Scripted(in_turn(*[answered(task("pending"))] * 30, answered(task())))
-    service.hold(service.flows.wait(TASK_ID, None))
+    service.run(service.flows.wait(TASK_ID, None))
     assert service.pauses == sorted(service.pauses)
     assert service.pauses[-1] == 2.0
 
 
-def test_wait_ends_when_its_time_is_up() -> None:
+def test_wait_ends_at_its_timeout() -> None:
     service = Scripted(in_turn(answered(task("processing"))))
     with pytest.raises(WaitTimeout, match="still processing after 5 s"):
-        service.hold(service.flows.wait(TASK_ID, 5))
+        service.run(service.flows.wait(TASK_ID, 5))
     assert service.time == pytest.approx(1005)
 
 
-def test_wait_ends_in_time_also_where_nothing_answers() -> None:
+def test_wait_ends_at_its_timeout_without_any_response() -> None:
     service = Scripted(in_turn(answered(task("processing")), GONE))
     with pytest.raises(WaitTimeout, match="the connection was reset"):
-        service.hold(service.flows.wait(TASK_ID, 5))
+        service.run(service.flows.wait(TASK_ID, 5))
     assert service.time <= 1005
 
 
 def test_a_lost_answer_to_a_cancellation_does_no_harm() -> None:
     cancelled = problem("task_ended", 409, task_status="cancelled")
     service = Scripted(in_turn(GONE, cancelled, answered(task("cancelled"))))
-    assert service.hold(service.flows.cancel(TASK_ID)).status == "cancelled"
+    assert service.run(service.flows.cancel(TASK_ID)).status == "cancelled"
 
 
 def test_a_lost_answer_to_a_release_does_no_harm() -> None:
     released = task("pending", hold=True, released_at="2026-01-02T03:04:05Z")
     service = Scripted(in_turn(GONE, answered(released)))
-    found = service.hold(service.flows.enqueue(TASK_ID))
+    found = service.run(service.flows.enqueue(TASK_ID))
     assert (found.hold, found.released_at) == (True, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
-def test_a_task_that_ended_otherwise_is_not_cancelled() -> None:
+def test_a_completed_task_is_not_cancelled() -> None:
     service = Scripted(in_turn(problem("task_ended", 409, task_status="completed")))
     with pytest.raises(RequestRefused) as raised:
-        service.hold(service.flows.cancel(TASK_ID))
+        service.run(service.flows.cancel(TASK_ID))
     assert raised.value.code == "task_ended"
 
 
 def test_a_lost_answer_to_a_deletion_does_no_harm() -> None:
     service = Scripted(in_turn(GONE, problem("task_not_found", 404)))
-    service.hold(service.flows.delete(TASK_ID))
+    service.run(service.flows.delete(TASK_ID))
     with pytest.raises(TaskNotFound):
-        service.hold(service.flows.delete(TASK_ID))
+        service.run(service.flows.delete(TASK_ID))
 
 
-def test_a_large_batch_goes_in_parts_each_under_a_key_of_its_own() -> None:
+def test_a_large_batch_is_sent_in_parts_with_their_own_keys() -> None:
     def answer(request: Request) -> Response | Lost:
-        lost = key(request) == "k-1" and len(service.asked) == 2
+        lost = key(request) == "k-1" and len(service.requests) == 2
         count = len(json.loads(request.body or b"")["tasks"])
         return GONE if lost else answered({"tasks": [accepted(uuid4()) for _ in range(count)]}, 202)
 
     service = Scripted(answer)
-    made = service.hold(service.flows.submit_batch([("qubit q;", {})] * 2500, "k", lambda one: one))
+    made = service.run(service.flows.submit_batch([("qubit q;", {})] * 2500, "k", lambda one: one))
     assert len({one.task_id for one in made}) == 2500
-    assert [key(request) for request in service.asked] == ["k", "k-1", "k-1", "k-2"]
-    assert service.asked[1].body == service.asked[2].body
+    assert [key(request) for request in service.requests] == ["k", "k-1", "k-1", "k-2"]
+    assert service.requests[1].body == service.requests[2].body
 
 
-def test_a_batch_that_is_taken_in_part_says_which() -> None:
+def test_a_batch_that_is_stored_in_part_has_the_stored_tasks() -> None:
     def answer(request: Request) -> Response | Lost:
         if key(request) == "k-1":
             return problem("invalid_request", 422)
@@ -196,12 +196,12 @@ def test_a_batch_that_is_taken_in_part_says_which() -> None:
 
     service = Scripted(answer)
     with pytest.raises(BatchIncomplete, match="1000 of 1001") as raised:
-        service.hold(service.flows.submit_batch([("qubit q;", {})] * 1001, "k", lambda one: one.task_id))
+        service.run(service.flows.submit_batch([("qubit q;", {})] * 1001, "k", lambda one: one.task_id))
     assert raised.value.tasks == (TASK_ID,) * 1000
     assert isinstance(raised.value.__cause__, RequestRefused)
 
 
-def test_parts_keep_to_the_size_of_a_request_and_to_the_order() -> None:
+def test_parts_fit_into_a_request_and_keep_the_order() -> None:
     items: list[dict[str, object]] = [
         {"qc": "x" * size, "n": n} for n, size in enumerate([5 << 20, 10, 3 << 20, 2 << 20, 1])
     ]
@@ -218,19 +218,19 @@ def test_failure_points_at_the_line() -> None:
     assert str(error) == "parse_error at line 2, column 3: no such gate\n    foo q;\n    ^"
 
 
-def test_cancelled_task_has_an_error_of_its_own() -> None:
+def test_cancelled_task_has_its_own_error() -> None:
     error = failure_of(read_task(task("cancelled", error={"code": "cancelled", "message": "on request"})))
     assert isinstance(error, TaskCancelled)
     assert isinstance(error, TaskFailed)
     assert isinstance(error, ClientError)
 
 
-def test_fields_of_newer_services_are_passed_over_and_kept() -> None:
+def test_unknown_fields_are_ignored_but_remain_in_data() -> None:
     found = read_task(task("pending", mood="blue"))
     assert found.data["mood"] == "blue"
 
 
-def test_place_in_the_queue_is_read() -> None:
+def test_position_in_the_queue_is_read() -> None:
     place = {"position": 3, "at_least": True, "estimated_start": "2026-01-02T03:04:05Z"}
     queue = read_task(task("pending", queue=place, priority=10)).queue
     assert queue is not None
@@ -256,18 +256,18 @@ def test_sweep_has_points() -> None:
     "url",
     ["localhost:8000", "ftp://host", "http://", "http://host:port", "http://host?x=1", "http://a..b/", "http://xn--a/"],
 )
-def test_address_that_is_none_is_refused(url: str) -> None:
+def test_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(AddressInvalid):
         Client(url)
 
 
-def test_key_that_is_none_is_refused_without_being_told() -> None:
+def test_invalid_key_is_rejected_and_not_in_the_message() -> None:
     with pytest.raises(AddressInvalid) as raised:
         Client("http://host", api_key="sec\nret")
     assert "ret" not in str(raised.value).replace("others", "")
 
 
-def test_password_in_an_address_is_not_told() -> None:
+def test_password_in_a_url_is_not_in_the_message() -> None:
     with Client("http://ada:secret@host") as client:
         assert "secret" not in repr(client)
 
@@ -276,8 +276,8 @@ def test_password_in_an_address_is_not_told() -> None:
 def test_times_in_a_filter_have_an_offset(offset: timezone | None) -> None:
     service = Scripted(in_turn(answered({"tasks": [], "next": None})))
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=offset)
-    service.hold(service.flows.page({"submitted_after": moment}))
-    (written,) = parse_qs(urlsplit(service.asked[0].path).query)["submitted_after"]
+    service.run(service.flows.page({"submitted_after": moment}))
+    (written,) = parse_qs(urlsplit(service.requests[0].path).query)["submitted_after"]
     assert "T" in written
     assert datetime.fromisoformat(written).utcoffset() is not None
     assert datetime.fromisoformat(written) == moment.astimezone(UTC)
@@ -287,19 +287,19 @@ def test_misspelt_option_is_named() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
     wrong: Any = {"shot": 5}
     with pytest.raises(TypeError, match="no option shot"):
-        service.hold(service.flows.submit("qubit q;", wrong, "k"))
-    assert service.asked == []
+        service.run(service.flows.submit("qubit q;", wrong, "k"))
+    assert service.requests == []
 
 
-def test_what_is_no_text_is_refused_before_anything_is_asked() -> None:
+def test_program_that_is_not_text_is_rejected_before_a_request() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
     circuit: Any = object()
     with pytest.raises(TypeError, match="OpenQASM 3 text, not object"):
-        service.hold(service.flows.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
-    assert service.asked == []
+        service.run(service.flows.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
+    assert service.requests == []
 
 
-def test_ids_are_checked_before_anything_is_asked() -> None:
+def test_ids_are_checked_before_a_request() -> None:
     with Client("http://host") as client, pytest.raises(ValueError, match="hexadecimal"):
         client.task("../workers")
     assert UUID(str(TASK_ID)) == TASK_ID

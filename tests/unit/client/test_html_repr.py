@@ -1,4 +1,4 @@
-"""What a notebook shows."""
+"""The HTML of tasks and results for notebooks."""
 
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -31,13 +31,13 @@ def test_histogram_has_a_bar_for_each_outcome_in_order() -> None:
     assert heights == [90.0, 60.0]
 
 
-def test_histogram_of_many_outcomes_says_how_many_it_leaves_out() -> None:
+def test_histogram_of_many_outcomes_counts_the_others() -> None:
     shown = histogram_svg({f"{number:06b}": number + 1 for number in range(50)})
     assert shown.count("<rect") == MOST_BARS
     assert f"{50 - MOST_BARS} other outcomes" in shown
 
 
-def test_result_shows_itself() -> None:
+def test_result_has_html() -> None:
     found = read_task(task())
     assert found.result is not None
     assert "<svg" in found.result._repr_html_()
@@ -56,7 +56,7 @@ def test_expectation_values_are_shown_in_a_row_for_each_point(values: list[Any],
         assert [[cell.text for cell in row] for row in table] == rows
 
 
-def test_of_many_values_it_is_said_how_many_are_left_out() -> None:
+def test_table_of_many_values_counts_the_others() -> None:
     shown = values_table([[0.5] * (MOST_BARS + 3)] * (MOST_ROWS + 2))
     assert shown.count("0.5") == MOST_BARS * MOST_ROWS
     assert "and 3 more" in shown

@@ -1,4 +1,4 @@
-"""Conversations over httpx, with and without asyncio, at a service of the test's own making."""
+"""The drivers over httpx, with and without asyncio, with a scripted transport."""
 
 import inspect
 import json
@@ -29,14 +29,14 @@ AT_ONCE = Retries(patience_seconds=0)
 
 
 class Service:
-    """Answers every request with the same response, and keeps the requests."""
+    """Answers every request with the same response, and records the requests."""
 
     def __init__(self, response: httpx.Response | None = None, error: httpx.HTTPError | None = None) -> None:
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self._response, self._error = response, error
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         if self._error is not None:
             raise self._error
         assert self._response is not None
@@ -47,7 +47,7 @@ class Service:
 
 
 class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body in pieces that breaks off at the end; `closed` once it was let go."""
+    """A body in chunks that breaks off at the end; `closed` is set when it is closed."""
 
     def __init__(self, *chunks: bytes) -> None:
         self._chunks = chunks
@@ -73,7 +73,7 @@ def test_key_and_path_of_a_service_are_used() -> None:
     service = Service(httpx.Response(200, json=task()))
     with service.client(api_key="secret") as client:
         client.get(TASK_ID)
-    (request,) = service.asked
+    (request,) = service.requests
     assert str(request.url) == f"http://ketline.test/below/tasks/{TASK_ID}?queue=true"
     assert request.headers["authorization"] == "Bearer secret"
 
@@ -85,7 +85,7 @@ def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPat
     with Client(transport=httpx.MockTransport(service)) as client:
         client.get(TASK_ID)
         assert client.url == "http://elsewhere:1"
-    assert service.asked[0].headers["authorization"] == "Bearer hidden"
+    assert service.requests[0].headers["authorization"] == "Bearer hidden"
 
 
 @pytest.mark.parametrize(
@@ -99,27 +99,27 @@ def test_certificates_are_verified_however_https_is_written(url: str, verified: 
     assert _settings(url, {}, 1.0)["verify"] or not verified
 
 
-def test_key_is_not_carried_elsewhere_by_a_redirect() -> None:
+def test_key_is_not_sent_to_the_target_of_a_redirect() -> None:
     service = Service(httpx.Response(307, headers={"location": "http://other.test/tasks"}))
     with service.client(api_key="secret") as client, pytest.raises(UnexpectedAnswer, match=r"other\.test"):
         client.submit("qubit q;")
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
-def test_every_submission_has_a_key_of_its_own() -> None:
+def test_every_submission_has_its_own_key() -> None:
     accepted = {"task_id": str(TASK_ID), "submitted_at": "2026-01-02T03:04:05Z", "correlation_id": "c"}
     service = Service(httpx.Response(202, json=accepted))
     with service.client() as client:
         for _ in range(3):
             client.submit("qubit q;")
         client.rerun(TASK_ID)
-    assert len({request.headers["idempotency-key"] for request in service.asked}) == 4
+    assert len({request.headers["idempotency-key"] for request in service.requests}) == 4
 
 
 @pytest.mark.parametrize(
     "error", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.RemoteProtocolError("x")]
 )
-async def test_what_httpx_raises_is_no_answer(error: httpx.HTTPError) -> None:
+async def test_httpx_errors_are_lost_responses(error: httpx.HTTPError) -> None:
     transport = httpx.MockTransport(Service(error=error))
     with Client(URL, transport=transport, retries=AT_ONCE) as client, pytest.raises(ServiceUnreachable):
         client.workers()
@@ -128,7 +128,7 @@ async def test_what_httpx_raises_is_no_answer(error: httpx.HTTPError) -> None:
             await asking.workers()
 
 
-def test_a_stream_is_read_across_breaks_and_let_go() -> None:
+def test_a_stream_is_reopened_after_breaks_and_closed() -> None:
     first, second = Chunks(event(1, "pending")), Chunks(event(2, "processing"), event(3, "completed"))
     streams = iter([first, second])
 
@@ -141,7 +141,7 @@ def test_a_stream_is_read_across_breaks_and_let_go() -> None:
     assert second.closed
 
 
-async def test_a_stream_is_read_across_breaks_with_asyncio_too() -> None:
+async def test_a_stream_is_reopened_after_breaks_with_asyncio_too() -> None:
     first, second = Chunks(event(1, "pending")), Chunks(event(2, "processing"), event(3, "completed"))
     streams = iter([first, second])
 
@@ -154,7 +154,7 @@ async def test_a_stream_is_read_across_breaks_with_asyncio_too() -> None:
     assert second.closed
 
 
-def test_a_stream_that_nobody_reads_on_is_let_go() -> None:
+def test_an_abandoned_stream_is_closed() -> None:
     stream = Chunks(event(1, "pending"), event(2, "processing"))
     with Client(URL, transport=httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
         events = client.events(TASK_ID)
@@ -164,7 +164,7 @@ def test_a_stream_that_nobody_reads_on_is_let_go() -> None:
 
 
 class Connection(httpcore.NetworkStream):
-    """A connection on which a task is answered, or one event of a stream that goes on."""
+    """A connection that returns a task, or one event of an endless stream."""
 
     def __init__(self) -> None:
         self._asked, self._answer = b"", [b""]
@@ -198,14 +198,14 @@ def test_open_streams_take_no_connections_from_requests(monkeypatch: pytest.Monk
             stream.close()  # type: ignore[attr-defined]  # it is a generator
 
 
-def test_a_request_waits_for_those_before_it_for_as_long_as_they_take() -> None:
+def test_a_request_waits_for_a_connection_without_a_time_limit() -> None:
     service = Service(httpx.Response(200, json=task()))
     with service.client(silence_seconds=0.1) as client:
         client.get(TASK_ID)
-    assert service.asked[0].extensions["timeout"] == {"connect": 0.1, "read": 0.1, "write": 0.1, "pool": None}
+    assert service.requests[0].extensions["timeout"] == {"connect": 0.1, "read": 0.1, "write": 0.1, "pool": None}
 
 
-def test_refusal_of_a_stream_has_its_code() -> None:
+def test_rejection_of_a_stream_has_its_code() -> None:
     problem = {"code": "task_not_found", "detail": "Task was not found.", "status": 404}
     with Service(httpx.Response(404, json=problem)).client() as client, pytest.raises(RequestRefused) as raised:
         next(client.events(TASK_ID))
@@ -225,28 +225,28 @@ def _calls(shape: type) -> dict[str, list[str]]:
     }
 
 
-def test_a_notebook_shows_a_task_also_where_the_service_is_gone() -> None:
+def test_a_notebook_shows_a_task_although_the_service_is_down() -> None:
     with Service(error=httpx.ConnectError("refused")).client() as client:
         assert "refused" in client.task(TASK_ID)._repr_html_()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]:1", "http://127.9.9.9"])
-def test_a_service_on_this_machine_is_asked_without_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_on_this_machine_is_called_without_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "nonsense://proxy")
     with Client(url) as client:
         assert client.url == url
 
 
 @pytest.mark.parametrize("proxy", ["nonsense://proxy:1", "socks5://proxy:1", "http://proxy:port"])
-async def test_a_proxy_that_cannot_be_used_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_cannot_be_used_is_an_address_error(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     for make in (Client, AsyncClient):
-        with pytest.raises(AddressInvalid, match="http://elsewhere cannot be asked"):
+        with pytest.raises(AddressInvalid, match="http://elsewhere cannot be used"):
             make("http://elsewhere")
 
 
 @pytest.mark.parametrize("key", ["ü", "a\nb", "   ", "\x7f"])
-async def test_key_that_no_header_can_have_is_refused_before_anything_is_asked(key: str) -> None:
+async def test_key_that_no_header_can_have_is_rejected_before_a_request(key: str) -> None:
     service = Service()
     with service.client() as client:
         for ask in (client.submit, client.run, client.submit_batch):
@@ -255,11 +255,11 @@ async def test_key_that_no_header_can_have_is_refused_before_anything_is_asked(k
     async with AsyncClient(URL, transport=httpx.MockTransport(service)) as asking:
         with pytest.raises(RequestInvalid):
             await asking.submit("q", idempotency_key=key)
-    assert service.asked == []
+    assert service.requests == []
 
 
 @pytest.mark.parametrize("error", [httpx.LocalProtocolError("illegal"), httpx.UnsupportedProtocol("other")])
-async def test_what_cannot_be_sent_is_not_sent_again(error: httpx.HTTPError) -> None:
+async def test_request_that_cannot_be_sent_is_not_retried(error: httpx.HTTPError) -> None:
     service = Service(error=error)
     transport = httpx.MockTransport(service)
     with Client(URL, transport=transport) as client, pytest.raises(RequestInvalid):
@@ -267,10 +267,10 @@ async def test_what_cannot_be_sent_is_not_sent_again(error: httpx.HTTPError) -> 
     async with AsyncClient(URL, transport=transport) as asking:
         with pytest.raises(RequestInvalid):
             await asking.workers()
-    assert len(service.asked) == 2
+    assert len(service.requests) == 2
 
 
-async def test_a_closed_client_says_so() -> None:
+async def test_a_closed_client_raises() -> None:
     service = Service(httpx.Response(200, json=task()))
     client = service.client()
     client.close()

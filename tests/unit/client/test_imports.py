@@ -1,4 +1,4 @@
-"""The client needs no library of the server's, and none at all until one is made."""
+"""The client imports no library of the server, and httpx only when a client is created."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_a_client_at_work_needs_no_server_library() -> None:
     assert found & SERVER == set()
 
 
-def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+def test_the_command_line_starts_without_libraries_of_single_commands() -> None:
     # typer brings pydantic.
     others = SERVER - {"pydantic"} | {"httpx", "rich"}
     assert imported_by("import ketline.cli.main") & others == set()

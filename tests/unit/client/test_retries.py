@@ -1,11 +1,11 @@
-"""Whether and when a client asks again."""
+"""Whether and when a client retries."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from ketline.client.retries import Retries, pause_before_retry, retry_after
-from ketline.client.wire import Lost, Response
+from ketline.client.steps import Lost, Response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RETRIES = Retries(patience_seconds=100.0, first_pause_seconds=0.1, longest_pause_seconds=5.0)
@@ -16,12 +16,12 @@ def pause(outcome: Response | Lost, *, attempt: int = 0, spent: float = 0.0, dra
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 422, 500, 301])
-def test_what_time_does_not_change_is_not_asked_again(status: int) -> None:
+def test_permanent_errors_are_not_retried(status: int) -> None:
     assert pause(Response(status=status, headers={"retry-after": "1"})) is None
 
 
 @pytest.mark.parametrize("outcome", [Lost("gone"), *(Response(status=status) for status in (429, 502, 503, 504))])
-def test_what_may_be_over_soon_is_asked_again(outcome: Response | Lost) -> None:
+def test_temporary_errors_are_retried(outcome: Response | Lost) -> None:
     assert pause(outcome) == pytest.approx(0.1)
 
 
@@ -30,20 +30,20 @@ def test_pauses_grow_to_the_longest() -> None:
     assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
 
 
-def test_pauses_are_spread_so_that_clients_do_not_come_back_together() -> None:
+def test_pauses_are_random_within_half_of_their_length() -> None:
     assert pause(Lost("gone"), attempt=3, draw=0.0) == pytest.approx(0.4)
 
 
-def test_retry_after_is_kept_to() -> None:
+def test_retry_after_is_respected() -> None:
     full = Response(status=429, headers={"retry-after": "7"})
     assert all((pause(full, draw=draw) or 0) >= 7 for draw in (0.0, 0.5, 1.0))
 
 
-def test_retry_after_beyond_what_patience_is_left_ends_it() -> None:
+def test_retry_after_beyond_the_retry_time_ends_the_retries() -> None:
     assert pause(Response(status=503, headers={"retry-after": "60"}), spent=50.0) is None
 
 
-def test_last_attempt_comes_when_patience_ends() -> None:
+def test_last_attempt_is_at_the_end_of_the_retry_time() -> None:
     assert pause(Lost("gone"), attempt=9, spent=98.0) == pytest.approx(2.0)
     assert pause(Lost("gone"), attempt=9, spent=100.0) is None
 
@@ -65,6 +65,6 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
     assert retry_after(Response(status=503, headers={"retry-after": value}), NOW) == seconds
 
 
-def test_a_service_that_never_answered_gets_less_patience() -> None:
+def test_first_contact_has_a_shorter_retry_time() -> None:
     assert Retries(patience_seconds=60, first_contact_seconds=9).at_first_contact.patience_seconds == 9
     assert Retries(patience_seconds=3, first_contact_seconds=9).at_first_contact.patience_seconds == 3

@@ -1,4 +1,4 @@
-"""Streams of events, cut anywhere and taken up again."""
+"""Event streams, cut anywhere and opened again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from ketline.client import Event, RequestRefused, UnexpectedAnswer, WaitTimeout
+from ketline.client.steps import Lost, Request, Response
 from ketline.client.streams import EventReader
 from ketline.client.watch import Completion, follow_task, follow_tasks
-from ketline.client.wire import Lost, Request, Response
 from tests.unit.client.scripted import TASK_ID, Scripted, answered, event, in_turn, problem, task
 
 GONE = Lost("the connection was reset")
@@ -29,7 +29,7 @@ def test_events_are_read_however_the_bytes_are_cut(size: int, newline: bytes) ->
     assert [one.status for one in found] == ["pending", "processing", "completed"]
 
 
-def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
+def test_a_broken_stream_continues_after_its_last_event() -> None:
     streams: list[list[bytes | Lost]] = [
         [event(4, "pending")[:20], GONE],
         [event(4, "pending"), event(5, "processing")[:9], GONE],
@@ -37,48 +37,48 @@ def test_a_stream_that_breaks_goes_on_after_its_last_event() -> None:
         [event(7, "completed")],
     ]
     service = Scripted(in_turn(GONE), streams)
-    found = list(service.given(follow_task(service.flows, TASK_ID, 0)))
+    found = list(service.emitted(follow_task(service.flows, TASK_ID, 0)))
     assert ids(found) == [4, 5, 7]
-    assert [request.headers["last-event-id"] for request in service.asked] == ["0", "0", "4", "5"]
+    assert [request.headers["last-event-id"] for request in service.requests] == ["0", "0", "4", "5"]
 
 
-def test_following_waits_for_a_service_that_is_away() -> None:
+def test_following_waits_for_a_service_that_is_down() -> None:
     full = problem("too_many", 429)
     service = Scripted(in_turn(GONE, problem("database_unavailable", 503), full, Response(status=204)))
-    assert list(service.given(follow_task(service.flows, TASK_ID, 7))) == []
-    assert len(service.asked) == 4
+    assert list(service.emitted(follow_task(service.flows, TASK_ID, 7))) == []
+    assert len(service.requests) == 4
 
 
-def test_following_a_task_that_is_not_there_is_refused() -> None:
+def test_following_a_missing_task_raises() -> None:
     service = Scripted(in_turn(problem("task_not_found", 404)))
     with pytest.raises(RequestRefused):
-        list(service.given(follow_task(service.flows, TASK_ID, 0)))
+        list(service.emitted(follow_task(service.flows, TASK_ID, 0)))
 
 
-def test_what_is_no_stream_of_events_is_said_to_be_so() -> None:
+def test_a_malformed_stream_is_an_unexpected_answer() -> None:
     service = Scripted(in_turn(GONE), [[b"event: status\ndata: {}\nid: x\n\n"]])
     with pytest.raises(UnexpectedAnswer):
-        list(service.given(follow_task(service.flows, TASK_ID, 0)))
+        list(service.emitted(follow_task(service.flows, TASK_ID, 0)))
 
 
-def test_a_page_is_not_followed() -> None:
+def test_a_page_of_html_is_not_followed() -> None:
     page = answered("<html>", content_type="text/html")
     service = Scripted(in_turn(page))
     with pytest.raises(UnexpectedAnswer):
-        list(service.given(follow_task(service.flows, TASK_ID, 0)))
+        list(service.emitted(follow_task(service.flows, TASK_ID, 0)))
 
 
-def test_events_that_come_twice_are_given_once() -> None:
+def test_repeated_events_are_emitted_once() -> None:
     streams: list[list[bytes | Lost]] = [
         [event(4, "pending"), event(5, "processing"), GONE],
         [event(5, "processing"), event(6, "failed")],
         [event(6, "failed"), event(9, "pending")],
     ]
     service = Scripted(in_turn(GONE), streams)
-    following = service.given(follow_tasks(service.flows, ["a b", "c"], None))
+    following = service.emitted(follow_tasks(service.flows, ["a b", "c"], None))
     assert ids([next(following) for _ in range(4)]) == [4, 5, 6, 9]
-    assert service.asked[0].path == "/tasks/events?tag=a+b&tag=c"
-    assert "last-event-id" not in service.asked[0].headers
+    assert service.requests[0].path == "/tasks/events?tag=a+b&tag=c"
+    assert "last-event-id" not in service.requests[0].headers
 
 
 def path_of(task_id: UUID) -> str:
@@ -86,7 +86,7 @@ def path_of(task_id: UUID) -> str:
 
 
 class Tasks:
-    """Tasks of a scripted service: `ended` says which have."""
+    """Tasks of a scripted service; those in `ended` have ended."""
 
     def __init__(self, count: int) -> None:
         self.ids = [uuid4() for _ in range(count)]
@@ -110,7 +110,7 @@ class Tasks:
         return dict.fromkeys(self.ids)
 
 
-def test_tasks_are_given_as_they_end_and_once() -> None:
+def test_tasks_are_emitted_once_when_they_end() -> None:
     tasks = Tasks(3)
     first, second, third = tasks.ids
 
@@ -120,22 +120,22 @@ def test_tasks_are_given_as_they_end_and_once() -> None:
             yield event(number, "completed", one)
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.flows, tasks.times(), None)())
+    given = service.emitted(Completion(service.flows, tasks.times(), None)())
     assert [next(given)[0], next(given)[0]] == [second, third]
     tasks.ended.add(first)
     assert [task_id for task_id, _, _ in given] == [first]
 
 
-def test_those_that_ended_before_the_stream_began_are_found() -> None:
+def test_tasks_that_ended_before_the_stream_began_are_found() -> None:
     tasks = Tasks(3)
     tasks.ended.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    found = [task_id for task_id, _, _ in service.given(Completion(service.flows, tasks.times(), None)())]
+    found = [task_id for task_id, _, _ in service.emitted(Completion(service.flows, tasks.times(), None)())]
     assert sorted(found) == sorted(tasks.ids)
-    assert service.asked[0].path == "/tasks/events"
+    assert service.requests[0].path == "/tasks/events"
 
 
-def test_several_that_end_at_once_are_read_by_one_request() -> None:
+def test_several_tasks_that_end_together_are_read_by_one_request() -> None:
     tasks = Tasks(5)
     *several, last = tasks.ids
 
@@ -144,9 +144,9 @@ def test_several_that_end_at_once_are_read_by_one_request() -> None:
         yield b"".join(event(number, "completed", one) for number, one in enumerate(several))
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.flows, tasks.times(), None)())
+    given = service.emitted(Completion(service.flows, tasks.times(), None)())
     assert sorted(next(given)[0] for _ in several) == sorted(several)
-    assert [request.path.partition("?")[0] for request in service.asked] == [
+    assert [request.path.partition("?")[0] for request in service.requests] == [
         "/tasks/events",
         *map(path_of, tasks.ids),
         "/tasks",
@@ -155,33 +155,33 @@ def test_several_that_end_at_once_are_read_by_one_request() -> None:
     assert [task_id for task_id, _, _ in given] == [last]
 
 
-def test_what_a_list_has_is_not_read_again() -> None:
+def test_tasks_of_a_list_are_not_read_again() -> None:
     tasks = Tasks(4)
     tasks.ended.update(tasks.ids[:3])
     service = Scripted(tasks, [[]])
     moment = datetime.now(UTC)
-    given = service.given(Completion(service.flows, dict.fromkeys(tasks.ids, moment), None)())
+    given = service.emitted(Completion(service.flows, dict.fromkeys(tasks.ids, moment), None)())
     assert sorted(next(given)[0] for _ in range(3)) == sorted(tasks.ids[:3])
-    assert [request.path.partition("?")[0] for request in service.asked] == ["/tasks/events", "/tasks"]
+    assert [request.path.partition("?")[0] for request in service.requests] == ["/tasks/events", "/tasks"]
 
 
-def test_a_deleted_task_is_given_without_what_it_was() -> None:
+def test_a_deleted_task_is_emitted_without_its_value() -> None:
     tasks = Tasks(2)
     tasks.deleted.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    given = list(service.given(Completion(service.flows, tasks.times(), None)()))
+    given = list(service.emitted(Completion(service.flows, tasks.times(), None)()))
     assert sorted(given) == sorted((one, None, None) for one in tasks.ids)
 
 
-def test_completion_ends_when_its_time_is_up() -> None:
+def test_completion_ends_at_its_timeout() -> None:
     tasks = Tasks(3)
     service = Scripted(tasks, ([GONE] for _ in iter(int, 1)))
     with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
-        list(service.given(Completion(service.flows, tasks.times(), 4)()))
+        list(service.emitted(Completion(service.flows, tasks.times(), 4)()))
     assert service.time == pytest.approx(1004, abs=0.5)
 
 
-def test_other_changes_are_told_to_those_who_ask() -> None:
+def test_other_changes_are_emitted_on_request() -> None:
     tasks = Tasks(1)
     (only,) = tasks.ids
 
@@ -192,5 +192,5 @@ def test_other_changes_are_told_to_those_who_ask() -> None:
         yield event(3, "completed", only)
 
     service = Scripted(tasks, [told()])
-    given = service.given(Completion(service.flows, tasks.times(), None, changes=True)())
+    given = service.emitted(Completion(service.flows, tasks.times(), None, changes=True)())
     assert [(task_id, status) for task_id, status, _ in given] == [(only, "processing"), (only, "completed")]
