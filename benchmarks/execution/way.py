@@ -43,7 +43,7 @@ class ServiceWay:
 
         def run() -> bytes:
             order = decode_request(data)
-            return encode_response(self._executor.answer(order), order)
+            return encode_response(self._executor.respond(order), order)
 
         return run
 

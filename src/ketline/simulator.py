@@ -1,7 +1,7 @@
-"""A simulator process from its first moment: `python -m ketline.simulator FD PARENT LIMITS`, as `execution` starts it.
+"""Entry point of a simulator process; `execution/parent` starts it as `python -m ketline.simulator FD PARENT LIMITS`.
 
-It is tied to its parent before anything slow is imported, since on a busy machine Qiskit takes seconds to import and a
-worker may be killed at any time; and it is confined before it starts its first thread.
+The process is tied to its parent before it imports anything slow: on a busy machine importing Qiskit takes seconds, and
+its worker may be killed meanwhile. It is confined before it starts its first thread.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # guard: child.dies
     if os.getppid() != parent:
-        sys.exit(1)  # it ended before the line above
+        sys.exit(1)  # the parent ended before the line above
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -41,12 +41,12 @@ def install(control: Control) -> None:
     """Have a simulator process answer through failpoints."""
 
     class FailingExecutor(Executor):
-        def answer(self, request: Request, ask: Ask = granted) -> Response:
+        def respond(self, request: Request, ask: Ask = granted) -> Response:
             control.note_execution(digest(request.spec.circuit), request.token)
             reach(control, "child.received")
             while control.holding:
                 time.sleep(POLL_SECONDS)
-            answer = super().answer(request, ask)
+            answer = super().respond(request, ask)
             reach(control, "child.answering")
             return answer
 

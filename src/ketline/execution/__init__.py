@@ -1,4 +1,4 @@
-"""Runs programs in killable child processes. The parent's side is exported here and never imports Qiskit."""
+"""Runs programs in child processes that can be killed. Exports the parent's side, which never imports Qiskit."""
 
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunnerFactory

@@ -1,4 +1,4 @@
-"""How much one program may use of the machine."""
+"""The limits of one execution: time, memory, threads, and the sizes of programs and results."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,17 +9,14 @@ class ExecutionLimits:
     """Bounds on one execution; plain values, so that parent and child agree on them.
 
     `soft_time_limit` bounds reading a program, `time_limit` everything from its text to its counts.
-    `transfer_time_limit` bounds one message between parent and child, either way, from its first byte on.
-    `memory_bytes` is what the simulated state may take; the process itself gets about 2 GB on top. A process that
-    simulates nothing may be confined to `process_memory_bytes` in place of it.
-    `threads` is for large programs, which are admitted one at a time. Any other has `small_memory_bytes`, all of
-    `memory_bytes` if that is None, and from 15 qubits on `share_threads`, below that one.
-    A process that holds `growth_bytes` more than when it was ready ends with the answer that it gives, and another is
-    started.
-    A process for short programs has `longest_seconds`: it asks before it runs a program that is predicted to take
-    longer, or whose duration cannot be predicted.
-    `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting`
-    counts open brackets of any kind.
+    `transfer_time_limit` bounds one message between parent and child, in either direction, from its first byte on.
+    `memory_bytes` bounds the simulated state; the process gets about 2 GB in addition. A process that simulates nothing
+    may be limited to `process_memory_bytes` instead. `threads` is for large programs, which are admitted one at a time.
+    Other programs have `small_memory_bytes` (all of `memory_bytes` if that is None), and `share_threads` from 15 qubits
+    on, one thread below. A process that holds `growth_bytes` more than when it was ready retires after its response,
+    and is replaced. A process for short programs has `longest_seconds`: it requests admission before it runs a program
+    that is predicted to take longer, or whose duration cannot be predicted. `max_operations` counts operations after
+    loops are unrolled and user-defined gates are inlined; `max_nesting` counts open brackets of any kind.
     """
 
     soft_time_limit: timedelta = timedelta(seconds=60)
@@ -41,5 +38,5 @@ class ExecutionLimits:
 
     @property
     def share_bytes(self) -> int:
-        """What the state of a program may take that was not admitted as a large one."""
+        """The memory for the state of a program that was not admitted as a large one."""
         return self.memory_bytes if self.small_memory_bytes is None else min(self.small_memory_bytes, self.memory_bytes)

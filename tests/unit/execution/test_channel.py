@@ -42,14 +42,14 @@ async def opened(transfer_seconds: float = TRANSFER_SECONDS) -> AsyncIterator[Pa
     ours, theirs = socket.socketpair()
     channel, child = await Channel.open(ours, LONGEST, transfer_seconds), Child(theirs)
     yield channel, child
-    channel.end()
+    channel.close()
     child.pipe.close()
     await asyncio.sleep(0)  # the transport closes its socket in the loop's next turn
 
 
 async def until_heard(channel: Channel) -> None:
     async with asyncio.timeout(30):
-        while channel.silent:  # noqa: ASYNC110 - what was written is on its way
+        while channel.idle:  # noqa: ASYNC110 - what was written is on its way
             await asyncio.sleep(0.001)
 
 
@@ -63,7 +63,7 @@ async def test_message_arrives_as_it_was_sent(pair: Pair, size: int) -> None:
     sending = asyncio.create_task(asyncio.to_thread(child.pipe.send_bytes, b"a" * size))
     assert await channel.receive(30) == b"a" * size
     await sending
-    assert channel.silent
+    assert channel.idle
 
 
 @pytest.mark.parametrize("size", [1, 20000, 3_000_000])
@@ -86,9 +86,9 @@ async def test_messages_that_come_together_are_two(pair: Pair) -> None:
     channel, child = pair
     child.write(framed(b"one") + framed(b"two"))
     assert await channel.receive(30) == b"one"
-    assert not channel.silent
+    assert not channel.idle
     assert await channel.receive(30) == b"two"
-    assert channel.silent
+    assert channel.idle
 
 
 async def test_no_message_in_time_is_none_and_the_next_is_heard(pair: Pair) -> None:
@@ -111,7 +111,7 @@ async def test_end_of_the_pipe_ends_the_conversation(pair: Pair) -> None:
     child.pipe.close()
     with pytest.raises(ChannelClosed):
         await receiving
-    assert not channel.silent
+    assert not channel.idle
     with pytest.raises(ChannelClosed):
         await channel.receive(30)
     with pytest.raises(ChannelClosed):
@@ -174,7 +174,7 @@ async def test_ending_ends_a_wait(pair: Pair) -> None:
     channel, _ = pair
     receiving = asyncio.create_task(channel.receive(30))
     await asyncio.sleep(0)
-    channel.end()
+    channel.close()
     with pytest.raises(ChannelClosed):
         await receiving
 
@@ -191,4 +191,4 @@ async def test_child_that_takes_its_time_is_not_given_up() -> None:
         channel.send(b"b" * 3_000_000)
         assert await asyncio.to_thread(child.pipe.recv_bytes) == b"b" * 3_000_000
         assert await channel.receive(0.4) is None
-        assert channel.silent
+        assert channel.idle

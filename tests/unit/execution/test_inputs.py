@@ -24,7 +24,7 @@ def executor() -> Executor:
 
 def outcome(executor: Executor, program: str, inputs: Inputs) -> object:
     sent = decode_request(encode_request(Request(TaskSpec(circuit=INCLUDE + program, shots=20, inputs=inputs))))
-    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
+    return decode_response(encode_response(executor.respond(sent), sent), sent).outcome
 
 
 @pytest.mark.parametrize(

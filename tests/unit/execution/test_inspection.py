@@ -29,7 +29,7 @@ def executor() -> Executor:
 
 def inspected(executor: Executor, text: str, method: Method = Method.AUTOMATIC, shots: int = 100) -> Inspection:
     request = Request(TaskSpec(circuit=text, shots=shots, options=RunOptions(method=method)), command=Command.INSPECT)
-    outcome = executor.answer(request).outcome
+    outcome = executor.respond(request).outcome
     assert isinstance(outcome, Inspection), outcome
     return outcome
 
@@ -38,7 +38,7 @@ def inspected(executor: Executor, text: str, method: Method = Method.AUTOMATIC, 
 def test_inspection_agrees_with_the_profile_of_a_run(executor: Executor, path: Path) -> None:
     text = path.read_text()
     inspection = inspected(executor, text)
-    result = executor.answer(Request(TaskSpec(circuit=text, shots=100))).outcome
+    result = executor.respond(Request(TaskSpec(circuit=text, shots=100))).outcome
     assert isinstance(result, RunResult)
     profile = result.profile
     assert (inspection.tier, inspection.qubits, inspection.depth) == (profile.tier, profile.qubits, profile.depth)
@@ -66,7 +66,7 @@ def test_method_that_cannot_do_it_is_refused(executor: Executor) -> None:
 
 
 def test_program_that_cannot_be_read_is_a_failure(executor: Executor) -> None:
-    answer = executor.answer(Request(TaskSpec(circuit="qubit q;", shots=10), command=Command.INSPECT))
+    answer = executor.respond(Request(TaskSpec(circuit="qubit q;", shots=10), command=Command.INSPECT))
     assert isinstance(answer.outcome, ProgramUnsupported)
 
 

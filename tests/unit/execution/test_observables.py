@@ -53,7 +53,7 @@ def asked(
             Request(TaskSpec(circuit=text, shots=1024, options=options, inputs=inputs or {}), "t", command=command)
         )
     )
-    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
+    return decode_response(encode_response(executor.respond(sent), sent), sent).outcome
 
 
 def values(executor: Executor, program: Any, observables: Any, *more: Any) -> Any:
@@ -206,7 +206,7 @@ def test_answers_that_are_no_values_are_not_believed(executor: Executor) -> None
     request = Request(
         TaskSpec(circuit=HEAD + "qubit q;", shots=1, options=RunOptions(observables=({"Z": 1}, {"X": 1}))), "t"
     )
-    answer = encode_response(executor.answer(request), request)
+    answer = encode_response(executor.respond(request), request)
     assert isinstance(decode_response(answer, request).outcome, RunResult)
     for other in (b"[1.0]", b"[1.0, NaN]", b'"ab"', b"null"):
         said = answer.replace(answer[answer.index(b'"expectation_values":') + 21 : answer.index(b"]") + 1], other)

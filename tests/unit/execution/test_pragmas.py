@@ -24,7 +24,7 @@ def executor() -> Executor:
 
 
 def ran(executor: Executor, text: str, inputs: Mapping[str, float] | None = None) -> RunResult:
-    outcome = executor.answer(Request(TaskSpec(circuit=text, shots=10, inputs=dict(inputs or {})))).outcome
+    outcome = executor.respond(Request(TaskSpec(circuit=text, shots=10, inputs=dict(inputs or {})))).outcome
     assert isinstance(outcome, RunResult), outcome
     return outcome
 
@@ -79,7 +79,7 @@ def test_pragma_or_annotation_is_left_aside_with_a_warning(
     result = ran(executor, text)
     assert result.counts == {"10": 10}
     assert list(result.profile.warnings) == [warning]
-    inspection = executor.answer(Request(TaskSpec(circuit=text, shots=10), command=Command.INSPECT)).outcome
+    inspection = executor.respond(Request(TaskSpec(circuit=text, shots=10), command=Command.INSPECT)).outcome
     assert isinstance(inspection, Inspection)
     assert list(inspection.warnings) == [warning]
 
@@ -98,7 +98,7 @@ def test_program_without_any_has_no_warning(executor: Executor) -> None:
 
 def test_sweep_has_the_warnings_of_its_program(executor: Executor) -> None:
     text = f"{HEADER}pragma my_tool\ninput float theta; qubit q; bit c; rx(theta) q; c = measure q;"
-    result = executor.answer(Request(TaskSpec(circuit=text, shots=10, inputs={"theta": [0.0, 1.0]}))).outcome
+    result = executor.respond(Request(TaskSpec(circuit=text, shots=10, inputs={"theta": [0.0, 1.0]}))).outcome
     assert isinstance(result, RunResult)
     assert [warning.code for warning in result.profile.warnings] == [WarningCode.PRAGMA_IGNORED]
     assert program_reader(text, LIMITS)({"theta": 0.5}).warnings[0].line == 3
@@ -138,7 +138,7 @@ def test_byte_order_mark_moves_no_column() -> None:
 
 def test_byte_order_mark_of_a_sweep_is_skipped(executor: Executor) -> None:
     text = f"\ufeff{HEADER}input float theta; qubit q; bit c; rx(theta) q; c = measure q;"
-    result = executor.answer(Request(TaskSpec(circuit=text, shots=10, inputs={"theta": [0.0]}))).outcome
+    result = executor.respond(Request(TaskSpec(circuit=text, shots=10, inputs={"theta": [0.0]}))).outcome
     assert isinstance(result, RunResult)
     assert result.points is not None
     assert result.points[0].counts == {"0": 10}

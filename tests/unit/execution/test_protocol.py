@@ -160,7 +160,7 @@ def test_what_is_no_answer_is_refused(data: bytes) -> None:
     [(REQUEST, INSPECTION), (REQUEST, "<svg>"), (INSPECTING, RESULT), (INSPECTING, "<svg>"), (DRAWING, RESULT)],
 )
 def test_answer_to_what_was_not_asked_is_refused(sent: Request, outcome: RunResult | Inspection | str) -> None:
-    with pytest.raises(ValueError, match="not an answer"):
+    with pytest.raises(ValueError, match="not a response"):
         decode_response(encode_response(Response(outcome), sent), sent)
 
 
@@ -200,7 +200,7 @@ def test_messages_are_short_and_printable() -> None:
 
 def test_answer_to_another_order_is_refused() -> None:
     other = Request(TaskSpec(circuit=REQUEST.spec.circuit, shots=REQUEST.spec.shots), "another token")
-    with pytest.raises(ValueError, match="another order"):
+    with pytest.raises(ValueError, match="another request"):
         decode_response(encode_response(Response(RESULT), other), REQUEST)
 
 

@@ -70,7 +70,7 @@ def asked(executor: Executor, circuit: Any, inputs: Inputs | None = None, **requ
             )
         )
     )
-    return decode_response(encode_response(executor.answer(sent), sent), sent).outcome
+    return decode_response(encode_response(executor.respond(sent), sent), sent).outcome
 
 
 def counts(executor: Executor, circuit: Any, inputs: Inputs | None = None) -> Mapping[str, int]:

@@ -61,34 +61,34 @@ def request(circuit: str, **options: object) -> Request:
 )
 def test_small_program_does_not_ask(executor: Executor, small: Request) -> None:
     asked = Asked(granted=False)
-    assert isinstance(executor.answer(small, asked).outcome, RunResult)
+    assert isinstance(executor.respond(small, asked).outcome, RunResult)
     assert asked.needed == []
 
 
 def test_program_beyond_a_slots_share_asks_for_what_it_needs(executor: Executor) -> None:
     asked = Asked()
-    assert isinstance(executor.answer(request(rotations(17)), asked).outcome, RunResult)
+    assert isinstance(executor.respond(request(rotations(17)), asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
 
 def test_expectation_values_are_asked_for_like_counts(executor: Executor) -> None:
     asked = Asked()
     observed = request(rotations(17).replace("c = measure q;", ""), observables=({"Z" * 17: 1.0},))
-    assert isinstance(executor.answer(observed, asked).outcome, RunResult)
+    assert isinstance(executor.respond(observed, asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
 
 def test_sweep_asks_once(executor: Executor) -> None:
     asked = Asked()
     swept = Request(TaskSpec(circuit=SWEEP, shots=10, inputs={"theta": [0.1, 0.2, 0.3]}))
-    assert isinstance(executor.answer(swept, asked).outcome, RunResult)
+    assert isinstance(executor.respond(swept, asked).outcome, RunResult)
     assert asked.needed == [2 * MEBIBYTE]
 
 
 def test_what_was_granted_to_one_program_is_not_the_nexts(executor: Executor) -> None:
     asked = Asked()
     for _ in range(2):
-        executor.answer(request(rotations(17)), asked)
+        executor.respond(request(rotations(17)), asked)
     assert len(asked.needed) == 2
 
 
@@ -97,19 +97,19 @@ def test_program_that_is_not_admitted_is_not_simulated(executor: Executor, monke
     monkeypatch.setattr(executor._simulator._backend, "run", lambda *circuits, **_: simulated.append(circuits))
     for circuit in (rotations(17), rotations(20)):
         with pytest.raises(MachineBusy):
-            executor.answer(request(circuit), Asked(granted=False))
+            executor.respond(request(circuit), Asked(granted=False))
     assert simulated == []
 
 
 def test_unbounded_bonds_ask_for_as_much_as_there_is(executor: Executor) -> None:
     asked = Asked()
-    assert isinstance(executor.answer(request(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
+    assert isinstance(executor.respond(request(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
     assert asked.needed == [LIMITS.memory_bytes]
 
 
 def test_inspection_asks_for_nothing(executor: Executor) -> None:
     asked = Asked(granted=False)
-    executor.answer(Request(TaskSpec(circuit=rotations(17), shots=10), command=Command.INSPECT), asked)
+    executor.respond(Request(TaskSpec(circuit=rotations(17), shots=10), command=Command.INSPECT), asked)
     assert asked.needed == []
 
 
@@ -158,7 +158,7 @@ MANY_POINTS = {"theta": [0.1 * number for number in range(200)]}
 def test_process_for_short_programs_asks_before_long_ones(short_executor: Executor, long: Request) -> None:
     asked = Asked(granted=False)
     with pytest.raises(MachineBusy):
-        short_executor.answer(long, asked)
+        short_executor.respond(long, asked)
     assert len(asked.needed) == 1
     assert asked.needed[0] > 0
 
@@ -166,5 +166,5 @@ def test_process_for_short_programs_asks_before_long_ones(short_executor: Execut
 @pytest.mark.parametrize("short", [request(BELL), request(rotations(12))], ids=["bell", "12 qubits"])
 def test_process_for_short_programs_runs_them_without_asking(short_executor: Executor, short: Request) -> None:
     asked = Asked(granted=False)
-    assert isinstance(short_executor.answer(short, asked).outcome, RunResult)
+    assert isinstance(short_executor.respond(short, asked).outcome, RunResult)
     assert asked.needed == []

@@ -52,12 +52,12 @@ def failure_of(answer: Response) -> ExecutionFailed:
 
 
 def test_each_point_is_what_a_task_of_it_alone_gives(executor: Executor) -> None:
-    result = result_of(executor.answer(request(SWEPT, seed=11, memory=True)))
+    result = result_of(executor.respond(request(SWEPT, seed=11, memory=True)))
     assert result.points is not None
     assert (result.counts, result.memory, result.shots) == ({}, None, 200)
     for number, theta in enumerate([0.0, 0.7, 3.141592653589793]):
         alone = result_of(
-            executor.answer(request({"theta": theta, "times": 1}, seed=point_seed(11, number), memory=True))
+            executor.respond(request({"theta": theta, "times": 1}, seed=point_seed(11, number), memory=True))
         )
         point = result.points[number]
         assert (point.counts, point.memory) == (alone.counts, alone.memory)
@@ -66,7 +66,7 @@ def test_each_point_is_what_a_task_of_it_alone_gives(executor: Executor) -> None
 
 
 def test_profile_is_the_first_points(executor: Executor) -> None:
-    result = result_of(executor.answer(request({"theta": 0.3, "times": [2, 5]})))
+    result = result_of(executor.respond(request({"theta": 0.3, "times": [2, 5]})))
     assert result.profile.operations["ry"] == 2
     assert result.profile.registers == (Register(bits=2, name="c"), Register(bits=1, name="d"))
 
@@ -80,21 +80,21 @@ def test_program_is_parsed_once(executor: Executor, monkeypatch: pytest.MonkeyPa
         return parse(text)
 
     monkeypatch.setattr(openqasm3, "parse", noting)
-    result = result_of(executor.answer(request({"theta": [0.1 * number for number in range(20)], "times": 1})))
+    result = result_of(executor.respond(request({"theta": [0.1 * number for number in range(20)], "times": 1})))
     assert len(result.points or ()) == 20
     assert parsed == [TURN]
 
 
 def test_answer_travels(executor: Executor) -> None:
     asked = request(SWEPT, seed=1, memory=True)
-    answer = executor.answer(asked)
+    answer = executor.respond(asked)
     assert decode_response(encode_response(answer, asked), asked).outcome == answer.outcome
 
 
 def test_shots_take_no_more_than_was_counted(executor: Executor) -> None:
     """Otherwise a result within the limit would break off on its way."""
     asked = request({"theta": [0.0] * 9, "times": 1}, memory=True)
-    encoded = encode_response(executor.answer(asked), asked)
+    encoded = encode_response(executor.respond(asked), asked)
     assert len(encoded) < 9 * 200 * len('"0 00",') + 2000
 
 
@@ -102,7 +102,7 @@ def test_shots_take_no_more_than_was_counted(executor: Executor) -> None:
 def test_register_name_that_nobody_could_ask_for_is_none(executor: Executor, name: str) -> None:
     """QPY allows any; PostgreSQL could never store some of them."""
     asked = request({"theta": 0.1, "times": 1})
-    result = result_of(executor.answer(asked))
+    result = result_of(executor.respond(asked))
     profile = replace(result.profile, registers=(Register(bits=2, name=name), Register(bits=1, name="d")))
     answer = decode_response(encode_response(Response(replace(result, profile=profile)), asked), asked)
     assert result_of(answer).profile.registers == (Register(bits=2), Register(bits=1, name="d"))
@@ -110,28 +110,28 @@ def test_register_name_that_nobody_could_ask_for_is_none(executor: Executor, nam
 
 def test_answer_with_other_points_is_refused(executor: Executor) -> None:
     asked = request(SWEPT)
-    other = encode_response(executor.answer(request({"theta": [0.1, 0.2], "times": 1})), asked)
+    other = encode_response(executor.respond(request({"theta": [0.1, 0.2], "times": 1})), asked)
     with pytest.raises(ValueError, match="2 results of 3 points"):
         decode_response(other, asked)
 
 
 def test_failure_says_at_which_point_it_came(executor: Executor) -> None:
-    failure = failure_of(executor.answer(request({"theta": 0.1, "times": [1, True]})))
+    failure = failure_of(executor.respond(request({"theta": 0.1, "times": [1, True]})))
     assert isinstance(failure, ProgramInvalid)
     assert failure.message == "at point 1: input 'times' must be a value of type 'int[32]'"
     assert failure.failure.line == 4
 
 
 def test_wrong_program_fails_as_ever(executor: Executor) -> None:
-    failure = failure_of(executor.answer(request({"theta": [0.1, 0.2]}, circuit="qubit q\nh q;")))
+    failure = failure_of(executor.respond(request({"theta": [0.1, 0.2]}, circuit="qubit q\nh q;")))
     assert isinstance(failure, ProgramInvalid)
     assert not failure.message.startswith("at point")
 
 
 def test_results_of_all_points_count_towards_the_largest() -> None:
     executor = Executor(ExecutionLimits(max_result_bytes=100))
-    assert result_of(executor.answer(request({"theta": [0.0, 0.0], "times": 1}))).points is not None
-    failure = failure_of(executor.answer(request({"theta": [0.0] * 9, "times": 1})))
+    assert result_of(executor.respond(request({"theta": [0.0, 0.0], "times": 1}))).points is not None
+    failure = failure_of(executor.respond(request({"theta": [0.0] * 9, "times": 1})))
     assert isinstance(failure, ProgramTooLarge)
     assert failure.message.startswith("at point 6: ")
 
@@ -140,7 +140,7 @@ def test_results_of_all_points_count_towards_the_largest() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_reading_all_points_has_one_soft_limit() -> None:
     limits = ExecutionLimits(soft_time_limit=timedelta(seconds=0.5))
-    answer = Executor(limits).answer(request({"theta": [0.1] * 9000, "times": 300}))
+    answer = Executor(limits).respond(request({"theta": [0.1] * 9000, "times": 300}))
     assert isinstance(failure_of(answer), TimeLimitExceeded)
     assert answer.retiring
 
@@ -149,12 +149,12 @@ def test_inspection_and_drawing_show_the_first_point(executor: Executor) -> None
     inspected = Request(
         TaskSpec(circuit=TURN, shots=200, inputs={"theta": 0.2, "times": [3, 7]}), command=Command.INSPECT
     )
-    inspection = executor.answer(inspected).outcome
+    inspection = executor.respond(inspected).outcome
     assert isinstance(inspection, Inspection)
     assert inspection.operations == {"ry": 3, "cx": 1, "measure": ANY}
     drawn = Request(
         TaskSpec(circuit=TURN, shots=200, inputs=inspected.spec.inputs), command=Command.DRAW, drawing=Drawing.FLAT
     )
-    flat = executor.answer(drawn).outcome
+    flat = executor.respond(drawn).outcome
     assert isinstance(flat, str)
     assert flat.count("ry(") == 3

@@ -1,7 +1,4 @@
-"""Takes one program from its text to its counts, or to what else is asked of it; always has an answer.
-
-For the child process only.
-"""
+"""Runs, inspects or draws the program of a request, and always returns a response; for the child process only."""
 
 import signal
 import time
@@ -34,23 +31,23 @@ from ketline.execution.protocol import Command, Outcome, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
 from ketline.execution.simulators.quota import Ask, Quota, granted
 
-# An alarm that goes off inside a callback can be lost there; then it goes off again.
+# An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
 _ALARM_REPEATS_SECONDS = 0.5
-# An alarm at zero seconds would be none.
+# Zero seconds would disable the alarm.
 _LEAST_SECONDS = 1e-3
-# A reading takes up to some megabytes for each 64 KiB of text.
-_PROGRAMS_KEPT = 32
-_KEPT_CHARACTERS = 1 << 14
+# A parsed program takes up to some megabytes for each 64 KiB of text.
+_CACHED_PROGRAMS = 32
+_LONGEST_CACHED_CHARACTERS = 1 << 14
 _CHARACTERS_OF_A_VALUE = 25
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
 
 class SoftTimeLimit(BaseException):
-    """Raised by the alarm; no library's `except Exception` can take it for one of its own."""
+    """Raised by the alarm; no library's `except Exception` catches it."""
 
 
 class Stopwatch:
-    """Adds up the time that reading takes, of which there is only so much, and the time that simulating takes."""
+    """Adds up the seconds of reading, which are limited, and of simulating."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit_seconds = limit_seconds
@@ -79,10 +76,10 @@ class Executor:
         self._quota = Quota(limits)
         self._simulator = Simulator(limits, self._quota)
         self._read = partial(load_program, limits=limits)
-        self._kept = lru_cache(_PROGRAMS_KEPT)(self._read)
+        self._cached_read = lru_cache(_CACHED_PROGRAMS)(self._read)
 
     def warm_up(self) -> None:
-        """Run one program without time limit, so that the first real one finds caches and lazy imports filled."""
+        """Run one program without a time limit, so that caches and lazy imports are ready for the first request."""
         self._simulator.run(load_program(_WARM_UP, self._limits), 16)
 
     def run(self, request: Request) -> RunResult:
@@ -94,7 +91,7 @@ class Executor:
         return self._sweep(request, stopwatch)
 
     def _expect(self, request: Request, stopwatch: Stopwatch) -> RunResult:
-        """Expectation values, of a sweep at each point."""
+        """Compute expectation values, for a sweep at each point."""
         points = number_of_points(request.spec.inputs)
         asked = observables_at(request.spec.options.observables, points or 1)
         self._check_values(sum(map(len, asked)))
@@ -149,8 +146,8 @@ class Executor:
         )
 
     def inspect(self, request: Request) -> Inspection:
-        """What is known of the program, or of a sweep's first point; the estimated time is that of all."""
-        started = time.process_time()  # an estimate is not to depend on what else this machine does now
+        """Inspect the program, or the first point of a sweep; the estimated time is that of all points."""
+        started = time.process_time()  # the estimate must not depend on the current load
         with soft_time_limit(self._soft_limit_seconds(request)):
             program = self._load(request)
             reading = time.process_time() - started
@@ -164,31 +161,31 @@ class Executor:
             return draw(reading, request.drawing, self._limits)
 
     def _load(self, request: Request) -> Program:
-        """Programs come again and again: the last short ones are kept as they were read, unless inputs are in them."""
+        """Read the program, or return it from the cache of the last short programs without inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
         observed = _observed(request)
-        if request.spec.inputs or len(request.spec.circuit) > _KEPT_CHARACTERS:
+        if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
             return self._read(request.spec.circuit, inputs=first_point(request.spec.inputs), observed=observed)
-        return self._kept(request.spec.circuit, observed=observed)
+        return self._cached_read(request.spec.circuit, observed=observed)
 
     def _load_qpy(self, request: Request) -> Program:
-        read = self._kept if len(request.spec.circuit) <= _KEPT_CHARACTERS else self._read
+        read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read
         return read(request.spec.circuit, form=ProgramFormat.QPY, observed=_observed(request))
 
     def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
-        """What reads the program for any values of its inputs, of which the first part is done."""
+        """Parse the program, and return a function that completes reading it for given values of its inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(request))
         return program_reader(request.spec.circuit, self._limits, _observed(request))
 
-    def answer(self, request: Request, ask: Ask = granted) -> Response:
-        """An answer to any order; one that may have left its mark on the process makes the process retire.
+    def respond(self, request: Request, ask: Ask = granted) -> Response:
+        """Respond to a request; after an outcome that may have damaged the process, the response retires it.
 
-        Before it runs a large program it asks whether it may.
+        Before it runs a large program it calls `ask` for admission.
 
         Raises:
-            MachineBusy: it may not, and has not begun.
+            MachineBusy: admission was denied; the program has not begun.
         """
         self._quota.begin(ask, number_of_points(request.spec.inputs) or 1)
         try:
@@ -204,7 +201,8 @@ class Executor:
         except MemoryError:
             return Response(_out_of_memory(self._quota), retiring=True)
         except Exception as error:
-            # The edge of this process. Only the name of the class leaves it, since texts may hold paths.
+            # The edge of this process. The response contains only the name of the class, because messages may contain
+            # paths.
             return Response(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
 
     def _outcome(self, request: Request) -> Outcome:
@@ -244,12 +242,12 @@ def _observed(request: Request) -> Support | None:
 
 
 def _size(simulation: Simulation) -> tuple[int, int, int]:
-    """How many characters an outcome has, how many outcomes there are, and how many shots in `memory`."""
+    """The number of characters of an outcome, of outcomes, and of shots in `memory`."""
     return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())
 
 
 def _characters(simulation: Simulation) -> int:
-    """About what a result takes as JSON."""
+    """The approximate size of a result as JSON."""
     width, outcomes, shots = _size(simulation)
     # Quotes, colon, comma and a count of up to six digits come to about 12 characters; 3 of them in a list.
     return outcomes * (width + 12) + shots * (width + 3)
@@ -277,7 +275,7 @@ def _registers(program: Program) -> Sequence[Register]:
 
 @contextmanager
 def _named(number: int) -> Iterator[None]:
-    """Have a failure say at which point it came."""
+    """Add the number of the point to the message of a failure in the block."""
     try:
         yield
     except ExecutionFailed as error:
@@ -286,7 +284,7 @@ def _named(number: int) -> Iterator[None]:
 
 @contextmanager
 def soft_time_limit(seconds: float) -> Iterator[None]:
-    """Raise `SoftTimeLimit` in the block when it runs over; Python's own code only, it cannot interrupt Aer."""
+    """Raise `SoftTimeLimit` in the block after `seconds`. That interrupts only Python code, not Aer."""
     signal.signal(signal.SIGALRM, _raise_soft_time_limit)
     signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_REPEATS_SECONDS)
     try:

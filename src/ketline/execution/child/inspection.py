@@ -1,4 +1,4 @@
-"""Says how a program that was read would be simulated, without doing it."""
+"""Reports how a program would be simulated, without simulating it; the executor calls it for `Command.INSPECT`."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from ketline.execution.simulators.memory import state_bytes
 def inspect_program(
     program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float, runs: int = 1
 ) -> Inspection:
-    """What is known of a program; the estimate of its time begins with what reading it took here, for each run."""
+    """Inspect a program. Its estimated time includes the time that reading it took here, for each of `runs`."""
     lowered = program.lowered
     qubits = lowered.circuit.num_qubits
     inspection = Inspection(

@@ -1,4 +1,4 @@
-"""What a simulator process does once it is tied to its parent: it answers the orders of a pipe, and ends with it."""
+"""Serves the requests of the parent until the socket closes; `ketline.simulator` calls `main` after confinement."""
 
 import gc
 import os
@@ -26,19 +26,19 @@ from ketline.execution.protocol import (
 _BASE_ADDRESS_SPACE = 2 << 30
 # A thread reserves an 8 MB stack and its share of the allocator's arenas.
 _ADDRESS_SPACE_PER_THREAD = 80 << 20
-# Room for what libraries write to stderr on their way down; see `process.py`.
+# Space for what libraries write to stderr when they crash; see `parent/process.py`.
 _FILE_SIZE = 64 << 10
 _RECURSION_LIMIT = 4000
 
 
 def main(fd: int, limits: ExecutionLimits) -> None:
-    """Warm up, say that this process is ready, and answer what comes through the pipe until it closes."""
+    """Warm up, send `ready`, and serve requests until the parent closes the socket."""
     bound_resources(limits)
     executor = Executor(limits)
     executor.warm_up()
     gc.collect()
-    gc.freeze()  # a hundred thousand objects of libraries, which later collections need not look at
-    # From now on stderr is for the last words of libraries; the parser would echo programs to it.
+    gc.freeze()  # so that later collections skip a hundred thousand objects of libraries
+    # From now on only crashing libraries write to stderr: Python's would contain programs, which the parser prints.
     with (
         Connection(fd) as pipe,
         MemoryGrowth(limits.growth_bytes) as growth,
@@ -50,9 +50,9 @@ def main(fd: int, limits: ExecutionLimits) -> None:
 
 
 def bound_resources(limits: ExecutionLimits) -> None:
-    """Bound this process's address space, and leave no core dumps or other files behind.
+    """Bound this process's address space and the size of files, and disable core dumps.
 
-    The bound on its address space is that of a small program; it can be raised for a large one, and no further.
+    The address space is limited to that of a small program; the limit can be raised to that of a large one.
     """
     small, large = limits.share_bytes, limits.memory_bytes
     if limits.process_memory_bytes is not None:
@@ -66,13 +66,13 @@ def bound_resources(limits: ExecutionLimits) -> None:
         _, hard = resource.getrlimit(what)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (min(soft, most), most))  # guard: child.small_memory
-    # A module's bytecode over the limit would be cut off there without an error, and spoil the next import for all.
+    # Bytecode files over the limit would be truncated without an error, and break the next import of the module.
     sys.dont_write_bytecode = True
     sys.setrecursionlimit(_RECURSION_LIMIT)
 
 
 def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth) -> None:
-    """Answer orders until the parent closes the pipe, or an answer says that this process retires."""
+    """Respond to requests until the parent closes the socket, or a response says that this process retires."""
     small, _ = resource.getrlimit(resource.RLIMIT_AS)
     retiring = False
     while not retiring:
@@ -80,29 +80,29 @@ def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth) -> None:
             request = decode_request(pipe.recv_bytes())
         except EOFError:
             return
-        asking = _Asking(pipe, request)
+        admission = _AdmissionRequest(pipe, request)
         try:
-            answer = executor.answer(request, asking)
+            response = executor.respond(request, admission)
         except MachineBusy:
-            continue  # the parent knows, and waits for no answer
+            continue  # the parent expects no response
         if growth.exceeded():
-            answer = replace(answer, retiring=True)
-        retiring = answer.retiring
-        pipe.send_bytes(encode_response(answer, request))
-        if asking.granted:
+            response = replace(response, retiring=True)
+        retiring = response.retiring
+        pipe.send_bytes(encode_response(response, request))
+        if admission.granted:
             _bound_address_space(small)
 
 
-class _Asking:
-    """Asks the parent for the whole machine, and raises the bound on memory when it has it."""
+class _AdmissionRequest:
+    """Requests admission from the parent, and raises the limit on memory when it is granted."""
 
     def __init__(self, pipe: Connection, request: Request) -> None:
         self._pipe = pipe
-        self._order = request
+        self._request = request
         self.granted = False
 
     def __call__(self, needed_bytes: int) -> bool:
-        self._pipe.send_bytes(encode_admission_request(needed_bytes, self._order))
+        self._pipe.send_bytes(encode_admission_request(needed_bytes, self._request))
         self.granted = self._pipe.recv_bytes() == GRANTED
         if self.granted:
             _bound_address_space(None)
@@ -110,6 +110,6 @@ class _Asking:
 
 
 def _bound_address_space(soft: int | None) -> None:
-    """None is all that this process may have."""
+    """Set the soft limit on address space; None sets it to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (hard if soft is None else soft, hard))

@@ -1,7 +1,7 @@
-"""How much memory a process has gained since it was ready.
+"""Detects that a simulator process has grown too much since it was ready, so that it retires.
 
 Qiskit 2.6 never frees a loop with a branch that breaks or continues: its placeholder for the branch and the block
-around it refer to each other through `CircuitData`, into which Python's garbage collector does not see: 28 kB a loop.
+around it refer to each other through `CircuitData`, which Python's garbage collector cannot traverse: 28 kB per loop.
 """
 
 import gc
@@ -13,7 +13,7 @@ _PAGE_BYTES = resource.getpagesize()
 
 
 class MemoryGrowth:
-    """Compares the resident memory of this process with what it was at first."""
+    """Compares the resident memory of this process with its initial value."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -27,7 +27,7 @@ class MemoryGrowth:
         os.close(self._descriptor)
 
     def exceeded(self) -> bool:
-        """Whether more than `limit_bytes` were gained and cannot be freed."""
+        """Whether the process has grown by more than `limit_bytes` that cannot be freed."""
         if not self._is_over():
             return False
         gc.collect()

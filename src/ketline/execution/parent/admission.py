@@ -1,4 +1,4 @@
-"""Lets the large programs of one worker run one at a time, each with the whole machine."""
+"""Admits the large programs of one worker one at a time; the worker's runners share one `Admission`."""
 
 import threading
 import time
@@ -24,10 +24,10 @@ class Permit:
 
 
 class Admission:
-    """Shared by the runners of a worker, whose threads call it.
+    """Grants one permit at a time; the threads of all runners of a worker call it.
 
     A rejected program gets a delay: as long as the current program has run so far, so that the number of retries grows
-    with the logarithm of the wait, and later than the retries of all programs that were rejected before it.
+    with the logarithm of the wait. It ends after the delays of all programs that were rejected before.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,7 +43,7 @@ class Admission:
         return self._permit is not None
 
     def enter(self) -> Permit:
-        """Give the permit to run a large program; the caller ends it.
+        """Return the permit to run a large program; the caller ends it.
 
         Raises:
             MachineBusy: another large program runs; the error holds the delay before the next try.
@@ -68,7 +68,7 @@ class Admission:
 
 
 class ShortProgramsOnly(Admission):
-    """Admits nothing that asks: that of a simulator for short programs."""
+    """Rejects every admission request; for the simulator of the short slot, whose short programs send none."""
 
     def enter(self) -> Permit:
         raise LongProgram("it is long, and waits for a slot")

@@ -1,7 +1,7 @@
-"""The event loop's end of a simulator's pipe: messages as `multiprocessing.connection` frames them.
+"""The event loop's end of the socket to a simulator process: messages framed as by `multiprocessing.connection`.
 
 Source of the frame: CPython's Lib/multiprocessing/connection.py, `Connection._send_bytes`: four bytes of length, most
-significant first, and the message. Longer lengths, which it marks by -1, are refused.
+significant first, and the message. Longer lengths, which it marks by -1, are rejected.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ class Channel(asyncio.Protocol):
         self._longest = longest
         self._transfer_seconds = transfer_seconds
         self._transport: asyncio.WriteTransport | None = None
-        self._heard = bytearray()
-        self._over = False
-        self._coming: asyncio.Future[bytes | None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._sending: asyncio.TimerHandle | None = None
+        self._received = bytearray()
+        self._closed = False
+        self._pending: asyncio.Future[bytes | None] | None = None
+        self._read_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, ours: socket.socket, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> "Channel":
@@ -46,9 +46,9 @@ class Channel(asyncio.Protocol):
         return channel
 
     @property
-    def silent(self) -> bool:
+    def idle(self) -> bool:
         """Whether the channel is open and holds no unread bytes."""
-        return not self._over and not self._heard
+        return not self._closed and not self._received
 
     def send(self, message: bytes) -> None:
         """Send a message without waiting until the child reads it.
@@ -56,7 +56,7 @@ class Channel(asyncio.Protocol):
         Raises:
             ChannelClosed: the channel is closed.
         """
-        if self._over or self._transport is None:
+        if self._closed or self._transport is None:
             raise ChannelClosed
         self._transport.write(_LENGTH.pack(len(message)) + message)
 
@@ -69,81 +69,81 @@ class Channel(asyncio.Protocol):
         message = self._take()
         if message is not None:
             return message
-        if self._over:
+        if self._closed:
             raise ChannelClosed
         loop = asyncio.get_running_loop()
-        coming: asyncio.Future[bytes | None] = loop.create_future()
-        self._coming = coming
-        begun = bool(self._heard)
-        self._timer = loop.call_later(self._transfer_seconds if begun else seconds, self._end_wait)
+        pending: asyncio.Future[bytes | None] = loop.create_future()
+        self._pending = pending
+        begun = bool(self._received)
+        self._read_timer = loop.call_later(self._transfer_seconds if begun else seconds, self._on_read_timeout)
         try:
-            return await coming
+            return await pending
         finally:
-            self._coming = None
-            self._timer.cancel()
+            self._pending = None
+            self._read_timer.cancel()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close the channel."""
-        self._over = True
+        self._closed = True
         self.resume_writing()
         if self._transport is not None:
             self._transport.abort()
-        if self._coming is not None and not self._coming.done():
-            self._coming.set_exception(ChannelClosed())
+        if self._pending is not None and not self._pending.done():
+            self._pending.set_exception(ChannelClosed())
 
-    # What the event loop calls.
+    # Callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.end()
+        self.close()
 
     def eof_received(self) -> None:
-        self.end()
+        self.close()
 
     def pause_writing(self) -> None:
-        self._sending = asyncio.get_running_loop().call_later(self._transfer_seconds, self.end)
+        self._write_timer = asyncio.get_running_loop().call_later(self._transfer_seconds, self.close)
 
     def resume_writing(self) -> None:
-        if self._sending is not None:
-            self._sending.cancel()
-            self._sending = None
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def data_received(self, data: bytes) -> None:
-        begins = not self._heard
-        self._heard += data
-        coming = self._coming
-        if coming is None or coming.done():
-            # The next call of `receive` takes it; more than one message cannot be a response.
-            if len(self._heard) > _LENGTH.size + self._longest:
-                self.end()
+        begins = not self._received
+        self._received += data
+        pending = self._pending
+        if pending is None or pending.done():
+            # The next call of `receive` takes it. More than one message is invalid.
+            if len(self._received) > _LENGTH.size + self._longest:
+                self.close()
             return
         message = self._take()
         if message is not None:
-            coming.set_result(message)
-        elif begins and self._timer is not None and not self._over:
-            self._timer.cancel()
-            self._timer = asyncio.get_running_loop().call_later(self._transfer_seconds, self._end_wait)
+            pending.set_result(message)
+        elif begins and self._read_timer is not None and not self._closed:
+            self._read_timer.cancel()
+            self._read_timer = asyncio.get_running_loop().call_later(self._transfer_seconds, self._on_read_timeout)
 
     def _take(self) -> bytes | None:
-        """The first message if it is complete; a message that is too long closes the channel."""
-        if len(self._heard) < _LENGTH.size:
+        """Return the first message if it is complete; a message that is too long closes the channel."""
+        if len(self._received) < _LENGTH.size:
             return None
-        [length] = _LENGTH.unpack_from(self._heard)
+        [length] = _LENGTH.unpack_from(self._received)
         if not 0 <= length <= self._longest:
-            self.end()
+            self.close()
             return None
         end = _LENGTH.size + length
-        if len(self._heard) < end:
+        if len(self._received) < end:
             return None
-        with memoryview(self._heard) as heard:
-            message = bytes(heard[_LENGTH.size : end])
-        del self._heard[:end]
+        with memoryview(self._received) as received:
+            message = bytes(received[_LENGTH.size : end])
+        del self._received[:end]
         return message
 
-    def _end_wait(self) -> None:
-        if self._heard:
-            self.end()
-        elif self._coming is not None and not self._coming.done():
-            self._coming.set_result(None)
+    def _on_read_timeout(self) -> None:
+        if self._received:
+            self.close()
+        elif self._pending is not None and not self._pending.done():
+            self._pending.set_result(None)

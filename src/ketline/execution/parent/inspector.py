@@ -1,4 +1,4 @@
-"""Reads programs for an API process, in child processes that start on demand and end when they are idle."""
+"""Validates and draws programs for an API process, in child processes that start on demand and end when idle."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,9 +19,9 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# The least time that a second child gets if the first one died late.
+# The shortest time for a second child after the first one died.
 _LEAST_SECONDS = 0.1
-# Nearly every program is read within this time; longer ones must not delay these.
+# Nearly every program is read within this time; longer programs must not delay those.
 QUICK_SECONDS = 1.0
 READERS = 2
 
@@ -45,10 +45,10 @@ class ProgramReader:
         return self._runner is not None
 
     async def runner(self) -> ChildRunner:
-        """A runner whose child is ready.
+        """Return a runner whose child is ready.
 
         Raises:
-            ServiceUnavailable: it could not be started, or this process stops.
+            ServiceUnavailable: it could not be started, or this process is stopping.
         """
         if self._closed:
             raise ServiceUnavailable("This process stops; ask again elsewhere.")
@@ -68,16 +68,16 @@ class ProgramReader:
             _log.debug("inspector.let_go")
 
     async def close(self) -> None:
-        """End the child for good."""
+        """End the child; later calls of `runner` raise."""
         self._closed = True
         await self.end()
 
 
 class ChildInspector:
-    """Answers each call within `time_limit`, of which waiting for others may take half; short programs go first.
+    """Completes each call within `time_limit`, of which it may wait half for other calls; short programs go first.
 
-    A child's start is not counted: it comes with the first call, after idle times, and after a child was killed. Where
-    a child dies over a program another one reads it, once, in the time that is left.
+    The start of a child is not counted; the first call needs one, and calls after an idle time or after a child was
+    killed. If a child dies while it reads a program, another child reads it, once, in the remaining time.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ChildInspector:
 
     @property
     def pids(self) -> Sequence[int]:
-        """The process ids of the children that there are now."""
+        """The process ids of the current children."""
         return [reader.pid for reader in self._readers if reader.pid is not None]
 
     async def inspect(self, spec: TaskSpec) -> Inspection:
@@ -122,12 +122,12 @@ class ChildInspector:
                     await self._end_if_free(reader)
 
     async def close(self) -> None:
-        """Kill the children and return when they are gone; there are no others after it."""
+        """Kill the children and return when they have ended; no others are started."""
         await asyncio.gather(*(reader.close() for reader in self._readers))
 
     async def _end_if_free(self, reader: ProgramReader) -> None:
         if not self._pool.reserve(reader):
-            reader.idle_since = _now()  # at work
+            reader.idle_since = _now()  # it is in use
             return
         try:
             await reader.end()
@@ -148,7 +148,7 @@ class ChildInspector:
     async def _read_with(
         self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]
     ) -> T:
-        """Read once more if the child dies, since the cause may be the system and not the program."""
+        """Read again, once, if the child dies: the cause may be the system and not the program."""
         self._in_use.set()
         runner = await checkout.reader.runner()
         checkout.begin()
@@ -174,7 +174,7 @@ async def open_inspector(
     quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
     command: Sequence[str] = CHILD,
 ) -> AsyncIterator[ChildInspector]:
-    """An inspector that leaves no process behind."""
+    """Open an inspector, and end its children when the context is left."""
     inspector = ChildInspector(
         limits,
         time_limit=time_limit,

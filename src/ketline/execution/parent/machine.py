@@ -1,4 +1,4 @@
-"""How much memory this machine, or the container around us, has."""
+"""Reads the memory of this machine or container, from which `runtime` computes the limits of simulators."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One simulator process, seen from its parent: start, kill, reap."""
+"""Starts, kills and reaps one simulator process, and reports how it ended; a runner uses one at a time."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import encode_limits
 from ketline.execution.sandbox import hide_process
 
-# What the child inherits. Anything else, the credentials in a service's environment above all, stays here.
+# The variables that the child inherits: no others, because a service's environment contains credentials.
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 _REAP_SECONDS = 10
 _STDERR_TAIL_BYTES = 4096
@@ -33,16 +33,16 @@ class ProcessGone(Exception):
 class SimulatorProcess:
     """A started process; one thread starts and reaps it, any thread may kill it.
 
-    The thread that starts it must outlive it: the kernel kills the process when that thread ends. From the first one on
-    the `/proc` entries of memory and environment of the process that starts it are hidden from its user.
+    The thread that starts it must outlive it: the kernel kills the process when that thread ends. Starting one hides
+    the parent's memory and environment in `/proc` from other processes of its user.
 
     Raises:
-        OSError: there is no such command, or no room for another process.
+        OSError: the command does not exist, or the system can start no further process.
     """
 
     def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
         self._killed = False
-        # From the program that will run in the child, as the same user.
+        # Before a program runs in the child as the same user.
         hide_process()  # guard: process.hidden
         self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
         ours, theirs = socket.socketpair()
@@ -53,7 +53,7 @@ class SimulatorProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent
+                start_new_session=True,  # so that Ctrl-C in a terminal reaches only the parent
                 env=_environment(limits),
             )
         except OSError:
@@ -79,7 +79,7 @@ class SimulatorProcess:
         return self._process.returncode is not None
 
     def take_socket(self) -> socket.socket:
-        """Give our end of the process's socket, once; the caller closes it."""
+        """Return our end of the process's socket, once; the caller closes it."""
         ours, self._socket = self._socket, None
         assert ours is not None
         return ours
@@ -90,12 +90,12 @@ class SimulatorProcess:
         self._process.kill()
 
     def end(self) -> int | None:
-        """Kill and reap the process, and give its exit status."""
+        """Kill and reap the process, and return its exit status."""
         self.kill()
         try:
             return self._process.wait(_REAP_SECONDS)
         except subprocess.TimeoutExpired:
-            return None  # stuck in the kernel; killed all the same
+            return None  # it is stuck in the kernel, but will end
         finally:
             if self._socket is not None:
                 self._socket.close()
@@ -104,7 +104,7 @@ class SimulatorProcess:
     def exit_report(self) -> ProcessGone:
         """Report how the process ended; one that still runs after a second is killed."""
         try:
-            status: int | None = self._process.wait(1)  # let it end by itself, to learn how
+            status: int | None = self._process.wait(1)  # if it ends by itself, its status is the cause
         except subprocess.TimeoutExpired:
             status = None
         words = self._stderr_tail()
@@ -135,7 +135,7 @@ def _how_it_ended(status: int | None) -> str:
 
 
 def _environment(limits: ExecutionLimits) -> dict[str, str]:
-    """A child's environment: threads only where Aer is told to use them, and few arenas of address space."""
+    """A child's environment: no threads besides Aer's, and few arenas of address space."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "HOME": "/nonexistent",

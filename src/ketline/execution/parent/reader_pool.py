@@ -1,4 +1,4 @@
-"""Shares a few readers of programs among calls, so that long programs never keep short ones waiting for long."""
+"""Shares a few readers of programs among calls, so that long programs do not delay short ones; the inspector's pool."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Checkout(Generic[R]):
-    """A reader that works for one call; `long` where that call is known to take long."""
+    """A reader checked out for one call; `long` if the call is known to take long."""
 
     reader: R
     long: bool
@@ -24,14 +24,14 @@ class Checkout(Generic[R]):
     preempted: bool = False
 
     def begin(self) -> None:
-        """Say that the reader is ready and reads from now on."""
+        """Record that the reader is ready and reads from now on."""
         self.began_at = _now()
         self.on_begin()
 
 
 @dataclass(slots=True, order=True)
 class _Waiter(Generic[R]):
-    """A call without a reader, in the order in which readers are given out: long ones last, then by length and age."""
+    """A call without a reader. Waiters are ordered as they get one: long calls last, then by length and age."""
 
     long: bool
     length: int
@@ -42,15 +42,15 @@ class _Waiter(Generic[R]):
 class ReaderPool(Generic[R]):
     """Checks readers out to calls, the shortest program first.
 
-    A call that has read for `quick_seconds` is a long one. Long calls have all readers while nobody else waits. When a
-    short one waits, the newest of the long calls is stopped and starts again once a reader is free for long calls,
-    which may occupy all readers but one. So a short program waits about `quick_seconds` at most for each other short
-    one before it, whatever else is read. With one reader nothing is ever stopped.
+    A call that has read for `quick_seconds` is a long one. Long calls may use all readers while no short call waits.
+    When a short one waits, the newest of the long calls is stopped. It starts again once a reader is free for long
+    calls, which may then occupy all readers but one. So a short program waits about `quick_seconds` at most for each
+    other short one before it, whatever else is read. With one reader no call is ever stopped.
     """
 
     def __init__(self, readers: Sequence[R], *, quick_seconds: float, max_waiting: int) -> None:
         self._size = len(readers)
-        self._free = list(reversed(readers))  # the last one used is the first to be used again: its child is warm
+        self._free = list(reversed(readers))  # the reader used last is used first: its child is warm
         self._quick_seconds = quick_seconds
         self._max_waiting = max_waiting
         self._running: list[Checkout[R]] = []
@@ -61,7 +61,7 @@ class ReaderPool(Generic[R]):
     async def run(self, length: int, acquire_timeout: float, call: Callable[[Checkout[R]], Awaitable[T]]) -> T:
         """Run `call` with a reader; `length` is that of its program, in characters or bytes.
 
-        It says by `begin` when its reader is ready. It may be cancelled and called again, with another reader.
+        `call` calls `begin` when its reader is ready. It may be cancelled and called again, with another reader.
 
         Raises:
             InspectorBusy: too many calls wait, or no reader was free for this one within `acquire_timeout` seconds.
@@ -86,14 +86,14 @@ class ReaderPool(Generic[R]):
             long = True
 
     def reserve(self, reader: R) -> bool:
-        """Take a free reader out of the pool until it is released; say whether it was free."""
+        """Take a free reader out of the pool until it is released; return whether it was free."""
         if reader not in self._free:
             return False
         self._free.remove(reader)
         return True
 
     def release(self, reader: R) -> None:
-        """Put a reserved reader back, to be used after those that are warm."""
+        """Put a reserved reader back, behind those that are warm."""
         self._free.insert(0, reader)
         self._dispatch()
 
@@ -114,7 +114,7 @@ class ReaderPool(Generic[R]):
             raise
 
     def _withdraw(self, waiter: _Waiter[R]) -> None:
-        if waiter.checkout.done():  # in the very moment in which its call ended
+        if waiter.checkout.done():  # it got a reader just when the call timed out
             checkout = waiter.checkout.result()
             self._running.remove(checkout)
             self._give_back(checkout.reader)
@@ -146,17 +146,17 @@ class ReaderPool(Generic[R]):
         return checkout.began_at + self._quick_seconds
 
     def _preempt(self) -> None:
-        """Stop the newest long call where a short one waits for long ones only; look again when they all are long."""
+        """Stop the newest long call if a short one waits and only long ones run, or check again when all are long."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._size == 1 or len(self._running) < self._size or all(waiter.long for waiter in self._waiting):
             return
         if any(checkout.preempted for checkout in self._running):
-            return  # its reader will be free in a moment
+            return  # its reader is about to be free
         quick_until = max(self._quick_until(checkout) for checkout in self._running)
         if quick_until == inf:
-            return  # a reader is not ready yet, and says so when it is
+            return  # a reader is not ready yet; its `begin` calls this again
         if quick_until > _now():
             self._timer = asyncio.get_running_loop().call_at(quick_until, self._dispatch)
             return

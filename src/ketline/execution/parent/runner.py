@@ -1,4 +1,4 @@
-"""Runs programs in a warm child process that can be killed at any time; the event loop never waits for it."""
+"""Runs programs in a warm child process that can be killed at any time, without blocking the event loop."""
 
 import asyncio
 import secrets
@@ -44,9 +44,9 @@ from ketline.execution.protocol import (
 from ketline.ports.runner import CircuitRunner
 
 CHILD = (sys.executable, "-P", "-m", "ketline.simulator")
-# Room around the counts for the profile and the JSON around them.
-_ANSWER_MARGIN_BYTES = 1 << 20
-# What is read or written in less than a millisecond, in characters or bytes.
+# Room for the profile and for the JSON around the counts.
+_RESPONSE_MARGIN_BYTES = 1 << 20
+# Encoding or decoding this many characters or bytes takes less than a millisecond.
 _LONG = 1 << 16
 
 _log = structlog.get_logger(__name__)
@@ -63,19 +63,19 @@ class _Child:
 
     @property
     def usable(self) -> bool:
-        """Whether it can take a request: it is alive and has sent nothing unasked."""
-        return self.channel.silent and self.process.alive
+        """Whether it can take a request: it is alive and has sent no unrequested bytes."""
+        return self.channel.idle and self.process.alive
 
     def kill(self) -> None:
         self.process.kill()
-        self.channel.end()
+        self.channel.close()
 
 
 class ChildRunner:
-    """Runs programs one at a time in a child process of its own.
+    """Runs programs one at a time in its own child process.
 
-    The event loop talks to the child. One thread starts and reaps it, and lives as long as the runner: a child is
-    killed by the kernel when the thread that started it ends.
+    The event loop exchanges messages with the child. One thread starts and reaps it, and lives as long as the runner:
+    the kernel kills a child when the thread that started it ends.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ChildRunner:
         self._command = command
         self._admission = admission or Admission()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
-        # Starting a process and closing the runner may happen at once; only the event loop touches the rest.
+        # Guards `_process` and `_closed`, which the thread uses too; only the event loop uses the other attributes.
         self._lock = threading.Lock()
         self._process: SimulatorProcess | None = None
         self._closed = False
@@ -105,24 +105,24 @@ class ChildRunner:
         """Return when a child is ready.
 
         Raises:
-            SimulatorNotStarted: there is none and none could be started.
+            SimulatorNotStarted: no child could be started.
         """
         async with self._turn:
             await self._ready_child()
 
     async def run(self, spec: TaskSpec) -> RunResult:
-        outcome = await self._answer(Request(spec, _token()))
+        outcome = await self._exchange(Request(spec, _token()))
         assert isinstance(outcome, RunResult)
         return outcome
 
     async def inspect(self, spec: TaskSpec, seconds: float) -> Inspection:
-        """Read a program and say how it would be simulated; it is raised and cancelled as `run` is."""
-        outcome = await self._answer(Request(replace(spec, time_limit_seconds=seconds), _token(), Command.INSPECT))
+        """Read a program and report how it would be simulated; errors and cancellation are those of `run`."""
+        outcome = await self._exchange(Request(replace(spec, time_limit_seconds=seconds), _token(), Command.INSPECT))
         assert isinstance(outcome, Inspection)
         return outcome
 
     async def draw(self, source: ProgramSource, drawing: Drawing, seconds: float) -> str:
-        """Read a program and draw its circuit; it is raised and cancelled as `run` is."""
+        """Read a program and draw its circuit; errors and cancellation are those of `run`."""
         spec = TaskSpec(
             circuit=source.circuit,
             shots=1,
@@ -130,42 +130,42 @@ class ChildRunner:
             options=RunOptions(format=source.format),
             time_limit_seconds=seconds,
         )
-        outcome = await self._answer(Request(spec, _token(), Command.DRAW, drawing))
+        outcome = await self._exchange(Request(spec, _token(), Command.DRAW, drawing))
         assert isinstance(outcome, str)
         return outcome
 
     async def close(self) -> None:
-        """Kill the child and return when it is gone; running calls fail with `SimulatorDied`."""
+        """Kill the child and return when it has ended; running calls fail with `SimulatorDied`."""
         if self._closing is None:
             with self._lock:
                 self._closed = True
                 if self._process is not None:
                     self._process.kill()
             if self._child is not None:
-                self._child.channel.end()
+                self._child.channel.close()
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        async with self._turn:  # the call that is under way ends, and those that wait for it
+        async with self._turn:  # after the running call and those that wait for it
             if self._preparing is not None:
                 await asyncio.wait([self._preparing])
             try:
                 await self._in_thread(self._end_process)
                 await asyncio.to_thread(self._thread.shutdown)
-            except RuntimeError:  # no thread could be started: then none started a process
+            except RuntimeError:  # no thread could be started, so there is no process
                 self._thread.shutdown(wait=False)
 
-    async def _answer(self, request: Request) -> Outcome:
+    async def _exchange(self, request: Request) -> Outcome:
         async with self._turn:
             child = await self._ready_child()
             # A permit ends with the response, or when the process has been reaped and its memory is free.
-            grants = ExitStack()
+            permits = ExitStack()
             self._running = request
             try:
-                answer = await self._ask(child, request, grants)
+                response = await self._send(child, request, permits)
             except MachineBusy:
-                raise  # the child dropped the request and waits for the next one
+                raise  # the child has dropped the request and waits for the next one
             except BaseException:
                 child.kill()  # guard: run.killed
                 # The next large program starts when this one ends: its memory must be free by then.
@@ -175,14 +175,14 @@ class ChildRunner:
                 self._running = None
                 usable = child.usable
                 if usable or child.process.gone:
-                    grants.close()
+                    permits.close()
                 if not usable:
-                    self._replace(grants)
-        if isinstance(answer.outcome, ExecutionFailed):
-            raise answer.outcome
-        return answer.outcome
+                    self._replace(permits)
+        if isinstance(response.outcome, ExecutionFailed):
+            raise response.outcome
+        return response.outcome
 
-    async def _ask(self, child: _Child, request: Request, grants: ExitStack) -> Response:
+    async def _send(self, child: _Child, request: Request, permits: ExitStack) -> Response:
         limit = request.spec.time_limit_seconds or self._limits.time_limit.total_seconds()
         message = await self._encode(request)
         memory = self._limits.share_bytes
@@ -194,7 +194,7 @@ class ChildRunner:
         try:
             data = await child.channel.receive(limit)
             if data is not None and is_admission_request(data):
-                await self._admit(child, data, request, grants)
+                await self._admit(child, data, request, permits)
                 memory = self._limits.memory_bytes
                 data = await child.channel.receive(max(0.0, limit - (time.monotonic() - started)))
         except ChannelClosed:
@@ -204,41 +204,41 @@ class ChildRunner:
             await self._in_thread(child.process.end)
             ran = time.monotonic() - started
             raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
-        answer = await self._understand(child, data, request)
-        if answer.retiring:
+        response = await self._decode(child, data, request)
+        if response.retiring:
             await self._in_thread(child.process.end)
-        return answer
+        return response
 
-    async def _admit(self, child: _Child, data: bytes, request: Request, grants: ExitStack) -> None:
-        """Admit a large program and keep its permit among `grants`, or tell the child to drop it."""
+    async def _admit(self, child: _Child, data: bytes, request: Request, permits: ExitStack) -> None:
+        """Admit a large program and add its permit to `permits`, or tell the child to drop the request."""
         try:
             decode_admission_request(data, request, self._limits)
         except ValueError as error:
-            raise await self._senseless(child) from error
+            raise await self._invalid_response(child) from error
         try:
-            grants.callback(self._admission.enter().end)  # guard: admission.end
+            permits.callback(self._admission.enter().end)  # guard: admission.end
         except MachineBusy:
             child.channel.send(BUSY)
             raise
         child.channel.send(GRANTED)
 
     async def _encode(self, request: Request) -> bytes:
-        """Encode a request, in the thread if it is large: the event loop must stay free."""
+        """Encode a request, in the thread if it is large, so that the event loop is not blocked."""
         if len(request.spec.circuit) > _LONG or request.spec.inputs or request.spec.options.observables:
             return await self._in_thread(lambda: encode_request(request))
         return encode_request(request)
 
-    async def _understand(self, child: _Child, data: bytes, request: Request) -> Response:
+    async def _decode(self, child: _Child, data: bytes, request: Request) -> Response:
         try:
             if len(data) > _LONG:
                 return await self._in_thread(lambda: decode_response(data, request))
             return decode_response(data, request)
         except ValueError as error:
-            raise await self._senseless(child) from error
+            raise await self._invalid_response(child) from error
 
-    async def _senseless(self, child: _Child) -> SimulatorDied:
+    async def _invalid_response(self, child: _Child) -> SimulatorDied:
         await self._in_thread(child.process.end)
-        return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+        return SimulatorDied("the simulator process gave no sensible response and was stopped")
 
     async def _ready_child(self) -> _Child:
         if self._closed:
@@ -248,24 +248,24 @@ class ChildRunner:
         if self._preparing is None or self._preparing.done():
             self._replace(ExitStack())
         assert self._preparing is not None
-        # A caller may stop waiting for the child; the child starts all the same, for the next call.
+        # If the caller is cancelled, the child still starts, for the next call.
         return await asyncio.shield(self._preparing)
 
-    def _replace(self, grants: ExitStack) -> None:
-        """Start to end the current child, if any, then end `grants`, and start another child."""
+    def _replace(self, permits: ExitStack) -> None:
+        """Begin to end the current child, if any; when it has ended, end `permits` and start another child."""
         if self._child is not None:
             self._child.kill()
             self._child = None
-        self._preparing = asyncio.create_task(self._prepare(grants))
+        self._preparing = asyncio.create_task(self._prepare(permits))
         self._preparing.add_done_callback(_ignore)
 
-    async def _prepare(self, grants: ExitStack) -> _Child:
+    async def _prepare(self, permits: ExitStack) -> _Child:
         try:
             await self._in_thread(self._end_process)
         except RuntimeError as error:
             raise self._not_started(str(error)) from error
         finally:
-            grants.close()
+            permits.close()
         if self._closed:
             raise SimulatorDied("the runner is closed")
         try:
@@ -273,7 +273,7 @@ class ChildRunner:
         except BaseException as error:
             await self._in_thread(self._end_process)
             match error:
-                case OSError() | RuntimeError() | MemoryError():  # of descriptors, processes, threads, memory
+                case OSError() | RuntimeError() | MemoryError():  # no descriptors, processes, threads or memory left
                     raise self._not_started(str(error)) from error
                 case ProcessGone():
                     raise self._not_started(error.how, error.stderr_tail) from error
@@ -284,14 +284,14 @@ class ChildRunner:
 
     async def _start_child(self) -> _Child:
         process = await self._in_thread(self._start_process)
-        longest = self._limits.max_result_bytes + _ANSWER_MARGIN_BYTES
+        longest = self._limits.max_result_bytes + _RESPONSE_MARGIN_BYTES
         channel = await Channel.open(process.take_socket(), longest, self._limits.transfer_time_limit.total_seconds())
         try:
             ready = await channel.receive(self._limits.start_time_limit.total_seconds())
         except ChannelClosed:
             raise await self._in_thread(process.exit_report) from None
         if ready != READY:
-            channel.end()
+            channel.close()
             raise SimulatorNotStarted("the simulator process did not become ready in time")
         return _Child(process, channel)
 
@@ -303,7 +303,7 @@ class ChildRunner:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
 
-    # From here on: the runner's own thread.
+    # The following methods run in the runner's thread.
 
     def _start_process(self) -> SimulatorProcess:
         process = SimulatorProcess(self._command, self._limits)
@@ -329,7 +329,7 @@ def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
 
 
 def _ignore(preparing: asyncio.Task[_Child]) -> None:
-    """Do nothing: the next call that needs a child reports why there is none."""
+    """Retrieve the error, so that asyncio does not log it: the next call that needs a child raises it."""
     if not preparing.cancelled():
         preparing.exception()
 

@@ -1,4 +1,4 @@
-"""What the kernel takes from a simulator process before it reads a program; imports the standard library only."""
+"""Confines a simulator process before it reads a program; imports only the standard library."""
 
 from ketline.execution.sandbox.confine import confine, protections
 from ketline.execution.sandbox.identity import hide_process

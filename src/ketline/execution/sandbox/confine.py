@@ -1,4 +1,4 @@
-"""Confine a simulator process as far as this kernel lets it."""
+"""Applies all protections that the kernel offers to a simulator process; `ketline.simulator` calls `confine`."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from ketline.execution.sandbox.identity import become_nobody, drop_capabilities,
 
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
 
-# What Python, the C library and OpenMP read: modules and shared libraries, time zones, and how many cores there are.
+# Files that Python, the C library and OpenMP read: modules and shared libraries, time zones, the number of cores.
 _SYSTEM = (
     "/usr",
     "/lib",
@@ -27,16 +27,16 @@ _SYSTEM = (
     "/sys/fs/cgroup",
 )
 _DEVICES = ("/dev/null", "/dev/zero")
-# Libraries look for a directory that they can write to while they are imported, and fail where there is none.
+# Libraries look for a writable directory while they are imported, and fail if there is none.
 _NO_DIRECTORY = "/nonexistent"
 
 
 def confine() -> None:
-    """Leave this process its own code to read and its open pipe, and nothing else of what the machine has.
+    """Restrict this process to reading its own code and using its open socket.
 
-    To be called before other threads are started: the kernel confines the calling thread and what it starts.
-    It becomes nobody where it was root (then `PR_SET_PDEATHSIG` is to be set again), gives up all capabilities, hides
-    its `/proc` entries, and loses files but its code, sockets, new processes, and any way to other processes.
+    Call it before other threads are started: the kernel confines the calling thread and those that it starts. If the
+    process is root it becomes nobody (then set `PR_SET_PDEATHSIG` again). It drops all capabilities, hides its `/proc`
+    entries, and loses access to other files, to sockets, to new processes and to other processes.
     """
     code = _code()
     become_nobody(code)
@@ -52,11 +52,11 @@ def confine() -> None:
 
 
 def protections() -> dict[str, int | bool]:
-    """Which protections this kernel offers to the simulators of this process, for its log."""
+    """The protections that this kernel offers to simulators, for the log at start."""
     return {"landlock": landlock.version(), "seccomp": seccomp.supported(), "root": os.geteuid() == 0}
 
 
 def _code() -> Sequence[Path]:
-    """Where this interpreter imports from, symbolic links followed."""
+    """The directories from which this interpreter imports, with symbolic links resolved."""
     places = {sys.prefix, sys.base_prefix, *sys.path}
     return sorted({Path(place).resolve() for place in places if place and Path(place).exists()})

@@ -1,4 +1,4 @@
-"""Whom a simulator process runs as, and who may look into a process."""
+"""The user and the capabilities of a simulator process, and the protection of its `/proc` entries."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from ketline.execution.sandbox import kernel
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
-# The user and group of the kernel's overflow ids: `nobody`, who owns no file and runs no service.
+# The user and group of the kernel's overflow ids: `nobody`, which owns no files and runs no service.
 NOBODY = 65534
 
 
@@ -26,13 +26,13 @@ class _CapabilityData(ctypes.Structure):
 def hide_process() -> None:
     """Make this process's memory and environment in `/proc` unreadable for other processes of its user.
 
-    Only a process with CAP_SYS_PTRACE can still read them. A new program (`exec`) starts without this.
+    A process with CAP_SYS_PTRACE can still read them. A new program (`exec`) starts without this protection.
     """
     kernel.prctl(_PR_SET_DUMPABLE, 0)
 
 
 def become_nobody(code: Iterable[Path]) -> bool:
-    """Where this process is root and `nobody` can read `code`, become nobody; say whether it did."""
+    """Become `nobody` if this process is root and `nobody` can read `code`; return whether it did."""
     if os.geteuid() != 0 or not _readable(code, NOBODY):
         return False
     try:
@@ -40,12 +40,12 @@ def become_nobody(code: Iterable[Path]) -> bool:
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
     except PermissionError:
-        return False  # root of a container that was given no CAP_SETUID
+        return False  # root in a container without CAP_SETUID
     return True
 
 
 def drop_capabilities(code: Iterable[Path]) -> bool:
-    """Give up all capabilities, unless `code` can only be read with them; say whether none is left."""
+    """Drop all capabilities, unless `code` can only be read with them; return whether none is left."""
     machine = os.uname().machine
     if machine not in _CAPSET or not _readable(code, os.geteuid()):
         return False

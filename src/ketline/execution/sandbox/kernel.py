@@ -1,4 +1,4 @@
-"""System calls that Python has no function for."""
+"""System calls for which Python has no function."""
 
 import ctypes
 import os
@@ -7,14 +7,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, *arguments: int) -> None:
-    """`prctl(2)`, or an OSError that names its errno."""
+    """Call `prctl(2)`; an error is an OSError with its errno."""
     padded = [*arguments, 0, 0, 0, 0][:4]
     if _libc.prctl(ctypes.c_int(option), *(ctypes.c_ulong(argument) for argument in padded)) == -1:
         raise _os_error()
 
 
 def syscall(number: int, *arguments: ctypes.c_void_p | int | None) -> int:
-    """`syscall(2)` with integers and pointers, or an OSError that names its errno."""
+    """Call `syscall(2)` with integers and pointers; an error is an OSError with its errno."""
     passed = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
     result = int(_libc.syscall(ctypes.c_long(number), *passed))
     if result == -1:
@@ -23,7 +23,7 @@ def syscall(number: int, *arguments: ctypes.c_void_p | int | None) -> int:
 
 
 def pointer(value: ctypes.Structure | ctypes.Array[ctypes.c_uint32]) -> ctypes.c_void_p:
-    """The address of a value, which the caller keeps alive."""
+    """The address of a value; the caller must keep the value alive."""
     return ctypes.cast(ctypes.pointer(value), ctypes.c_void_p)
 
 

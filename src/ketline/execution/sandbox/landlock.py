@@ -1,7 +1,7 @@
-"""Landlock: a process gives up the file system but for what it names, TCP, and signals to processes outside.
+"""Landlock: restricts a process to named files, and denies it TCP and signals to other processes.
 
-Source: https://docs.kernel.org/userspace-api/landlock.html and `linux/landlock.h`. A confined process may not trace
-a process outside its domain either, which is what reading that one's `/proc` entries of memory and environment takes.
+Source: https://docs.kernel.org/userspace-api/landlock.html and `linux/landlock.h`. A confined process may not trace a
+process outside its domain either, so it cannot read that process's `/proc` entries of memory and environment.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 
 _WRITE_FILE, _READ_FILE, _READ_DIRECTORY = 1 << 1, 1 << 2, 1 << 3
-# The rights to the file system that a kernel of each version knows, as a number of lowest bits.
+# The rights to the file system that each version of Landlock knows, as a number of lowest bits.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _FILE_RIGHTS_SINCE_5 = 16
 _TCP_SINCE, _TCP_RIGHTS = 4, 0b11
@@ -35,7 +35,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def version() -> int:
-    """The version of Landlock that this kernel offers to this process; 0 is none."""
+    """The version of Landlock that the kernel offers to this process; 0 if none."""
     try:
         return kernel.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
     except OSError:
@@ -43,10 +43,10 @@ def version() -> int:
 
 
 def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> bool:
-    """Leave this thread, and what it starts, `readable` and `writable` (to read and write); say whether it worked.
+    """Restrict this thread, and threads that it starts, to these files; return whether the kernel supports it.
 
-    What lies beneath a directory is included. A path that does not exist is passed over. `PR_SET_NO_NEW_PRIVS` is
-    to be set before.
+    `readable` files can be read, `writable` files read and written. A directory includes everything below it. Paths
+    that do not exist are skipped. Set `PR_SET_NO_NEW_PRIVS` before.
     """
     offered = version()
     if offered == 0:
@@ -70,7 +70,7 @@ def restrict(*, readable: Iterable[Path], writable: Iterable[Path]) -> bool:
 
 
 def _size(offered: int) -> int:
-    """An older kernel refuses a structure with fields that it does not know."""
+    """The size of the structure: an older kernel rejects one with fields that it does not know."""
     if offered >= _SCOPES_SINCE:
         return 24
     return 16 if offered >= _TCP_SINCE else 8

@@ -1,4 +1,4 @@
-"""A seccomp filter: no new processes or programs, no sockets, no signals to others, no looking into others.
+"""A seccomp filter: denies new processes and programs, sockets, and signals to and tracing of other processes.
 
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html, `linux/filter.h`, `linux/seccomp.h`; system call
 numbers from `asm/unistd_64.h` (x86_64) and `asm-generic/unistd.h` (aarch64).
@@ -33,10 +33,10 @@ class _Machine:
     kill: int
     tgkill: int
     prlimit: int
-    refused: tuple[int, ...]
+    denied: tuple[int, ...]
 
 
-# Refused, in this order and where the architecture has it, one line for each line of numbers below:
+# The denied calls, in this order and if the architecture has them, one line for each line of numbers below:
 # fork, vfork, execve, execveat;
 # socket, connect, accept, accept4, bind, listen;
 # tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal, pidfd_open, pidfd_getfd;
@@ -45,7 +45,7 @@ class _Machine:
 # unshare, setns, mount, umount2, pivot_root, chroot, open_by_handle_at;
 # bpf, userfaultfd, keyctl, add_key, request_key;
 # setpriority, sched_setaffinity, sched_setscheduler, sched_setparam, sched_setattr, ioprio_set;
-# and, since Landlock knows nothing of them, chmod, fchmod, fchmodat, fchmodat2, chown, fchown, lchown, fchownat,
+# and, because Landlock does not cover them, chmod, fchmod, fchmodat, fchmodat2, chown, fchown, lchown, fchownat,
 # utimensat, setxattr, lsetxattr, fsetxattr, removexattr, lremovexattr, fremovexattr.
 _MACHINES = {
     "x86_64": _Machine(
@@ -56,7 +56,7 @@ _MACHINES = {
         kill=62,
         tgkill=234,
         prlimit=302,
-        refused=(
+        denied=(
             *(57, 58, 59, 322),
             *(41, 42, 43, 288, 49, 50),
             *(200, 129, 297, 424, 434, 438),
@@ -76,7 +76,7 @@ _MACHINES = {
         kill=129,
         tgkill=131,
         prlimit=261,
-        refused=(
+        denied=(
             *(221, 281),
             *(198, 203, 202, 242, 200, 201),
             *(130, 138, 240, 424, 434, 438),
@@ -110,9 +110,9 @@ def supported() -> bool:
 
 
 def restrict() -> bool:
-    """Filter this thread's system calls, and those of what it starts; say whether the kernel took the filter.
+    """Filter the system calls of this thread and of threads that it starts; return whether the kernel accepted that.
 
-    A refused call fails with EPERM. `PR_SET_NO_NEW_PRIVS` is to be set before.
+    A denied call fails with EPERM. Set `PR_SET_NO_NEW_PRIVS` before.
     """
     machine = _MACHINES.get(os.uname().machine)
     if machine is None:
@@ -134,10 +134,10 @@ def _filter(machine: _Machine, own_pid: int) -> Iterator[_Instruction]:
     yield _Instruction(_LOAD_WORD, 0, 0, _NUMBER)
     yield _Instruction(_JUMP_AT_LEAST, 0, 1, _X32)
     yield _fail(errno.EPERM)
-    for number in machine.refused:
+    for number in machine.denied:
         yield _Instruction(_JUMP_EQUAL, 0, 1, number)
         yield _fail(errno.EPERM)
-    # The C library falls back on clone, whose flags a filter can read.
+    # The C library then uses clone, whose flags a filter can read.
     yield _Instruction(_JUMP_EQUAL, 0, 1, machine.clone3)
     yield _fail(errno.ENOSYS)
     yield from _where_first_argument(machine.clone, _Instruction(_JUMP_ANY_BIT, 1, 0, _CLONE_THREAD))
@@ -148,7 +148,7 @@ def _filter(machine: _Machine, own_pid: int) -> Iterator[_Instruction]:
 
 
 def _where_first_argument(number: int, test: _Instruction) -> Iterator[_Instruction]:
-    """Allow the call where `test` of its first argument jumps over one instruction; else it fails."""
+    """Allow the call if `test` of its first argument jumps over one instruction; otherwise it fails."""
     yield _Instruction(_JUMP_EQUAL, 0, 4, number)
     yield _Instruction(_LOAD_WORD, 0, 0, _FIRST_ARGUMENT)
     yield test
