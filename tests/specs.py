@@ -28,6 +28,10 @@ CHANGED = {
     "priority": replace(PLAIN, priority=-3),
     "hold": replace(PLAIN, hold=True),
 }
+# The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
+NOT_IN_A_VIEW = {"qc", "inputs", "observables", "method", "memory", "timeout_s", "max_attempts"}
+# The other fields by their names in a view of a task.
+IN_A_VIEW = {name: {"format": "program_format"}.get(name, name) for name in CHANGED if name not in NOT_IN_A_VIEW}
 
 
 def respecified(submission: Submission, **changes: Any) -> Submission:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection, func, select, update
 
+from ketline.api.tasks.views import view_task
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
@@ -18,9 +19,10 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, TaskChange, TaskFilter, TaskQuery
+from ketline.domain.spec import SPEC_FIELDS
 from ketline.domain.task import IdempotencyKey, TaskId, TaskStatus
 from tests.contract.test_repository import LEASE, RESULT, WORKER, claimed, move_back, seconds_until_due, submission
-from tests.specs import CHANGED, respecified
+from tests.specs import CHANGED, IN_A_VIEW, respecified
 
 T = TypeVar("T")
 LABELS = Labels(name="old", tags=("a", "b"), metadata={"a": 1})
@@ -273,6 +275,14 @@ async def test_every_field_of_a_spec_is_stored_and_claimed(
     claim = await repository.claim(new.task_id, WORKER, LEASE)
     assert claim is not None
     assert claim.spec == new.spec
+
+
+@pytest.mark.parametrize("name", IN_A_VIEW)
+async def test_every_field_that_is_shown_is_read_as_it_was_stored(repository: SqlTaskRepository, name: str) -> None:
+    (field,) = [field for field in SPEC_FIELDS if field.name == name]
+    new = replace(submission(), spec=replace(CHANGED[name], max_attempts=3))
+    await repository.add(new)
+    assert getattr(view_task(await repository.get(new.task_id)), IN_A_VIEW[name]) == field.stored(new.spec)
 
 
 async def test_original_is_what_was_submitted(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:

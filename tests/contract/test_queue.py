@@ -26,8 +26,7 @@ class Queue:
 @pytest.fixture(params=["memory", "rabbitmq"])
 def queue(request: pytest.FixtureRequest) -> Queue:
     """Runs the test once on each adapter."""
-    fixture = "memory_queue" if request.param == "memory" else "rabbit_queue"
-    queue: Queue = request.getfixturevalue(fixture)
+    queue: Queue = request.getfixturevalue(f"{request.param}_queue")
     return queue
 
 
@@ -38,7 +37,7 @@ async def memory_queue() -> Queue:
 
 
 @pytest.fixture
-async def rabbit_queue(rabbit_server: RabbitServer) -> AsyncIterator[Queue]:
+async def rabbitmq_queue(rabbit_server: RabbitServer) -> AsyncIterator[Queue]:
     view = QueueView(rabbit_server.url, f"tasks-{uuid4()}")
     async with (
         RabbitPublisher(view.url, queue_name=view.name) as publisher,

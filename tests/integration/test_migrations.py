@@ -16,6 +16,7 @@ from ketline.db.schema.migrate import migrate, migration_config
 from ketline.db.schema.tables import metadata
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.task import TaskStatus
 from tests.servers import PostgresServer
 
 
@@ -65,8 +66,10 @@ async def test_postgresql_has_the_contract_types(postgres_url: str) -> None:
             )
         )
         found = {row[0]: row[1] for row in types}
-        assert [row[0] for row in labels] == ["pending", "processing", "completed", "failed", "cancelled"]
+        statuses = [row[0] for row in labels]
     await engine.dispose()
+    assert statuses == [status.value for status in TaskStatus]
+    assert {"pending", "processing", "completed", "failed", "cancelled"} <= set(statuses)
     assert found["tasks.task_id"] == "uuid"
     assert found["tasks.submitted_at"] == "timestamptz"
     assert found["tasks.result"] == "jsonb"

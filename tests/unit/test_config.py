@@ -1,5 +1,6 @@
 """Configuration: names that work, names that are refused, and secrets that stay secret."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,11 @@ def test_every_variable_has_a_row_in_the_table() -> None:
         description = Settings.model_fields[field].description
         assert description, f"{field} has no description"
         assert description in text, f"in docs/settings.md the row of {names[0]} should say: {description}"
+
+
+def test_every_setting_is_read() -> None:
+    source = Path(__file__).parents[2] / "src" / "ketline"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in source.rglob("*.py"))
+    read = set(re.findall(r"\bsettings\.([a-z_]+)", text))
+    # `Settings` itself splits the one, and reads the files of the other.
+    assert set(Settings.model_fields) - read == {"allowed_hosts", "secrets_dir"}

@@ -13,21 +13,28 @@ import pytest
 
 from ketline.api.tasks.submission import spec_of
 from ketline.cli.options import program_options
+from ketline.cli.programs import run, submit
+from ketline.client.models import Task
 from ketline.client.programs import Options, body_of
 from ketline.db.schema.tables import tasks
 from ketline.domain.labels import Labels
-from ketline.domain.spec import SPEC_FIELDS, RunOptions, SpecField, TaskSpec, digest_of
+from ketline.domain.spec import SPEC_FIELDS, Method, RunOptions, SpecField, TaskSpec, digest_of
 from ketline.execution.protocol import Request, decode_request, encode_request
 from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
-from tests.specs import CHANGED, PLAIN
+from tests.specs import CHANGED, IN_A_VIEW, PLAIN
 
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs"}
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
 NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "observables", "metadata", "scheduled_for", "max_attempts"}
-# The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
-NOT_IN_A_VIEW = {"qc", "inputs", "observables", "method", "memory", "timeout_s", "max_attempts"}
-IN_A_VIEW = {"format": "program_format"}
+# `ketline run` waits for the end of its tasks.
+NOT_OF_RUN = {"hold"}
+# What the command line takes where the spec has something else.
+ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
+    "inputs": ("given", ["theta=0.5"]),
+    "method": ("method", Method.STIM),
+    "time_limit_seconds": ("time_limit", 2.5),
+}
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 
 
@@ -90,14 +97,20 @@ def test_field_is_an_option_of_the_client(field: SpecField) -> None:
 def test_field_is_an_option_of_the_command_line(field: SpecField) -> None:
     if field.option in NOT_ON_THE_COMMAND_LINE:
         return
-    given = {"inputs": "given", "time_limit_seconds": "time_limit"}.get(field.option, field.option)
-    assert given in signature(program_options).parameters
+    value = field.stored(CHANGED[field.name])
+    parameter, given = ON_THE_COMMAND_LINE.get(field.option, (field.option, value))
+    made: Any = program_options(**{**dict.fromkeys(signature(program_options).parameters), parameter: given})
+    assert made[field.option] == value
+    assert parameter in signature(submit).parameters
+    assert (parameter in signature(run).parameters) is (field.option not in NOT_OF_RUN)
 
 
 @each_field
 def test_field_is_shown(field: SpecField) -> None:
-    if field.name not in NOT_IN_A_VIEW:
-        assert IN_A_VIEW.get(field.name, field.name) in TaskView.model_fields
+    """`tests/contract/test_changes.py` compares the values."""
+    if (shown := IN_A_VIEW.get(field.name)) is not None:
+        assert shown in TaskView.model_fields
+        assert shown in {one.name for one in fields(Task)} or shown == "program_format"
 
 
 @each_field

@@ -18,7 +18,7 @@ _WIDEST = 10_000
 MOST_ROWS = 32
 MOST_IN_A_LINE = 4
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
+STATUS_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
 
 
 def out() -> Console:
@@ -46,7 +46,7 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for name in header:
         table.add_column(name, overflow="fold", no_wrap=name == "task")
     for row in rows:
-        table.add_row(*(Text(printable(cell), style=_COLOURS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(printable(cell), style=STATUS_COLOURS.get(cell, "")) for cell in row))
     out().print(table)
 
 

@@ -10,7 +10,7 @@ MOST_BARS = 16
 MOST_POINTS = 4
 MOST_ROWS = 16
 _BAR, _GAP, _HEIGHT, _MARGIN = 26, 6, 90, 14
-_COLOURS = {"completed": "#1a7f37", "failed": "#c62828", "cancelled": "#8a6d00", "processing": "#1565c0"}
+STATUS_COLOURS = {"completed": "#1a7f37", "failed": "#c62828", "cancelled": "#8a6d00", "processing": "#1565c0"}
 _STYLE = "font: 13px/1.5 system-ui, sans-serif"
 _PILL = "color: #fff; background: {}; border-radius: 9px; padding: 1px 9px"
 
@@ -25,7 +25,7 @@ def task_html(
     drawing: bytes | None = None,
 ) -> str:
     """Format a task's status, circuit (`drawing` is an SVG file), and counts or expectation values."""
-    colour = _COLOURS.get(status, "#57606a")
+    colour = STATUS_COLOURS.get(status, "#57606a")
     parts = [
         f'<div style="{_STYLE}"><b>{escape(title)}</b> <span style="{_PILL.format(colour)}">{escape(status)}</span>'
     ]

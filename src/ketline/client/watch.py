@@ -13,6 +13,7 @@ from ketline.client.models import Event, Task, TaskPage
 from ketline.client.problems import error_of, not_ketline
 from ketline.client.steps import Close, Emit, Flow, Lost, Pause, Request, Response, open_stream, read_stream
 from ketline.client.streams import EventReader
+from ketline.domain.task import TaskStatus
 
 MEDIA_TYPE = "text/event-stream"
 # A service sends at least a comment every 15 s.
@@ -29,7 +30,7 @@ CHECKED_AT_ONCE = 20
 MOST_ON_A_PAGE = 200
 # This many tasks or more that ended together are read as a list, with one request for all of them.
 FEWEST_LISTED = 3
-ENDED = ["completed", "failed", "cancelled"]
+ENDED = [status.value for status in TaskStatus if status.terminal]
 ALL_OF_A_TASK = ["result", "history", "profile", "metadata"]
 
 

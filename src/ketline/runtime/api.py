@@ -15,10 +15,10 @@ from ketline.service.tasks.watch import Watch
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
     """The API's side of the distributed service; opens while the database or the broker is down."""
-    async with open_repository(settings) as repository, open_publisher(settings) as publisher:
+    async with open_repository(settings) as repository, open_publisher(settings) as (publisher, box):
         watch, contact = Watch(repository), database_contact(settings)
         async with (
-            open_services(settings, repository, publisher, watch, contact, publisher.dead_letters) as services,
+            open_services(settings, repository, publisher, watch, contact, box) as services,
             listening(settings, repository.database, watch),
         ):
             yield services

@@ -54,7 +54,7 @@ class WorkerParts:
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
     """The worker's side of the distributed service; opens while the database or the broker is down."""
-    async with open_repository(settings) as repository, open_publisher(settings) as publisher:
+    async with open_repository(settings) as repository, open_publisher(settings) as (publisher, _):
         simulators, contact = SimulatorStatus(settings.worker_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with (

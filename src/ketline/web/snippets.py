@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from ketline.domain.spec import SPEC_FIELDS
 from ketline.schemas.tasks import SubmitRequest
 
 Snippet = tuple[str, str]
@@ -12,25 +13,9 @@ Snippet = tuple[str, str]
 # Proxies take 8 kB or more of a request's first line, and so do we.
 LONGEST_ADDRESS = 7_500
 
-# What fields are called there; a time would need a type of its own, and is left to who wants one.
+# What fields are called there. The program is written apart; a time would need a type of its own, and is left out.
 _CLIENT_NAMES = {
-    **{
-        name: name
-        for name in (
-            "shots",
-            "seed",
-            "method",
-            "memory",
-            "inputs",
-            "observables",
-            "name",
-            "tags",
-            "metadata",
-            "priority",
-        )
-    },
-    "timeout_s": "time_limit_seconds",
-    "max_attempts": "max_attempts",
+    field.name: field.option for field in SPEC_FIELDS if field.name not in ("qc", "format", "scheduled_for")
 }
 _BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
 

@@ -6,8 +6,11 @@ from openapi_spec_validator import validate
 from openqasm3.parser import parse
 
 from ketline.schemas.tasks import BELL, Problem
+from tests.pages.calls import CALLS
 
 ADDRESS = re.compile(r"""(?:src|href)="([^"]+)\"""")
+# A stream without an end, and probes that say no more than `/health`.
+NOT_ON_THE_PAGE = {("GET", "/tasks/events"), ("GET", "/livez"), ("GET", "/readyz")}
 ELSEWHERE = re.compile(r"(?:https?:)?//")
 
 
@@ -56,6 +59,18 @@ async def test_no_other_file_is_served(client: httpx.AsyncClient, path: str) -> 
 async def test_front_page_escapes_the_host(client: httpx.AsyncClient) -> None:
     page = await client.get("/", headers={"Host": "x<script>alert(1)</script>"})
     assert "<script>" not in page.text
+
+
+async def test_every_operation_is_on_the_page_of_calls(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    operations = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    calls = {(call.method, call.path.partition("?")[0]) for call in CALLS if not isinstance(call, str)}
+
+    def is_called(method: str, path: str) -> bool:
+        pattern = re.sub(r"\{\w+\}", "[^/]+", path)
+        return any(called == method and re.fullmatch(pattern, to) for called, to in calls)
+
+    assert {operation for operation in operations if not is_called(*operation)} == NOT_ON_THE_PAGE
 
 
 async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ketline.api.responses.errors import KINDS
+from ketline.domain import errors
 from ketline.domain.errors import KetlineError
 from ketline.domain.task import FailureCode
 
@@ -15,6 +16,20 @@ def _family(root: type[KetlineError]) -> Iterator[type[KetlineError]]:
     yield root
     for child in root.__subclasses__():
         yield from _family(child)
+
+
+def _tree(root: type[KetlineError], indent: str = "") -> Iterator[str]:
+    """The classes below one, each on a line, as the docstring draws them."""
+    children = [child for child in root.__subclasses__() if child.__module__ == errors.__name__]
+    for child in children:
+        last = child is children[-1]
+        yield f"{indent}{'└── ' if last else '├── '}{child.__name__}"
+        yield from _tree(child, indent + ("    " if last else "│   "))
+
+
+def test_docstring_draws_the_tree_of_classes() -> None:
+    drawn = (errors.__doc__ or "").split("KetlineError\n")[1].strip().splitlines()
+    assert drawn == list(_tree(KetlineError))
 
 
 def test_every_http_code_has_a_row_with_its_status() -> None:

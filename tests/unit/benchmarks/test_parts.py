@@ -1,10 +1,14 @@
 """Pieces of the benchmark that need no service."""
 
 import os
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from benchmarks.deployment import MODES
+from benchmarks.figures import Figures
 from benchmarks.memory import memory_megabytes
 from benchmarks.options import PARTS, QUICK, parse
 from benchmarks.processes import Account
@@ -36,6 +40,14 @@ def test_long_program_fills_what_it_may() -> None:
 
 def test_parts_may_be_chosen() -> None:
     assert parse(["scaling", "memory", "--sleep", "0.5"], description=None).parts == ["scaling", "memory"]
+
+
+def test_every_part_has_figures_and_is_described() -> None:
+    figures = {field.name for field in fields(Figures)} - {"machine", "services", "submit_pauses"}
+    assert figures == set(PARTS) - set(MODES)
+    page = (Path(__file__).parents[3] / "docs" / "performance.md").read_text(encoding="utf-8")
+    commands = "\n".join(line for line in page.splitlines() if line.startswith("    bash "))
+    assert {part for part in PARTS if not re.search(rf"\b{part}\b", commands)} == set()
 
 
 def test_all_parts_are_run_that_can_be() -> None:
