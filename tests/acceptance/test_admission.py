@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, eventually
 from tests.acceptance.programs import BELL, long_program
@@ -87,6 +89,7 @@ async def test_large_programs_take_turns_on_the_distributed_service(distributed:
         await take_turns(api)
 
 
+@pytest.mark.long
 async def test_two_programs_of_24_qubits_never_run_at_once(embedded: Embedded) -> None:
     await embedded.up(**TWO_SLOTS)
     async with embedded.api() as api:

@@ -97,6 +97,7 @@ async def test_submission_whose_answer_is_lost_is_stored_once(embedded: Embedded
     assert network.lost == 3
 
 
+@pytest.mark.long
 async def test_batch_and_completion_survive_a_service_that_is_killed_twice(embedded: Embedded) -> None:
     process = await embedded.up(KETLINE_WORKER_SLOTS="1")
     begun = Signal()
@@ -126,6 +127,7 @@ async def test_batch_and_completion_survive_a_service_that_is_killed_twice(embed
         assert sorted(await stored(api)) == sorted(str(task.task_id) for task in made)
 
 
+@pytest.mark.long
 async def test_async_client_survives_a_restart_in_the_middle(embedded: Embedded) -> None:
     process = await embedded.up(KETLINE_WORKER_SLOTS="1")
     async with AsyncClient(url_of(embedded), retries=PATIENT) as client:

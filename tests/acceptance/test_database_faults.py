@@ -71,6 +71,7 @@ async def test_read_only_database(
         assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
 
 
+@pytest.mark.long
 async def test_login_that_is_refused(
     fleet: type[Fleet],
     tmp_path: Path,
@@ -98,6 +99,7 @@ async def test_login_that_is_refused(
         assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
 
 
+@pytest.mark.long
 async def test_data_directory_that_is_moved_away_and_back(embedded: Embedded) -> None:
     process = await embedded.up()
     elsewhere = embedded.data_dir.with_name("elsewhere")
@@ -152,6 +154,7 @@ async def test_disk_without_room(embedded: Embedded) -> None:
     assert "Traceback" not in process.output.read_text()
 
 
+@pytest.mark.long
 async def test_more_processes_than_the_server_has_connections_for(
     fleet: type[Fleet],
     tmp_path: Path,

@@ -51,6 +51,7 @@ async def private(
     return database, service
 
 
+@pytest.mark.long
 async def test_three_outages_longer_than_a_lease_leave_a_long_task_at_its_first_attempt(
     private: tuple[PostgresServer, Distributed],
 ) -> None:
@@ -120,6 +121,7 @@ async def test_clock_of_postgresql_is_set_back_under_waiting_and_running_tasks(
         assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
 
 
+@pytest.mark.long
 async def test_start_after_the_clock_of_postgresql_was_set_back(
     fleet: type[Fleet], tmp_path: Path, postgres_url: str, rabbit_server: RabbitServer
 ) -> None:

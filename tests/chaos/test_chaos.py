@@ -11,6 +11,7 @@ from tests.chaos.verdict.outcome import Outcome
 SEED = 7
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_distributed_service_keeps_its_promises_in_a_storm(tmp_path: Path) -> None:
     outcome = await _storm(quick_plan("distributed", SEED), tmp_path)

@@ -113,6 +113,7 @@ def test_no_points_are_no_task_and_no_values(points: Any) -> None:
     assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
 
 
+@pytest.mark.long
 def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
     operators = [SparsePauliOp([f"{number:016b}".translate({48: "I", 49: "Z"}) for number in range(1, 60_001)])] * 2
     pub = EstimatorPub.coerce((QuantumCircuit(16), operators), 0.0)

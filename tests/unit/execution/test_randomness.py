@@ -41,7 +41,11 @@ SAMPLING = {
     Method.DENSITY_MATRIX: {name: PROGRAMS[name] for name in ("at the end", "reset", "branch")},
     Method.MATRIX_PRODUCT_STATE: {name: PROGRAMS[name] for name in ("at the end", "reset", "branch")},
 }
-CASES = [(method, name) for method, programs in SAMPLING.items() for name in programs]
+CASES = [
+    pytest.param(method, name, marks=[pytest.mark.long] if method is Method.DENSITY_MATRIX and name != "branch" else [])
+    for method, programs in SAMPLING.items()
+    for name in programs
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,10 @@ def test_points_of_clifford_circuits_are_independent(executor: Executor, method:
     assert_independent(frequencies(executor, text, 0.0, method, 11, False), 0.5)
 
 
-@pytest.mark.parametrize("method", [Method.AUTOMATIC, Method.STATEVECTOR, Method.DENSITY_MATRIX])
+@pytest.mark.parametrize(
+    "method",
+    [Method.AUTOMATIC, Method.STATEVECTOR, pytest.param(Method.DENSITY_MATRIX, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("name", ["at the end", "reset", "branch"])
 def test_tasks_of_neighbouring_seeds_are_independent(executor: Executor, method: Method, name: str) -> None:
     text = HEAD + PROGRAMS[name]
