@@ -160,7 +160,7 @@ async def test_wrong_programs_say_what_and_where(embedded: Embedded) -> None:
     programs = {
         'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nnogate q;\n': ("parse_error", 4),
         "OPENQASM 3.0;\nqubit[2 q;\n": ("parse_error", 2),
-        'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\n': (None, 1),
+        'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\nfoo q[0];\n': ("parse_error", 4),
         'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[60] q;\nbit[60] c;\n'
         + "".join(f"ry(0.3) q[{n}];\n" for n in range(60))
         + 30 * "".join(f"cx q[{n}], q[{n + 1}];\n" for n in range(59))
@@ -173,7 +173,7 @@ async def test_wrong_programs_say_what_and_where(embedded: Embedded) -> None:
             task = await api.ended(await api.submit(program))
             assert task["status"] == "failed"
             assert task["error"]["message"]
-            assert code is None or task["error"]["code"] == code, task
+            assert task["error"]["code"] == code, task
             assert line is None or task["error"]["line"] == line, task
         assert "measure" in task["error"]["message"]
 

@@ -26,7 +26,7 @@ __all__ = ["ApiOptions", "create_app"]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_DESCRIPTION = """Runs OpenQASM 3 programs as durable background tasks on Qiskit Aer. Submit a program, keep the task
+_DESCRIPTION = """Runs OpenQASM programs as durable background tasks on Qiskit Aer. Submit a program, keep the task
 id, read the counts. Errors are problem documents (RFC 9457) with a stable `code`; every answer carries
 `X-Correlation-ID`."""
 

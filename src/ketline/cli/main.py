@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Run OpenQASM 3 programs as durable tasks on Qiskit Aer.\n\nExit status: 0 success, 1 a task failed or a "
+    help="Run OpenQASM programs as durable tasks on Qiskit Aer.\n\nExit status: 0 success, 1 a task failed or a "
     "program is not valid, 2 wrong command line, file or request, 3 no answer from the service, 4 the time ran out, "
     "130 interrupted.",
 )

@@ -35,7 +35,7 @@ OwnUrl = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait; default: no limit.")]
 Programs = Annotated[
-    list[str], typer.Argument(help="OpenQASM 3 files, directories, patterns in quotes, or - for standard input.")
+    list[str], typer.Argument(help="OpenQASM files, directories, patterns in quotes, or - for standard input.")
 ]
 TaskIds = Annotated[list[str], typer.Argument(help="Task ids, as submit prints them.")]
 AnyTaskId = Annotated[str, typer.Argument(help="A task id, as submit prints it.")]

@@ -73,7 +73,7 @@ class AsyncClient:
     async def submit(
         self, program: str, *, idempotency_key: str | None = None, **options: Unpack[Options]
     ) -> AsyncTaskHandle:
-        """Submit an OpenQASM 3 program; return as soon as it is stored.
+        """Submit an OpenQASM program; return as soon as it is stored.
 
         The same `idempotency_key` gives the same task, also from another process; by default each call has a new one.
 

@@ -14,7 +14,8 @@ class Options(TypedDict, total=False):
     for an array; lists of equal length make a sweep. `memory`: the result has the outcome of every shot.
     `time_limit_seconds` limits the run, not the time in the queue. `observables`: sums of Pauli operators, as
     coefficients by label; the result has their expectation values instead of counts. `hold`: the task does not run
-    before `enqueue` releases it. `program_format`: "qpy" if the program is a circuit in QPY, encoded as base64.
+    before `enqueue` releases it. `format`: "openqasm3", "openqasm2", or "qpy" for a circuit in QPY, encoded as base64;
+    by default the program's header decides. `program_format` is another name for `format`.
     """
 
     shots: int | None
@@ -23,6 +24,7 @@ class Options(TypedDict, total=False):
     memory: bool | None
     inputs: Inputs | None
     observables: Observables | None
+    format: str | None
     program_format: str | None
     name: str | None
     tags: Sequence[str] | None
@@ -45,14 +47,17 @@ def body_of(program: str, options: Options) -> dict[str, object]:
         TypeError: the program is not text, or an option does not exist.
     """
     if not isinstance(program, str):
-        raise TypeError(f"A program is OpenQASM 3 text, not {type(program).__name__}.")
+        raise TypeError(f"A program is OpenQASM text, not {type(program).__name__}.")
     if unknown := sorted(set(options) - Options.__optional_keys__):
         raise TypeError(
             f"There is no option {', '.join(unknown)}; there are {', '.join(sorted(Options.__annotations__))}."
         )
     fields = dict(_fields(options))
-    form = ProgramFormat(str(fields.pop("program_format", ProgramFormat.OPENQASM3)))
-    return {"qpy" if form is ProgramFormat.QPY else "qc": program, **fields}
+    form = fields.pop("program_format", None)
+    form = fields.pop("format", form)
+    if form == ProgramFormat.QPY:
+        return {"qpy": program, **fields}
+    return {"qc": program, **fields} if form is None else {"qc": program, "format": form, **fields}
 
 
 def items_of(programs: Iterable[BatchItem], shared: Options) -> list[tuple[str, Options]]:

@@ -234,7 +234,7 @@ class ExecutionFailed(KetlineError):
 
 
 class ProgramInvalid(ExecutionFailed):
-    """The text is not a valid OpenQASM 3 program."""
+    """The text is not a valid program of its language."""
 
     code = failure_code = FailureCode.PARSE_ERROR
 

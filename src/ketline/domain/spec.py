@@ -1,6 +1,7 @@
 """What a task is to do, as one value from the edge of the service to the simulator."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,21 @@ class ProgramFormat(StrEnum):
     """What a program is written in; QPY is kept as base64 text."""
 
     OPENQASM3 = "openqasm3"
+    OPENQASM2 = "openqasm2"
     QPY = "qpy"
+
+
+# Blanks and comments, a byte order mark first, and a header of version 2; possessive, so that it takes linear time.
+_OPENQASM2 = re.compile(r"\ufeff?+(?:\s|//[^\r\n]*+|/\*.*?\*/)*+OPENQASM\s++0*+2(?![0-9])", re.DOTALL)
+# "QISKIT", with which each QPY file begins, in base64.
+_QPY = re.compile(r"UUlTS0lU[A-Za-z0-9+/=\s]*+")
+
+
+def format_by_header(program: str) -> ProgramFormat:
+    """The format of a program that is not said to have one: by its first bytes, OpenQASM 3 where these say nothing."""
+    if _OPENQASM2.match(program):
+        return ProgramFormat.OPENQASM2
+    return ProgramFormat.QPY if _QPY.fullmatch(program) else ProgramFormat.OPENQASM3
 
 
 # A sum of Pauli operators: coefficients by label, whose rightmost letter is that of qubit 0.
@@ -65,7 +80,7 @@ Inputs = Mapping[str, InputValue | Sequence[InputValue]]
 class TaskSpec:
     """What a task is to do. It is built once, where a request is read, and passed on and read back whole.
 
-    `circuit` is the program: OpenQASM 3 text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
+    `circuit` is the program: OpenQASM text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
     the worker's own limit holds, and without `max_attempts` the service's. The task is not run before `scheduled_for`,
     by the database's clock; a time that is past changes nothing. `priority` is from -100 to 100, see `priority.py`.
     With `hold` it is not run before it is released.
@@ -135,7 +150,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
         lambda spec: spec.options.format.value,
         column="program_format",
         option="program_format",
-        digested=lambda spec: _unless(spec.options.format, ProgramFormat.OPENQASM3),
+        digested=lambda spec: _told_format(spec),
     ),
     _field(
         "observables",
@@ -166,6 +181,13 @@ def digest_of(spec: TaskSpec) -> list[object]:
     """What fingerprints of submissions are made of: JSON values that differ where two submissions do."""
     named = ((one.name, one.digested(spec)) for one in SPEC_FIELDS[_UNNAMED:])
     return [*(one.digested(spec) for one in SPEC_FIELDS[:_UNNAMED]), *(pair for pair in named if pair[1])]
+
+
+def _told_format(spec: TaskSpec) -> str | None:
+    """The format, unless the text says the same; digests of before there was a format for version 2 have none."""
+    written = spec.options.format
+    is_told = written is ProgramFormat.QPY or written is not format_by_header(spec.circuit)
+    return written.value if is_told else None
 
 
 def _text(number: int | None) -> str | None:

@@ -157,7 +157,8 @@ class Profile:
 
     `method` is the simulation method used and `method_reason` why, `operations` maps operation names of the circuit as
     it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
-    `tier` is what read the program: scanner, importer, unroller or qpy; None for tasks of before it was recorded.
+    `tier` is what read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks from before it was
+    recorded.
     `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
     `seed_scheme` names how random numbers come from the seed: only tasks with the same one give the same counts for the
     same seed. None for tasks of before it was recorded, and where nothing is drawn.

@@ -66,7 +66,9 @@ class ValidationView(BaseModel):
 
     valid: bool = Field(description="Whether there is no error among the diagnostics: a task of it would be run")
     diagnostics: list[DiagnosticView]
-    tier: str | None = Field(default=None, description="What read the program: scanner, importer, unroller or qpy")
+    tier: str | None = Field(
+        default=None, description="What read the program: scanner, importer, unroller, openqasm2 or qpy"
+    )
     qubits: int | None = Field(default=None, description="Qubits that would be simulated")
     depth: int | None = None
     operations: dict[str, int] | None = Field(default=None, description="Operations by name, as simulated")

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.spec import Method, ProgramFormat, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
@@ -80,7 +80,10 @@ _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field
 
 
 class SubmitRequest(BaseModel):
-    """A program to run: exactly one of `qc`, `circuit` and `qpy`. `shots` left out means the server's default."""
+    """A program to run: exactly one of `qc`, `circuit` and `qpy`. `shots` left out means the server's default.
+
+    Without `format` the header of the program says what it is written in, and OpenQASM 3 is it where there is none.
+    """
 
     # That one of the three is required is not part of the JSON schema: client generators make no model, or one without
     # fields, of an object that is a union of requirements.
@@ -88,9 +91,13 @@ class SubmitRequest(BaseModel):
         extra="forbid", strict=True, json_schema_extra={"examples": [{"qc": BELL, "shots": 1024}]}
     )
 
-    qc: Annotated[ProgramText, Field(description="OpenQASM 3 text")] = ""
+    qc: Annotated[ProgramText, Field(description="OpenQASM text")] = ""
     circuit: Annotated[ProgramText, Field(description="Another name for `qc`; give one of the two")] = ""
     qpy: Annotated[QpyText, Field(description="A circuit in QPY, versions 13 to 18, as base64; instead of `qc`")] = ""
+    format: Annotated[
+        ProgramFormat | None,
+        Field(description="What the program is written in; found by its header where it is left out"),
+    ] = None
     shots: Annotated[int, Field(ge=1, description="How often the program is run")] = DEFAULT_SHOTS
     seed: Annotated[
         int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
@@ -153,8 +160,8 @@ class SubmitRequest(BaseModel):
         return self.qc or self.circuit or self.qpy
 
     @property
-    def format(self) -> ProgramFormat:
-        return ProgramFormat.QPY if self.qpy else ProgramFormat.OPENQASM3
+    def program_format(self) -> ProgramFormat:
+        return ProgramFormat.QPY if self.qpy else self.format or format_by_header(self.program)
 
     @property
     def _points(self) -> int | None:
@@ -168,6 +175,8 @@ class SubmitRequest(BaseModel):
             raise PydanticCustomError("program_ambiguous", "differs from qc: give one of the two", {"field": "circuit"})
         if self.qpy and (self.qc or self.circuit):
             raise PydanticCustomError("program_ambiguous", "is a second program: give qc or qpy", {"field": "qpy"})
+        if self.qpy and self.format not in (None, ProgramFormat.QPY):
+            raise PydanticCustomError("program_format", "must be 'qpy' for a program in qpy", {"field": "format"})
         return self
 
     @model_validator(mode="after")
@@ -261,7 +270,9 @@ class TaskProfile(BaseModel):
     method: str = Field(examples=["stabilizer"], description="Simulation method used")
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     tier: str | None = Field(
-        default=None, examples=["scanner"], description="What read the program: scanner, importer, unroller or qpy"
+        default=None,
+        examples=["scanner"],
+        description="What read the program: scanner, importer, unroller, openqasm2 or qpy",
     )
     seed_scheme: int | None = Field(
         default=None,
@@ -326,7 +337,9 @@ class TaskView(BaseModel):
     message: str = Field(examples=["Task completed successfully."])
     shots: int = Field(examples=[1024])
     seed: int | None = Field(default=None, examples=[3472614], description="Submit it again for the same counts")
-    program_format: ProgramFormat | None = Field(default=None, description="`qpy` where it is not OpenQASM 3")
+    program_format: ProgramFormat | None = Field(
+        default=None, description="`openqasm2` or `qpy` where it is not OpenQASM 3"
+    )
     name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])

@@ -10,7 +10,7 @@ _TOKEN = re.compile(
     (?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)
   | (?P<string>"[^"\n]*"|'[^'\n]*')
   | (?P<keyword>\b(?:OPENQASM|include|barrier|box|break|case|const|continue|ctrl|def|default|delay|else|end|for|gate
-      |gphase|if|in|input|inv|let|measure|negctrl|output|pow|reset|return|switch|while)\b)
+      |gphase|if|in|input|inv|let|measure|negctrl|opaque|output|pow|reset|return|switch|while)\b)
   | (?P<class_name>\b(?:angle|array|bit|bool|complex|creg|duration|float|int|qreg|qubit|stretch|uint)\b)
   | (?P<constant>\b(?:euler|pi|tau|true|false)\b|[π𝜏ℇ])
   | (?P<number>\b\d[\w.]*(?:(?<=[eE])[+-]\d+)?)

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from ketline.domain.spec import SPEC_FIELDS
+from ketline.domain.spec import SPEC_FIELDS, ProgramFormat, format_by_header
 from ketline.schemas.tasks import SubmitRequest
 
 Snippet = tuple[str, str]
@@ -59,12 +59,16 @@ with Client({base!r}) as client:
 
 
 def _qiskit(body: Mapping[str, object], base: str) -> str:
-    return f"""from qiskit import qasm3
+    text = body.get("qc", "")
+    is_older = format_by_header(str(text)) is ProgramFormat.OPENQASM2
+    reader = "qasm2" if is_older else "qasm3"
+    gates = ", custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS" if is_older else ""
+    return f"""from qiskit import {reader}
 
 from ketline.qiskit import KetlineProvider
 
 # Any circuit of yours: circuit = QuantumCircuit(2); ...
-circuit = qasm3.loads({_text(body.get("qc", ""))})
+circuit = {reader}.loads({_text(text)}{gates})
 
 backend = KetlineProvider({base!r}).get_backend()
 print(backend.run(circuit{_keywords(body, _BACKEND_NAMES)}).result().get_counts())

@@ -82,7 +82,9 @@ async def test_same_text_in_another_form_is_another_submission(client: httpx.Asy
     key = {"Idempotency-Key": "k"}
     first, again = [await client.post("/tasks", json={"qpy": QPY}, headers=key) for _ in range(2)]
     assert (first.status_code, again.json()) == (202, first.json())
-    assert (await client.post("/tasks", json={"qc": QPY}, headers=key)).json()["code"] == "idempotency_key_reused"
+    assert (await client.post("/tasks", json={"qc": QPY}, headers=key)).json() == first.json()  # it says what it is
+    text = {"qc": QPY, "format": "openqasm3"}
+    assert (await client.post("/tasks", json=text, headers=key)).json()["code"] == "idempotency_key_reused"
 
 
 async def test_validation_takes_it_too(client: httpx.AsyncClient, inspector: FakeInspector) -> None:

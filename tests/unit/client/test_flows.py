@@ -294,7 +294,7 @@ def test_misspelt_option_is_named() -> None:
 def test_program_that_is_not_text_is_rejected_before_a_request() -> None:
     service = Scripted(in_turn(answered(accepted(), 202)))
     circuit: Any = object()
-    with pytest.raises(TypeError, match="OpenQASM 3 text, not object"):
+    with pytest.raises(TypeError, match="OpenQASM text, not object"):
         service.run(service.flows.submit_batch([("qubit q;", {}), (circuit, {})], "k", lambda one: one))
     assert service.requests == []
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 
@@ -184,11 +185,11 @@ def test_program_without_measurements_is_told_how_to_measure() -> None:
     assert "c = measure q;" in error.message
 
 
-def test_openqasm_2_is_recognized() -> None:
-    error = refusal('// old\nOPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];')
-    assert isinstance(error, ProgramUnsupported)
-    assert "this is OpenQASM 2" in error.message
-    assert (error.line, error.column) == (2, 1)
+def test_header_that_contradicts_the_format_is_refused() -> None:
+    with pytest.raises(ProgramUnsupported) as caught:
+        load_program("// old\nOPENQASM 2.0;\nqreg q[2];", ExecutionLimits(), form=ProgramFormat.OPENQASM3)
+    assert caught.value.message == "the header says OpenQASM 2, but 'format' says openqasm3: leave 'format' out"
+    assert (caught.value.line, caught.value.column) == (2, 1)
 
 
 @pytest.mark.parametrize("version", ["4.0", "3.9", "0", "99999999999999999999"])

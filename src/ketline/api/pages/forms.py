@@ -11,7 +11,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import ProgramFormat, TaskSpec, format_by_header
 from ketline.schemas.tasks import SubmitRequest
 from ketline.web.examples import examples
 
@@ -49,7 +49,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
     """The form that asks for the same once more, but for its seed: nobody may have chosen that."""
     limit, observables = spec.time_limit_seconds, spec.options.observables
     return dict.fromkeys(FIELDS, "") | {
-        "qc": spec.circuit,
+        "qc": _with_header(spec),
         "shots": str(spec.shots),
         "method": spec.options.method,
         "priority": str(spec.priority) if spec.priority else "",
@@ -60,6 +60,14 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "timeout_s": "" if limit is None else f"{limit:g}",
         "memory": "on" if spec.options.memory else "",
     }
+
+
+def _with_header(spec: TaskSpec) -> str:
+    """The program, whose header is all that tells its format in a form."""
+    says_otherwise = format_by_header(spec.circuit) is not spec.options.format
+    if says_otherwise and spec.options.format is ProgramFormat.OPENQASM2:
+        return f"OPENQASM 2.0;\n{spec.circuit}"
+    return spec.circuit
 
 
 def blank_fields(options: ApiOptions) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from ketline.api.services import ApiOptions, correlation_id_of, services_of
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.labels import Labels
-from ketline.domain.spec import RunOptions, TaskSpec, digest_of
+from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec, digest_of
 from ketline.domain.task import IdempotencyKey, Submission
 from ketline.schemas.tasks import BatchRequest, FieldError, SubmitRequest
 
@@ -59,7 +59,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             seed=body.seed,
             method=body.method,
             memory=body.memory,
-            format=body.format,
+            format=body.program_format,
             observables=body.observables or (),
         ),
         time_limit_seconds=body.timeout_s,
@@ -146,8 +146,8 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[s
         field = "qpy" if submission.qpy else "qc"
         errors = [FieldError(pointer=_pointer(place, field), detail=f"must have at most {most} bytes")]
         raise HTTPProblem("program_too_large", detail, errors=errors if place else None)
-    if submission.qpy:
-        _require_qpy(submission.qpy, place)
+    if submission.program_format is ProgramFormat.QPY:
+        _require_qpy(submission.program, place, "qpy" if submission.qpy else "qc")
     if "shots" not in submission.model_fields_set:
         submission = submission.model_copy(update={"shots": options.default_shots})
     asked = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
@@ -155,12 +155,12 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[s
     return submission
 
 
-def _require_qpy(text: str, place: tuple[str | int, ...]) -> None:
+def _require_qpy(text: str, place: tuple[str | int, ...], field: str) -> None:
     try:
         qpy.decoded(text)
     except (QpyInvalid, QpyVersionUnsupported) as error:
-        found = FieldError(pointer=_pointer(place, "qpy"), detail=str(error))
-        raise HTTPProblem(error.code, f"{'/'.join(map(str, (*place, 'qpy')))} {error}.", errors=[found]) from error
+        found = FieldError(pointer=_pointer(place, field), detail=str(error))
+        raise HTTPProblem(error.code, f"{'/'.join(map(str, (*place, field)))} {error}.", errors=[found]) from error
 
 
 def _pointer(place: tuple[str | int, ...], field: str) -> str:

@@ -25,6 +25,7 @@ from ketline.domain.task import Point, Profile, Register, RunResult
 from ketline.execution.child.inspection import inspect_program
 from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
+from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Outcome, Request, Response
@@ -164,10 +165,11 @@ class Executor:
         """Read the program, or return it from the cache of the last short programs without inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
-        observed = _observed(request)
+        form, observed = request.spec.options.format, _observed(request)
         if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
-            return self._read(request.spec.circuit, inputs=first_point(request.spec.inputs), observed=observed)
-        return self._cached_read(request.spec.circuit, observed=observed)
+            inputs = first_point(request.spec.inputs)
+            return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed)
+        return self._cached_read(request.spec.circuit, form=form, observed=observed)
 
     def _load_qpy(self, request: Request) -> Program:
         read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read
@@ -177,6 +179,8 @@ class Executor:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(request))
+        if request.spec.options.format is ProgramFormat.OPENQASM2:
+            refuse_inputs(request.spec.inputs)
         return program_reader(request.spec.circuit, self._limits, _observed(request))
 
     def respond(self, request: Request, ask: Ask = granted) -> Response:

@@ -12,8 +12,7 @@ from ketline.execution.drawing.layout import arrange
 from ketline.execution.drawing.registers import with_registers
 from ketline.execution.drawing.svg import render
 from ketline.execution.frontend.importer.gates import STANDARD_GATES
-from ketline.execution.frontend.program import QPY_TIER, Reading
-from ketline.execution.frontend.qpy import is_genuine
+from ketline.execution.frontend.program import Reading
 from ketline.execution.limits import ExecutionLimits
 
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
@@ -40,9 +39,8 @@ def draw(reading: Reading, drawing: Drawing, limits: ExecutionLimits) -> str:
         ProgramTooLarge: it has more qubits or operations than this form shows.
         ProgramUnsupported: it cannot be written in this form.
     """
-    genuine = is_genuine if reading.tier == QPY_TIER else None
     kept = _FLAT if drawing is Drawing.FLAT else _SHOWN
-    shown = rewritten(reading.circuit, kept, limits.max_operations, genuine)
+    shown = rewritten(reading.circuit, kept, limits.max_operations, reading.genuine)
     if drawing is not Drawing.FLAT:
         _require_room(shown, drawing)
     text = _drawn(reading, shown.circuit, drawing)

@@ -1,8 +1,8 @@
-"""From the text of an OpenQASM 3 program to a circuit that the simulator takes; for the child process only.
+"""From the text of a program to a circuit that the simulator takes; for the child process only.
 
 Reading goes through tiers: the scanner reads flat programs, and declines all others and all mistakes; the reference
 parser with the guarded importer reads the rest, and finds the place and the words for what is wrong; what the importer
-does not know, classical values above all, is unrolled.
+does not know, classical values above all, is unrolled. OpenQASM 2 and QPY have readers of their own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
-from ketline.domain.spec import InputValue, ProgramFormat
+from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning
 from ketline.execution.circuit.lowering import Lowered, lower, lower_observed
 from ketline.execution.circuit.observables import Support
-from ketline.execution.frontend import qpy
+from ketline.execution.frontend import openqasm2, qpy
 from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
 from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.importer.convert import ProgramConverter
@@ -29,6 +29,7 @@ from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
 QPY_TIER = "qpy"
+OPENQASM2_TIER = "openqasm2"
 # Some editors write it before a text; it is no part of it.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -47,7 +48,8 @@ class Reading:
 
     `names` are the groups' as they were declared, None for several single bits. `warnings` are about the text.
     `outcome` turns an outcome of the circuit's bits, bit k of position k, into one of the program's bits.
-    `parameters` are names that need values, see `with_inputs`.
+    `parameters` are names that need values, see `with_inputs`. `genuine` tells Qiskit's own operations from others of
+    the same names, where a circuit may have such.
     """
 
     circuit: Any
@@ -57,6 +59,7 @@ class Reading:
     outcome: Callable[[int], int] | None = None
     warnings: Sequence[ProgramWarning] = ()
     parameters: frozenset[str] = frozenset()
+    genuine: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,27 +85,34 @@ def load_program(
     text: str,
     limits: ExecutionLimits,
     inputs: Values | None = None,
-    form: ProgramFormat = ProgramFormat.OPENQASM3,
+    form: ProgramFormat | None = None,
     observed: Support | None = None,
 ) -> Program:
     """Read a program without letting it take more than the limits.
 
     `inputs` are the values of the names that the program declares as `input`; those of QPY get theirs by `with_inputs`.
+    Without `form` the program's header says what it is written in.
     With `observed` its final state is wanted on these qubits, instead of counts.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
         ObservablesInvalid: it has no such state.
     """
-    if form is ProgramFormat.QPY:
-        reading = _read_qpy(text, limits)
-        with qpy.mistakes_named("the circuit cannot be taken apart"):
-            return _lowered(reading, limits, observed)
-    return _lowered(_read_text(text, limits, inputs), limits, observed)
+    match form or format_by_header(text):
+        case ProgramFormat.QPY:
+            reading = _read_qpy(text, limits)
+        case ProgramFormat.OPENQASM2:
+            reading = _read_openqasm2(text, limits, inputs)
+            if observed is None:
+                openqasm2.require_measurement(reading.circuit)
+        case _:
+            return _lowered(_read_text(text, limits, inputs), limits, observed)
+    with qpy.mistakes_named("the circuit cannot be taken apart"):
+        return _lowered(reading, limits, observed)
 
 
 def program_reader(text: str, limits: ExecutionLimits, observed: Support | None = None) -> Callable[[Values], Program]:
-    """Parses a program, once, and gives what `load_program` would make of it for any values of its inputs.
+    """Parses an OpenQASM 3 program, once, and gives what `load_program` would make of it for any values of its inputs.
 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
@@ -113,8 +123,7 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
 
 
 def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None) -> Program:
-    circuit, of_qpy = reading.circuit, reading.tier == QPY_TIER
-    genuine = qpy.is_genuine if of_qpy else None
+    circuit, genuine = reading.circuit, reading.genuine
     if observed is None:
         lowered = lower(circuit, limits.max_operations, genuine)
     else:
@@ -149,17 +158,21 @@ def read_program(
     text: str,
     limits: ExecutionLimits,
     inputs: Values | None = None,
-    form: ProgramFormat = ProgramFormat.OPENQASM3,
+    form: ProgramFormat | None = None,
 ) -> Reading:
     """What the first tier that can read a program makes of it; `inputs` as for `load_program`.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: none can.
     """
-    if form is ProgramFormat.QPY:
-        reading = _read_qpy(text, limits, as_written=True)
-        return replace(reading, circuit=qpy.bound(reading.circuit, reading.parameters, inputs or {}))
-    return _read_text(text, limits, inputs)
+    match form or format_by_header(text):
+        case ProgramFormat.QPY:
+            reading = _read_qpy(text, limits, as_written=True)
+            return replace(reading, circuit=qpy.bound(reading.circuit, reading.parameters, inputs or {}))
+        case ProgramFormat.OPENQASM2:
+            return _read_openqasm2(text, limits, inputs)
+        case _:
+            return _read_text(text, limits, inputs)
 
 
 def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> Reading:
@@ -167,10 +180,21 @@ def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -
     circuit = qpy.read_circuit(text, limits)
     groups, parameters = qpy.groups_of(circuit), qpy.names_of(circuit)
     if as_written and qpy.is_drawn_as_written(circuit):
-        return Reading(circuit, groups.widths, groups.names, QPY_TIER, groups.outcome, parameters=parameters)
-    lowered, outcome = qpy.lowered(circuit, limits)
-    composed = _composed(outcome, groups.outcome)
-    return Reading(lowered, groups.widths, groups.names, QPY_TIER, composed, parameters=parameters)
+        outcome = groups.outcome
+    else:
+        circuit, own_outcome = qpy.lowered(circuit, limits)
+        outcome = _composed(own_outcome, groups.outcome)
+    return Reading(
+        circuit, groups.widths, groups.names, QPY_TIER, outcome, parameters=parameters, genuine=qpy.is_genuine
+    )
+
+
+def _read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:
+    openqasm2.refuse_inputs(inputs)
+    circuit, defines_gates = openqasm2.read_circuit(text.removeprefix(_BYTE_ORDER_MARK), limits)
+    groups = qpy.groups_of(circuit)
+    genuine = openqasm2.is_genuine if defines_gates else None
+    return Reading(circuit, groups.widths, groups.names, OPENQASM2_TIER, groups.outcome, genuine=genuine)
 
 
 def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | None) -> Callable[[int], int] | None:

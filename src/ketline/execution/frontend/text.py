@@ -20,7 +20,7 @@ _TOKEN = re.compile(
 _PARAMETERS = re.compile(r"\bdef\s+\w+\s*\([^()]*\)")
 _OLD_STYLE_BITS = re.compile(r"\bcreg[ \t]+(?P<name>\w+)[ \t]*\[(?P<size>[^\]\r\n]*)\]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MINOR_VERSIONS = {"", "0", "1"}
+_MINOR_VERSIONS = {"2": {""}, "3": {"", "1"}}
 
 
 class Position(NamedTuple):
@@ -48,8 +48,8 @@ def _as_bits(found: re.Match[str]) -> str:
     return f"bit[{found['size']}] {found['name']}".ljust(len(found[0]))
 
 
-def check_text(text: str, limits: ExecutionLimits) -> None:
-    """Return when a parser may be given the text.
+def check_text(text: str, limits: ExecutionLimits, major_version: str = "3") -> None:
+    """Return when the parser of this version may be given the text.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it may not.
@@ -70,7 +70,7 @@ def check_text(text: str, limits: ExecutionLimits) -> None:
             case "close":
                 depth -= 1
             case "version" | "major" | "minor":
-                _check_version(text, token)
+                _check_version(text, token, major_version)
             case "physical":
                 _check_physical_qubit(text, token, limits)
 
@@ -80,18 +80,15 @@ def _refuse_nesting(text: str, offset: int, limits: ExecutionLimits) -> None:
     raise ProgramUnsupported(f"brackets nest more than {limits.max_nesting} deep", line=line, column=column)
 
 
-def _check_version(text: str, token: re.Match[str]) -> None:
+def _check_version(text: str, token: re.Match[str], expected: str) -> None:
     major, minor = token["major"].lstrip("0"), (token["minor"] or "").lstrip("0")
-    if major == "3" and minor in _MINOR_VERSIONS:
+    if major == expected and minor in _MINOR_VERSIONS[major]:
         return
     line, column = position_of(text, token.start())
-    if major == "2":
-        message = (
-            "this is OpenQASM 2; Ketline runs OpenQASM 3: start with 'OPENQASM 3.0;' and include \"stdgates.inc\" "
-            'instead of "qelib1.inc"'
-        )
+    if major in _MINOR_VERSIONS and major != expected:
+        message = f"the header says OpenQASM {major}, but 'format' says openqasm{expected}: leave 'format' out"
     else:
-        message = "this version of OpenQASM is not known here; Ketline runs OpenQASM 3.0 and 3.1"
+        message = "this version of OpenQASM is not known here; Ketline runs OpenQASM 2.0, 3.0 and 3.1"
     raise ProgramUnsupported(message, line=line, column=column)
 
 

@@ -1,0 +1,6 @@
+"""Reads OpenQASM 2 through Qiskit's reader; for the child process only."""
+
+from ketline.execution.frontend.openqasm2.gates import is_genuine
+from ketline.execution.frontend.openqasm2.reader import read_circuit, refuse_inputs, require_measurement
+
+__all__ = ["is_genuine", "read_circuit", "refuse_inputs", "require_measurement"]

@@ -1,0 +1,58 @@
+"""Gives the branches of an OpenQASM 2 circuit the meaning that its statements have."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from qiskit.circuit import IfElseOp, QuantumCircuit
+
+from ketline.execution.frontend.openqasm2.outline import Outline
+
+
+def with_plain_conditions(circuit: Any, outline: Outline) -> Any:
+    """The circuit without branches that are never taken, each measurement of a register under one condition.
+
+    A number that the register cannot hold is never its value. `if (c == 0) measure q -> c;` compares once, whereas
+    Qiskit's reader compares before each bit, some of which are measured by then.
+    """
+    plain = circuit.copy_empty_like()
+    widths = iter(outline.conditional_measurements) if outline.decides_own_bits else None
+    for instruction in _joined(circuit, widths):
+        if not _is_never_taken(instruction.operation):
+            plain.append(instruction, copy=False)
+    return plain
+
+
+def _is_never_taken(operation: Any) -> bool:
+    if operation.name != "if_else":
+        return False
+    register, value = operation.condition
+    return bool(value >> len(register))
+
+
+def _joined(circuit: Any, widths: Iterator[int] | None) -> Iterator[Any]:
+    """Instructions, those that one conditional measurement of a register became joined in one."""
+    pending = iter(circuit.data)
+    for instruction in pending:
+        operation = instruction.operation
+        if widths is None or operation.name != "if_else" or operation.blocks[0].data[0].operation.name != "measure":
+            yield instruction
+            continue
+        parts = [instruction, *(next(pending) for _ in range(next(widths) - 1))]
+        yield instruction if len(parts) == 1 else _as_one(parts)
+
+
+def _as_one(parts: list[Any]) -> Any:
+    """One branch in place of several with the same condition, each of which measures one qubit."""
+    qubits = list(dict.fromkeys(qubit for part in parts for qubit in part.qubits))
+    bits = list(dict.fromkeys(bit for part in parts for bit in part.clbits))
+    body = QuantumCircuit(qubits, bits)
+    for part in parts:
+        block = part.operation.blocks[0]
+        outer = dict(zip([*block.qubits, *block.clbits], [*part.qubits, *part.clbits], strict=True))
+        (measurement,) = block.data
+        body.append(
+            measurement.operation,
+            [outer[qubit] for qubit in measurement.qubits],
+            [outer[bit] for bit in measurement.clbits],
+        )
+    return parts[0].replace(operation=IfElseOp(parts[0].operation.condition, body), qubits=qubits, clbits=bits)

@@ -1,0 +1,144 @@
+"""Walks through the tokens of a program and reports what is not as expected."""
+
+from ketline.domain.errors import ExecutionFailed, ProgramInvalid
+from ketline.execution.frontend.mistakes.report import shortened
+from ketline.execution.frontend.openqasm2.tokens import Token, tokens_of
+from ketline.execution.frontend.text import position_of
+
+_LONGEST_QUOTE = 40
+
+
+class Mistake(Exception):
+    """Something is wrong with a statement; with `resumes` the next one begins at the present token."""
+
+    def __init__(
+        self, offset: int, message: str, kind: type[ExecutionFailed] = ProgramInvalid, *, resumes: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.message = message
+        self.kind = kind
+        self.resumes = resumes
+
+
+class Cursor:
+    """A place among the tokens of a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = tokens_of(text)
+        self._at = 0
+        self._statement = 0
+
+    @property
+    def token(self) -> Token:
+        return self._tokens[self._at]
+
+    @property
+    def before(self) -> Token:
+        """The token before the present one."""
+        return self._tokens[max(0, self._at - 1)]
+
+    @property
+    def opening(self) -> Token:
+        """The first token of the text."""
+        return self._tokens[0]
+
+    @property
+    def first(self) -> Token:
+        """The first token of the statement."""
+        return self._tokens[self._statement]
+
+    @property
+    def at_end(self) -> bool:
+        return self.token.kind == "end"
+
+    def ahead(self, number: int) -> Token:
+        return self._tokens[min(self._at + number, len(self._tokens) - 1)]
+
+    def begin(self) -> None:
+        self._statement = self._at
+
+    def next(self) -> Token:
+        token = self.token
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def skips(self, text: str) -> bool:
+        """Whether the present token is this one, which is passed then."""
+        if self.token.text != text or self.token.kind not in ("sign", "name"):
+            return False
+        self.next()
+        return True
+
+    def expect(self, text: str, form: str) -> Token:
+        """Pass a sign or word; `form` is how the statement is written.
+
+        Raises:
+            Mistake: another token stands here.
+        """
+        if self.token.text != text:
+            raise self.unexpected(f"'{text}' is missing", form)
+        return self.next()
+
+    def expect_kind(self, kind: str, what: str, form: str) -> Token:
+        """Pass a token of a kind.
+
+        Raises:
+            Mistake: another token stands here.
+        """
+        if self.token.kind != kind:
+            raise self.unexpected(f"{what} is missing", form)
+        if kind == "integer":
+            self.check_digits()
+        return self.next()
+
+    def check_digits(self) -> None:
+        """Refuse a whole number that is written with more zeros than it needs.
+
+        Raises:
+            Mistake: it is.
+        """
+        text = self.token.text
+        if len(text) > 1 and text.startswith("0") and self.token.kind == "integer":
+            message = f"a whole number does not begin with 0: write '{_shortened(text.lstrip('0') or '0')}'"
+            raise Mistake(self.token.start, message)
+
+    def expect_semicolon(self) -> None:
+        """Pass the end of a statement.
+
+        Raises:
+            Mistake: it has none.
+        """
+        token = self.token
+        if self.skips(";"):
+            return
+        if token.kind in ("name", "end") or token.text == "}":
+            quoted = self._text[self.first.start : self.before.end]
+            raise Mistake(self.before.end, f"';' is missing at the end of '{_shortened(quoted)}'", resumes=True)
+        raise Mistake(token.start, f"'{_shortened(token.text)}' is not expected here: a statement ends with ';'")
+
+    def unexpected(self, what: str, form: str) -> Mistake:
+        """A mistake at the present token, or at the end of the text behind the last one."""
+        token = self.token
+        if token.kind == "end":
+            return Mistake(token.start, f"{what} at the end of the program: the statement is written {form}")
+        return Mistake(token.start, f"{what} before '{_shortened(token.text)}': the statement is written {form}")
+
+    def skip_statement(self) -> None:
+        """Go on behind the next ';', or before the next brace."""
+        while not self.at_end and self.token.text not in (";", "{", "}"):
+            self.next()
+        self.skips(";")
+
+    def error(self, mistake: Mistake) -> ExecutionFailed:
+        line, column = position_of(self._text, mistake.offset)
+        return mistake.kind(shortened(mistake.message), line=line, column=column)
+
+    def line(self, offset: int) -> int:
+        return position_of(self._text, offset).line
+
+
+def _shortened(quoted: str) -> str:
+    flat = " ".join(quoted.split())
+    return flat if len(flat) <= _LONGEST_QUOTE else f"{flat[:_LONGEST_QUOTE]}…"
