@@ -1,4 +1,4 @@
-"""The places that CONTRIBUTING.md sends contributors to exist."""
+"""The files and names that CONTRIBUTING.md sends contributors to exist."""
 
 import re
 from pathlib import Path
@@ -8,20 +8,34 @@ import pytest
 ROOT = Path(__file__).parents[2]
 AT_THE_ROOT = ("benchmarks/", "docs/", "migrations/", "specs/", "tests/")
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Twelve changes")[2]
-SECTIONS = re.findall(r"^### (.+)\n((?:(?!^### ).*\n)*)", GUIDE, re.MULTILINE)
-NAMED = [
-    (title, path) for title, text in SECTIONS for path in re.findall(r"`([\w./]*(?:/|\.(?:py|css|html|md)))`", text)
-]
+SECTIONS = dict(re.findall(r"^### (.+)\n((?:(?!^### ).*\n)*)", GUIDE, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def words() -> set[str]:
+    """Every word of the source, the tests, the benchmarks and the migrations."""
+    folders = (ROOT / folder for folder in ("src/ketline", "tests", "benchmarks", "migrations"))
+    texts = (path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
+    return {word for text in texts for word in re.findall(r"\w+", text)}
+
+
+def _exists(path: str, folders: set[str]) -> bool:
+    """A file without its folder is beside one that the section names with it."""
+    start = ROOT if path.startswith(AT_THE_ROOT) else ROOT / "src" / "ketline"
+    beside = (root / folder / path for folder in folders for root in (ROOT, ROOT / "src" / "ketline"))
+    return any(candidate.exists() for candidate in (start / path, ROOT / path, *beside))
 
 
 def test_there_are_twelve() -> None:
     assert len(SECTIONS) == 12
 
 
-@pytest.mark.parametrize(("title", "path"), [(title, path) for title, path in NAMED if "NNNN" not in path])
-def test_place_exists(title: str, path: str) -> None:
-    """A file without its folder is beside one that was named before it."""
-    start = ROOT if path.startswith(AT_THE_ROOT) else ROOT / "src" / "ketline"
-    beside = {named.rpartition("/")[0] for other, named in NAMED if other == title} if "/" not in path else set()
-    candidates = [start / path, ROOT / path, *(root / folder / path for folder in beside for root in (ROOT, start))]
-    assert any(candidate.exists() for candidate in candidates)
+@pytest.mark.parametrize("title", SECTIONS)
+def test_places_of_a_change_exist(title: str, words: set[str]) -> None:
+    """Except those that the contributor is to name: NAME, and NNNN of a migration."""
+    paths = re.findall(r"`([\w./]*(?:/|\.(?:py|css|html|md)))`", SECTIONS[title])
+    folders = {path.rpartition("/")[0] for path in paths if "/" in path}
+    assert paths
+    assert not [path for path in paths if "NNNN" not in path and not _exists(path, folders)]
+    names = re.findall(r"`([A-Za-z_]\w+)`", SECTIONS[title])
+    assert not [name for name in names if "NAME" not in name and name not in words]
