@@ -28,7 +28,7 @@ _LONGEST = {"a megabyte of branches": 'include "stdgates.inc"; qubit q; bit c; '
 _TIERS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
     "scanner": (lambda text: scan(text, _LIMITS), _TEXTS | HOSTILE_TO_THE_SCANNER | _LONGEST),
     "parser and importer": (lambda text: _read_with_importer(text, _LIMITS), _TEXTS),
-    "parser and unroller": (lambda text: unroll(_parse(text, _LIMITS, {}).tree, _LIMITS, {}), _TEXTS),
+    "parser and unroller": (lambda text: unroll(_parse(text, _LIMITS, {}).root, _LIMITS, {}), _TEXTS),
 }
 
 

@@ -38,7 +38,7 @@ class Fate(NamedTuple):
 
 def fate_of(name: str, text: str) -> Fate:
     try:
-        return Fate(name, load_program(text, ExecutionLimits()).tier)
+        return Fate(name, load_program(text, ExecutionLimits()).front_end)
     except ExecutionFailed as error:
         place = f"line {error.line}: " if error.line is not None else ""
         return Fate(name, None, f"{place}{error.message} ({error.code})")

@@ -168,7 +168,7 @@ def assert_agrees(program: Classical, simulator: Simulator) -> str:
         loaded = load_program(program.text, ExecutionLimits())
     except ProgramUnsupported:
         return "declined"
-    assert loaded.tier == "unroller"
+    assert loaded.front_end == "unroller"
     counts = simulator.run(loaded, _SHOTS).counts
     try:
         assert_counts_match(counts, program.outcomes(), _SHOTS)

@@ -357,4 +357,4 @@ def _agreement(program: Controlled, simulator: Simulator) -> str:
         return "refused"
     counts = simulator.run(loaded, SHOTS).counts
     assert_counts_match(counts, program.probabilities, SHOTS, false_alarm_rate=1e-12)
-    return loaded.tier
+    return loaded.front_end

@@ -7,8 +7,8 @@ from typing import Any
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import ProgramFormat
+from ketline.execution.frontend.program import ParsedProgram, _import, _lowered, _parse, _unrolled, load_program
 from ketline.execution.frontend.program import Program as Loaded
-from ketline.execution.frontend.program import Reading, _import, _lowered, _parse, _unrolled, load_program
 from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
@@ -80,7 +80,7 @@ def _readers(program: Program, text: str, as_qpy: str) -> Iterator[tuple[str, _R
 
 def _scanned(text: str) -> Loaded | None:
     scanned = scan(text, _LIMITS)
-    return None if scanned is None else _lowered(Reading(*scanned, "scanner"), _LIMITS, None)
+    return None if scanned is None else _lowered(ParsedProgram(*scanned, "scanner"), _LIMITS, None)
 
 
 def _imported(tree: Any) -> Loaded | None:

@@ -55,7 +55,7 @@ def test_constant_expression(simulator: Simulator, tier: str, statement: str, ex
     (found,) = simulator.run(program, 20).counts
     assert found.split()[-1] == key(value)
     if expression in VALUES:
-        assert tier.startswith(program.tier)
+        assert tier.startswith(program.front_end)
 
 
 def test_angle_of_an_integer_that_is_zero_turns_nothing(run: Run) -> None:

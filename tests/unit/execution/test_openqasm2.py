@@ -49,7 +49,7 @@ def test_program_of_the_corpus_has_its_outcomes(simulator: Simulator, name: str)
 
 def test_tier_and_registers_are_known() -> None:
     program = load_program("OPENQASM 2.0; qreg q[2]; creg a[1]; creg b[2]; x q[0]; measure q -> b;", LIMITS)
-    assert (program.tier, program.groups, program.names) == ("openqasm2", (1, 2), ("a", "b"))
+    assert (program.front_end, program.groups, program.names) == ("openqasm2", (1, 2), ("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_without_header_the_format_decides(simulator: Simulator) -> None:
     program = load_program(
         "qreg q[1]; creg c[1]; rx(2*pi/2) q[0]; measure q -> c;", LIMITS, form=ProgramFormat.OPENQASM2
     )
-    assert (program.tier, simulator.run(program, 5)[0]) == ("openqasm2", {"1": 5})
+    assert (program.front_end, simulator.run(program, 5)[0]) == ("openqasm2", {"1": 5})
 
 
 @pytest.mark.parametrize("start", ["", "\ufeff", "// OPENQASM 3.0;\n\n", "/* a */ ", "  \r\n"])
@@ -174,7 +174,7 @@ def test_header_decides_without_a_format(start: str) -> None:
     if "/*" in start:
         assert isinstance(refusal(text), ProgramInvalid)
     else:
-        assert load_program(text, LIMITS).tier == "openqasm2"
+        assert load_program(text, LIMITS).front_end == "openqasm2"
 
 
 FILES = ["/etc/passwd", "../qelib1.inc", "qelib1.inc.bak", "own.inc", "", "stdgates.inc", "/proc/self/environ", "a;b"]

@@ -108,7 +108,7 @@ def test_phases_show_under_modifiers(first: str, body: str, qubits: int, expecte
     defined = "" if "gate nx" in body else "gate nx a { U(pi,0,pi) a; gphase(-pi/2); }\n"
     text = f"{INCLUDE}{first}{defined}qubit[{qubits}] q; bit c; {body} c = measure q[0];"
     program = load_program(text, LIMITS)
-    assert program.tier == ("unroller" if first else "importer")
+    assert program.front_end == ("unroller" if first else "importer")
     counts = Simulator(LIMITS).run(program, 20_000).counts
     assert counts.get("1", 0) / 20_000 == pytest.approx(expected, abs=0.02 if 0 < expected < 1 else 0)
 

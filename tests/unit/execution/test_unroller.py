@@ -299,6 +299,6 @@ def test_tiers_are_named() -> None:
         "importer": "qubit q; bit c; c = measure q; if (c) { U(0, 0, 0) q; }",
         "unroller": "const int n = 1; qubit[n] q; bit[n] c; c = measure q;",
     }
-    assert {tier: load_program(body, ExecutionLimits()).tier for tier, body in bodies.items()} == {
+    assert {tier: load_program(body, ExecutionLimits()).front_end for tier, body in bodies.items()} == {
         tier: tier for tier in bodies
     }

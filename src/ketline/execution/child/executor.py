@@ -266,7 +266,7 @@ def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: 
         operations=dict(program.lowered.operations),
         parsing_seconds=round(stopwatch.reading_seconds, 6),
         simulating_seconds=round(stopwatch.simulating_seconds, 6),
-        tier=program.tier,
+        tier=program.front_end,
         seed_scheme=SEED_SCHEME if isinstance(simulation, Simulation) else None,
         registers=_registers(program),
         warnings=program.warnings,

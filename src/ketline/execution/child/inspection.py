@@ -18,7 +18,7 @@ def inspect_program(
     lowered = program.lowered
     qubits = lowered.circuit.num_qubits
     inspection = Inspection(
-        tier=program.tier,
+        tier=program.front_end,
         qubits=qubits,
         unused_qubits=program.declared_qubits - qubits,
         depth=lowered.depth,

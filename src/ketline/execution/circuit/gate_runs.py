@@ -1,8 +1,8 @@
-"""Multiplies runs of gates on one qubit, so that Aer never has to: its kernel for one of the products is wrong.
+"""Multiplies runs of gates on one qubit, so that Aer's fusion does not: its kernel for some products is wrong.
 
 `apply_diagonal_matrix_1` of qiskit-aer 0.18 (`transformer.hpp`) multiplies the wrong amplitude by the factor of
-diag(i, 1) and diag(-i, 1), where that factor is exact. Named gates do not reach it. A matrix does: a program's own, or
-the product of a run of gates, Y S Y for one, that Aer's fusion makes (from 15 qubits on; 8 for a density matrix).
+diag(i, 1) and diag(-i, 1), if that factor is exact. Named gates do not reach it, but matrices do: a program's own, or
+the product of a run of gates such as Y S Y, which Aer's fusion computes (from 15 qubits on; 8 for a density matrix).
 Source: https://github.com/Qiskit/qiskit-aer/issues/2245.
 """
 
@@ -21,14 +21,14 @@ _NO_GATES = frozenset({"measure", "reset"})
 def with_runs_multiplied(steps: Sequence[Step]) -> list[Step]:
     """The same operations, up to a global phase, with at most one gate on a qubit between operations on several.
 
-    For steps without control flow, whose angles are numbers. A run becomes `p` where it is diagonal, else a `unitary`
-    whose first entry that is not 0 is positive.
+    The steps must have no control flow, and numbers as angles. A diagonal run becomes `p`, any other a `unitary` whose
+    first non-zero entry is positive.
     """
     return list(_multiplied(steps))
 
 
 def safe_unitary(matrix: Any) -> Any:
-    """A gate for a 2x2 matrix, up to a global phase, that Aer applies rightly."""
+    """A gate for a 2x2 matrix, up to a global phase, that Aer applies correctly."""
     first = matrix[0, 0] or matrix[1, 0]
     return UnitaryGate(matrix * (abs(first) / first), check_input=False)
 

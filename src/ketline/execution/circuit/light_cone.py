@@ -1,4 +1,4 @@
-"""Leaves out of a circuit what no measurement, and nobody who looks at its final state, can see."""
+"""Reduces a circuit to the light cone of its measurements: operations on which no measurement depends are left out."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ from qiskit.circuit import QuantumCircuit
 from ketline.execution.circuit.operations import Step
 
 
-def seen_steps(
-    steps: Sequence[Step], qubits: int, watched: Collection[int], *, all_of_them: bool
+def light_cone(
+    steps: Sequence[Step], qubits: int, watched: Collection[int], *, keep_all: bool
 ) -> tuple[set[int], list[Step]]:
-    """The qubits, by index, and the operations that a measurement, or who looks at the qubits `watched`, needs.
+    """The qubits, by index, and the operations on which measurements or the final state of `watched` qubits depend.
 
-    Of operations inside of control flow not all is known: with `all_of_them` they are all kept.
+    `keep_all` keeps all operations, for circuits with control flow, whose operations are not known in full.
     """
     seen = set(watched)
     kept: list[Step] = []
@@ -22,15 +22,15 @@ def seen_steps(
             kept += steps[position::-1]
             break
         name, operands, _, _ = step = steps[position]
-        # What is stored in a bit is seen, as what is measured.
-        if all_of_them or name in ("measure", "store") or not seen.isdisjoint(operands):
+        # A bit that is stored shows in the counts, as a measured one does.
+        if keep_all or name in ("measure", "store") or not seen.isdisjoint(operands):
             seen.update(operands)
             kept.append(step)
     return seen, kept[::-1]
 
 
 def without_first_resets(steps: Sequence[Step]) -> list[Step]:
-    """The operations but resets of qubits that nothing has been done to; whoever prepares a state begins so."""
+    """The operations without resets of untouched qubits, with which preparing a state begins."""
     touched: set[int] = set()
     kept: list[Step] = []
     for step in steps:

@@ -12,7 +12,7 @@ from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUn
 from ketline.domain.gates import applied_by
 from ketline.domain.spec import Method
 from ketline.execution.circuit.gate_runs import safe_unitary
-from ketline.execution.circuit.light_cone import rebuilt, seen_steps, without_first_resets
+from ketline.execution.circuit.light_cone import light_cone, rebuilt, without_first_resets
 from ketline.execution.circuit.operations import Step, depth_of, final_measurements, steps_of
 from ketline.execution.circuit.synthesis import definition_of, incomplete
 
@@ -120,7 +120,7 @@ def _inlined(circuit: Any, max_operations: int, genuine: _IsGenuine | None) -> L
 def _without_unseen(lowered: Lowered, watched: Collection[int]) -> Lowered:
     """Keep the qubits, and outside of control flow the operations, that some measurement, or who watches, needs."""
     qubits, steps = lowered.circuit.num_qubits, lowered.steps
-    seen, kept = seen_steps(steps, qubits, watched, all_of_them=lowered.has_control_flow)
+    seen, kept = light_cone(steps, qubits, watched, keep_all=lowered.has_control_flow)
     if len(seen) == qubits and len(kept) == len(steps):
         return lowered
     return _reduced(lowered, seen, kept)

@@ -1,4 +1,4 @@
-"""Sums of Pauli operators: which qubits they look at, and their expectation values in a state."""
+"""Sums of Pauli operators: the qubits that they act on, and their expectation values in a state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from ketline.domain.errors import ObservablesInvalid
 from ketline.domain.observables import observables_at
 from ketline.domain.spec import Observable, Observables
 
-# Aer takes half a millisecond for each operator, whatever its size; Qiskit takes less from a state that is small.
+# Aer takes half a millisecond for each operator, whatever its size; Qiskit is faster on a small saved state.
 MOST_QUBITS_SAVED = 16
 _STATE = "state"
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The qubits, of `width`, that some operator acts on; at least one of them."""
+    """The qubits, of `width` in all, that some operator acts on; at least one."""
 
     width: int
     qubits: frozenset[int]
@@ -38,7 +38,7 @@ class Support:
 
 
 def support_of(observables: Observables) -> Support:
-    """The qubits that observables, whose labels are equally long, act on; an identity counts as one of qubit 0."""
+    """The qubits that observables act on; an identity counts as acting on qubit 0. Labels must have equal lengths."""
     labels = [label for at_point in observables_at(observables, len(observables)) for one in at_point for label in one]
     width = len(labels[0])
     if any(len(label) != width for label in labels):
@@ -48,7 +48,7 @@ def support_of(observables: Observables) -> Support:
 
 
 def operator_of(observable: Observable, kept_qubits: Sequence[int]) -> Any:
-    """The operator on the qubits that were kept, given by the indices they had."""
+    """The operator on the qubits that were kept, given by their original indices."""
     width = len(next(iter(observable)))
     letters = [width - 1 - qubit for qubit in reversed(kept_qubits)]
     terms = [("".join(label[letter] for letter in letters), factor) for label, factor in observable.items()]
@@ -56,7 +56,7 @@ def operator_of(observable: Observable, kept_qubits: Sequence[int]) -> Any:
 
 
 def saving_circuit(circuit: Any, operators: Sequence[Any]) -> Any:
-    """The circuit, and then what saves the expectation value of each operator; its state without any."""
+    """The circuit with instructions that save the expectation value of each operator; without operators, the state."""
     result = circuit.copy()
     for number, operator in enumerate(operators):
         result.append(SaveExpectationValue(operator, label=str(number)), result.qubits)

@@ -1,14 +1,14 @@
-"""A circuit's operations as plain values, since each look at one of Qiskit's own makes an object anew."""
+"""A circuit's operations as plain values: each access to Qiskit's instructions would create a new object."""
 
 from collections.abc import Sequence
 from typing import Any
 
-# The operation's name, its qubits and bits by index, and the instruction it is.
+# The operation's name, its qubits and bits by index, and its instruction.
 Step = tuple[str, list[int], list[int], Any]
 
 
 def steps_of(circuit: Any) -> list[Step]:
-    """The operations of a circuit in order; a control-flow operation is one of them."""
+    """The operations of a circuit in order; a control-flow operation counts as one."""
     qubits = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     bits = {bit: number for number, bit in enumerate(circuit.clbits)}
     return [
@@ -23,9 +23,9 @@ def steps_of(circuit: Any) -> list[Step]:
 
 
 def final_measurements(steps: Sequence[Step]) -> Sequence[tuple[int, int]] | None:
-    """The measured qubits with the bits they go to, of steps that only apply gates and measure.
+    """The measured qubits with the bits that they write, for steps that only apply gates and measure.
 
-    None where an operation follows upon the measurement of its qubit, or a bit is written twice.
+    None if an operation follows the measurement of its qubit, or a bit is written twice.
     """
     found: dict[int, int] = {}
     for name, qubits, bits, _ in steps:
@@ -37,7 +37,7 @@ def final_measurements(steps: Sequence[Step]) -> Sequence[tuple[int, int]] | Non
 
 
 def depth_of(steps: Sequence[Step], qubits: int, bits: int) -> int:
-    """The length of the longest path through operations that share qubits or bits; as `QuantumCircuit.depth`."""
+    """The length of the longest path through operations that share qubits or bits, like `QuantumCircuit.depth`."""
     levels = [0] * (qubits + bits)
     for _, operands, written, _ in steps:
         if len(operands) == 1 and not written:

@@ -1,4 +1,4 @@
-"""What operations without a definition come to: permutations, Cliffords, annotated operations, and gates by matrix."""
+"""Gives definitions to operations that have none: permutations, Cliffords, annotated operations, gates by matrix."""
 
 import re
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _NAMES_OF_OTHERS = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphas
 
 
 def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
-    """A circuit that an operation comes to; None where there is none.
+    """The circuit that defines an operation; None if there is none.
 
     Raises:
         ProgramInvalid: its matrix is not unitary.
@@ -51,7 +51,7 @@ def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
 
 
 def incomplete(name: str) -> ProgramUnsupported:
-    """What is said of a gate that Qiskit's reader makes anew from too little, if at all."""
+    """The error for a gate that Qiskit's reader cannot rebuild from QPY."""
     return ProgramUnsupported(
         f"QPY says too little of '{name}': decompose it, as by 'circuit.decompose()', or transpile the circuit, before "
         "the file is written"
@@ -59,9 +59,9 @@ def incomplete(name: str) -> ProgramUnsupported:
 
 
 def is_named_measurement(operation: Any) -> bool:
-    """Whether an operation is one of the measurements that devices have beside `measure`, such as `measure_2`.
+    """Whether an operation is one of a device's other measurements, such as `measure_2`.
 
-    QPY says no more of them than their names; ideally all are the same.
+    QPY has only their names; in an ideal simulation all are `measure`.
     """
     takes = (operation.num_qubits, operation.num_clbits)
     is_named = takes == (1, 1) and _NAMED_MEASUREMENT.fullmatch(operation.name) is not None
@@ -81,7 +81,7 @@ def _circuit_of(gate: Any) -> Any:
 
 
 def _modified(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
-    """The gate that an annotated operation is, its modifiers applied in their order."""
+    """The gate of an annotated operation, with its modifiers applied in their order."""
     gate = _gate_of(operation.base_op, genuine)
     for modifier in operation.modifiers:
         match modifier:
@@ -109,7 +109,7 @@ def _gate_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
 
 
 def _is_honest(operation: Any, genuine: Callable[[Any], bool] | None) -> bool:
-    """Whether Qiskit, which goes by names where it adds controls, takes a gate and its parts for what they are."""
+    """Whether a gate and its parts are what their names say: Qiskit adds controls by name."""
     if genuine is None or genuine(operation):
         return True
     definition = getattr(operation, "definition", None)

@@ -1,4 +1,4 @@
-"""The drawings' one door: what may be drawn in which form, and the drawing."""
+"""Draws a program's circuit as text, SVG or flat OpenQASM 3; the executor calls `draw`."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from ketline.execution.drawing.layout import arrange
 from ketline.execution.drawing.registers import with_registers
 from ketline.execution.drawing.svg import render
 from ketline.execution.frontend.importer.gates import STANDARD_GATES
-from ketline.execution.frontend.program import Reading
+from ketline.execution.frontend.program import ParsedProgram
 from ketline.execution.limits import ExecutionLimits
 
 _FLAT = STANDARD_GATES | NO_GATES | {"barrier", "u"}
@@ -23,7 +23,7 @@ _COMPUTED = "// The counts of this program show each measurement; those of its s
 
 
 class Largest(NamedTuple):
-    """What a form still shows legibly, and in good time."""
+    """The largest circuit that a format shows legibly and quickly."""
 
     qubits: int
     operations: int
@@ -32,51 +32,51 @@ class Largest(NamedTuple):
 LARGEST = {Drawing.SVG: Largest(32, 500), Drawing.TEXT: Largest(64, 1000)}
 
 
-def draw(reading: Reading, drawing: Drawing, limits: ExecutionLimits) -> str:
-    """A program's circuit, its loops unrolled and its own gates inlined, in one of the forms.
+def draw(parsed: ParsedProgram, drawing: Drawing, limits: ExecutionLimits) -> str:
+    """Draw a program's circuit, with loops unrolled and the program's own gates inlined.
 
     Raises:
-        ProgramTooLarge: it has more qubits or operations than this form shows.
-        ProgramUnsupported: it cannot be written in this form.
+        ProgramTooLarge: it has more qubits or operations than this format can show.
+        ProgramUnsupported: it cannot be written in this format.
     """
-    kept = _FLAT if drawing is Drawing.FLAT else _SHOWN
-    shown = rewritten(reading.circuit, kept, limits.max_operations, reading.genuine)
+    gates = _FLAT if drawing is Drawing.FLAT else _SHOWN
+    shown = rewritten(parsed.circuit, gates, limits.max_operations, parsed.genuine)
     if drawing is not Drawing.FLAT:
         _require_room(shown, drawing)
-    text = _drawn(reading, shown.circuit, drawing)
+    text = _drawn(parsed, shown.circuit, drawing)
     if len(text) > limits.max_result_bytes:
         raise ProgramTooLarge(f"the circuit comes to more than {limits.max_result_bytes >> 20} MiB of text")
     return text
 
 
-def _drawn(reading: Reading, shown: Any, drawing: Drawing) -> str:
+def _drawn(parsed: ParsedProgram, shown: Any, drawing: Drawing) -> str:
     # Where bits are computed from measurements, the groups of the counts key are not those of the circuit's bits.
-    circuit = with_registers(shown, reading.groups if reading.outcome is None else ())
+    circuit = with_registers(shown, parsed.groups if parsed.outcome is None else ())
     match drawing:
         case Drawing.TEXT:
             return _characters(circuit)
         case Drawing.SVG:
             return render(arrange(circuit))
         case Drawing.FLAT:
-            return _flat(circuit, computed=reading.outcome is not None)
+            return _flat(circuit, computed=parsed.outcome is not None)
 
 
 def _characters(circuit: Any) -> str:
     with warnings.catch_warnings():
-        # It tells that it draws bits instead of registers where a condition reads single bits.
+        # Qiskit warns that it draws bits instead of registers where a condition reads single bits.
         warnings.simplefilter("ignore", RuntimeWarning)
         drawn = circuit.draw("text", fold=_TEXT_WIDTH)
-    drawn.encoding = "utf-8"  # otherwise that of a terminal, which a child process does not have
+    drawn.encoding = "utf-8"  # the default is the terminal's, which a child process does not have
     return f"{drawn}\n"
 
 
 def _flat(circuit: Any, *, computed: bool) -> str:
-    # Constants would round: angles close to a fraction of pi would become that fraction.
+    # With constants, angles close to a fraction of pi would be rounded to that fraction.
     exporter = Exporter(disable_constants=True)
     try:
         text: str = exporter.dumps(circuit)
     except (QASM3ExporterError, KeyError) as error:
-        # A register that shares its bits with others is not among those the circuit is written with.
+        # The circuit is written without registers that share their bits with others.
         raise ProgramUnsupported(
             "this circuit cannot be written flat: a condition reads bits by a second name"
         ) from error

@@ -1,4 +1,4 @@
-"""Arranges a circuit in rows and columns: each operation in the first column where its rows are free."""
+"""Arranges a circuit in rows and columns, for the SVG drawing: each operation in the first column with free rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _DOTTED = frozenset({"cz", "ccz", "cp", "cu1", "mcphase"})
 
 
 class Symbol(Enum):
-    """What stands where an operation meets the wires it acts on."""
+    """The symbol of an operation on the wires it acts on."""
 
     BOX = "box"
     TARGET = "target"
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """A loop or a branch around columns and rows, both ends included; `depth` counts the frames around it."""
+    """The frame of a loop or branch around columns and rows, ends included; `depth` counts the frames around it."""
 
     first: int
     last: int
@@ -50,7 +50,7 @@ class Frame:
 
 @dataclass(slots=True, kw_only=True)
 class Layout:
-    """Rows from the top, the names of qubits first and registers of bits after them, and what stands on them."""
+    """The names of the rows from the top, qubits before registers of bits, with the marks and frames on them."""
 
     qubits: Sequence[str]
     registers: Sequence[str]
@@ -60,7 +60,7 @@ class Layout:
 
 
 def arrange(circuit: Any) -> Layout:
-    """The layout of a circuit whose bits all are in one register each."""
+    """Lay out a circuit in which each bit is in exactly one register."""
     arranging = _Arranging(circuit)
     arranging.place(circuit, arranging.rows, depth=0)
     arranging.layout.columns = max(arranging.free, default=0)
@@ -82,7 +82,7 @@ class _Arranging:
             qubits=[self.names[qubit] for qubit in circuit.qubits],
             registers=[f"{register.name} / {len(register)}" for register in circuit.cregs],
         )
-        # For each row the first column that nothing stands in from there on.
+        # For each row the first column of those that are free to its right.
         self.free = [0] * (circuit.num_qubits + len(circuit.cregs))
 
     def place(self, circuit: Any, rows: Mapping[Any, int], *, depth: int) -> None:
@@ -146,7 +146,7 @@ class _Arranging:
         self.layout.marks.append(mark)
 
     def _take(self, top: int, bottom: int) -> int:
-        """The first column that is free in all these rows, which then it is no more."""
+        """Occupy and return the first column that is free in all these rows."""
         column = max(self.free[top : bottom + 1])
         self.free[top : bottom + 1] = [column + 1] * (bottom + 1 - top)
         return column

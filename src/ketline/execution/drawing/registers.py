@@ -1,4 +1,4 @@
-"""Gives the bits of a circuit the registers its program declared, as far as they are known."""
+"""Assigns the qubits and bits of a circuit to the registers of its program, for drawings."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
@@ -10,7 +10,7 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 def with_registers(circuit: Any, groups: Sequence[int]) -> Any:
     """The same circuit with every qubit and bit in one register, in the order of the program.
 
-    A group of the counts key is a register of bits, so that the keys stay the same. Second names of bits are left out.
+    Each group of the bitstrings is a register, so bitstrings stay the same. Aliases of bits are left out.
     """
     taken = {register.name for register in (*circuit.qregs, *circuit.cregs)}
     result = QuantumCircuit(circuit.qubits, circuit.clbits)
@@ -31,7 +31,7 @@ def _free_name(stem: str, taken: set[str]) -> str:
 
 
 def _quantum(circuit: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """Runs of qubits with the register that they are; None for qubits that were declared one by one."""
+    """Yield runs of qubits with their register; None for qubits that were declared one by one."""
     starts = {register[0]: register for register in reversed(circuit.qregs) if len(register)}
     loose: list[Any] = []
     position = 0
@@ -52,7 +52,7 @@ def _quantum(circuit: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 
 def _classical(circuit: Any, groups: Sequence[int]) -> Iterator[tuple[Any, list[Any]]]:
-    """The groups of bits with the register that each is; None for bits that were declared one by one."""
+    """Yield the groups of bits with their register; None for bits that were declared one by one."""
     declared = {tuple(register): register for register in reversed(circuit.cregs)}
     start = 0
     for width in groups:

@@ -1,4 +1,4 @@
-"""Writes a layout as SVG: small, readable by screen readers, and right on light and dark pages."""
+"""Writes a layout as SVG: small, readable by screen readers, and suited to light and dark pages."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -92,7 +92,7 @@ class _Page:
                 yield from self._points(mark, x)
 
     def _links(self, mark: Mark, x: float) -> Iterator[str]:
-        """The line that joins the rows of one operation, and the double line to the bits a measurement writes."""
+        """The line between the rows of one operation, and the double line to the bits that a measurement writes."""
         rows = [self._y(row) for row in (*mark.rows, *mark.controls)]
         if len(rows) > 1:
             yield f'<path d="M{x:.1f} {min(rows):.1f}V{max(rows):.1f}"/>'
@@ -139,7 +139,7 @@ class _Page:
 
 
 def _widths(layout: Layout) -> Sequence[float]:
-    """How wide each column is: as wide as the widest that stands in it."""
+    """The width of each column: that of its widest mark."""
     widths = [_GAP] * layout.columns
     for mark in layout.marks:
         widths[mark.column] = max(widths[mark.column], _mark_width(mark) + _GAP)

@@ -1,4 +1,4 @@
-"""Turns what the parser and the importer raise into our errors, with a place in the program."""
+"""Converts errors of the parser, the importer and Qiskit into ours, with a place in the program."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ _CONSTRUCTS = {
     "WhileLoop": "'while'",
 }
 
-# The importer has one error class for mistakes and for features it lacks; its wording tells them apart.
+# The importer has one error class for mistakes and for unsupported features; the wording distinguishes them.
 _MISTAKES = re.compile(
     "is already defined|is not defined|Undefined symbol|, not a gate|mismatched lengths"
     "|^required a|not visible in the scope|Illegal qubit reference|only be declared globally|^type error"
@@ -62,7 +62,7 @@ _TOO_DEEP = "the program nests too deeply"
 
 
 def construct(node: object) -> str:
-    """What a program's author calls this piece of a program."""
+    """The name of a node's construct in messages."""
     name = type(node).__name__
     return _CONSTRUCTS.get(name, f"'{name}'")
 
@@ -85,7 +85,7 @@ def unsupported(node: Any, message: str) -> ProgramUnsupported:
 
 @contextmanager
 def parser_errors(text: str) -> Iterator[None]:
-    """Give what goes wrong while parsing as one of our errors."""
+    """Convert errors while parsing into ours."""
     try:
         yield
     except ExecutionFailed:
@@ -97,13 +97,13 @@ def parser_errors(text: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        # The parser's visitor trips over some malformed programs.
+        # The parser's visitor raises other errors on some malformed programs.
         raise _unreadable(text) from error
 
 
 @contextmanager
 def statement_errors(node: Any) -> Iterator[None]:
-    """Give what goes wrong at this statement as one of our errors."""
+    """Convert errors at this statement into ours."""
     try:
         yield
     except ExecutionFailed:
@@ -117,7 +117,7 @@ def statement_errors(node: Any) -> Iterator[None]:
 
 
 def fix_identifier_spans(program: ast.Program, text: str) -> None:
-    """Give identifiers columns in place of the offsets that openqasm3 1.0 writes there."""
+    """Set the columns of identifiers, where openqasm3 1.0 has offsets."""
     pending: list[Any] = [program]
     while pending:
         node = pending.pop()
@@ -165,7 +165,7 @@ def _parsing_error(error: QASM3ParsingError, text: str) -> ProgramInvalid:
 
 
 def _unreadable(text: str) -> ProgramInvalid:
-    """What Python cannot make a number of; nothing else is known to fail so."""
+    """The error for a literal that Python cannot convert to a number, the only known cause of this exception."""
     if found := _LONG_NUMBER.search(text):
         line, column = position_of(text, found.start())
         return ProgramInvalid("this number has too many digits", line=line, column=column)
@@ -173,7 +173,7 @@ def _unreadable(text: str) -> ProgramInvalid:
 
 
 def _offending_token(error: BaseException) -> Any:
-    """The token at fault; the parser hides it in the cause of its error, or in that error's argument."""
+    """The offending token, from the cause of the parser's error, or from that error's argument."""
     cause = error.__cause__
     for candidate in (cause, *(cause.args if cause is not None else ())):
         if (token := getattr(candidate, "offendingToken", None)) is not None:
@@ -195,7 +195,7 @@ def _conversion_error(error: Any, node: Any) -> ExecutionFailed:
 
 
 def _plain_mistake(error: Exception, node: Any) -> ExecutionFailed:
-    """What Qiskit raises in passing; its texts speak of Python, so we choose our own."""
+    """Our message for an error that Qiskit raises; its own messages are about Python."""
     match error:
         case IndexError():
             return invalid(node, "an index in this statement is out of range")

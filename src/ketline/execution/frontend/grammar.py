@@ -1,8 +1,8 @@
-"""Parses with the reference parser, and reads two forms that its grammar lacks.
+"""Parses with the reference parser, extended by two forms that its grammar lacks.
 
-`d = a ++ b` and `f(a ++ b)` stand in the text of the specification ("Array concatenation and slicing", "Subroutines"),
-though its grammar has `++` in `let` only. `c[0] = measure_2 q[0];` is how Qiskit exports measurements that a device has
-beside `measure`; ideally they are the same.
+`d = a ++ b` and `f(a ++ b)` are in the text of the specification ("Array concatenation and slicing", "Subroutines"),
+although its grammar has `++` in `let` only. Qiskit exports a device's other measurements as `c[0] = measure_2 q[0];`;
+in an ideal simulation they are all `measure`.
 """
 
 import re
@@ -44,7 +44,7 @@ def parse(text: str) -> Any:
     """The tree of a program.
 
     Raises:
-        QASM3ParsingError: the text is none; its cause has the place.
+        QASM3ParsingError: the text is not a program; its cause has the place.
     """
     if not _EXTENDED.search(text):
         return openqasm3.parse(text)
@@ -58,7 +58,7 @@ def parse(text: str) -> Any:
 
 
 def offending(text: str) -> int | None:
-    """The offset in a text of the first token that the grammar does not take, or None: the text is a program."""
+    """The offset of the first token that the grammar does not accept; None if the text is a program."""
     lexer = _lexer(text)
     try:
         _parser(lexer).program()
@@ -96,7 +96,7 @@ def _offset(error: BaseException, text: str) -> int:
 
 
 def _extend(tokens: list[Any]) -> None:
-    """Give the tokens of the two forms types with which the grammar takes them; their texts stay."""
+    """Change the types of the tokens of both forms so that the grammar accepts them; their texts stay."""
     in_alias = False
     for at, token in enumerate(tokens):
         in_alias = token.type == qasm3Lexer.LET or (in_alias and token.type != qasm3Lexer.SEMICOLON)
@@ -107,7 +107,7 @@ def _extend(tokens: list[Any]) -> None:
 
 
 def _is_named_measurement(tokens: list[Any], at: int) -> bool:
-    """Whether the name of a measurement stands where only one can: `= measure_2 q`, or `measure_2 q -> c`."""
+    """Whether a token is the name of a measurement in its place: `= measure_2 q`, or `measure_2 q -> c`."""
     token, operand = tokens[at], tokens[at + 1 : at + 2]
     if token.type != qasm3Lexer.Identifier or not _NAMED_MEASUREMENT.fullmatch(token.text):
         return False

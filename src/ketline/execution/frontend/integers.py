@@ -1,4 +1,4 @@
-"""Division of integers, as all front ends do it.
+"""Division of integers, for all front ends.
 
 Source: C99 (ISO/IEC 9899:1999) 6.5.5, paragraph 6, which the OpenQASM 3 specification follows ("Types and Casting",
 section "Casting specifics").
@@ -16,7 +16,7 @@ def quotient(dividend: int, divisor: int) -> int:
 
 
 def remainder(dividend: int, divisor: int) -> int:
-    """What `quotient` leaves, with the sign of the dividend: -7 % 2 is -1.
+    """The remainder of `quotient`, with the sign of the dividend: -7 % 2 is -1.
 
     Raises:
         ZeroDivisionError: the divisor is 0.

@@ -1,4 +1,4 @@
-"""Messages that more than one part of the front end gives for the same mistake."""
+"""Messages for mistakes that more than one front end detects, so that the wording is the same."""
 
 
 def plural(number: int, noun: str) -> str:
@@ -6,12 +6,12 @@ def plural(number: int, noun: str) -> str:
 
 
 def index_outside(name: str | None, index: int, size: int, element: str) -> str:
-    """An index that a register or array of so many elements does not have."""
+    """The message for an index beyond the end of a register or array."""
     return f"index {index} is out of range: {_extent(name, size, element)}"
 
 
 def range_outside(name: str | None, ends: tuple[int | None, int | None, int | None], size: int, element: str) -> str:
-    """A range of start, end and step that leaves its register or array, or has no steps."""
+    """The message for a range that exceeds its register or array, or has the step 0."""
     start, end, step = ("" if one is None else str(one) for one in ends)
     written = f"[{start}:{step}:{end}]" if step else f"[{start}:{end}]"
     if step == "0":
@@ -33,7 +33,7 @@ def no_parts(name: str | None, kind: str) -> str:
 
 
 def no_index(name: str | None, kind: str) -> str:
-    """An index behind the name of a single qubit or bit."""
+    """The message for an index after the name of a single qubit or bit."""
     if not name:
         return f"a single {kind} has no index"
     return f"'{name}' is a single {kind} and has no index: write '{name}', or declare it as '{kind}[1] {name};'"

@@ -1,7 +1,7 @@
-"""The phases by which the specification's gates differ from Qiskit's of the same name, and where they matter.
+"""The phases by which the specification's gates differ from Qiskit's of the same name, and the warnings about them.
 
-The specification's `U(θ, φ, λ)` is e^{iθ/2} times Qiskit's, its `u2` and `u3` e^{-i(φ+λ)/2} times Qiskit's. That is
-seen only under `ctrl`, `negctrl` and `pow`. Source: OpenQASM 3 specification, "Gates", section "Built-in gates", and
+The specification's `U(θ, φ, λ)` is e^{iθ/2} times Qiskit's, its `u2` and `u3` e^{-i(φ+λ)/2} times Qiskit's. The phase
+matters only under `ctrl`, `negctrl` and `pow`. Source: OpenQASM 3 specification, "Gates", section "Built-in gates", and
 its stdgates.inc; see docs/decisions/0022.
 """
 
@@ -22,13 +22,13 @@ _SEEN_UNDER = frozenset({ast.GateModifierName.ctrl, ast.GateModifierName.negctrl
 
 
 def phase_over_qiskit(name: str, angles: Sequence[Any]) -> Any:
-    """The phase of the specification's gate of this name over Qiskit's, in radians; 0 for all but a few gates."""
+    """The phase of the specification's gate relative to Qiskit's of the same name, in radians; 0 for most gates."""
     phase = PHASES_OVER_QISKIT.get(name)
     return 0.0 if phase is None else phase(*angles)
 
 
 def with_phase(gate: Any, phase: Any) -> Any:
-    """A gate with a phase that controls and powers see."""
+    """A gate with a phase that takes effect under controls and powers."""
     if isinstance(phase, float) and not phase:
         return gate
     circuit = QuantumCircuit(gate.num_qubits, global_phase=phase)
@@ -37,9 +37,9 @@ def with_phase(gate: Any, phase: Any) -> Any:
 
 
 def is_official_cx(definition: Any) -> bool:
-    """Whether a definition is that of `CX` in the specification's stdgates.inc, which says it is the controlled NOT.
+    """Whether a definition is that of `CX` in the specification's stdgates.inc, which means the controlled NOT.
 
-    Its text, `ctrl @ U(π, 0, π) a, b`, is from before `U` had its phase.
+    Its text, `ctrl @ U(π, 0, π) a, b`, is older than the phase of `U`.
     """
     if definition.name.name != "CX" or definition.arguments or len(definition.body) != 1:
         return False
@@ -84,10 +84,10 @@ def _calls(root: Any) -> Iterator[Any]:
 
 
 def _has_phase(call: Any, phased: set[str]) -> bool:
-    """Whether a call has a phase; one of `U` by an angle of 0 has none."""
+    """Whether a call has a phase; `U` with an angle of 0 has none."""
     if call.name.name not in phased:
         return False
-    # A call without its angles is wrong, which others say.
+    # Other checks report a call without angles.
     return call.name.name != "U" or not call.arguments or _word(call.arguments[0]) != 0
 
 

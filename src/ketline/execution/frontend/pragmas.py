@@ -1,7 +1,7 @@
-"""Sets pragmas and annotations aside: what they ask of other tools is no part of a program's result.
+"""Removes pragmas and annotations with a warning, and rejects those that would change a program's results.
 
 Source: OpenQASM 3 specification, "Directives": a pragma or annotation that a tool does not know may be ignored with a
-warning, unless the program's meaning depends on it; whether it does is decided here by its words.
+warning, unless the program's meaning depends on it. The words of the directive decide that here.
 """
 
 import re
@@ -13,33 +13,33 @@ from openqasm3 import ast
 from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.execution.frontend.diagnosis import unsupported
 
-# As many as a validation shows: each may stand on thousands of lines.
+# As many as a validation returns; a program can have thousands.
 _MOST_WARNINGS = 20
 _LONGEST_NAME = 60
 _NOISE = re.compile(
     r"(?<![a-z])(?:noise_?model|noise|noisy|kraus|depolari[sz]ing|decoherence|damping|(?:bit|phase)_flip)(?![a-z])",
     re.IGNORECASE,
 )
-# Amazon Braket writes gates as pragmas that stand for their matrices.
+# Amazon Braket writes gates given by matrices as pragmas.
 _OPERATION = re.compile(r"braket\s+unitary\b", re.IGNORECASE)
 
 
-def set_aside(program: Any) -> tuple[ProgramWarning, ...]:
+def remove_directives(program: Any) -> tuple[ProgramWarning, ...]:
     """Remove pragmas and annotations from a parsed program; returns a warning for each, 20 at most.
 
     Raises:
         ProgramUnsupported: one of them would change the program's results.
     """
     warnings: list[ProgramWarning] = []
-    for directive in _taken_out(program):
-        _refuse_what_changes_results(directive)
+    for directive in _removed(program):
+        _reject_if_it_changes_results(directive)
         if len(warnings) < _MOST_WARNINGS:
             warnings.append(_warning(directive))
     return tuple(warnings)
 
 
-def _taken_out(program: Any) -> Iterator[Any]:
-    """The pragmas and annotations of a program in the order of its text; it has none of them afterwards."""
+def _removed(program: Any) -> Iterator[Any]:
+    """Remove the pragmas and annotations of a program, and yield them in the order of its text."""
     pending: list[Any] = [program]
     while pending:
         node = pending.pop()
@@ -55,7 +55,7 @@ def _taken_out(program: Any) -> Iterator[Any]:
     program.statements = [one for one in program.statements if not isinstance(one, ast.Pragma)]
 
 
-def _refuse_what_changes_results(directive: Any) -> None:
+def _reject_if_it_changes_results(directive: Any) -> None:
     text = _text(directive)
     name = _shortened(text)
     if noise := _NOISE.search(text):

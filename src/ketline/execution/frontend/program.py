@@ -1,8 +1,9 @@
-"""From the text of a program to a circuit that the simulator takes; for the child process only.
+"""Reads a program and lowers it to a circuit for the simulators; for the child process only.
 
-Reading goes through tiers: the scanner reads flat programs, and declines all others and all mistakes; the reference
-parser with the guarded importer reads the rest, and finds the place and the words for what is wrong; what the importer
-does not know, classical values above all, is unrolled. OpenQASM 2 and QPY have readers of their own.
+Three front ends read OpenQASM 3: the scanner reads flat programs, and declines all others and all mistakes. The
+importer, behind the reference parser, reads most of the rest. The unroller interprets programs with classical values,
+which the importer does not support. `mistakes` explains what is wrong with a program that none of them can read.
+OpenQASM 2 and QPY have readers of their own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,41 +22,41 @@ from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.importer.convert import ProgramConverter
 from ketline.execution.frontend.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.frontend.phases import phase_warnings
-from ketline.execution.frontend.pragmas import set_aside
+from ketline.execution.frontend.pragmas import remove_directives
 from ketline.execution.frontend.scanner import scan
 from ketline.execution.frontend.text import check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
-QPY_TIER = "qpy"
-OPENQASM2_TIER = "openqasm2"
-# Some editors write it before a text; it is no part of it.
+QPY = "qpy"
+OPENQASM2 = "openqasm2"
+# Some editors write it before a text; it is not part of the program.
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-class _Parsed(NamedTuple):
-    """A program's tree, without what was set aside, and the warnings about that."""
+class _SyntaxTree(NamedTuple):
+    """A program's syntax tree, without pragmas and annotations, and the warnings about them."""
 
     text: str
-    tree: Any
+    root: Any
     warnings: tuple[ProgramWarning, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a tier makes of a text: a circuit, and the widths of the groups of its counts keys, first declared first.
+class ParsedProgram:
+    """The circuit that a front end reads from a program, and the widths of the groups of its bitstrings, in order.
 
-    `names` are the groups' as they were declared, None for several single bits. `warnings` are about the text.
-    `outcome` turns an outcome of the circuit's bits, bit k of position k, into one of the program's bits.
-    `parameters` are names that need values, see `with_inputs`. `genuine` tells Qiskit's own operations from others of
-    the same names, where a circuit may have such.
+    `names` are the declared names of the groups, None for a group of several single bits. `warnings` are about the
+    text. `outcome` converts an outcome of the circuit's bits, bit k at position k, into one of the program's bits.
+    `parameters` are names that need values, see `with_inputs`. `genuine` distinguishes Qiskit's own operations from
+    others of the same names, if the circuit may have such.
     """
 
     circuit: Any
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
-    tier: str
+    front_end: str
     outcome: Callable[[int], int] | None = None
     warnings: Sequence[ProgramWarning] = ()
     parameters: frozenset[str] = frozenset()
@@ -64,16 +65,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A program ready to be simulated; what it shares with `Reading` is as there, `declared_qubits` as it has them.
+    """A program ready to be simulated; fields that `ParsedProgram` has too have the same meaning.
 
-    `parameters` are the names that need values before it can be run, see `with_inputs`; `kept_qubits` are the indices
-    of its qubits among the declared ones. It is equal to none but itself, so that what is known of it can be kept.
+    `parameters` are the names that need values before it can run, see `with_inputs`; `kept_qubits` are the indices of
+    its qubits among the `declared_qubits`. Programs are compared by identity, so that caches can use them as keys.
     """
 
     lowered: Lowered
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
-    tier: str
+    front_end: str
     declared_qubits: int
     outcome: Callable[[int], int] | None = None
     parameters: frozenset[str] = frozenset()
@@ -88,42 +89,42 @@ def load_program(
     form: ProgramFormat | None = None,
     observed: Support | None = None,
 ) -> Program:
-    """Read a program without letting it take more than the limits.
+    """Read and lower a program within the limits.
 
-    `inputs` are the values of the names that the program declares as `input`; those of QPY get theirs by `with_inputs`.
-    Without `form` the program's header says what it is written in.
-    With `observed` its final state is wanted on these qubits, instead of counts.
+    `inputs` are the values of the program's `input` declarations; the parameters of QPY get theirs by `with_inputs`.
+    Without `form`, the program's header decides the format.
+    With `observed`, the final state of these qubits is computed instead of counts.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
-        ObservablesInvalid: it has no such state.
+        ObservablesInvalid: the program has no such state.
     """
     match form or format_by_header(text):
         case ProgramFormat.QPY:
-            reading = _read_qpy(text, limits)
+            parsed = _read_qpy(text, limits)
         case ProgramFormat.OPENQASM2:
-            reading = _read_openqasm2(text, limits, inputs)
+            parsed = _read_openqasm2(text, limits, inputs)
             if observed is None:
-                openqasm2.require_measurement(reading.circuit)
+                openqasm2.require_measurement(parsed.circuit)
         case _:
             return _lowered(_read_text(text, limits, inputs), limits, observed)
-    with qpy.mistakes_named("the circuit cannot be taken apart"):
-        return _lowered(reading, limits, observed)
+    with qpy.library_errors_as_invalid("the circuit cannot be taken apart"):
+        return _lowered(parsed, limits, observed)
 
 
 def program_reader(text: str, limits: ExecutionLimits, observed: Support | None = None) -> Callable[[Values], Program]:
-    """Parses an OpenQASM 3 program, once, and gives what `load_program` would make of it for any values of its inputs.
+    """Parse an OpenQASM 3 program once, and return a function that loads it for given values of its inputs.
 
     Raises:
-        ProgramInvalid, ProgramTooLarge: it cannot be parsed; the rest is raised by what is returned.
+        ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`.
     """
-    parsed = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
-    _check_what_never_runs(parsed, None)
-    return lambda inputs: _lowered(_unrolled(parsed, limits, inputs), limits, observed)
+    syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
+    _check_what_never_runs(syntax, None)
+    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed)
 
 
-def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None) -> Program:
-    circuit, genuine = reading.circuit, reading.genuine
+def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None) -> Program:
+    circuit, genuine = parsed.circuit, parsed.genuine
     if observed is None:
         lowered = lower(circuit, limits.max_operations, genuine)
     else:
@@ -131,14 +132,14 @@ def _lowered(reading: Reading, limits: ExecutionLimits, observed: Support | None
         lowered = lower_observed(circuit, limits.max_operations, observed.qubits, genuine)
     return Program(
         lowered,
-        reading.groups,
-        reading.names,
-        reading.tier,
+        parsed.groups,
+        parsed.names,
+        parsed.front_end,
         circuit.num_qubits,
-        reading.outcome,
-        reading.parameters,
+        parsed.outcome,
+        parsed.parameters,
         [circuit.find_bit(qubit).index for qubit in lowered.circuit.qubits] if observed else (),
-        reading.warnings,
+        parsed.warnings,
     )
 
 
@@ -146,10 +147,10 @@ def with_inputs(program: Program, inputs: Values) -> Program:
     """The program with values for its parameters.
 
     Raises:
-        ProgramInvalid: they are not those that it has, or give no angles.
+        ProgramInvalid: the names differ from the parameters, or the values are not angles.
     """
     if not program.parameters and not inputs:
-        return program  # what is known of it is kept for it
+        return program  # the same object, so that caches find it
     circuit = qpy.bound(program.lowered.circuit, program.parameters, inputs)
     return replace(program, lowered=Lowered(circuit, program.lowered.operations), parameters=frozenset())
 
@@ -159,24 +160,24 @@ def read_program(
     limits: ExecutionLimits,
     inputs: Values | None = None,
     form: ProgramFormat | None = None,
-) -> Reading:
-    """What the first tier that can read a program makes of it; `inputs` as for `load_program`.
+) -> ParsedProgram:
+    """Read a program with the first front end that can; `inputs` as for `load_program`.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: none can.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it.
     """
     match form or format_by_header(text):
         case ProgramFormat.QPY:
-            reading = _read_qpy(text, limits, as_written=True)
-            return replace(reading, circuit=qpy.bound(reading.circuit, reading.parameters, inputs or {}))
+            parsed = _read_qpy(text, limits, as_written=True)
+            return replace(parsed, circuit=qpy.bound(parsed.circuit, parsed.parameters, inputs or {}))
         case ProgramFormat.OPENQASM2:
             return _read_openqasm2(text, limits, inputs)
         case _:
             return _read_text(text, limits, inputs)
 
 
-def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> Reading:
-    """With `as_written`, the circuit is that of the file if a drawing can show it."""
+def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> ParsedProgram:
+    """Read QPY; with `as_written`, the circuit is not lowered if a drawing can show it as it is."""
     circuit = qpy.read_circuit(text, limits)
     groups, parameters = qpy.groups_of(circuit), qpy.names_of(circuit)
     if as_written and qpy.is_drawn_as_written(circuit):
@@ -184,17 +185,17 @@ def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -
     else:
         circuit, own_outcome = qpy.lowered(circuit, limits)
         outcome = _composed(own_outcome, groups.outcome)
-    return Reading(
-        circuit, groups.widths, groups.names, QPY_TIER, outcome, parameters=parameters, genuine=qpy.is_genuine
+    return ParsedProgram(
+        circuit, groups.widths, groups.names, QPY, outcome, parameters=parameters, genuine=qpy.is_genuine
     )
 
 
-def _read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:
+def _read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
     openqasm2.refuse_inputs(inputs)
     circuit, defines_gates = openqasm2.read_circuit(text.removeprefix(_BYTE_ORDER_MARK), limits)
     groups = qpy.groups_of(circuit)
     genuine = openqasm2.is_genuine if defines_gates else None
-    return Reading(circuit, groups.widths, groups.names, OPENQASM2_TIER, groups.outcome, genuine=genuine)
+    return ParsedProgram(circuit, groups.widths, groups.names, OPENQASM2, groups.outcome, genuine=genuine)
 
 
 def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | None) -> Callable[[int], int] | None:
@@ -203,48 +204,50 @@ def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | N
     return lambda measured: then(first(measured))
 
 
-def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Reading:
+def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    reading = None if inputs else _read_with_scanner(text, limits)
-    return reading or _read_with_parser(text, limits, inputs or {})
+    parsed = None if inputs else _read_with_scanner(text, limits)
+    return parsed or _read_with_parser(text, limits, inputs or {})
 
 
-def _read_with_scanner(text: str, limits: ExecutionLimits) -> Reading | None:
+def _read_with_scanner(text: str, limits: ExecutionLimits) -> ParsedProgram | None:
     scanned = scan(text, limits)
-    return None if scanned is None else Reading(*scanned, "scanner")
+    return None if scanned is None else ParsedProgram(*scanned, "scanner")
 
 
-def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> Reading:
-    parsed = _parse(text, limits, inputs)
+def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
+    syntax = _parse(text, limits, inputs)
     try:
         if not inputs:
-            return _import(parsed, limits)
+            return _import(syntax, limits)
     except ProgramUnsupported:
         pass
     except ProgramInvalid as error:
-        # Where no mistake is found it may be right: the unroller knows more than the importer.
-        raise_first(find_mistakes(text, parsed.tree, inputs), error)
-    reading = _unrolled(parsed, limits, inputs)
-    _check_what_never_runs(parsed, inputs)
-    return reading
+        # If no mistake is found the program may be valid: the unroller supports more than the importer.
+        raise_first(find_mistakes(text, syntax.root, inputs), error)
+    parsed = _unrolled(syntax, limits, inputs)
+    _check_what_never_runs(syntax, inputs)
+    return parsed
 
 
-def _check_what_never_runs(parsed: _Parsed, inputs: Values | None) -> None:
-    """Refuse undefined names in branches, loops and subroutines that no run of the program comes to."""
-    if mistakes := find_mistakes(parsed.text, parsed.tree, inputs):
+def _check_what_never_runs(syntax: _SyntaxTree, inputs: Values | None) -> None:
+    """Reject undefined names, also in branches, loops and subroutines that never run."""
+    if mistakes := find_mistakes(syntax.text, syntax.root, inputs):
         first, *others = mistakes
         first.others = tuple(others)
         raise first
 
 
-def _unrolled(parsed: _Parsed, limits: ExecutionLimits, inputs: Values) -> Reading:
-    with _explained(parsed.text, parsed.tree, inputs):
-        unrolled = unroll(parsed.tree, limits, inputs)
-    return Reading(unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome, parsed.warnings)
+def _unrolled(syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
+    with _explained(syntax.text, syntax.root, inputs):
+        unrolled = unroll(syntax.root, limits, inputs)
+    return ParsedProgram(
+        unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome, syntax.warnings
+    )
 
 
-def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed:
-    """`inputs` are None where their values come later."""
+def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _SyntaxTree:
+    """Parse a text; `inputs` are None if their values are given later."""
     check_text(text, limits)
     text = with_bit_parameters(text)
     try:
@@ -255,7 +258,7 @@ def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Parsed
         raise_first(find_mistakes(text, None, inputs), error)
         raise
     with _explained(text, tree, inputs):
-        return _Parsed(text, tree, _in_order(*set_aside(tree), *phase_warnings(tree)))
+        return _SyntaxTree(text, tree, _in_order(*remove_directives(tree), *phase_warnings(tree)))
 
 
 def _in_order(*warnings: ProgramWarning) -> tuple[ProgramWarning, ...]:
@@ -264,9 +267,9 @@ def _in_order(*warnings: ProgramWarning) -> tuple[ProgramWarning, ...]:
 
 @contextmanager
 def _explained(text: str, tree: Any, inputs: Values | None) -> Iterator[None]:
-    """Have a program that a tier refuses say all that is wrong with it, its first mistake first.
+    """Replace the error of a front end by all mistakes of the program, the first mistake first.
 
-    A tier stops at the first mistake that it meets, and each tier at another one.
+    Each front end stops at the first mistake in its own order of work.
     """
     try:
         yield
@@ -275,12 +278,12 @@ def _explained(text: str, tree: Any, inputs: Values | None) -> Iterator[None]:
         raise
 
 
-def _read_with_importer(text: str, limits: ExecutionLimits) -> Reading:
+def _read_with_importer(text: str, limits: ExecutionLimits) -> ParsedProgram:
     return _import(_parse(text, limits, {}), limits)
 
 
-def _import(parsed: _Parsed, limits: ExecutionLimits) -> Reading:
+def _import(syntax: _SyntaxTree, limits: ExecutionLimits) -> ParsedProgram:
     converter = ProgramConverter(limits)
-    circuit = converter.circuit_of(parsed.tree)
+    circuit = converter.circuit_of(syntax.root)
     names = tuple(converter.group_names)
-    return Reading(circuit, tuple(converter.groups), names, "importer", warnings=parsed.warnings)
+    return ParsedProgram(circuit, tuple(converter.groups), names, "importer", warnings=syntax.warnings)

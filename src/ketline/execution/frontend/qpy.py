@@ -1,7 +1,7 @@
-"""From a QPY file to a circuit, for the child process only: a file may ask for any amount of memory or time.
+"""Reads a circuit from a QPY file, for the child process only: a file can cause any use of memory or time.
 
-What a file says of an operation is not believed: one that is named like an operation of Aer's without being Qiskit's
-own of that name is taken for what its definition says.
+The names of operations in a file are not trusted: an operation that has the name of one of Aer's, but is not Qiskit's
+own operation of that name, is replaced by its definition.
 """
 
 import io
@@ -54,7 +54,7 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
     """The circuit of a QPY file, in base64; its parameters have no values yet.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it holds none that could be run.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it contains no circuit that can run.
     """
     try:
         data = decoded(text)
@@ -62,9 +62,9 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
         raise ProgramUnsupported(f"the program {error}") from error
     except QpyInvalid as error:
         raise ProgramInvalid(f"the program {error}") from error
-    with mistakes_named("the QPY file cannot be read"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a newer Qiskit wrote it, for one
-        with _gates_named():
+    with library_errors_as_invalid("the QPY file cannot be read"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as that a newer Qiskit wrote the file
+        with _incomplete_gates_as_unsupported():
             (circuit,) = qpy.load(io.BytesIO(data))
         if not isinstance(circuit, QuantumCircuit):
             raise ProgramInvalid("the QPY file does not hold a circuit")
@@ -73,11 +73,11 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
 
 
 @contextmanager
-def mistakes_named(what: str) -> Iterator[None]:
-    """Name what Qiskit raises over a file that no Qiskit wrote; only the name of the class, since texts may hold paths.
+def library_errors_as_invalid(what: str) -> Iterator[None]:
+    """Convert Qiskit's errors on damaged files into ours, with only their class, because messages may contain paths.
 
     Raises:
-        ProgramInvalid: it raised something.
+        ProgramInvalid: Qiskit raised an error.
     """
     try:
         yield
@@ -86,18 +86,18 @@ def mistakes_named(what: str) -> Iterator[None]:
     except Exception as error:
         raise ProgramInvalid(f"{what} ({type(error).__name__})") from error
     except BaseException as error:
-        # Rust's panics are none of `Exception`; everything else is not for us.
+        # Rust's panics are not subclasses of `Exception`.
         if type(error).__name__ != "PanicException":
             raise
         raise ProgramInvalid(f"{what} (it is damaged)") from None
 
 
 @contextmanager
-def _gates_named() -> Iterator[None]:
-    """Name the gate of Qiskit's library that its reader cannot make anew.
+def _incomplete_gates_as_unsupported() -> Iterator[None]:
+    """Convert the error for a gate of Qiskit's library that its reader cannot rebuild.
 
     Raises:
-        ProgramUnsupported: there is one.
+        ProgramUnsupported: there is such a gate; the message names it.
     """
     try:
         yield
@@ -108,7 +108,7 @@ def _gates_named() -> Iterator[None]:
 
 
 def _unmade(error: BaseException) -> str | None:
-    """The class of the operation whose constructor raised an error."""
+    """The name of the class of the operation whose constructor raised an error."""
     if called := _CONSTRUCTOR.match(str(error)):
         return called[1]
     frames = traceback.walk_tb(error.__traceback__)
@@ -117,16 +117,16 @@ def _unmade(error: BaseException) -> str | None:
 
 
 def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Any:
-    """A circuit with values for its parameters; `parameters` names those it had before anything was left out of it.
+    """A circuit with values for its parameters; `parameters` are those of the circuit before it was reduced.
 
     Raises:
-        ProgramInvalid: a parameter has no value or none that is a number, or there is a value for none.
+        ProgramInvalid: a parameter has no value, a value is not a number, or a name is not a parameter.
     """
     numbers = _numbers(parameters, inputs)
     if not circuit.parameters:
         return circuit
     values = {parameter: numbers[parameter.name] for parameter in circuit.parameters}
-    with mistakes_named("the inputs do not give angles"):
+    with library_errors_as_invalid("the inputs do not give angles"):
         assigned = circuit.assign_parameters(values)
     if not all(map(_finite, assigned.data)):
         raise ProgramInvalid("the inputs give an angle that is not a finite number")
@@ -137,7 +137,7 @@ def _numbers(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Ma
     """The values of parameters, by name.
 
     Raises:
-        ProgramInvalid: they are not the same, or a value is not a number.
+        ProgramInvalid: the names differ, or a value is not a number.
     """
     if missing := sorted(parameters - inputs.keys()):
         raise ProgramInvalid(f"parameter '{missing[0]}' has no value: give it in 'inputs'")
@@ -152,10 +152,10 @@ def _numbers(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Ma
 
 
 def is_genuine(operation: Any) -> bool:
-    """Whether an operation is Qiskit's own of its name, with finite numbers for its parameters.
+    """Whether an operation is Qiskit's own operation of its name.
 
     Raises:
-        ProgramInvalid: it has others.
+        ProgramInvalid: it is, but its parameters are not finite, or its matrix is not unitary.
     """
     if not getattr(operation, "base_class", type(operation)).__module__.startswith(_OWN_MODULES):
         return False
@@ -167,14 +167,14 @@ def is_genuine(operation: Any) -> bool:
 
 
 def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]:
-    """A circuit with its classical side in a form that Aer evaluates correctly, and the outcome of its own bits.
+    """Lower a circuit's classical operations to those that Aer evaluates correctly, and return the outcome of its bits.
 
     Raises:
-        ProgramUnsupported, ProgramTooLarge, ProgramInvalid: there is no such circuit.
+        ProgramUnsupported, ProgramTooLarge, ProgramInvalid: it cannot be lowered.
     """
     if not is_dynamic(circuit):
         return circuit, None
-    with mistakes_named("the circuit cannot be taken apart"):
+    with library_errors_as_invalid("the circuit cannot be taken apart"):
         dynamic = lower_dynamic(circuit, limits)
     own: int = (1 << circuit.num_clbits) - 1
     forbidden = dynamic.forbidden
@@ -189,7 +189,7 @@ def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]
 
 
 def is_drawn_as_written(circuit: Any) -> bool:
-    """Whether a drawing can show a circuit's classical side as it is; else it shows what `lowered` makes of it."""
+    """Whether a drawing can show a circuit's classical operations unchanged, without `lowered`."""
     return not circuit.num_vars and all(_is_drawn_as_written(instruction.operation) for instruction in circuit.data)
 
 
@@ -209,7 +209,7 @@ def _is_flat(definition: Any) -> bool:
 
 
 class Groups(NamedTuple):
-    """The groups of counts keys: their widths and names, and what makes them of a circuit's bits; as in `Reading`."""
+    """The groups of bitstrings: widths, names, and the conversion from a circuit's bits; as in `ParsedProgram`."""
 
     widths: tuple[int, ...]
     names: tuple[str | None, ...]
@@ -217,7 +217,7 @@ class Groups(NamedTuple):
 
 
 def groups_of(circuit: Any) -> Groups:
-    """Each register is a group, in the order of declaration; bits without register are the first one."""
+    """Each register is a group, in the order of declaration; bits without a register are the first group."""
     loose = [bit for bit in circuit.clbits if not circuit.find_bit(bit).registers]
     groups = ([(None, loose)] if loose else []) + [(creg.name, list(creg)) for creg in circuit.cregs if len(creg)]
     shown = [circuit.find_bit(bit).index for _, group in groups for bit in group]

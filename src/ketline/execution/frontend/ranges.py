@@ -1,4 +1,4 @@
-"""What a range selects of a register, and what may have an alias."""
+"""The positions that a range selects, for all front ends, and the check of aliases."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from ketline.execution.frontend.diagnosis import invalid
 
 
 def positions(size: int, start: int | None, end: int | None, step: int | None) -> range:
-    """The positions that `[start:step:end]` selects of a register: both ends belong to it, -1 is the last position.
+    """The positions of a register that `[start:step:end]` selects: both ends are included, -1 is the last position.
 
     Raises:
-        IndexError: it selects what the register does not have, or its step is 0.
+        IndexError: it exceeds the register, or its step is 0.
 
     Source: OpenQASM 3 specification, "Types and Casting", section "Register concatenation and slicing".
     """
@@ -33,7 +33,7 @@ def _position(size: int, index: int | None, default: int) -> int:
 
 
 def check_aliased(node: Any) -> None:
-    """Refuse an alias of physical qubits.
+    """Reject an alias of physical qubits.
 
     Source: OpenQASM 3 specification, "Types and Casting", section "Aliasing".
     """

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.execution.limits import ExecutionLimits
 
-# Each alternative eats what it starts, even unterminated, so the scan is linear in the text.
+# Each alternative also matches if it is unterminated, so the scan is linear in the text.
 _TOKEN = re.compile(
     r"""//[^\r\n]*
     | /\*(?:.*?\*/|.*)
@@ -35,9 +35,9 @@ def position_of(text: str, offset: int) -> Position:
 
 
 def with_bit_parameters(text: str) -> str:
-    """The text with `creg c[2]` among a subroutine's parameters written `bit[2] c`, of the same length.
+    """The text with `creg c[2]` among a subroutine's parameters replaced by `bit[2] c`, of the same length.
 
-    openqasm3 1.0 raises a TypeError for the first, which means the second.
+    Both mean the same, but openqasm3 1.0 raises a TypeError for the first.
     """
     if "creg" not in text:
         return text
@@ -49,10 +49,10 @@ def _as_bits(found: re.Match[str]) -> str:
 
 
 def check_text(text: str, limits: ExecutionLimits, major_version: str = "3") -> None:
-    """Return when the parser of this version may be given the text.
+    """Check a text before the parser of this version reads it.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it may not.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it must not be parsed.
     """
     if bad := _UNSTORABLE.search(text):
         line, column = position_of(text, bad.start())

@@ -15,7 +15,7 @@ def word_of(number: int, width: int) -> Word:
 
 
 def number_of(word: Sequence[Term]) -> int | None:
-    """The number that constant bits stand for; None where a bit is not constant."""
+    """The number that constant bits represent; None if a bit is not constant."""
     if not all(isinstance(bit, bool) for bit in word):
         return None
     return sum(1 << place for place, bit in enumerate(word) if bit)
@@ -25,10 +25,10 @@ def add(logic: Logic, one: Word, other: Word, carry: Term = False) -> tuple[Word
     """The sum of two words of one width, and the carry."""
     result: Word = []
     for left, right in zip(one, other, strict=True):
-        left, right = logic.kept(left), logic.kept(right)
+        left, right = logic.as_bit(left), logic.as_bit(right)
         half = logic.differ(left, right)
         result.append(logic.differ(half, carry))
-        carry = logic.kept(logic.either(logic.both(left, right), logic.both(half, carry)))
+        carry = logic.as_bit(logic.either(logic.both(left, right), logic.both(half, carry)))
     return result, carry
 
 
@@ -49,35 +49,35 @@ def equal(logic: Logic, one: Word, other: Word) -> Term:
 def multiply(logic: Logic, one: Word, other: Word) -> Word:
     width = len(one)
     product = word_of(0, width)
-    one = [logic.kept(bit) for bit in one]
-    for place, bit in enumerate(map(logic.kept, other)):
+    one = [logic.as_bit(bit) for bit in one]
+    for place, bit in enumerate(map(logic.as_bit, other)):
         if bit is not False:
             row = [False] * place + [logic.both(factor, bit) for factor in one[: width - place]]
-            product = [logic.kept(term) for term in add(logic, product, row)[0]]
+            product = [logic.as_bit(term) for term in add(logic, product, row)[0]]
     return product
 
 
 def divide(logic: Logic, one: Word, other: Word) -> Word:
-    """The quotient, rounded down; of a division by 0 it has no meaning."""
+    """The quotient, rounded down; undefined for a division by 0."""
     width = len(one)
-    divisor: Word = [*map(logic.kept, other), False]
+    divisor: Word = [*map(logic.as_bit, other), False]
     remainder = word_of(0, width + 1)
     quotient = word_of(0, width)
     for place in reversed(range(width)):
-        remainder = [logic.kept(one[place]), *remainder[:width]]
+        remainder = [logic.as_bit(one[place]), *remainder[:width]]
         difference, fits = subtract(logic, remainder, divisor)
         quotient[place] = fits
         pairs = zip(difference, remainder, strict=True)
-        remainder = [logic.kept(logic.chosen(fits, less_, more)) for less_, more in pairs]
+        remainder = [logic.as_bit(logic.chosen(fits, less_, more)) for less_, more in pairs]
     return quotient
 
 
 def shift(logic: Logic, word: Word, distance: Word, *, left: bool) -> Word:
-    """A word moved by any distance, zeros moving in."""
+    """A word shifted by any distance, filled with zeros."""
     width = len(word)
     for place, bit in enumerate(distance):
         moved = _moved(word, min(1 << place, width) if place < width.bit_length() else width, left=left)
-        bit = logic.kept(bit)
+        bit = logic.as_bit(bit)
         word = [logic.chosen(bit, there, here) for there, here in zip(moved, word, strict=True)]
     return word
 
@@ -85,7 +85,7 @@ def shift(logic: Logic, word: Word, distance: Word, *, left: bool) -> Word:
 def select(logic: Logic, word: Word, index: Word) -> Term:
     """The bit at a position; False beyond the word's end."""
     choices: Word = list(word)
-    for bit in map(logic.kept, index):
+    for bit in map(logic.as_bit, index):
         if len(choices) == 1:
             choices = [logic.both(logic.negated(bit), choices[0])]
             continue

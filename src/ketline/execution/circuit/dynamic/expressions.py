@@ -22,9 +22,9 @@ INDEX = "uses an index beyond the end of its register"
 
 
 class Evaluator:
-    """Evaluates expressions; `bits_of` gives the bits of a variable.
+    """Evaluates expressions; `bits_of` returns the bits of a variable.
 
-    `forbid` is told of each condition under which a value is not defined, and what is wrong then.
+    `forbid` is called with each condition under which a value is undefined, and the error then.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Evaluator:
         self._most_bits = most_bits
 
     def word(self, node: Any, where: Term = True) -> Word:
-        """The bits of a value of type Bool or Uint, which is needed only `where` this holds.
+        """The bits of a value of type Bool or Uint, which is needed only if `where` holds.
 
         Raises:
             ProgramUnsupported: it has another type or cannot be computed on bits.
@@ -69,7 +69,7 @@ class Evaluator:
         return term
 
     def index(self, node: Any, size: int, where: Term = True) -> Word:
-        """The bits of an index into so many bits; that it is beyond their end is forbidden."""
+        """The bits of an index into `size` bits; an index beyond their end is an error of the shot."""
         index = self.word(node.index, where)
         width = max(len(index), size.bit_length())
         padded = [*index, *word_of(0, width - len(index))]
@@ -123,7 +123,7 @@ class Evaluator:
         return self._of_words(node.op, left, self.word(node.right, where), where)
 
     def _short_circuit(self, node: Any, left: Term, where: Term) -> Term:
-        left = self._logic.kept(left)
+        left = self._logic.as_bit(left)
         conjunction = node.op is _Op.LOGIC_AND
         decides = left if conjunction else self._logic.negated(left)
         right = self._logic.any_of(self.word(node.right, self._logic.both(where, decides)))

@@ -1,9 +1,9 @@
-"""Rewrites a circuit so that its classical side is single bits, conditions on them, and assignments to them.
+"""Rewrites a circuit so that its classical data are single bits, with conditions on them and assignments to them.
 
-Aer inverts casts to Bool, compares registers in 32 bits only, and has no variables and no arithmetic. What it does
-evaluate correctly is `&`, `|`, `^` and `!` of bits: that is all that is left here. Registers and variables become
-bits, `for` is unrolled, `switch` becomes a sequence of `if`, and bodies and instructions with bits of their own use
-the bits of the outermost circuit.
+Aer inverts casts to Bool, compares registers in 32 bits only, and has no variables and no arithmetic. It evaluates `&`,
+`|`, `^` and `!` of bits correctly, so the rewritten circuit uses only these. Registers and variables become bits, `for`
+is unrolled, `switch` becomes a sequence of `if`, and bodies and instructions with bits of their own use the bits of the
+outermost circuit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ _WITHOUT_EFFECT = frozenset({"barrier", "delay"})
 class Dynamic:
     """A rewritten circuit, whose first bits are those of the original.
 
-    `forbidden` names what is wrong with a shot in which a bit, by index, is set.
+    `forbidden` maps bits, by index, to the error of a shot in which the bit is set.
     """
 
     circuit: Any
@@ -47,19 +47,19 @@ class Dynamic:
 
 @dataclass(frozen=True, slots=True)
 class _Loop:
-    """Writes what leaves a loop, or goes on to its next turn."""
+    """Writes the operations that leave a loop, or start its next iteration."""
 
     leave: Callable[[], None]
-    go_on: Callable[[], None]
+    next_iteration: Callable[[], None]
 
 
 def is_dynamic(circuit: Any) -> bool:
-    """Whether a circuit has anything but gates, measurements and resets on bits of its own."""
+    """Whether a circuit has more than gates, measurements and resets."""
     return bool(circuit.num_vars) or any(_is_dynamic(instruction.operation) for instruction in circuit.data)
 
 
 def lower_dynamic(circuit: Any, limits: ExecutionLimits) -> Dynamic:
-    """Rewrite a circuit; it keeps its qubits, and its bits come first.
+    """Rewrite a circuit; the result has the same qubits, and the same bits followed by new ones.
 
     Raises:
         ProgramUnsupported: it has a construct that cannot be rewritten, by name.
@@ -75,7 +75,7 @@ def lower_dynamic(circuit: Any, limits: ExecutionLimits) -> Dynamic:
 def _is_dynamic(operation: Any) -> bool:
     if isinstance(operation, (ControlFlowOp, Store, BreakLoopOp, ContinueLoopOp)):
         return True
-    # Only instructions that are no gates may measure, branch or assign inside.
+    # Gates cannot measure, branch or assign inside; other instructions can.
     return not isinstance(operation, Gate) and bool(getattr(operation, "num_clbits", 0)) and _has_definition(operation)
 
 
@@ -103,7 +103,7 @@ class _Rewriter:
             raise ProgramTooLarge("blocks are nested too deeply")
         for variable in circuit.iter_declared_vars():
             self._writer.declare(variable)
-            if depth < self._limits.max_nesting:  # one without a value is 0 in each turn of a loop
+            if depth < self._limits.max_nesting:  # a variable without a value is 0 in each iteration of a loop
                 self._writer.set_variable(variable, 0)
         for instruction in circuit.data:
             self._statement(instruction, scope, depth)
@@ -127,7 +127,9 @@ class _Rewriter:
         self._writer.append(instruction.operation, qubits, clbits)
 
     def _block(self, block: Any, instruction: Any, scope: Scope, depth: int) -> None:
-        """The statements of a body or a definition; what it does not bind are bits of what surrounds it."""
+        """Write the statements of a body or a definition; bits that it does not bind are those of the surrounding
+        block.
+        """
         qubits = [scope.qubits[qubit] for qubit in instruction.qubits]
         clbits = [scope.clbits[clbit] for clbit in instruction.clbits]
         inner = Scope(
@@ -150,7 +152,7 @@ class _Rewriter:
                 self._block(then, instruction, scope, depth)
             if otherwise is not None:
                 with alternative:
-                    self._writer.hold_together()
+                    self._writer.begin_block()
                     self._block(otherwise, instruction, scope, depth)
 
     def _while(self, instruction: Any, scope: Scope, depth: int) -> None:
@@ -162,18 +164,18 @@ class _Rewriter:
                 with self._repeated(simple, _Loop(self._writer.result.break_loop, self._writer.result.continue_loop)):
                     self._block(body, instruction, scope, depth)
                 return
-            goes_on = self._writer.new_scratch()
-            self._writer.store(goes_on, simple)
+            continues = self._writer.new_scratch()
+            self._writer.store(continues, simple)
 
             def evaluate() -> None:
                 with self._writer.scratch_bits():
-                    self._writer.store(goes_on, self._values.condition(condition, scope))
+                    self._writer.store(continues, self._values.condition(condition, scope))
 
-            def go_on() -> None:
+            def next_iteration() -> None:
                 evaluate()
                 self._writer.result.continue_loop()
 
-            with self._repeated(bit_term(goes_on), _Loop(self._writer.result.break_loop, go_on)):
+            with self._repeated(bit_term(continues), _Loop(self._writer.result.break_loop, next_iteration)):
                 self._block(body, instruction, scope, depth)
                 evaluate()
 
@@ -184,7 +186,7 @@ class _Rewriter:
         self._innermost_loop("break").leave()
 
     def _continue(self, _instruction: Any, _scope: Scope, _depth: int) -> None:
-        self._innermost_loop("continue").go_on()
+        self._innermost_loop("continue").next_iteration()
 
     def _for(self, instruction: Any, scope: Scope, depth: int) -> None:
         values, variable, body = instruction.operation.params
@@ -195,17 +197,17 @@ class _Rewriter:
                 self._writer.store(stopped, False)
             for value in values:
                 self._writer.spend(1)
-                turn = body
+                iteration = body
                 if variable is not None and variable in getattr(body, "parameters", ()):
-                    turn = body.assign_parameters({variable: value})
-                with self._turn(stopped):
+                    iteration = body.assign_parameters({variable: value})
+                with self._iteration(stopped):
                     if isinstance(variable, expr.Var):
                         self._writer.set_variable(variable, value)
-                    self._block(turn, instruction, scope, depth)
+                    self._block(iteration, instruction, scope, depth)
 
     @contextmanager
-    def _turn(self, stopped: Any) -> Iterator[None]:
-        """A turn of a `for` loop; one that may be left is a loop that never has a second turn."""
+    def _iteration(self, stopped: Any) -> Iterator[None]:
+        """Write one iteration of a `for` loop; if it may be left early, as a loop that runs at most once."""
         if stopped is None:
             yield
             return
@@ -224,14 +226,14 @@ class _Rewriter:
     def _switch(self, instruction: Any, scope: Scope, depth: int) -> None:
         operation = instruction.operation
         with self._writer.scratch_bits():
-            target = [self._logic.kept(bit) for bit in self._values.target(operation.target, scope)]
+            target = [self._logic.as_bit(bit) for bit in self._values.target(operation.target, scope)]
             bodies: list[tuple[Term, Any]] = []
             earlier: Term = False
             for labels, body in operation.cases_specifier():
                 chosen_by = self._logic.any_of([matches(self._logic, target, label) for label in labels])
-                # Bodies may change the bits that later cases look at.
+                # Bodies may change the bits on which later cases depend.
                 chosen = self._writer.copied(self._logic.both(chosen_by, self._logic.negated(earlier)))
-                earlier = self._logic.kept(self._logic.either(earlier, chosen_by))
+                earlier = self._logic.as_bit(self._logic.either(earlier, chosen_by))
                 bodies.append((chosen, body))
             for chosen, body in bodies:
                 if isinstance(chosen, Formula):
@@ -270,7 +272,7 @@ _STATEMENTS: Mapping[type[Any], Callable[[_Rewriter, Any, Scope, int], None]] = 
 
 
 def _leaves_loop(block: Any) -> bool:
-    """Whether a loop's body has a `break` or `continue` of its own."""
+    """Whether a loop's body has a `break` or `continue` that belongs to this loop."""
     for instruction in block.data:
         operation = instruction.operation
         if isinstance(operation, (BreakLoopOp, ContinueLoopOp)):

@@ -7,13 +7,13 @@ from typing import Any
 from qiskit.circuit.classical import expr, types
 
 _BOOL = types.Bool()
-# Larger formulas are stored in a bit: operands are written out wherever they are used.
+# Larger formulas are stored in a bit, because operands are written out wherever they are used.
 _LARGEST = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Formula:
-    """A Boolean expression of Qiskit's over bits; `size` counts its nodes, `reads` are the bits it depends on."""
+    """A Boolean expression of Qiskit over bits; `size` counts its nodes, `reads` are the bits on which it depends."""
 
     node: Any
     size: int
@@ -33,24 +33,24 @@ def bit_term(clbit: Any) -> Formula:
 
 
 def node_of(term: Term) -> Any:
-    """A term as an expression of Qiskit's."""
+    """A term as an expression of Qiskit."""
     return term.node if isinstance(term, Formula) else expr.Value(term, _BOOL)
 
 
 class Logic:
-    """Combines terms, folding constants; `store` keeps a formula in a bit and gives that bit's term."""
+    """Combines terms and folds constants; `store` stores a formula in a bit and returns that bit's term."""
 
     def __init__(self, store: Callable[[Formula], Formula]) -> None:
         self._store = store
 
-    def kept(self, term: Term) -> Term:
-        """A term that costs no more than a bit wherever it is used."""
+    def as_bit(self, term: Term) -> Term:
+        """The term itself if it is constant or a bit; otherwise a new bit that holds it."""
         return self._store(term) if isinstance(term, Formula) and not term.is_bit else term
 
     def negated(self, term: Term) -> Term:
         if not isinstance(term, Formula):
             return not term
-        if isinstance(term.node, expr.Unary):  # there are no others than negations
+        if isinstance(term.node, expr.Unary):  # the only unary operation is negation
             return Formula(term.node.operand, term.size - 1, term.reads)
         return Formula(expr.Unary(expr.Unary.Op.BIT_NOT, term.node, _BOOL), term.size + 1, term.reads)
 
@@ -79,7 +79,7 @@ class Logic:
         """`then` where the condition holds, `otherwise` elsewhere."""
         if then is otherwise:
             return then
-        condition = self.kept(condition)
+        condition = self.as_bit(condition)
         return self.either(self.both(condition, then), self.both(self.negated(condition), otherwise))
 
     def all_of(self, terms: Iterable[Term]) -> Term:

@@ -17,7 +17,7 @@ from ketline.execution.circuit.dynamic.writer import BitWriter, width_of
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the bits of a block or an instruction are in the outermost circuit."""
+    """The bits of the outermost circuit that the bits of a block or an instruction stand for."""
 
     qubits: Mapping[Any, Any]
     clbits: Mapping[Any, Any]
@@ -32,7 +32,7 @@ class Values:
         self._most_bits = most_bits
 
     def target(self, target: Any, scope: Scope) -> Word:
-        """The bits that a `switch` looks at."""
+        """The bits of the target of a `switch`."""
         if isinstance(target, expr.Expr):
             return self._evaluator(scope).word(target)
         return [bit_term(bit) for bit in _bits_of(target, scope)]
@@ -66,7 +66,7 @@ class Values:
             self._writer.store(bit, term)
 
     def _unaliased(self, values: Word, bits: Sequence[Any]) -> Word:
-        """Values that stay what they are while these bits are written."""
+        """The values, copied where necessary so that they do not change while these bits are written."""
         written = set(bits)
         return [
             self._writer.copied(term) if isinstance(term, Formula) and not written.isdisjoint(term.reads) else term
@@ -87,7 +87,7 @@ class Values:
 
 
 def matches(logic: Logic, word: Word, label: Any) -> Term:
-    """Whether a word is the number that a `case` names."""
+    """Whether a word equals the number of a `case`."""
     if label is CASE_DEFAULT:
         return True
     if not 0 <= int(label) < 1 << len(word):

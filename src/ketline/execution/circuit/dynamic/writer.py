@@ -1,4 +1,4 @@
-"""Writes conditions, assignments and operations into a circuit whose classical side is single bits."""
+"""Writes conditions, assignments and operations into a circuit whose classical data are single bits."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from ketline.execution.limits import ExecutionLimits
 
 
 class BitWriter:
-    """The circuit that is written, the bits that hold its variables, and the bits that hold intermediate results.
+    """Writes the circuit, with bits for its variables and for intermediate results.
 
-    `forbidden` maps what is wrong with a shot to the bit that says so.
+    `forbidden` maps the error of a shot to the bit that is set in shots with this error.
     """
 
     def __init__(self, circuit: Any, limits: ExecutionLimits) -> None:
         self.result = QuantumCircuit(circuit.qubits, circuit.clbits)
         self.forbidden: dict[str, Any] = {}
-        self.logic = Logic(self._kept_in_scratch)
+        self.logic = Logic(self._in_scratch_bit)
         self.operations = 0
         self._limits = limits
         self._variables: dict[Any, list[Any]] = {}
@@ -35,13 +35,13 @@ class BitWriter:
         self.result.append(operation, qubits, clbits, copy=False)
 
     def bits_of(self, variable: Any) -> Sequence[Any]:
-        """The bits of a variable that was declared."""
+        """The bits of a declared variable."""
         if variable not in self._variables:
             raise ProgramUnsupported(f"variable '{variable.name}' is not declared in the circuit")
         return self._variables[variable]
 
     def declare(self, variable: Any) -> None:
-        """Give a variable its bits, which are 0 at first."""
+        """Allocate the bits of a variable, which are 0 at first."""
         if variable not in self._variables:
             width = width_of(variable.type, variable.name)
             self._variables[variable] = [self.new_bit() for _ in range(width)]
@@ -55,7 +55,7 @@ class BitWriter:
             self.store(bit, term)
 
     def forbid(self, condition: Term, what: str) -> None:
-        """Say of the shots in which a condition holds here that this is wrong with them."""
+        """Record this error for the shots in which the condition holds here."""
         if condition is False:
             return
         if what not in self.forbidden:
@@ -65,23 +65,23 @@ class BitWriter:
 
     @contextmanager
     def where(self, condition: Formula) -> Iterator[Any]:
-        """What is written in the block happens where the condition holds; gives the context of an `else`."""
+        """Write the block's operations under the condition; yields the context of an `else`."""
         self.spend(1)
         with self.result.if_test(_as_condition(condition)) as alternative:
-            self.hold_together()
+            self.begin_block()
             yield alternative
 
     @contextmanager
     def repeated(self, condition: Formula) -> Iterator[None]:
-        """What is written in the block is repeated while the condition holds."""
+        """Write the block's operations into a loop that runs while the condition holds."""
         self.spend(1)
         with self.result.while_loop(_as_condition(condition)):
-            self.hold_together()
+            self.begin_block()
             yield
 
-    def hold_together(self) -> None:
-        """Begin a block."""
-        # Aer orders operations by the qubits they share: a block of assignments alone would come apart.
+    def begin_block(self) -> None:
+        """Begin a block with a barrier."""
+        # Aer orders operations by the qubits that they share: a block with only assignments would be split.
         if self._anchor is not None:
             self.result.barrier(self._anchor)
 
@@ -92,24 +92,24 @@ class BitWriter:
         self.spend(1)
         self.result.store(expr.Var(bit, types.Bool()), node_of(term))
 
-    def _kept_in_scratch(self, term: Formula) -> Formula:
+    def _in_scratch_bit(self, term: Formula) -> Formula:
         bit = self.new_scratch()
         self.store(bit, term)
         return bit_term(bit)
 
     def copied(self, term: Term) -> Term:
-        """A term that stays what it is now, whatever becomes of the bits it reads."""
-        return self._kept_in_scratch(term) if isinstance(term, Formula) else term
+        """A term with the current value, whatever is written later to the bits that it reads."""
+        return self._in_scratch_bit(term) if isinstance(term, Formula) else term
 
     @contextmanager
     def scratch_bits(self) -> Iterator[None]:
-        """Bits that are taken in the block are free again after it."""
+        """Free the scratch bits of the block after it."""
         before = self._scratch_used
         yield
         self._scratch_used = before
 
     def new_scratch(self) -> Any:
-        """A bit for the rest of the block; it holds anything."""
+        """A bit for the rest of the block; its initial value is undefined."""
         if self._scratch_used == len(self._scratch):
             self._scratch.append(self.new_bit())
         self._scratch_used += 1
@@ -145,6 +145,6 @@ def _as_condition(term: Formula) -> Any:
 
 
 def _measured_qubit(circuit: Any) -> Any:
-    """A qubit that cannot be left out: one that is measured, if possible."""
+    """A qubit that will not be left out: a measured one, if possible."""
     measured = (one.qubits[0] for one in circuit.data if one.operation.name == "measure" and one.qubits)
     return next(measured, circuit.qubits[0] if circuit.qubits else None)

@@ -16,7 +16,7 @@ from ketline.execution.frontend.openqasm2.conditions import with_plain_condition
 from ketline.execution.frontend.openqasm2.gates import has_finite_angles, instructions, takes_parameters
 from ketline.execution.frontend.openqasm2.outline import Outline, outline_of
 from ketline.execution.frontend.openqasm2.source import with_other_names, without_comments, without_known_declarations
-from ketline.execution.frontend.qpy import mistakes_named
+from ketline.execution.frontend.qpy import library_errors_as_invalid
 from ketline.execution.frontend.text import check_text
 from ketline.execution.limits import ExecutionLimits
 
@@ -91,7 +91,7 @@ def _check_what_is_not_checked(program: str, outline: Outline) -> None:
 
 
 def _parsed(program: str, outline: Outline) -> Any:
-    with mistakes_named("the program cannot be read"), warnings.catch_warnings():
+    with library_errors_as_invalid("the program cannot be read"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return qasm2.loads(

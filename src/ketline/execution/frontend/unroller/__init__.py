@@ -1,4 +1,4 @@
-"""The third tier of reading: programs with classical values, unrolled."""
+"""The third front end: interprets programs with classical values, and writes what depends on measurements."""
 
 from ketline.execution.frontend.unroller.unroll import unroll
 

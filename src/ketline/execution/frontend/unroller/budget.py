@@ -1,4 +1,4 @@
-"""What unrolling a program may cost, and errors that know their place."""
+"""Bounds the cost of unrolling a program, and adds places to errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLar
 from ketline.execution.frontend.diagnosis import statement_errors
 from ketline.execution.limits import ExecutionLimits
 
-# Statements and pieces of expressions looked at, as a multiple of the operations a program may have.
+# The number of statements and parts of expressions evaluated, per operation that a program may have.
 _STEPS_PER_OPERATION = 4
 
 
 class Budget:
-    """Counts what a program declares, does and looks at; going over a limit is `ProgramTooLarge`."""
+    """Counts declarations, operations and steps of a program; beyond a limit it raises `ProgramTooLarge`."""
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
@@ -36,7 +36,7 @@ class Budget:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """What is written in the block is thrown away, so that only the steps it takes count."""
+        """Count only the steps of the block, because its operations are discarded."""
         operations, left = self._operations_left, dict(self._left)
         try:
             yield
@@ -53,7 +53,7 @@ class Budget:
 
 
 class placed:  # noqa: N801 - used like a function, for every node: a generator would take most of the time
-    """Give what goes wrong at a node as one of our errors, with its place."""
+    """Convert an error in the block into one of ours, with the place of a node."""
 
     __slots__ = ("_node",)
 

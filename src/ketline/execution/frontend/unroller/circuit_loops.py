@@ -1,9 +1,9 @@
-"""Loops of the circuit: what the variables that a loop changes can hold, and the bits that hold it.
+"""Writes loops whose end depends on measurements as loops of the circuit, with their variables in bits.
 
-A loop whose end depends on measurements may have any number of turns, but its variables mostly take few values at the
-start of one: a counter up to a bound, some flags. These states are found by following each of them through one turn
-that is not written, and are numbered; in the circuit some bits hold the number. Registers and single bits have bits of
-their own instead where they would make too many states.
+Such a loop may have any number of iterations, but its variables usually take few values at the start of one: a counter
+up to a bound, some flags. The unroller finds these joint states by running one iteration from each of them without
+writing it, and numbers them; bits of the circuit hold the number. If registers and single bits would cause too many
+states, they have bits of their own instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,21 +22,21 @@ State = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """Whether bits have bits of their own, and how many states the other variables may have."""
+    """Whether variables of bits have bits of their own, and how many states the other variables may have."""
 
     bits_apart: bool
     most_states: int
 
 
-# The first tells most of how values go together, the second is for many bits, the third for what needs both.
+# The first attempt keeps most correlations of values, the second allows many bits, the third is for loops with both.
 _ATTEMPTS = (_Attempt(False, 64), _Attempt(True, 1024), _Attempt(False, 1024))
 
 
 class EndlessLoop(ProgramUnsupported):
-    """Whatever measurements give, the loop has another turn."""
+    """The loop has another iteration for every outcome of the measurements."""
 
 
-class KeptLoops:
+class CircuitLoops:
     """Writes loops of the circuit."""
 
     def __init__(self, memory: Memory, writer: CircuitWriter, budget: Budget) -> None:
@@ -44,8 +44,9 @@ class KeptLoops:
         self._writer = writer
         self._budget = budget
 
-    def write(self, condition: Callable[[], Any], turn: Callable[[], None]) -> None:
-        """Write a loop that runs a turn as long as the condition holds, which must not change anything.
+    def write(self, condition: Callable[[], Any], iteration: Callable[[], None]) -> None:
+        """Write a loop that runs `iteration` while the condition holds; evaluating the condition must not change
+        anything.
 
         Raises:
             ProgramUnsupported: its variables take too many values; nothing has been written.
@@ -54,31 +55,31 @@ class KeptLoops:
         for attempt in _ATTEMPTS:
             try:
                 with self._writer.rehearsal(), self._memory.branch():
-                    states = self._explored(condition, turn, attempt)
-                    self._written(condition, turn, states)
+                    states = self._explored(condition, iteration, attempt)
+                    self._written(condition, iteration, states)
             except EndlessLoop:
                 raise
             except ProgramUnsupported as refusal:
                 refusals.append(refusal)
             else:
-                self._written(condition, turn, states)
+                self._written(condition, iteration, states)
                 return
         raise refusals[-1]
 
-    def _explored(self, condition: Callable[[], Any], turn: Callable[[], None], attempt: _Attempt) -> "_States":
-        """The states of all variables that the loop changes; those show themselves one after the other."""
+    def _explored(self, condition: Callable[[], Any], iteration: Callable[[], None], attempt: _Attempt) -> "_States":
+        """The states of all variables that the loop changes; running iterations reveals these variables one by one."""
         changed: dict[Variable, None] = {}
         while True:
             states = _States(list(changed), attempt.bits_apart)
-            more = self._followed(condition, turn, states, attempt.most_states)
+            more = self._followed(condition, iteration, states, attempt.most_states)
             if not more:
                 return states
             changed |= dict.fromkeys(more)
 
     def _followed(
-        self, condition: Callable[[], Any], turn: Callable[[], None], states: "_States", most: int
+        self, condition: Callable[[], Any], iteration: Callable[[], None], states: "_States", most: int
     ) -> list[Variable]:
-        """Follow each state through a turn, until no new one comes; returns variables that are not among them yet."""
+        """Run an iteration from each state until there is no new one; return changed variables that `states` lacks."""
         frontier = states.added(states.current())
         newest = Variable(BIT, False)
         while frontier:
@@ -89,7 +90,7 @@ class KeptLoops:
                 holds = condition()
                 if holds is not False:
                     with assuming(holds):
-                        turn()
+                        iteration()
                         frontier += states.added(states.current())
             more = [one for one in written if one.number < newest.number and one not in states.variables]
             if more:
@@ -101,7 +102,7 @@ class KeptLoops:
                 )
         return []
 
-    def _written(self, condition: Callable[[], Any], turn: Callable[[], None], states: "_States") -> None:
+    def _written(self, condition: Callable[[], Any], iteration: Callable[[], None], states: "_States") -> None:
         cells = states.apart_cells(self._writer)
         code_cells = [self._writer.new_bit() for _ in range((len(states.numbers) - 1).bit_length())]
         self._store(states, cells, code_cells)
@@ -112,7 +113,7 @@ class KeptLoops:
         if not isinstance(holds, Measured):
             raise EndlessLoop("this loop never ends: nothing in its turns makes its condition false or leaves it")
         with self._writer.repeat_while(holds), assuming(holds), self._memory.branch():
-            turn()
+            iteration()
             self._store(states, cells, code_cells)
         with assuming(lift(lambda value: not value, holds)):
             for variable in states.variables:
@@ -120,7 +121,7 @@ class KeptLoops:
                 self._memory.write(variable, rebuilt(variable.value, leaves))
 
     def _enter(self, states: "_States", cells: Sequence[int], state: Sequence[Any]) -> None:
-        """Have the variables hold a state, and those apart what their cells do."""
+        """Set the variables to a state, and variables with cells of their own to those."""
         leaves = iter(state)
         for variable in states.coded:
             self._memory.put(variable, rebuilt(variable.value, leaves))
@@ -129,7 +130,7 @@ class KeptLoops:
             self._memory.put(variable, rebuilt(variable.value, apart))
 
     def _store(self, states: "_States", cells: Sequence[int], code_cells: Sequence[int]) -> None:
-        """Bring the cells up to date: first read all values, then write them."""
+        """Write the current values to the cells, after reading all of them."""
         code = lift(lambda *leaves: states.numbers[leaves], *states.leaves())
         held = {*cells, *code_cells}
         pairs = [(cell, lift(lambda number, k=k: bool(number >> k & 1), code)) for k, cell in enumerate(code_cells)]
@@ -148,7 +149,7 @@ class KeptLoops:
 
 
 class _States:
-    """The states of a loop's variables, numbered; a state has the scalars of all `coded` ones."""
+    """The numbered states of a loop's variables; a state has the scalars of all `coded` variables."""
 
     def __init__(self, variables: list[Variable], bits_apart: bool) -> None:
         self.variables = variables
@@ -160,7 +161,7 @@ class _States:
         return [leaf for variable in self.coded for leaf in flattened(variable.value)]
 
     def widest(self) -> str:
-        """What to call the variable that takes the most values."""
+        """The name of the variable that takes the most values."""
         leaves = [variable for variable in self.coded for _ in flattened(variable.value)]
         values = [len(set(column)) for column in zip(*self.numbers, strict=True)]
         name = leaves[values.index(max(values))].name
@@ -171,7 +172,7 @@ class _States:
         return lift(lambda *leaves: leaves, *self.leaves())
 
     def added(self, states: Any) -> list[State]:
-        """Number those that are new, and return them."""
+        """Number the new states, and return them."""
         table = states.table if isinstance(states, Measured) else [states]
         new = [state for state in dict.fromkeys(table) if state not in self.numbers]
         self.numbers |= {state: len(self.numbers) + place for place, state in enumerate(new)}

@@ -1,4 +1,4 @@
-"""Joins with `++` the values of arrays, or of registers of bits.
+"""Concatenates (`++`) the values of arrays, or of registers of bits.
 
 Source: OpenQASM 3 specification, "Types and Casting", sections "Register concatenation and slicing" and "Array
 concatenation and slicing".
@@ -12,10 +12,10 @@ from ketline.execution.frontend.unroller.kinds import BIT, Kind, Typed
 
 
 def concatenated(left: Typed, right: Typed) -> Typed:
-    """The register or array of the elements of both.
+    """The register or array with the elements of both.
 
     Raises:
-        ProgramInvalid: they are not both of bits, nor both arrays of one type.
+        ProgramInvalid: they are neither both registers of bits nor both arrays of one type.
     """
     kinds = (left.kind, right.kind)
     if all(kind == BIT or kind.is_register for kind in kinds):
@@ -29,10 +29,10 @@ def concatenated(left: Typed, right: Typed) -> Typed:
 
 
 def checked_concatenation(joined: tuple[Any, ...], places: Collection[Any]) -> tuple[Any, ...]:
-    """What registers come to when they are joined; `places` tell their elements apart.
+    """The concatenation of registers; `places` identify their elements.
 
     Raises:
-        ProgramInvalid: one has a part of the other.
+        ProgramInvalid: the registers overlap.
     """
     if len(set(places)) != len(joined):
         raise ProgramInvalid("a register cannot be concatenated to itself")

@@ -1,4 +1,4 @@
-"""Evaluates classical expressions."""
+"""Evaluates classical expressions of a program, for the unroller."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ _SCALARS = {"IntType": "int", "UintType": "uint", "FloatType": "float", "AngleTy
 
 
 class Evaluator:
-    """Evaluates expressions; `call` runs a subroutine, `measure` a measurement that stands in an expression."""
+    """Evaluates expressions; `call` runs a subroutine, `measure` a measurement in an expression."""
 
     def __init__(self, names: Names, budget: Budget, limits: ExecutionLimits, call: Callable[[Any], Typed]) -> None:
         self._names = names
@@ -48,10 +48,10 @@ class Evaluator:
         self._call = call
 
     def evaluate(self, node: Any, modulo: Kind | None = None) -> Typed:
-        """The value of an expression; `modulo` is the unsigned type of the variable it is for.
+        """The value of an expression; `modulo` is the unsigned type of the variable that it is assigned to, if any.
 
         Raises:
-            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has none, with its place.
+            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has no value; with its place.
         """
         self._budget.step()
         with placed(node):
@@ -76,7 +76,7 @@ class Evaluator:
             return operators.truth(typed)
 
     def integer(self, node: Any) -> int:
-        """An integer that no measurement decides."""
+        """The value of an integer expression that does not depend on measurements."""
         value = self.integer_value(node)
         if isinstance(value, Measured):
             with placed(node):
@@ -91,7 +91,7 @@ class Evaluator:
             return lift(int, typed.value)
 
     def angle(self, node: Any) -> Any:
-        """The argument of a gate, in radians."""
+        """The value of a gate's argument, in radians."""
         typed = self.evaluate(node)
         with placed(node):
             if typed.kind.name == "angle":
@@ -124,7 +124,7 @@ class Evaluator:
     def selected(self, index: Any, size: int, element: str, name: str | None = None) -> Any:
         """The position, or the tuple of positions, that an index selects; it may depend on measurements.
 
-        It selects of `size` elements, which are qubits, bits or others, of what has this name.
+        `size` is the number of elements, which are qubits, bits or others; `name` is that of the indexed value.
         """
         self._budget.step()
 
@@ -232,7 +232,7 @@ class Evaluator:
         return Typed(BOOL, lift((lambda a, b: a and b) if sign == "&&" else (lambda a, b: a or b), first, second))
 
     def _evaluate_second(self, node: Any, first: Any, sign: str) -> Typed:
-        """The right side of `&&` or `||`, which matters only where the left one does not decide."""
+        """Evaluate the right side of `&&` or `||`, which matters only where the left side does not decide."""
         if calls_subroutine(node):
             return self.evaluate(node)
         with assuming(first if sign == "&&" else lift(lambda value: not value, first)):
@@ -293,7 +293,7 @@ class Evaluator:
         return joined
 
     def _bits_named(self, node: Any) -> Sequence[Any]:
-        """The bits that an operand of `++` is a reference to, of a name or of one that is indexed."""
+        """The bits to which an operand of `++` refers: a name, with or without an index."""
         match node:
             case ast.Concatenation():
                 return [*self._bits_named(node.lhs), *self._bits_named(node.rhs)]
@@ -315,7 +315,7 @@ class Evaluator:
 
 
 def _weight(node: Any, value: Any) -> int:
-    """What a value costs beyond the step of any expression: it is worked out for each outcome, or copied."""
+    """The extra steps of a value, which is evaluated for each outcome, or copied."""
     if isinstance(value, Measured):
         return len(value.table)
     copied = isinstance(value, tuple) and not isinstance(node, ast.Identifier)

@@ -1,7 +1,7 @@
-"""Where control is while a program is unrolled: what `break`, `continue`, `return` and `end` have left.
+"""Tracks the control flow of a program: which loops and calls `break`, `continue`, `return` and `end` have left.
 
-Each of them sets a flag, a variable like any other: where it stands under a condition that depends on measurements, the
-flag depends on them too. Whatever comes after it then happens only in those outcomes in which no flag is set.
+Each of these statements sets a flag, which is a variable like any other. Under a condition that depends on measurements
+the flag depends on them too, and the following statements apply only to outcomes in which no flag is set.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from ketline.execution.frontend.unroller.values import lift
 
 
 class Ended(BaseException):
-    """Abandons a statement in which a subroutine ended the program; no error, so nothing may take it for one."""
+    """Abandons a statement in which a subroutine ended the program; it is not an error, so no handler may catch it."""
 
 
 def _flag() -> Variable:
@@ -25,7 +25,7 @@ def _flag() -> Variable:
 
 @dataclass(slots=True, eq=False)
 class Loop:
-    """A loop that runs: whether it was left, and whether its current turn was."""
+    """A running loop: flags for whether the loop, and its current iteration, have been left."""
 
     broken: Variable = field(default_factory=_flag)
     continued: Variable = field(default_factory=_flag)
@@ -33,7 +33,7 @@ class Loop:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A subroutine that runs, or the program itself: whether it has returned, and with what."""
+    """A running subroutine, or the program itself: whether it has returned, and the returned value."""
 
     kind: Kind | None = None
     is_program: bool = False
@@ -47,7 +47,7 @@ class Call:
 
 
 class Flow:
-    """Knows the loops and calls that run, innermost last."""
+    """The running loops and calls, innermost last."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -55,7 +55,7 @@ class Flow:
         self._calls = [Call(is_program=True)]
 
     def active(self) -> Any:
-        """Whether the next statement is run: true, false, or what depends on measurements."""
+        """Whether the next statement runs: true, false, or a value that depends on measurements."""
         call = self._calls[-1]
         flags = [self.ended.value, call.returned.value]
         if call.loops:
@@ -79,7 +79,7 @@ class Flow:
         finally:
             self._calls.pop()
 
-    def next_turn(self) -> None:
+    def next_iteration(self) -> None:
         self._calls[-1].loops[-1].continued = _flag()
 
     def leave_loop(self, word: str) -> None:
@@ -91,7 +91,7 @@ class Flow:
 
     @property
     def return_kind(self) -> Kind | None:
-        """The type of what the current subroutine returns."""
+        """The return type of the current subroutine."""
         if self._calls[-1].is_program:
             raise ProgramInvalid("'return' stands outside of a subroutine")
         return self._calls[-1].kind
@@ -106,11 +106,11 @@ class Flow:
         self._memory.write(self.ended, True)
 
     def returned(self, call: Call, name: str) -> Typed | None:
-        """What a call that is over has returned.
+        """The value that a finished call has returned.
 
         Raises:
-            Ended: the program is.
-            ProgramInvalid: it should have returned a value.
+            Ended: the call ended the program.
+            ProgramInvalid: it has not returned a value, but has a return type.
         """
         if call.result is not None and none_of([self.ended.value, call.returned.value]) is not False:
             raise ProgramInvalid(f"subroutine '{name}' ends without returning a value")

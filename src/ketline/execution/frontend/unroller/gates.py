@@ -1,4 +1,4 @@
-"""The gates an unrolled program can call, and their modifiers."""
+"""The gates that a program can call in the unroller, and their modifiers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 
 @dataclass(frozen=True, slots=True)
 class LibraryGate:
-    """A gate of Qiskit's library by its name in programs; one without `build` has no effect."""
+    """A gate of Qiskit's library with its name in programs; a gate without `build` has no effect."""
 
     build: Callable[..., Any] | None
     parameters: int
@@ -30,7 +30,7 @@ class LibraryGate:
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """A modifier with its number: of controls for `ctrl` and `negctrl`, the exponent of `pow`."""
+    """A modifier with its number: the number of controls of `ctrl` and `negctrl`, or the exponent of `pow`."""
 
     kind: ast.GateModifierName
     number: float = 1
@@ -44,16 +44,16 @@ def _library(origin: Origin) -> dict[str, LibraryGate]:
     }
 
 
-# Those that need no include; `gphase`, which acts on no qubit, is a statement of its own.
+# The gates that need no include; `gphase`, which acts on no qubit, is a separate statement.
 BUILTIN_GATES = _library(Origin.LANGUAGE)
 STANDARD_GATES = _library(Origin.STANDARD)
 CNOT = LibraryGate(CXGate, 0, 2, "cx")
-# What Qiskit's exporter writes without a definition, and programs call as if stdgates.inc had it.
+# Gates that Qiskit's exporter writes without a definition, as if stdgates.inc had them.
 FURTHER_GATES = _library(Origin.QISKIT)
 
 
 def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:
-    """A gate with its modifiers applied, the one written nearest to it first.
+    """A gate with its modifiers applied, the one nearest to it first.
 
     Source: OpenQASM 3 specification, "Gates", section "Quantum gate modifiers".
     """
@@ -76,7 +76,7 @@ def _power(gate: Any, exponent: float, budget: Budget) -> Any:
 
 
 def control_states(modifiers: Sequence[Modifier]) -> list[bool]:
-    """For each control qubit of a call, whether it controls by 1 (`ctrl`) or by 0 (`negctrl`)."""
+    """For each control qubit of a call, whether its control state is 1 (`ctrl`) or 0 (`negctrl`)."""
     return [
         modifier.kind is ast.GateModifierName.ctrl
         for modifier in modifiers
@@ -107,7 +107,7 @@ def check_angles(angles: Sequence[float]) -> None:
 
 
 def applications(operands: Sequence[Any]) -> list[tuple[int, ...]]:
-    """The qubits of each application of a gate: registers apply it to all their qubits in turn.
+    """The qubits of each application of a gate: registers apply it to all their qubits in iteration.
 
     Source: OpenQASM 3 specification, "Gates", on broadcasting.
     """

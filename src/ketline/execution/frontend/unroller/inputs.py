@@ -1,4 +1,4 @@
-"""Reads the values that a task gives to a program's inputs."""
+"""Converts the values of a task's inputs to the types that its program declares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from ketline.execution.frontend.unroller.kinds import FLOAT, INT, Kind, Typed, c
 
 
 def input_value(name: str, value: InputValue, kind: Kind) -> Any:
-    """The value of an input, which must be of the type that the program declares.
+    """Convert the value of an input to its declared type.
 
-    Integers count as floats; a string gives the bits of a register, bit 0 rightmost, and so does an unsigned number.
+    Integers are accepted as floats; a string is the bits of a register, bit 0 rightmost, and so is an unsigned number.
 
     Raises:
-        ProgramInvalid: it is of another type.
+        ProgramInvalid: the value has another type.
     """
     if kind.base is None:
         return _scalar(f"input '{name}'", value, kind)

@@ -1,7 +1,7 @@
-"""Classical types, and what becomes of a value where it is converted from one to another.
+"""Classical types, and conversions of values between them.
 
-Integers without a width are taken for 64 bits wide, but a result that only another width could hold is refused: the
-specification leaves their width to the implementation. So is every conversion whose result it does not define.
+Integers without a width have 64 bits, but a result that depends on that is rejected, because the specification leaves
+the width to the implementation. Conversions whose result it does not define are rejected too.
 Source: OpenQASM 3 specification, "Types and Casting".
 """
 
@@ -22,8 +22,8 @@ _FLOAT_FORMATS = {16: "e", 32: "f"}
 class Kind:
     """A type: `width` is None where the program gives none; of arrays, `base` is the type of an element.
 
-    `adapted` says that an integer without a width took part in the value: whether C99 calculates on with `width` bits
-    depends on how wide an `int` is, so a result that does not fit into them is refused rather than wrapped.
+    `adapted` means that an integer without a width is part of the value: whether C99 continues with `width` bits
+    depends on the width of `int`, so a result that does not fit is rejected rather than wrapped.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Kind:
 
     @property
     def bits(self) -> int:
-        """How many bits hold a value."""
+        """The number of bits of a value."""
         return (1 if self.name == "bit" else DEFAULT_WIDTH) if self.width is None else self.width
 
     @property
     def element(self) -> "Kind":
-        """The type of what one index selects."""
+        """The type of an element that an index selects."""
         if self.base is None:
             return BIT
         return self.base if len(self.dimensions) == 1 else Kind("array", None, self.base, self.dimensions[1:])
@@ -64,14 +64,14 @@ INTEGERS = ("int", "uint")
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A value with its type; of a register of bits, `value` is a tuple; of an angle, a multiple of 2 pi / 2^bits."""
+    """A value with its type; a register of bits is a tuple, an angle a multiple of 2 pi / 2^bits."""
 
     kind: Kind
     value: Any
 
 
 def zero(kind: Kind) -> Any:
-    """What a variable holds that was never assigned to; the specification leaves it open."""
+    """The value of a variable that was never assigned, which the specification does not define."""
     if kind.base is not None:
         return (zero(kind.element),) * kind.dimensions[0]
     if kind.is_register:
@@ -80,11 +80,11 @@ def zero(kind: Kind) -> Any:
 
 
 def convert(typed: Typed, kind: Kind, *, explicit: bool = False) -> Any:
-    """A value as one of another type; `explicit` where the program says so by a cast.
+    """Convert a value to another type; `explicit` if the program has a cast.
 
     Raises:
-        ProgramInvalid: the types do not go together.
-        ProgramUnsupported: the specification does not say what comes out.
+        ProgramInvalid: the types cannot be converted.
+        ProgramUnsupported: the specification does not define the result.
     """
     source = typed.kind
     if source == kind and kind.name != "float":
@@ -99,7 +99,7 @@ def convert(typed: Typed, kind: Kind, *, explicit: bool = False) -> Any:
 
 
 def packed(bits: Any) -> int:
-    """The number that bits stand for, bit 0 the lowest."""
+    """The number that bits represent, bit 0 lowest."""
     return sum(1 << place for place, bit in enumerate(bits) if bit)
 
 
@@ -119,7 +119,7 @@ def check_range(value: int, kind: Kind) -> int:
 
 
 def signed(number: int, kind: Kind) -> int:
-    """The number that these bits mean in a type of integers."""
+    """The number that these bits represent in a type of integers."""
     return number - (1 << kind.bits) if kind.name == "int" and number >> kind.bits - 1 & 1 else number
 
 
@@ -131,7 +131,7 @@ def _convert_array(typed: Typed, kind: Kind) -> Any:
     source = typed.kind
     if len(source.dimensions) != len(kind.dimensions) or source.dimensions[:1] != kind.dimensions[:1]:
         raise _mismatch(source, kind)
-    # The elements of a literal have types of their own.
+    # Each element of a literal has its own type.
     elements = [one if isinstance(one, Typed) else Typed(source.element, one) for one in typed.value]
     return tuple(convert(one, kind.element) for one in elements)
 

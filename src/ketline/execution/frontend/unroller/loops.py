@@ -1,4 +1,4 @@
-"""What loops run over, and what they read."""
+"""The values that a `for` loop runs over, and whether an expression reads measured values."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +16,8 @@ from ketline.execution.frontend.unroller.values import Measured, assuming, lift
 Turn = tuple[Any, Any]
 
 
-def loop_turns(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget) -> Iterator[Turn]:
-    """The turns of a loop in order: whether there is this one, and the value of the loop's variable in it.
+def loop_iterations(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget) -> Iterator[Turn]:
+    """Yield the iterations of a loop: whether the iteration takes place, and the value of the loop's variable in it.
 
     Source: OpenQASM 3 specification, "Classical instructions", section "For loops"; both ends of a range belong to it.
     """
@@ -44,13 +44,13 @@ def loop_turns(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget) -> I
 
 
 def reads_measured(node: Any, names: Names) -> bool:
-    """Whether an expression reads a variable that holds something which measurements decide."""
+    """Whether an expression reads a variable whose value depends on measurements."""
     symbols = [names.get(one.name) for one in parts_of(node) if isinstance(one, ast.Identifier)]
     return any(isinstance(one, (Variable, BitAlias)) and is_measured(one.value) for one in symbols)
 
 
 def _range(node: Any, kind: Kind, evaluator: Evaluator) -> Any:
-    """The numbers of a range, which may depend on measurements."""
+    """The numbers of a range; they may depend on measurements."""
     if kind.name not in INTEGERS:
         raise ProgramInvalid(f"a range gives integers: its loop variable cannot be of type '{kind}'")
     if node.start is None or node.end is None:

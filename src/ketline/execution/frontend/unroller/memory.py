@@ -1,4 +1,4 @@
-"""What the names of a program stand for, and what its variables hold."""
+"""The scopes of a program's names, and the values of its variables."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from ketline.domain.errors import ProgramInvalid
 from ketline.execution.frontend.unroller.kinds import BIT, Kind
 from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, choose
 
-# A value that depends on more bits is written to bits of its own, if it needs fewer: another may depend on as many.
+# A value that depends on more bits is written to new bits, if it needs fewer: it may be combined with another such.
 _WIDE = 6
 
 
 @dataclass(slots=True, eq=False)
 class Variable:
-    """A classical variable; `number` grows with each that is made, `name` is that of its declaration."""
+    """A classical variable; `number` counts the variables in order of creation, `name` is the declared name."""
 
     kind: Kind
     value: Any
@@ -27,7 +27,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BitAlias:
-    """A name for some bits of variables; the place of a single bit is None."""
+    """An alias of some bits of variables; the place of a single bit is None."""
 
     bits: tuple[tuple[Variable, int | None], ...]
 
@@ -58,7 +58,7 @@ Symbol = Variable | BitAlias | Qubits | Definition
 
 
 class Names:
-    """Scopes of names: blocks in blocks, and those of gates and subroutines, which see only global constants."""
+    """Scopes of names: nested blocks, and bodies of gates and subroutines, which see only global constants."""
 
     def __init__(self) -> None:
         self._global: dict[str, Symbol] = {}
@@ -96,7 +96,7 @@ class Names:
 
     @contextmanager
     def call(self, symbols: Mapping[str, Symbol]) -> Iterator[None]:
-        """The scope of a body that sees these names, and global constants, gates and subroutines."""
+        """Enter the scope of a body in which these names, and global constants, gates and subroutines, are visible."""
         self._outer.append(self._stack)
         self._stack = [dict(symbols)]
         try:
@@ -106,7 +106,7 @@ class Names:
 
 
 class Bits(Protocol):
-    """Bits of the circuit, which values can be written to so that they depend on fewer of them."""
+    """Writes values to bits of the circuit, so that they depend on fewer bits."""
 
     def narrowed(self, value: Any) -> Any: ...
 
@@ -114,7 +114,7 @@ class Bits(Protocol):
 
 
 class Memory:
-    """Writes to variables, and merges what the branches of a measured condition have written."""
+    """Writes variables, and merges the values that the branches of a measured condition have written."""
 
     def __init__(self, bits: Bits) -> None:
         self._bits = bits
@@ -128,14 +128,14 @@ class Memory:
             self.write(variable, bit if place is None else (*variable.value[:place], bit, *variable.value[place + 1 :]))
 
     def put(self, variable: Variable, value: Any) -> None:
-        """Write a value as it is: what it depends on may change from one turn of a loop to the next."""
+        """Write a value without reducing it: the bits on which it depends may change between iterations of a loop."""
         if self._logs:
             self._logs[-1].setdefault(variable, variable.value)
         variable.value = value
 
     @contextmanager
     def branch(self) -> Iterator[dict[Variable, Any]]:
-        """Collect what a branch writes, and take it back; the dictionary then holds what it wrote."""
+        """Collect the writes of a branch in the dictionary, and undo them after the block."""
         log: dict[Variable, Any] = {}
         self._logs.append(log)
         try:
@@ -167,7 +167,7 @@ def _is_wide(value: Any) -> bool:
 
 
 def bits_of(symbol: Variable | BitAlias, places: Any) -> tuple[tuple[Variable, int | None], ...]:
-    """References to bits of a variable; of all of them without places."""
+    """References to bits of a variable, or to all of them without `places`."""
     if isinstance(symbol, BitAlias):
         return symbol.bits if places is None else tuple(symbol.bits[place] for place in places)
     if symbol.kind == BIT:

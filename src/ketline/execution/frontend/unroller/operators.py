@@ -73,7 +73,7 @@ def truth(typed: Typed) -> Any:
 def binary(sign: str, left: Typed, right: Typed, modulo: Kind | None = None) -> Typed:
     """The result of an operator other than `&&` and `||`.
 
-    Where the result is for a variable of unsigned type `modulo`, it is what that holds of it.
+    If the result is assigned to a variable of unsigned type `modulo`, it wraps at that type's width.
     """
     if left.kind.base is not None or right.kind.base is not None:
         raise ProgramUnsupported(f"'{sign}' on arrays is not supported")
@@ -92,7 +92,7 @@ def call_function(name: str, arguments: list[Typed]) -> Typed:
     """The value of a built-in function.
 
     Raises:
-        ProgramInvalid: there is no such function, or it takes other arguments.
+        ProgramInvalid: the function does not exist, or takes other arguments.
     """
     if name in ("popcount", "rotl", "rotr"):
         return _bit_function(name, arguments)
@@ -134,7 +134,7 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., float]]] = {
 
 
 def as_number(typed: Typed) -> Typed:
-    """A bit or a register of bits as an unsigned number, for comparing; other values as they are."""
+    """A bit or a register of bits as an unsigned number, for comparisons; other values unchanged."""
     if typed.kind.is_register:
         return Typed(Kind("uint", typed.kind.bits), lift_sequence(packed, typed.value))
     if typed.kind.name in ("bit", "bool"):
@@ -190,7 +190,7 @@ def _shift(sign: str, left: Typed, right: Typed) -> Typed:
 
 
 def lift_bits(function: Callable[[Any, Any], Any], bits: tuple[Any, ...], argument: Any) -> tuple[Any, ...]:
-    """Apply a function from bits to as many bits, of which each may depend on measurements of its own."""
+    """Apply a function from bits to equally many bits, each of which may depend on other measurements."""
     if not hasattr(argument, "atoms"):
         return tuple(function(bits, argument))
     places = range(len(bits))
@@ -243,7 +243,7 @@ def _bitwise(sign: str, left: Typed, right: Typed) -> Typed:
 
 
 def _wider(left: Kind, right: Kind) -> Kind:
-    """The type of a result; numbers without a width adapt to the other side."""
+    """The type of a result; numbers without a width adapt to the other operand."""
     unsigned = [one for one in (left, right) if one.name == "uint"]
     widths = [width for width in (left.width, right.width) if width is not None]
     width = max(widths) if widths else None
@@ -295,7 +295,7 @@ def _arithmetic(sign: str, left: Typed, right: Typed, modulo: Kind | None) -> Ty
 
     def result(one: Any, other: Any) -> int:
         if becomes_unsigned and (one < 0 or other < 0):
-            # In C99 the negative one would become a large number, whose size depends on the widths.
+            # In C99 the negative number would become a large one, whose size depends on the widths.
             raise ProgramUnsupported(f"'{sign}' between a negative number and an unsigned one is not supported")
         number = _integer_result(sign, int(one), int(other))
         return number % (1 << kind.bits) if wraps and kind.name == "uint" else check_range(number, kind)
@@ -380,7 +380,7 @@ def _bit_function(name: str, arguments: list[Typed]) -> Typed:
 
 
 def _number_function(name: str, number: Typed, distance: list[Typed]) -> Typed:
-    """A function of a number's bits: what it is for a register of them.
+    """A function of a number's bits, as for a register of bits.
 
     Source: OpenQASM 3 specification, "Classical instructions", section "Classical bits and registers".
     """

@@ -38,7 +38,7 @@ _WITH_STANDARD_GATES = BUILTIN_GATES | STANDARD_GATES | FURTHER_GATES
 
 
 class QuantumStatements:
-    """Turns gate calls, measurements and resets into operations.
+    """Writes gate calls, measurements and resets as operations.
 
     `run_body` runs the statements of a gate's definition.
     """
@@ -69,12 +69,12 @@ class QuantumStatements:
         self._included = True
 
     def check_free(self, name: str) -> None:
-        """Refuse names that the language or the standard gates have."""
+        """Reject names of the language and of the standard gates."""
         if name in BUILTIN_GATES or (self._included and name in STANDARD_GATES):
             raise ProgramInvalid(f"'{name}' is already defined")
 
     def check_calls(self, definition: Any) -> None:
-        """Refuse a definition that calls gates which are not defined before it, also where it is never called."""
+        """Reject a definition that calls gates which are not defined before it, even if it is never called."""
         pending = list(definition.body)
         while pending:
             node = pending.pop()
@@ -87,7 +87,7 @@ class QuantumStatements:
                 pending += [one for one in _listed(value) if isinstance(one, ast.QASMNode)]
 
     def check_names(self, gate: Any) -> None:
-        """Refuse a gate whose body uses qubits or values that it cannot know, also where it is never called."""
+        """Reject a gate whose body uses qubits or values that are not in its scope, even if it is never called."""
         for statement in gate.body:
             if not isinstance(statement, (ast.QuantumGate, ast.QuantumPhase, ast.QuantumBarrier)):
                 continue
@@ -139,7 +139,7 @@ class QuantumStatements:
                 self._writer.append(controlled_phase(turned, states), qubits)
 
     def measure(self, node: Any) -> tuple[Any, ...]:
-        """Measure a qubit or register; gives the outcomes, each a value."""
+        """Measure a qubit or register, and return the outcomes, each as a value."""
         self._refuse_in_gate(node, "measure")
         operand = self.operand(node.qubit)
         width = lift(lambda chosen: len(chosen) if isinstance(chosen, tuple) else 1, operand)
@@ -158,7 +158,7 @@ class QuantumStatements:
                 self._writer.reset(qubit)
 
     def operand(self, node: Any) -> Any:
-        """The position of a qubit, or those of several; they may depend on measurements."""
+        """The position of a qubit, or the positions of several; they may depend on measurements."""
         self._budget.step()
         with placed(node):
             match node:
@@ -199,7 +199,7 @@ class QuantumStatements:
         return symbol.selection
 
     def _physical_qubit(self, number: int) -> int:
-        """A qubit of its own: the first to be named brings all those numbered below it, as if they were a register."""
+        """The position of a physical qubit. Naming one creates all with lower numbers, as if they were a register."""
         if self._in_gate:
             raise ProgramInvalid("physical qubits cannot be used in a gate definition: give the gate a parameter")
         if number >= len(self._physical):
@@ -215,7 +215,7 @@ class QuantumStatements:
         return lift(lambda place: chosen[place], places)
 
     def _cases(self, values: Sequence[Any], operands: Sequence[Any]) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
-        """All that values and operands can be; what the caller writes in each turn happens only in that case."""
+        """Yield all possible values and operands; what the caller writes for each applies only in that case."""
         both = lift(lambda *row: row, *values, *operands)
         if not isinstance(both, Measured):
             yield both[: len(values)], both[len(values) :]

@@ -1,4 +1,4 @@
-"""Runs the statements of a program, one after the other, and writes what is quantum into a circuit."""
+"""Interprets the statements of a program in order, and writes the quantum operations into a circuit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,11 +10,11 @@ from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.unroller.budget import Budget, placed
-from ketline.execution.frontend.unroller.circuit_loops import EndlessLoop, KeptLoops
+from ketline.execution.frontend.unroller.circuit_loops import CircuitLoops, EndlessLoop
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.flow import Ended, Flow
 from ketline.execution.frontend.unroller.kinds import BOOL, VOID, Typed
-from ketline.execution.frontend.unroller.loops import loop_turns, reads_measured
+from ketline.execution.frontend.unroller.loops import loop_iterations, reads_measured
 from ketline.execution.frontend.unroller.memory import Definition, Memory, Names, Variable
 from ketline.execution.frontend.unroller.quantum import QuantumStatements
 from ketline.execution.frontend.unroller.subroutines import bind_arguments
@@ -30,9 +30,9 @@ _IN_GATES = (ast.QuantumGate, ast.QuantumPhase, ast.QuantumBarrier, ast.ForInLoo
 
 
 class Interpreter:
-    """Runs a program whose classical part is known, but for what measurements decide.
+    """Interprets a program: all classical values are known, except those that depend on measurements.
 
-    Conditions that depend on measurements become branches of the circuit; everything else is decided here.
+    Conditions that depend on measurements become branches of the circuit; all others are decided here.
     """
 
     def __init__(self, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> None:
@@ -41,7 +41,7 @@ class Interpreter:
         self.writer = CircuitWriter(self._budget)
         self._memory = Memory(self.writer)
         self._flow = Flow(self._memory)
-        self._kept_loops = KeptLoops(self._memory, self.writer, self._budget)
+        self._circuit_loops = CircuitLoops(self._memory, self.writer, self._budget)
         self._evaluator = Evaluator(self._names, self._budget, limits, self._call)
         self._quantum = QuantumStatements(self._names, self._budget, self._evaluator, self.writer, self._run_gate_body)
         self.variables = Variables(self._names, self._memory, self._budget, self._evaluator, self._quantum, self.writer)
@@ -51,7 +51,7 @@ class Interpreter:
         self._run_all(program.statements)
 
     def _run_all(self, statements: Sequence[Any]) -> None:
-        """Run statements one after the other, the rest of them only where none before has left them."""
+        """Run statements in order; after one that may leave the block, the rest runs under a condition."""
         for place, statement in enumerate(statements):
             active = self._flow.active()
             if active is False:
@@ -176,7 +176,7 @@ class Interpreter:
         self._branch(condition, partial(self._run_block, node.if_block), otherwise)
 
     def _branch(self, condition: Any, then: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
-        """Run one of two branches, or both where measurements decide."""
+        """Run one of two branches, or both if measurements decide."""
         if not isinstance(condition, Measured):
             chosen = then if condition else otherwise
             if chosen is not None:
@@ -216,20 +216,22 @@ class Interpreter:
     def _run_ForInLoop(self, node: Any) -> None:  # noqa: N802
         kind = self._evaluator.kind(node.type)
         with self._flow.loop():
-            for going, value in loop_turns(node.set_declaration, kind, self._evaluator, self._budget):
+            for going, value in loop_iterations(node.set_declaration, kind, self._evaluator, self._budget):
                 active = _both(going, self._flow.active())
                 if active is False:
                     return
-                self._branch(active, partial(self._run_for_turn, node, Variable(kind, value)))
-                self._flow.next_turn()
+                self._branch(active, partial(self._run_for_iteration, node, Variable(kind, value)))
+                self._flow.next_iteration()
 
-    def _run_for_turn(self, node: Any, variable: Variable) -> None:
+    def _run_for_iteration(self, node: Any, variable: Variable) -> None:
         with self._names.block():
             self._names.define(node.identifier.name, variable)
             self._run_block(node.block)
 
     def _run_WhileLoop(self, node: Any) -> None:  # noqa: N802
-        """Run turns while everything about the loop is known; from where measurements matter it is kept as a loop."""
+        """Unroll iterations while their condition is known; once it depends on measurements, write a loop of the
+        circuit.
+        """
         with self._flow.loop():
             refusal: ProgramUnsupported | None = None
             while True:
@@ -241,7 +243,7 @@ class Interpreter:
                 measured = isinstance(condition, Measured)
                 if refusal is None and (measured or reads_measured(node.while_condition, self._names)):
                     try:
-                        self._keep_while(node, condition)
+                        self._write_loop(node, condition)
                     except EndlessLoop:
                         raise
                     except ProgramUnsupported as error:
@@ -251,10 +253,10 @@ class Interpreter:
                 if refusal is not None and (measured and not isinstance(active, Measured)):
                     raise refusal
                 self._branch(condition, partial(self._run_block, node.block))
-                self._flow.next_turn()
+                self._flow.next_iteration()
 
     def _while_condition(self, node: Any, active: Any) -> Any:
-        """Whether a loop has another turn; the condition is only evaluated where the loop has not been left."""
+        """Whether a loop has another iteration; the condition is only evaluated where the loop has not been left."""
         if not isinstance(active, Measured):
             return self._evaluator.condition(node.while_condition)
         holds = Variable(BOOL, False)
@@ -269,27 +271,29 @@ class Interpreter:
                 evaluate()
         return _both(active, holds.value)
 
-    def _keep_while(self, node: Any, condition: Any) -> None:
-        """Write a loop of the circuit for all further turns, of which `condition` decides the first."""
+    def _write_loop(self, node: Any, condition: Any) -> None:
+        """Write a loop of the circuit for all further iterations; `condition` decides the first."""
         if not calls_subroutine(node.while_condition):
-            self._kept_loops.write(partial(self._turn_condition, node), partial(self._run_while_turn, node))
+            self._circuit_loops.write(
+                partial(self._iteration_condition, node), partial(self._run_while_iteration, node)
+            )
             return
         going = Variable(BOOL, condition)
 
-        def turn() -> None:
-            self._run_while_turn(node)
-            self._memory.write(going, self._turn_condition(node))
+        def iteration() -> None:
+            self._run_while_iteration(node)
+            self._memory.write(going, self._iteration_condition(node))
 
-        self._kept_loops.write(lambda: going.value, turn)
+        self._circuit_loops.write(lambda: going.value, iteration)
 
-    def _turn_condition(self, node: Any) -> Any:
+    def _iteration_condition(self, node: Any) -> Any:
         active = self._flow.active()
         return active and self._while_condition(node, active)
 
-    def _run_while_turn(self, node: Any) -> None:
-        self._flow.next_turn()
+    def _run_while_iteration(self, node: Any) -> None:
+        self._flow.next_iteration()
         self._run_block(node.block)
-        self._flow.next_turn()
+        self._flow.next_iteration()
 
     def _run_BreakStatement(self, _node: Any) -> None:  # noqa: N802
         self._flow.leave_loop("break")
@@ -312,7 +316,7 @@ class Interpreter:
         self._flow.leave_call(self.variables.value(node.expression, kind))
 
     def _call_without_parentheses(self, node: Any) -> None:
-        """`name qubits;` for a subroutine, as examples of the specification write it."""
+        """Call a subroutine by `name qubits;`, as examples of the specification do."""
         if node.modifiers:
             raise ProgramInvalid("a subroutine takes no modifiers")
         call = ast.FunctionCall(node.name, [*node.arguments, *node.qubits])
@@ -320,7 +324,7 @@ class Interpreter:
         self._call_alone(call)
 
     def _call(self, node: Any) -> Typed:
-        """Run a subroutine in an expression; what it returns, of type void if nothing."""
+        """Run a subroutine in an expression, and return its value, of type void if there is none."""
         before = self._flow.ended.value
         typed = self._call_alone(node)
         if isinstance(self._flow.ended.value, Measured) and self._flow.ended.value != before:
@@ -330,7 +334,7 @@ class Interpreter:
         return typed
 
     def _call_alone(self, node: Any) -> Typed:
-        """Run a subroutine after which nothing more happens in this statement."""
+        """Run a subroutine as the last action of a statement."""
         symbol = self._evaluator.looked_up(node.name)
         if not (isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition)):
             raise ProgramInvalid(f"'{node.name.name}' is not a subroutine")
@@ -346,7 +350,7 @@ class Interpreter:
 
 
 def _both(one: Any, other: Any) -> Any:
-    """Whether both of two conditions hold."""
+    """The conjunction of two conditions."""
     if one is True or other is False:
         return other
     return one if other is True or one is False else lift(lambda left, right: left and right, one, other)

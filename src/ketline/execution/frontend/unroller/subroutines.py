@@ -14,7 +14,7 @@ from ketline.execution.frontend.unroller.values import Measured
 
 
 def bind_arguments(call: Any, definition: Any, evaluator: Evaluator, quantum: QuantumStatements) -> dict[str, Symbol]:
-    """What the names of a subroutine's parameters stand for in one call: qubits and arrays by reference, values copied.
+    """The bindings of a subroutine's parameters in one call: qubits and arrays by reference, other values copied.
 
     Source: OpenQASM 3 specification, "Subroutines".
     """

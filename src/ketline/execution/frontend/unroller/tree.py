@@ -1,4 +1,4 @@
-"""Looks through a parsed expression or statement."""
+"""Traverses a parsed expression or statement."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from ketline.execution.frontend.unroller.operators import is_function
 
 
 def parts_of(node: Any) -> Iterator[Any]:
-    """A node of the parser's tree and all that are below it."""
+    """Yield a node of the parser's tree and all nodes below it."""
     pending: list[Any] = [node]
     while pending:
         part = pending.pop()
@@ -21,5 +21,5 @@ def parts_of(node: Any) -> Iterator[Any]:
 
 
 def calls_subroutine(node: Any) -> bool:
-    """Whether an expression calls a subroutine, which may do anything."""
+    """Whether an expression calls a subroutine, which may have side effects."""
     return any(isinstance(one, ast.FunctionCall) and not is_function(one.name.name) for one in parts_of(node))

@@ -1,4 +1,4 @@
-"""The unroller's one door."""
+"""Unrolls a parsed program into a circuit; `program.py` calls it after the other front ends."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from ketline.execution.limits import ExecutionLimits
 
 
 class Unrolled(NamedTuple):
-    """A circuit, the groups of its counts keys, and what turns an outcome of the circuit into theirs.
+    """A circuit, the groups of its bitstrings, and the conversion of the circuit's outcomes into them.
 
-    `groups` are their widths, `names` as in `Reading`. The circuit has a bit for each measurement. `outcome` takes the
-    number that Aer gives for them, bit k of position k, and gives the number of the program's own bits; None where both
-    are the same.
+    `groups` are the widths, `names` as in `ParsedProgram`. The circuit has a bit for each measurement. `outcome`
+    converts Aer's number for these bits, bit k at position k, into the number of the program's own bits; None if both
+    are equal.
     """
 
     circuit: Any
@@ -27,10 +27,10 @@ class Unrolled(NamedTuple):
 
 
 def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> Unrolled:
-    """The circuit of a parsed program, with its classical part evaluated.
+    """Evaluate the classical part of a parsed program, and return its circuit.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has none; with the place of what is wrong.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be unrolled; with the place of the mistake.
     """
     interpreter = Interpreter(limits, inputs)
     interpreter.run(program)

@@ -1,7 +1,7 @@
-"""Classical values while a program is unrolled: known ones, and ones that depend on measured bits.
+"""Classical values of the unroller: known values, and values that depend on measured bits.
 
-A value is a Python bool, int, float, or a tuple of values (registers of bits, arrays), bit 0 and element 0 first.
-What a measurement decides is `Measured`: a table of the values for all outcomes of the few bits it depends on.
+A value is a Python bool, int, float, or a tuple of values (registers of bits, arrays), bit 0 and element 0 first. A
+value that depends on measurements is `Measured`: a table of the values for all outcomes of the few bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,10 +37,10 @@ def atom(position: int) -> Measured:
 
 @contextmanager
 def assuming(condition: Any) -> Iterator[None]:
-    """Values that are worked out in the block need only be right where the condition holds.
+    """Assume in the block that the condition holds, so values need not be correct where it does not.
 
-    That is so for all that happens in a branch or a loop of the circuit; it keeps tables small, and functions from
-    being called with values that cannot come together.
+    That is true inside a branch or a loop of the circuit. It keeps tables small, and avoids calls of functions with
+    values that cannot occur together.
     """
     token = _assumed.set((*_assumed.get(), condition) if isinstance(condition, Measured) else _assumed.get())
     try:
@@ -50,7 +50,7 @@ def assuming(condition: Any) -> Iterator[None]:
 
 
 def lift(function: Callable[..., Any], *values: Any) -> Any:
-    """Apply a function to values of which some may be `Measured`, for every outcome.
+    """Apply a function to values, some of which may be `Measured`, for every outcome.
 
     Raises:
         ProgramUnsupported: the result depends on too many bits.
@@ -72,7 +72,7 @@ def lift(function: Callable[..., Any], *values: Any) -> Any:
 
 
 def _possible(places: dict[int, int]) -> list[bool] | None:
-    """For each outcome of these atoms whether what is assumed allows it; None where it allows all, or none."""
+    """For each outcome of these atoms, whether the assumptions allow it; None if they allow all, or none."""
     assumed = _assumed.get()
     if not assumed:
         return None
@@ -86,7 +86,7 @@ def _possible(places: dict[int, int]) -> list[bool] | None:
 
 
 def _projected(condition: "Measured", atoms: Sequence[int]) -> "Measured":
-    """For each outcome of some of a condition's atoms, whether it may hold."""
+    """For each outcome of some of a condition's atoms, whether the condition may hold."""
     if len(atoms) == len(condition.atoms):
         return condition
     ranks = [condition.atoms.index(one) for one in atoms]
@@ -101,7 +101,7 @@ def lift_sequence(function: Callable[[Sequence[Any]], Any], values: Sequence[Any
 
 
 def reduced(atoms: Sequence[int], table: Sequence[Any]) -> Any:
-    """The value of a table, without the atoms that make no difference where the value matters."""
+    """The value of a table, without atoms that do not affect it under the assumptions."""
     kept = list(atoms)
     for one in reversed(atoms):
         stride = 1 << kept.index(one)
@@ -126,7 +126,7 @@ def rebuilt(value: Any, leaves: Iterator[Any]) -> Any:
 
 
 def choose(condition: Any, then: Any, otherwise: Any) -> Any:
-    """`then` where the condition holds, else `otherwise`; element by element in registers and arrays."""
+    """`then` if the condition holds, otherwise `otherwise`; element by element in registers and arrays."""
     if isinstance(then, tuple) and isinstance(otherwise, tuple) and len(then) == len(otherwise):
         return tuple(choose(condition, one, other) for one, other in zip(then, otherwise, strict=True))
     if then is otherwise:
@@ -135,7 +135,7 @@ def choose(condition: Any, then: Any, otherwise: Any) -> Any:
 
 
 def evaluate_at(value: Any, outcome: int) -> Any:
-    """The value where the circuit's classical bits are those of an outcome, bit k that of position k."""
+    """The value for an outcome of the circuit's classical bits, bit k at position k."""
     if not isinstance(value, Measured):
         return value
     place = sum(1 << k for k, position in enumerate(value.atoms) if outcome >> position & 1)

@@ -34,8 +34,8 @@ from ketline.execution.frontend.unroller.writer import CircuitWriter
 class Variables:
     """Runs declarations and assignments.
 
-    `groups` holds the bits that a counts key shows, in the order of declaration: one entry for each register, and
-    one for each run of single bits declared next to each other. `numbers` are the global numbers with a width.
+    `groups` has the bits of the bitstrings, in the order of declaration: one entry for each register, and one for each
+    run of single bits declared next to each other. `numbers` are the global numbers with a width.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Variables:
         self._define(node.target, BitAlias(self._aliased(node.value)))
 
     def assign(self, node: Any) -> None:
-        """`target = value` and its relatives such as `+=`."""
+        """Run `target = value`, `target += value` and the like."""
         name, indices = _split(node.lvalue)
         sign = node.op.name[:-1]
         symbol = self._target(name)
@@ -141,7 +141,7 @@ class Variables:
         self._write_at(symbol, node.lvalue, value if isinstance(value, Typed) else _as_register(value))
 
     def measure(self, node: Any) -> None:
-        """`target = measure qubits;`, or without a target."""
+        """Run `target = measure qubits;`, also without a target."""
         outcomes = self._quantum.measure(node.measure)
         if node.target is None:
             return
@@ -153,7 +153,7 @@ class Variables:
         self._write_at(symbol, node.target, _as_register(outcomes))
 
     def value(self, node: Any, kind: Kind) -> Any:
-        """The value of an expression or measurement, as one of a type."""
+        """The value of an expression or measurement, converted to a type."""
         if not isinstance(node, ast.QuantumMeasurement):
             return self._evaluator.evaluate_as(node, kind)
         return convert(_as_register(self._measured(node)), kind)
@@ -261,7 +261,7 @@ def _spread(parts: tuple[Any, ...], places: tuple[int, ...], values: tuple[Any, 
 
 
 def _split(node: Any) -> tuple[Any, list[Any]]:
-    """The name of a target, and its indices one by one."""
+    """Split a target into its name and its indices."""
     if isinstance(node, ast.Identifier):
         return node, []
     indices: list[Any] = []

@@ -1,4 +1,4 @@
-"""Writes the operations of an unrolled program into a circuit."""
+"""Writes the operations of an unrolled program into a circuit, under the conditions that apply."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -13,10 +13,10 @@ from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, lif
 
 
 class CircuitWriter:
-    """Appends to a circuit, under the conditions that surround each operation.
+    """Appends operations to a circuit, inside the branches and loops that surround them.
 
-    Every measurement is kept in a classical bit of its own, so that values seen earlier stay what they were; which
-    of them a counts key shows is decided at the end.
+    Every measurement has its own classical bit, so that earlier outcomes do not change; the bitstrings are computed
+    from these bits at the end.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -27,7 +27,7 @@ class CircuitWriter:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """Write nothing in the block; bits that are made in it are forgotten with it."""
+        """Discard the operations of the block, and the bits that it creates."""
         before, self._rehearsed_bits = self._rehearsed_bits, self._rehearsed_bits or 0
         try:
             with self._budget.rehearsal():
@@ -36,7 +36,7 @@ class CircuitWriter:
             self._rehearsed_bits = before
 
     def new_qubits(self, number: int, name: str | None = None) -> range:
-        """Add qubits, which are the register of that name, where they have one, to those who draw the circuit."""
+        """Add qubits, as a register if they have a name, which drawings show."""
         self._budget.declare("qubits", number)
         first = self._main.num_qubits
         qubits = [Qubit() for _ in range(number)]
@@ -83,7 +83,7 @@ class CircuitWriter:
             self._main.store(self._main.clbits[position], self._expression(value))
 
     def narrowed(self, value: Any) -> Any:
-        """A value, written to bits of its own if it needs fewer than it depends on now."""
+        """The value, written to new bits if these are fewer than the bits on which it depends."""
         if not isinstance(value, Measured):
             return value
         numbered = _Numbered([value])
@@ -94,10 +94,10 @@ class CircuitWriter:
         return numbered.decoded(cells)
 
     def merged(self, condition: Measured, then: Any, otherwise: Any) -> Any:
-        """`then` where a condition holds, else `otherwise`, written to bits of its own.
+        """`then` if the condition holds, otherwise `otherwise`, written to new bits.
 
         Raises:
-            ProgramUnsupported: these are too many.
+            ProgramUnsupported: it needs too many bits.
         """
         numbered = _Numbered([then, otherwise])
         if numbered.width > MOST_ATOMS:
@@ -114,7 +114,7 @@ class CircuitWriter:
 
     @contextmanager
     def when(self, condition: Measured) -> Iterator[Any]:
-        """What is written in the block happens where the condition holds; gives the context of an `else`."""
+        """Write the block's operations under the condition; yields the context of an `else`."""
         self._budget.operations(1)
         if self._rehearsed_bits is not None:
             yield nullcontext()
@@ -146,7 +146,7 @@ class CircuitWriter:
         return self._expression(condition)
 
     def _expression(self, value: Any) -> Any:
-        """A Boolean value as an expression of Qiskit's, expanded by one bit after the other."""
+        """A Boolean value as an expression of Qiskit, expanded bit by bit."""
         if not isinstance(value, Measured):
             return expr.lift(bool(value))
         self._budget.step(len(value.table))
@@ -165,7 +165,7 @@ class CircuitWriter:
 
 
 class _Numbered:
-    """The values that some values may take, numbered."""
+    """The possible combinations of some values, numbered."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         entries = [entry for value in values for entry in (value.table if isinstance(value, Measured) else (value,))]
@@ -177,7 +177,7 @@ class _Numbered:
         return self._numbers[type(entry), entry]
 
     def decoded(self, cells: Sequence[int]) -> Any:
-        """The value whose number these bits hold."""
+        """The value whose number is in these bits."""
         if not cells:
             return self._distinct[0]
         last = len(self._distinct) - 1
