@@ -15,7 +15,7 @@ from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.qiskit.serialization import travelling
+from ketline.qiskit.serialization import serialized
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits()
@@ -40,7 +40,7 @@ def assert_means_the_same(circuit: QuantumCircuit) -> str:
     text = exported(circuit)
     assert "@" not in text
     expected = Operator(circuit).data
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     forms = [(text, ProgramFormat.OPENQASM3), (sent.program, ProgramFormat(sent.program_format))]
     if _can_be_read(written := as_qpy(circuit)):
         forms.append((written, ProgramFormat.QPY))

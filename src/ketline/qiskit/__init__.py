@@ -1,4 +1,4 @@
-"""Ketline for Qiskit: a provider with a backend, and primitives, so that a script changes one line."""
+"""Qiskit's interfaces to a Ketline service: a provider with a backend, a sampler and an estimator."""
 
 from ketline.qiskit.backend import KetlineBackend, KetlineProvider
 from ketline.qiskit.estimator import KetlineEstimator

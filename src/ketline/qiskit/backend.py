@@ -1,4 +1,4 @@
-"""A service as a provider with one backend."""
+"""The provider and the backend: run Qiskit circuits on a service with `backend.run`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,12 +27,12 @@ from qiskit.transpiler import Target
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
-from ketline.qiskit.job import Asked, KetlineJob, TaskGroup
-from ketline.qiskit.resolve_client import client_of, described
-from ketline.qiskit.serialization import travelling
+from ketline.qiskit.job import KetlineJob, TaskGroup, TaskRequest
+from ketline.qiskit.resolve_client import client_of, description_of
+from ketline.qiskit.serialization import serialized
 
-# By class: these take any number of qubits and bits.
-_OF_ANY_SIZE = {
+# Added to the target as classes, because they act on any number of qubits and bits.
+_VARIABLE_SIZE = {
     "box": BoxOp,
     "if_else": IfElseOp,
     "store": Store,
@@ -45,7 +45,7 @@ _OF_ANY_SIZE = {
 
 
 class KetlineProvider:
-    """The backends of the service at `url`; without one, of the service that `KETLINE_URL` names."""
+    """The backends of the service at `url`, or at `KETLINE_URL` without one."""
 
     def __init__(self, url: str | None = None, *, api_key: str | None = None, client: Client | None = None) -> None:
         self.client = client or Client(url, api_key=api_key)
@@ -59,10 +59,10 @@ class KetlineProvider:
         return [backend] if name in (None, backend.name) else []
 
     def get_backend(self, name: str | None = None) -> "KetlineBackend":
-        """The backend of this name, or the one that there is.
+        """The backend of this name; without a name, the only one.
 
         Raises:
-            QiskitError: there is none.
+            QiskitError: no backend has this name.
         """
         found = self.backends(name)
         if not found:
@@ -71,22 +71,22 @@ class KetlineProvider:
 
 
 class KetlineBackend(BackendV2):  # type: ignore[misc]
-    """Ideal simulation by a service. Any gate on any qubits: transpiling to it changes nothing that it supports.
+    """Ideal simulation by a service. It has no coupling map: transpilation only changes unsupported operations.
 
     `service` is a provider, a client or the URL of a service.
     """
 
     def __init__(self, service: Any = None, **options: Any) -> None:
         self.client: Client = client_of(service)
-        self._described = described(self.client)
+        self._service_description = description_of(self.client)
         super().__init__(
             provider=service if isinstance(service, KetlineProvider) else None,
-            name=self._described["name"],
-            description=self._described["description"],
-            backend_version=self._described["versions"].get("ketline"),
+            name=self._service_description["name"],
+            description=self._service_description["description"],
+            backend_version=self._service_description["versions"].get("ketline"),
             **options,
         )
-        self._target = _target_of(self._described)
+        self._target = _target_of(self._service_description)
 
     @property
     def target(self) -> Any:
@@ -103,27 +103,28 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
     def run(self, run_input: Any, **options: Any) -> KetlineJob:
         """Submit circuits, each as a task; options are `shots`, `memory`, `seed_simulator` and `method`.
 
-        `seed_simulator` is the seed of the first circuit; the others have seeds that are derived from it, which the
-        result tells.
+        `seed_simulator` is the seed of the first circuit; the seeds of the others are derived from it and are part of
+        the result.
 
         Raises:
-            QiskitError: a circuit has parameters without values, or there is no such option.
-            ClientError: the service does not take them, or is not known to have done so.
+            QiskitError: a circuit has parameters without values, or an option does not exist.
+            ClientError: the service rejected the circuits, or it is unknown whether it stored them.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
-        asked = self._asked(options)
+        run_options = self._run_options(options)
         group = TaskGroup(
-            self.client, [_task_of(circuit, asked | _seed_of(asked, number)) for number, circuit in enumerate(circuits)]
+            self.client,
+            [_task_of(circuit, run_options | _seed_of(run_options, number)) for number, circuit in enumerate(circuits)],
         )
         return KetlineJob(self, group, lambda results: self._result(group.job_id, circuits, results))
 
-    def _asked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _run_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         known = dict(self.options)
         if unknown := sorted(options.keys() - known.keys()):
             raise QiskitError(f"There is no option {unknown[0]!r}; there are {', '.join(sorted(known))}.")
-        asked = {**known, **options}
-        asked["seed"] = asked.pop("seed_simulator")
-        return {**asked, "memory": asked["memory"] or None}
+        run_options = {**known, **options}
+        run_options["seed"] = run_options.pop("seed_simulator")
+        return {**run_options, "memory": run_options["memory"] or None}
 
     def _result(self, job_id: str, circuits: Sequence[Any], results: Sequence[Any]) -> Any:
         found = [_experiment(circuit, result) for circuit, result in zip(circuits, results, strict=True)]
@@ -142,10 +143,10 @@ def _seed_of(options: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {"seed": derived_seed(int(seed), "circuit", number) if number and seed is not None else seed}
 
 
-def _task_of(circuit: Any, options: Mapping[str, Any]) -> Asked:
+def _task_of(circuit: Any, options: Mapping[str, Any]) -> TaskRequest:
     if circuit.parameters:
         raise QiskitError(f"Circuit {circuit.name!r} has parameters without values: assign them first.")
-    return travelling(circuit), dict(options)
+    return serialized(circuit), dict(options)
 
 
 def _experiment(circuit: Any, result: Any) -> Any:
@@ -179,6 +180,6 @@ def _target_of(service: Mapping[str, Any]) -> Any:
         target.add_instruction(operation, {None: None})
     target.add_instruction(Delay(Parameter("t")), {None: None})
     target.add_instruction(UnitaryGate, name="unitary")
-    for name, operation in _OF_ANY_SIZE.items():
+    for name, operation in _VARIABLE_SIZE.items():
         target.add_instruction(operation, name=name)
     return target

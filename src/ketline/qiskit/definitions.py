@@ -1,7 +1,7 @@
-"""Replaces gates that a QPY file says too little of by their definitions.
+"""Replacement of gates that QPY does not store completely by their definitions.
 
-Qiskit's reader makes a gate of its library anew from its class and its parameters, which of many are not all that its
-constructor takes: reading `AndGate(3)` raises a TypeError, and other gates would come back as others than they were.
+Qiskit's reader rebuilds a library gate from its class and parameters. The constructors of many gates need more than
+that: reading `AndGate(3)` raises a TypeError, and some other gates are read as different gates.
 """
 
 from typing import Any
@@ -21,8 +21,8 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import Clifford
 
 _STANDARD_GATES = "qiskit.circuit.library.standard_gates."
-# What is read as it was written, each with a test.
-_REBUILT = (
+# Classes that QPY reads back exactly; each has a test.
+_EXACT_IN_QPY = (
     AnnotatedOperation,
     Barrier,
     Clifford,
@@ -40,39 +40,39 @@ _PLAIN = (Gate, Instruction)
 
 
 def with_definitions(circuit: Any) -> Any:
-    """The same circuit of operations that QPY keeps; itself where it has no others."""
+    """An equal circuit that QPY stores exactly; the circuit itself if nothing has to be replaced."""
     changed = False
     result = circuit.copy_empty_like()
     for instruction in circuit.data:
-        operation = _kept(instruction.operation)
+        operation = _storable(instruction.operation)
         changed = changed or operation is not instruction.operation
         result.append(instruction.replace(operation=operation))
     return result if changed else circuit
 
 
-def _kept(operation: Any) -> Any:
-    """The same operation in a form that QPY keeps; itself where it is that."""
+def _storable(operation: Any) -> Any:
+    """An equal operation that QPY stores exactly; the operation itself if nothing has to be replaced."""
     if isinstance(operation, ControlFlowOp):
         blocks = [with_definitions(block) for block in operation.blocks]
-        unchanged = all(one is other for one, other in zip(blocks, operation.blocks, strict=True))
+        unchanged = all(new is old for new, old in zip(blocks, operation.blocks, strict=True))
         return operation if unchanged else operation.replace_blocks(blocks)
     if isinstance(operation, AnnotatedOperation):
-        base = _kept(operation.base_op)
+        base = _storable(operation.base_op)
         return operation if base is operation.base_op else AnnotatedOperation(base, operation.modifiers)
     kind = getattr(operation, "base_class", type(operation))
-    if kind.__module__.startswith(_STANDARD_GATES) or issubclass(kind, _REBUILT):
+    if kind.__module__.startswith(_STANDARD_GATES) or issubclass(kind, _EXACT_IN_QPY):
         return operation
     definition = getattr(operation, "definition", None)
     if definition is None:
         return operation
     inside = with_definitions(definition)
-    # A controlled `CUGate` has a `UGate` of four angles at its base, which the reader cannot make.
+    # The base gate of a controlled `CUGate` is a `UGate` with four angles, which the reader cannot build.
     return operation if kind in _PLAIN and inside is definition else _plain(operation, inside)
 
 
 def _plain(operation: Any, definition: Any) -> Any:
-    """A gate, or an instruction, of this definition and no class of its own."""
-    name = f"{operation.name}_by_definition"  # by some names QPY knows what class it is
+    """A gate or instruction of no library class, with this definition."""
+    name = f"{operation.name}_by_definition"  # QPY derives the class from some names
     parameters, label = list(definition.parameters), operation.label
     if isinstance(operation, Gate):
         plain = Gate(name, operation.num_qubits, parameters, label=label)

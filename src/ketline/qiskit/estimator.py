@@ -1,4 +1,4 @@
-"""An estimator whose expectation values a Ketline service computes."""
+"""The estimator: computes expectation values of PUBs on a service."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,36 +10,37 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from qiskit.quantum_info import SparsePauliOp
 
 from ketline.client import Client
-from ketline.qiskit.job import Asked, KetlinePrimitiveJob, TaskGroup
-from ketline.qiskit.resolve_client import client_of, room_of
-from ketline.qiskit.serialization import Travelling, travelling
+from ketline.qiskit.job import KetlinePrimitiveJob, TaskGroup, TaskRequest
+from ketline.qiskit.resolve_client import client_of, limits_of
+from ketline.qiskit.serialization import SerializedCircuit, serialized
 from ketline.qiskit.sweeps import (
     CHARACTERS_OF_A_NUMBER,
     MOST_INPUTS,
-    Room,
+    TaskLimits,
     inputs_of,
     points_in_a_task,
     portions,
     values_of,
 )
 
-# The service's own limits: observables at a point, and terms in a task.
+# Limits of the service: observables of a point, and terms of a task.
 MOST_OBSERVABLES = 1_000
 MOST_TERMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A task of a PUB, and where in the PUB's values its own belong: flat indices, by point and observable."""
+    """A task of a PUB; `positions` are the flat indices in the PUB's values, for each point and observable."""
 
-    asked: Asked
-    places: Sequence[Sequence[Sequence[int]]]
+    request: TaskRequest
+    positions: Sequence[Sequence[Sequence[int]]]
 
 
 class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
-    """Exact expectation values, with noise of the standard error that `precision` is, as `StatevectorEstimator` does.
+    """Computes exact expectation values, and adds noise with the standard error `precision`.
 
-    `service` is a provider, a backend, a client or the URL of a service. `seed` is that of the noise.
+    It does the same as Qiskit's `StatevectorEstimator`. `service` is a provider, a backend, a client or the URL of a
+    service. `seed` is the seed of the noise.
     """
 
     def __init__(
@@ -60,33 +61,34 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         return self._default_precision
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> KetlinePrimitiveJob:
-        """Submit all PUBs at once, each as one task as a rule; the job's result is a `PrimitiveResult`.
+        """Submit all PUBs, usually one task for each; the job's result is a `PrimitiveResult`.
 
         Raises:
             ValueError: an observable is not Hermitian.
-            ClientError: the service does not take them, or is not known to have done so.
+            ClientError: the service rejected the PUBs, or it is unknown whether it stored them.
         """
         precision = self._default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        room = room_of(self._client)
-        parts = [_parts_of(pub, room, {"method": self._method}) for pub in coerced]
-        group = TaskGroup(self._client, [part.asked for of_pub in parts for part in of_pub])
+        limits = limits_of(self._client)
+        parts = [_parts_of(pub, limits, {"method": self._method}) for pub in coerced]
+        group = TaskGroup(self._client, [part.request for pub_parts in parts for part in pub_parts])
         return KetlinePrimitiveJob(group, lambda results: self._read(coerced, parts, results))
 
     def _read(self, pubs: Sequence[Any], parts: Sequence[Sequence[_Part]], results: Sequence[Any]) -> Any:
         left = iter(results)
         found = [
-            self._pub_result(pub, of_pub, [next(left) for _ in of_pub]) for pub, of_pub in zip(pubs, parts, strict=True)
+            self._pub_result(pub, pub_parts, [next(left) for _ in pub_parts])
+            for pub, pub_parts in zip(pubs, parts, strict=True)
         ]
         return PrimitiveResult(found, metadata={"version": 2})
 
     def _pub_result(self, pub: Any, parts: Sequence[_Part], results: Sequence[Any]) -> Any:
         values = np.zeros(int(np.prod(pub.shape, dtype=int)))
         for part, result in zip(parts, results, strict=True):
-            swept = "inputs" in part.asked[1]
+            swept = "inputs" in part.request[1]
             at_points = result.expectation_values if swept else [result.expectation_values]
-            for places, found in zip(part.places, at_points, strict=True):
-                for indices, value in zip(places, found, strict=True):
+            for positions, found in zip(part.positions, at_points, strict=True):
+                for indices, value in zip(positions, found, strict=True):
                     values[list(indices)] = value
         if pub.precision:
             values = np.random.default_rng(self._seed).normal(values, pub.precision)
@@ -96,81 +98,81 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         return PubResult(data, metadata=metadata)
 
 
-def _parts_of(pub: Any, room: Room, options: Mapping[str, Any]) -> list[_Part]:
+def _parts_of(pub: Any, limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
     terms = _terms_of(pub.observables)
-    wanted = _wanted(pub)
-    asked = [
+    by_point = _observables_by_point(pub)
+    requested = [
         (point, list(of_point)[part], list(of_point.values())[part])
-        for point, of_point in wanted.items()
-        for part in _cut([len(terms[one]) for one in of_point])
+        for point, of_point in by_point.items()
+        for part in _slices([len(terms[index]) for index in of_point])
     ]
-    if not asked:
+    if not requested:
         return []
     values = values_of(pub)
     circuit = pub.circuit
     if not circuit.parameters or len(circuit.parameters) > MOST_INPUTS:
         bound = pub.parameter_values.bind_all(circuit).ravel()
-        sent = [travelling(one) for one in bound]
+        circuits = [serialized(assigned) for assigned in bound]
         return [
-            _Part((sent[point], {**options, "observables": [terms[one] for one in observables]}), [places])
-            for point, observables, places in asked
+            _Part((circuits[point], {**options, "observables": [terms[index] for index in observables]}), [positions])
+            for point, observables, positions in requested
         ]
-    return list(_swept(travelling(circuit), asked, values, terms, room, options))
+    return list(_swept(serialized(circuit), requested, values, terms, limits, options))
 
 
-def _cut(terms: Sequence[int]) -> Iterator[slice]:
-    """Slices of a point's observables, of so many terms each, none of which is too much for a task."""
-    first, together = 0, 0
+def _slices(terms: Sequence[int]) -> Iterator[slice]:
+    """Slices of a point's observables, with these numbers of terms, of which each fits into one task."""
+    first, total = 0, 0
     for number, more in enumerate(terms):
-        if number - first == MOST_OBSERVABLES or (number > first and together + more > MOST_TERMS):
+        if number - first == MOST_OBSERVABLES or (number > first and total + more > MOST_TERMS):
             yield slice(first, number)
-            first, together = number, 0
-        together += more
+            first, total = number, 0
+        total += more
     if terms:
         yield slice(first, len(terms))
 
 
 def _swept(
-    sent: Travelling,
-    asked: Sequence[tuple[int, Sequence[int], Sequence[Sequence[int]]]],
+    circuit: SerializedCircuit,
+    requested: Sequence[tuple[int, Sequence[int], Sequence[Sequence[int]]]],
     values: Any,
     terms: Sequence[Mapping[str, float]],
-    room: Room,
+    limits: TaskLimits,
     options: Mapping[str, Any],
 ) -> Iterable[_Part]:
-    """Tasks of many points each; what all points of a task have in common is said once."""
-    same = len({tuple(observables) for _, observables, _ in asked}) == 1
-    most_values = max(len(observables) for _, observables, _ in asked)
-    most_terms = max(sum(len(terms[one]) for one in observables) for _, observables, _ in asked)
+    """Tasks of many points each; observables that all points share are sent once."""
+    same = len({tuple(observables) for _, observables, _ in requested}) == 1
+    most_values = max(len(observables) for _, observables, _ in requested)
+    most_terms = max(sum(len(terms[index]) for index in observables) for _, observables, _ in requested)
     label = len(next(iter(terms[0])))
-    most = points_in_a_task(room, values.shape[1], most_values * CHARACTERS_OF_A_NUMBER)
+    most = points_in_a_task(limits, values.shape[1], most_values * CHARACTERS_OF_A_NUMBER)
     if not same:
-        most = max(1, min(most, MOST_TERMS // most_terms, room.asked_characters // (most_terms * (label + 32))))
-    for part in portions(len(asked), most):
-        points = [point for point, _, _ in asked[part]]
-        own = [[terms[one] for one in observables] for _, observables, _ in asked[part]]
-        inputs = inputs_of(sent.parameters, values[points])
+        most = max(1, min(most, MOST_TERMS // most_terms, limits.input_characters // (most_terms * (label + 32))))
+    for part in portions(len(requested), most):
+        points = [point for point, _, _ in requested[part]]
+        by_point = [[terms[index] for index in observables] for _, observables, _ in requested[part]]
+        inputs = inputs_of(circuit.parameters, values[points])
         yield _Part(
-            (sent, {**options, "inputs": inputs, "observables": own[0] if same else own}),
-            [places for _, _, places in asked[part]],
+            (circuit, {**options, "inputs": inputs, "observables": by_point[0] if same else by_point}),
+            [positions for _, _, positions in requested[part]],
         )
 
 
-def _wanted(pub: Any) -> dict[int, dict[int, list[int]]]:
-    """For each point the observables that are wanted there, and for each of these where its value goes."""
+def _observables_by_point(pub: Any) -> dict[int, dict[int, list[int]]]:
+    """For each point its observables, and for each of them the flat indices of its values in the result."""
     points = np.arange(int(np.prod(pub.parameter_values.shape, dtype=int))).reshape(pub.parameter_values.shape)
     observables = np.arange(int(np.prod(pub.observables.shape, dtype=int))).reshape(pub.observables.shape)
     by_point: dict[int, dict[int, list[int]]] = {}
     pairs = zip(*(array.ravel().tolist() for array in np.broadcast_arrays(points, observables)), strict=True)
-    for place, (point, observable) in enumerate(pairs):
-        by_point.setdefault(point, {}).setdefault(observable, []).append(place)
+    for position, (point, observable) in enumerate(pairs):
+        by_point.setdefault(point, {}).setdefault(observable, []).append(position)
     return by_point
 
 
 def _terms_of(observables: Any) -> list[dict[str, float]]:
-    """Each observable as coefficients by Pauli label; projectors are sums of Paulis."""
+    """Each observable as coefficients by Pauli label; projectors are expanded to sums of Paulis."""
     flat = observables.ravel().sparse_observables_array()
-    return [_terms(SparsePauliOp.from_sparse_observable(one.as_paulis())) for one in flat]
+    return [_terms(SparsePauliOp.from_sparse_observable(observable.as_paulis())) for observable in flat]
 
 
 def _terms(operator: Any) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Jobs: one or several tasks of a service, followed together."""
+"""Qiskit jobs: each consists of one or more tasks of a service."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,64 +9,68 @@ from qiskit.providers import JobError, JobStatus, JobV1
 
 from ketline.client import Client, ClientError, TaskHandle
 from ketline.domain.task import TaskStatus
-from ketline.qiskit.serialization import Travelling
+from ketline.qiskit.serialization import SerializedCircuit
 
-Asked = tuple[Travelling, dict[str, Any]]
+# A serialized circuit and the options of its task.
+TaskRequest = tuple[SerializedCircuit, dict[str, Any]]
 
 
 class TaskGroup:
-    """The tasks of one job, submitted together and under one name: once, however often the network fails."""
+    """The tasks of one job; they are submitted as a batch under one idempotency key, so retries store them once."""
 
-    def __init__(self, client: Client, asked: Sequence[Asked]) -> None:
+    def __init__(self, client: Client, requests: Sequence[TaskRequest]) -> None:
         self.job_id = str(uuid4())
         self._client = client
         items = [
             {
                 **options,
-                "program": sent.program,
-                "program_format": sent.program_format,
+                "program": circuit.program,
+                "program_format": circuit.program_format,
                 "tags": ["qiskit", f"job-{self.job_id}"],
             }
-            for sent, options in asked
+            for circuit, options in requests
         ]
         self.handles: Sequence[TaskHandle] = client.submit_batch(items, idempotency_key=self.job_id) if items else ()
 
     def results(self, timeout_seconds: float | None = None) -> list[Any]:
-        """What the service found, in the order in which it was asked.
+        """Wait until all tasks have ended, and return their results in the order of the requests.
 
         Raises:
-            JobError: a task failed or was cancelled; says which and why.
-            ClientError: the service cannot be reached, or they have not ended in time.
+            JobError: a task failed or was cancelled; the message has its id and the reason.
+            ClientError: the service cannot be reached, or the tasks have not ended in time.
         """
-        for _ in self._client.as_completed(self._open(), timeout_seconds=timeout_seconds):
+        for _ in self._client.as_completed(self._unended(), timeout_seconds=timeout_seconds):
             pass
-        return [self._result(number, handle) for number, handle in enumerate(self.handles)]
+        return [self._result_of(number, handle) for number, handle in enumerate(self.handles)]
 
-    def _result(self, number: int, handle: TaskHandle) -> Any:
+    def _result_of(self, number: int, handle: TaskHandle) -> Any:
         task = handle.wait()
         if task.result is not None:
             return task.result
-        why = f"{task.error.code}: {task.error.message}" if task.error else f"it was {task.status}"
-        raise JobError(f"Task {handle.task_id}, number {number} of job {self.job_id}, has no result: {why}")
+        reason = f"{task.error.code}: {task.error.message}" if task.error else f"it was {task.status}"
+        raise JobError(f"Task {handle.task_id}, number {number} of job {self.job_id}, has no result: {reason}")
 
     def status(self) -> JobStatus:
-        for handle in self._open():
+        """Read the tasks that have not ended, and combine the statuses of all."""
+        for handle in self._unended():
             handle.refresh()
-        there = {handle.task.status for handle in self.handles if handle.task is not None}
-        if TaskStatus.FAILED in there:
+        statuses = {handle.task.status for handle in self.handles if handle.task is not None}
+        if TaskStatus.FAILED in statuses:
             return JobStatus.ERROR
-        if TaskStatus.CANCELLED in there:
+        if TaskStatus.CANCELLED in statuses:
             return JobStatus.CANCELLED
-        if there <= {TaskStatus.COMPLETED}:
+        if statuses <= {TaskStatus.COMPLETED}:
             return JobStatus.DONE
-        return JobStatus.QUEUED if there == {TaskStatus.PENDING} else JobStatus.RUNNING
+        return JobStatus.QUEUED if statuses == {TaskStatus.PENDING} else JobStatus.RUNNING
 
     def cancel(self) -> bool:
-        """Cancel what has not ended; whether there was anything."""
-        cancelled = [self._cancelled(handle) for handle in self._open()]  # all of them, whatever the first says
+        """Cancel the tasks that have not ended; return whether any was cancelled."""
+        cancelled = [
+            self._cancel(handle) for handle in self._unended()
+        ]  # a list, so that `any` does not stop at the first
         return any(cancelled)
 
-    def _cancelled(self, handle: TaskHandle) -> bool:
+    def _cancel(self, handle: TaskHandle) -> bool:
         try:
             handle.task = self._client.cancel(handle.task_id)
         except ClientError as error:
@@ -75,36 +79,36 @@ class TaskGroup:
             return False
         return True
 
-    def _open(self) -> list[TaskHandle]:
+    def _unended(self) -> list[TaskHandle]:
         return [handle for handle in self.handles if handle.task is None or not handle.task.ended]
 
 
 class KetlineJob(JobV1):  # type: ignore[misc]
-    """Circuits that a backend runs; each is a task of its own."""
+    """The job of `KetlineBackend.run`, with a task for each circuit."""
 
-    def __init__(self, backend: Any, group: TaskGroup, read: Callable[[Sequence[Any]], Any]) -> None:
+    def __init__(self, backend: Any, group: TaskGroup, convert: Callable[[Sequence[Any]], Any]) -> None:
         super().__init__(backend, group.job_id)
         self._group = group
-        self._read = read
-        self._found: Any = None
+        self._convert = convert
+        self._result: Any = None
 
     @property
     def task_ids(self) -> list[str]:
-        """The tasks, in the order of the circuits."""
+        """The ids of the tasks, in the order of the circuits."""
         return [str(handle.task_id) for handle in self._group.handles]
 
     def submit(self) -> None:
-        """Nothing: a job is submitted when it is made."""
+        """Do nothing, because the job is submitted when it is created."""
 
     def result(self, timeout: float | None = None) -> Any:
-        """A `qiskit.result.Result` of all circuits.
+        """Wait for the `qiskit.result.Result` of all circuits.
 
         Raises:
-            JobError: a circuit could not be run, or was cancelled.
+            JobError: the task of a circuit failed or was cancelled.
         """
-        if self._found is None:
-            self._found = self._read(self._group.results(timeout))
-        return self._found
+        if self._result is None:
+            self._result = self._convert(self._group.results(timeout))
+        return self._result
 
     def status(self) -> JobStatus:
         return self._group.status()
@@ -114,28 +118,28 @@ class KetlineJob(JobV1):  # type: ignore[misc]
 
 
 class KetlinePrimitiveJob(BasePrimitiveJob[Any, JobStatus]):  # type: ignore[misc]
-    """PUBs that a primitive runs."""
+    """The job of a primitive, usually with a task for each PUB."""
 
-    def __init__(self, group: TaskGroup, read: Callable[[Sequence[Any]], Any]) -> None:
+    def __init__(self, group: TaskGroup, convert: Callable[[Sequence[Any]], Any]) -> None:
         super().__init__(group.job_id)
         self._group = group
-        self._read = read
-        self._found: Any = None
+        self._convert = convert
+        self._result: Any = None
 
     @property
     def task_ids(self) -> list[str]:
-        """The tasks, in the order of the PUBs; as a rule one for each."""
+        """The ids of the tasks, in the order of the PUBs."""
         return [str(handle.task_id) for handle in self._group.handles]
 
     def result(self, timeout: float | None = None) -> Any:
-        """A `PrimitiveResult`.
+        """Wait for the `PrimitiveResult`.
 
         Raises:
-            JobError: a PUB could not be run, or was cancelled.
+            JobError: a task of a PUB failed or was cancelled.
         """
-        if self._found is None:
-            self._found = self._read(self._group.results(timeout))
-        return self._found
+        if self._result is None:
+            self._result = self._convert(self._group.results(timeout))
+        return self._result
 
     def status(self) -> JobStatus:
         return self._group.status()

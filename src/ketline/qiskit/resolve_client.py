@@ -1,19 +1,19 @@
-"""From what a user has at hand to a client of a service."""
+"""The client behind the `service` argument of backends and primitives, and the limits of its service."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ketline.client import Client
-from ketline.qiskit.sweeps import Room
+from ketline.qiskit.sweeps import TaskLimits
 
-# Room for what is beside the numbers and outcomes.
-_SHARE = 2
+# Only this part of a limit is used for numbers and outcomes; the rest is for everything around them.
+_DIVISOR = 2
 
 
 def client_of(service: Any) -> Client:
-    """The client that a provider or backend has, a client itself, or one of the service at a URL.
+    """The client of a provider or backend, the client itself, or a new client of the service at a URL.
 
-    Without anything it is one of the service that `KETLINE_URL` names.
+    With None it is a client of the service at `KETLINE_URL`.
     """
     if isinstance(service, Client):
         return service
@@ -25,14 +25,15 @@ def client_of(service: Any) -> Client:
     return client
 
 
-def described(client: Client) -> Mapping[str, Any]:
-    """What the service runs circuits on, as it tells it."""
+def description_of(client: Client) -> Mapping[str, Any]:
+    """The description of the service's backend, from `GET /backends`."""
     return client.backends()[0]
 
 
-def room_of(client: Client) -> Room:
-    limits = described(client)["limits"]
-    return Room(
-        asked_characters=limits["max_program_bytes"] // _SHARE,
-        answered_characters=(limits["max_result_megabytes"] << 20) // _SHARE,
+def limits_of(client: Client) -> TaskLimits:
+    """How much one task of this service may send and return."""
+    limits = description_of(client)["limits"]
+    return TaskLimits(
+        input_characters=limits["max_program_bytes"] // _DIVISOR,
+        result_characters=(limits["max_result_megabytes"] << 20) // _DIVISOR,
     )

@@ -1,4 +1,4 @@
-"""How circuits travel: as OpenQASM 3 where that says exactly the same, as QPY otherwise."""
+"""Serialization of circuits: as OpenQASM 3 if it represents the circuit exactly, otherwise as QPY."""
 
 import base64
 import io
@@ -14,10 +14,10 @@ from qiskit.qpy.common import QPY_VERSION
 from ketline.domain.qpy import VERSIONS
 from ketline.qiskit.definitions import with_definitions
 
-# The newest that this Qiskit writes and every Ketline reads: loops over variables need 17 or later.
+# The newest version that this Qiskit writes and every Ketline reads; loops over variables need 17 or later.
 _QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])
-# Qiskit's own gates that stdgates.inc, or the language, knows under a name and with the same meaning, and whose
-# parameters are written as they are.
+# Qiskit's gates that stdgates.inc or the language defines with the same name and meaning, and whose parameters the
+# exporter writes exactly.
 _EXACT = frozenset(
     [
         "barrier",
@@ -56,35 +56,35 @@ _EXPORTER = qasm3.Exporter(disable_constants=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Travelling:
-    """A program as the service takes it, its format, and the names under which parameters get their values."""
+class SerializedCircuit:
+    """A circuit as program text in a format of the service, and the input names of its parameters."""
 
     program: str
     program_format: str
     parameters: Sequence[str] = ()
 
 
-def travelling(circuit: Any) -> Travelling:
-    """A circuit as it is sent; its parameters, in the order of `circuit.parameters`, are called `p0`, `p1`, …
+def serialized(circuit: Any) -> SerializedCircuit:
+    """Serialize a circuit; its parameters, in the order of `circuit.parameters`, are renamed to `p0`, `p1`, …
 
-    A number is left out where a parameter or a variable of the circuit has the name already.
-    Delays stay behind: ideally nothing happens in them.
+    Names that a parameter or variable of the circuit has already are skipped. Delays are removed, because they do
+    nothing in an ideal simulation.
     """
     circuit = _without_delays(circuit)
     if not circuit.parameters and _is_exact_in_openqasm(circuit):
-        return Travelling(_EXPORTER.dumps(circuit), "openqasm3")
+        return SerializedCircuit(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
-    sent = with_definitions(circuit.assign_parameters(fresh) if fresh else circuit.copy())
-    sent.metadata = {}
+    renamed = with_definitions(circuit.assign_parameters(fresh) if fresh else circuit.copy())
+    renamed.metadata = {}
     file = io.BytesIO()
-    qpy.dump(sent, file, version=_QPY_VERSION)
-    return Travelling(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+    qpy.dump(renamed, file, version=_QPY_VERSION)
+    return SerializedCircuit(base64.b64encode(file.getvalue()).decode(), "qpy", names)
 
 
 def _without_delays(circuit: Any) -> Any:
-    """The same circuit where there are none. Those that are a parameter's stay: it has its place among the values."""
-    if not any(_has_delays(one.operation) for one in circuit.data):
+    """The circuit without delays, except those of a parameter, which would no longer be part of the circuit."""
+    if not any(_has_delays(instruction.operation) for instruction in circuit.data):
         return circuit
     left = circuit.copy_empty_like()
     for instruction in circuit.data:
@@ -99,12 +99,12 @@ def _without_delays(circuit: Any) -> Any:
 
 def _has_delays(operation: Any) -> bool:
     if isinstance(operation, ControlFlowOp):
-        return any(_has_delays(one.operation) for block in operation.blocks for one in block.data)
+        return any(_has_delays(instruction.operation) for block in operation.blocks for instruction in block.data)
     return isinstance(operation, Delay) and not getattr(operation.duration, "parameters", ())
 
 
 def _names_for(circuit: Any) -> Sequence[str]:
-    taken = {one.name for one in (*circuit.parameters, *circuit.iter_vars())}
+    taken = {each.name for each in (*circuit.parameters, *circuit.iter_vars())}
     free = (name for name in map("p{}".format, count()) if name not in taken)
     return list(islice(free, len(circuit.parameters)))
 

@@ -1,4 +1,4 @@
-"""Parameter values of a PUB as the inputs of tasks: as a rule of one task, more where it would be too large."""
+"""Sweeps: the parameter values of a PUB as inputs of one task, or of several if one would be too large."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,29 +6,29 @@ from typing import Any
 
 import numpy as np
 
-# The service's own limits: points of a sweep, inputs of a task.
+# Limits of the service: points of a sweep, inputs of a task.
 MOST_POINTS = 10_000
 MOST_INPUTS = 1_000
-# About what a number takes as JSON, with its comma.
+# Approximate length of a number in JSON, with its comma.
 CHARACTERS_OF_A_NUMBER = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What one task may come to: characters of its inputs and of its result."""
+class TaskLimits:
+    """The size of one task, in characters of JSON: of its inputs and of its result."""
 
-    asked_characters: int
-    answered_characters: int
+    input_characters: int
+    result_characters: int
 
 
-def points_in_a_task(room: Room, parameters: int, answered_characters: float) -> int:
-    """How many points of so many parameters, and so much of a result each, go into one task."""
-    asked = room.asked_characters // max(1, parameters * CHARACTERS_OF_A_NUMBER)
-    return int(max(1, min(MOST_POINTS, asked, room.answered_characters // max(1, answered_characters))))
+def points_in_a_task(limits: TaskLimits, parameters: int, result_characters: float) -> int:
+    """How many points fit into one task, if each has this many parameters and characters of its result."""
+    by_inputs = limits.input_characters // max(1, parameters * CHARACTERS_OF_A_NUMBER)
+    return int(max(1, min(MOST_POINTS, by_inputs, limits.result_characters // max(1, result_characters))))
 
 
 def portions(total: int, most: int) -> Iterator[slice]:
-    """As few slices as it takes."""
+    """Slices of at most `most` items that cover `total` items."""
     return (slice(first, min(total, first + most)) for first in range(0, total, most))
 
 
@@ -41,5 +41,5 @@ def values_of(pub: Any) -> Any:
 
 
 def inputs_of(names: Sequence[str], values: Any) -> dict[str, list[float]]:
-    """Inputs of a sweep over the rows of `values`."""
+    """The inputs of a sweep over the rows of `values`; column k belongs to the k-th name."""
     return {name: column.tolist() for name, column in zip(names, values.T, strict=True)}

@@ -1,4 +1,4 @@
-"""What the backend tells the transpiler."""
+"""The target of the backend, with which the transpiler works."""
 
 import pytest
 from qiskit import QuantumCircuit, transpile
@@ -10,7 +10,7 @@ TARGET = _target_of({"description": "", "limits": {"max_qubits": 5}, "gates": ["
 
 
 @pytest.mark.parametrize("level", range(4))
-def test_transpiling_leaves_loops_that_are_left_early_as_they_are(level: int) -> None:
+def test_transpilation_does_not_change_loops_with_break_and_continue(level: int) -> None:
     circuit = QuantumCircuit(1, 1)
     with circuit.for_loop(range(3)):
         circuit.h(0)
@@ -23,7 +23,7 @@ def test_transpiling_leaves_loops_that_are_left_early_as_they_are(level: int) ->
 
 
 @pytest.mark.parametrize("level", range(4))
-def test_transpiling_leaves_switches_boxes_variables_and_while_loops_as_they_are(level: int) -> None:
+def test_transpilation_does_not_change_switches_boxes_variables_and_while_loops(level: int) -> None:
     circuit = QuantumCircuit(2, 2)
     number = circuit.add_var("number", expr.lift(3, types.Uint(4)))
     circuit.h(0)

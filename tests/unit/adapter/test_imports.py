@@ -1,4 +1,4 @@
-"""The adapter is a client: besides Qiskit and NumPy it needs no library of the service's."""
+"""The adapter is a client: it needs no library of the service besides Qiskit and NumPy."""
 
 from tests.unit.client.test_imports import SERVER, imported_by
 

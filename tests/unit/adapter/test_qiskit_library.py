@@ -1,4 +1,4 @@
-"""Each circuit and gate of Qiskit's library runs as it is, or is refused by its name."""
+"""Each circuit and gate of Qiskit's library runs, or is rejected by name."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from ketline.qiskit.serialization import travelling
+from ketline.qiskit.serialization import serialized
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits()
@@ -61,14 +61,14 @@ def refusal_of(program: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != NEEDS_TRANSPILER])
-def test_what_the_adapter_sends_is_the_same(name: str) -> None:
+def test_serialized_circuits_are_equal(name: str) -> None:
     circuit = behind_rotations(name)
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     assert_same(sent.program, sent.program_format, circuit)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_qiskit_writes_is_the_same_or_refused_by_name(name: str) -> None:
+def test_qpy_of_qiskit_is_equal_or_rejected_by_name(name: str) -> None:
     circuit = behind_rotations(name)
     refusal = refusal_of(as_qpy(circuit))
     if refusal is None:
@@ -81,7 +81,7 @@ def test_what_qiskit_writes_is_the_same_or_refused_by_name(name: str) -> None:
     "operation",
     [AndGate(2), AndGate(2).control(1), CUGate(np.pi, 0, np.pi, 0).control(1), AnnotatedOperation(AndGate(2), [])],
 )
-def test_gates_are_replaced_wherever_they_stand(operation: Any) -> None:
+def test_gates_are_replaced_also_in_blocks_and_modifiers(operation: Any) -> None:
     inner = QuantumCircuit(4)
     inner.append(operation, range(operation.num_qubits))
     body = QuantumCircuit(4)
@@ -91,7 +91,7 @@ def test_gates_are_replaced_wherever_they_stand(operation: Any) -> None:
     circuit.for_loop(range(3), None, body, range(4), [])
     circuit.measure(range(4), range(4))
     key = "1111" if operation.num_qubits == 4 else "0011"
-    program = load_program(travelling(circuit).program, LIMITS, form=ProgramFormat.QPY)
+    program = load_program(serialized(circuit).program, LIMITS, form=ProgramFormat.QPY)
     assert Simulator(LIMITS).run(program, 10).counts == {key: 10}
 
 
@@ -100,7 +100,7 @@ def test_parameters_keep_their_places_in_definitions() -> None:
     circuit.append(MSGate(2, Parameter("b")), [0, 1])
     circuit.rx(Parameter("a"), 0)
     circuit.measure_all()
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     program = with_inputs(load_program(sent.program, LIMITS, form=ProgramFormat.QPY), {"p0": 0.4, "p1": 0.9})
     bound = circuit.assign_parameters({"a": 0.4, "b": 0.9})
     states = (

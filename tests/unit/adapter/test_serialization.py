@@ -1,4 +1,4 @@
-"""Circuits arrive as they were sent."""
+"""Serialized circuits are equal to their originals."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from ketline.qiskit import serialization as module
-from ketline.qiskit.serialization import travelling
+from ketline.qiskit.serialization import serialized
 
 GATES = {
     name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT and gate.num_qubits
@@ -25,7 +25,7 @@ GATES = {
 
 
 @pytest.mark.parametrize("name", sorted(GATES))
-def test_gates_in_openqasm_mean_the_same(name: str) -> None:
+def test_gates_have_the_same_meaning_in_openqasm(name: str) -> None:
     kind = GATES[name]
     if not isinstance(kind, Gate):
         return  # measure and reset have no matrix
@@ -35,7 +35,7 @@ def test_gates_in_openqasm_mean_the_same(name: str) -> None:
     for _ in range(3):
         wires = random.permutation(4)[: kind.num_qubits].tolist()
         circuit.append(type(kind)(*random.uniform(-7, 7, len(kind.params)).tolist()), wires)
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     assert sent.program_format == "openqasm3"
     arrived = read_program(sent.program, ExecutionLimits()).circuit
     assert Operator(arrived).equiv(Operator(circuit), rtol=0, atol=1e-12)
@@ -46,7 +46,7 @@ def test_angles_are_written_in_full() -> None:
     angles = [0.1, 1 / 3, np.pi, np.pi / 7, 1e-300, -2.5e17, 5e-324]
     for angle in angles:
         circuit.rx(angle, 0)
-    arrived = read_program(travelling(circuit).program, ExecutionLimits()).circuit
+    arrived = read_program(serialized(circuit).program, ExecutionLimits()).circuit
     assert [instruction.params[0] for instruction in arrived.data] == angles
 
 
@@ -81,19 +81,19 @@ def with_loose_bit() -> Any:
 
 
 @pytest.mark.parametrize("make", [with_own_gate, with_matrix, with_branch, with_loose_bit])
-def test_all_else_travels_as_qpy(make: Any) -> None:
+def test_all_other_circuits_are_serialized_as_qpy(make: Any) -> None:
     circuit = make()
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     assert (sent.program_format, sent.parameters) == ("qpy", [])
     (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
     assert arrived == circuit
 
 
-def test_parameters_get_names_that_the_service_takes() -> None:
+def test_parameters_get_names_that_the_service_accepts() -> None:
     vector = ParameterVector("a strange name", 2)
     circuit = QuantumCircuit(1, metadata={"private": 1})
     circuit.rx(vector[1] + Parameter("θ!") * vector[0], 0)
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     assert sent.parameters == ["p0", "p1", "p2"]
     (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
     values = [0.25, 0.5, 2.0]
@@ -104,10 +104,10 @@ def test_parameters_get_names_that_the_service_takes() -> None:
 
 
 @pytest.mark.parametrize("own", [["p1", "p0"], ["a", "p0"], ["p1", "z"], ["p0", "p1", "p2", "p3"]])
-def test_names_that_parameters_have_already_are_not_given_again(own: list[str]) -> None:
+def test_names_of_parameters_are_not_used_twice(own: list[str]) -> None:
     circuit = QuantumCircuit(1)
     circuit.rx(sum(number * Parameter(name) for number, name in enumerate(own, 1)), 0)
-    sent = travelling(circuit)
+    sent = serialized(circuit)
     assert len(set(sent.parameters)) == len(own)
     (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
     values = [0.5 + number for number in range(len(own))]
@@ -135,22 +135,22 @@ def waiting(*, delays: bool) -> Any:
     return circuit
 
 
-def test_delays_stay_behind_and_all_else_arrives() -> None:
+def test_delays_are_removed_and_everything_else_remains() -> None:
     left, plain = (module._without_delays(waiting(delays=delays)).assign_parameters([0.25]) for delays in (True, False))
     assert left == plain
-    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(travelling(waiting(delays=True)).program)))
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(serialized(waiting(delays=True)).program)))
     assert arrived.assign_parameters({"p0": 0.25}) == plain
     assert arrived.global_phase == 0.5
 
 
 @pytest.mark.parametrize("indices", [range(3), (2, 0, 1)])
-def test_loops_over_variables_arrive(indices: Any) -> None:
+def test_loops_over_variables_are_equal_after_decoding(indices: Any) -> None:
     circuit = QuantumCircuit(1, 1)
     number = expr.Var.new("number", types.Uint(8))
     with circuit.for_loop(indices, number), circuit.if_test(expr.equal(number, 1)):
         circuit.x(0)
     circuit.measure(0, 0)
-    program = load_program(travelling(circuit).program, ExecutionLimits(), form=ProgramFormat.QPY)
+    program = load_program(serialized(circuit).program, ExecutionLimits(), form=ProgramFormat.QPY)
     assert Simulator(ExecutionLimits()).run(program, 10).counts == {"1": 10}
 
 
@@ -158,4 +158,4 @@ def test_parameter_of_a_delay_keeps_its_place() -> None:
     circuit = QuantumCircuit(1)
     circuit.delay(Parameter("a"), 0, unit="s")
     circuit.rx(Parameter("b"), 0)
-    assert travelling(circuit).parameters == ["p0", "p1"]
+    assert serialized(circuit).parameters == ["p0", "p1"]

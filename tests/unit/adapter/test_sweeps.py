@@ -1,4 +1,4 @@
-"""PUBs become one task, or as few as fit."""
+"""PUBs become one task, or as few as possible."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from qiskit.quantum_info import SparsePauliOp
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
 from ketline.qiskit.backend import _seed_of
-from ketline.qiskit.estimator import KetlineEstimator, _cut, _parts_of
+from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices
 from ketline.qiskit.sampler import KetlineSampler, _tasks_of
-from ketline.qiskit.sweeps import Room
+from ketline.qiskit.sweeps import TaskLimits
 
-AMPLE = Room(asked_characters=1 << 19, answered_characters=8 << 20)
+AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20)
 OPTIONS: dict[str, Any] = {"seed": 100, "method": None}
 
 
@@ -34,11 +34,11 @@ def sampled(points: int, shots: int = 10) -> Any:
     [
         (AMPLE, 1000, [1000]),
         (AMPLE, 25_000, [10_000, 10_000, 5000]),
-        (Room(asked_characters=24 * 2 * 4, answered_characters=1 << 20), 10, [4, 4, 2]),
-        (Room(asked_characters=1, answered_characters=1), 3, [1, 1, 1]),
+        (TaskLimits(input_characters=24 * 2 * 4, result_characters=1 << 20), 10, [4, 4, 2]),
+        (TaskLimits(input_characters=1, result_characters=1), 3, [1, 1, 1]),
     ],
 )
-def test_points_are_cut_where_a_task_would_be_too_large(room: Room, points: int, tasks: list[int]) -> None:
+def test_points_are_split_into_tasks_that_fit(room: TaskLimits, points: int, tasks: list[int]) -> None:
     asked = [options for _, options in _tasks_of(sampled(points), room, OPTIONS)]
     assert [len(options["inputs"]["p0"]) for options in asked] == tasks
     together = [value for options in asked for value in options["inputs"]["p1"]]
@@ -47,9 +47,9 @@ def test_points_are_cut_where_a_task_would_be_too_large(room: Room, points: int,
     assert [options["seed"] for options in asked] == [derived_seed(100, "task", first) for first in firsts]
 
 
-def test_results_that_would_be_too_large_are_cut_too() -> None:
+def test_points_are_split_by_the_size_of_results_too() -> None:
     few, many = (
-        _tasks_of(sampled(100, shots), Room(asked_characters=1 << 20, answered_characters=600), OPTIONS)
+        _tasks_of(sampled(100, shots), TaskLimits(input_characters=1 << 20, result_characters=600), OPTIONS)
         for shots in (1, 1000)
     )
     assert (len(few), len(many)) == (3, 25)
@@ -73,53 +73,53 @@ def observed(observables: Any, points: Any) -> Any:
     return EstimatorPub.coerce((circuit, observables, points), 0.0)
 
 
-def test_what_all_points_want_is_said_once() -> None:
+def test_observables_shared_by_all_points_are_sent_once() -> None:
     pub = observed([["Z"], ["X"]], [[0.1], [0.2], [0.3]])
     (part,) = _parts_of(pub, AMPLE, {})
-    assert part.asked[1] == {"inputs": {"p0": [0.1, 0.2, 0.3]}, "observables": [{"Z": 1.0}, {"X": 1.0}]}
-    assert part.places == [[[0], [3]], [[1], [4]], [[2], [5]]]
+    assert part.request[1] == {"inputs": {"p0": [0.1, 0.2, 0.3]}, "observables": [{"Z": 1.0}, {"X": 1.0}]}
+    assert part.positions == [[[0], [3]], [[1], [4]], [[2], [5]]]
 
 
-def test_points_want_only_their_own() -> None:
+def test_points_have_only_their_own_observables() -> None:
     pub = observed(["Z", "X", "Y"], [[0.1], [0.2], [0.3]])
     (part,) = _parts_of(pub, AMPLE, {})
-    assert part.asked[1]["observables"] == [[{"Z": 1.0}], [{"X": 1.0}], [{"Y": 1.0}]]
-    assert part.places == [[[0]], [[1]], [[2]]]
+    assert part.request[1]["observables"] == [[{"Z": 1.0}], [{"X": 1.0}], [{"Y": 1.0}]]
+    assert part.positions == [[[0]], [[1]], [[2]]]
 
 
-def test_many_observables_and_terms_are_cut() -> None:
+def test_many_observables_and_terms_are_split() -> None:
     operators = [SparsePauliOp("Z", factor) for factor in range(1, 2502)]
     (part,) = _parts_of(observed(operators, [0.5]), AMPLE, {})
-    assert part.asked[1]["inputs"] == {"p0": [0.5] * 3}
-    assert list(map(len, part.asked[1]["observables"])) == list(map(len, part.places)) == [1000, 1000, 501]
+    assert part.request[1]["inputs"] == {"p0": [0.5] * 3}
+    assert list(map(len, part.request[1]["observables"])) == list(map(len, part.positions)) == [1000, 1000, 501]
     own = _parts_of(
-        observed(operators[:100], np.zeros((100, 1))), Room(asked_characters=330, answered_characters=1 << 20), {}
+        observed(operators[:100], np.zeros((100, 1))), TaskLimits(input_characters=330, result_characters=1 << 20), {}
     )
-    assert sum(len(part.places) for part in own) == 100
-    assert max(len(part.places) for part in own) == 10
+    assert sum(len(part.positions) for part in own) == 100
+    assert max(len(part.positions) for part in own) == 10
 
 
-def described(request: httpx.Request) -> httpx.Response:
+def description_of(request: httpx.Request) -> httpx.Response:
     limits = {"max_program_bytes": 1 << 20, "max_result_megabytes": 16}
     return httpx.Response(200, json={"backends": [{"limits": limits}]})
 
 
 @pytest.mark.parametrize("points", [np.zeros((0, 1)), np.zeros((0, 3, 1))])
-def test_no_points_are_no_task_and_no_values(points: Any) -> None:
+def test_pub_without_points_has_no_task_and_no_values(points: Any) -> None:
     circuit = QuantumCircuit(1)
     circuit.rx(Parameter("a"), 0)
-    with Client("http://ketline.test", transport=httpx.MockTransport(described)) as client:
+    with Client("http://ketline.test", transport=httpx.MockTransport(description_of)) as client:
         found = KetlineEstimator(client).run([(circuit, "Z", points)]).result()[0].data
     assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
 
 
 @pytest.mark.long
-def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
+def test_observables_of_a_point_are_split_by_their_total_of_terms() -> None:
     operators = [SparsePauliOp([f"{number:016b}".translate({48: "I", 49: "Z"}) for number in range(1, 60_001)])] * 2
     pub = EstimatorPub.coerce((QuantumCircuit(16), operators), 0.0)
     parts = _parts_of(pub, AMPLE, {})
-    assert [[len(one) for one in part.asked[1]["observables"]] for part in parts] == [[60_000], [60_000]]
-    assert [part.places for part in parts] == [[[[0]]], [[[1]]]]
+    assert [[len(one) for one in part.request[1]["observables"]] for part in parts] == [[60_000], [60_000]]
+    assert [part.positions for part in parts] == [[[[0]]], [[[1]]]]
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,11 @@ def test_observables_of_a_point_are_cut_by_their_terms_together() -> None:
         ([101] * 1000, [990, 10]),
     ],
 )
-def test_cut_is_as_late_as_number_and_terms_allow(terms: list[int], cut: list[int]) -> None:
-    assert [len(terms[part]) for part in _cut(terms)] == cut
+def test_slices_are_as_large_as_the_limits_allow(terms: list[int], cut: list[int]) -> None:
+    assert [len(terms[part]) for part in _slices(terms)] == cut
 
 
-def test_pubs_and_circuits_have_seeds_of_their_own() -> None:
+def test_pubs_and_circuits_have_their_own_seeds() -> None:
     sampler = KetlineSampler("http://127.0.0.1:1", seed=4)
     seeds = [sampler._options(number)["seed"] for number in range(3)]
     assert seeds == [derived_seed(4, "pub", number) for number in range(3)]
