@@ -1,4 +1,4 @@
-"""The queue inside one process: bounded, first in first out, gone with the process."""
+"""The queue of the embedded service: in memory, bounded, first in first out."""
 
 import asyncio
 from collections import deque
@@ -12,9 +12,9 @@ from ketline.domain.task import CorrelationId, Dispatch, TaskId
 class MemoryQueue:
     """Both `TaskPublisher` and `TaskConsumer`, for the embedded mode.
 
-    It holds up to `capacity` waiting messages, and for a moment more when slots hand messages back; the database
-    refills it after a restart. Of those who wait, for a message or for room, it is the first one's turn, and only that
-    one is woken.
+    It holds up to `capacity` waiting messages, briefly more when slots hand messages back. After a restart the
+    dispatcher fills it from the database. Calls that wait for a message or for room are served in their order, and only
+    the first one is woken.
     """
 
     def __init__(self, *, capacity: int = 1000, publish_timeout_seconds: float = 5.0) -> None:
@@ -38,7 +38,7 @@ class MemoryQueue:
                 raise PublishFailed(f"Task {dispatch.task_id} not published: the queue is full") from error
         finally:
             if put.cancelled():
-                with suppress(ValueError):  # taken out already
+                with suppress(ValueError):  # it was removed before
                     self._publishing.remove((dispatch, put))
 
     async def ping(self) -> None:
@@ -56,22 +56,22 @@ class MemoryQueue:
             slot.hand_back()  # guard: queue.hand_back
 
     async def take(self) -> Dispatch:
-        """The first message, as soon as there is one; a call that is cancelled has taken none."""
+        """Wait for the first message and remove it; a cancelled call removes none."""
         if self._waiting:
             dispatch = self._waiting.popleft()
-            self._let_in()
+            self._admit_publishers()
             return dispatch
-        coming: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
-        self._receiving.append(coming)
+        received: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
+        self._receiving.append(received)
         try:
-            return await coming
+            return await received
         except asyncio.CancelledError:
-            if not coming.cancelled():
-                self.give_back(coming.result())
+            if not received.cancelled():
+                self.give_back(received.result())
             raise
 
     def give_back(self, dispatch: Dispatch) -> None:
-        """Put a message back to the front."""
+        """Put a message back at the front of the queue."""
         if not self._hand_over(dispatch):
             self._waiting.appendleft(dispatch)
 
@@ -80,15 +80,15 @@ class MemoryQueue:
             self._waiting.append(dispatch)
 
     def _hand_over(self, dispatch: Dispatch) -> bool:
-        """Whether somebody waited for it."""
+        """Pass the message to a waiting `take`; return False if none waits."""
         while self._receiving:
-            coming = self._receiving.popleft()
-            if not coming.done():
-                coming.set_result(dispatch)
+            received = self._receiving.popleft()
+            if not received.done():
+                received.set_result(dispatch)
                 return True
         return False
 
-    def _let_in(self) -> None:
+    def _admit_publishers(self) -> None:
         while self._publishing and len(self._waiting) < self._capacity:
             dispatch, put = self._publishing.popleft()
             if not put.cancelled():
@@ -101,27 +101,27 @@ class MemorySlot:
 
     def __init__(self, queue: MemoryQueue) -> None:
         self._queue = queue
-        self._in_hand: MemoryDelivery | None = None
+        self._unacknowledged: MemoryDelivery | None = None
         self._free = asyncio.Event()
         self._free.set()
 
     async def receive(self) -> "MemoryDelivery":
         await self._free.wait()
-        self._in_hand = MemoryDelivery(await self._queue.take(), self)
+        self._unacknowledged = MemoryDelivery(await self._queue.take(), self)
         self._free.clear()
-        return self._in_hand
+        return self._unacknowledged
 
     def settle(self, delivery: "MemoryDelivery") -> None:
-        """Forget a delivery that is dealt with; nothing happens when it was handed back before."""
-        if self._in_hand is delivery:
-            self._in_hand = None
+        """Forget an acknowledged delivery; does nothing if it was handed back before."""
+        if self._unacknowledged is delivery:
+            self._unacknowledged = None
             self._free.set()
 
     def hand_back(self) -> None:
-        """Put an unacknowledged message back to the front of the queue."""
-        if self._in_hand is not None:
-            self._queue.give_back(self._in_hand.dispatch)
-            self._in_hand = None
+        """Put an unacknowledged message back at the front of the queue."""
+        if self._unacknowledged is not None:
+            self._queue.give_back(self._unacknowledged.dispatch)
+            self._unacknowledged = None
 
 
 class MemoryDelivery:

@@ -1,4 +1,4 @@
-"""The queue's message: ids only, as JSON, read strictly and written one way."""
+"""The form of a queue message: JSON with ids only; decoding checks it strictly."""
 
 import json
 import re
@@ -15,11 +15,11 @@ _CORRELATION_ID = re.compile(r"[\x20-\x7e]{1,128}")
 
 
 class MessageInvalid(ValueError):
-    """A message on the queue that is not one of ours; the text never quotes its body."""
+    """A queue message that Ketline did not write; the error text never contains its body."""
 
 
 def encode(dispatch: Dispatch) -> bytes:
-    """The message body for a dispatch; `decode` gives the dispatch back."""
+    """Encode a dispatch as a message body, which `decode` reads."""
     fields = {"task_id": str(dispatch.task_id), "correlation_id": dispatch.correlation_id}
     if dispatch.trace_context is not None:
         fields["traceparent"] = dispatch.trace_context
@@ -27,9 +27,9 @@ def encode(dispatch: Dispatch) -> bytes:
 
 
 def decode(body: bytes, *, correlation_id: object = None, traceparent: object = None) -> Dispatch:
-    """Read a message; the arguments are its AMQP property and header, used where the body has no usable value.
+    """Decode a message; `correlation_id` is its AMQP property and `traceparent` its header, used if the body has none.
 
-    Unknown keys are ignored. A message without any usable correlation id gets its task id as one.
+    Unknown keys are ignored. The task id replaces a missing or invalid correlation id.
 
     Raises:
         MessageInvalid: the body is not a JSON object with a `task_id` that is a uuid.
@@ -46,7 +46,7 @@ def decode(body: bytes, *, correlation_id: object = None, traceparent: object = 
 
 
 def usable_property(correlation_id: CorrelationId) -> str | None:
-    """The correlation id where AMQP can carry it as a property, otherwise None: the body always has it."""
+    """The correlation id if it is valid as an AMQP property, else None; the body always has it."""
     return _first_match(_CORRELATION_ID, correlation_id)
 
 
@@ -69,7 +69,7 @@ def _task_id(value: object) -> TaskId:
         task_id = UUID(value)
     except ValueError as error:
         raise MessageInvalid("the task_id is not a uuid") from error
-    # UUID() also reads braces, urn: prefixes and misplaced hyphens; nobody who writes our messages does.
+    # UUID() also accepts braces, urn: prefixes and misplaced hyphens, which Ketline never writes.
     if str(task_id) != value.lower():
         raise MessageInvalid("the task_id is not a uuid")
     return TaskId(task_id)

@@ -1,4 +1,4 @@
-"""Keep something that may break running: again and again, with growing, jittered pauses."""
+"""Supervision of broker connections: runs them again after failures, and handles aiormq's cancellations."""
 
 import asyncio
 import random
@@ -21,12 +21,12 @@ class Backoff:
     failures: int = field(default=0, init=False)
 
     def reset(self) -> None:
-        """Start over: the last attempt worked."""
+        """Start again with the first pause, after an attempt succeeded."""
         self.failures = 0
 
     def next_seconds(self) -> float:
-        """Count a failure and give the pause that follows it."""
-        # 2**32 is past any pause in use; without the bound the power grows for as long as the broker is down.
+        """Count a failure and return the pause that follows it."""
+        # The exponent is bounded, because the power would grow for as long as the broker is down.
         pause = min(self.max_seconds, self.first_seconds * 2.0 ** min(self.failures, 32))
         self.failures += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
@@ -34,11 +34,11 @@ class Backoff:
 
 @contextmanager
 def real_cancellation_only() -> Iterator[None]:
-    """Around calls to aiormq: CancelledError comes out exactly when this task was cancelled meanwhile.
+    """Around calls to aiormq: raises CancelledError exactly when this task was cancelled meanwhile.
 
-    aiormq fails the futures of a lost connection with CancelledError: whoever lets it pass believes itself cancelled
-    and ends without a word; here it becomes ConnectionResetError. The other way round, a call that is cancelled
-    while its channel closes may return, or raise that channel's error: whoever goes on from there never stops.
+    aiormq fails the futures of a lost connection with CancelledError, which would end the caller silently; here it
+    becomes ConnectionResetError. Conversely, a call that is cancelled while its channel closes may return or raise the
+    channel's error, so that the caller would never stop; here it becomes CancelledError.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
@@ -62,7 +62,7 @@ def real_cancellation_only() -> Iterator[None]:
 
 @asynccontextmanager
 async def bounded(timeout_seconds: float) -> AsyncIterator[None]:
-    """Around calls to aiormq: `real_cancellation_only`, and TimeoutError when they take longer than this."""
+    """Around calls to aiormq: `real_cancellation_only`, and TimeoutError after `timeout_seconds`."""
     with real_cancellation_only():
         async with asyncio.timeout(timeout_seconds):
             yield
@@ -76,12 +76,12 @@ async def supervise(
     log: structlog.stdlib.BoundLogger,
     event: str,
 ) -> NoReturn:
-    """Run `attempt` for ever; it resets the backoff when it got through, and ends or raises when that is over.
+    """Run `attempt` for ever; it resets `backoff` once it is connected, and returns or raises when that ends.
 
-    Failures are logged as `event`: the 1st, 2nd, 4th, 8th … in a row as a warning, the others for debugging only.
+    Failures are logged as `event`: the 1st, 2nd, 4th, 8th … in a row as a warning, the others at debug level.
 
-    It is no `service.loop.Loop`, because aiormq's cancellations must be told from this task's own, and because a broker
-    that is down is tried at growing pauses: each attempt opens a connection and all that is declared on it.
+    This is not a `service.loop.Loop`, because it must tell aiormq's cancellations from its own, and because the pauses
+    grow while a broker is down: each attempt opens a connection and declares the queues.
     """
     while True:
         try:
@@ -90,7 +90,7 @@ async def supervise(
         except expected as error:
             _report(log, event, backoff.failures + 1, type(error).__name__, str(error))
         except Exception:
-            # A bug of ours or of the client library must not leave the process deaf.
+            # A bug here or in the library must not end the supervision.
             log.exception(event, failures=backoff.failures + 1)
         await asyncio.sleep(backoff.next_seconds())
 
@@ -101,10 +101,10 @@ def _report(log: structlog.stdlib.BoundLogger, event: str, failures: int, error:
 
 
 async def end_task(task: asyncio.Task[None]) -> None:
-    """Cancel a task and wait until it has cleaned up; an error it ended with is raised here."""
+    """Cancel a task, wait until it has ended, and raise its error if it ended with one."""
     while not task.done():
         task.cancel()
-        # Again after a while: a cancellation that was swallowed must not keep the process from stopping.
+        # Repeated, because a cancellation may be lost in aiormq, and the process must stop.
         await asyncio.wait([task], timeout=_END_SECONDS)
     if not task.cancelled():
         task.result()

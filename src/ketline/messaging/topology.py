@@ -1,4 +1,4 @@
-"""The queues Ketline uses, declared with arguments that RabbitMQ 3.10 and 4.x both accept."""
+"""The queues on RabbitMQ, declared with arguments that versions 3.10 and 4.x accept."""
 
 from dataclasses import dataclass, field
 
@@ -17,10 +17,9 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Topology:
-    """The task queue and the queue of messages that were set aside.
+    """The task queue and the dead-letter queue.
 
-    A queue that already exists with other arguments (an older deployment's, or one with an operator's settings) is
-    used as it is.
+    A queue that exists with other arguments, from an older deployment or an operator, is used as it is.
     """
 
     queue_name: str = DEFAULT_QUEUE_NAME
@@ -31,8 +30,8 @@ class Topology:
         return f"{self.queue_name}.dead"
 
     async def declare(self, connection: AbstractConnection) -> None:
-        """Make sure both queues exist; safe to repeat and to run from many processes at once."""
-        # RabbitMQ 4 would drop a message that was looked at 20 times.
+        """Create both queues if they do not exist; safe to repeat, and to run concurrently."""
+        # By default RabbitMQ 4 drops a message after 20 deliveries, and each look at a dead letter is one.
         dead: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": _NEVER_REACHED}
         await self._declare(connection, self.dead_queue_name, dead)
         await self._declare(
@@ -47,7 +46,7 @@ class Topology:
 
     async def _declare(self, connection: AbstractConnection, name: str, arguments: FieldTable) -> None:
         try:
-            # A refused declaration closes its channel: each gets its own.
+            # A rejected declaration closes its channel, so each declaration has its own.
             with real_cancellation_only():
                 async with _channel(connection) as channel:
                     await channel.declare_queue(name, durable=True, arguments=arguments)

@@ -1,1 +1,1 @@
-"""What goes over HTTP, in both directions."""
+"""The shapes of HTTP requests and responses, as Pydantic models."""

@@ -1,4 +1,4 @@
-"""Values for a program's inputs as they are asked for over HTTP."""
+"""The type of a request's `inputs`: values for the program's `input` declarations."""
 
 import re
 from typing import Annotated
@@ -11,7 +11,7 @@ from ketline.domain.spec import InputValue
 MOST_INPUTS = 1000
 MOST_POINTS = 10_000
 MOST_ELEMENTS = 10_000
-MOST_DIMENSIONS = 7  # of arrays, says the specification of OpenQASM 3
+MOST_DIMENSIONS = 7  # of arrays; Source: OpenQASM 3 specification, "Arrays"
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64
 _BITS = re.compile("[01]{1,4096}")
@@ -42,11 +42,11 @@ _SCHEMA = {
 
 
 def _check(inputs: object) -> object:
-    """By hand, and to the first fault: of a union each member would list its own errors, for each of 10,000 values."""
+    """Check by hand, up to the first error: Pydantic's union would list errors of each member for 10,000 values."""
     if not isinstance(inputs, dict):
-        raise _refused("must be a JSON object of values by name")
+        raise _error("must be a JSON object of values by name")
     if len(inputs) > MOST_INPUTS:
-        raise _refused(f"must have at most {MOST_INPUTS} names")
+        raise _error(f"must have at most {MOST_INPUTS} names")
     lengths = set()
     for name, values in inputs.items():
         _check_name(name)
@@ -56,19 +56,19 @@ def _check(inputs: object) -> object:
         for value in values if isinstance(values, list) else (values,):
             _check_value(value)
     if len(lengths) > 1:
-        raise _refused("must have lists of one length: point k takes the k-th of each")
+        raise _error("must have lists of one length: point k takes the k-th of each")
     return inputs
 
 
 def _check_name(name: str) -> None:
     # Parameters of QPY may be elements of vectors: "x[3]".
     if not _INDEX.sub("", name).isidentifier() or len(name) > LONGEST_INPUT_NAME:
-        raise _refused("must have identifiers for names")
+        raise _error("must have identifiers for names")
 
 
 def _check_length(values: list[object]) -> None:
     if not 1 <= len(values) <= MOST_POINTS:
-        raise _refused(f"must have lists of 1 to {MOST_POINTS} values")
+        raise _error(f"must have lists of 1 to {MOST_POINTS} values")
 
 
 def _check_value(value: object) -> None:
@@ -80,7 +80,7 @@ def _check_value(value: object) -> None:
 
 def _check_array(value: dict[object, object]) -> None:
     if value.keys() != {"array"} or not isinstance(value["array"], list):
-        raise _refused('must have objects with an "array" only, which is a list')
+        raise _error('must have objects with an "array" only, which is a list')
     rows: list[object] = [value["array"]]
     for _ in range(MOST_DIMENSIONS):
         inner: list[object] = []
@@ -90,7 +90,7 @@ def _check_array(value: dict[object, object]) -> None:
             else:
                 _check_scalar(row)
         if len(inner) > MOST_ELEMENTS:
-            raise _refused(f"must have arrays of at most {MOST_ELEMENTS} elements")
+            raise _error(f"must have arrays of at most {MOST_ELEMENTS} elements")
         rows = inner
     for element in rows:
         _check_scalar(element)
@@ -99,14 +99,14 @@ def _check_array(value: dict[object, object]) -> None:
 def _check_scalar(value: object) -> None:
     if isinstance(value, str):
         if not _BITS.fullmatch(value):
-            raise _refused("must have strings of 0 and 1 only")
+            raise _error("must have strings of 0 and 1 only")
     elif not isinstance(value, (bool, int, float)):
-        raise _refused("must have numbers, booleans, strings of bits, arrays, or lists of them")
+        raise _error("must have numbers, booleans, strings of bits, arrays, or lists of them")
     elif not abs(value) < _LARGEST_INPUT:
-        raise _refused("must have finite numbers, integers of at most 64 bits")
+        raise _error("must have finite numbers, integers of at most 64 bits")
 
 
-def _refused(message: str) -> PydanticCustomError:
+def _error(message: str) -> PydanticCustomError:
     return PydanticCustomError("inputs", "{message}", {"message": message})
 
 

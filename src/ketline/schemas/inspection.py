@@ -1,4 +1,4 @@
-"""What goes over HTTP about programs that are not run, about the backend, and about workers."""
+"""The shapes of validations, drawings, backends and workers over HTTP."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -13,12 +13,12 @@ _TASK_ID = "109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f"
 
 
 class DiagnosticView(BaseModel):
-    """One remark on a program; line and column count from 1 and point into the submitted text."""
+    """An error or a warning about a program; line and column count from 1 and point into the submitted text."""
 
     severity: Severity
     code: str = Field(
         examples=["parse_error"],
-        description="As of a failed task; warnings have codes of their own: `unused_qubits`, `may_time_out`, and those "
+        description="The code of a failed task, or that of a warning: `unused_qubits`, `may_time_out`, and those "
         "of a task's `profile.warnings`",
     )
     message: str = Field(examples=["gate 'foo' is not defined"])
@@ -27,10 +27,10 @@ class DiagnosticView(BaseModel):
 
 
 class ValidationView(BaseModel):
-    """What is known of a program without running it; fields without a value are left out.
+    """The result of a validation; fields without a value are left out.
 
-    From `tier` on the fields are there where the program could be read, `method` and what follows where it can be
-    simulated. What is estimated is named so.
+    `tier`, `qubits`, `depth` and `operations` are present if the program could be read, `method` and the fields after
+    it if it can be simulated.
     """
 
     model_config = ConfigDict(
@@ -64,19 +64,19 @@ class ValidationView(BaseModel):
         }
     )
 
-    valid: bool = Field(description="Whether there is no error among the diagnostics: a task of it would be run")
+    valid: bool = Field(description="Whether a task of it could run: no diagnostic is an error")
     diagnostics: list[DiagnosticView]
     tier: str | None = Field(
-        default=None, description="What read the program: scanner, importer, unroller, openqasm2 or qpy"
+        default=None, description="The front end that read the program: scanner, importer, unroller, openqasm2 or qpy"
     )
     qubits: int | None = Field(default=None, description="Qubits that would be simulated")
     depth: int | None = None
     operations: dict[str, int] | None = Field(default=None, description="Operations by name, as simulated")
     method: Method | None = Field(default=None, description="Simulation method that would be used")
     method_reason: str | None = Field(default=None, description="Why this method")
-    memory_bytes: int | None = Field(default=None, description="What the simulated state takes at most")
+    memory_bytes: int | None = Field(default=None, description="Most memory of the simulated state")
     estimated_seconds: float | None = Field(
-        default=None, description="Estimate of reading and simulating it on one core; absent where there is no model"
+        default=None, description="Estimated time to read and simulate it on one core; absent if there is no estimate"
     )
 
 
@@ -88,7 +88,7 @@ class MethodView(BaseModel):
 
 
 class LimitsView(BaseModel):
-    """What one task may ask for; beyond it submissions are refused, or tasks fail as `too_large` or `timeout`."""
+    """Limits of one task; beyond them submissions are rejected, or tasks fail as `too_large` or `timeout`."""
 
     max_qubits: int = Field(examples=[4096])
     max_operations: int = Field(examples=[250_000], description="After loops are unrolled and gates inlined")
@@ -101,7 +101,7 @@ class LimitsView(BaseModel):
 
 
 class BackendView(BaseModel):
-    """What programs are run on."""
+    """The simulators of this service: methods, gates and limits."""
 
     name: str = Field(examples=["ketline-aer"])
     description: str = Field(examples=["Ideal simulation on Qiskit Aer and stim"])
@@ -122,37 +122,37 @@ class BackendsView(BaseModel):
 
 
 class CurrentTaskView(BaseModel):
-    """A task in a worker's hands."""
+    """A task that a worker runs now."""
 
     task_id: UUID = Field(examples=[_TASK_ID])
     attempt: int = Field(examples=[1])
     since: Timestamp
     running_seconds: float = Field(examples=[2.31])
     lease_expires_at: Timestamp
-    lease_seconds_left: float = Field(examples=[11.2], description="Below 0 where the lease has run out")
+    lease_seconds_left: float = Field(examples=[11.2], description="Negative if the lease has expired")
 
 
 class WorkerView(BaseModel):
-    """A worker that was heard of lately."""
+    """A live worker."""
 
     worker_id: str = Field(examples=["worker-1"])
     slots: int = Field(examples=[2], description="Programs it runs at once")
     version: str = Field(examples=["0.1.0"])
     started_at: Timestamp
     last_seen_at: Timestamp
-    ready_slots: int | None = Field(default=None, examples=[2], description="Slots that have a simulator, where known")
+    ready_slots: int | None = Field(default=None, examples=[2], description="Slots that have a simulator, if known")
     problem: str | None = Field(default=None, description="Why another slot has no simulator")
-    tasks: list[CurrentTaskView] = Field(description="The longest held first")
+    tasks: list[CurrentTaskView] = Field(description="Sorted by the time since they were claimed, longest first")
 
 
 class WorkersView(BaseModel):
-    """The workers that live, by their ids."""
+    """The live workers, sorted by id."""
 
     workers: list[WorkerView]
 
 
 class CircuitQuery(BaseModel):
-    """How a task's circuit is asked for."""
+    """The query parameters of a task's circuit."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -165,5 +165,5 @@ class CircuitQuery(BaseModel):
     ] = "source"
     point: Annotated[
         int | None,
-        Field(ge=0, description="Point of a sweep, from 0, whose circuit is drawn; the first where it is left out"),
+        Field(ge=0, description="Point of a sweep whose circuit is drawn, counted from 0; default: the first"),
     ] = None

@@ -1,4 +1,4 @@
-"""Names, tags, metadata and points in time as they come over HTTP: their types, which refuse what cannot be kept."""
+"""The types of names, tags, metadata and times in requests; they reject what cannot be stored."""
 
 import json
 import re
@@ -25,25 +25,25 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
-def _refuse_unprintable(text: str) -> str:
+def _reject_unprintable(text: str) -> str:
     if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
         raise PydanticCustomError("unprintable", "must not contain control characters")
     return text
 
 
-def _refuse_blank(text: str) -> str:
+def _reject_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "must not be blank")
     return text
 
 
-def _refuse_ambiguous(tag: str) -> str:
+def _reject_ambiguous(tag: str) -> str:
     if not tag.isprintable() or "," in tag or tag != tag.strip():
         raise PydanticCustomError("tag_characters", "must be printable, without commas or surrounding spaces")
     return tag
 
 
-def _refuse_repeated(tags: list[str]) -> list[str]:
+def _reject_repeated(tags: list[str]) -> list[str]:
     if len(set(tags)) < len(tags):
         raise PydanticCustomError("tag_repeated", "must be distinct")
     return tags
@@ -55,14 +55,14 @@ def _check_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     )
     level: list[JsonValue] = [metadata]
     for _ in range(DEEPEST_METADATA + 1):
-        # Each value takes a byte or more: so many need not be looked at, nor written out.
-        level = list(islice(chain.from_iterable(map(_inside, level)), MOST_METADATA_BYTES + 1))
+        # Each value takes at least one byte, so more values than bytes need not be checked or encoded.
+        level = list(islice(chain.from_iterable(map(_children, level)), MOST_METADATA_BYTES + 1))
         if len(level) > MOST_METADATA_BYTES or any(
-            isinstance(one, str) and len(one) > MOST_METADATA_BYTES for one in level
+            isinstance(value, str) and len(value) > MOST_METADATA_BYTES for value in level
         ):
             raise too_large
         for value in level:
-            _refuse_unstorable(value)
+            _reject_unstorable(value)
     if level:
         raise PydanticCustomError(
             "metadata_depth", "must be nested at most {most} levels deep", {"most": DEEPEST_METADATA}
@@ -72,13 +72,13 @@ def _check_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return metadata
 
 
-def _inside(value: JsonValue) -> Iterable[JsonValue]:
+def _children(value: JsonValue) -> Iterable[JsonValue]:
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
     return value if isinstance(value, list) else ()
 
 
-def _refuse_unstorable(value: JsonValue) -> None:
+def _reject_unstorable(value: JsonValue) -> None:
     if isinstance(value, str) and ("\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)):
         raise PydanticCustomError("metadata_characters", "must not contain NUL characters or lone surrogates")
     if isinstance(value, (int, float)) and not abs(value) < _LARGEST_NUMBER:
@@ -88,7 +88,7 @@ def _refuse_unstorable(value: JsonValue) -> None:
 def _require_rfc_3339(value: object) -> object:
     if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         return value
-    raise PydanticCustomError("moment", "must be a time with an offset, as RFC 3339 writes it: 2026-01-02T03:04:05Z")
+    raise PydanticCustomError("moment", "must be an RFC 3339 time with an offset, such as 2026-01-02T03:04:05Z")
 
 
 def _to_utc(moment: datetime) -> datetime:
@@ -98,7 +98,7 @@ def _to_utc(moment: datetime) -> datetime:
         raise PydanticCustomError("moment_range", "must be within the years 1 to 9999 in UTC") from error
 
 
-def _refuse_far(moment: datetime) -> datetime:
+def _reject_far(moment: datetime) -> datetime:
     if moment - datetime.now(UTC) > FARTHEST_SCHEDULE:
         raise PydanticCustomError(
             "moment_far", "must be at most {days} days from now", {"days": FARTHEST_SCHEDULE.days}
@@ -109,11 +109,11 @@ def _refuse_far(moment: datetime) -> datetime:
 TaskName = Annotated[
     str,
     Field(min_length=1, max_length=LONGEST_NAME),
-    AfterValidator(_refuse_unprintable),
-    AfterValidator(_refuse_blank),
+    AfterValidator(_reject_unprintable),
+    AfterValidator(_reject_blank),
 ]
-Tag = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(_refuse_ambiguous)]
-TaskTags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_refuse_repeated)]
+Tag = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(_reject_ambiguous)]
+TaskTags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_reject_repeated)]
 TaskMetadata = Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc_3339), AfterValidator(_to_utc)]
-Schedule = Annotated[Moment, AfterValidator(_refuse_far)]
+Schedule = Annotated[Moment, AfterValidator(_reject_far)]

@@ -1,4 +1,4 @@
-"""What goes over HTTP about stored tasks: lists, statistics, changes and reruns."""
+"""The shapes of task lists, statistics, changes and reruns over HTTP."""
 
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -19,46 +19,46 @@ _LARGEST_SEED = 2**63 - 1
 
 
 def _split(values: object) -> object:
-    """Every value may hold several, between commas."""
+    """Split each value at commas."""
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         return [part for value in values for part in value.split(",")]
     return values
 
 
 class ListParameters(BaseModel):
-    """What of `GET /tasks` is asked for; a tag, a status or `fields` may be repeated."""
+    """The query parameters of `GET /tasks`; `tag`, `status` and `fields` may be repeated."""
 
     model_config = ConfigDict(extra="forbid")
 
     status: Annotated[list[TaskStatus], Field(max_length=len(TaskStatus), description="Has one of these statuses")] = []
     tag: Annotated[list[Tag], Field(max_length=20, description="Has all of these tags", examples=[["vqe"]])] = []
-    name: Annotated[TaskName | None, Field(description="Has this name, or one that begins so if it ends with `*`")] = (
-        None
-    )
+    name: Annotated[
+        TaskName | None, Field(description="Has this name; if it ends with `*`, a name with this prefix")
+    ] = None
     submitted_after: Annotated[Moment | None, Field(description="Submitted at this time or later")] = None
     submitted_before: Annotated[Moment | None, Field(description="Submitted before this time")] = None
     completed_after: Annotated[Moment | None, Field(description="Ended at this time or later")] = None
     completed_before: Annotated[Moment | None, Field(description="Ended before this time")] = None
     worker: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", description="Run last, or now, by this worker")
+        str | None, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", description="Its last attempt is run by this worker")
     ] = None
-    error_code: Annotated[FailureCode | None, Field(description="Ended with this error")] = None
+    error_code: Annotated[FailureCode | None, Field(description="Failed with this code")] = None
     order: Annotated[Order, Field(description="Sorted by; a list by `completed_at` has only tasks that have ended")] = (
         Order.NEWEST_FIRST
     )
     cursor: Annotated[
         str | None,
-        Field(max_length=LONGEST_CURSOR, description="Where to go on: from `next` of a page with the same filters"),
+        Field(max_length=LONGEST_CURSOR, description="Start of the page: from `next` of a page with the same filters"),
     ] = None
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="Most tasks of a page")] = DEFAULT_LISTED
     fields: Annotated[
         list[TaskPart],
         BeforeValidator(_split),
-        Field(max_length=20, description="Parts of each task to add, with commas"),
+        Field(max_length=20, description="Parts of each task to add, separated by commas"),
     ] = []
 
     @model_validator(mode="after")
-    def _refuse_contradictions(self) -> Self:
+    def _reject_contradictions(self) -> Self:
         for after, before in (("submitted_after", "submitted_before"), ("completed_after", "completed_before")):
             beginning, end = getattr(self, after), getattr(self, before)
             if beginning is not None and end is not None and beginning >= end:
@@ -67,14 +67,14 @@ class ListParameters(BaseModel):
         if ended and self.status and not any(status.terminal for status in self.status):
             raise PydanticCustomError(
                 "never_ended",
-                "contradicts the other parameters, which ask for tasks that have ended",
+                "contradicts the other parameters, which select tasks that have ended",
                 {"field": "status"},
             )
         return self
 
 
 class TaskSummary(BaseModel):
-    """A task in a list; fields without a value, and those that were not asked for, are left out."""
+    """A task in a list; fields without a value, and those that were not requested, are left out."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -90,7 +90,7 @@ class TaskSummary(BaseModel):
     scheduled_for: Timestamp | None = None
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
     rerun_of: UUID | None = None
-    worker_id: str | None = Field(default=None, description="The worker that runs it, or ran it last")
+    worker_id: str | None = Field(default=None, description="The worker of its last attempt")
     error: TaskFailure | None = None
     correlation_id: str
     metadata: dict[str, JsonValue] | None = Field(default=None, description="With `fields=metadata`")
@@ -101,7 +101,7 @@ class TaskSummary(BaseModel):
 
 
 class TaskList(BaseModel):
-    """A page of a list; where there is a `next` the list goes on there, even if this page is short or empty."""
+    """A page of a list; if there is a `next`, the list continues there, even if this page is short or empty."""
 
     tasks: list[TaskSummary]
     next: str | None = Field(default=None, examples=["/tasks?status=failed&cursor=ZGF0YQ"])
@@ -116,20 +116,22 @@ class RateView(BaseModel):
 
 
 class StatisticsView(BaseModel):
-    """How the service stands; counted at most every two seconds."""
+    """Counts of tasks; updated at most every two seconds."""
 
     counted_at: Timestamp
     counts: dict[TaskStatus, int] = Field(
         examples=[{"pending": 3, "processing": 2, "completed": 90, "failed": 1, "cancelled": 0}]
     )
     oldest_pending_seconds: float | None = Field(
-        default=None, examples=[0.8], description="How long the longest waiting task waits; left out when none does"
+        default=None,
+        examples=[0.8],
+        description="How long the oldest pending task has waited; left out if there is none",
     )
     rates: list[RateView]
 
 
 class ChangeRequest(BaseModel):
-    """New values; what is left out stays as it is, and null takes a value away."""
+    """New values; a field that is left out stays as it is, null removes its value."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"name": "final run", "tags": ["vqe", "final"]}]}
@@ -137,12 +139,12 @@ class ChangeRequest(BaseModel):
 
     name: TaskName | None = None
     tags: TaskTags | None = None
-    metadata: Annotated[TaskMetadata | None, Field(description="In place of all there was")] = None
+    metadata: Annotated[TaskMetadata | None, Field(description="Replaces all metadata")] = None
     scheduled_for: Annotated[
-        Schedule | None, Field(description="While the task is pending; null or a time that is past means at once")
+        Schedule | None, Field(description="Only while the task is pending; null or a past time means at once")
     ] = None
     priority: Annotated[
-        int | None, Field(ge=LOWEST, le=HIGHEST, description="While the task is pending; null means 0")
+        int | None, Field(ge=LOWEST, le=HIGHEST, description="Only while the task is pending; null means 0")
     ] = None
 
 
@@ -155,4 +157,4 @@ class RerunRequest(BaseModel):
         Literal["same", "new"] | Annotated[int, Field(ge=0, le=_LARGEST_SEED)],
         Field(description="The same seed gives the same counts"),
     ] = "same"
-    shots: Annotated[int | None, Field(ge=1, description="The old number if left out")] = None
+    shots: Annotated[int | None, Field(ge=1, description="Default: the shots of the original")] = None

@@ -1,4 +1,4 @@
-"""Observables as they are asked for over HTTP."""
+"""The type of a request's `observables`: sums of Pauli operators."""
 
 import math
 import re
@@ -18,42 +18,42 @@ _LIST = {"type": "array", "items": _TERMS, "maxItems": MOST_OBSERVABLES}
 
 
 def _check(value: object) -> object:
-    """One list for all points, or a list for each; by hand, since of a union each member would list its own errors."""
+    """Check one list for all points, or a list for each; by hand, since a union would list errors of each member."""
     if not isinstance(value, list):
-        raise _refused("must be a list")
-    if any(isinstance(one, list) for one in value):
-        for own in value:
-            _check_list(own)
-            if not own:
-                raise _refused("must not be empty at any point")
-        terms = [terms for own in value for terms in own]
+        raise _error("must be a list")
+    if any(isinstance(item, list) for item in value):
+        for of_point in value:
+            _check_list(of_point)
+            if not of_point:
+                raise _error("must not be empty at any point")
+        terms = [terms for of_point in value for terms in of_point]
     else:
         _check_list(value)
         terms = value
-    _check_labels([label for one in terms for label in one])
+    _check_labels([label for observable in terms for label in observable])
     return value
 
 
 def _check_list(value: object) -> None:
     if not isinstance(value, list):
-        raise _refused("must be a list of observables, or one for each point")
+        raise _error("must be a list of observables, or one for each point")
     if len(value) > MOST_OBSERVABLES:
-        raise _refused(f"must have at most {MOST_OBSERVABLES} observables")
-    for one in value:
-        if not isinstance(one, dict) or not one:
-            raise _refused("must be objects of coefficients by label, which must not be empty")
-        if not all(map(_is_number, one.values())):
-            raise _refused("must have finite numbers for coefficients")
+        raise _error(f"must have at most {MOST_OBSERVABLES} observables")
+    for observable in value:
+        if not isinstance(observable, dict) or not observable:
+            raise _error("must be objects of coefficients by label, which must not be empty")
+        if not all(map(_is_number, observable.values())):
+            raise _error("must have finite numbers for coefficients")
 
 
 def _check_labels(labels: Iterable[str]) -> None:
     labels = list(labels)
     if len(labels) > MOST_TERMS:
-        raise _refused(f"must have at most {MOST_TERMS} terms in all")
+        raise _error(f"must have at most {MOST_TERMS} terms in all")
     if not all(map(_LABEL.fullmatch, labels)):
-        raise _refused("must have labels of the letters I, X, Y and Z")
+        raise _error("must have labels of the letters I, X, Y and Z")
     if len(set(map(len, labels))) > 1:
-        raise _refused("must have labels of one length, a letter for each qubit")
+        raise _error("must have labels of one length, a letter for each qubit")
 
 
 def _is_number(value: object) -> bool:
@@ -62,7 +62,7 @@ def _is_number(value: object) -> bool:
     return abs(value) < 1e300 and math.isfinite(value)
 
 
-def _refused(message: str) -> PydanticCustomError:
+def _error(message: str) -> PydanticCustomError:
     return PydanticCustomError("observables", "{message}", {"message": message})
 
 

@@ -1,4 +1,4 @@
-"""What goes over HTTP: the shapes that the API writes and the client reads, and the other way round."""
+"""The shapes of tasks, submissions, problems and health over HTTP."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
@@ -32,7 +32,7 @@ BELL = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nbit[2] c;\nh q[0];\
 
 
 def rfc3339(moment: datetime) -> str:
-    """Write an aware time in UTC with microseconds and a final Z, always 27 characters long."""
+    """Format an aware time in UTC with microseconds and a final Z, always 27 characters long."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
@@ -43,8 +43,8 @@ Timestamp = Annotated[
 ]
 
 
-def _refuse_unstorable(text: str) -> str:
-    # PostgreSQL stores no NUL, and neither database nor logs take half a surrogate pair.
+def _reject_unstorable(text: str) -> str:
+    # PostgreSQL stores no NUL, and neither the database nor logs accept a lone surrogate.
     if not text.strip():
         raise PydanticCustomError("program_empty", "must not be empty")
     if "\x00" in text:
@@ -72,7 +72,7 @@ OfferedMethod = Annotated[
     BeforeValidator(_require_offered),
     WithJsonSchema({"type": "string", "enum": [method.value for method in METHODS]}),
 ]
-ProgramText = Annotated[str, AfterValidator(_refuse_unstorable), Field(min_length=1)]
+ProgramText = Annotated[str, AfterValidator(_reject_unstorable), Field(min_length=1)]
 QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
@@ -80,35 +80,35 @@ _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field
 
 
 class SubmitRequest(BaseModel):
-    """A program to run: exactly one of `qc`, `circuit` and `qpy`. `shots` left out means the server's default.
+    """A program to run: exactly one of `qc`, `circuit` and `qpy`. Without `shots` the server's default applies.
 
-    Without `format` the header of the program says what it is written in, and OpenQASM 3 is it where there is none.
+    Without `format` the header of the program decides; a program without a header is OpenQASM 3.
     """
 
-    # That one of the three is required is not part of the JSON schema: client generators make no model, or one without
-    # fields, of an object that is a union of requirements.
+    # The JSON schema does not say that one of the three is required: client generators create no model, or an empty
+    # one, from an object that is a union of requirements.
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"qc": BELL, "shots": 1024}]}
     )
 
     qc: Annotated[ProgramText, Field(description="OpenQASM text")] = ""
-    circuit: Annotated[ProgramText, Field(description="Another name for `qc`; give one of the two")] = ""
+    circuit: Annotated[ProgramText, Field(description="Another name for `qc`; use one of the two")] = ""
     qpy: Annotated[QpyText, Field(description="A circuit in QPY, versions 13 to 18, as base64; instead of `qc`")] = ""
     format: Annotated[
         ProgramFormat | None,
-        Field(description="What the program is written in; found by its header where it is left out"),
+        Field(description="Format of the program; default: that of its header"),
     ] = None
-    shots: Annotated[int, Field(ge=1, description="How often the program is run")] = DEFAULT_SHOTS
+    shots: Annotated[int, Field(ge=1, description="Number of times the program is sampled")] = DEFAULT_SHOTS
     seed: Annotated[
         int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
     ] = None
     method: Annotated[OfferedMethod, Field(description="Simulation method")] = Method.AUTOMATIC
-    memory: Annotated[bool, Field(description="Keep the outcome of every shot, in order")] = False
+    memory: Annotated[bool, Field(description="Whether the result has the outcome of every shot, in order")] = False
     timeout_s: Annotated[
-        float | None, Field(gt=0, allow_inf_nan=False, description="Seconds after which it is stopped")
+        float | None, Field(gt=0, allow_inf_nan=False, description="Seconds after which the program is stopped")
     ] = None
     max_attempts: Annotated[
-        int | None, Field(ge=1, description="How often it is tried when workers are lost under it")
+        int | None, Field(ge=1, description="Most attempts, if workers are lost while they run it")
     ] = None
 
     inputs: Annotated[
@@ -116,7 +116,7 @@ class SubmitRequest(BaseModel):
         Field(
             description="Values for the program's `input` declarations: numbers, booleans, strings of bits, "
             'bit 0 rightmost, or arrays as `{"array": [[1, 2], [3, 4]]}`. '
-            "Lists of one length make a sweep: the program is run once for each of their places",
+            "Lists of equal length make a sweep: the program is run once for each position in them",
             examples=[
                 {"theta": 0.3, "n": 4, "flag": True, "bits": "0101"},
                 {"theta": [0.1, 0.2, 0.3], "phi": 0.5},
@@ -125,13 +125,13 @@ class SubmitRequest(BaseModel):
         ),
     ] = {}
 
-    name: Annotated[TaskName | None, Field(description="What the client calls the task")] = None
-    tags: Annotated[TaskTags, Field(description="Distinct words to find the task by", examples=[["vqe", "run-7"]])] = []
+    name: Annotated[TaskName | None, Field(description="Name of the task")] = None
+    tags: Annotated[TaskTags, Field(description="Distinct tags to find the task by", examples=[["vqe", "run-7"]])] = []
     metadata: Annotated[
-        TaskMetadata, Field(description="Kept with the task and never read", examples=[{"experiment": 12}])
+        TaskMetadata, Field(description="Stored with the task; Ketline does not use it", examples=[{"experiment": 12}])
     ] = {}
     scheduled_for: Annotated[
-        Schedule | None, Field(description="Not run before this time; one that is past means at once")
+        Schedule | None, Field(description="Not run before this time; a past time means at once")
     ] = None
 
     priority: Annotated[
@@ -139,7 +139,7 @@ class SubmitRequest(BaseModel):
         Field(
             ge=LOWEST,
             le=HIGHEST,
-            description="Tasks of higher priority are taken first; "
+            description="Tasks of higher priority run first; "
             f"a point counts as much as {SECONDS_PER_POINT} seconds of waiting",
         ),
     ] = 0
@@ -149,8 +149,8 @@ class SubmitRequest(BaseModel):
     observables: Annotated[
         Observables,
         Field(
-            description="Sums of Pauli operators whose expectation values are wanted instead of counts: coefficients "
-            "by label, whose rightmost letter is that of qubit 0. A sweep may have a list of them for each point",
+            description="Sums of Pauli operators; the result has their expectation values instead of counts. "
+            "Coefficients by label, whose rightmost letter is that of qubit 0. A sweep may have a list for each point",
             examples=[[{"ZZ": 1.0}, {"XX": 0.5, "IZ": -1.25}]],
         ),
     ] = []
@@ -172,21 +172,21 @@ class SubmitRequest(BaseModel):
         if not self.program:
             raise PydanticCustomError("program_missing", "is required", {"field": "qc"})
         if self.qc and self.circuit and self.qc != self.circuit:
-            raise PydanticCustomError("program_ambiguous", "differs from qc: give one of the two", {"field": "circuit"})
+            raise PydanticCustomError("program_ambiguous", "differs from qc: use one of the two", {"field": "circuit"})
         if self.qpy and (self.qc or self.circuit):
-            raise PydanticCustomError("program_ambiguous", "is a second program: give qc or qpy", {"field": "qpy"})
+            raise PydanticCustomError("program_ambiguous", "is a second program: use qc or qpy", {"field": "qpy"})
         if self.qpy and self.format not in (None, ProgramFormat.QPY):
             raise PydanticCustomError("program_format", "must be 'qpy' for a program in qpy", {"field": "format"})
         return self
 
     @model_validator(mode="after")
-    def _require_one_wish(self) -> Self:
+    def _reject_mixed_results(self) -> Self:
         if self.observables and self.memory:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: there are no shots", _MEMORY)
         if self.observables and "shots" in self.model_fields_set:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: values are exact", _SHOTS)
-        own, points = [one for one in self.observables if isinstance(one, list)], self._points
-        if own and len(own) != points:
+        by_point, points = [item for item in self.observables if isinstance(item, list)], self._points
+        if by_point and len(by_point) != points:
             text = "must be one list for all points, or a list for each of the {points} points that inputs make"
             raise PydanticCustomError("observable_points", text, {**_OBSERVABLES, "points": points or "0"})
         return self
@@ -196,7 +196,7 @@ MOST_IN_A_BATCH = 1000
 
 
 class BatchRequest(BaseModel):
-    """Programs to run, all of which are stored, or none."""
+    """Programs to run; either all of them are stored, or none."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"tasks": [{"qc": BELL, "shots": 100}]}]}
@@ -215,25 +215,25 @@ class TaskAccepted(BaseModel):
 
 
 class BatchAccepted(BaseModel):
-    """The tasks are stored, in the order they were given."""
+    """The stored tasks, in the order of the request."""
 
     tasks: list[TaskAccepted]
 
 
 class TaskResult(BaseModel):
-    """Counts as Qiskit writes them: bit 0 rightmost, a space between registers, the last declared one first.
+    """Counts in Qiskit's format: bit 0 rightmost, a space between registers, the last declared register first.
 
-    A sweep has an array of them, one for each point. A task with observables has their expectation values in their
-    order, of a sweep an array of them for each point, and neither counts nor shots.
+    A sweep has an array of counts, one for each point. A task with observables has no counts and shots, but their
+    expectation values in the same order; for a sweep, an array of them for each point.
     """
 
     counts: dict[str, int] | list[dict[str, int]] | None = Field(default=None, examples=[{"00": 512, "11": 512}])
-    shots: int | None = Field(default=None, examples=[1024], description="Of each point, where there are points")
+    shots: int | None = Field(default=None, examples=[1024], description="For a sweep, of each point")
     memory: list[str] | list[list[str]] | None = Field(
-        default=None, description="The outcome of every shot, in order, if asked for"
+        default=None, description="The outcome of every shot, in order, if requested"
     )
     expectation_values: list[float] | list[list[float]] | None = Field(
-        default=None, examples=[[1.0, 0.5]], description="Of the observables, if asked for"
+        default=None, examples=[[1.0, 0.5]], description="Of the observables, if the request has any"
     )
     # Not `const`: a generated client would compare it with the text "true".
     success: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = True
@@ -249,14 +249,14 @@ class TaskFailure(BaseModel):
 
 
 class RegisterView(BaseModel):
-    """Bits that stand together in counts keys; several bits that were declared one by one have no name."""
+    """A group of bits in counts keys: a register, or several bits that were declared one by one, without a name."""
 
     name: str | None = Field(default=None, examples=["c"])
     bits: int = Field(examples=[2])
 
 
 class WarningView(BaseModel):
-    """What the author of a program that runs should know; line and column count from 1."""
+    """A warning about a program; line and column count from 1."""
 
     code: WarningCode
     message: str = Field(examples=["the pragma 'pragma my_tool layout' is ignored"])
@@ -265,23 +265,23 @@ class WarningView(BaseModel):
 
 
 class TaskProfile(BaseModel):
-    """What running the program took; times are wall-clock seconds."""
+    """How the program was run, and how long it took in wall-clock seconds."""
 
     method: str = Field(examples=["stabilizer"], description="Simulation method used")
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     tier: str | None = Field(
         default=None,
         examples=["scanner"],
-        description="What read the program: scanner, importer, unroller, openqasm2 or qpy",
+        description="The front end that read the program: scanner, importer, unroller, openqasm2 or qpy",
     )
     seed_scheme: int | None = Field(
         default=None,
         examples=[2],
-        description="How random numbers come from the seed; another scheme gives other counts for the same seed",
+        description="Version of the derivation of random numbers from the seed; other versions give other counts",
     )
     registers: list[RegisterView] | None = Field(
         default=None,
-        description="What the groups of a counts key are, in the order of declaration: the rightmost first",
+        description="The groups of a counts key, in the order of declaration: the rightmost first",
     )
     warnings: list[WarningView] | None = Field(
         default=None, description="About the program, in the order of its text; absent if there are none"
@@ -295,9 +295,9 @@ class TaskProfile(BaseModel):
 
 
 class StatusEntry(BaseModel):
-    """One line of a task's history; attempt and worker are known from the first claim on.
+    """A change of a task's status; attempt and worker are set from the first claim on.
 
-    The line that ends an attempt says how long it took and, unless it completed, why it ended.
+    A change that ends an attempt has its duration and, unless it completed, its cause.
     """
 
     status: TaskStatus
@@ -310,25 +310,23 @@ class StatusEntry(BaseModel):
 
 
 class StatusEvent(StatusEntry):
-    """A line of a task's history, as an event."""
+    """A change of a task's status, as an event."""
 
     task_id: UUID
 
 
 class QueueView(BaseModel):
-    """Where a task stands among those that wait for a worker."""
+    """The position of a task in the queue."""
 
-    position: int = Field(examples=[3], description="1 is taken next")
-    at_least: bool | None = Field(
-        default=None, description="True where the tasks before it were not counted to the end"
-    )
+    position: int = Field(examples=[3], description="1 runs next")
+    at_least: bool | None = Field(default=None, description="True if not all tasks before it were counted")
     estimated_start: Timestamp | None = Field(
-        default=None, description="If tasks go on ending as they did in the last minute; an estimate, no promise"
+        default=None, description="Estimate from the tasks that ended in the last minute"
     )
 
 
 class TaskView(BaseModel):
-    """A task as it stands; fields without a value are left out. The program itself is not part of it."""
+    """A task without its program; fields without a value are left out."""
 
     task_id: UUID
     status: TaskStatus
@@ -336,9 +334,11 @@ class TaskView(BaseModel):
     completed_at: Timestamp | None = None
     message: str = Field(examples=["Task completed successfully."])
     shots: int = Field(examples=[1024])
-    seed: int | None = Field(default=None, examples=[3472614], description="Submit it again for the same counts")
+    seed: int | None = Field(
+        default=None, examples=[3472614], description="Submit the program with it for the same counts"
+    )
     program_format: ProgramFormat | None = Field(
-        default=None, description="`openqasm2` or `qpy` where it is not OpenQASM 3"
+        default=None, description="`openqasm2` or `qpy` if the program is not OpenQASM 3"
     )
     name: str | None = Field(default=None, examples=["H2 at 0.7 angstrom"])
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
@@ -348,9 +348,7 @@ class TaskView(BaseModel):
     hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
     released_at: Timestamp | None = Field(default=None, description="When a held task was released")
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
-    queue: QueueView | None = Field(
-        default=None, description="If asked for by `?queue=true`, while the task waits for a worker"
-    )
+    queue: QueueView | None = Field(default=None, description="With `?queue=true`, while the task waits for a worker")
     result: TaskResult | None = None
     error: TaskFailure | None = None
     profile: TaskProfile | None = None
@@ -359,7 +357,7 @@ class TaskView(BaseModel):
 
 
 class FieldError(BaseModel):
-    """One thing wrong with a request: `pointer` into the JSON body, or the `parameter` of the address."""
+    """An error in one field of a request: `pointer` into the JSON body, or the query `parameter`."""
 
     detail: str
     pointer: str | None = Field(default=None, examples=["#/shots"], description="JSON Pointer as a URI fragment")
@@ -375,43 +373,45 @@ class Problem(BaseModel):
     detail: str
     code: str
     correlation_id: str
-    errors: list[FieldError] | None = Field(default=None, description="What is wrong with each field")
-    task_status: TaskStatus | None = Field(default=None, description="Where the task stands, if that is the problem")
+    errors: list[FieldError] | None = Field(default=None, description="The errors of single fields")
+    task_status: TaskStatus | None = Field(default=None, description="Status of the task, if that is the problem")
     error: TaskFailure | None = Field(default=None, description="Why the task failed, if that is the problem")
 
 
 Connection = Literal["connected", "disconnected"]
-Trouble = Annotated[
+ProblemCode = Annotated[
     str | None,
     Field(
         examples=["database_read_only"],
-        description="The code of what is wrong, as requests are refused with; left out when nothing is",
+        description="The error code with which requests are rejected now; left out without a problem",
     ),
 ]
 
 
 class HealthView(BaseModel):
-    """Whether everything that Ketline depends on can be used; `disconnected` is what cannot."""
+    """Whether the database and the queue can be used; the one that cannot is `disconnected`."""
 
     status: Literal["healthy", "unhealthy"]
     timestamp: Timestamp
     database_status: Connection
     queue_status: Connection
-    database_problem: Trouble = None
-    queue_problem: Trouble = None
+    database_problem: ProblemCode = None
+    queue_problem: ProblemCode = None
 
 
 class ReadinessView(BaseModel):
-    """Whether this process can take work: it can as long as the database takes writes, a worker that is in it has a
-    simulator, and it is not stopping."""
+    """Whether this process is ready: the database takes writes, its worker (if any) has a simulator, and it is not
+    stopping."""
 
     status: Literal["ready", "not_ready"]
-    missing: list[Literal["database", "queue", "simulators"]] = Field(description="What cannot be used now")
+    missing: list[Literal["database", "queue", "simulators"]] = Field(description="The parts that do not work now")
     stopping: bool
-    database_problem: Trouble = None
-    queue_problem: Trouble = None
-    simulator_problem: str | None = Field(default=None, description="Why no simulator can be started")
+    database_problem: ProblemCode = None
+    queue_problem: ProblemCode = None
+    simulator_problem: str | None = Field(default=None, description="Why no simulator could be started")
 
 
 class LivenessView(BaseModel):
+    """The process is alive."""
+
     status: Literal["alive"] = "alive"

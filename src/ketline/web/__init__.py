@@ -1,1 +1,1 @@
-"""The pages as a browser shows them: what is made of tasks, workers and programs, without any route."""
+"""The presentation of the pages: templates, formatting, charts and static files; the routes are in `api.pages`."""

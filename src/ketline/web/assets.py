@@ -1,4 +1,4 @@
-"""The files that pages load: all of them are in this package, under addresses that change with their content."""
+"""The static files of the pages, and the version in their URLs, which changes with their content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent."""
+    """A static file and its media type."""
 
     path: Path
     media_type: str
@@ -30,5 +30,5 @@ class Asset:
 
 ASSETS: Mapping[str, Asset] = {path.name: Asset(path, _MEDIA_TYPES[path.suffix]) for path in _FILES}
 
-# Part of every asset's address, so that what is behind an address never changes and may be kept for good.
+# Part of every asset's URL, so that browsers may cache it for ever.
 EDITION = sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Programs to begin with: those of the repository's `examples`, which the package carries along."""
+"""The example programs of the form: files of `examples/`, which are also in the package."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ _REPOSITORY = Path(__file__).parents[3] / "examples"
 
 _LONGEST_ACRONYM = 3  # GHZ, QFT
 
-# The simplest first.
+# The order of the list, simplest first; other files follow.
 _ORDER = ("bell", "ghz", "teleportation", "qft", "grover", "ansatz", "error_correction")
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A program to pick; its first line says in a comment what it is."""
+    """An example program; the comment in its first line is its summary."""
 
     name: str
     program: str
@@ -33,7 +33,7 @@ class Example:
 
 @cache
 def examples() -> Sequence[Example]:
-    """All of them, in the order in which they are offered."""
+    """All examples, in the order of the list."""
     directory = _PACKAGED if _PACKAGED.is_dir() else _REPOSITORY
     found = {path.stem: path.read_text(encoding="utf-8") for path in sorted(directory.glob("*.qasm"))}
     names = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
@@ -41,5 +41,5 @@ def examples() -> Sequence[Example]:
 
 
 def example(name: str) -> Example | None:
-    """The one of this name."""
-    return next((one for one in examples() if one.name == name), None)
+    """The example of this name, None if there is none."""
+    return next((found for found in examples() if found.name == name), None)

@@ -1,4 +1,4 @@
-"""Write times, durations and sizes for people."""
+"""Formatting of times, durations, sizes and observables for people."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def duration(seconds: float | None) -> str:
-    """A duration with two or three digits that matter."""
+    """A duration with two or three significant digits."""
     if seconds is None:
         return "–"
     if not seconds:
@@ -23,7 +23,7 @@ def duration(seconds: float | None) -> str:
 
 
 def long_duration(seconds: float) -> str:
-    """A duration in the two largest of days, hours, minutes and seconds."""
+    """A duration in its two largest units of days, hours, minutes and seconds."""
     whole = round(seconds)
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     found = [(name, size) for name, size in units if whole >= size][:2] or [("s", 1)]
@@ -35,7 +35,7 @@ def long_duration(seconds: float) -> str:
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """How long ago, or from now, a moment is."""
+    """A time relative to now: `3 min ago`, `in 2 h`."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) < 2:
         return "now"
@@ -43,12 +43,12 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def absolute(moment: datetime) -> str:
-    """A moment to the millisecond, in UTC."""
+    """A time in UTC, to the millisecond."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") + " UTC"
 
 
 def size(count: int | None) -> str:
-    """So many bytes."""
+    """A number of bytes with a binary unit."""
     if count is None:
         return "–"
     value, unit = float(count), 0
@@ -58,10 +58,10 @@ def size(count: int | None) -> str:
 
 
 def observable(terms: Mapping[str, float]) -> str:
-    """A sum of Pauli operators as on paper, the qubit of the highest index first; terms beyond a few are counted."""
-    written = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MOST_TERMS]]
+    """A sum of Pauli operators, such as `0.5·XX - IZ`; of more than `MOST_TERMS` terms the rest is counted."""
+    shown = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MOST_TERMS]]
     more = [f"{len(terms) - MOST_TERMS} more"] if len(terms) > MOST_TERMS else []
-    return " + ".join([*written, *more]).replace("+ -", "- ") or "0"
+    return " + ".join([*shown, *more]).replace("+ -", "- ") or "0"
 
 
 def _factor(factor: float) -> str:

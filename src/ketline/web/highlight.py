@@ -1,10 +1,10 @@
-"""Show a program line by line, its words in classes, with the place that an error is about."""
+"""Syntax highlighting of programs: lines of tokens with CSS classes, and the position of an error."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# The classes are those of Prism, which highlights the editor: one style sheet serves both.
+# The classes are those of Prism, which highlights the editor, so that one style sheet serves both.
 _TOKEN = re.compile(
     r"""
     (?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)
@@ -20,14 +20,14 @@ _TOKEN = re.compile(
 )
 MOST_LINES = 1000
 MOST_CHARACTERS = 100_000
-# What is longer is no line to read: its end is left out.
+# Longer lines are truncated.
 MOST_IN_A_LINE = 500
 CONTEXT_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Text of one kind; plain text has none."""
+    """Text and its CSS class; plain text has none."""
 
     text: str
     kind: str = ""
@@ -44,37 +44,37 @@ class Line:
 
     @property
     def indent(self) -> str:
-        """What stands before the caret, as blanks of the same width."""
+        """White space as wide as the text before the caret."""
         before = "".join(token.text for token in self.tokens)[: (self.caret or 1) - 1]
         return "".join("\t" if character == "\t" else " " for character in before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Some lines of a program; `cut` says that a rest of it is left out."""
+    """Some lines of a program; `cut` is True if lines after them are left out."""
 
     lines: Sequence[Line]
     cut: bool = False
 
 
 def listing(program: str, *, line: int | None = None, column: int | None = None) -> Listing:
-    """A program's beginning, which holds all of most programs, with a caret at the place given."""
-    text = _newlines(program)
-    shown = _cut(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
+    """The beginning of a program, up to `MOST_LINES`, with a caret at the given position."""
+    text = _normalized(program)
+    shown = _truncated(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
     return Listing(lines=_lines(shown, first=1, wrong=line, column=column), cut=len(shown) < len(text))
 
 
 def excerpt(program: str, line: int, column: int | None = None) -> Listing:
-    """The lines about one line, with a caret under the place given."""
-    text = _newlines(program).split("\n")
+    """One line of a program and the lines around it, with a caret at the given position."""
+    text = _normalized(program).split("\n")
     first = max(1, line - CONTEXT_LINES)
     shown = text[first - 1 : line + CONTEXT_LINES]
     if line > len(text):
         return Listing(lines=())
-    return Listing(lines=_lines(_cut(shown), first=first, wrong=line, column=column))
+    return Listing(lines=_lines(_truncated(shown), first=first, wrong=line, column=column))
 
 
-def _cut(lines: Sequence[str]) -> str:
+def _truncated(lines: Sequence[str]) -> str:
     return "\n".join(line if len(line) <= MOST_IN_A_LINE else f"{line[:MOST_IN_A_LINE]} …" for line in lines)
 
 
@@ -92,7 +92,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _split(tokens: Iterator[Token]) -> Iterator[Sequence[Token]]:
-    """The tokens of each line; one that spans lines, as a comment may, is cut."""
+    """The tokens of each line; a token of several lines, such as a comment, is split."""
     line: list[Token] = []
     for token in tokens:
         head, *rest = token.text.split("\n")
@@ -111,5 +111,5 @@ def _append(line: list[Token], token: Token) -> None:
         line.append(token)
 
 
-def _newlines(program: str) -> str:
+def _normalized(program: str) -> str:
     return program.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")

@@ -1,4 +1,4 @@
-"""Counts as bars: the most frequent outcomes, and the rest in one."""
+"""Histograms of counts: a bar for each of the most frequent outcomes, and the sum of the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from enum import StrEnum
 from ketline.domain.outcomes import Counts, most_frequent
 
 SHOWN = 32
-# A label takes a third of a phone's width.
+# Longest label in characters: a third of the width of a phone.
 LONGEST_LABEL = 14
 
 
 class BarOrder(StrEnum):
-    """By count, the largest first, or by the bits of the outcome, read as a number."""
+    """The order of the bars: by count, largest first, or by bitstring."""
 
     VALUE = "value"
     BITSTRING = "bitstring"
@@ -29,7 +29,7 @@ class Bar:
 
     @property
     def label(self) -> str:
-        """The outcome, its middle left out where it is long."""
+        """The outcome; of a long one the middle is left out."""
         if len(self.outcome) <= LONGEST_LABEL:
             return self.outcome
         half = LONGEST_LABEL // 2
@@ -38,7 +38,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Up to `SHOWN` outcomes; `other` sums up the `other_outcomes` that are not among them, and has no bar."""
+    """Bars of up to `SHOWN` outcomes; `other` is the sum of the `other_outcomes` without a bar."""
 
     order: BarOrder
     shots: int
@@ -49,7 +49,7 @@ class Histogram:
 
     @property
     def label_width(self) -> float:
-        """What the labels need of the width, in percent, where a phone shows it."""
+        """The width of the labels in percent of the chart, on a phone."""
         longest = max((len(bar.label) for bar in self.rows), default=0)
         return min(36.0, 3.0 + 2.6 * longest)
 
@@ -59,7 +59,7 @@ class Histogram:
 
 
 def histogram(counts: Counts, order: BarOrder) -> Histogram:
-    """The bars of a task's counts. With as many different outcomes as there are, it is the work of one sort."""
+    """Build the histogram of a task's counts."""
     shots = sum(counts.values())
     top = most_frequent(counts, SHOWN)
     rest = shots - sum(top.values())

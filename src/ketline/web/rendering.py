@@ -1,4 +1,4 @@
-"""Fill templates; whatever is put into one is escaped."""
+"""Rendering of the page templates; all values are escaped."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from ketline.web.assets import EDITION
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-# No inline script or style, nothing from other hosts, and no other site may frame these pages or take their forms.
+# No inline script or style, nothing from other hosts, no framing by other sites, and no forms that submit to them.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -20,7 +20,7 @@ POLICY = (
 
 
 def render(template: str, shown: Mapping[str, object], *, root: str) -> str:
-    """A page or a part of one; `root` leads from the page's address to `/`."""
+    """Render a page or a part of one; `root` is the relative path from the page's URL to `/`."""
     return _environment().get_template(template).render({**shown, "root": root, "now": datetime.now(UTC)})
 
 

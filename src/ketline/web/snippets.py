@@ -1,4 +1,4 @@
-"""What is in the form as something to take along: an address, a curl command, programs in Python."""
+"""Snippets that repeat the submission in the form: a URL, a curl command, Python programs."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from ketline.schemas.tasks import SubmitRequest
 
 Snippet = tuple[str, str]
 
-# Proxies take 8 kB or more of a request's first line, and so do we.
+# Most proxies, and this service, accept request lines of 8 kB.
 LONGEST_ADDRESS = 7_500
 
 # What fields are called there. The program is written apart; a time would need a type of its own, and is left out.
@@ -19,26 +19,26 @@ _CLIENT_NAMES = {
 }
 _BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
 
-_LEFT_OUT: Sequence[object] = ("automatic", None, "", [], {})
+_DEFAULTS: Sequence[object] = ("automatic", None, "", [], {})
 
 
 def body_of(submission: SubmitRequest) -> Mapping[str, object]:
-    """The request's body: what was given, and nothing that is the same without."""
+    """The body of the request, without fields that have their default values."""
     given = submission.model_dump(mode="json", exclude_unset=True)
-    return {name: value for name, value in given.items() if value not in _LEFT_OUT}
+    return {name: value for name, value in given.items() if value not in _DEFAULTS}
 
 
 def form_address(fields: Mapping[str, str]) -> str | None:
-    """The query that restores the form, None where it would be too long for an address."""
+    """The query string that restores the form, None if the URL would be too long."""
     query = "?" + urlencode({name: value for name, value in fields.items() if value})
     return query if len(query) <= LONGEST_ADDRESS else None
 
 
 def snippets(submission: SubmitRequest, base: str) -> Sequence[Snippet]:
-    """The submission for a shell, for Python, and for Python with Qiskit, each with its title."""
+    """The submission as a curl command, with the Python client and with Qiskit, each with its title."""
     body = body_of(submission)
     shown = [("curl", _curl(body, base)), ("Python", _python(body, base))]
-    # Qiskit asks for expectation values through its estimator, with operators of its own.
+    # In Qiskit expectation values need an estimator and operators, which is more than a snippet.
     return shown if "observables" in body else [*shown, ("Qiskit", _qiskit(body, base))]
 
 
@@ -50,7 +50,7 @@ def _curl(body: Mapping[str, object], base: str) -> str:
 def _python(body: Mapping[str, object], base: str) -> str:
     return f"""from ketline.client import Client
 
-PROGRAM = {_text(body.get("qc", ""))}
+PROGRAM = {_literal(body.get("qc", ""))}
 
 with Client({base!r}) as client:
     result = client.run(PROGRAM{_keywords(body, _CLIENT_NAMES)})
@@ -68,7 +68,7 @@ def _qiskit(body: Mapping[str, object], base: str) -> str:
 from ketline.qiskit import KetlineProvider
 
 # Any circuit of yours: circuit = QuantumCircuit(2); ...
-circuit = {reader}.loads({_text(text)}{gates})
+circuit = {reader}.loads({_literal(text)}{gates})
 
 backend = KetlineProvider({base!r}).get_backend()
 print(backend.run(circuit{_keywords(body, _BACKEND_NAMES)}).result().get_counts())
@@ -76,12 +76,12 @@ print(backend.run(circuit{_keywords(body, _BACKEND_NAMES)}).result().get_counts(
 
 
 def _keywords(body: Mapping[str, object], names: Mapping[str, str]) -> str:
-    """What was given and is known there, under the names it has there."""
+    """The fields as keyword arguments, under the names in `names`; others are left out."""
     return "".join(f", {names[name]}={value!r}" for name, value in body.items() if name in names)
 
 
-def _text(value: object) -> str:
-    """A program as Python writes it: over several lines where nothing in it needs escaping."""
+def _literal(value: object) -> str:
+    """A program as a Python literal, of several lines if nothing in it has to be escaped."""
     text = str(value)
     plain = not any(sign in text for sign in ("\\", '"""', "\r", "\0")) and not text.endswith('"')
     return f'"""\\\n{text}"""' if plain else repr(text)

@@ -1,4 +1,4 @@
-"""The course of the service's figures while somebody looks, as points and as lines."""
+"""Time series of the service's statistics for the system page, as points and as SVG lines."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from ketline.domain.lists import TaskStatistics
 from ketline.domain.task import TaskStatus
 
-KEPT = timedelta(hours=1)
-# An hour of a page that asks every two seconds.
+LENGTH = timedelta(hours=1)
+# An hour of a page that is updated every two seconds.
 MOST_POINTS = 1800
 WIDTH, HEIGHT = 100.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """The figures of one moment; rates are per minute, over the last minute."""
+    """The statistics at one time; rates are per minute, over the last minute."""
 
     at: datetime
     waiting: float
@@ -28,7 +28,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A figure's course as the `d` of an SVG path, `WIDTH` by `HEIGHT`; `area` closes it along the bottom."""
+    """A time series as the `d` attribute of an SVG path, `WIDTH` by `HEIGHT`; `area` is the closed area below."""
 
     path: str
     area: str
@@ -38,15 +38,15 @@ class Line:
 
 @dataclass(slots=True)
 class TimeSeries:
-    """Remembers the figures that were shown within the last hour."""
+    """The statistics of the last hour, as far as pages were open; in memory."""
 
     _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS), init=False)
 
     def add(self, statistics: TaskStatistics) -> Point:
-        """Take account of a count, unless it is known."""
+        """Add statistics, unless they were added before, and return the last point."""
         if not self._points or self._points[-1].at < statistics.at:
             self._points.append(_point(statistics))
-        while self._points[0].at < self._points[-1].at - KEPT:
+        while self._points[0].at < self._points[-1].at - LENGTH:
             self._points.popleft()
         return self._points[-1]
 
@@ -55,18 +55,18 @@ class TimeSeries:
         return list(self._points)
 
     def line(self, figure: str) -> Line | None:
-        """The course of one figure, None before there are two points of it."""
+        """The line of one field of `Point`, None if there are fewer than two points."""
         points = self.points
         if len(points) < 2:
             return None
         values = [float(getattr(point, figure)) for point in points]
-        places = list(_places(points, values))
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        coordinates = list(_coordinates(points, values))
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in coordinates)
         area = f"{path}L{WIDTH:.1f} {HEIGHT:.1f}L0.0 {HEIGHT:.1f}Z"
         return Line(path=path, area=area, least=min(values), most=max(values))
 
 
-def _places(points: Sequence[Point], values: Sequence[float]) -> Iterator[tuple[float, float]]:
+def _coordinates(points: Sequence[Point], values: Sequence[float]) -> Iterator[tuple[float, float]]:
     start, span = points[0].at, (points[-1].at - points[0].at).total_seconds()
     # The bottom is 0, so that a small change of a large figure looks small.
     most = max(*values, 1e-9)
@@ -75,7 +75,7 @@ def _places(points: Sequence[Point], values: Sequence[float]) -> Iterator[tuple[
 
 
 def _point(statistics: TaskStatistics) -> Point:
-    rate = min(statistics.rates, key=lambda one: one.minutes, default=None)
+    rate = min(statistics.rates, key=lambda rate: rate.minutes, default=None)
     return Point(
         at=statistics.at,
         waiting=statistics.counts.get(TaskStatus.PENDING, 0),

@@ -1,4 +1,4 @@
-"""Where a task's time went: its history with durations, and the parts of its life as one bar."""
+"""Timelines of tasks: the history with durations, and the phases of the last attempt as one bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from datetime import datetime
 
 from ketline.domain.task import StatusChange, Task, TaskStatus
 
-# What is shorter than this share of the whole would not be seen.
+# A smaller share of the bar would be invisible.
 LEAST_WIDTH = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A line of history, and how long the task stood there: until the next line, or until now."""
+    """A change of status, and the seconds until the next one, or until now."""
 
     change: StatusChange
     seconds: float | None
@@ -20,7 +20,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A stretch of time; `start` and `width` are shares of the whole, 0 to 1."""
+    """A phase of an attempt; `start` and `width` are shares of the bar, 0 to 1."""
 
     name: str
     seconds: float
@@ -29,7 +29,7 @@ class Part:
 
 
 def steps(task: Task, now: datetime) -> Sequence[Step]:
-    """The task's history, each line with the time until the next one; the last of an ended task has none."""
+    """The task's history, each change with the time until the next one; the last change of an ended task has none."""
     history = list(task.history)
     ends = [change.transitioned_at for change in history[1:]]
     if history and not history[-1].status.terminal:
@@ -42,7 +42,7 @@ def steps(task: Task, now: datetime) -> Sequence[Step]:
 
 
 def parts(task: Task) -> Sequence[Part]:
-    """The parts of a completed task's last attempt, from the moment it could be run; empty for other tasks."""
+    """The phases of a completed task's last attempt, from when it became available; empty for other tasks."""
     if task.profile is None or task.completed_at is None:
         return []
     named = [
@@ -51,7 +51,7 @@ def parts(task: Task) -> Sequence[Part]:
         ("simulating", task.profile.simulating_seconds),
     ]
     rest = _attempt_seconds(task) - task.profile.parsing_seconds - task.profile.simulating_seconds
-    return _laid_out([*named, ("handling", max(0.0, rest))])
+    return _scaled([*named, ("handling", max(0.0, rest))])
 
 
 def _attempt_seconds(task: Task) -> float:
@@ -59,7 +59,7 @@ def _attempt_seconds(task: Task) -> float:
     return last.duration_seconds or 0.0 if last and last.status is TaskStatus.COMPLETED else 0.0
 
 
-def _laid_out(named: Sequence[tuple[str, float]]) -> Sequence[Part]:
+def _scaled(named: Sequence[tuple[str, float]]) -> Sequence[Part]:
     total = sum(seconds for _, seconds in named) or 1.0
     widths = [max(LEAST_WIDTH, seconds / total) for _, seconds in named]
     whole = sum(widths)

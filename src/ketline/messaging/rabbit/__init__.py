@@ -1,4 +1,4 @@
-"""The queue on RabbitMQ."""
+"""The queue on RabbitMQ: its publisher and its consumer."""
 
 from ketline.messaging.rabbit.consumer import RabbitConsumer
 from ketline.messaging.rabbit.link import LinkTiming

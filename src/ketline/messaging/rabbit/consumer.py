@@ -1,4 +1,4 @@
-"""Consume dispatches from RabbitMQ, through any number of slots on one connection."""
+"""The consumer on RabbitMQ: any number of slots on one connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class RabbitConsumer:
-    """The `TaskConsumer` on RabbitMQ, with a connection of its own."""
+    """The `TaskConsumer` on RabbitMQ; it has its own connection."""
 
     def __init__(self, url: str, *, queue_name: str = DEFAULT_QUEUE_NAME, timing: LinkTiming | None = None) -> None:
         self._timing = timing or LinkTiming()
@@ -27,7 +27,7 @@ class RabbitConsumer:
 
     @property
     def set_aside_count(self) -> int:
-        """How many messages that are not ours this consumer has rejected to the dead-letter queue."""
+        """How many invalid messages this consumer has rejected to the dead-letter queue."""
         return self._set_aside_count
 
     async def __aenter__(self) -> Self:
@@ -41,7 +41,7 @@ class RabbitConsumer:
 
     @asynccontextmanager
     async def open_slot(self) -> "AsyncIterator[RabbitSlot]":
-        """A slot that consumes while the context is open; entering it does not wait for the broker."""
+        """Open a slot that consumes while the context is open; does not wait for the broker."""
         slot = RabbitSlot(self._link, timing=self._timing, set_aside=self._count_set_aside)
         supervisor = asyncio.create_task(slot.consume())
         try:
@@ -54,7 +54,7 @@ class RabbitConsumer:
 
 
 class RabbitSlot:
-    """A `ConsumerSlot` on RabbitMQ: subscribes again whenever its subscription is lost."""
+    """A `ConsumerSlot` on RabbitMQ, which subscribes again whenever its subscription is lost."""
 
     def __init__(self, link: Link, *, timing: LinkTiming, set_aside: Callable[[], None]) -> None:
         self._link = link
@@ -84,7 +84,7 @@ class RabbitSlot:
             self._backoff.reset()
             _log.debug("queue.consuming", queue=session.topology.queue_name)
             await subscription.until_lost(self._timing.idle_check_seconds, self._timing.probe_timeout_seconds)
-            # A lost connection is the link's to report; here it was this consumer alone.
+            # The link reports a lost connection; report here only the loss of this consumer.
             if not session.lost:
                 _log.warning("queue.consumer_lost", queue=session.topology.queue_name)
         finally:

@@ -1,4 +1,4 @@
-"""One connection to RabbitMQ, kept open for as long as its context is."""
+"""A link to RabbitMQ: a connection that is opened again after each loss while its context is open."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,10 +22,10 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkTiming:
-    """How fast a link notices and repairs a loss.
+    """How fast a link detects and repairs a loss.
 
-    A half-open connection is found within `probe_seconds + probe_timeout_seconds`; the pauses between attempts to
-    connect are short enough that work flows again within seconds of the broker being back.
+    It detects a half-open connection within `probe_seconds + probe_timeout_seconds`. The pauses between attempts to
+    connect are short, so that messages are delivered within seconds after the broker is back.
     """
 
     connect_timeout_seconds: float = 3.0
@@ -37,6 +37,7 @@ class LinkTiming:
     idle_check_seconds: float = 10.0
 
     def backoff(self) -> Backoff:
+        """A new backoff between attempts to connect."""
         return Backoff(first_seconds=self.first_pause_seconds, max_seconds=self.max_pause_seconds)
 
 
@@ -45,9 +46,9 @@ async def _prepare_nothing(_: Session) -> None:
 
 
 class Link:
-    """Connects in the background and again after every loss; entering it neither waits nor fails.
+    """Connects in the background, and again after every loss; entering the context neither waits nor fails.
 
-    `prepare` sets up what a session needs (channels) before it is handed out.
+    `prepare` opens what each session needs, such as channels, before others can use the session.
     """
 
     def __init__(
@@ -71,12 +72,12 @@ class Link:
 
     @property
     def address(self) -> str:
-        """Host and port, fit for messages and logs."""
+        """Host and port, for messages and logs."""
         return f"{self._url.host}:{self._url.port or 5672}"
 
     @property
     def current(self) -> Session | None:
-        """The session in use; None while there is no connection."""
+        """The current session, None while there is no connection."""
         return self._session
 
     async def session(self) -> Session:
@@ -134,7 +135,7 @@ class Link:
         raise ConnectionResetError(f"the connection was lost: {session.loss_reason}")
 
     async def _check(self, session: Session) -> None:
-        # A blocked broker goes on sending heartbeats, so aiormq still finds a dead peer then.
+        # A blocked broker still sends heartbeats, so aiormq detects a dead peer during a block.
         with suppress(BrokerBlocked, ChannelNotFoundEntity):
             async with bounded(self._timing.probe_timeout_seconds):
                 if session.queue_missing:
@@ -144,15 +145,15 @@ class Link:
 
 
 def broker_url(url: str, *, name: str, heartbeat_seconds: int) -> URL:
-    """The URL to connect to, with a connection name, and a heartbeat unless it has one.
+    """The URL with a connection name, and with a heartbeat interval unless it has one.
 
     Raises:
-        ConfigurationInvalid: it is not an AMQP URL; the message does not repeat it, for it may hold a password.
+        ConfigurationInvalid: it is not an AMQP URL; the message does not contain it, because it may have a password.
     """
     try:
         parsed = make_url(url)
     except ValueError:
-        # Without its cause: yarl quotes the URL in its messages.
+        # Without the cause, because yarl's message contains the URL.
         raise ConfigurationInvalid("The broker URL cannot be read; use amqp://user:password@host:port/") from None
     if parsed.scheme not in {"amqp", "amqps"} or not parsed.host:
         raise ConfigurationInvalid("The broker URL must look like amqp://user:password@host:port/")

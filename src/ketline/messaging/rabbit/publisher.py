@@ -1,4 +1,4 @@
-"""Publish dispatches to RabbitMQ: confirmed, mandatory, persistent and bounded in time."""
+"""The publisher on RabbitMQ: confirmed, mandatory and persistent messages, each published in bounded time."""
 
 from datetime import UTC, datetime
 from types import TracebackType
@@ -12,7 +12,7 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from ketline.domain.errors import PublishFailed, QueueUnavailable
 from ketline.domain.task import Dispatch
 from ketline.messaging import message
-from ketline.messaging.rabbit.dead import RabbitDeadLetterBox
+from ketline.messaging.rabbit.dead_letters import RabbitDeadLetterBox
 from ketline.messaging.rabbit.link import Link, LinkTiming
 from ketline.messaging.rabbit.session import Session
 from ketline.messaging.supervision import bounded
@@ -20,10 +20,9 @@ from ketline.messaging.topology import DEFAULT_QUEUE_NAME, Topology
 
 
 class RabbitPublisher:
-    """The `TaskPublisher` on RabbitMQ, with a connection of its own.
+    """The `TaskPublisher` on RabbitMQ; it has its own connection, and publishes concurrently.
 
-    Acknowledgements of deliveries never wait behind a publish that the broker blocks. Any number of publishes may be
-    under way at once.
+    The connection is not the consumer's, so that acknowledgements do not wait behind a publish that the broker blocks.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ def _amqp_message(dispatch: Dispatch) -> Message:
         message.encode(dispatch),
         content_type=message.CONTENT_TYPE,
         delivery_mode=DeliveryMode.PERSISTENT,
-        # aiormq tells returned messages apart by this id alone: never use one twice.
+        # aiormq identifies returned messages by this id alone, so each publish needs a new one.
         message_id=str(uuid4()),
         correlation_id=message.usable_property(dispatch.correlation_id),
         timestamp=datetime.now(UTC),

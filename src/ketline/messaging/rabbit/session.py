@@ -1,4 +1,4 @@
-"""One life of a connection to RabbitMQ, from the moment it is usable until it is lost."""
+"""A session: one connection to RabbitMQ, from when it is usable until it is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class BrokerBlocked(ConnectionError):
-    """The broker takes no messages from this connection because of a memory or disk alarm."""
+    """The broker accepts no messages on this connection because of a memory or disk alarm."""
 
 
 class Session:
-    """A connection in use, and what has been found out about it."""
+    """An open connection, with its probe of the queue and the reason of its loss."""
 
     def __init__(self, connection: AbstractConnection, topology: Topology) -> None:
         self.connection = connection
@@ -38,28 +38,28 @@ class Session:
         self._probed_queue: AbstractQueue | None = None
 
     def lose(self, _: object, reason: BaseException | None = None) -> None:
-        """Have the link replace this session; fits as a close callback of the connection or a channel."""
+        """Mark the session as lost, so that the link replaces it; a close callback of connections and channels."""
         if not self.lost:
             self.loss_reason = repr(reason)
         self.lost = True
         self.wake.set()
 
     def miss_queue(self) -> None:
-        """Have the link declare the queues again: one was found missing."""
+        """Report that a queue is missing, so that the link declares the queues again."""
         self.queue_missing = True
         self.wake.set()
 
     async def probe(self) -> int:
-        """Count the messages that wait on the queue, in one round trip; a missing queue is put up for declaration.
+        """Count the waiting messages in one round trip; if the queue is missing, have it declared again.
 
         Raises:
-            BrokerBlocked: the broker lives but takes no messages now.
-            BROKER_ERRORS: it did not answer as it should.
+            BrokerBlocked: the broker answers but accepts no messages now.
+            BROKER_ERRORS: the connection or the call failed.
         """
         if await self._blocked():
             raise BrokerBlocked("the broker has blocked this connection: memory or disk alarm")
         async with self._probing:
-            # aiormq closes a channel when a call on it fails or is cancelled: the next probe needs a new one.
+            # aiormq closes the channel of a failed or cancelled call: the next probe then needs a new one.
             queue, self._probed_queue = self._probed_queue, None
             try:
                 queue = queue or await self._open_probed_queue()
@@ -71,7 +71,7 @@ class Session:
         return declared.message_count or 0
 
     async def _open_probed_queue(self) -> AbstractQueue:
-        # One channel for all probes: aiormq 7.2 leaks about 4 kB with every channel of a living connection.
+        # One channel for all probes, because aiormq 7.2 leaks about 4 kB for each channel of an open connection.
         channel = self.connection.channel(publisher_confirms=False)
         await channel.initialize()
         return await channel.get_queue(self.topology.queue_name, ensure=False)
@@ -91,7 +91,7 @@ class Session:
 
 @asynccontextmanager
 async def open_connection(url: URL, timeout_seconds: float) -> AsyncIterator[Connection]:
-    """A plain connection, closed in bounded time on the way out, and also when connecting failed."""
+    """Open a connection, and close it in bounded time when the context ends, also after a failed attempt."""
     connection = Connection(url)
     try:
         await _connect(connection, timeout_seconds)
@@ -101,8 +101,8 @@ async def open_connection(url: URL, timeout_seconds: float) -> AsyncIterator[Con
 
 
 async def _connect(connection: Connection, timeout_seconds: float) -> None:
-    # A connect that is cancelled just as it completes leaves aiormq's connection open with nobody to close it: let it
-    # complete, and cancel only one that hangs.
+    # If a connect is cancelled just as it completes, aiormq's connection stays open and nothing closes it. So let it
+    # complete, and cancel it only when it hangs.
     connecting = asyncio.create_task(connection.connect())
     try:
         await asyncio.wait([connecting], timeout=timeout_seconds)
@@ -118,7 +118,7 @@ async def _connect(connection: Connection, timeout_seconds: float) -> None:
 
 
 async def close_quietly(resource: Connection | AbstractChannel) -> None:
-    """Close a connection or channel whatever state it is in, in bounded time."""
+    """Close a connection or channel in any state, in bounded time; errors are only logged."""
     try:
         async with bounded(_CLOSE_SECONDS):
             await resource.close()

@@ -1,4 +1,4 @@
-"""One life of a slot's channel on RabbitMQ: it consumes with a prefetch of one until it is lost."""
+"""A subscription: a slot's channel on RabbitMQ, which consumes with a prefetch of one until it is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class RabbitDelivery:
-    """A `Delivery` by RabbitMQ; once its subscription is lost, acknowledging it does nothing."""
+    """A `Delivery` by RabbitMQ; acknowledging it has no effect once its subscription is lost."""
 
     def __init__(self, dispatch: Dispatch, incoming: AbstractIncomingMessage, subscription: "Subscription") -> None:
         self._dispatch = dispatch
@@ -34,7 +34,7 @@ class RabbitDelivery:
 
     @property
     def stale(self) -> bool:
-        """Whether the broker has taken the message back to deliver it again."""
+        """Whether the subscription is lost, so that the broker delivers the message again."""
         return self._subscription.lost.is_set()
 
     async def acknowledge(self) -> None:
@@ -43,10 +43,10 @@ class RabbitDelivery:
 
 
 class Subscription:
-    """A consumer on a channel of its own.
+    """A consumer with its own channel.
 
-    Deliveries are handed over, not worked on in aio-pika's callback: a lost connection cancels the callback.
-    `set_aside` is told of each message that was rejected because it is not one of ours.
+    It passes deliveries to `hand_over` instead of processing them in aio-pika's callback, which a lost connection
+    cancels. It calls `set_aside` for each invalid message that it rejects to the dead-letter queue.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Subscription:
         await self._queue.consume(self._on_message)
 
     async def until_lost(self, check_seconds: float, check_timeout_seconds: float) -> None:
-        """Return when the broker has cancelled the consumer, its channel is closed, or it went deaf."""
+        """Return when the broker cancelled the consumer, its channel closed, or it receives no messages any more."""
         while not self.lost.is_set():
             received = self._received
             with suppress(TimeoutError):
@@ -85,12 +85,12 @@ class Subscription:
                 return
 
     async def close(self) -> None:
-        """Stop consuming; the broker takes back what is not acknowledged."""
+        """Stop consuming; the broker delivers unacknowledged messages again."""
         self.lost.set()
         await close_quietly(self._channel)
 
     async def _deaf(self, timeout_seconds: float) -> bool:
-        """Whether messages wait, or nobody consumes, although this consumer has nothing in hand."""
+        """Whether messages wait although this consumer is idle, or the broker does not know this consumer any more."""
         if self._queue is None:
             return True
         async with bounded(timeout_seconds):
@@ -118,7 +118,7 @@ class Subscription:
 
 
 async def _settle(settle: Callable[[], Awaitable[None]], **context: str | None) -> None:
-    """Acknowledge or reject; a message whose channel is gone is the broker's again, so failing is no error."""
+    """Acknowledge or reject; a failure is only logged, because the broker delivers the message again."""
     try:
         async with bounded(_SETTLE_SECONDS):
             await settle()

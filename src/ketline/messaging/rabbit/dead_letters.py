@@ -1,4 +1,4 @@
-"""Look at the messages that were set aside on RabbitMQ, and put back those that can be read."""
+"""The dead-letter queue on RabbitMQ: reads its messages, and puts valid ones back on the task queue."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,8 +22,8 @@ TIMEOUT_SECONDS = 5.0
 class RabbitDeadLetterBox:
     """The `DeadLetterBox` on RabbitMQ, on the connection of a publisher.
 
-    Each call has a channel of its own. Whatever it received and did not acknowledge goes back when that is closed,
-    which counts as a delivery: the queue is declared with a limit of deliveries that is never reached.
+    Each call opens its own channel. When it closes, unacknowledged messages return to the dead-letter queue. Each
+    return counts as a delivery, so that queue is declared with a delivery limit that is never reached.
     """
 
     def __init__(self, link: Link, topology: Topology) -> None:
@@ -49,7 +49,7 @@ class RabbitDeadLetterBox:
                     break
                 if _letter(found).task_id is None:
                     continue
-                # The copy first: a message that is there twice does no harm, one that is lost is missed for a while.
+                # Publish the copy first: a duplicate does no harm, but a lost message would delay its task.
                 await channel.default_exchange.publish(_copy(found), self._topology.queue_name, mandatory=True)
                 await found.ack()
                 moved += 1
@@ -66,7 +66,7 @@ class RabbitDeadLetterBox:
                 await channel.initialize()
                 yield channel
         except Exception as error:
-            raise QueueUnavailable(f"The broker at {self._link.address} did not do it: {error!r}") from error
+            raise QueueUnavailable(f"The broker at {self._link.address} failed: {error!r}") from error
         finally:
             await close_quietly(channel)
 
@@ -81,18 +81,18 @@ def _letter(found: AbstractIncomingMessage) -> DeadLetter:
 
 
 def _death(found: AbstractIncomingMessage) -> tuple[str, datetime | None]:
-    """Why and when the message was set aside last, from a header that anybody may have written."""
+    """Why and when the message was last dead-lettered, from a header whose content is not trusted."""
     deaths: Any = found.headers.get("x-death")
     latest = deaths[0] if isinstance(deaths, list) and deaths else None
     if not isinstance(latest, dict):
-        return "put there by somebody", None
+        return "unknown", None
     at = latest.get("time")
     moment = at.replace(tzinfo=UTC) if isinstance(at, datetime) and at.tzinfo is None else at
     return str(latest.get("reason", "unknown"))[:100], moment if isinstance(moment, datetime) else None
 
 
 def _copy(found: AbstractIncomingMessage) -> Message:
-    """The message as it was, without the tale of its death."""
+    """A copy of the message without the headers of dead-lettering."""
     headers = {name: value for name, value in found.headers.items() if name == "traceparent"}
     return Message(
         found.body,
