@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
@@ -18,6 +18,7 @@ def body(**fields: object) -> bytes:
     return json.dumps({"task_id": str(TASK_ID), **fields}).encode()
 
 
+@settings(deadline=None)
 @given(
     task_id=st.uuids(),
     correlation_id=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=128),
@@ -32,6 +33,7 @@ def test_what_is_written_is_read_back(task_id: TaskId, correlation_id: str, trac
     assert decode(encode(dispatch)) == dispatch
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
     try:
@@ -40,6 +42,7 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
         return
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
