@@ -1,8 +1,8 @@
-"""Expressions of the importer, with the integers of the specification.
+"""Evaluates expressions for the importer, with integers as in the specification.
 
-The importer rounds quotients down, knows no range of integers, and takes the variables of loops that it keeps for real
-numbers. Integers are computed by the unroller's operators instead, so that a program's other statements, which decide
-the front end that reads it, do not decide its numbers.
+The importer of Qiskit rounds quotients down, has no range of integers, and treats variables of circuit loops as real
+numbers. The unroller's operators compute integers instead, so that the values in a program do not depend on the front
+end that reads it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ _ARITHMETIC = (*_REAL, "/")
 
 
 class Resolved(ast.Expression):  # type: ignore[misc]
-    """An expression whose value and type are known already."""
+    """An expression whose value and type are already known."""
 
     def __init__(self, node: Any, value: Any, kind: Any) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Resolved(ast.Expression):  # type: ignore[misc]
 class GuardedResolver(ValueResolver):  # type: ignore[misc]
     """The importer's resolver, with integers and ranges as the specification has them.
 
-    `charge` is told how many values were worked out for integers that depend on the variables of loops.
+    `charge` is called with the number of values computed for integers that depend on variables of loops.
     """
 
     def __init__(self, context: Any, strict: bool, charge: Callable[[int, Any], None]) -> None:
@@ -86,7 +86,7 @@ class GuardedResolver(ValueResolver):  # type: ignore[misc]
         kinds: Sequence[Any],
         real_function: Callable[..., Any] | None,
     ) -> Any:
-        """What an operator makes of integers, by the rules of the unroller."""
+        """The result of an operator on integers, by the rules of the unroller."""
         ours = [_kind(one) for one in kinds]
         with placed(node):
             turns, rows = combinations(values)
@@ -106,7 +106,7 @@ class GuardedResolver(ValueResolver):  # type: ignore[misc]
         if not (is_register and is_range):
             return super()._index_collection(collection, collection_type, indexer, base)
         found, _ = self.visit(indexer[0])
-        # The importer has already moved the end one step further, as Python counts.
+        # The importer has already moved the end one step further, as in Python's ranges.
         backwards = found.step is not None and found.step < 0
         end = found.stop if found.stop is None else found.stop + (1 if backwards else -1)
         selected = [collection[at] for at in positions(len(collection), found.start, end, found.step)]
@@ -118,15 +118,15 @@ def is_integer(kind: Any) -> bool:
 
 
 def real(value: Any) -> Any:
-    """A value as the importer computes with it."""
+    """A value in the form in which the importer computes."""
     return value.expression() if isinstance(value, LoopInteger) else value
 
 
 def check_values(values: Sequence[int], kind: Kind) -> None:
-    """Refuse a loop with a value that its variable cannot hold.
+    """Reject a loop with a value that its variable cannot hold.
 
     Raises:
-        ProgramUnsupported: there is one.
+        ProgramUnsupported: there is such a value.
     """
     ends = (values[0], values[-1]) if isinstance(values, range) and values else values
     for value in ends:

@@ -1,7 +1,7 @@
-"""Turns a parsed program into a circuit: the importer's visitor, guarded and completed.
+"""Converts a parsed program to a circuit with the visitor of qiskit-qasm3-import, extended and bounded.
 
-What it adds to `qiskit_qasm3_import`: sizes are checked before anything of that size is made, `for` loops are
-unrolled (so loop variables can index qubits), user-defined gates are inlined, mistakes have a place.
+It adds to `qiskit_qasm3_import`: sizes are checked before anything of that size is created, `for` loops are unrolled
+(so loop variables can index qubits), user-defined gates are inlined, and mistakes have a place.
 """
 
 from collections.abc import Sequence
@@ -40,9 +40,9 @@ from ketline.execution.limits import ExecutionLimits
 class ProgramConverter(GuardedVisitor):
     """Converts one program.
 
-    `groups` holds the widths of the groups of a counts key in the order of declaration: one for each register,
-    and one for each run of single bits declared next to each other. `group_names` has the name of what was declared, or
-    None for several bits.
+    `groups` has the widths of the groups of the bitstrings in the order of declaration: one for each register, and one
+    for each run of single bits declared next to each other. `group_names` has their declared names, None for several
+    bits.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
@@ -55,7 +55,7 @@ class ProgramConverter(GuardedVisitor):
         """The circuit of a parsed program.
 
         Raises:
-            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has none.
+            ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be converted.
         """
         state = State()
         for statement in program.statements:
@@ -113,7 +113,7 @@ class ProgramConverter(GuardedVisitor):
                 self._inline(symbol.data, arguments, qubits, context, context.circuit)
             return context
         if symbol.data is STANDARD_IDENTITY and not node.modifiers:
-            return context  # the importer makes a U gate of it, which would cost a Clifford circuit its fast method
+            return context  # the importer writes a U gate, with which a Clifford circuit would lose its fast method
         gate = self._gate(symbol.data, arguments, context)
         phase = 0.0 if isinstance(symbol.data, UserGate) else phase_over_qiskit(node.name.name, arguments)
         if node.modifiers:
@@ -144,7 +144,7 @@ class ProgramConverter(GuardedVisitor):
         return self._append(controlled_phase(angle, states), operands, context)
 
     def visit_QuantumBarrier(self, node: Any, context: Any) -> Any:  # noqa: N802
-        # A barrier inside a gate would keep it from being inverted or controlled, and does nothing.
+        # A barrier inside a gate has no effect, but would prevent inverting or controlling the gate.
         return context if context.scope is Scope.GATE else super().visit_QuantumBarrier(node, context)
 
     def visit_QuantumMeasurementStatement(self, node: Any, context: Any) -> Any:  # noqa: N802
@@ -164,7 +164,7 @@ class ProgramConverter(GuardedVisitor):
         return self._visit_block(node.statements, context)
 
     def visit_Box(self, node: Any, context: Any) -> Any:  # noqa: N802
-        return self._visit_block(node.body, context)  # timing means nothing to an ideal simulation
+        return self._visit_block(node.body, context)  # timing has no meaning in an ideal simulation
 
     def visit_DelayInstruction(self, node: Any, context: Any) -> Any:  # noqa: N802
         self._resolve_constant_duration(node.duration, context)
@@ -212,7 +212,7 @@ class ProgramConverter(GuardedVisitor):
         return range(values.start, values.stop, 1 if values.step is None else values.step)
 
     def _keep_loop(self, node: Any, values: Sequence[int], kind: Kind, context: Any) -> Any:
-        """A loop that may be left early stays a loop; Aer's compiler then unrolls it, which must be paid for."""
+        """Write a loop that may be left early as a circuit loop, and charge for its unrolling by Aer's compiler."""
         if len(values) > self._limits.max_operations or len(set(values)) != len(values):
             raise unsupported(node, "a loop with 'break' or 'continue' needs a short set of different values")
         before = self._operations
@@ -244,7 +244,7 @@ class ProgramConverter(GuardedVisitor):
 
 
 def _leaves_loop(statements: Sequence[Any]) -> bool:
-    """Whether a loop's body has a `break` or `continue` of its own."""
+    """Whether a loop's body has a `break` or `continue` that belongs to this loop."""
     for statement in statements:
         if isinstance(statement, (ast.BreakStatement, ast.ContinueStatement)):
             return True

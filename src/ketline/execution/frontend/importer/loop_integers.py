@@ -1,7 +1,7 @@
-"""Integers that depend on the variables of loops which stay loops of the circuit.
+"""Integers that depend on the variables of circuit loops.
 
-Qiskit has only real expressions of such a variable, so what becomes of it is worked out for each turn as an integer and
-written as a real expression that has exactly these values.
+Qiskit has only real expressions of such a variable, so integers are evaluated for each iteration, and written as a real
+expression that has exactly these values.
 """
 
 import itertools
@@ -23,8 +23,8 @@ _LARGEST_EXACT = 1 << 53  # up to here floats hold every integer
 class LoopInteger:
     """An integer for every combination of the values of some loop variables.
 
-    `turns` has the values of each variable, `table` the integer for each combination, the last variable changing first.
-    `polynomial` is an expression of the variables with the same values, where one is at hand.
+    `turns` has the values of each variable, `table` the integer for each combination, with the last variable changing
+    fastest. `polynomial` is an expression of the variables with the same values, if there is one.
     """
 
     turns: Mapping[Parameter, Sequence[int]]
@@ -32,7 +32,7 @@ class LoopInteger:
     polynomial: ParameterExpression | None
 
     def expression(self) -> ParameterExpression | float:
-        """A real expression of the variables, in which every turn has the value that it has as an integer.
+        """A real expression of the variables that has the integer value in every iteration.
 
         Raises:
             ProgramUnsupported: it would be too long.
@@ -45,7 +45,7 @@ class LoopInteger:
         return sum((value * self._indicator(turn) for turn, value in terms if value), start=0.0)
 
     def _indicator(self, turn: Sequence[int]) -> ParameterExpression | float:
-        """An expression that is 1 in one turn and 0 in the others."""
+        """An expression that is 1 in one iteration and 0 in the others."""
         factors = zip(self.turns.items(), turn, strict=True)
         return math.prod((_indicator(variable, values, value) for (variable, values), value in factors), start=1.0)
 
@@ -55,7 +55,7 @@ def loop_variable(parameter: Parameter, values: Sequence[int]) -> LoopInteger:
 
 
 def combinations(operands: Sequence[Any]) -> tuple[Mapping[Parameter, Sequence[int]], Iterator[tuple[int, ...]]]:
-    """The turns that integers and `LoopInteger`s depend on together, and what they are in each.
+    """The combined iterations on which integers and `LoopInteger`s depend, and their values in each.
 
     Raises:
         ProgramUnsupported: there are too many.
@@ -70,7 +70,7 @@ def combinations(operands: Sequence[Any]) -> tuple[Mapping[Parameter, Sequence[i
 
 
 def polynomial(function: Callable[..., Any], operands: Sequence[Any]) -> ParameterExpression | None:
-    """What a sum, difference or product is as an expression, if all operands are at hand as such."""
+    """A sum, difference or product as an expression, if all operands are expressions."""
     forms = [one.polynomial if isinstance(one, LoopInteger) else one for one in operands]
     return None if any(form is None for form in forms) else function(*forms)
 
@@ -85,7 +85,7 @@ def _column(operand: Any, turns: Mapping[Parameter, Sequence[int]]) -> list[int]
 
 
 def _indicator(variable: Parameter, values: Sequence[int], value: int) -> ParameterExpression | float:
-    """An expression of one variable that is 1 where it has this value and 0 at the others, which all differ."""
+    """An expression of one variable that is 1 for this value and 0 for the others, which are all different."""
     below = max((one for one in values if one < value), default=None)
     above = min((one for one in values if one > value), default=None)
     if below is None and above is None:
@@ -96,5 +96,5 @@ def _indicator(variable: Parameter, values: Sequence[int], value: int) -> Parame
 
 
 def _sign(variable: Parameter, low: int, high: int) -> ParameterExpression:
-    """-1 where the variable is at most `low`, 1 where it is at least `high`."""
+    """-1 if the variable is at most `low`, 1 if it is at least `high`."""
     return (variable - (low + high) / 2).sign()

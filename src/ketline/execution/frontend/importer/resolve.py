@@ -1,4 +1,4 @@
-"""Resolves what statements refer to, within limits: operands, angles, conditions, sizes, and what they cost."""
+"""Resolves operands, angles, conditions and sizes of statements for the importer, within a budget."""
 
 import itertools
 import math
@@ -20,13 +20,13 @@ from ketline.execution.frontend.unroller.kinds import DEFAULT_WIDTH
 from ketline.execution.limits import ExecutionLimits
 
 _MAX_POWER_QUBITS = 8
-# Parts of expressions that calls of the program's own gates look at, as a multiple of the operations it may have.
+# The most parts of expressions evaluated in calls of user-defined gates, per operation that a program may have.
 _STEPS_PER_OPERATION = 8
 _EQUALITY = ("==", "!=")
 
 
 class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
-    """The importer's visitor with a budget, and with a place for every mistake."""
+    """The visitor of qiskit-qasm3-import with a budget, and with a place for every mistake."""
 
     def __init__(self, limits: ExecutionLimits) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return GuardedResolver(context, strict, self._charge).resolve(node)
 
     def _operands(self, node: Any, context: Any) -> list[tuple[Any, ...]]:
-        """The qubits of each application of a gate, since registers apply it to all their qubits in turn."""
+        """The qubits of each application of a gate: it is applied to all qubits of registers in turn."""
         qubits = [self._resolve_qarg(qubit, context) for qubit in node.qubits]
         operands = list(self._broadcast_gate(qubits, node))
         if any(len(set(application)) != len(application) for application in operands):
@@ -52,7 +52,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return operands
 
     def _control_states(self, node: Any, context: Any) -> list[bool]:
-        """For each control qubit of a call, whether it controls by 1 (`ctrl`) or by 0 (`negctrl`)."""
+        """For each control qubit of a call, whether its control state is 1 (`ctrl`) or 0 (`negctrl`)."""
         return [
             state
             for modifier in filter(is_control, node.modifiers)
@@ -66,7 +66,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return [modifier.modifier is ast.GateModifierName.ctrl] * number
 
     def _modified(self, gate: Any, node: Any, context: Any) -> Any:
-        states: list[bool] = []  # of controls that stand next to each other
+        states: list[bool] = []  # of adjacent controls
         for modifier in reversed(node.modifiers):
             if is_control(modifier):
                 states = self._states_of(modifier, node, context) + states
@@ -96,7 +96,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         return value
 
     def _possible_values(self, value: Any) -> Iterator[float]:
-        """The values an angle may take: one, or one for each turn of the loops it depends on."""
+        """The values of an angle: one, or one for each iteration of the loops on which it depends."""
         if not isinstance(value, ParameterExpression):
             yield value
             return
@@ -105,20 +105,20 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
             self._operations += 1
             try:
                 yield float(value.bind(dict(zip(variables, values, strict=True))))
-            except ZeroDivisionError:  # which is also what Qiskit calls an overflow
+            except ZeroDivisionError:  # Qiskit also raises it for an overflow
                 yield math.inf
 
     def _resolve_condition(self, node: Any, context: Any) -> Any:
         bits, value = self._compared(node, context)
         if isinstance(bits, (Clbit, ClassicalRegister)):
             return bits, value
-        # No identifier has a dot, so no register of the program is called so.
+        # An identifier has no dot, so no register of the program has this name.
         register = ClassicalRegister(bits=bits, name=f"part.{len(context.circuit.cregs)}")
         context.circuit.add_register(register)
         return register, value
 
     def _compared(self, node: Any, context: Any) -> tuple[Any, int]:
-        """The bit or the bits that a condition is about, and what they must be."""
+        """The bit or bits of a condition, and their required value."""
         if isinstance(node, ast.BinaryExpression) and node.op.name in _EQUALITY:
             for bits, number in ((node.lhs, node.rhs), (node.rhs, node.lhs)):
                 found, kind = self._resolve_generic(bits, context, strict=True)
@@ -167,7 +167,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
 
     def _spend(self, operations: int, node: Any, context: Any, *, steps: int = 0) -> None:
         if context.scope is Scope.GATE:
-            return  # paid for in full where the outermost gate is called
+            return  # the call of the outermost gate is charged for all of it
         self._charge(operations, node)
         self._steps += steps
         most = self._limits.max_operations * _STEPS_PER_OPERATION
@@ -189,7 +189,7 @@ def width_of(bits: Any) -> int:
 
 
 def _is_of_bits(node: Any) -> bool:
-    """Whether an expression has a string of bits in it, which the importer takes for a number."""
+    """Whether an expression contains a string of bits, which the importer treats as a number."""
     match node:
         case ast.BitstringLiteral():
             return True

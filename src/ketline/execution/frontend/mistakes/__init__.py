@@ -1,4 +1,4 @@
-"""Says what is wrong with a program that cannot run: every mistake at its place, in words that help to mend it."""
+"""Finds all mistakes of a program that cannot run, each with its place and a message that helps to correct it."""
 
 from ketline.execution.frontend.mistakes.finder import MOST_MISTAKES, find_mistakes, raise_first, with_error
 

@@ -1,4 +1,4 @@
-"""A statement that the grammar does not take, and what a rule finds in it."""
+"""A statement that the grammar rejects, as the rules read it, and the mistakes that they find."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A statement, or the head of a block, that is wrong; `names` are the registers and variables of the program."""
+    """An invalid statement or head of a block; `names` are the registers and variables of the program."""
 
     source: Source
     tokens: list[Token]
@@ -53,11 +53,11 @@ class Broken:
         return Found(self.token(at).start, message)
 
     def behind(self, at: int, message: str) -> Found:
-        """Something is missing behind a token."""
+        """A mistake after a token: something is missing there."""
         return Found(self.token(at).end, message)
 
     def operand(self, at: int) -> tuple[str, int]:
-        """The operand that begins at a token, and the position behind it."""
+        """The operand that begins at a token, and the position after it."""
         end = at + 1
         if self.text(end) == "[":
             end = self.matching(end)
@@ -73,5 +73,5 @@ class Broken:
 
 
 def identifiers(tokens: list[Token]) -> Iterator[str]:
-    """The names in a statement that is not understood: nothing is known of them."""
+    """The names in the statement; nothing is known of them, because the statement is not understood."""
     yield from (token.text for token in tokens if token.kind == "name" and token.text not in KEYWORDS)

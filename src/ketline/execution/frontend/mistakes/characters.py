@@ -1,8 +1,8 @@
-"""Names the characters that look like others, or like nothing, and what to write in their place."""
+"""Names invisible characters and lookalikes, and the characters to write in their place."""
 
 import unicodedata
 
-# Letters of other alphabets that look like Latin ones; a reader of a program cannot see the difference.
+# Letters of other alphabets that cannot be distinguished from Latin ones by eye.
 _LOOKALIKES = dict(
     zip(
         "АВЕЅІЈКМНОРСТУХаеѕіјорсухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοи",
@@ -36,7 +36,7 @@ def is_invisible(character: str) -> bool:
 
 
 def plain(character: str) -> str | None:
-    """What to type in place of a character: empty for one that is only to be deleted, None where nothing is known."""
+    """The replacement of a character: empty if it must be deleted, None if there is no known one."""
     if character in _SIGNS:
         return _SIGNS[character]
     category = unicodedata.category(character)
@@ -49,7 +49,7 @@ def plain(character: str) -> str | None:
 
 
 def complaint(character: str) -> str:
-    """What is wrong with a character that no program may hold at its place."""
+    """The message for a character that is not allowed at its place."""
     if character in _COMMON:
         return _COMMON[character]
     replacement = plain(character)
@@ -64,12 +64,12 @@ def complaint(character: str) -> str:
 
 
 def folded(name: str) -> str:
-    """A name with letters that look like Latin ones made those."""
+    """A name with lookalike letters replaced by Latin ones."""
     return unicodedata.normalize("NFKC", "".join(_LOOKALIKES.get(letter, letter) for letter in name))
 
 
 def foreign_letter(name: str) -> str | None:
-    """The first letter of a name that only looks like another."""
+    """The first lookalike letter of a name."""
     return next((letter for letter in name if folded(letter) != letter), None)
 
 

@@ -1,4 +1,4 @@
-"""Rules for declarations and what stands at the beginning of a program."""
+"""Rules for mistakes in declarations and at the beginning of a program."""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.suggestions import suggestion

@@ -22,15 +22,15 @@ _MOST_BITS = 64
 
 
 class Expressions:
-    """What is wrong in the expressions of a program, as far as it is known before it runs."""
+    """Reports the mistakes in expressions of a program that can be found without running it."""
 
     def __init__(self, scopes: Scopes, report: Report) -> None:
         self._scopes = scopes
         self._report = report
-        self.later: dict[str, int] = {}  # names that are declared further down, with their lines
+        self.later: dict[str, int] = {}  # names that are declared later in the text, with their lines
 
     def check_angle(self, node: Any) -> None:
-        """Report what is wrong in the argument of a gate."""
+        """Report mistakes in the argument of a gate."""
         if isinstance(node, ast.Identifier):
             self._check_value(node, "float {name} = 0.5;")
         elif isinstance(node, ast.IntegerLiteral) and node.value >= 1 << _MOST_BITS:
@@ -39,7 +39,7 @@ class Expressions:
             self.check(node)
 
     def check(self, node: Any) -> None:
-        """Report what is wrong in an expression that has a value."""
+        """Report mistakes in an expression that has a value."""
         match node:
             case ast.Identifier():
                 self._check_value(node)
@@ -58,7 +58,7 @@ class Expressions:
                     self.check(one)
 
     def integer(self, node: Any) -> int | None:
-        """The value of an integer expression that is known; None of any other."""
+        """The value of an integer expression if it is known, otherwise None."""
         match node:
             case ast.IntegerLiteral():
                 return int(node.value)
@@ -76,7 +76,7 @@ class Expressions:
         return None
 
     def qubits(self, node: Any) -> int | None:
-        """Check an operand, which must name qubits; gives how many it names, None for a single one."""
+        """Check an operand, which must name qubits, and return their number, None for a single qubit."""
         if isinstance(node, ast.Identifier) and node.name.startswith("$"):
             return None
         name = node if isinstance(node, ast.Identifier) else getattr(node, "name", None)
@@ -93,13 +93,13 @@ class Expressions:
         return self._selected(node, name.name, symbol, node.indices)
 
     def kind_of(self, node: Any) -> str | None:
-        """The type of what an operand names, where it is known."""
+        """The type of an operand, if it is known."""
         name = node if isinstance(node, ast.Identifier) else getattr(node, "name", None)
         symbol = self._scopes.get(name.name) if isinstance(name, ast.Identifier) else None
         return None if symbol is None else symbol.kind
 
     def target(self, node: Any, example: str = "bit[2] {name};") -> tuple[str, int | None]:
-        """Check what is assigned to; gives its type and its size."""
+        """Check the target of an assignment, and return its type and size."""
         name = node if isinstance(node, ast.Identifier) else node.name
         symbol = self._known(name, example)
         if symbol.kind == "unknown":
@@ -119,7 +119,7 @@ class Expressions:
         return symbol.kind if symbol.kind == "bit" else "unknown", size
 
     def aliased(self, node: Any) -> Symbol:
-        """Check what a name is given to by `let`."""
+        """Check the value of a `let`."""
         match node:
             case ast.Identifier():
                 return self._known(node, "qubit[2] {name};")
@@ -136,7 +136,7 @@ class Expressions:
         return UNKNOWN
 
     def qubit_name(self, node: Any) -> str | None:
-        """The name with its index, where an expression is nothing but that of qubits."""
+        """The name of qubits with its index, if the expression is only that."""
         match node:
             case ast.Identifier():
                 symbol = self._scopes.get(node.name)
@@ -214,7 +214,9 @@ class Expressions:
         return "" if symbol is None else symbol.kind
 
     def _selected(self, node: Any, name: str, symbol: Symbol, indices: Any) -> int | None:
-        """How much an index selects, None for a single element; `node` has the place of what is indexed."""
+        """The number of elements that an index selects, None for a single one; `node` has the place of the indexed
+        value.
+        """
         if symbol.kind in ("qubit", "bit") and symbol.size is None:
             self._report.invalid(node, messages.no_index(name, symbol.kind))
             return None
@@ -258,7 +260,7 @@ class Expressions:
 
 
 def written(node: Any) -> str:
-    """An index as a program has it, as far as it is one of numbers and names."""
+    """An index as the program writes it, if it consists of numbers and names."""
     match node:
         case list() if len(node) == 1:
             return written(node[0])

@@ -1,4 +1,4 @@
-"""Finds the mistakes of a program, each with its place: of syntax first, then of what is left."""
+"""Finds the mistakes of a program: first those of syntax, then those of names, sizes and operands in the rest."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -14,16 +14,15 @@ from ketline.execution.frontend.mistakes.syntax import Repaired, repair
 from ketline.execution.frontend.mistakes.tokens import Source
 
 MOST_MISTAKES = 20
-# Taking a text apart takes about as long as parsing it; of longer programs that are broken nothing more is said.
+# Splitting a text takes about as long as parsing it; longer texts that cannot be parsed are not examined.
 MOST_CHARACTERS = 1 << 16
 
 
 def find_mistakes(text: str, tree: Any, inputs: Collection[str] | None) -> list[ExecutionFailed]:
-    """The mistakes of a program in the order of its text, 20 at most; empty where nothing is found to be wrong.
+    """The mistakes of a program in the order of its text, 20 at most; empty if none is found.
 
-    `tree` is the parsed program, or None where it could not be parsed; `inputs` are the inputs that have values, None
-    where that is not known. What only follows from another mistake is left out. It takes time and memory in proportion
-    to the text.
+    `tree` is the parsed program, or None if it could not be parsed; `inputs` are the inputs that have values, None if
+    that is not known. Consequences of other mistakes are left out. Time and memory are proportional to the text.
     """
     report = Report(MOST_MISTAKES)
     with suppress(RecursionError, Enough):
@@ -35,7 +34,7 @@ def find_mistakes(text: str, tree: Any, inputs: Collection[str] | None) -> list[
 
 
 def with_error(mistakes: list[ExecutionFailed], error: ExecutionFailed) -> list[ExecutionFailed]:
-    """Mistakes together with what stopped a tier, unless that is one of them: it stops at the first that it meets."""
+    """The mistakes together with the error of a front end, unless that is one of them."""
     known = {(mistake.line, mistake.column) for mistake in mistakes}
     if isinstance(error, ProgramUnsupported):
         is_known = (error.line, error.column) in known
@@ -47,7 +46,7 @@ def with_error(mistakes: list[ExecutionFailed], error: ExecutionFailed) -> list[
 
 
 def raise_first(mistakes: list[ExecutionFailed], cause: ExecutionFailed) -> None:
-    """Raise the first mistake, which has the others; return where there are none."""
+    """Raise the first mistake with the others in `others`; return if there are none."""
     if mistakes:
         first, *others = mistakes
         first.others = tuple(others)
@@ -63,7 +62,7 @@ def _of_broken(text: str, inputs: Collection[str] | None, report: Report) -> lis
                 tree = parse(repaired.text)
                 fix_identifier_spans(tree, repaired.text)
         except ExecutionFailed as error:
-            # The grammar takes it, and the parser does not: 'break' outside of a loop, for instance.
+            # The grammar accepts it, but the parser does not: 'break' outside a loop, for instance.
             return found + _at_original_places([error] if error.line is not None else [], repaired, text)
         check_names(tree, inputs, report, repaired.unknown, included=repaired.included)
     return found + _at_original_places(report.mistakes, repaired, text)

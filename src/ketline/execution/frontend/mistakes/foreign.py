@@ -1,4 +1,4 @@
-"""Rules for what other languages write: Python, C, and mathematics."""
+"""Rules for mistakes from other languages: Python, C, and mathematical notation."""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.words import A_GATE_CALL, KEYWORDS, PYTHON_OPERATORS, PYTHON_VALUES
@@ -40,7 +40,7 @@ def assignment(broken: Broken) -> Found | None:
 
 
 def number_and_name(broken: Broken) -> Found | None:
-    """`2pi`, `90deg`: only a multiplication sign makes a product."""
+    """`2pi`, `90deg`: a product needs a multiplication sign."""
     for at, token in enumerate(broken.tokens[:-1]):
         name = broken.token(at + 1)
         if token.kind != "number" or name.kind != "name" or name.text in KEYWORDS or name.start != token.end:
@@ -55,7 +55,7 @@ def number_and_name(broken: Broken) -> Found | None:
 
 
 def ending(broken: Broken) -> Found | None:
-    """A statement that ends with another sign than ';', or goes on behind a ','."""
+    """A statement that ends with another sign than ';', or continues after a ','."""
     last = len(broken.tokens) - 1
     if broken.text(last) in (".", ",", ":"):
         return broken.before(last, f"a statement ends with ';', not with '{broken.text(last)}'")

@@ -1,4 +1,4 @@
-"""Checks calls of gates: their names, and the numbers of parameters and qubits."""
+"""Checks calls of gates: names, parameters and qubits."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -16,12 +16,12 @@ from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GAT
 
 _LIBRARY = STANDARD_GATES | FURTHER_GATES | BUILTIN_GATES
 LIBRARY_NAMES = frozenset(_LIBRARY)
-# Suggested first: the names that stdgates.inc has.
+# The names of stdgates.inc are suggested first.
 _SUGGESTED = frozenset(STANDARD_GATES) | {"U", "gphase"}
 
 
 class GateCalls:
-    """What is wrong with the calls of a program's gates."""
+    """Reports mistakes in the calls of gates."""
 
     def __init__(self, scopes: Scopes, expressions: Expressions, report: Report) -> None:
         self._scopes = scopes
@@ -66,7 +66,7 @@ class GateCalls:
             self._operand(qubit)
 
     def called_as_function(self, node: Any) -> bool:
-        """Report `h(q[0]);`, with the qubits in parentheses; whether it is that."""
+        """Report `h(q[0]);`, with the qubits in parentheses; return whether the call has this form."""
         name = node.name.name
         symbol = self._scopes.get(name)
         if symbol is not None and symbol.kind != "gate":
@@ -92,7 +92,7 @@ class GateCalls:
         self._report.invalid(node, f"gate '{node.name}' needs qubits: write '{node.name} q[0];'")
 
     def _look_up(self, node: Any) -> Symbol | None:
-        """What a call names; None where nothing more can be said of it."""
+        """The gate that a call names; None if nothing more can be checked."""
         name = node.name.name
         symbol = self._scopes.get(name)
         if symbol is not None and symbol.kind in ("gate", "def"):
@@ -214,7 +214,7 @@ class GateCalls:
             seen.add(place)
 
     def _identity(self, node: Any) -> str | None:
-        """A qubit or register by its name and place, where these are known."""
+        """A qubit or register by its name and index, if these are known."""
         if isinstance(node, ast.Identifier):
             return str(node.name)
         if len(node.indices) != 1 or not isinstance(node.indices[0], list) or len(node.indices[0]) != 1:
@@ -231,7 +231,7 @@ def _parameters(node: Any) -> str:
 
 
 def _examples(qubits: Sequence[Any], number: int) -> str:
-    """So many qubits of the register that a call has named."""
+    """An example of operands: this number of qubits of the register in a call."""
     first = qubits[0] if qubits else None
     name = first.name.name if isinstance(first, ast.IndexedIdentifier) else first.name if first is not None else "q"
     return ", ".join(f"{name}[{place}]" for place in range(min(number, 4)))

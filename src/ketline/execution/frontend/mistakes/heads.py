@@ -1,4 +1,4 @@
-"""Rules for the heads of blocks."""
+"""Rules for mistakes in the heads of blocks."""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.declarations import keyword_as_name
@@ -20,7 +20,7 @@ def loop(broken: Broken) -> Found | None:
 
 
 def _range_of(broken: Broken) -> str:
-    """The range that is meant by `range(...)`."""
+    """The range that corresponds to `range(...)`."""
     if "range" not in broken.texts:
         return ""
     arguments = [token.text for token in broken.tokens[broken.texts.index("range") :] if token.kind == "number"]
@@ -101,7 +101,7 @@ def subroutine(broken: Broken) -> Found | None:
 
 
 def no_block(broken: Broken) -> Found | None:
-    """The head of a block that no brace follows."""
+    """The head of a block that is not followed by a brace."""
     if broken.first not in ("gate", "def", "switch", "box", "case"):
         return None
     what = {"gate": "a gate", "def": "a subroutine"}.get(broken.first, f"'{broken.first}'")
@@ -115,7 +115,7 @@ def no_block(broken: Broken) -> Found | None:
 
 
 def _end_of_names(broken: Broken) -> int:
-    """The last token of the part of a head that is right."""
+    """The last token of the valid part of a head."""
     at = 2
     while at < len(broken.tokens) and broken.text(at) in (",", "("):
         at = broken.matching(at) if broken.text(at) == "(" else at + 2

@@ -1,4 +1,4 @@
-"""Takes a text apart into statements and the heads of blocks, also where it is no program."""
+"""Splits a text into statements and heads of blocks, even if it is not a valid program."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _BEFORE_A_SET = frozenset({"=", ",", "{", "(", "in", "++", "["})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A statement, or the head of a block, with its tokens; `probe` is a program if and only if the piece is right.
+    """A statement, or the head of a block, with its tokens; `probe` is a program if and only if the piece is valid.
 
-    `body` are the tokens of the block behind a head.
+    `body` are the tokens of the block after a head.
     """
 
     tokens: list[Token]
@@ -26,10 +26,8 @@ class Piece:
 
 
 class Layout:
-    """Walks over a text once.
-
-    `visit` gets each piece, and gives the number of its tokens that are done with: those left are walked over again.
-    `stray` and `unclosed` get braces without a partner, `bodiless` a head that no block follows.
+    """Goes through a text once. `visit` gets each piece, and returns how many of its tokens are processed: the others
+    are visited again. `stray` and `unclosed` get braces without a partner, `bodiless` a head that no block follows.
     """
 
     def __init__(
@@ -143,7 +141,7 @@ class Layout:
         return at
 
     def _balanced(self, at: int, *, across_statements: bool = False) -> int:
-        """The position behind the bracket that closes the one at a position; at most to the end of the statement."""
+        """The position after the bracket that closes the one at a position, or the end of the statement."""
         opening = self._text(at)
         closing = [_OPENING[opening]]
         at += 1

@@ -1,4 +1,4 @@
-"""Rules for calls of gates and measurements."""
+"""Rules for mistakes in calls of gates and measurements."""
 
 from ketline.execution.frontend.mistakes.broken import END, PAIRS, Broken, Found
 from ketline.execution.frontend.mistakes.words import FORMS, KEYWORDS, MODIFIERS
@@ -158,7 +158,7 @@ def brackets(broken: Broken) -> Found | None:
     at = opened[-1]
     wanted = PAIRS[broken.texts[at]]
     last = len(broken.tokens) - 1 - (broken.texts[-1] == ";")
-    # What stands in brackets ends where the next operand begins.
+    # The parenthesised arguments end where the next operand begins.
     for place in range(at + 2, last + 1):
         if broken.text(at) == "[" and broken.text(place) in (",", "="):
             last = place - 1

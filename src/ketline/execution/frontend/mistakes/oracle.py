@@ -1,4 +1,4 @@
-"""Asks the grammar of the reference parser whether a piece of text is what it should be."""
+"""Checks pieces of text with the grammar of the reference parser."""
 
 from ketline.execution.frontend.grammar import offending
 

@@ -1,4 +1,4 @@
-"""Collects mistakes, each at its place."""
+"""Collects the mistakes that checks report, one for each place."""
 
 import re
 from typing import Any
@@ -10,16 +10,16 @@ _LONG_NAME = re.compile(rf"\w{{{_LONGEST_NAME + 1},}}")
 
 
 class Enough(Exception):
-    """As many mistakes were found as are wanted."""
+    """Raised when the maximum number of mistakes has been found."""
 
 
 def shortened(message: str) -> str:
-    """A message in which no name is too long for a line."""
+    """A message with long names shortened."""
     return _LONG_NAME.sub(lambda name: name[0][:_LONGEST_NAME] + "…", message)
 
 
 class Report:
-    """Mistakes in the order in which they are found; there is one for each place."""
+    """Mistakes in the order in which they are found, one for each place."""
 
     def __init__(self, most: int) -> None:
         self.mistakes: list[ExecutionFailed] = []
@@ -33,7 +33,7 @@ class Report:
         """Report a mistake at a node.
 
         Raises:
-            Enough: it is the last that is wanted.
+            Enough: it is the last one.
         """
         span = getattr(node, "span", None)
         line, column = (None, None) if span is None else (span.start_line, span.start_column + 1)

@@ -1,4 +1,4 @@
-"""Says what is wrong with a statement that the grammar does not take: one rule for each mistake that people make."""
+"""Explains a statement that the grammar rejects: one rule for each common mistake, tried in order."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ Rule = Callable[[Broken], Found | None]
 
 
 def explain(broken: Broken) -> Found:
-    """What is wrong with it."""
+    """The mistake in an invalid statement."""
     for rule in _RULES:
         found = rule(broken)
         if found is not None:
@@ -31,12 +31,12 @@ def explain(broken: Broken) -> Found:
 
 
 def explain_foreign(broken: Broken) -> Found | None:
-    """What is wrong where whole statements are those of another language, which ends them otherwise."""
+    """The mistake if whole statements are in another language, whose statements end differently."""
     return python_statement(broken)
 
 
 def _unexpected(broken: Broken) -> Found:
-    """What the reference parser stopped at."""
+    """The mistake at the token where the reference parser stopped."""
     stopped = offending(broken.probe)
     form = FORMS.get(broken.first, A_GATE_CALL if broken.token(0).kind == "name" else None)
     like = "" if form is None else f": {_such(broken)} is written like {form}"

@@ -1,4 +1,4 @@
-"""Finds what is wrong with the names, operands and indices of a program that could be parsed, without running it."""
+"""Finds mistakes in names, operands and indices of a program that was parsed, without running it."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def check_names(
 ) -> None:
     """Report mistakes; `inputs` are those that have values, None where that is not known.
 
-    Of the names that are `unknown` nothing is known, and all standard gates are if they are `included`.
+    Nothing is reported about `unknown` names; with `included`, the standard gates are defined.
     """
     checker = SemanticChecker(inputs, report, unknown)
     if included:
@@ -36,7 +36,7 @@ def check_names(
 
 
 class SemanticChecker:
-    """Walks over the statements of a program in the order of its text, and over each of them once."""
+    """Visits each statement of a program once, in the order of the text."""
 
     def __init__(self, inputs: Collection[str] | None, report: Report, unknown: Collection[str]) -> None:
         self._report = report
@@ -136,7 +136,7 @@ class SemanticChecker:
         return Symbol(name, size, constant=constant, line=line_of(node))
 
     def _value(self, node: Any, target: Symbol, name: str) -> None:
-        """What is assigned: a measurement must fit its bits, and qubits have no value."""
+        """Check an assigned value: a measurement must fit its bits, and qubits have no value."""
         if isinstance(node, ast.QuantumMeasurement):
             width = self._expressions.qubits(node.qubit)
             self._widths(node, width, target.size if target.kind == "bit" else UNKNOWN_SIZE, name)
@@ -190,7 +190,7 @@ class SemanticChecker:
         self._gates.call(node)
 
     def _is_misspelt_declaration(self, node: Any) -> bool:
-        """`qbit q;` is what a call of a gate looks like."""
+        """`qbit q;` looks like a call of a gate."""
         if node.modifiers or node.arguments or len(node.qubits) != 1 or not isinstance(node.qubits[0], ast.Identifier):
             return False
         meant, operand = self._gates.type_meant(node.name.name), node.qubits[0].name
@@ -321,7 +321,7 @@ def _type_text(node: Any) -> str:
 
 
 def _declaring(node: Any) -> str:
-    """A declaration of the name to which a value is assigned, as an example."""
+    """An example of a declaration for a name to which a value is assigned."""
     match node:
         case ast.IntegerLiteral():
             return f"int {{name}} = {node.value};" if node.value < 1 << 31 else "int {name};"

@@ -1,10 +1,10 @@
-"""Finds the name that was meant."""
+"""Finds the known name that was probably meant by an unknown one."""
 
 from collections.abc import Collection, Iterable
 
 from ketline.execution.frontend.mistakes.characters import described, folded, foreign_letter
 
-# What other tools and textbooks call gates.
+# Names of gates in other tools and textbooks.
 _SYNONYMS = {
     "cnot": "cx", "not": "x", "toffoli": "ccx", "ccnot": "ccx", "hadamard": "h", "had": "h", "fredkin": "cswap",
     "phase": "p", "cphase": "cp", "paulix": "x", "pauliy": "y", "pauliz": "z", "sdag": "sdg", "sdagger": "sdg",
@@ -55,7 +55,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters are changed, added, left out or swapped with their neighbour.
+    """The number of letters that are changed, added, left out or swapped with their neighbour.
 
     Source: the optimal string alignment distance, as in Boytsov, "Indexing methods for approximate dictionary
     searching", ACM Journal of Experimental Algorithmics 16 (2011).

@@ -1,4 +1,4 @@
-"""What is known of the names of a program before it runs."""
+"""The scopes of a program's names, and the facts about them that are known before it runs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +10,11 @@ UNKNOWN_SIZE = -1
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """What a name stands for.
+    """A declared name.
 
-    `kind` is the name of its type, or gate, def, or unknown: of an unknown name nothing is wrong. `size` is that of a
-    register or of an array's first dimension, None for one qubit or value. `value` is that of an integer constant;
-    `parameters` and `qubits` are what a gate takes.
+    `kind` is the name of its type, or gate, def, or unknown: nothing is reported about an unknown name. `size` is that
+    of a register or of an array's first dimension, None for one qubit or value. `value` is that of an integer constant;
+    `parameters` and `qubits` are the numbers of a gate's operands.
     """
 
     kind: str
@@ -35,7 +35,9 @@ UNKNOWN = Symbol("unknown", UNKNOWN_SIZE)
 
 @dataclass(slots=True)
 class Scopes:
-    """Scopes of names, innermost last; the body of a gate or subroutine sees constants and definitions outside."""
+    """Scopes of names, innermost last; in the body of a gate or subroutine, outer constants and definitions are
+    visible.
+    """
 
     _stack: list[dict[str, Symbol]] = field(default_factory=lambda: [{}])
     _hidden: list[list[dict[str, Symbol]]] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Scopes:
         return len(self._stack) == 1 and not self._hidden
 
     def get(self, name: str) -> Symbol | None:
-        """What a name stands for; a physical qubit is none that is declared, and may be anything."""
+        """The symbol of a name; a physical qubit is not declared, and counts as unknown."""
         if name.startswith("$"):
             return UNKNOWN
         for scope in reversed(self._stack):
@@ -57,7 +59,7 @@ class Scopes:
         return found if visible else None
 
     def hidden(self, name: str) -> Symbol | None:
-        """What a name stands for outside of the definition that is being looked at."""
+        """The symbol of a name outside the definition that is being checked."""
         return self._hidden[0][0].get(name) if self._hidden else None
 
     def declared_here(self, name: str) -> Symbol | None:
@@ -93,7 +95,7 @@ class Scopes:
 
 
 def described(symbol: Symbol) -> str:
-    """What a name stands for, in words."""
+    """A symbol as a noun for messages."""
     if symbol.kind in ("qubit", "bit"):
         return f"a {symbol.kind}" if symbol.size is None else f"a register of {symbol.kind}s"
     return {"gate": "a gate", "def": "a subroutine"}.get(symbol.kind, f"a value of type '{symbol.kind}'")

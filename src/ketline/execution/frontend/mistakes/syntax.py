@@ -1,4 +1,4 @@
-"""Finds every mistake of syntax in a text, and makes a program of what is left of it."""
+"""Finds the syntax mistakes of a text, and repairs the text so that the rest can be parsed."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MOST_SPLITS_TRIED = 12
 _MOST_TOKENS_SEARCHED = 500
 _LONGEST_QUOTATION = 60
 _ENDS_A_STATEMENT = frozenset({"name", "number", "string"})
-# What most statements look like: these need no parser.
+# Statements of this common form are valid, and need no parser.
 _NAME = rf"(?!(?:{'|'.join(sorted(KEYWORDS))})\b)[A-Za-z_]\w*+"
 _OPERAND = rf"{_NAME} ?(?:\[ ?\d++ ?\])?+"
 _PLAIN = re.compile(
@@ -35,10 +35,10 @@ class _Enough(Exception):
 
 @dataclass(slots=True)
 class Repaired:
-    """A text after repairs: what could not be understood is blank, and the names in it are `unknown`.
+    """A text after repairs: invalid statements are blank, and the names in them are `unknown`.
 
-    `included` says that an `include` is among it. `insertions` are the offsets in the original text before which one
-    character was put in.
+    `included` says that an `include` is among them. `insertions` are the offsets in the original text before which one
+    character was inserted.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Repaired:
     included: bool = False
 
     def original(self, offset: int) -> int:
-        """The offset in the original text of one in the repaired text."""
+        """Convert an offset in the repaired text to the original text."""
         for inserted in self.insertions:
             if inserted >= offset:
                 break
@@ -57,7 +57,7 @@ class Repaired:
 
 
 def repair(text: str, gates: frozenset[str], most: int) -> Repaired:
-    """Find mistakes, `most` at most; `gates` are the names of the standard gates."""
+    """Find syntax mistakes, `most` at most, and repair the text; `gates` are the names of the standard gates."""
     checker = _SyntaxChecker(text, gates, most)
     try:
         checker.run()
@@ -105,7 +105,7 @@ class _SyntaxChecker:
                 self._characters[at] = " "
 
     def _replace_characters(self) -> None:
-        """Report characters that no program may hold, and go on with what was probably meant by them."""
+        """Report characters that are not allowed, and replace them by those that were probably meant."""
         self.source = Source(self.original)
         self._characters = list(self.original)
         for token in self.source.tokens:
@@ -148,7 +148,7 @@ class _SyntaxChecker:
         return len(piece.tokens)
 
     def _changes_meaning(self, offset: int) -> bool:
-        """Whether what was put in for a character may make something else of the text: a sign, or a ';' in a line."""
+        """Whether the replacement of a character may change the structure of the text: a sign, or a ';' in a line."""
         meant = self._characters[offset]
         if meant != ";":
             return meant in "-*/=<>!.,:()[]{}"
@@ -164,20 +164,20 @@ class _SyntaxChecker:
         return bool(_PLAIN.fullmatch(" ".join(piece.probe.split()))) or is_program(piece.probe)
 
     def _wrong_characters_of(self, piece: Piece) -> list[int]:
-        """Those since the piece before this one, which stand in it or right before it."""
+        """The invalid characters in a piece, or between it and the previous one."""
         end = piece.tokens[-1].end
         wrong = [offset for offset in self._wrong_characters if self._reported_to < offset < end]
         self._reported_to = max(self._reported_to, end - 1)
         return wrong
 
     def _report_characters(self, wrong: list[int], length: int) -> int:
-        """One mistake for a statement, though two quotation marks may be wrong in it."""
+        """Report one mistake for a statement, even if both of its quotation marks are wrong."""
         if wrong:
             self._report(self.source.invalid(wrong[0], complaint(self.original[wrong[0]])))
         return length
 
     def _missing_semicolon(self, piece: Piece) -> int:
-        """How many tokens come before the place where a ';' is missing, which is then put in; 0 where none is."""
+        """Insert a missing ';', and return the number of tokens before it; 0 if none is missing."""
         for length in self._ends_of_statements(piece.tokens):
             tokens = piece.tokens[:length]
             if not is_program(self.source.slice(tokens) + ";"):
@@ -192,7 +192,7 @@ class _SyntaxChecker:
         return 0
 
     def _wrong_characters_behind(self, token: Token) -> list[int]:
-        """Those in the same line, before the next token."""
+        """The invalid characters after a piece in the same line, before the next token."""
         following = next((one.start for one in self.source.tokens if one.start >= token.end), len(self.original))
         line_end = self.original.find("\n", token.end)
         end = min(following, len(self.original) if line_end < 0 else line_end)
@@ -205,7 +205,7 @@ class _SyntaxChecker:
         return f"'{text}'" if len(text) <= _LONGEST_QUOTATION else "this statement"
 
     def _ends_of_statements(self, tokens: list[Token]) -> list[int]:
-        """Where a statement may end without ';': first at the ends of lines, then before words that begin another."""
+        """Places where a statement may end without ';': ends of lines, then before words that begin a statement."""
         depth, lines, words = 0, list[int](), list[int]()
         for at, token in enumerate(tokens[:_MOST_TOKENS_SEARCHED]):
             if at and not depth and _may_end(tokens, at) and self._begins_a_statement(tokens, at, token):
@@ -237,7 +237,7 @@ class _SyntaxChecker:
             self._blank_else(piece)
 
     def _blank_else(self, piece: Piece) -> None:
-        """An `else` cannot stay without its `if`: where one follows the block, it is made blank."""
+        """Blank an `else` after a block whose `if` was blanked."""
         if not piece.body:
             return
         following = next((token for token in self.source.tokens if token.start >= piece.body[-1].end), None)
@@ -255,7 +255,7 @@ class _SyntaxChecker:
 
 
 def _may_end(tokens: list[Token], length: int) -> bool:
-    """Whether a statement may end with the last of so many tokens."""
+    """Whether a statement may end with the last of these tokens."""
     last = tokens[length - 1]
     if last.text in (")", "]", "}"):
         return True
@@ -275,7 +275,7 @@ def _is_assignment(tokens: list[Token], at: int) -> bool:
 
 
 def _declared(tokens: list[Token]) -> list[str]:
-    """The names of registers and variables, also of declarations that are wrong."""
+    """The names of registers and variables, including invalid declarations."""
     names = []
     for at, token in enumerate(tokens):
         if token.text not in TYPES | OLD_TYPES:

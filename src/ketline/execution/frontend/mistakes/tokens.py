@@ -1,4 +1,4 @@
-"""The tokens of a text that may be no program: every character belongs to one, so that a mistake has a place."""
+"""The tokens of a text that may be invalid: every character belongs to one, so that every mistake has a place."""
 
 import re
 from bisect import bisect_right
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ketline.domain.errors import ProgramInvalid
 from ketline.execution.frontend.mistakes.report import shortened
 
-# Every alternative is linear; what nothing else matches is one `bad` character.
+# Every alternative is linear; a character that no other alternative matches is `bad`.
 _TOKEN = re.compile(
     r"""(?P<blank>[ \t\r\n]++|//[^\r\n]*+|/\*(?:.*?\*/|.*))
     | (?P<directive>(?:\#?pragma\b|@[^\W\d])[^\r\n]*+)
@@ -32,7 +32,7 @@ class Token(NamedTuple):
 
 
 class Source:
-    """A program's text with its tokens, comments and blanks left out."""
+    """A program's text with its tokens, without comments and blanks."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,4 +1,4 @@
-"""The words of the language, how its statements are written, and what other languages call them."""
+"""The words of the language, the forms of its statements, and corresponding words of other languages."""
 
 from ketline.execution.frontend.scanner.lexicon import KEYWORDS as _SCANNED
 
@@ -6,7 +6,7 @@ KEYWORDS = _SCANNED | {"negctrl", "nop"}
 TYPES = frozenset({"qubit", "bit", "bool", "int", "uint", "float", "angle", "complex", "duration", "stretch", "array"})
 OLD_TYPES = frozenset({"qreg", "creg"})
 MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
-# Words that only begin a statement: where one stands in the middle of a statement, a ';' is missing before it.
+# Words that only begin a statement: if one is in the middle of a statement, a ';' is missing before it.
 BEGINNINGS = (
     TYPES
     | OLD_TYPES
@@ -14,7 +14,7 @@ BEGINNINGS = (
     | {"reset", "barrier", "delay", "break", "continue", "return", "end", "ctrl", "negctrl", "gphase", "cal", "defcal"}
 )
 
-# How a statement is written, by its first word.
+# The form of a statement, by its first word.
 FORMS = {
     "include": "'include \"stdgates.inc\";'",
     "qubit": "'qubit[2] q;'",

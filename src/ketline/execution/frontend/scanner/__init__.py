@@ -1,4 +1,4 @@
-"""The first tier of reading: flat programs, in one pass over their text."""
+"""The first front end: reads flat programs in one pass over their text."""
 
 from ketline.execution.frontend.scanner.scan import Scanned, scan
 

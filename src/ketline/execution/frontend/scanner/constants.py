@@ -1,6 +1,6 @@
-"""Constant expressions: parsed by precedence, evaluated as they are read, never by `eval`.
+"""Evaluates constant expressions while parsing them by precedence, never by `eval`.
 
-Where the parameters of a gate definition occur, the result is a function of their values.
+An expression with parameters of a gate definition gives a function of their values.
 Source: OpenQASM 3 specification, "Types and Casting", sections on operators and built-in constant functions.
 """
 
@@ -23,7 +23,7 @@ _LARGEST_EXPONENT = 53
 _MOST_DIGITS = 15
 _MOST_FLOAT_CHARACTERS = 100
 _MOST_NESTING = 16
-# Operations on parameters in one expression: each call of its gate does them again.
+# The most operations on parameters in one expression: each call of its gate repeats them.
 _MOST_WAITING = 128
 _UNARY_RANK = 3
 # Programs repeat few expressions, such as pi/2, many times.
@@ -48,7 +48,7 @@ CONSTANTS: dict[str, float] = {
 
 
 def values_of(text: str, parameters: Collection[str] = ()) -> tuple[Value, ...]:
-    """The values of a list of expressions, separated by commas; of none if the text is blank.
+    """The values of a list of expressions, separated by commas; an empty list if the text is blank.
 
     Raises:
         Declined: an expression is not constant, not valid, too large or too deep.
@@ -61,12 +61,12 @@ def values_of(text: str, parameters: Collection[str] = ()) -> tuple[Value, ...]:
 
 
 def evaluate(value: Value, arguments: Mapping[str, float]) -> Number:
-    """The number that a value is where a gate is called with these arguments."""
+    """The number of a value in a call of the gate with these arguments."""
     return value(arguments) if callable(value) else value
 
 
 def cost_of(value: Value) -> int:
-    """How many steps `evaluate` takes."""
+    """The number of steps of `evaluate`."""
     waiting = value.args[1] if isinstance(value, partial) else ()
     return 1 + sum(map(cost_of, waiting))
 
@@ -121,7 +121,7 @@ def _divide(left: Number, right: Number) -> Number:
 def _remainder(left: Number, right: Number) -> Number:
     if isinstance(left, int) and isinstance(right, int):
         return remainder(left, right)
-    # Of negative real numbers, the specification does not say which remainder it means.
+    # The specification does not define the remainder of negative real numbers.
     if left < 0 or right <= 0:
         raise Declined
     return left % right
@@ -145,7 +145,7 @@ def _power(left: Number, right: Number) -> Number:
 class _Binary(NamedTuple):
     rank: int
     function: Callable[[Number, Number], Number]
-    right_rank: int  # the least rank its right operand may have
+    right_rank: int  # the lowest rank that the right operand may have
 
 
 _BINARY = {
@@ -222,7 +222,7 @@ class _Parser:
         return values[0]
 
     def read_list(self) -> tuple[Value, ...]:
-        """The values of the whole text, of none if it is blank."""
+        """The values of the whole text; an empty list if it is blank."""
         if len(self._tokens) == 1:
             return ()
         values = self._separated()

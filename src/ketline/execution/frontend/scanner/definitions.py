@@ -1,4 +1,4 @@
-"""Reads the definitions of gates."""
+"""Reads the definitions of gates in flat programs."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ _NAME = re.compile(rf"{BLANK}*+({IDENTIFIER}){BLANK}*+")
 
 
 def read_definition(piece: str, pieces: Iterator[str], gates: Mapping[str, Gate]) -> tuple[str, DefinedGate, str]:
-    """The name of a gate, its definition, and the text behind it up to the next semicolon.
+    """The name of a gate, its definition, and the text after it up to the next semicolon.
 
-    `piece` begins with the definition, `pieces` are the texts between the semicolons that follow it.
+    `piece` begins with the definition, `pieces` are the texts between the following semicolons.
 
     Raises:
-        Declined: the definition is not one of calls of `gates`, phases and barriers.
+        Declined: the definition contains more than calls of `gates`, phases and barriers.
     """
     start, brace, text = piece.partition("{")
     head = _HEAD.fullmatch(start)
@@ -45,7 +45,7 @@ def _split_body(text: str, pieces: Iterator[str]) -> tuple[list[str], str]:
 
 
 def _names(text: str, *, may_be_empty: bool = False) -> dict[str, int]:
-    """The positions of the names in a list of them."""
+    """The position of each name in a list of names."""
     if may_be_empty and not text.strip(BLANKS):
         return {}
     found = [_NAME.fullmatch(part) for part in text.split(",")]
@@ -96,7 +96,7 @@ class _Body:
         self._steps.append(Step(gate, values, qubits))
 
     def _positions(self, operands: str) -> tuple[int, ...]:
-        """The positions of a statement's qubits among those of the gate; they must differ."""
+        """The positions of a statement's qubits among the gate's qubits; they must differ."""
         names = _names(operands)
         if not names.keys() <= self._qubits.keys():
             raise Declined

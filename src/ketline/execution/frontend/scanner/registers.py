@@ -1,4 +1,4 @@
-"""Declared qubits and bits, and what operands select of them."""
+"""The declared qubits and bits of a flat program, and the operands that select them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,24 +21,24 @@ _OPERAND = re.compile(rf"{BLANK}*+({IDENTIFIER}|{_PHYSICAL}){BLANK}*+(?:\[(?:([0
 _SET = re.compile(rf"{BLANK}*+\{{([^{{}}]*+)\}}{BLANK}*+")
 _RESERVED = KEYWORDS | CONSTANTS.keys() | FUNCTIONS.keys() | {"U"}
 _MOST_NAMES = 256
-# Programs have many short operands in common, such as 'q[0], q[1]'.
+# Cached, because programs have many short operands in common, such as 'q[0], q[1]'.
 _LONGEST_KEPT = 24
 _MOST_KEPT = 4096
-# How often operands may name a bit or qubit, as a multiple of the operations a program may have.
+# The most operands that name a bit or qubit, as a multiple of the operations that a program may have.
 _MENTIONS_PER_OPERATION = 8
 
-# Registers are to be named as the importer names them.
+# Registers have the names that the importer gives them.
 escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
 
 
 class Registers:
-    """What a program has declared so far, and the circuit that holds it.
+    """The declarations of a program so far, and its circuit.
 
     `groups` and `group_names` are those of `ProgramConverter`.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
-        self.circuit = QuantumCircuit(name="program")  # to make up a name takes longer
+        self.circuit = QuantumCircuit(name="program")  # generating a name takes longer
         self.groups: list[int] = []
         self.group_names: list[str | None] = []
         self._last_was_single_bit = False
@@ -56,20 +56,20 @@ class Registers:
         self._data = self.circuit._data  # noqa: SLF001 - `add_register` looks for much that cannot be here
 
     def claim(self, name: str) -> None:
-        """Note that a name is now in use.
+        """Record that a name is in use.
 
         Raises:
-            Declined: it was already, or the language keeps it.
+            Declined: it is already in use, or a word of the language.
         """
         if name in self._names or name in self._included or name in _RESERVED:
             raise Declined
         self._names.add(name)
 
     def include(self, names: frozenset[str]) -> None:
-        """Note that the names of a file are now in use.
+        """Record that the names of a file are in use.
 
         Raises:
-            Declined: one was already.
+            Declined: one is already in use.
         """
         if self._included or not self._names.isdisjoint(names):
             raise Declined
@@ -97,14 +97,14 @@ class Registers:
         self._last_was_single_bit = size is None
 
     def qubits(self, text: str) -> tuple[Operand, ...]:
-        """The operands that a list of them names."""
+        """The operands in a list."""
         found = self._operands.get(text)
         if found is None:
             found = self._operands[text] = self._read(text, self._qubits)
         return found
 
     def flat_qubits(self, text: str) -> tuple[Qubit, ...]:
-        """All qubits that a list of operands names, each once."""
+        """All qubits in a list of operands, each once."""
         operands = self.qubits(text)
         if len(operands) == 1 and isinstance(operands[0], tuple):
             flat = operands[0]
@@ -116,14 +116,14 @@ class Registers:
         return flat
 
     def bits(self, text: str) -> tuple[Clbit, ...]:
-        """The bits that the one operand in this text names."""
+        """The bits of the single operand in this text."""
         operands = self._read(text, self._bits)
         if len(operands) != 1:
             raise Declined
         return members(operands[0])
 
     def applications(self, text: str) -> tuple[tuple[Qubit, ...], ...]:
-        """The qubits of each application of a gate: registers apply it to all their qubits in turn.
+        """The qubits of each application of a gate: it is applied to all qubits of registers in turn.
 
         Source: OpenQASM 3 specification, "Gates", section "Hierarchically defined unitary gates" on broadcasting.
         """
@@ -144,7 +144,7 @@ class Registers:
         self._register_names.add(register_name)
         declared = register(width, register_name)
         (self._data.add_qreg if bit is Qubit else self._data.add_creg)(declared)
-        return tuple(declared[:])  # a register itself takes longer to go through
+        return tuple(declared[:])  # iterating over a register takes longer
 
     def _read(self, text: str, declared: Mapping[str, Operand]) -> tuple[Operand, ...]:
         whole = declared.get(text)
@@ -163,7 +163,7 @@ class Registers:
         return tuple(operands)
 
     def _declare_physical(self, last: int) -> None:
-        """Make the physical qubits up to a number; there is one for each number below, as in the importer.
+        """Create the physical qubits up to a number, all lower numbers included, as in the importer.
 
         Raises:
             Declined: too many, or the program has declared qubits.

@@ -1,4 +1,4 @@
-"""The scanner's one door."""
+"""Reads a flat program; `program.py` calls `scan` before the other front ends."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ from ketline.execution.frontend.scanner.statements import ProgramScanner
 from ketline.execution.frontend.text import position_of
 from ketline.execution.limits import ExecutionLimits
 
-# Brackets nest at most this deeply in what the scanner reads: 16 parentheses, one bracket, two braces.
+# The deepest nesting of brackets that the scanner reads: 16 parentheses, one bracket, two braces.
 _DEEPEST_NESTING = 19
 
 
 class Scanned(NamedTuple):
-    """A circuit, and the widths and names of the groups of its counts keys, as `ProgramConverter` has them."""
+    """A circuit, and the widths and names of the groups of its bitstrings, as in `ProgramConverter`."""
 
     circuit: QuantumCircuit
     groups: tuple[int, ...]
@@ -23,12 +23,12 @@ class Scanned(NamedTuple):
 
 
 def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
-    """What a flat program says, as the importer reads it; None for every other text.
+    """Read a flat program into the circuit that the importer would give; None for every other text.
 
-    It takes time linear in the text and in the operations it comes to, and needs no check of the text before it.
+    The time is linear in the text and in the resulting operations. The text need not be checked before.
 
     Raises:
-        ProgramTooLarge: it comes to more operations than the limit.
+        ProgramTooLarge: the program has more operations than the limit.
     """
     if limits.max_nesting < _DEEPEST_NESTING:
         return None

@@ -17,7 +17,7 @@ from ketline.execution.frontend.scanner.syntax import statement_of
 from ketline.execution.limits import ExecutionLimits
 
 _LONGEST_STATEMENT = 1 << 16
-# Steps that calls of defined gates may take to work out, as a multiple of the operations a program may have.
+# The most steps of calls of defined gates, as a multiple of the operations that a program may have.
 _STEPS_PER_OPERATION = 8
 
 _HEADER = re.compile(rf"{BLANK}*+OPENQASM[ \t\r\n]++3(?:\.[01])?{BLANK}*+")
@@ -28,7 +28,7 @@ _BUILTIN_GATES = builtin_gates()
 _STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
-# To copy these is faster than to make new ones.
+# Copying these is faster than creating new ones.
 _MEASUREMENT = CircuitInstruction(Measure(), (Qubit(),), (Clbit(),))
 _RESET = CircuitInstruction(Reset(), (Qubit(),))
 
@@ -50,7 +50,7 @@ class ProgramScanner:
 
         Raises:
             Declined: it is not a valid flat program, or declares more than the limits.
-            ProgramTooLarge: it comes to more operations than the limit, whatever follows them.
+            ProgramTooLarge: it has more operations than the limit, whatever follows them.
         """
         *pieces, rest = without_comments(text).split(";")
         if not pieces or rest.strip(BLANKS):
@@ -68,11 +68,11 @@ class ProgramScanner:
 
     @property
     def statements_read(self) -> int:
-        """How many semicolons there are before the statement that is being read."""
+        """The number of semicolons before the current statement."""
         return self._number - length_hint(self._pieces) - 1
 
     def _read_statements(self) -> None:
-        # The same text calls the same gate on the same qubits throughout: nothing can be declared anew.
+        # The same text always calls the same gate on the same qubits, because no name can be declared twice.
         calls: dict[str, Expansion] = {}
         for piece in self._pieces:
             call = calls.get(piece)
@@ -89,7 +89,7 @@ class ProgramScanner:
                 self._turn(*phases)
 
     def _read_definitions(self, piece: str) -> str:
-        """What follows the definitions of gates with which a piece begins."""
+        """Read the definitions of gates at the beginning of a piece, and return the rest."""
         while _DEFINITION.match(piece):
             name, gate, piece = read_definition(piece, self._pieces, self._gates)
             self.registers.claim(name)
@@ -97,7 +97,7 @@ class ProgramScanner:
         return piece
 
     def _read_statement(self, piece: str) -> Expansion | None:
-        """A call of a gate gives what it comes to; all other statements have done their work."""
+        """Read a statement; return the operations of a call of a gate, which the caller writes."""
         action, arguments = statement_of(piece)
         return self._ACTIONS[action](self, *arguments)
 
@@ -166,10 +166,10 @@ class ProgramScanner:
             raise self._too_large()
 
     def _too_large(self) -> ProgramTooLarge:
-        # Not declined: the parser would take minutes over such a text, only to say the same.
+        # Not declined: the parser would take minutes to give the same error.
         return ProgramTooLarge(f"the program comes to more than {self._most_operations} operations")
 
-    # Functions: methods of an object would tie each scanner, and so its circuit, into a cycle for the collector.
+    # Functions, because bound methods would put each scanner and its circuit into a reference cycle.
     _ACTIONS: ClassVar[dict[str, Callable[..., Expansion | None]]] = {
         "barrier": _barrier,
         "call": _call,

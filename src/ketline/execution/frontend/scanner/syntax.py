@@ -1,4 +1,4 @@
-"""What one statement of a flat program says, whatever was declared before it."""
+"""Parses one statement of a flat program, independently of declarations, so that results can be cached."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from ketline.execution.frontend.scanner.constants import integer_of, values_of
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, STATEMENT, Declined
 
-# Programs have many short statements in common, such as 'h q[0]'.
+# Cached, because programs have many short statements in common, such as 'h q[0]'.
 _LONGEST_KEPT = 32
 _MOST_KEPT = 4096
 
@@ -20,15 +20,15 @@ _OLD_DECLARATION = re.compile(rf"({IDENTIFIER}){BLANK}*+(?:\[([^\[\]]*+)\]{BLANK
 _ASSIGNMENT = re.compile(rf"([^=]++)={BLANK}*+measure\b(.*+)", re.DOTALL)
 _DELAY = re.compile(rf"\[{BLANK}*+(?:{FLOAT}|{INTEGER})(?:dt|ns|us|µs|ms|s){BLANK}*+\](.*+)", re.DOTALL)
 
-# What is to be done, one of the actions of `ProgramScanner`, and with what.
+# One of the actions of `ProgramScanner`, and its arguments.
 Statement = tuple[str, tuple[Any, ...]]
 
 
 def statement_of(piece: str) -> Statement:
-    """What the text before a semicolon says.
+    """Parse the text before a semicolon.
 
     Raises:
-        Declined: it is no statement of a flat program.
+        Declined: it is not a statement of a flat program.
     """
     return _statement_of_short(piece) if len(piece) <= _LONGEST_KEPT else _statement_of(piece)
 
