@@ -8,10 +8,10 @@ from pathlib import Path
 
 # The functions at the head of each part, by module and name; what they call counts as theirs.
 _HEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "reading": (("execute.py", "_load"),),
+    "reading": (("executor.py", "_load"),),
     "simulating": (("aer.py", "run"),),
-    "state": (("statevector.py", "final_state"), ("aer.py", "_execute")),
-    "encoding": (("wire.py", "encode_answer"),),
+    "state": (("statevector.py", "final_state"), ("engine.py", "execute")),
+    "encoding": (("protocol.py", "encode_response"),),
 }
 
 

@@ -69,7 +69,7 @@ USES = [
             ),
             *("apply_mcphase", "apply_diagonal", "apply_mcx", "apply_mcy", "apply_mcz", "apply_mcswap"),
         ),
-        users="execution/simulators/statevector.py",
+        users="execution/simulators/methods/{statevector,gate_calls}.py",
     ),
     Use(
         library="qiskit-qasm3-import",

@@ -32,7 +32,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.bitstrings import counts_of, key_format
 from ketline.execution.simulators.methods import CLIFFORD_GATES
-from ketline.execution.simulators.stim import steps_of as stim_steps
+from ketline.execution.simulators.methods.stim import steps_of as stim_steps
 from tests.reference import assert_counts_match, terminal_probabilities
 
 # 13 qubits are too many to be drawn from exact probabilities.

@@ -15,7 +15,7 @@ from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.operations import steps_of
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
-from ketline.execution.simulators.statevector import final_state
+from ketline.execution.simulators.methods.statevector import final_state
 from tests.circuits import as_qpy
 from tests.difference.engines import CHECKS
 

@@ -7,9 +7,9 @@ from qiskit.circuit.random import random_circuit
 
 from ketline.execution.circuit.operations import depth_of, final_measurements, steps_of
 from ketline.execution.simulators.bitstrings import key_format
+from ketline.execution.simulators.methods.statevector import final_state
+from ketline.execution.simulators.methods.stim import numbers_of
 from ketline.execution.simulators.sampling import distribution_of, outcomes_of, sample
-from ketline.execution.simulators.statevector import final_state
-from ketline.execution.simulators.stim import numbers_of
 
 
 @pytest.mark.parametrize("seed", range(20))

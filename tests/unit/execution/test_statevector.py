@@ -14,7 +14,7 @@ from qiskit.quantum_info import Statevector, random_unitary
 from ketline.domain.errors import MemoryLimitExceeded
 from ketline.execution.circuit.lowering import AER_GATES
 from ketline.execution.circuit.operations import steps_of
-from ketline.execution.simulators.statevector import final_state
+from ketline.execution.simulators.methods.statevector import final_state
 
 ANGLES = (0.7, -1.1, 2.3, 0.4)
 OF_ANY_SIZE = {

@@ -8,7 +8,6 @@ from ketline.domain.spec import RunOptions
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.durations import simulating_seconds
-from ketline.execution.simulators.memory import state_bytes
 
 
 def inspect_program(
@@ -33,8 +32,8 @@ def inspect_program(
     seconds = None if simulating is None else runs * (reading_seconds + simulating)
     return replace(
         inspection,
-        method=choice.method,
+        method=choice.method.name,
         method_reason=choice.reason,
-        memory_bytes=state_bytes(lowered, choice.method),
+        memory_bytes=choice.method.state_bytes(lowered),
         estimated_seconds=None if seconds is None else float(f"{seconds:.2g}"),
     )

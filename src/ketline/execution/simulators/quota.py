@@ -10,12 +10,10 @@ from ketline.domain.spec import Method
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.durations import simulating_seconds
-from ketline.execution.simulators.memory import most_matrix_product_bytes, state_bytes
-from ketline.execution.simulators.methods import Choice
+from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice
 
 # From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
 LARGE_BYTES = 64 << 20
-_USES_THREADS = frozenset({Method.STATEVECTOR, Method.DENSITY_MATRIX})
 
 # Asks for the whole machine, for a state of so many bytes; False when another has it.
 Ask = Callable[[int], bool]
@@ -57,8 +55,10 @@ class Quota:
         Raises:
             MachineBusy: another program has the machine, or this one is too long for this process.
         """
-        needed = bytes_needed(lowered, choice.method)
-        if self.whole or not (is_large(needed, choice.method, self._limits) or self._is_long(lowered, choice, shots)):
+        needed = choice.method.bytes_needed(lowered)
+        if self.whole or not (
+            is_large(needed, choice.method.name, self._limits) or self._is_long(lowered, choice, shots)
+        ):
             return
         if not self._ask(max(1, min(needed, self._limits.memory_bytes))):
             raise MachineBusy("the program may not begin now")  # guard: admission.required
@@ -75,12 +75,4 @@ class Quota:
 
 def is_large(needed: int, method: Method, limits: ExecutionLimits) -> bool:
     """Whether a program whose state needs this much memory has to be admitted first."""
-    return needed > limits.share_bytes or (method in _USES_THREADS and needed >= LARGE_BYTES)
-
-
-def bytes_needed(lowered: Lowered, method: Method) -> int:
-    """The most memory that the state of a circuit can take; 0 where it is unknown, which is never for large states."""
-    known = state_bytes(lowered, method)
-    if known is not None:
-        return known
-    return most_matrix_product_bytes(lowered.circuit.num_qubits) if method is Method.MATRIX_PRODUCT_STATE else 0
+    return needed > limits.share_bytes or (SIMULATION_METHODS[method].uses_threads and needed >= LARGE_BYTES)

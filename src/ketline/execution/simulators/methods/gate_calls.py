@@ -1,49 +1,16 @@
-"""Final states on Aer's statevector, gate by gate: handing Aer a circuit takes longer than most simulations."""
+"""The call of Aer's state for each gate that its statevector applies, derived from the gate's unitary."""
 
 from cmath import rect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from qiskit_aer.backends.controller_wrappers import AerStateWrapper
-
-from ketline.domain.errors import MemoryLimitExceeded
 from ketline.domain.gates import GATE_TABLE, Gate
 from ketline.domain.spec import Method
 from ketline.domain.unitaries import SWAP, Angles, Dense, H, PauliRotation, PhaseShift, Rotation, X, Y, Z
-from ketline.execution.circuit.operations import Step
 
-# From more qubits than any state has.
-_NO_THREADS = "63"
-
-_Apply = Callable[[Any, list[int], Any], None]
-
-
-def final_state(steps: Sequence[Step], qubits: int, *, fusion: bool = False) -> Any:
-    """The state of so many qubits, all 0 before, after these gates; measurements among them are passed over.
-
-    It is one of Aer's, made on one thread: bit j of an index into it is the j-th qubit. With `fusion` Aer multiplies
-    gates where that pays, from 15 qubits on: right only for steps `with_runs_multiplied`.
-
-    Raises:
-        MemoryLimitExceeded: there is no room for it.
-    """
-    state = AerStateWrapper()
-    state.configure("method", "statevector")
-    # A state minds no number of threads, only from how many qubits on it has some.
-    state.configure("statevector_parallel_threshold", _NO_THREADS)
-    state.configure("fusion_enable", str(fusion).lower())
-    try:
-        state.reallocate_qubits(qubits)
-        state.initialize()
-        for name, operands, _, instruction in steps:
-            _APPLIED[name](state, operands, instruction)
-        state.flush()
-    except RuntimeError as error:
-        if "memory" in str(error):
-            raise MemoryLimitExceeded("the state of the simulation does not fit into the memory") from error
-        raise
-    return state
+# For a state, the qubits by index, and the instruction.
+GateCall = Callable[[Any, list[int], Any], None]
 
 
 def _rotation(angles: Callable[..., Angles], state: Any, qubits: list[int], instruction: Any) -> None:
@@ -90,14 +57,14 @@ def _matrix(state: Any, qubits: list[int], instruction: Any) -> None:
     state.apply_unitary(qubits, instruction.operation.to_matrix())
 
 
-_ALONE: Mapping[Dense, _Apply] = {
+_ALONE: Mapping[Dense, GateCall] = {
     H: lambda state, qubits, _: state.apply_h(qubits[0]),
     SWAP: lambda state, qubits, _: state.apply_mcswap(qubits),
     X: lambda state, qubits, _: state.apply_x(qubits[0]),
     Y: lambda state, qubits, _: state.apply_y(qubits[0]),
     Z: lambda state, qubits, _: state.apply_z(qubits[0]),
 }
-_CONTROLLED: Mapping[Dense, _Apply] = {
+_CONTROLLED: Mapping[Dense, GateCall] = {
     SWAP: lambda state, qubits, _: state.apply_mcswap(qubits),
     X: lambda state, qubits, _: state.apply_mcx(qubits),
     Y: lambda state, qubits, _: state.apply_mcy(qubits),
@@ -105,13 +72,13 @@ _CONTROLLED: Mapping[Dense, _Apply] = {
 }
 
 
-def _applied(gate: Gate) -> _Apply:
+def _call_of(gate: Gate) -> GateCall:
     """The call of Aer's that applies a gate, up to a global phase; its matrix where there is none for its unitary."""
     match gate.unitary:
         case Rotation():
-            return _applied_rotation(gate.unitary, gate.qubits)
+            return _call_of_rotation(gate.unitary, gate.qubits)
         case PhaseShift():
-            return _applied_shift(gate.unitary, gate.qubits)
+            return _call_of_shift(gate.unitary, gate.qubits)
         case PauliRotation("zz") if gate.qubits == 2:
             return _ising
         case Dense():
@@ -121,7 +88,7 @@ def _applied(gate: Gate) -> _Apply:
             return _matrix
 
 
-def _applied_rotation(rotation: Rotation, qubits: int | None) -> _Apply:
+def _call_of_rotation(rotation: Rotation, qubits: int | None) -> GateCall:
     match qubits, rotation.phase:
         case 1, _:
             return partial(_rotation, rotation.angles)
@@ -133,7 +100,7 @@ def _applied_rotation(rotation: Rotation, qubits: int | None) -> _Apply:
             return _matrix
 
 
-def _applied_shift(shift: PhaseShift, qubits: int | None) -> _Apply:
+def _call_of_shift(shift: PhaseShift, qubits: int | None) -> GateCall:
     match qubits, shift.angle, shift.phase:
         case 1, None, _:
             return _phase
@@ -149,7 +116,7 @@ def _applied_shift(shift: PhaseShift, qubits: int | None) -> _Apply:
             return _matrix
 
 
-_APPLIED: Mapping[str, _Apply] = {
-    **{gate.name: _applied(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
+GATE_CALLS: Mapping[str, GateCall] = {
+    **{gate.name: _call_of(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
     "measure": lambda _state, _qubits, _: None,
 }

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.gates import GATE_TABLE, StimSteps
+from ketline.domain.gates import GATE_TABLE, StimSteps, applied_by
 from ketline.domain.seeds import derived_seed
-from ketline.domain.spec import Method
+from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.bitstrings import counts_of
+from ketline.execution.simulators.costs import FIXED
+from ketline.execution.simulators.engine import AerEngine, Counted, key_of
+from ketline.execution.simulators.methods.method import require_gates
+from ketline.execution.simulators.methods.stabilizer import tableau_bytes
 
 # Up to a global phase.
 _STEPS: Mapping[str, StimSteps] = {
@@ -20,6 +25,42 @@ _STEPS: Mapping[str, StimSteps] = {
 }
 _BATCH_BITS = 1 << 26
 _BYTES_OF_A_WORD = 8
+_PER_TRANSLATION = 2e-6
+_PER_OPERATION = 2e-9
+_PER_OUTCOME = 1e-6
+
+
+class Stim:
+    """Samples Clifford circuits without branches by Pauli frames."""
+
+    name = Method.STIM
+    uses_threads = False
+    gives_values = False
+
+    def require(self, lowered: Lowered, memory_bytes: int) -> None:
+        require_gates(lowered, self.name, applied_by(self.name))
+
+    def circuit(self, lowered: Lowered, max_operations: int) -> Any:
+        return lowered.circuit
+
+    def state_bytes(self, lowered: Lowered) -> int:
+        return tableau_bytes(lowered.circuit.num_qubits)
+
+    def bytes_needed(self, lowered: Lowered) -> int:
+        return self.state_bytes(lowered)
+
+    def seconds(self, lowered: Lowered, shots: int) -> float:
+        operations = sum(lowered.operations.values())
+        sampling = shots * (operations * _PER_OPERATION + _PER_OUTCOME)
+        return FIXED + operations * _PER_TRANSLATION + sampling
+
+    def run(
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+    ) -> Counted:
+        return sample(program.lowered, shots, options.seed, key_of(program), memory=options.memory)
+
+    def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
+        raise NotImplementedError("stim only samples")
 
 
 def sample(
