@@ -62,6 +62,9 @@ class FakeTaskRepository:
             scheduled_for=submission.spec.scheduled_for,
             priority=submission.spec.priority,
             hold=submission.spec.hold,
+            inputs=submission.spec.inputs,
+            time_limit_seconds=submission.spec.time_limit_seconds,
+            max_attempts=submission.spec.max_attempts,
             rerun_of=submission.rerun_of,
         )
         accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)

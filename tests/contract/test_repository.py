@@ -115,6 +115,22 @@ async def move_back(database: Database, task_id: TaskId, column: str, seconds: f
     await database.write(work)
 
 
+async def test_task_has_what_was_requested_up_to_a_size(repository: SqlTaskRepository) -> None:
+    small, large = submission(), submission()
+    # No compression of the database makes this small.
+    sweep = {"theta": [number / 7 for number in range(30_000)]}
+    large = replace(large, spec=replace(large.spec, inputs=sweep))
+    await repository.add_all([small, large])
+    task = await repository.get(small.task_id)
+    assert (task.inputs, task.options, task.time_limit_seconds) == (small.spec.inputs, small.spec.options, 2.5)
+    assert task.max_attempts == small.spec.max_attempts
+    assert (await repository.get(large.task_id)).inputs == {}
+    values = submission()
+    values = replace(values, spec=replace(values.spec, options=RunOptions(observables=({"Z": 1.0},))))
+    await repository.add(values)
+    assert (await repository.get(values.task_id)).options.observables == ({"Z": 1.0},)
+
+
 async def test_added_task_is_pending_with_one_line_of_history(repository: SqlTaskRepository) -> None:
     new = submission()
     accepted = await repository.add(new)

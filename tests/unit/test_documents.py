@@ -40,6 +40,11 @@ def test_relative_links_lead_to_files(path: Path) -> None:
 
 
 @each_document
+def test_no_merge_is_left_unfinished(path: Path) -> None:
+    assert not re.search(r"<{7} |>{7} |={7} ", path.read_text(encoding="utf-8"))
+
+
+@each_document
 def test_prose_is_wrapped(path: Path) -> None:
     long = [
         f"{path.name}:{number}: {len(line)} columns"

@@ -114,14 +114,14 @@ SUBMIT_PROBLEMS = problem_responses(
 def _shapes(options: ApiOptions) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=_REFERENCE)
     submission = SubmitRequest.model_json_schema(ref_template=_REFERENCE)
-    shots = submission["properties"]["shots"]
-    shots |= {
+    # No default: generated clients send every default, and with observables there must be no shots.
+    submission["properties"]["shots"] = {
+        "title": "Shots",
+        "type": ["integer", "null"],
+        "minimum": 1,
         "maximum": options.max_shots,
-        "description": f"{shots['description']}; {options.default_shots} if left out",
+        "description": f"How often the program is run; {options.default_shots} if left out or null",
     }
-    # Generated clients send every default, but shots left out are not the same as shots sent: with observables
-    # there must be none.
-    del shots["default"]
     shapes = {"Problem": problem, "SubmitRequest": submission}
     for other in (BatchRequest, ChangeRequest, RerunRequest):
         shapes[other.__name__] = other.model_json_schema(ref_template=_REFERENCE)

@@ -8,7 +8,7 @@ from typing import NewType
 from uuid import UUID
 
 from ketline.domain.labels import Labels
-from ketline.domain.spec import ExpectationValues, RunOptions, TaskSpec
+from ketline.domain.spec import ExpectationValues, Inputs, RunOptions, TaskSpec
 
 TaskId = NewType("TaskId", UUID)
 LeaseToken = NewType("LeaseToken", UUID)
@@ -229,6 +229,9 @@ class Task:
     attempt: int
     completed_at: datetime | None = None
     options: RunOptions = field(default_factory=RunOptions)
+    inputs: Inputs = field(default_factory=dict)
+    time_limit_seconds: float | None = None
+    max_attempts: int | None = None
     counts: Mapping[str, int] | None = None
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None

@@ -98,7 +98,8 @@ class SubmitRequest(BaseModel):
         ProgramFormat | None,
         Field(description="Format of the program; default: that of its header"),
     ] = None
-    shots: Annotated[int, Field(ge=1, description="Number of times the program is sampled")] = DEFAULT_SHOTS
+    # `api/openapi.py` describes it, with the limits of the service.
+    shots: Annotated[int | None, Field(ge=1)] = None
     seed: Annotated[
         int | None, Field(ge=0, le=2**63 - 1, description="The same seed and program give the same counts")
     ] = None
@@ -183,7 +184,7 @@ class SubmitRequest(BaseModel):
     def _reject_mixed_results(self) -> Self:
         if self.observables and self.memory:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: there are no shots", _MEMORY)
-        if self.observables and "shots" in self.model_fields_set:
+        if self.observables and self.shots is not None:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: values are exact", _SHOTS)
         by_point, points = [item for item in self.observables if isinstance(item, list)], self._points
         if by_point and len(by_point) != points:
@@ -337,6 +338,17 @@ class TaskView(BaseModel):
     seed: int | None = Field(
         default=None, examples=[3472614], description="Submit the program with it for the same counts"
     )
+    method: Method = Field(default=Method.AUTOMATIC, description="The simulation method that was requested")
+    memory: bool | None = Field(default=None, description="True where the outcome of every shot was requested")
+    inputs: dict[str, JsonValue] | None = Field(
+        default=None, description="Values of `input` declarations; left out where they take more than 64 KiB"
+    )
+    observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
+    timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
+    max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
+    retry_count: int = Field(default=0, description="How many attempts were followed by another one")
+    max_retries: int | None = Field(default=None, examples=[2], description="`max_attempts` less the first")
+    updated_at: Timestamp | None = Field(default=None, description="When its status changed last, or it was released")
     program_format: ProgramFormat | None = Field(
         default=None, description="`openqasm2` or `qpy` if the program is not OpenQASM 3"
     )

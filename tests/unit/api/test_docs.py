@@ -125,7 +125,7 @@ async def test_openapi_states_the_configured_limits(client: httpx.AsyncClient) -
     shapes = (await client.get("/openapi.json")).json()["components"]["schemas"]
     shots = shapes["SubmitRequest"]["properties"]["shots"]
     assert (shots["minimum"], shots["maximum"], "default" in shots) == (1, 5000, False)
-    assert shots["description"].endswith("; 777 if left out")
+    assert shots["description"].endswith("; 777 if left out or null")
     assert shapes["SubmitRequest"]["additionalProperties"] is False
 
 

@@ -77,6 +77,8 @@ HISTORY = [
     {"status": "processing", "transitioned_at": "2026-03-04T12:00:00.000005Z", "attempt": 1, "worker_id": "w-1"},
 ]
 
+UNCHOSEN = {"method": "automatic", "retry_count": 0, "updated_at": "2026-03-04T12:00:00.000005Z"}
+
 
 async def read(
     client: httpx.AsyncClient, repository: FakeTaskRepository, stored: Task, path: str = ""
@@ -97,6 +99,7 @@ async def test_a_completed_task_has_its_result_and_profile(
         "completed_at": "2026-03-04T12:00:00.000000Z",
         "message": "Task completed successfully.",
         "shots": 1024,
+        **UNCHOSEN,
         "result": {"counts": {"00": 512, "11": 512}, "shots": 1024, "success": True},
         "profile": {
             "method": "stabilizer",
@@ -162,9 +165,40 @@ async def test_fields_without_a_value_are_left_out(
         "submitted_at": "2026-03-04T12:00:00.000000Z",
         "message": message,
         "shots": 1024,
+        **UNCHOSEN,
         "status_history": HISTORY,
         "correlation_id": "c-1",
     }
+
+
+async def test_task_shows_what_was_requested(client: httpx.AsyncClient) -> None:
+    asked = {"method": "stim", "memory": True, "inputs": {"a": [1, 2]}, "timeout_s": 2.5, "max_attempts": 2}
+    address = (await client.post("/tasks", json={"qc": "x", **asked})).headers["location"]
+    body = (await client.get(address)).json()
+    assert {name: body[name] for name in asked} == asked
+    assert (body["retry_count"], body["max_retries"]) == (0, 1)
+    assert body["updated_at"] == body["status_history"][-1]["transitioned_at"]
+
+
+async def test_observables_are_shown_as_they_were_submitted(client: httpx.AsyncClient) -> None:
+    observables = [{"ZZ": 1.0}, {"XX": 0.5}]
+    address = (await client.post("/tasks", json={"qc": "x", "observables": observables})).headers["location"]
+    assert (await client.get(address)).json()["observables"] == observables
+
+
+async def test_only_attempts_that_counted_are_retries(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    causes = ["worker_lost", "machine_busy", "worker_stopped", "timeout", "database_outage"]
+    back = [replace(CREATED, attempt=1, cause=cause) for cause in causes]
+    body = (await read(client, repository, replace(FAILED, history=(CREATED, *back, CLAIMED)))).json()
+    assert body["retry_count"] == 2
+
+
+async def test_release_counts_as_an_update(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    released = replace(task(TaskStatus.PENDING), hold=True, released_at=NOON + timedelta(hours=1))
+    body = (await read(client, repository, released)).json()
+    assert body["updated_at"] == body["released_at"] == "2026-03-04T13:00:00.000000Z"
 
 
 async def test_times_of_other_zones_are_written_in_utc(

@@ -19,7 +19,7 @@ from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.labels import Labels
 from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec, digest_of
 from ketline.domain.task import IdempotencyKey, Submission
-from ketline.schemas.tasks import BatchRequest, FieldError, SubmitRequest
+from ketline.schemas.tasks import DEFAULT_SHOTS, BatchRequest, FieldError, SubmitRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,7 +53,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
     """What a body asks for."""
     return TaskSpec(
         circuit=body.program,
-        shots=body.shots,
+        shots=body.shots or DEFAULT_SHOTS,
         inputs=body.inputs,
         options=RunOptions(
             seed=body.seed,
@@ -148,7 +148,7 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[s
         raise HTTPProblem("program_too_large", detail, errors=errors if place else None)
     if submission.program_format is ProgramFormat.QPY:
         _require_qpy(submission.program, place, "qpy" if submission.qpy else "qc")
-    if "shots" not in submission.model_fields_set:
+    if submission.shots is None:
         submission = submission.model_copy(update={"shots": options.default_shots})
     asked = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
     require_within_limits(asked, options, place)

@@ -1,6 +1,7 @@
 """Write tasks the way clients see them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
@@ -8,7 +9,7 @@ from pydantic import JsonValue
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Accepted, Failure, Point, Profile, StatusChange, Task, TaskStatus
+from ketline.domain.task import Accepted, Failure, FailureCode, Point, Profile, StatusChange, Task, TaskStatus
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,
@@ -28,6 +29,8 @@ _MESSAGES: Mapping[TaskStatus, str] = {
     TaskStatus.FAILED: "Task execution failed.",
     TaskStatus.CANCELLED: "Task was cancelled.",
 }
+
+_COUNTED = frozenset(FailureCode)
 
 _NO_COUNTS: Mapping[TaskStatus, str] = {
     TaskStatus.PENDING: "result_not_ready",
@@ -57,6 +60,15 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | No
         message=_MESSAGES[task.status],
         shots=task.shots,
         seed=task.options.seed,
+        method=task.options.method,
+        memory=task.options.memory or None,
+        inputs=cast("dict[str, JsonValue]", task.inputs) or None,
+        observables=cast("list[JsonValue]", list(task.options.observables)) or None,
+        timeout_s=task.time_limit_seconds,
+        max_attempts=task.max_attempts,
+        retry_count=_retries(task),
+        max_retries=None if task.max_attempts is None else task.max_attempts - 1,
+        updated_at=_updated_at(task),
         program_format=None if task.options.format is ProgramFormat.OPENQASM3 else task.options.format,
         name=task.labels.name,
         tags=list(task.labels.tags) or None,
@@ -73,6 +85,16 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | No
         status_history=[view_change(change) for change in task.history],
         correlation_id=task.correlation_id,
     )
+
+
+def _retries(task: Task) -> int:
+    """How often the task went back to pending after an attempt that counted: any other cause is no failure's."""
+    return sum(line.status is TaskStatus.PENDING and line.cause in _COUNTED for line in task.history)
+
+
+def _updated_at(task: Task) -> datetime | None:
+    times = [line.transitioned_at for line in task.history[-1:]]
+    return max([*times, task.released_at] if task.released_at else times, default=None)
 
 
 def _view_place(place: QueuePosition | None) -> QueueView | None:

@@ -1,7 +1,7 @@
 """Rows to domain values and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,14 @@ _NONE = timedelta()
 def to_task(rows: Sequence[Row[Any]]) -> Task:
     """A task from the rows of `reading.select_task`, of which there is at least one."""
     row = rows[0]
-    return task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
+    task = task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
+    return replace(
+        task,
+        options=to_options(row, observables=row.observables),
+        inputs=row.inputs or {},
+        time_limit_seconds=row.time_limit_seconds,
+        max_attempts=row.max_attempts,
+    )
 
 
 def task_of(

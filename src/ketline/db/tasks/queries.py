@@ -30,8 +30,10 @@ from ketline.db.tasks.labels import TAG
 LATE_COMMIT_SECONDS = 10.0
 LATE_LINES = 1000
 
-_LARGE = {"result", "profile", "metadata"}
-_UNREAD = {"circuit", "inputs", "observables", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+_LARGE = {"result", "profile", "metadata", "inputs", "observables"}
+_UNREAD = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+# Inputs and observables that take more are left out: who polls a large sweep does not read them again each time.
+MOST_INPUT_BYTES = 64 * 1024
 
 LINE = [
     status_history.c.id.label("line_id"),
@@ -49,13 +51,17 @@ LINE = [
 @cache
 def select_task() -> Prepared:
     """A row for each line of the history of task `bound_task_id`; what is large in a task comes with the first only,
-    and a result of more than `bound_most_bytes` not at all.
+    and a result of more than `bound_most_bytes`, inputs and observables of more than `MOST_INPUT_BYTES` not at all.
 
     One statement sees one state of the database, without a transaction of several round trips around it.
     """
     first = func.row_number().over(order_by=status_history.c.id) == 1
     size = stored_size(tasks.c.result)
-    wanted = {"result": and_(first, size <= bindparam("bound_most_bytes", type_=BigInteger()))}
+    wanted = {
+        "result": and_(first, size <= bindparam("bound_most_bytes", type_=BigInteger())),
+        "inputs": and_(first, stored_size(tasks.c.inputs) <= MOST_INPUT_BYTES),
+        "observables": and_(first, stored_size(tasks.c.observables) <= MOST_INPUT_BYTES),
+    }
     columns = [
         case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column
         for column in tasks.c
