@@ -1,4 +1,4 @@
-"""The live workers: one small row for each, written at every heartbeat."""
+"""The registry of live workers: one small row for each, written at every heartbeat."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _BEAT_PARAMETERS = BindParameters(
 
 @dataclass(frozen=True, slots=True)
 class SqlWorkerRegistry:
-    """A `WorkerRegistry`."""
+    """The `WorkerRegistry` on a database."""
 
     database: Database
 
@@ -98,7 +98,7 @@ def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
 
 @cache
 def _select_live() -> Select[Any]:
-    """A row for each task of each live worker, and one without a task for an idle one."""
+    """Selects a row for each task of each live worker, and one without a task for an idle worker."""
     held = and_(tasks.c.lease_owner == workers.c.worker_id, tasks.c.current_status == TaskStatus.PROCESSING)
     columns = [tasks.c.task_id, tasks.c.attempt, tasks.c.claimed_at, tasks.c.lease_expires_at]
     return (

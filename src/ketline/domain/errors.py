@@ -1,4 +1,4 @@
-"""One family of errors; every class has a stable code and says whether trying again can help.
+"""The family of Ketline's errors; every class has a stable code and says whether a retry can help.
 
 KetlineError
 ├── TaskNotFound
@@ -45,7 +45,7 @@ from ketline.domain.task import Failure, FailureCode, TaskStatus
 
 
 class KetlineError(Exception):
-    """Anything Ketline refuses or cannot do; the message says what happened and what to do."""
+    """Any request that Ketline rejects or cannot complete; the message says what happened and what to do."""
 
     code: ClassVar[str] = "internal_error"
     retryable: ClassVar[bool] = False
@@ -56,7 +56,7 @@ class TaskNotFound(KetlineError):
 
 
 class TaskEnded(KetlineError):
-    """The task has reached a terminal status, which nothing changes."""
+    """The task has reached a terminal status, which never changes."""
 
     code = "task_ended"
 
@@ -66,7 +66,7 @@ class TaskEnded(KetlineError):
 
 
 class TaskNotPending(KetlineError):
-    """The task has been started, or has ended: it is too late to say when it is to run."""
+    """The task has started or ended, so its schedule and priority can no longer change."""
 
     code = "task_not_pending"
 
@@ -113,7 +113,7 @@ class ConfigurationInvalid(KetlineError):
 
 
 class QpyInvalid(KetlineError):
-    """What was sent as QPY is not a QPY file of one circuit; the message says what it must be."""
+    """The `qpy` of a request is not a QPY file of one circuit; the message says what it must be."""
 
     code = "qpy_invalid"
 
@@ -142,13 +142,13 @@ class NoFreeSlot(MachineBusy):
 
 
 class LongProgram(MachineBusy):
-    """A long program is not run by the simulator that is for short ones; it waits for a slot."""
+    """The short slot does not run a long program; the task waits for another slot."""
 
     code = "long_program"
 
 
 class ServiceUnavailable(KetlineError):
-    """Something Ketline depends on does not answer now; the same call may succeed later."""
+    """Something that Ketline depends on does not respond now; the same call may succeed later."""
 
     code = "service_unavailable"
     retryable = True
@@ -161,25 +161,25 @@ class InspectorBusy(ServiceUnavailable):
 
 
 class DatabaseUnavailable(ServiceUnavailable):
-    """The database cannot be used now; where it is known why, the error is of a class below."""
+    """The database cannot be used now; if the cause is known, the error is a subclass."""
 
     code = "database_unavailable"
 
 
 class DatabaseAccessDenied(DatabaseUnavailable):
-    """The database refuses the login, has no database of this name, or lacks a permission."""
+    """The server rejects the login, has no database of this name, or denies a permission."""
 
     code = "database_access_denied"
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
-    """The database answers and takes no writes: a standby, or one that was set so."""
+    """The database responds but rejects writes: it is a standby, or set to read-only."""
 
     code = "database_read_only"
 
 
 class DatabaseFull(DatabaseUnavailable):
-    """The database's disk has no room left."""
+    """The database's disk is full."""
 
     code = "database_full"
 
@@ -197,7 +197,7 @@ class DatabaseNotMigrated(DatabaseUnavailable):
 
 
 class DatabaseConnectionsExhausted(DatabaseUnavailable):
-    """The database's server lets no more clients in."""
+    """The database's server accepts no more clients."""
 
     code = "database_connections_exhausted"
 
@@ -207,7 +207,7 @@ class QueueUnavailable(ServiceUnavailable):
 
 
 class PublishFailed(QueueUnavailable):
-    """The broker did not confirm a message: unroutable, refused or timed out. It may still be delivered."""
+    """The broker did not confirm a message: unroutable, rejected or timed out. It may still be delivered."""
 
     code = "publish_failed"
 
@@ -240,25 +240,25 @@ class ProgramInvalid(ExecutionFailed):
 
 
 class InputMissing(ExecutionFailed):
-    """The program declares an `input` that the task gives no value; the message has its name and type."""
+    """The task has no value for a declared `input`; the message has its name and type."""
 
     code = failure_code = FailureCode.INPUT_MISSING
 
 
 class ProgramUnsupported(ExecutionFailed):
-    """The program is valid, or may be, but uses something Ketline cannot run."""
+    """The program is valid, or may be, but uses a feature that Ketline cannot run."""
 
     code = failure_code = FailureCode.UNSUPPORTED
 
 
 class ProgramTooLarge(ExecutionFailed):
-    """Running the program would need more than the operator allows; known before memory is touched."""
+    """Running the program would exceed the operator's limits; detected before memory is allocated."""
 
     code = failure_code = FailureCode.TOO_LARGE
 
 
 class ObservablesInvalid(ExecutionFailed):
-    """The observables do not fit the circuit, or it does not end in one state that they could be computed for."""
+    """The observables do not fit the circuit, or the circuit measures, resets or branches."""
 
     code = failure_code = FailureCode.OBSERVABLES_INVALID
 
@@ -272,19 +272,19 @@ class MemoryLimitExceeded(ExecutionFailed):
 
 
 class SimulationFailed(ExecutionFailed):
-    """The simulator refused the circuit or failed while running it."""
+    """The simulator rejected the circuit or failed while running it."""
 
     code = failure_code = FailureCode.SIMULATION_ERROR
 
 
 class SimulatorDied(SimulationFailed):
-    """The simulator process ended in the middle of a program, whether or not the program made it."""
+    """The simulator process ended in the middle of a program, because of the program or not."""
 
     retryable = True
 
 
 class SimulatorNotStarted(SimulatorDied):
-    """There is no simulator process and none could be started; no program has begun.
+    """There is no simulator process, and none could be started; no program has begun.
 
     A task is handed back for that `cause`, and never fails.
     """

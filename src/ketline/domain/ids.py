@@ -1,4 +1,4 @@
-"""Ids of tasks, in the order in which they are made."""
+"""Generates ids of tasks that grow in the order of creation."""
 
 import random
 import time
@@ -10,7 +10,7 @@ from ketline.domain.task import TaskId
 
 @dataclass(slots=True)
 class TaskIds:
-    """Makes ids that grow: tasks that come at the same time, as those of a batch do, have an order by them.
+    """Generates ids that grow, so that tasks with the same submission time, as in a batch, have an order.
 
     Source: RFC 9562, section 5.7 (version 7) with method 1 of 6.2: milliseconds since 1970, a counter in `rand_a`.
     """

@@ -1,4 +1,4 @@
-"""What the service can say about a program without running it, and the formats of circuit drawings."""
+"""The results of inspecting a program without running it, and the formats of circuit drawings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from ketline.domain.task import Failure, ProgramWarning
 
 
 class Drawing(StrEnum):
-    """A form made from a program's circuit: a drawing of characters, one of SVG, or flat OpenQASM 3."""
+    """A format in which a circuit is shown: a drawing of characters, SVG, or flat OpenQASM 3."""
 
     TEXT = "text"
     SVG = "svg"
@@ -17,7 +17,7 @@ class Drawing(StrEnum):
 
 
 class Severity(StrEnum):
-    """An error keeps a program from being run, a warning does not."""
+    """The severity of a diagnostic: a program with an error cannot run, one with a warning can."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -36,11 +36,11 @@ class ProgramSource:
 class Inspection:
     """A program that could be read, and how it would be simulated.
 
-    `tier`, `qubits`, `depth` and `operations` are those its `Profile` would have; `unused_qubits` counts those declared
-    that no measurement depends on, which are not simulated. `memory_bytes` is what the state takes at most,
-    `estimated_seconds` what reading and simulating will take, by the model of `execution/simulators/durations.py`; each
-    is None where there is no honest figure. With a `refusal` it cannot be simulated, and there is no method. `warnings`
-    are those its `Profile` would have.
+    `tier`, `qubits`, `depth`, `operations` and `warnings` are those that its `Profile` would have; `unused_qubits`
+    counts declared qubits on which no measurement depends, which are not simulated. `memory_bytes` is the most that the
+    state takes, `estimated_seconds` the time of reading and simulating by the model of
+    `execution/simulators/durations.py`; each is None where it cannot be estimated. A program with a `refusal` cannot be
+    simulated, and has no method.
     """
 
     tier: str
@@ -58,7 +58,7 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One remark on a program; line and column count from 1 where they are known."""
+    """One error or warning about a program; line and column count from 1 where they are known."""
 
     severity: Severity
     code: str

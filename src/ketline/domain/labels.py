@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """A name, distinct tags in the order they were given, and a JSON object of the client's own."""
+    """A name, distinct tags in the order of the request, and a JSON object of the client."""
 
     name: str | None = None
     tags: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""When a lease counts as expired. It is judged only while the database is reachable, never across an outage."""
+"""The values by which the reaper judges leases: an outage of the database must not count against a task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ketline.domain.task import LeaseToken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A time, by the database's clock, in which leases could not be renewed, or in which that clock was stepped."""
+    """A period, by the database's clock, in which leases could not be renewed, or in which that clock was set."""
 
     since: datetime
     until: datetime
@@ -17,7 +17,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSurvey:
-    """The database's clock, and when the leases end that are longer than any that was given of late."""
+    """A reading of the database's clock, and the ends of leases that are later than any lease granted recently."""
 
     at: datetime
     distant: Mapping[LeaseToken, datetime]
@@ -27,8 +27,8 @@ class LeaseSurvey:
 class Expiry:
     """Which leases are over: those that ended before `as_of` (now, where it is None), and the `unrenewed` ones.
 
-    Those that ended within the `outage` ended no attempt that counts against its task. `unrenewed` names leases that
-    end in a distant future and that nobody renews: they were given before the clock was set back.
+    If a lease ended within the `outage`, its attempt does not count against the task. `unrenewed` leases end far in the
+    future and no worker renews them: they were granted before the clock was set back.
     """
 
     as_of: datetime | None = None
@@ -36,5 +36,5 @@ class Expiry:
     unrenewed: Sequence[LeaseToken] = ()
 
 
-# The leases that are over by the database's clock at the moment it is asked.
+# The leases that are over by the database's clock when the statement runs.
 NOW = Expiry()

@@ -10,7 +10,7 @@ from ketline.domain.task import FailureCode, Task, TaskId, TaskStatus, WorkerId
 
 
 class Order(StrEnum):
-    """How a list is sorted; one by `completed_at` has only tasks that have ended. Ties go by task id."""
+    """The order of a list; a list by `completed_at` has only tasks that have ended. Ties are ordered by task id."""
 
     OLDEST_FIRST = "submitted_at"
     NEWEST_FIRST = "-submitted_at"
@@ -27,7 +27,7 @@ class Order(StrEnum):
 
 
 class TaskPart(StrEnum):
-    """The parts of a task that a list leaves out unless the query asks for them."""
+    """The parts of a task that a list contains only if the query requests them."""
 
     CIRCUIT = "circuit"
     RESULT = "result"
@@ -65,7 +65,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskQuery:
-    """Up to `limit` tasks of a list from a position on, each with the parts that are asked for."""
+    """Up to `limit` tasks of a list from a position on, each with the requested parts."""
 
     which: TaskFilter = field(default_factory=TaskFilter)
     order: Order = Order.NEWEST_FIRST
@@ -76,7 +76,7 @@ class TaskQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedTask:
-    """A task in a list; `circuit` and what `TaskPart` names are empty unless they were asked for."""
+    """A task in a list; `circuit` and the parts of `TaskPart` are empty unless they were requested."""
 
     task: Task
     worker_id: WorkerId | None
@@ -85,7 +85,7 @@ class ListedTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
-    """Tasks of a list in its order; it may go on behind `next` even where this page is short or empty."""
+    """Tasks of a list in its order; with `next` the list continues, even if this page is short or empty."""
 
     tasks: Sequence[ListedTask]
     next: Position | None
@@ -103,9 +103,9 @@ class Changeable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChange:
-    """New values of `fields`; no `scheduled_for` among them means at once.
+    """New values of `fields`; `scheduled_for` None means at once.
 
-    Those in `WHILE_PENDING` can be changed no longer than that.
+    Fields in `WHILE_PENDING` can change only while the task is pending.
     """
 
     fields: frozenset[Changeable]
@@ -119,7 +119,7 @@ WHILE_PENDING = frozenset({Changeable.SCHEDULED_FOR, Changeable.PRIORITY})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Tasks that ended within the last minutes, for each of them."""
+    """The tasks that ended per minute, over the last `minutes`."""
 
     minutes: int
     completed_per_minute: float
@@ -128,10 +128,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatistics:
-    """How the service stood at one moment of the database's clock.
+    """The state of the queue at one moment of the database's clock.
 
-    `oldest_pending_seconds` is how long the longest waiting task has been waiting, None when none is; a task that is
-    scheduled for later does not wait.
+    `oldest_pending_seconds` is the waiting time of the task that has waited longest, None if there is none; a task that
+    is scheduled for later does not count.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Observables: sums of Pauli operators whose expectation values are wanted instead of counts."""
+"""Observables: sums of Pauli operators, whose expectation values a task computes instead of counts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from ketline.domain.spec import Observable, Observables
 
 
 def observables_at(observables: Observables, points: int) -> Sequence[Sequence[Observable]]:
-    """The observables of each point of a sweep, or of the one that every other task is.
+    """The observables of each point of a sweep; any other task has one point.
 
     Raises:
         ValueError: there are observables for another number of points.

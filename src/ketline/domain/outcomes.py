@@ -1,4 +1,4 @@
-"""Views of counts and shots: one register only, the most frequent outcomes only, or another key format."""
+"""Views of counts and shots: one register, the most frequent outcomes, or another format of bitstrings."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,31 +8,31 @@ Counts = Mapping[str, int]
 
 
 class KeyFormat(StrEnum):
-    """How an outcome is written."""
+    """The format in which outcomes are written."""
 
     BINARY = "binary"
     HEX = "hex"
 
 
 def registers_of(key: str) -> int:
-    """How many groups of bits a key shows."""
+    """The number of groups of bits in a bitstring."""
     return key.count(" ") + 1
 
 
 def register_view(number: int) -> Callable[[str], str]:
-    """Takes from a key the group with this number, counted in the order of declaration: 0 is the rightmost."""
+    """A function that extracts a group of a bitstring by its number in the order of declaration: 0 is the rightmost."""
     return lambda key: key.split(" ")[-1 - number]
 
 
 def formatted(key_format: KeyFormat) -> Callable[[str], str]:
-    """Writes a key of bits in this format; in hex it is one number, bit 0 lowest, without padding."""
+    """A function that writes a bitstring in this format; in hex it is one number, bit 0 lowest, without padding."""
     if key_format is KeyFormat.BINARY:
         return str
     return lambda key: hex(int(key.replace(" ", ""), 2))
 
 
 def merged(counts: Counts, view: Callable[[str], str]) -> Counts:
-    """Counts by what the view makes of the keys; those that become the same are added up, in the order of keys."""
+    """Apply a view to the bitstrings of counts; counts of equal results are added, in the order of bitstrings."""
     found: Counter[str] = Counter()
     for key, count in counts.items():
         found[view(key)] += count
@@ -40,7 +40,7 @@ def merged(counts: Counts, view: Callable[[str], str]) -> Counts:
 
 
 def most_frequent(counts: Counts, top: int) -> Counts:
-    """The `top` largest, the largest first, equal ones by key."""
+    """The `top` largest counts, largest first, equal ones in the order of bitstrings."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return dict(ranked[:top])
 

@@ -1,18 +1,18 @@
-"""The order in which waiting tasks are taken."""
+"""The priority of waiting tasks, and a task's position in the queue."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LOWEST, HIGHEST = -100, 100
-# A task waits in front of one that came so much earlier for each point that it has more: no task waits for ever.
+# A task goes before one that was submitted this much earlier per point of priority, so no task waits for ever.
 SECONDS_PER_POINT = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePosition:
-    """Where a waiting task stood at a moment of the database's clock, and how fast those before it are taken.
+    """The queue position of a waiting task at a moment of the database's clock, and the rate at which tasks end.
 
-    `ahead` counts the waiting tasks before it, up to a number above which it is only `counted_to_the_end` False.
+    `ahead` counts the waiting tasks before it; `counted_to_the_end` is False if there are more than were counted.
     `free_slots` are slots of live workers without a task; `ended` is how many tasks ended in the last `window`.
     """
 
@@ -26,12 +26,12 @@ class QueuePosition:
 
     @property
     def position(self) -> int:
-        """Its place in the queue, 1 being the next."""
+        """The position in the queue; 1 is claimed next."""
         return self.ahead + 1
 
     @property
     def estimated_start(self) -> datetime | None:
-        """When a worker will take it if tasks go on ending as they did; None where there is nothing to tell by."""
+        """The estimated time of the claim, if tasks continue to end at this rate; None if it cannot be estimated."""
         if self.slots and self.ahead < self.free_slots:
             return self.at
         if not self.slots or not self.ended or not self.counted_to_the_end:

@@ -1,4 +1,4 @@
-"""QPY, Qiskit's binary form of circuits, as far as it is known without Qiskit: base64, and the header of a file.
+"""Decodes QPY, Qiskit's binary format of circuits, from base64 and checks its header, without Qiskit.
 
 Source: Qiskit's `qpy` module documentation, "QPY Format", FILE_HEADER_V10 and the type key that follows it.
 """
@@ -19,11 +19,11 @@ _NO_BASE64 = "must be base64: the standard alphabet, padded, without line breaks
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of a QPY file of one circuit from its base64 text, its header checked and nothing else of it.
+    """Decode the base64 text of a QPY file with one circuit, and check only its header.
 
     Raises:
-        QpyInvalid: it is not that.
-        QpyVersionUnsupported: it is of a version that is not taken.
+        QpyInvalid: the text is not such a file.
+        QpyVersionUnsupported: the file has a version that the service does not read.
     """
     try:
         data = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)

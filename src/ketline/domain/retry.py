@@ -1,4 +1,4 @@
-"""How often, and after which delays, a task is tried again."""
+"""The policy of retries: how often, and after which delays, a task is tried again."""
 
 import random
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """When an attempt that ended without its program being at fault is followed by another.
+    """Decides whether an attempt that failed through no fault of its program is followed by another.
 
-    How many such attempts a task may spend is its own `max_attempts`; the policy limits those among them that ended
-    with a crash. Attempts that an outage of the database ended cost nothing up to `max_excused` times: a program may be
-    what stops the machine.
+    The task's own `max_attempts` limits the number of such attempts; the policy limits those among them that ended with
+    a crash. Attempts that ended because of an outage of the database are free up to `max_excused` times: the program
+    may be the cause of the outages.
 
     The delay after the first such attempt is `delay`; it doubles with each further one, `doublings` times at most, and
     is multiplied by a random factor between the two of `jitter`, so that tasks that failed together do not return

@@ -1,7 +1,7 @@
 """Derives the seed of each part of a task from the task's seed, so that no two parts share random numbers.
 
 Seeds that differ by one are not independent everywhere: Aer runs shot i of a circuit with the seed + i where it
-simulates shot by shot. Every part therefore has a seed of its own, made by hashing.
+simulates shot by shot. So every part has its own seed, derived by hashing.
 """
 
 import secrets
@@ -15,7 +15,7 @@ _DIGEST_BYTES = 8
 
 
 def derived_seed(seed: int, purpose: str, number: int = 0, *, bits: int = SEED_BITS) -> int:
-    """A seed of so many bits, 64 at most, for one purpose, and of it for one number.
+    """A seed of `bits` bits, 64 at most, for one purpose and one number.
 
     It is the upper bits of BLAKE2b, 8 bytes read as a big-endian number, of the text "ketline/2/purpose/seed/number".
     """
@@ -25,7 +25,7 @@ def derived_seed(seed: int, purpose: str, number: int = 0, *, bits: int = SEED_B
 
 
 def fresh_seed() -> int:
-    """A random seed, for a task that names none."""
+    """A random seed, for a task whose request has none."""
     return secrets.randbits(SEED_BITS)
 
 

@@ -1,4 +1,4 @@
-"""What a task is to do, as one value from the edge of the service to the simulator."""
+"""The spec of a task: one value that is passed whole from the request to the simulator."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from ketline.domain.labels import Labels
 
 
 class Method(StrEnum):
-    """How a program may be simulated: Aer's methods by their names, and `stim`, that library's sampler.
+    """The simulation methods: Aer's by their names, and `stim`, that library's sampler.
 
     Stored tasks may name the extended stabilizer; it is no longer offered, see `ketline.domain.backend.METHODS`.
     """
@@ -26,7 +26,7 @@ class Method(StrEnum):
 
 
 class ProgramFormat(StrEnum):
-    """What a program is written in; QPY is kept as base64 text."""
+    """The format of a program; QPY is stored as base64 text."""
 
     OPENQASM3 = "openqasm3"
     OPENQASM2 = "openqasm2"
@@ -40,25 +40,26 @@ _QPY = re.compile(r"UUlTS0lU[A-Za-z0-9+/=\s]*+")
 
 
 def format_by_header(program: str) -> ProgramFormat:
-    """The format of a program that is not said to have one: by its first bytes, OpenQASM 3 where these say nothing."""
+    """Detect the format of a program by its first bytes; OpenQASM 3 if these do not decide."""
     if _OPENQASM2.match(program):
         return ProgramFormat.OPENQASM2
     return ProgramFormat.QPY if _QPY.fullmatch(program) else ProgramFormat.OPENQASM3
 
 
-# A sum of Pauli operators: coefficients by label, whose rightmost letter is that of qubit 0.
+# A sum of Pauli operators: coefficients by label, whose rightmost letter belongs to qubit 0.
 Observable = Mapping[str, float]
-# Those of a task, the same at each point of a sweep or of each point its own; and their values, of a sweep by point.
+# The observables of a task, the same at each point of a sweep or a list for each point; and their values, likewise.
 Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
 ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How a program is read and run: the same `seed`, program, shots and versions give the same counts.
+    """The options with which a program is read and run.
 
-    Without a seed the outcome is drawn anew each time. With `memory` the result has every shot's outcome, in order.
-    With `observables` it has their expectation values, and nothing is measured.
+    The same `seed`, program, shots and versions give the same counts; without a seed each run gives others. With
+    `memory` the result has every shot's outcome, in order. With `observables` it has their expectation values and no
+    counts.
     """
 
     seed: int | None = None
@@ -68,7 +69,7 @@ class RunOptions:
     observables: Observables = ()
 
 
-# The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone is that of a sweep.
+# The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
 ArrayValue = Mapping[str, Sequence[object]]
 # A value of an `input` declaration; a string gives bits, bit 0 rightmost.
 InputValue = bool | int | float | str | ArrayValue
@@ -78,12 +79,12 @@ Inputs = Mapping[str, InputValue | Sequence[InputValue]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """What a task is to do. It is built once, where a request is read, and passed on and read back whole.
+    """What a task has to do. It is built once, where a request is read, and then passed and read back whole.
 
     `circuit` is the program: OpenQASM text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
-    the worker's own limit holds, and without `max_attempts` the service's. The task is not run before `scheduled_for`,
-    by the database's clock; a time that is past changes nothing. `priority` is from -100 to 100, see `priority.py`.
-    With `hold` it is not run before it is released.
+    the worker's own limit applies, and without `max_attempts` the service's. The task does not run before
+    `scheduled_for`, by the database's clock; a time in the past has no effect. `priority` is from -100 to 100, see
+    `priority.py`. With `hold` the task does not run before it is released.
     """
 
     circuit: str
@@ -100,7 +101,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecField:
-    """One field of a `TaskSpec`, as every place that handles them one by one reads it.
+    """A row of `SPEC_FIELDS`: one field of a `TaskSpec`, for all code that handles fields one by one.
 
     `name` is its name in the body of a submission, `option` that of the client's option, and `column` that of its
     column. `stored` gives its value as the column holds it, with None for one that is empty, and `digested` its value
@@ -127,7 +128,7 @@ def _field(
     )
 
 
-# In the order in which fingerprints hold them; those of stored keys must not change.
+# The order is that of fingerprints, which must not change for stored keys.
 SPEC_FIELDS: Sequence[SpecField] = (
     _field("qc", lambda spec: spec.circuit, column="circuit", option="program"),
     _field("shots", lambda spec: spec.shots),
@@ -173,18 +174,18 @@ SPEC_FIELDS: Sequence[SpecField] = (
     _field("priority", lambda spec: spec.priority),
     _field("hold", lambda spec: spec.hold),
 )
-# These stand in every fingerprint by their place, since there were fingerprints before there were other fields.
+# Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4
 
 
 def digest_of(spec: TaskSpec) -> list[object]:
-    """What fingerprints of submissions are made of: JSON values that differ where two submissions do."""
+    """The JSON values of which the fingerprint of a submission is computed; they differ if two submissions do."""
     named = ((one.name, one.digested(spec)) for one in SPEC_FIELDS[_UNNAMED:])
     return [*(one.digested(spec) for one in SPEC_FIELDS[:_UNNAMED]), *(pair for pair in named if pair[1])]
 
 
 def _told_format(spec: TaskSpec) -> str | None:
-    """The format, unless the text says the same; digests of before there was a format for version 2 have none."""
+    """The format, unless the text implies it; older digests, from before the format of version 2, have none."""
     written = spec.options.format
     is_told = written is ProgramFormat.QPY or written is not format_by_header(spec.circuit)
     return written.value if is_told else None

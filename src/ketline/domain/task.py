@@ -1,4 +1,4 @@
-"""What a task is, the states it may be in, and the moves between them."""
+"""Tasks: their statuses and legal transitions, submissions, leases, attempts, results and history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ LEGAL_MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 
 
 class FailureCode(StrEnum):
-    """Why a task ended without a result; stable, part of the API."""
+    """The reason why a task ended without a result; the codes are stable and part of the API."""
 
     PARSE_ERROR = "parse_error"
     INPUT_MISSING = "input_missing"
@@ -76,9 +76,9 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A task that is committed: from here on it reaches a terminal status whatever fails.
+    """A committed task: from now on it reaches a terminal status whatever fails.
 
-    `repeated` says that an earlier submission under the same idempotency key made it.
+    `repeated` says that an earlier submission under the same idempotency key created it.
     """
 
     task_id: TaskId
@@ -116,7 +116,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
-    """A line of history, and whose it is."""
+    """A line of history with the id of its task."""
 
     task_id: TaskId
     change: StatusChange
@@ -124,7 +124,7 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """A group of bits that stand together in counts keys: a register, a single bit, or a row of single bits.
+    """A group of bits in bitstrings: a register, a single bit, or a run of single bits.
 
     The last of these has no name.
     """
@@ -134,7 +134,7 @@ class Register:
 
 
 class WarningCode(StrEnum):
-    """What a warning about a program is of."""
+    """The kind of a warning about a program."""
 
     PRAGMA_IGNORED = "pragma_ignored"
     ANNOTATION_IGNORED = "annotation_ignored"
@@ -143,7 +143,7 @@ class WarningCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramWarning:
-    """What the author of a program that runs should know; line and column count from 1 where they are known."""
+    """A warning about a program that runs; line and column count from 1 where they are known."""
 
     code: WarningCode
     message: str
@@ -153,18 +153,17 @@ class ProgramWarning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What running a program took.
+    """Facts about the execution of a program.
 
-    `method` is the simulation method used and `method_reason` why, `operations` maps operation names of the circuit as
-    it was simulated to how often each occurs (control-flow blocks count once), `depth` is the circuit's depth.
-    `tier` is what read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks from before it was
-    recorded.
-    `registers` are the groups of a counts key in the order of declaration, the rightmost first; None likewise.
-    `seed_scheme` names how random numbers come from the seed: only tasks with the same one give the same counts for the
-    same seed. None for tasks of before it was recorded, and where nothing is drawn.
-    `warnings` are those about the program, in the order of its text.
-    Times are wall-clock seconds; `queued_seconds` is the whole wait, from when the task was submitted, or was to
-    be run, to the claim of the attempt that ended it: with its delays, and with earlier attempts.
+    `method` is the simulation method used and `method_reason` the reason for it, `operations` maps names of operations
+    in the simulated circuit to their numbers (control-flow blocks count once), `depth` is the circuit's depth. `tier`
+    is the front end that read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks from before it
+    was recorded. `registers` are the groups of the bitstrings in the order of declaration, the rightmost first; None
+    likewise. `seed_scheme` names the rule by which random numbers come from the seed: only tasks with the same rule
+    give the same counts for the same seed. It is None for tasks from before it was recorded, and if nothing is drawn.
+    `warnings` are those about the program, in the order of its text. Times are wall-clock seconds; `queued_seconds` is
+    the whole wait from the submission, or the scheduled time, to the claim of the last attempt, including delays and
+    earlier attempts.
     """
 
     method: str
@@ -183,7 +182,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Counts, and shots where they were asked for, of one point of a sweep; as in `RunResult`."""
+    """The counts of one point of a sweep, and its shots if they were requested; as in `RunResult`."""
 
     counts: Mapping[str, int]
     memory: Sequence[str] | None = None
@@ -193,10 +192,10 @@ class Point:
 class RunResult:
     """Counts of one execution.
 
-    Keys are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first.
-    The values sum to `shots`. `memory`, where it was asked for, has the key of every shot in order.
-    A sweep has `points`, each of so many `shots`, and no `counts` or `memory` of its own. With `expectation_values`,
-    those of the observables in their order, or of a sweep a sequence of them for each point, there are no counts.
+    Bitstrings are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first. The
+    values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
+    `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
+    `expectation_values` in their order, for a sweep a sequence for each point, and no counts.
     """
 
     counts: Mapping[str, int]
@@ -209,7 +208,7 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why an execution gave no result; line and column count from 1 and point into the submitted program."""
+    """The reason why an execution gave no result; line and column count from 1 in the submitted program."""
 
     code: FailureCode
     message: str
@@ -260,7 +259,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A task handed to one worker for one attempt, with all it needs to run."""
+    """A task claimed by one worker for one attempt, with all that the worker needs to run it."""
 
     lease: Lease
     spec: TaskSpec
@@ -271,7 +270,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """What a queue message says: ids only, never the program."""
+    """The content of a queue message: ids only, never the program."""
 
     task_id: TaskId
     correlation_id: CorrelationId
@@ -280,7 +279,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
-    """A task whose lease ran out, the status it was given, and the cause that its history names."""
+    """A task whose lease expired, with its new status and the cause in its history."""
 
     task_id: TaskId
     correlation_id: CorrelationId

@@ -1,4 +1,4 @@
-"""A worker as others see it: who it is, and what it works on now."""
+"""A worker in the registry: its identity, its condition and its current tasks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ketline.domain.task import TaskId, WorkerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerIdentity:
-    """What a worker says of itself."""
+    """The identity of a worker in its heartbeats."""
 
     worker_id: WorkerId
     slots: int
@@ -18,7 +18,7 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerCondition:
-    """How many of a worker's slots have a simulator, and why another has none; None where that is not known."""
+    """The number of a worker's slots that have a simulator, and why another has none, if that is known."""
 
     ready_slots: int
     problem: str | None = None
@@ -26,7 +26,7 @@ class WorkerCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentTask:
-    """A task in a worker's hands: for how long, and how long its lease still runs if it is not renewed."""
+    """A task that a worker runs: since when, and how long its lease still lasts without a renewal."""
 
     task_id: TaskId
     attempt: int
@@ -38,9 +38,9 @@ class CurrentTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveWorker:
-    """A worker that was heard of lately, with its tasks, the longest held first.
+    """A worker with a recent heartbeat, with its tasks, the longest running first.
 
-    The condition is not known of workers of before it was told.
+    `condition` is None for workers of versions that do not report it.
     """
 
     identity: WorkerIdentity

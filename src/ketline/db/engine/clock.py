@@ -46,7 +46,7 @@ class after(_TimeFunction):  # noqa: N801 - reads as the SQL function it is
 
 
 def later(moment: ColumnElement[Any], earliest: ColumnElement[Any]) -> ColumnElement[Any]:
-    """`earliest`, or `moment` where there is one that is still to come."""
+    """The later of `earliest` and `moment`, or `earliest` if there is no `moment`."""
     return case((moment > now(), moment), else_=earliest)
 
 

@@ -1,4 +1,4 @@
-"""Open sessions of a PostgreSQL server: on whichever host takes writes, directly or through a pooler."""
+"""Opens sessions of a PostgreSQL server: on the host that accepts writes, directly or through a pooler."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,9 +36,9 @@ _COMMAND_SECONDS = 5.0
 
 
 class Connector:
-    """Opens sessions of the database behind a URL; of several hosts the one that was right last is tried first.
+    """Opens sessions of the database of a URL; of several hosts the one that worked last is tried first.
 
-    Each host has the whole time to connect: the driver would give it to all of them together.
+    Each host has the whole connect timeout; the driver would apply it to all hosts together.
     """
 
     def __init__(self, url: str) -> None:
@@ -69,7 +69,7 @@ class Connector:
     async def is_pooled(self) -> bool:
         """Whether a connection pooler is between this process and the server.
 
-        It gives out keys to cancel with of its own, so the process id in them is not the server's.
+        A pooler gives clients its own keys for cancellation, so the process id in them is not the server's.
 
         Raises:
             SESSION_ERRORS: there was no session.
@@ -86,7 +86,7 @@ class Connector:
 
     @property
     def hosts(self) -> Sequence[Host]:
-        """In the order in which they are tried."""
+        """The hosts in the order in which they are tried."""
         return tuple(self._hosts)
 
     async def _connect(self, host: Host, options: dict[str, Any]) -> Any:

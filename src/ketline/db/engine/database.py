@@ -1,4 +1,4 @@
-"""A database as the repository sees it: whole transactions, on PostgreSQL or SQLite."""
+"""Runs whole transactions on PostgreSQL or SQLite, for the repository and the other adapters."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,7 +22,7 @@ MOST_IN_A_STATEMENT = 32
 
 
 class Transactions(Protocol):
-    """How one kind of database runs a transaction."""
+    """Runs transactions on one kind of database; PostgreSQL and SQLite implement it."""
 
     def write(self, work: Callable[[Connection], T]) -> Awaitable[T]: ...
 
@@ -114,7 +114,7 @@ class Database:
 async def open_database(
     url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS
 ) -> AsyncIterator[Database]:
-    """A database for the time of the context; connects on first use, so it opens while the server is down."""
+    """Open a database for the duration of the context; it connects on first use, so the server may be down."""
     dialect = SQLITE if url.startswith("sqlite") else POSTGRESQL
     transactions: Transactions = (
         SqliteTransactions(url)

@@ -1,4 +1,4 @@
-"""How PostgreSQL and SQLite differ, as one value for each."""
+"""The differences between PostgreSQL and SQLite, as one value for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What a kind of database can do.
+    """The capabilities of a kind of database.
 
     `insert` begins an INSERT that can have an `ON CONFLICT` clause. A dialect that `batches` runs one statement for
     many requests: it makes a table of array parameters, and changes several tables in one statement. One that

@@ -1,4 +1,4 @@
-"""Vendor errors translated at the edge: inside, a database is available or it is not, and it may be known why."""
+"""Translates errors of drivers into `DatabaseUnavailable` and its subclasses, which name the cause."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ def translated() -> Iterator[None]:
 
 
 def _kind(error: BaseException | None) -> type[DatabaseUnavailable] | None:
-    """What an error of a driver says about the database; None where it says nothing that is known here."""
+    """The class of error that a driver's error means; None if it does not mean that the database is unavailable."""
     if isinstance(error, sqlite3.Error):
         if "no such table" in str(error) or "no such column" in str(error):
             return DatabaseNotMigrated

@@ -1,7 +1,7 @@
-"""Whether a SQLite database that is open is still the one that its path names.
+"""Checks that an open SQLite database is still the file that its path names.
 
-SQLite goes on writing to a file that was moved away or deleted, and reports success. What is committed there is gone
-for whoever opens the path next.
+SQLite continues to write to a file that was moved or deleted, and reports success. The next process that opens the path
+would not find what is committed there.
 """
 
 import os
@@ -17,7 +17,7 @@ _HEADER_BYTES = 100
 class DatabaseFile:
     """The file behind an open connection, with its write-ahead log, by device and inode; `path` None is in memory.
 
-    A file that was moved away and back is the same again.
+    A file that was moved away and back is accepted again.
     """
 
     path: str | None

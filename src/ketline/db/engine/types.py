@@ -1,4 +1,4 @@
-"""Column types that both databases read and write alike."""
+"""Column types that behave the same on both databases."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from sqlalchemy import DateTime, Dialect, TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC datetimes everywhere; SQLite, which has no time zones, keeps them as naive UTC."""
+    """Aware UTC datetimes; SQLite, which has no time zones, stores them as naive UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

@@ -1,6 +1,6 @@
-"""Access paths to the tasks of a list: each scans one index, meets some conditions, and may give an order.
+"""Access paths to the tasks of a list: each scans one index, satisfies some conditions, and may give an order.
 
-The path is chosen here, not by the databases: their estimates are far off where values are correlated.
+This module chooses the path, not the database, whose estimates are wrong for correlated values.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Finds, changes and deletes stored tasks."""
+"""Lists, changes and deletes stored tasks, on the database of a `SqlTaskRepository`."""
 
 import itertools
 from collections.abc import Collection, Sequence
@@ -28,7 +28,7 @@ from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, Task
 
 @dataclass(frozen=True, slots=True)
 class SqlTaskCatalogue:
-    """A `TaskCatalogue` on the database of a `SqlTaskRepository`; about `looked_at` tasks are looked at for a page."""
+    """A `TaskCatalogue` on the database of a `SqlTaskRepository`; about `looked_at` tasks are examined for a page."""
 
     database: Database
     looked_at: int = 500

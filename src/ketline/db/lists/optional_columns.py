@@ -32,7 +32,7 @@ class OptionalColumns:
 
 
 def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]) -> int:
-    """How many of these tasks, from the first on, fit into a page with their large parts; at least one."""
+    """The number of tasks, from the first on, that fit into a page with their large parts; at least one."""
     columns = _large(parts)
     if not columns:
         return len(task_ids)
@@ -45,7 +45,7 @@ def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Colle
 
 
 def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence[Any]) -> Iterator[int]:
-    """Characters of the columns of each task, a few tasks at a time, on demand."""
+    """Yield the number of characters of each task's columns, measured for a few tasks at a time."""
     for first in range(0, len(task_ids), _MEASURED_TOGETHER):
         some = task_ids[first : first + _MEASURED_TOGETHER]
         found = select(tasks.c.task_id, *map(_size, columns)).where(tasks.c.task_id.in_(some))

@@ -1,4 +1,4 @@
-"""SQL of lists: the tasks of a page, found by looking at a bounded number of them."""
+"""SQL of lists: finds the tasks of a page by examining a bounded number of tasks."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -73,17 +73,17 @@ Page = tuple[Sequence[Row[Any]], Position | None]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A page of a list, for which about `most` tasks are looked at."""
+    """Finds a page of a list; it examines about `most` tasks."""
 
     connection: Connection
     query: TaskQuery
     most: int
 
     def find(self) -> Page:
-        """Rows of the page, and where the list goes on.
+        """Return the rows of the page, and the position where the list continues.
 
-        Where one of the conditions leaves few tasks, these are looked at and sorted. Else tasks are looked at in the
-        order of the list, up to a number of them.
+        If one of the conditions leaves few tasks, these are fetched and sorted. Otherwise tasks are examined in the
+        order of the list, up to a maximum.
         """
         by_end, which = self.query.order.by_end, self.query.which
         paths = paths_by_end(which) if by_end else paths_by_submission(which)
@@ -100,9 +100,9 @@ class Search:
         return rows, following or end
 
     def _end(self, paths: Sequence[AccessPath]) -> Position | None:
-        """How far the list can be looked at, if not to its end: each path reads an equal share of the tasks.
+        """The time up to which the list can be examined, None for its end: each path reads an equal share of the tasks.
 
-        It asks for times only, which indexes can tell, so tasks of the same time are read in the same step.
+        It selects only times, which indexes contain, so tasks with the same time are read together.
         """
         share, descending = max(1, self.most // len(paths)), self.query.order.descending
         lasts = [self.connection.execute(self._times(path).limit(1).offset(share - 1)).scalar() for path in paths]
@@ -198,7 +198,7 @@ def merge_sorted(branches: Sequence[Select[Any]], order: Order, limit: int) -> S
 def _behind(
     position: Position | None, order: Order, at: ColumnElement[Any], task_id: ColumnElement[Any]
 ) -> list[Condition]:
-    """The comparison of the time alone is for indexes, which can do with no other."""
+    """The conditions for tasks after a position; the first, on the time alone, is the one that indexes serve."""
     if position is None:
         return []
     time, known = literal(position.at, UtcDateTime), literal(position.task_id, tasks.c.task_id.type)
@@ -224,7 +224,7 @@ def _one(path: AccessPath) -> Select[Any]:
 
 
 def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
-    """None as well where there is no such time: nothing lies beyond it."""
+    """Shift a time; None if the result is out of range, beyond which there are no tasks."""
     try:
         return moment and moment + by
     except OverflowError:
@@ -232,7 +232,7 @@ def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
 
 
 def _sort(statement: Select[Any], order: Order) -> Select[Any]:
-    """By the columns that the statement gives as `at` and `task_id`."""
+    """Sorts by the columns `at` and `task_id` of the statement."""
     columns = statement.selected_columns
     return statement.order_by(*_directed([columns["at"], columns["task_id"]], order))
 

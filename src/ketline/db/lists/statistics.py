@@ -1,4 +1,4 @@
-"""SQL of the statistics: how many tasks there are, how long they wait, and how fast they end."""
+"""SQL of the statistics: the number of tasks by status, the longest wait, and the rates at which tasks end."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ def _count_by_status() -> Select[Any]:
 
 
 def _count_ended() -> Select[Any]:
-    """Reads the entries of the last hour only, of one index."""
+    """Counts tasks that ended, from the entries of the last hour in one index."""
     counts = (
         func.count().filter(tasks.c.completed_at >= from_now(-60 * minutes)).label(_column(minutes))
         for minutes in RATE_MINUTES

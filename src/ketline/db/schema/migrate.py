@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version, the only way a schema is ever made."""
+"""Migrates a database to the schema of this version; nothing else creates or changes a schema."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from ketline.domain.errors import DatabaseUnavailable
 
 
 async def migrate(url: str) -> None:
-    """Upgrade to the newest schema; without effect when it is there already, safe to call concurrently.
+    """Upgrade to the newest schema; does nothing if it is up to date, and is safe to call concurrently.
 
     Raises:
-        DatabaseUnavailable: the database cannot be reached or refuses the change.
+        DatabaseUnavailable: the database cannot be reached or rejects the change.
     """
     engine = _engine(url)
     try:
@@ -55,7 +55,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _scripts() -> Path:
-    """Inside the installed package, or at the top of the repository in a development install."""
+    """The folder of migrations: in the installed package, or at the top of the repository in a development install."""
     package = Path(__file__).resolve().parents[2]
     packaged = package / "_migrations"
     return packaged if packaged.is_dir() else package.parents[1] / "migrations"

@@ -1,4 +1,4 @@
-"""Rows to domain values and back."""
+"""Converts rows to domain values, and domain values to columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -33,7 +33,7 @@ _NONE = timedelta()
 
 
 def to_task(rows: Sequence[Row[Any]]) -> Task:
-    """A task from the rows of `reading.select_task`, of which there is at least one."""
+    """A task from the rows of `queries.select_task`, of which there is at least one."""
     row = rows[0]
     task = task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
     return replace(
@@ -48,7 +48,7 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
 def task_of(
     row: Row[Any], result: Mapping[str, Any] | None, lines: Sequence[Row[Any]], omitted_bytes: int | None = None
 ) -> Task:
-    """A task from a row of it, its result and the rows of its history, as far as these are wanted."""
+    """A task from its row, its result and the rows of its history, as far as these were selected."""
     return Task(
         task_id=TaskId(row.task_id),
         shots=row.shots,
@@ -108,7 +108,7 @@ def to_failure(row: Row[Any]) -> Failure | None:
 
 
 def to_changes(rows: Sequence[Row[Any]]) -> Sequence[StatusChange]:
-    """Lines of history; a task without any has one row without a status."""
+    """Lines of history; for a task without history there is one row without a status."""
     return tuple(to_change(line) for line in rows if line.status is not None)
 
 
@@ -138,13 +138,13 @@ def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
 
 
 def _came_at(row: Row[Any]) -> datetime:
-    """When the task could be run for the first time, whatever it was put back or tried again for since."""
+    """When the task could run for the first time, before any deferral or retry."""
     came_at: datetime = row.released_at or row.submitted_at
     return came_at if row.scheduled_for is None else max(came_at, row.scheduled_for)
 
 
 def attempt_columns(lease: Lease, duration: timedelta | None = None, cause: str | None = None) -> dict[str, object]:
-    """What a line of history says about an attempt; `duration` and `cause` on the line that ends it."""
+    """The columns of a line of history about an attempt; `duration` and `cause` are on the line that ends it."""
     return {
         "attempt": lease.attempt,
         "lease_token": lease.token,
@@ -201,7 +201,7 @@ def _registers(profile: Profile) -> Mapping[str, object]:
 
 
 def _warnings(profile: Profile) -> Mapping[str, object]:
-    """Left out where there are none: rows stay as short as they were."""
+    """The warnings as JSON; left out if there are none, so that rows stay short."""
     if not profile.warnings:
         return {}
     return {"warnings": [asdict(warning) for warning in profile.warnings]}

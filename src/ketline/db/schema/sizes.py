@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class stored_size(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
-    """The bytes that a value takes in the table: on PostgreSQL as it is compressed there; NULL of NULL."""
+    """The bytes of a value in the table, compressed on PostgreSQL; NULL for NULL."""
 
     name = "ketline_stored_size"
     type = BigInteger()

@@ -34,7 +34,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
 
 
 def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None) -> RunOptions:
-    """How a program is run; readers of tasks leave the observables out, which can be large."""
+    """The run options of a task; readers of tasks leave out the observables, which can be large."""
     return RunOptions(
         seed=row.seed,
         method=Method(row.method or Method.AUTOMATIC),
@@ -45,11 +45,11 @@ def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None) -> Ru
 
 
 def format_of(row: Row[Any]) -> ProgramFormat:
-    """What a program is written in; for tasks of before there was a choice it is not recorded."""
+    """The format of a program; older tasks have none recorded, and are OpenQASM 3."""
     return ProgramFormat(row.program_format or ProgramFormat.OPENQASM3)
 
 
 def to_labels(row: Row[Any]) -> Labels:
-    """What a task is called by."""
+    """The labels of a task."""
     metadata: Mapping[str, Any] = row.metadata or {}
     return Labels(name=row.name, tags=tuple(row.tags or ()), metadata=metadata)

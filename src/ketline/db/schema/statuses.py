@@ -13,6 +13,6 @@ ENDED = tuple(status for status in TaskStatus if status.terminal)
 
 
 def has_status(statuses: Sequence[TaskStatus]) -> ColumnElement[bool]:
-    """Written into the statement, because partial indexes are for constants."""
+    """A condition on the status with constants in the statement, because partial indexes serve only constants."""
     values: list[ColumnElement[Any]] = [status_constant(status) for status in statuses]
     return tasks.c.current_status == values[0] if len(values) == 1 else tasks.c.current_status.in_(values)

@@ -1,4 +1,4 @@
-"""The schema as SQLAlchemy sees it; `migrations` makes it, and a test keeps the two equal."""
+"""The schema as SQLAlchemy tables; `migrations` creates it, and a test checks that both are equal."""
 
 from typing import Any
 

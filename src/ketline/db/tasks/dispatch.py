@@ -1,4 +1,4 @@
-"""SQL of the dispatcher: which tasks to put on the queue, for the first time or again."""
+"""SQL of the dispatcher: selects tasks to put on the queue, for the first time or again."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A write that proves that the database takes writes: one row, written over each time."""
+"""SQL of the health check: a write to one row, whose commit proves that the database accepts writes."""
 
 from functools import cache
 

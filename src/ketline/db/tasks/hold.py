@@ -1,4 +1,4 @@
-"""SQL of held tasks: a time that never comes keeps them from being dispatched and claimed until they are released."""
+"""SQL of held tasks: they are due and available at a time that never comes, until they are released."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,17 +23,17 @@ def is_held() -> ColumnElement[bool]:
 
 
 def came_at() -> ColumnElement[Any]:
-    """When a task joined those that wait for a worker, as far as that depends on no schedule."""
+    """When a task became able to run, apart from its schedule."""
     return func.coalesce(tasks.c.released_at, tasks.c.submitted_at)
 
 
 def never_if(held: ColumnElement[bool], otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The time from which a task is available, or due: a held one never is."""
+    """The time from which a task is available, or due; a held task never is."""
     return case((held, literal(NEVER, UtcDateTime)), else_=otherwise)
 
 
 def release(task_id: UUID) -> Update:
-    """Makes a held task what it would be if it were submitted now; no row comes back for any other task."""
+    """Gives a held task the state of one that is submitted now; returns no row for any other task."""
     at = later(tasks.c.scheduled_for, now())
     return (
         update(tasks)
@@ -54,5 +54,5 @@ def release(task_id: UUID) -> Update:
 
 
 def select_hold(task_id: UUID) -> Select[Any]:
-    """Selects what tells why `release` has released nothing."""
+    """Selects the columns that tell why `release` returned no row."""
     return select(tasks.c.current_status, tasks.c.hold, tasks.c.released_at).where(tasks.c.task_id == task_id)

@@ -1,4 +1,4 @@
-"""SQL of a submission: the task, and the idempotency key it may come under."""
+"""SQL of a submission: inserts the task, and binds its idempotency key if it has one."""
 
 from functools import cache
 from typing import Any
@@ -86,7 +86,7 @@ def insert_tasks(*, labelled: bool) -> Prepared:
 
 
 def new_task(request: Any) -> dict[str, Any]:
-    """The columns of a task as it is stored first."""
+    """The columns of a new task."""
     available_at = later(request.scheduled_for, now())  # guard: schedule.available
     # guard: submit.due, schedule.due
     due_at = later(request.scheduled_for, from_now(request.due_seconds))
@@ -115,7 +115,7 @@ def _unless_stored(into: Any) -> ReturningInsert[Any]:
 
 @cache
 def bind_key() -> Prepared:
-    """Bind a key to a task; no row comes back when it is bound already, even if it has expired."""
+    """Binds a key to a task; returns no row if the key is bound already, even if it has expired."""
     return Prepared(_unless_bound(SQLITE.insert(idempotency_keys).values(_bound_key(KEY_PARAMETERS.one()))))
 
 
@@ -129,7 +129,7 @@ def _bound_key(request: Any) -> dict[str, Any]:
 
 
 def _unless_bound(into: Any) -> ReturningInsert[Any]:
-    """A concurrent transaction that binds the same key waits here until this one is decided."""
+    """Does nothing if the key is bound; a concurrent transaction that binds it waits until this one is decided."""
     once = into.on_conflict_do_nothing(index_elements=[idempotency_keys.c.key])
     statement: ReturningInsert[Any] = once.returning(idempotency_keys.c.task_id)
     return statement
@@ -140,7 +140,7 @@ def select_key(key: str) -> Select[Any]:
 
 
 def select_named(key: str) -> Select[Any]:
-    """The task that a key names which has not expired."""
+    """Selects the task that a key names, unless the key has expired."""
     columns = (idempotency_keys.c.fingerprint, tasks.c.task_id, tasks.c.submitted_at, tasks.c.correlation_id)
     joined = select(*columns).join_from(idempotency_keys, tasks, idempotency_keys.c.task_id == tasks.c.task_id)
     return joined.where(idempotency_keys.c.key == key, idempotency_keys.c.expires_at > now())
@@ -168,6 +168,6 @@ def select_accepted(task_id: UUID) -> Select[Any]:
 
 @cache
 def count_pending(limit: int) -> Select[int]:
-    """Counts no further than `limit`, so that it stays quick however long the queue is."""
+    """Counts pending tasks up to `limit`, so that it is fast however long the queue is."""
     some = select(tasks.c.task_id).where(tasks.c.current_status == TaskStatus.PENDING).limit(limit).subquery()
     return select(func.count()).select_from(some)

@@ -1,4 +1,4 @@
-"""The rows of `task_labels`: one for a task's name, and one for each of its tags."""
+"""Writes the rows of `task_labels`: one for a task's name, and one for each of its tags."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The programs of stored tasks."""
+"""Reads the programs of stored tasks, for drawings and downloads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _COLUMNS: Sequence[Column[Any]] = [tasks.c.circuit, tasks.c.inputs, tasks.c.prog
 
 @dataclass(frozen=True, slots=True)
 class SqlProgramLibrary:
-    """A `ProgramLibrary`."""
+    """The `ProgramLibrary` on a database."""
 
     database: Database
 

@@ -50,8 +50,10 @@ LINE = [
 
 @cache
 def select_task() -> Prepared:
-    """A row for each line of the history of task `bound_task_id`; what is large in a task comes with the first only,
-    and a result of more than `bound_most_bytes`, inputs and observables of more than `MOST_INPUT_BYTES` not at all.
+    """Selects a row for each line of the history of task `bound_task_id`.
+
+    Only the first row has the large columns of the task; no row has a result of more than `bound_most_bytes`, or inputs
+    and observables of more than `MOST_INPUT_BYTES`.
 
     One statement sees one state of the database, without a transaction of several round trips around it.
     """
@@ -81,9 +83,9 @@ def select_result_text(task_id: UUID) -> Select[Any]:
 
 @cache
 def select_lines() -> Select[Any]:
-    """The lines of the history of task `bound_task_id` after line `bound_after`, and one empty row if there are none.
+    """Selects the lines of the history of task `bound_task_id` after line `bound_after`, or one empty row.
 
-    No row comes back when there is no such task.
+    It returns no row if there is no such task.
     """
     later = and_(
         status_history.c.task_id == tasks.c.task_id,
@@ -106,8 +108,9 @@ def select_last_line() -> Select[Any]:
 
 
 def select_young_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
-    """The ids of young lines up to `after` of tasks that have all these tags: ids are given before the commit, so that
-    a line can turn up below one that was seen already.
+    """Selects the ids of recent lines up to `after` of tasks that have all these tags.
+
+    Ids are assigned before the commit, so a line can appear with a lower id than one that was sent already.
     """
     line = status_history.c
     young = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
@@ -120,7 +123,7 @@ def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
 
 
 def select_lines_after(tags: Sequence[str], after: int, limit: int) -> Select[Any]:
-    """Up to `limit` lines after `after` of tasks that have all these tags."""
+    """Selects up to `limit` lines after `after` of tasks that have all these tags."""
     line = status_history.c
     return select(line.task_id, *LINE).where(line.id > after, *_tagged(tags)).order_by(line.id).limit(limit)
 

@@ -1,4 +1,4 @@
-"""The tasks on PostgreSQL and SQLite: each method one transaction of statements."""
+"""The repository of tasks on PostgreSQL and SQLite: each method is one transaction of statements."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ from ketline.domain.task import (
 from ketline.ports.notifier import Notifier
 
 WORKER_STOPPED = "worker_stopped"
-# Why a program was not begun, in words for the history.
+# The notes in the history for each cause of a deferral.
 NOT_BEGUN = {
     MachineBusy.code: "waits for programs that run now",
     NoFreeSlot.code: "no slot came free in time; queued again",
@@ -80,7 +80,9 @@ UNBOUNDED_BYTES = 2**62
 
 @dataclass(frozen=True, slots=True)
 class SqlTaskRepository:
-    """Every port of `ports.repositories`; `redispatch` is the first interval between dispatches, which then doubles."""
+    """Implements every port of `ports.repositories`; `redispatch` is the first interval between dispatches, which
+    doubles.
+    """
 
     database: Database
     redispatch: timedelta = timedelta(seconds=30)
@@ -287,10 +289,9 @@ class SqlTaskRepository:
         return await self.database.write(work)
 
     async def start_afresh(self) -> None:
-        """Void every lease and make every pending task due: for the one process that owns the database, at its start.
+        """Void every lease and make every pending task due, at the start of the one process that owns the database.
 
-        Whoever held a lease, and the queue that held the messages, ended with the process before this one, as did every
-        worker.
+        The previous process had all workers, and the queue with the messages; both ended with it.
         """
 
         def work(connection: Connection) -> None:
@@ -323,7 +324,7 @@ class SqlTaskRepository:
         return recorded
 
     async def _hand_back(self, statement: Update, lease: Lease, cause: str, how: str) -> bool:
-        """Have a task pending again at no cost."""
+        """Make a task pending again, without a spent attempt."""
 
         def work(connection: Connection) -> bool:
             row = connection.execute(statement).one_or_none()
@@ -350,7 +351,7 @@ def _not_found(task_id: TaskId) -> TaskNotFound:
 
 
 def _require_released(task_id: TaskId, row: Row[Any] | None) -> None:
-    """A task that was released before is as good as released now: the first answer may have been lost."""
+    """Accept a task that was released before: the response to the first request may have been lost."""
     if row is None:
         raise _not_found(task_id)
     status: TaskStatus = row.current_status

@@ -1,4 +1,4 @@
-"""A `RetryPolicy` in SQL: what a task becomes after an attempt that ended without its program being at fault."""
+"""A `RetryPolicy` in SQL: the next state of a task after an attempt that failed through no fault of its program."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ketline.domain.task import Failure, FailureCode, TaskStatus
 
 
 def delay_seconds(policy: RetryPolicy) -> ColumnElement[float]:
-    """The delay after an attempt: the longer, the more attempts the task has spent."""
+    """The delay after an attempt, which grows with the attempts that the task has spent."""
     return doubling(policy.random_delay_seconds(), tasks.c.spent_attempts, policy.doublings)
 
 

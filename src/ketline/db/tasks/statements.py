@@ -1,4 +1,4 @@
-"""The SQL of the protocol, one function for each statement; `repository` puts them into transactions."""
+"""The SQL of the protocol, one function for each statement; `repository` combines them in transactions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -86,7 +86,7 @@ _INSERT_LINE = Prepared(
 def write_line(
     connection: Connection, task_id: UUID, status: TaskStatus, at: datetime, notes: str, **attempt: object
 ) -> None:
-    """Append one line of history, at the time the row itself was given; `attempt` are columns of the attempt."""
+    """Appends one line of history, with the time that the row got; `attempt` has the columns of the attempt."""
     line = {**_NO_ATTEMPT, "task_id": task_id, "status": status, "transitioned_at": at, "notes": notes, **attempt}
     _INSERT_LINE.run(connection, line)
 
@@ -147,7 +147,7 @@ def _take(request: Any, which: ColumnElement[bool]) -> Update:
 
 
 def select_claimed(token: UUID) -> Select[Any]:
-    """Finds the row when this very token has claimed one already."""
+    """Selects the row that this token has claimed already."""
     return select(*CLAIM_COLUMNS).where(
         tasks.c.lease_token == token,
         tasks.c.current_status == TaskStatus.PROCESSING,
@@ -175,7 +175,7 @@ def fail_task(request: Any) -> Update:
 
 
 def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
-    """Finds the line of history by which this very lease ended its attempt for this cause, None for success."""
+    """Selects the line of history with which this lease ended its attempt for this cause, None for success."""
     return select(status_history.c.status).where(
         status_history.c.task_id == lease.task_id,
         is_attempt_of(status_history, lease),  # guard: own_line.token
@@ -200,7 +200,7 @@ def release_task(lease: Lease) -> Update:
 
 
 def defer_task(lease: Lease, delay: timedelta, *, is_long: bool = False) -> Update:
-    """As `release_task`, after a delay; so that it is not the last of a long queue then, it overtakes."""
+    """Like `release_task`, after a delay; the task then overtakes, so that it is not last in a long queue."""
     again = from_now(delay.total_seconds())
     found = {"is_long": True} if is_long else {}
     return (
@@ -220,7 +220,7 @@ def defer_task(lease: Lease, delay: timedelta, *, is_long: bool = False) -> Upda
 
 
 def recall_task(lease: Lease) -> Update:
-    """For a row that `defer_task` gave a delay, nobody has claimed since, and nobody has scheduled for later."""
+    """Ends the delay that `defer_task` gave a row, unless it was claimed or scheduled since."""
     return (
         update(tasks)
         .where(
@@ -253,7 +253,7 @@ def lock_task(task_id: UUID) -> Select[Any]:
 
 
 def cancel_task(task_id: UUID) -> Update:
-    """For a row that `lock_task` found not to have ended."""
+    """Cancels a row that `lock_task` has locked and found not ended."""
     return (
         update(tasks)
         .where(tasks.c.task_id == task_id)
