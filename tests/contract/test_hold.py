@@ -9,7 +9,7 @@ from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskNotHeld
-from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.lists import Changeable, TaskChange, TaskQuery
 from ketline.domain.task import Submission
 from tests.contract.test_labels import in_an_hour
 from tests.contract.test_repository import LEASE, NEW_ID, WORKER, move_back, seconds_until_due, submission
@@ -39,8 +39,9 @@ async def is_left_alone(repository: SqlTaskRepository, new: Submission) -> bool:
 async def test_held_task_waits_whatever_comes(repository: SqlTaskRepository, database: Database, taken: bool) -> None:
     new = held()
     await repository.add(new, taken=taken)
-    task = await repository.get(new.task_id)
-    assert (task.hold, task.released_at) == (True, None)
+    [listed] = (await SqlTaskCatalogue(database).find(TaskQuery())).tasks
+    for task in (await repository.get(new.task_id), listed.task):
+        assert (task.hold, task.released_at) == (True, None)
     assert await repository.count_pending(10) == 1
     assert await is_left_alone(repository, new)
     await move_back(database, new.task_id, "submitted_at", 86400)

@@ -89,6 +89,8 @@ class TaskSummary(BaseModel):
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     scheduled_for: Timestamp | None = None
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
+    hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
+    released_at: Timestamp | None = None
     rerun_of: UUID | None = None
     worker_id: str | None = Field(default=None, description="The worker of its last attempt")
     error: TaskFailure | None = None

@@ -21,6 +21,7 @@ async def test_held_task_is_left_out_of_the_outbox_until_it_is_released(
     address = await submitted(client, hold=True)
     assert repository.taken == [False]
     assert (await client.get(address)).json()["hold"] is True
+    assert (await client.get("/tasks")).json()["tasks"][0]["hold"] is True
     nudged = outbox.nudges
     answer = await client.post(f"{address}/enqueue")
     assert (answer.status_code, answer.json()["status"], answer.json()["hold"]) == (200, "pending", True)
