@@ -10,10 +10,10 @@ from sqlalchemy.types import NullType
 
 
 class has_value(FunctionElement[Any]):  # noqa: N801 - reads as the SQL operator it is
-    """Whether a column has a value; what is sorted by the column first has its rows from an index on it.
+    """Whether a column has a value; a statement that sorts by the column first then uses an index on it.
 
-    From `column = value` PostgreSQL concludes that sorting by the column is needless, and takes an index on the second
-    column alone where it expects soon to meet enough rows of that value: it does not see that values come and go in
+    From `column = value` PostgreSQL concludes that sorting by the column is unnecessary, and chooses an index on the
+    second column alone if it expects to find enough rows of that value soon: it does not know that values change over
     time.
     """
 
@@ -44,7 +44,7 @@ def _has_value_sqlite(element: has_value, compiler: SQLCompiler, **kw: Any) -> s
 def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """A condition that filters rows found by another condition, and that no index serves.
 
-    Statements are planned while a table is empty: then any index will do, and the plan is kept when many rows meet the
-    condition. A claim went through all tasks that were pending.
+    PostgreSQL plans statements while a table is empty, when every index is equally good, and keeps the plan when many
+    rows match. Without this condition a claim scanned all pending tasks.
     """
     return condition.is_(true())

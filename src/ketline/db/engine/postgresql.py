@@ -1,8 +1,8 @@
 """Transactions on PostgreSQL through asyncpg.
 
-A transaction is an ordinary function that SQLAlchemy runs in a greenlet: where it waits for the server, the event loop
-goes on. `sqlalchemy.ext.asyncio` does so for each statement; here it is done once for a whole transaction, and
-the ORM, which that package imports, is left out.
+A transaction is an ordinary function that SQLAlchemy runs in a greenlet: while it waits for the server, the event loop
+continues. `sqlalchemy.ext.asyncio` does so for each statement; here it is done once for a whole transaction, and the
+ORM, which that package imports, is not needed.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _LIMIT_TRANSACTION = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TR
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """Sessions by what they are for; the reserved one is opened first, pinned, and serves as the fallback."""
+    """Sessions by their use; the reserved one is opened first, pinned, and serves as the fallback."""
 
     reserved: Sessions
     statements: Sessions
@@ -103,7 +103,7 @@ class PostgresqlTransactions:
             return await greenlet_spawn(run, kinds)
 
     async def _opened(self) -> _Kinds:
-        """The kinds of sessions; all who ask before the server has answered share an attempt, and what it comes to."""
+        """The kinds of sessions; calls that arrive before the server has responded share an attempt and its outcome."""
         if self._kinds is not None:
             return self._kinds
         if self._opening is None or self._opening.done():
@@ -126,7 +126,7 @@ class PostgresqlTransactions:
         )
 
     async def _maintain(self, kinds: _Kinds) -> None:
-        """Keep a session at hand for what cannot wait, and give back those that nobody needs."""
+        """Keep a session open for urgent work, and close idle sessions."""
         with suppress(DatabaseUnavailable), translated():
             await greenlet_spawn(kinds.reserved.open)
         for sessions in kinds.all():
@@ -152,7 +152,7 @@ def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:
 
 
 def _engine(connect: Connector, *, pooled: bool, **settings: str) -> Engine:
-    """Sessions of an engine have settings of their own, unless a pooler is between, which gives them to others too."""
+    """An engine whose sessions have settings of their own, except through a pooler, which shares sessions."""
     limit = {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS:g}s"}
     if pooled:
         how: dict[str, Any] = {**THROUGH_A_POOLER, **SQLALCHEMY_THROUGH_A_POOLER, "server_settings": {}}
@@ -199,7 +199,7 @@ def _in_transaction(work: Work[T]) -> Work[T]:
 
 @contextmanager
 def _isolated(connection: Connection) -> Iterator[None]:
-    """For a session that commits each statement: have it run a transaction."""
+    """Run a transaction in a session that otherwise commits each statement."""
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         yield
         return

@@ -1,7 +1,7 @@
-"""Statements of which every task takes several: compiled once, and run by the driver itself.
+"""Statements that run several times for every task: compiled once, and run by the driver itself.
 
-SQLAlchemy spends many times what SQLite does on a statement, and what asyncpg does. Here it writes the statement and
-converts values by its types; the rest of its way is left out.
+SQLAlchemy takes many times as long for a statement as SQLite or asyncpg. Here it only compiles the statement and
+provides the conversions of values.
 """
 
 import sqlite3
@@ -21,17 +21,17 @@ _DRIVER_ERRORS = (PostgresError, InterfaceError, InternalClientError, OSError)
 
 
 class Prepared:
-    """A statement that is made once; a dialect's form of it is made when it is first run."""
+    """A statement that is built once; its form in a dialect is built when it first runs."""
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
         self._forms: dict[str, _Form] = {}
 
     def run(self, connection: Connection, parameters: Mapping[str, object]) -> Sequence[Any]:
-        """The rows that come back, with an attribute for each column; none where the statement gives no rows.
+        """Return the rows, with an attribute for each column; none if the statement returns no rows.
 
-        On PostgreSQL a transaction of several statements is left to SQLAlchemy, which begins it with the first one that
-        it knows of.
+        On PostgreSQL SQLAlchemy runs a transaction of several statements, because it begins the transaction with the
+        first statement that it runs.
 
         Raises:
             DBAPIError: the driver raised an error, which is its `orig`.
@@ -44,7 +44,7 @@ class Prepared:
         return result.all() if result.returns_rows else []
 
     def one(self, connection: Connection, parameters: Mapping[str, object]) -> Any:
-        """The one row that comes back, None where there is none; as `run` otherwise."""
+        """Return the only row, None if there is none; otherwise like `run`."""
         rows = self.run(connection, parameters)
         return rows[0] if rows else None
 
@@ -56,7 +56,7 @@ class Prepared:
 
 
 class _Form:
-    """The text of a statement in one dialect, its parameters in order, and how values of both directions convert."""
+    """The text of a statement in one dialect, its parameters in order, and the conversions of values."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)

@@ -1,4 +1,4 @@
-"""Pooled sessions of a server: to open one costs as much as many statements."""
+"""Pooled sessions of a server, because opening one takes as long as many statements."""
 
 import asyncio
 from collections import deque
@@ -21,12 +21,12 @@ _ENDED_STATES = ("57P", "25006")
 
 
 class ServerFull(Exception):
-    """The server lets no more clients in, and no session of this kind is at hand."""
+    """The server accepts no more clients, and no session of this kind is open."""
 
 
 @dataclass(slots=True)
 class ServerRoom:
-    """Whether the server had room for a session of this process when one was last wanted."""
+    """Whether the server accepted a session of this process the last time."""
 
     full_until: float = 0.0
 
@@ -40,7 +40,7 @@ class ServerRoom:
 class Sessions:
     """At most `most` sessions of one kind; further uses wait for one. `pinned` of them are never closed.
 
-    Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop go on.
+    Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop continue.
     """
 
     def __init__(self, engine: Engine, *, most: int, room: ServerRoom | None = None, pinned: int = 0) -> None:
@@ -54,7 +54,7 @@ class Sessions:
 
     @property
     def has_spare(self) -> bool:
-        """Whether a use would begin at once."""
+        """Whether `run` would begin at once."""
         return self._spare > 0
 
     @property
@@ -63,11 +63,11 @@ class Sessions:
         return len(self._idle)
 
     def run(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
-        """What `work` gives for a session; one that is `urgent` goes before all that wait.
+        """Run `work` with a session, and return its result; `urgent` work goes before all that wait.
 
         Raises:
-            ServerFull: no session is at hand and the server has no room for another.
-            TimeoutError: it was not this use's turn for long.
+            ServerFull: no session is open, and the server accepts no other.
+            TimeoutError: no session became free in time.
         """
         if self._spare:
             self._spare -= 1
@@ -79,19 +79,19 @@ class Sessions:
             self._pass_on()
 
     def open(self) -> None:
-        """Have a session at hand, if none is."""
+        """Open a session, if none is open."""
         if self._spare and not self._idle and not self._closed:
             self.run(lambda _: None)
 
     def give_back(self, idle_seconds: float) -> None:
-        """Close sessions that were idle for so long."""
+        """Close sessions that were idle for this long."""
         now = asyncio.get_running_loop().time()
         # The one that was used last is used next: those that are idle for longest come first.
         while len(self._idle) > self._pinned and now - self._idle[0][1] >= idle_seconds:
             _record(self._idle.pop(0)[0])
 
     def close(self) -> None:
-        """Close those that are idle now, and the others after their use."""
+        """Close the idle sessions now, and the others after their use."""
         self._closed = True
         while self._idle:
             _record(self._idle.pop()[0])
@@ -171,7 +171,7 @@ def _record(connection: Connection) -> None:
 
 
 def _abandon(connection: Connection) -> None:
-    """Close a session that may be broken, without a word to the server."""
+    """Close a session that may be broken, without a message to the server."""
     if not connection.invalidated:
         driver: Any = connection.connection.driver_connection
         if driver is not None:
@@ -185,7 +185,7 @@ def _is_closed(connection: Connection) -> bool:
 
 
 def _ends_others(error: Exception) -> bool:
-    """Whether what ended this session has ended the others, too, or should."""
+    """Whether the error that ended this session also ends the others, or should."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _state(error).startswith(_ENDED_STATES)
     return True

@@ -1,7 +1,7 @@
 """Transactions on SQLite: one thread writes, one reads, and waiting writes share a commit.
 
-A transaction of ours is a few statements of some ten microseconds each; handing every one of them to a thread and back
-would cost more than all of them. So a whole transaction runs in one go in the thread that owns its connection.
+A transaction is a few statements of some ten microseconds each; passing each statement to a thread and back would take
+longer than all of them. So a whole transaction runs without interruption in the thread that owns its connection.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Work = Callable[[Connection], T]
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A piece of work; an error in one that `may_fail` must not undo the others of its transaction."""
+    """A write; an error in one that `may_fail` must not undo the other writes of its transaction."""
 
     work: Work[Any]
     may_fail: bool
@@ -72,7 +72,7 @@ class SqliteTransactions:
 
 @dataclass(slots=True)
 class _ConnectionThread:
-    """A thread with a connection of its own."""
+    """A thread with its own connection."""
 
     url: str
     file: DatabaseFile
@@ -125,11 +125,11 @@ class _ConnectionThread:
 
 
 class _Undone(Exception):
-    """A work that was not expected to fail did; what may be run but once has not been run yet."""
+    """A write that was not expected to fail has failed; writes that may run only once have not run yet."""
 
 
 def _run_batch(connection: Connection, jobs: Sequence[_Job]) -> Sequence[Response]:
-    """Those that are not expected to fail come first, without a savepoint, which takes as long as a statement."""
+    """Run the writes that are not expected to fail first, without savepoints, which take as long as a statement."""
     try:
         sure = {number: Response(one.work(connection)) for number, one in enumerate(jobs) if not one.may_fail}
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Checks the parameters of gates: real numbers, from parameters, pi, arithmetic and functions."""
+"""Checks the parameters of gates in OpenQASM 2: real numbers of parameters, pi, arithmetic and functions."""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -28,7 +28,7 @@ Value = float | None
 
 
 class Angles:
-    """Reads expressions at a cursor; `parameters` are the names that may stand in them."""
+    """Reads expressions at a cursor; `parameters` are the names that are allowed in them."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
@@ -39,7 +39,7 @@ class Angles:
         """Pass one parameter of a gate.
 
         Raises:
-            Mistake: it is none.
+            Mistake: it is not a parameter.
         """
         start = self._cursor.token.start
         self._depth = 0

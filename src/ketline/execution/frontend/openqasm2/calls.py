@@ -1,4 +1,4 @@
-"""Checks what a gate is called with: the numbers of its parameters and qubits, their sizes, and that they differ."""
+"""Checks the operands of a gate call: the numbers of parameters and qubits, their sizes, and that qubits differ."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ketline.execution.frontend.openqasm2.tokens import Token
 
 
 def check_call(name: Token, takes: Signature, parameters: Sequence[Token], qubits: Sequence[Operand]) -> None:
-    """Compare a call with what the gate takes; `parameters` are the first tokens of them.
+    """Compare a call with the gate's signature; `parameters` are the first tokens of the parameters.
 
     Raises:
         Mistake: it does not fit.

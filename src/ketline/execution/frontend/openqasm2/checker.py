@@ -1,4 +1,4 @@
-"""Says what is wrong with a program that Qiskit's reader refuses: every mistake at its place."""
+"""Finds all mistakes of a program that Qiskit's reader rejects, each with its place."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +31,9 @@ _FORMS = {
 
 
 def find_mistakes(text: str) -> list[ExecutionFailed]:
-    """The mistakes of a program without comments, 20 at most, in their order; empty where none is found.
+    """The mistakes of a program without comments, 20 at most, in their order; empty if none is found.
 
-    What only follows from another mistake is left out. It takes time in proportion to the text.
+    Consequences of other mistakes are left out. The time is proportional to the text.
     """
     return _Checker(text).check()
 
@@ -73,7 +73,7 @@ class _Checker:
         return self._mistakes
 
     def _recover(self) -> None:
-        """Go on behind a statement; a definition of which the head is wrong is left out as a whole."""
+        """Continue after a statement; a definition with an invalid head is skipped as a whole."""
         self._cursor.skip_statement()
         if self._cursor.token.text == "{":
             while not self._cursor.at_end and self._cursor.token.text != "}":
@@ -105,7 +105,7 @@ class _Checker:
         return Mistake(token.start, f"'{token.text[:40]}' is not expected here: a statement begins with a word")
 
     def _leave(self) -> None:
-        """End the definition of a gate, which can be called from here on."""
+        """End the definition of a gate, which can be called from now on."""
         if self._defining is not None:
             self._names.gates[self._defining] = self._defined
         self._defining, self._angles.parameters, self._operands.arguments = None, (), None
@@ -279,7 +279,7 @@ class _Checker:
         return starts
 
     def _refuse_assignment(self) -> None:
-        """Say how `c = measure q;` and `c[0] = measure q[0];` are written."""
+        """Report `c = measure q;` and `c[0] = measure q[0];`, with the form of OpenQASM 2."""
         indexed = self._cursor.ahead(1).text == "["
         if self._cursor.ahead(4 if indexed else 1).text == "=":
             message = "OpenQASM 2 has no assignments: a measurement is written 'measure q[0] -> c[0];'"

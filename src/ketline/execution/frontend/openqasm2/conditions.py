@@ -1,4 +1,4 @@
-"""Gives the branches of an OpenQASM 2 circuit the meaning that its statements have."""
+"""Corrects the branches of a circuit that Qiskit's reader builds differently from the OpenQASM 2 program."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,8 +11,8 @@ from ketline.execution.frontend.openqasm2.outline import Outline
 def with_plain_conditions(circuit: Any, outline: Outline) -> Any:
     """The circuit without branches that are never taken, each measurement of a register under one condition.
 
-    A number that the register cannot hold is never its value. `if (c == 0) measure q -> c;` compares once, whereas
-    Qiskit's reader compares before each bit, some of which are measured by then.
+    A register never equals a number that it cannot hold. `if (c == 0) measure q -> c;` compares once, but Qiskit's
+    reader compares before each bit, after some bits have been measured.
     """
     plain = circuit.copy_empty_like()
     widths = iter(outline.conditional_measurements) if outline.decides_own_bits else None
@@ -30,7 +30,7 @@ def _is_never_taken(operation: Any) -> bool:
 
 
 def _joined(circuit: Any, widths: Iterator[int] | None) -> Iterator[Any]:
-    """Instructions, those that one conditional measurement of a register became joined in one."""
+    """The instructions, with those of one conditional measurement of a register joined."""
     pending = iter(circuit.data)
     for instruction in pending:
         operation = instruction.operation
@@ -42,7 +42,7 @@ def _joined(circuit: Any, widths: Iterator[int] | None) -> Iterator[Any]:
 
 
 def _as_one(parts: list[Any]) -> Any:
-    """One branch in place of several with the same condition, each of which measures one qubit."""
+    """One branch that replaces several with the same condition, each of which measures one qubit."""
     qubits = list(dict.fromkeys(qubit for part in parts for qubit in part.qubits))
     bits = list(dict.fromkeys(bit for part in parts for bit in part.clbits))
     body = QuantumCircuit(qubits, bits)

@@ -1,4 +1,4 @@
-"""Walks through the tokens of a program and reports what is not as expected."""
+"""Reads the tokens of a program one by one, and raises a mistake for an unexpected one."""
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 from ketline.execution.frontend.mistakes.report import shortened
@@ -9,7 +9,7 @@ _LONGEST_QUOTE = 40
 
 
 class Mistake(Exception):
-    """Something is wrong with a statement; with `resumes` the next one begins at the present token."""
+    """A mistake in a statement; with `resumes` the next statement begins at the current token."""
 
     def __init__(
         self, offset: int, message: str, kind: type[ExecutionFailed] = ProgramInvalid, *, resumes: bool = False
@@ -22,7 +22,7 @@ class Mistake(Exception):
 
 
 class Cursor:
-    """A place among the tokens of a text."""
+    """A position among the tokens of a text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -36,7 +36,7 @@ class Cursor:
 
     @property
     def before(self) -> Token:
-        """The token before the present one."""
+        """The token before the current one."""
         return self._tokens[max(0, self._at - 1)]
 
     @property
@@ -65,14 +65,14 @@ class Cursor:
         return token
 
     def skips(self, text: str) -> bool:
-        """Whether the present token is this one, which is passed then."""
+        """Whether the current token is this one; if so, pass it."""
         if self.token.text != text or self.token.kind not in ("sign", "name"):
             return False
         self.next()
         return True
 
     def expect(self, text: str, form: str) -> Token:
-        """Pass a sign or word; `form` is how the statement is written.
+        """Pass a sign or word; `form` is the correct form of the statement, for the message.
 
         Raises:
             Mistake: another token stands here.
@@ -94,10 +94,10 @@ class Cursor:
         return self.next()
 
     def check_digits(self) -> None:
-        """Refuse a whole number that is written with more zeros than it needs.
+        """Reject an integer with leading zeros.
 
         Raises:
-            Mistake: it is.
+            Mistake: it has leading zeros.
         """
         text = self.token.text
         if len(text) > 1 and text.startswith("0") and self.token.kind == "integer":
@@ -119,14 +119,14 @@ class Cursor:
         raise Mistake(token.start, f"'{_shortened(token.text)}' is not expected here: a statement ends with ';'")
 
     def unexpected(self, what: str, form: str) -> Mistake:
-        """A mistake at the present token, or at the end of the text behind the last one."""
+        """A mistake at the current token, or after the last token at the end of the text."""
         token = self.token
         if token.kind == "end":
             return Mistake(token.start, f"{what} at the end of the program: the statement is written {form}")
         return Mistake(token.start, f"{what} before '{_shortened(token.text)}': the statement is written {form}")
 
     def skip_statement(self) -> None:
-        """Go on behind the next ';', or before the next brace."""
+        """Continue after the next ';', or before the next brace."""
         while not self.at_end and self.token.text not in (";", "{", "}"):
             self.next()
         self.skips(";")

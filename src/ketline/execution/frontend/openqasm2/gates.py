@@ -1,4 +1,4 @@
-"""The gates that an OpenQASM 2 program has without defining them: those of every qelib1.inc that Qiskit has written."""
+"""The gates that an OpenQASM 2 program can call without definition: those of every qelib1.inc that Qiskit has had."""
 
 import dataclasses
 import math
@@ -14,12 +14,12 @@ from ketline.execution.frontend.openqasm2.outline import Signature
 
 
 def _idle(_cycles: float) -> IGate:
-    """`u0(n)`, which waits for n cycles; Qiskit's own is defined by n identities, whatever n is."""
+    """`u0(n)`, which waits for n cycles; Qiskit's own gate is n identities, however large n is."""
     return IGate()
 
 
 def _delay(duration: float) -> Delay:
-    """`delay(t)`, of a unit that the text does not tell; Qiskit's own takes whole numbers only."""
+    """`delay(t)`, whose unit the text does not give; Qiskit's own accepts only integers."""
     return Delay(duration, unit="s")
 
 
@@ -34,15 +34,15 @@ BUILTIN_GATES: Mapping[str, Signature] = {"U": Signature(3, 1), "CX": Signature(
 
 
 def instructions(declared: Collection[str]) -> Sequence[CustomInstruction]:
-    """The gates for Qiskit's reader, without names to which the program gives another meaning.
+    """The gates for Qiskit's reader, without names that the program itself defines.
 
-    That reader would prefer these to the program's own definitions, and refuse a register with such a name.
+    The reader would prefer these gates to the program's own definitions, and reject a register with such a name.
     """
     return [one for one in _INSTRUCTIONS if one.name not in declared]
 
 
 def is_genuine(operation: Any) -> bool:
-    """Whether an operation is Qiskit's own of its name, and not one that the program defines.
+    """Whether an operation is Qiskit's own operation of its name, and not one that the program defines.
 
     Raises:
         ProgramInvalid: it has an angle that is not a finite number.
@@ -59,6 +59,6 @@ def has_finite_angles(parameters: Sequence[Any]) -> bool:
 
 
 def takes_parameters(name: str, own: Mapping[str, Signature]) -> bool:
-    """Whether a gate takes parameters; one of the program's own hides that of the library."""
+    """Whether a gate has parameters; the program's own gate hides that of the library."""
     signature = own.get(name) or LIBRARY_GATES.get(name) or BUILTIN_GATES.get(name)
     return signature is not None and signature.parameters > 0

@@ -1,4 +1,4 @@
-"""What the names of a program stand for while it is checked, statement by statement."""
+"""The registers and gates of a program, as declared up to the statement that is being checked."""
 
 import re
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z][A-Za-z0-9_]*+")
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A register of the program, declared in a line; a `size` of None says that its declaration is wrong."""
+    """A register of the program and the line of its declaration; `size` is None if the declaration is invalid."""
 
     is_quantum: bool
     size: int | None
@@ -49,8 +49,8 @@ class Register:
 class Names:
     """Registers and gates that are declared so far; `later` has the lines of all gates that are defined somewhere.
 
-    `hidden` are the names of the program's own, which the library does not give. Of an unknown gate nothing is wrong
-    after it was reported.
+    `hidden` are the names that the program itself defines, which hide those of the library. An unknown gate is reported
+    only once.
     """
 
     later: Mapping[str, int]
@@ -60,10 +60,10 @@ class Names:
     lines: dict[str, int] = field(default_factory=dict)
 
     def declare(self, name: Token, line: int) -> None:
-        """Note where a name is declared.
+        """Record the declaration of a name.
 
         Raises:
-            Mistake: it is another's, or a word of the language.
+            Mistake: the name is in use, or a word of the language.
         """
         if name.text in BUILTIN_GATES:
             raise Mistake(name.start, f"'{name.text}' is a gate of the language itself: choose another name")
@@ -73,7 +73,7 @@ class Names:
         self.lines[name.text] = line
 
     def gate(self, name: Token, defining: str | None) -> Signature | None:
-        """What a gate takes, None if nothing is known of it.
+        """The signature of a gate, None if it is not known.
 
         Raises:
             Mistake: there is no such gate.
@@ -92,7 +92,7 @@ class Names:
         """The register of a name.
 
         Raises:
-            Mistake: there is none, or one of the other kind.
+            Mistake: there is none, or it has the other kind.
         """
         register = self.registers.get(name.text)
         kind = "qreg" if is_quantum else "creg"
@@ -120,10 +120,10 @@ class Names:
 
 
 def require_name(name: Token) -> None:
-    """Refuse what cannot be a name.
+    """Reject a token that is not a valid name.
 
     Raises:
-        Mistake: it cannot.
+        Mistake: it is not.
     """
     if name.text in WORDS:
         raise Mistake(name.start, f"'{name.text}' is a word of the language: choose another name")

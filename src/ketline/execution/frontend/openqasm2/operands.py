@@ -1,4 +1,4 @@
-"""Checks operands: registers and their elements, or in the definition of a gate its qubits."""
+"""Checks operands: registers and their elements or, in the definition of a gate, its qubits."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _MOST_DIGITS = 9
 
 
 class Operand(NamedTuple):
-    """A name, with the `place` of an index; `width` is the size of a whole register, None if that is not known."""
+    """A name with the `place` of an index; `width` is the size of a whole register, None if it is not known."""
 
     name: Token
     place: int | None
@@ -25,7 +25,7 @@ class Operand(NamedTuple):
 
 
 class Operands:
-    """Reads operands at a cursor; in the definition of a gate its qubits are the `arguments`."""
+    """Reads operands at a cursor; `arguments` are the qubits of the gate that is being defined."""
 
     def __init__(self, cursor: Cursor, names: Names) -> None:
         self._cursor = cursor

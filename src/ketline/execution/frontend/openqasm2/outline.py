@@ -1,4 +1,4 @@
-"""What an OpenQASM 2 program declares, and how much it comes to, found without parsing it.
+"""Finds the declarations and the number of operations of an OpenQASM 2 program without parsing it.
 
 Source: Cross et al., "Open Quantum Assembly Language", arXiv:1707.03429, appendix A (grammar).
 """
@@ -30,7 +30,7 @@ _DECLARATIONS = frozenset({"OPENQASM", "include", "qreg", "creg", "gate", "opaqu
 
 
 class Signature(NamedTuple):
-    """What a gate takes."""
+    """The numbers of a gate's parameters and qubits."""
 
     parameters: int
     qubits: int
@@ -52,7 +52,7 @@ class Statement(NamedTuple):
 
 @dataclass(slots=True)
 class _Body:
-    """How many operations a gate comes to, how deep it nests, and whether it needs one that is opaque."""
+    """The number of a gate's operations, its depth of nesting, and whether it calls an opaque gate."""
 
     operations: int = 0
     depth: int = 1
@@ -61,7 +61,7 @@ class _Body:
 
 @dataclass(slots=True)
 class Outline:
-    """What a program declares, and what of it Qiskit's reader does not check or does otherwise.
+    """The declarations of a program, and the parts that Qiskit's reader does not check or reads differently.
 
     `qubits` and `bits` are the sizes of registers, `gates` those that the program declares itself; `called_bare` are
     the words of statements without parentheses behind them. `conditional_measurements` are the widths of the
@@ -83,7 +83,7 @@ class Outline:
         return frozenset([*self.qubits, *self.bits, *self.gates])
 
     def width(self, operands: str) -> int:
-        """To how many operations a call comes by the registers among its operands."""
+        """The number of operations of a call, which depends on the registers among its operands."""
         return max(map(self._size, _WHOLE_REGISTER.findall(operands)), default=1)
 
     def _size(self, name: str) -> int:
@@ -91,10 +91,10 @@ class Outline:
 
 
 def outline_of(text: str, limits: ExecutionLimits) -> Outline:
-    """The outline of a text without comments; of one that is no program, what can be made out.
+    """The outline of a text without comments; for an invalid program, as far as it can be found.
 
     Raises:
-        ProgramTooLarge: it declares more, or comes to more operations, than the limits.
+        ProgramTooLarge: it has more declarations or operations than the limits.
         ProgramUnsupported: it calls an opaque gate, or its definitions nest too deeply.
     """
     return _Outliner(text, limits).read()
@@ -177,7 +177,7 @@ class _Outliner:
                 self._outline.decides_own_bits = True
 
     def _check(self, calls: Counter[str]) -> None:
-        """Look at the calls one by one only if they may come to too much, or to an opaque gate."""
+        """Check the calls one by one, if they may exceed the limits or call an opaque gate."""
         widest = max([1, *self._outline.qubits.values()])
         most = widest * sum(number * self._operations(word) for word, number in calls.items())
         if most <= self._limits.max_operations and not any(map(self._is_opaque, calls)):
@@ -228,7 +228,7 @@ def _statements(text: str) -> Iterator[Statement]:
 
 
 def _signature(declared: str) -> tuple[str, Signature] | None:
-    """The name of a gate and what it takes, from what stands behind `gate` or `opaque`."""
+    """The name and the signature of a gate, from the text after `gate` or `opaque`."""
     found = _SIGNATURE.fullmatch(declared)
     if found is None:
         return None

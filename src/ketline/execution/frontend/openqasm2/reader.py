@@ -1,4 +1,4 @@
-"""From an OpenQASM 2 text to a circuit: Qiskit's reader, with the program's own definitions and without any file."""
+"""Reads an OpenQASM 2 text with Qiskit's reader, with the program's own definitions, and without opening files."""
 
 import re
 import warnings
@@ -25,17 +25,17 @@ _UNREADABLE = "the program is not valid OpenQASM 2"
 
 
 class Circuit(NamedTuple):
-    """A program's circuit; with `defines_gates` its gates may have names that are others' in Qiskit."""
+    """A program's circuit; with `defines_gates` its gates may have the names of other gates of Qiskit."""
 
     circuit: Any
     defines_gates: bool
 
 
 def read_circuit(text: str, limits: ExecutionLimits) -> Circuit:
-    """The circuit of a program; no file is read, whatever it includes.
+    """Read the circuit of a program; no file is opened, whatever it includes.
 
     Raises:
-        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has none; the first mistake has the others.
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be read; the first mistake has the others.
     """
     check_text(text, limits, "2")
     program = without_comments(text)
@@ -52,10 +52,10 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Circuit:
 
 
 def refuse_inputs(inputs: object) -> None:
-    """Refuse values for names that a program of this version cannot have.
+    """Reject values of inputs, which a program of this version cannot declare.
 
     Raises:
-        ProgramInvalid: there are some.
+        ProgramInvalid: there are values.
     """
     if inputs:
         raise ProgramInvalid(
@@ -65,7 +65,7 @@ def refuse_inputs(inputs: object) -> None:
 
 
 def require_measurement(circuit: Any) -> None:
-    """Refuse a circuit that gives no counts.
+    """Reject a circuit that gives no counts.
 
     Raises:
         ProgramUnsupported: it measures nothing.
@@ -83,7 +83,7 @@ def _measures(operation: Any) -> bool:
 
 
 def _check_what_is_not_checked(program: str, outline: Outline) -> None:
-    """Find what Qiskit's reader takes or dies of: a gate called without its parameters, an index of 20 digits."""
+    """Find mistakes that Qiskit's reader accepts or crashes on: a call without parameters, an index of 20 digits."""
     if outline.has_long_index or any(takes_parameters(name, outline.gates) for name in outline.called_bare):
         mistakes = find_mistakes(program)
         if mistakes:
@@ -105,7 +105,7 @@ def _parsed(program: str, outline: Outline) -> Any:
 
 
 def _translated(error: QASM2ParseError) -> ProgramInvalid:
-    """An error of Qiskit's reader, for which no words of ours were found."""
+    """Our error for one of Qiskit's reader that the checker does not explain."""
     found = _PLACE.search(str(error))
     if found is None:
         return ProgramInvalid(_UNREADABLE)

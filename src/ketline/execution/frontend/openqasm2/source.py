@@ -1,4 +1,4 @@
-"""The text of an OpenQASM 2 program as Qiskit's reader gets it, each character at its place."""
+"""Prepares the text of an OpenQASM 2 program for Qiskit's reader, without moving any character."""
 
 import re
 from collections.abc import Collection
@@ -15,15 +15,15 @@ def without_comments(text: str) -> str:
 
 
 def without_known_declarations(text: str) -> str:
-    """The text without includes of qelib1.inc and declarations of `delay`, which are known anyway.
+    """The text without includes of qelib1.inc and declarations of `delay`, which are known without them.
 
-    Qiskit's reader takes gates for others when a gate that it knows is declared opaque.
+    Qiskit's reader confuses gates when a gate that it knows is declared opaque.
     """
     return _KNOWN.sub(lambda found: _VISIBLE.sub(" ", found[0]), text)
 
 
 def with_other_names(text: str, gates: Collection[str]) -> str:
-    """The text with names of the same length for those of its own gates that Qiskit would mistake."""
+    """The text with new names of the same length for its own gates that Qiskit would confuse with others."""
     for name in _MISTAKEN:
         if name in gates:
             text = re.sub(rf"\b{name}\b", _unused(name, text), text)

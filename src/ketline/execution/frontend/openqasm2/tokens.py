@@ -1,4 +1,4 @@
-"""The tokens of OpenQASM 2, each with its place."""
+"""Splits an OpenQASM 2 text into tokens, each with its place."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Token(NamedTuple):
 
 
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of a text, behind which stands one of the kind end, where the last one ends."""
+    """The tokens of a text, followed by one of the kind end at the end of the last one."""
     tokens = list(_tokens(text))
     return [*tokens, Token("end", "", tokens[-1].end if tokens else 0)]
 
