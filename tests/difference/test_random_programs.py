@@ -9,6 +9,7 @@ from tests.difference.volume import judge
 
 BLOCK = 250
 MIXED_BLOCK = 100
+OPENQASM2_BLOCK = 100
 
 
 @pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.long) for block in range(1, 16))])
@@ -23,3 +24,10 @@ def test_front_ends_give_what_the_evaluator_says(block: int) -> None:
     assert [verdict.complaint for verdict in verdicts if verdict.complaint] == []
     taken = {name for verdict in verdicts for name in verdict.outcome.split("+")}
     assert taken >= {"scanner", "importer", "unroller", "qpy"}
+
+
+@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.long) for block in range(1, 10))])
+def test_openqasm2_means_what_qiskit_and_numpy_say(block: int) -> None:
+    verdicts = [judge("ci", block * OPENQASM2_BLOCK + number, "openqasm2") for number in range(OPENQASM2_BLOCK)]
+    assert [verdict.complaint for verdict in verdicts if verdict.complaint] == []
+    assert {verdict.outcome for verdict in verdicts} == {"as Qiskit", "own meanings"}

@@ -22,6 +22,7 @@ from tests.difference.controlled_u import assert_means_the_same, make_controlled
 from tests.difference.dynamic import assert_dynamic_agrees
 from tests.difference.exported import make_exported
 from tests.difference.mixed_check import check_mixed
+from tests.difference.openqasm2_check import check_openqasm2
 from tests.difference.programs import make_flat_program, make_fragments, make_program, mutate
 from tests.difference.statements import make_statements
 
@@ -127,6 +128,10 @@ def _mixed(choices: Random) -> str:
     return check_mixed(choices, _simulator())
 
 
+def _openqasm2(choices: Random) -> str:
+    return check_openqasm2(choices, _simulator())
+
+
 def _broken(choices: Random) -> str:
     return _answered(mutate(make_classical(choices).text, choices))
 
@@ -163,5 +168,6 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "fragments": (1, _fragments),
     "statements": (4, _statements),
     "mixed": (1, _mixed),
+    "openqasm2": (1, _openqasm2),
 }
 KINDS = tuple(_KINDS)

@@ -133,6 +133,11 @@ def test_own_definition_wins_in_a_branch(simulator: Simulator) -> None:
     assert counts(simulator, text) == {"010": 50}
 
 
+def test_gate_may_have_the_name_of_a_branch(simulator: Simulator) -> None:
+    text = START + "gate if_else a { x a; } if_else q[0]; if (c == 0) if_else q[1]; if (c == 9) x q[2]; measure q -> c;"
+    assert counts(simulator, text) == {"011": 50}
+
+
 def test_registers_may_have_names_of_gates(simulator: Simulator) -> None:
     text = "OPENQASM 2.0; qreg x[1]; qreg h[2]; creg u[1]; creg p[2]; cx x[0],h[1]; measure h -> p; measure x -> u;"
     assert counts(simulator, text.replace("cx", "U(pi,0,pi) x[0]; CX")) == {"10 1": 50}

@@ -23,7 +23,7 @@ def with_plain_conditions(circuit: Any, outline: Outline) -> Any:
 
 
 def _is_never_taken(operation: Any) -> bool:
-    if operation.name != "if_else":
+    if not isinstance(operation, IfElseOp):  # a gate of the program may have its name
         return False
     register, value = operation.condition
     return bool(value >> len(register))
@@ -34,7 +34,11 @@ def _joined(circuit: Any, widths: Iterator[int] | None) -> Iterator[Any]:
     pending = iter(circuit.data)
     for instruction in pending:
         operation = instruction.operation
-        if widths is None or operation.name != "if_else" or operation.blocks[0].data[0].operation.name != "measure":
+        if (
+            widths is None
+            or not isinstance(operation, IfElseOp)
+            or operation.blocks[0].data[0].operation.name != "measure"
+        ):
             yield instruction
             continue
         parts = [instruction, *(next(pending) for _ in range(next(widths) - 1))]
