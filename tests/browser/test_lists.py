@@ -107,7 +107,7 @@ async def test_system_shows_the_worker_at_work(service: Api, opened: Open) -> No
     await expect(
         page.get_by_role("region", name="Table of workers").get_by_role("link", name=task_id[-8:])
     ).to_be_visible()
-    await expect(page.get_by_role("img", name=re.compile("Waiting: course"))).to_be_visible()
+    await expect(page.get_by_role("img", name=re.compile("Waiting: since"))).to_be_visible()
     await window.accessible()
     await window.picture("system")
     await service.http.post(f"/tasks/{task_id}/cancel")

@@ -1,4 +1,4 @@
-"""The HTTP application, put together from its routes, layers and handlers."""
+"""The HTTP application: routes, middleware and exception handlers together."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -27,19 +27,19 @@ __all__ = ["ApiOptions", "create_app"]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _DESCRIPTION = """Runs OpenQASM programs as durable background tasks on Qiskit Aer. Submit a program, keep the task
-id, read the counts. Errors are problem documents (RFC 9457) with a stable `code`; every answer carries
+id, read the counts. Errors are problem documents (RFC 9457) with a stable `code`; every response has
 `X-Correlation-ID`."""
 
 _TAGS = [
-    {"name": "tasks", "description": "Submit programs and read what became of them."},
-    {"name": "service", "description": "What programs are run on, and by whom."},
+    {"name": "tasks", "description": "Submit programs, and read their tasks and results."},
+    {"name": "service", "description": "Simulators and workers of the service."},
     {"name": "health", "description": "For load balancers and orchestrators."},
 ]
 
 
-# Orchestrators and load balancers ask these, and have nothing to show.
+# Without dependencies such as authentication, because orchestrators and load balancers have no credentials.
 _OPEN = (health,)
-# Lists first: `/tasks/stats` is no task.
+# Lists first, so that `/tasks/stats` is not taken for a task.
 _GUARDED = (
     lists,
     feed,
@@ -70,10 +70,10 @@ def create_app(
     lifespan: Lifespan | None = None,
     dependencies: Sequence[Depends] = (),
 ) -> FastAPI:
-    """Make the application.
+    """Create the application.
 
-    `lifespan` opens and closes what the services rest on. `dependencies` are solved before any route answers, pages,
-    files and the OpenAPI document included, but for the probes of `ketline.api.health`.
+    `lifespan` opens and closes the services. `dependencies` apply to all routes, including pages, static files and the
+    OpenAPI document, except the probes of `ketline.api.health`.
     """
     app = DescribedApi(
         title="Ketline",

@@ -1,4 +1,4 @@
-"""What programs are run on, so that clients need not guess."""
+"""The route of the backend, `GET /backends`: methods, gates and limits, for clients."""
 
 from fastapi import APIRouter, Request
 
@@ -15,7 +15,7 @@ _DESCRIPTION = "Ideal simulation on Qiskit Aer and stim"
 
 @router.get("", operation_id="read_backends", responses=problem_responses())
 async def read_backends(request: Request) -> BackendsView:
-    """What there is to run programs on: methods, limits, gates and versions."""
+    """Read what programs are run on: methods, limits, gates and versions."""
     return BackendsView(backends=[_view(services_of(request).backend)])
 
 

@@ -1,4 +1,4 @@
-"""A route that FastAPI describes and does not serve."""
+"""A route that is in FastAPI's OpenAPI document, but skips FastAPI's request handling for speed."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -8,10 +8,10 @@ from fastapi.routing import APIRoute
 
 
 class DirectRoute(APIRoute):
-    """A described route whose endpoint takes the request and answers it without FastAPI's part.
+    """A route whose endpoint receives the request directly, unless it has dependencies.
 
-    Only while it has no dependencies: with one, FastAPI serves it like any other route. Add it to the application's own
-    router; a route of an included router does not know the dependencies that the inclusion adds.
+    With dependencies FastAPI handles it like any other route. Add it to the application's router: a route of an
+    included router does not know the dependencies that the inclusion adds.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -1,4 +1,4 @@
-"""Interactive documentation from files in this package: it works without any network beyond this server."""
+"""The interactive documentation, `/docs`: Swagger UI from files of this package, without other servers."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -21,10 +21,10 @@ _ASSETS: Mapping[str, tuple[Path, str]] = {
     "start.js": (_STATIC / "docs" / "start.js", "text/javascript"),
 }
 
-# Part of every asset's address, so that what is behind an address never changes and may be cached for good.
+# Part of every asset's URL, so that browsers may cache it for ever.
 _EDITION = f"{SWAGGER_VERSION}-{sha256((_STATIC / 'docs' / 'start.js').read_bytes()).hexdigest()[:8]}"
 
-# Swagger UI sets style attributes; its scripts need nothing but themselves and this server's OpenAPI document.
+# Swagger UI sets style attributes; its scripts only load this server's OpenAPI document.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,7 +41,7 @@ _PAGE = f"""<!doctype html>
 </head>
 <body>
 <div id="swagger-ui"></div>
-<noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> says the same.</noscript>
+<noscript>This page needs JavaScript; <a href="openapi.json">openapi.json</a> has the same content.</noscript>
 <script src="docs/assets/{_EDITION}/swagger-ui-bundle.js"></script>
 <script src="docs/assets/{_EDITION}/start.js"></script>
 </body>

@@ -1,4 +1,4 @@
-"""What load balancers and orchestrators ask: is everything well, is the process up, can it take work."""
+"""The health endpoints of the API, for load balancers and orchestrators: `/health`, `/livez` and `/readyz`."""
 
 from datetime import UTC, datetime
 
@@ -14,13 +14,13 @@ router = APIRouter(tags=["health"])
     "/health",
     operation_id="read_health",
     response_model_exclude_none=True,
-    responses={503: {"model": HealthView, "description": "Something cannot be used"}},
+    responses={503: {"model": HealthView, "description": "The database or the queue does not work"}},
 )
 async def read_health(request: Request, response: Response) -> HealthView:
-    """Whether the database takes writes and the queue answers, as of the last second; a problem's code is that of the
-    requests that it refuses."""
+    """Whether the database takes writes and the queue answers, as of the last second. A problem has the code with
+    which requests are rejected meanwhile."""
     report = await services_of(request).health()
-    _mark(response, good=report.healthy)
+    _set_status(response, good=report.healthy)
     return HealthView(
         status="healthy" if report.healthy else "unhealthy",
         timestamp=datetime.now(UTC),
@@ -33,8 +33,8 @@ async def read_health(request: Request, response: Response) -> HealthView:
 
 @router.get("/livez", operation_id="read_liveness")
 async def read_liveness(response: Response) -> LivenessView:
-    """The process is up; nothing else is asked."""
-    _mark(response, good=True)
+    """The process is up; checks nothing else."""
+    _set_status(response, good=True)
     return LivenessView()
 
 
@@ -42,15 +42,15 @@ async def read_liveness(response: Response) -> LivenessView:
     "/readyz",
     operation_id="read_readiness",
     response_model_exclude_none=True,
-    responses={503: {"model": ReadinessView, "description": "Send no requests here now"}},
+    responses={503: {"model": ReadinessView, "description": "This process is not ready"}},
 )
 async def read_readiness(request: Request, response: Response) -> ReadinessView:
-    """Whether requests should be sent here: with only the queue down they should, for submissions are stored
-    and run once it is back. With a worker in this process, also whether that has a simulator."""
+    """Whether this process is ready for requests: the database takes writes and, if it has a worker, a simulator is
+    ready. With only the queue down it is ready, because submissions are stored and run once the queue is back."""
     report = await services_of(request).health()
     stopping = options_of(request).stopping()
     ready = report.database_connected and report.simulator_problem is None and not stopping
-    _mark(response, good=ready)
+    _set_status(response, good=ready)
     return ReadinessView(
         status="ready" if ready else "not_ready",
         missing=report.missing,
@@ -61,7 +61,7 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
     )
 
 
-def _mark(response: Response, *, good: bool) -> None:
+def _set_status(response: Response, *, good: bool) -> None:
     response.headers["Cache-Control"] = "no-store"
     if not good:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that FastAPI cannot derive: problem documents and the submission's body."""
+"""The parts of the OpenAPI document that FastAPI cannot derive: problem documents and request bodies."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ _EXAMPLE_ID = "0f8b6a4f2c1d4e7f9a3b5c6d7e8f9a0b"
 REPLAYED = "Idempotent-Replayed"
 REPLAYED_HEADERS = {
     REPLAYED: {
-        "description": "`true` where the key named this submission before; left out where it is new",
+        "description": "`true` if an earlier request with this key stored the task; otherwise left out",
         "schema": {"type": "string", "enum": ["true"]},
     }
 }
 ACCEPTED_HEADERS = {
-    "Location": {"description": "Where to read the task", "schema": {"type": "string"}},
+    "Location": {"description": "Path of the task", "schema": {"type": "string"}},
     **REPLAYED_HEADERS,
 }
 
 
 def body_of(shape: type[BaseModel], example: Mapping[str, object], *, required: bool = True) -> dict[str, Any]:
-    """Document a request body that the route reads by itself."""
+    """Document a request body that the route parses itself."""
     content = {"schema": {"$ref": _REFERENCE.format(model=shape.__name__)}, "example": dict(example)}
     return {"required": required, "content": {"application/json": content}}
 
@@ -42,26 +42,26 @@ SUBMIT_HEADERS = [
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a repeated submission safe: same key and body, same task.",
+        "description": "Makes repeated submissions safe: the same key and body give the same task.",
         "schema": {"type": "string", "maxLength": 255},
     },
     {
         "name": "X-Correlation-ID",
         "in": "header",
-        "description": "Stored with the task, returned, and written to every log line; made when absent.",
+        "description": "Stored with the task, returned, and written to every log line; generated if absent.",
         "schema": {"type": "string", "maxLength": 128},
     },
     {
         "name": "traceparent",
         "in": "header",
-        "description": "W3C trace context, handed on to the worker.",
+        "description": "W3C trace context, passed on to the worker.",
         "schema": {"type": "string"},
     },
 ]
 
 
 class DescribedApi(FastAPI):
-    """A FastAPI application whose OpenAPI document also holds the shapes that are referred to by name only."""
+    """A FastAPI application whose OpenAPI document also has the schemas that are only referenced by name."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -70,7 +70,7 @@ class DescribedApi(FastAPI):
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """Document the given refusals, and the 500 that any route may end in, as problem documents."""
+    """Document the problems with these codes, and status 500."""
     by_status: dict[int, list[ProblemKind]] = defaultdict(list)
     for code in (*codes, "internal_error"):
         by_status[KINDS[code].status].append(KINDS[code])
@@ -133,6 +133,6 @@ def _shapes(options: ApiOptions) -> dict[str, Any]:
 
 
 def _drop_unusable_default(field: dict[str, Any]) -> None:
-    """An empty text stands for a field that was left out; as a default it would break the field's own rule."""
+    """Remove the default "" of a required-length field: it means "left out", and violates the field's own schema."""
     if field.get("default") == "" and field.get("minLength", 0) > 0:
         del field["default"]

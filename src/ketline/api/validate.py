@@ -1,4 +1,4 @@
-"""Validate a program: what a task of it would come to, without one."""
+"""The route of validations, `POST /validate`."""
 
 from fastapi import APIRouter, Request
 
@@ -30,7 +30,7 @@ router = APIRouter(tags=["tasks"])
     openapi_extra={"requestBody": SUBMIT_BODY},
 )
 async def validate_program(request: Request) -> ValidationView:
-    """Check a program, with the body of a submission: what is wrong with it and where, or how it would be simulated.
+    """Validate a program, with the body of a submission: its errors and their positions, or how it would be simulated.
     Nothing is stored or run."""
     validation = await services_of(request).validate(await read_spec(request, options_of(request)))
     return _view(validation)

@@ -1,4 +1,4 @@
-"""Who works, and on what."""
+"""The route of workers, `GET /workers`."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/workers", tags=["service"])
     responses=problem_responses("database_unavailable"),
 )
 async def read_workers(request: Request, response: Response) -> WorkersView:
-    """The workers that live: their slots, and the tasks in their hands with the state of each lease."""
+    """List the live workers, their slots, and the tasks that they run with the state of each lease."""
     response.headers["Cache-Control"] = "no-store"
     return WorkersView(workers=[_view(worker) for worker in await services_of(request).workers.live()])
 

@@ -13,7 +13,7 @@ Snippet = tuple[str, str]
 # Most proxies, and this service, accept request lines of 8 kB.
 LONGEST_ADDRESS = 7_500
 
-# What fields are called there. The program is written apart; a time would need a type of its own, and is left out.
+# Names of the fields in the client. The program is separate; times are left out, because they need a datetime.
 _CLIENT_NAMES = {
     field.name: field.option for field in SPEC_FIELDS if field.name not in ("qc", "format", "scheduled_for")
 }

@@ -42,7 +42,7 @@ def received(text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 @asynccontextmanager
-async def following(
+async def position(
     client: httpx.AsyncClient, watch: Watch, task_id: TaskId, **headers: str
 ) -> AsyncIterator[asyncio.Task[httpx.Response]]:
     """A stream under way that has shown the history so far."""
@@ -60,7 +60,7 @@ async def following(
 async def test_every_change_is_an_event_until_the_end(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    async with following(client, watch, task_id) as asking:
+    async with position(client, watch, task_id) as asking:
         change(watch, repository, task_id, TaskStatus.PROCESSING)
         await asyncio.sleep(0)
         change(watch, repository, task_id, TaskStatus.COMPLETED)
@@ -89,7 +89,7 @@ async def test_ended_task_gives_its_history_and_ends(
 async def test_resumes_after_the_last_event(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    async with following(client, watch, task_id, last_event_id="1") as asking:
+    async with position(client, watch, task_id, last_event_id="1") as asking:
         change(watch, repository, task_id, TaskStatus.COMPLETED)
         answer = await asking
     assert [number for number, _ in received(answer.text)] == ["2"]
@@ -106,7 +106,7 @@ async def test_nothing_left_to_come_stops_a_client(
 async def test_place_beyond_the_end_ends_with_the_task(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    async with following(client, watch, task_id, last_event_id="999") as asking:
+    async with position(client, watch, task_id, last_event_id="999") as asking:
         change(watch, repository, task_id, TaskStatus.COMPLETED)
         answer = await asking
     assert received(answer.text) == []
@@ -126,21 +126,21 @@ async def test_unknown_task_is_not_found(client: httpx.AsyncClient) -> None:
 async def test_stream_ends_when_the_task_is_deleted(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    async with following(client, watch, task_id):
+    async with position(client, watch, task_id):
         del repository.tasks[task_id]
         await watch.poll()
 
 
 async def test_stream_ends_when_the_process_stops(client: httpx.AsyncClient, watch: Watch, task_id: TaskId) -> None:
-    async with following(client, watch, task_id):
+    async with position(client, watch, task_id):
         watch.close()
 
 
 async def test_stream_outlives_an_absent_database(
     repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    following = events.Following(repository, watch, task_id, 0, retry_seconds=0.0)
-    stream = following.events(await following.look())
+    position = events.StreamPosition(repository, watch, task_id, 0, retry_seconds=0.0)
+    stream = position.events(await position.read())
     seen = [await anext(stream) for _ in range(2)]
     repository.error = DatabaseUnavailable("away")
     assert [await anext(stream) for _ in range(2)] == [b": ping\n\n"] * 2
@@ -151,7 +151,7 @@ async def test_stream_outlives_an_absent_database(
 
 
 async def test_silence_is_filled_with_pings(repository: FakeTaskRepository, watch: Watch, task_id: TaskId) -> None:
-    stream = events.Following(repository, watch, task_id, 1, ping_seconds=0.01).events([])
+    stream = events.StreamPosition(repository, watch, task_id, 1, ping_seconds=0.01).events([])
     seen = [await anext(stream) for _ in range(4)]
     assert seen[1:] == [b": ping\n\n"] * 3
     change(watch, repository, task_id, TaskStatus.COMPLETED)
@@ -177,15 +177,15 @@ async def test_end_between_two_questions_is_told(watch: Watch) -> None:
             task_id=task_id, spec=TaskSpec(circuit="x", shots=1, max_attempts=1), correlation_id=CorrelationId("c")
         )
     )
-    following = events.Following(repository, watch, task_id, 1)
-    assert [line.status for line in await following.look()] == [TaskStatus.COMPLETED]
-    assert following.ended
+    position = events.StreamPosition(repository, watch, task_id, 1)
+    assert [line.status for line in await position.read()] == [TaskStatus.COMPLETED]
+    assert position.ended
 
 
 async def test_stream_is_pinged_while_the_database_is_away(
     repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
-    stream = events.Following(repository, watch, task_id, 1, retry_seconds=0.0).events([])
+    stream = events.StreamPosition(repository, watch, task_id, 1, retry_seconds=0.0).events([])
     await anext(stream)
     repository.error = DatabaseUnavailable("away")
     assert [await anext(stream) for _ in range(3)] == [b": ping\n\n"] * 3

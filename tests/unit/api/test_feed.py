@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from ketline.api.tasks import broadcast
-from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, Place
+from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, StreamStart
 from ketline.api.tasks.feed import events
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
@@ -171,7 +171,7 @@ async def test_line_that_is_committed_late_is_told_once(
     broadcasts: Broadcasts,
 ) -> None:
     task_id = await submitted(client, repository)
-    stream = events(broadcasts, (), Place(0))
+    stream = events(broadcasts, (), StreamStart(0))
     await anext(stream)
     catalogue.feed.append(line(task_id, 8))
     assert numbers((await anext(stream)).decode()) == [8]

@@ -1,4 +1,4 @@
-"""HTTP connections that are bounded in size, time and number."""
+"""HTTP connections with limits on size, time and number."""
 
 from ketline.api.connection.limits import ConnectionLimits, Shared
 from ketline.api.connection.protocol import BoundedConnection

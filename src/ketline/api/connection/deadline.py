@@ -1,13 +1,14 @@
-"""A deadline that is moved often and met seldom."""
+"""A deadline that is cheap to move, for timeouts that rarely expire."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Deadline:
-    """Calls `on_expiry` once the time is up, unless it was moved or cleared before.
+    """Calls `on_expiry` when the time is over, unless the deadline was moved or cleared before.
 
-    It has one timer, which finds when it fires that the deadline has moved on: a request costs no timer of its own.
+    It has a single timer. When that fires before the deadline, which was moved meanwhile, it is set again; so a request
+    does not need a new timer.
     """
 
     __slots__ = ("_loop", "_on_expiry", "_timer", "_when")
@@ -23,7 +24,7 @@ class Deadline:
         return self._when is not None
 
     def set(self, seconds: float) -> None:
-        """Expire so many seconds from now, and not before."""
+        """Expire this many seconds from now."""
         self._when = self._loop.time() + seconds
         if self._timer is None or self._timer.when() > self._when:
             self._arm(self._when)
@@ -33,7 +34,7 @@ class Deadline:
         self._when = None
 
     def cancel(self) -> None:
-        """Do not expire, and let go of the timer."""
+        """Do not expire, and cancel the timer."""
         self._when = None
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What the connections of an API process may take of its memory, its descriptors and its time."""
+"""Limits of the connections of an API process: memory, number, and times."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """Bounds of one connection, and of all of them.
+    """Limits of one connection, and of all connections together.
 
-    `head_bytes` bounds request line and headers of one request together, `headers` their number; `request_memory_bytes`
-    what is held of all requests that are not answered yet. `head_seconds` and `body_seconds` are from the first byte to
-    the last, `idle_seconds` from an answer to the next request, `write_seconds` how long a client may read nothing.
+    `head_bytes`: request line and headers of one request. `headers`: their number. `request_memory_bytes`: memory of
+    all requests without a response yet. `head_seconds` and `body_seconds`: from the first byte to the last.
+    `idle_seconds`: from a response to the next request. `write_seconds`: how long a client may read nothing.
     """
 
     head_bytes: int = 64 * 1024
@@ -25,33 +25,34 @@ class ConnectionLimits:
 
 @dataclass(slots=True)
 class RequestMemory:
-    """Counts the bytes that are held of requests, over all connections of a process."""
+    """Counts the bytes of requests in memory, over all connections of a process."""
 
     limit: int
     held: int = field(default=0, init=False)
 
     def fits(self, size: int) -> bool:
-        """Whether so many bytes more are within the limit."""
+        """Whether this many more bytes are within the limit."""
         return self.held + size <= self.limit
 
     def hold(self, size: int) -> int:
-        """Count so many bytes, and give them back for the caller's own count."""
+        """Count this many bytes, and return the number for the caller's own count."""
         self.held += size
         return size
 
     def release(self, size: int) -> None:
+        """Stop counting this many bytes."""
         self.held -= size
 
 
 @dataclass(slots=True)
 class RateLimitedLog:
-    """Lets one line through every `seconds`: a flood of connections must not become a flood of lines."""
+    """Permits one log line every `seconds`, so that many connections do not cause many lines."""
 
     seconds: float = 10.0
     _next: float = field(default=0.0, init=False)
 
     def due(self) -> bool:
-        """Whether it is time for another line; the caller writes it."""
+        """Whether the caller may write a line now."""
         now = time.monotonic()
         if now < self._next:
             return False
@@ -61,7 +62,7 @@ class RateLimitedLog:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all connections of a process have in common."""
+    """The state that all connections of a process share."""
 
     limits: ConnectionLimits
     memory: RequestMemory
@@ -69,4 +70,5 @@ class Shared:
 
     @classmethod
     def of(cls, limits: ConnectionLimits) -> "Shared":
+        """The shared state of a process with these limits."""
         return cls(limits, RequestMemory(limits.request_memory_bytes))

@@ -1,6 +1,6 @@
-"""HTTP connections with bounds: on the size of a request's head, on the time it takes to arrive, and on their number.
+"""The HTTP/1.1 protocol of a connection, with limits on the size and the time of requests and on connections.
 
-uvicorn's protocol for httptools has none of them. It is extended here, at the callbacks that it already has.
+It extends uvicorn's protocol for httptools, which has no such limits, by overriding its callbacks.
 
 Source: RFC 9110, section 15.5.9 (408); RFC 6585, section 5 (431); RFC 9112, section 9.6 (closing a connection).
 """
@@ -23,19 +23,19 @@ from ketline.api.responses.errors import REJECTION_KEY
 
 log = structlog.get_logger()
 
-# What a header takes beside its characters: two bytes objects, a tuple, and its place in a list. It is counted only
-# of requests that have more of them than browsers send.
+# Memory of a header besides its characters: two bytes objects, a tuple, and an item of a list. It is counted only for
+# requests with more headers than browsers send.
 HEADER_OVERHEAD_BYTES = 150
 USUAL_HEADERS = 32
-# Time and bytes left to a client for reading an answer that it got while it was still sending.
+# Time and bytes that a client has to read a response that it got while it was still sending.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
-# So many connections over the limit are told so at one time; further ones are closed without an answer.
+# This many connections beyond the limit get a response at a time; further ones are closed without one.
 MOST_REJECTED_AT_ONCE = 64
 
 
 class _Phase(Enum):
-    """What is arriving on a connection."""
+    """The part of a request that is arriving."""
 
     NOTHING = auto()
     HEAD = auto()
@@ -43,7 +43,7 @@ class _Phase(Enum):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """One HTTP/1.1 connection of a client. All its state belongs to the event loop's thread."""
+    """One HTTP/1.1 connection of a client; all its methods run in the thread of the event loop."""
 
     def __init__(
         self,
@@ -63,10 +63,10 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_fits = False
         self._heads_begun = 0
         self._rejection = "bad_request"
-        # From here on nothing that arrives is read as a request.
+        # Once True, arriving bytes are dropped.
         self._discarding = False
         self._discarded = 0
-        # The requests that are not answered yet in the order of their arrival, and the bytes held of each.
+        # The requests without a complete response, in the order of arrival, and the bytes in memory of each.
         self._unanswered: deque[RequestResponseCycle] = deque()
         self._held: deque[int] = deque()
         self._deadline = Deadline(self.loop, self._on_deadline)
@@ -95,7 +95,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._shared.memory.release(sum(self._held))
         self._held.clear()
-        # uvicorn tells only the last of several requests that the client has gone.
+        # uvicorn reports the disconnect only to the last of several pipelined requests.
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -113,7 +113,7 @@ class BoundedConnection(HttpToolsProtocol):
         size = len(data)
         self._received = size
         self._heads_begun = 0
-        # No head that begins in these bytes can be too large: it need not be measured.
+        # A head within these bytes cannot be too large, so it need not be measured.
         self._head_fits = self._phase is not _Phase.HEAD and size <= self._limits.head_bytes
         fresh = self._phase is _Phase.NOTHING
         super().data_received(data)
@@ -143,10 +143,12 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         headers = len(self.headers)
-        if headers > self._limits.headers or not (self._head_fits or self._known_of_head() <= self._limits.head_bytes):
-            raise self._rejected("headers_too_large")
+        if headers > self._limits.headers or not (
+            self._head_fits or self._parsed_head_bytes() <= self._limits.head_bytes
+        ):
+            raise self._rejection_error("headers_too_large")
         if not self._shared.memory.fits(self._received):
-            raise self._rejected("request_memory_full")
+            raise self._rejection_error("request_memory_full")
         if headers > USUAL_HEADERS:
             self._held[-1] += self._shared.memory.hold(HEADER_OVERHEAD_BYTES * headers)
         self._phase = _Phase.BODY
@@ -160,7 +162,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._deadline.clear()
         super().on_message_complete()
 
-    # Callbacks of the answers
+    # Callbacks of responses
 
     def on_response_complete(self) -> None:
         if self._unanswered:
@@ -171,18 +173,18 @@ class BoundedConnection(HttpToolsProtocol):
             self._discarding = True
             self._deadline.set(self._limits.write_seconds)
         elif self._phase is not _Phase.NOTHING:
-            # uvicorn now waits for a request of which nothing has arrived; of this one a part has.
+            # uvicorn starts its keep-alive timeout here, although a part of the next request has arrived.
             self._unset_keepalive_if_required()
             if self._phase is _Phase.HEAD and not self._unanswered:
                 self._deadline.set(self._limits.head_seconds)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be parsed, or what a callback has rejected; uvicorn calls it."""
+        """Reject a request that cannot be parsed or that a callback rejected; called by uvicorn."""
         self._reject(self._rejection)
 
-    # What has begun to arrive
+    # Arriving requests
 
-    def _known_of_head(self) -> int:
+    def _parsed_head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _await_more(self, received: int, *, fresh: bool) -> None:
@@ -193,7 +195,7 @@ class BoundedConnection(HttpToolsProtocol):
         elif self._phase is _Phase.BODY:
             self._await_body()
         elif not self._unanswered and not self._deadline.is_set:
-            # Only line ends, which may stand between two requests, and which ended uvicorn's own wait for one.
+            # Only line ends came, which are permitted between requests; they cancelled uvicorn's keep-alive timeout.
             self._deadline.set(self._limits.idle_seconds)
 
     def _await_head(self, received: int, *, fresh: bool) -> None:
@@ -202,8 +204,8 @@ class BoundedConnection(HttpToolsProtocol):
         elif fresh and self._heads_begun == 1:
             self._head_bytes = received
         else:
-            # It began somewhere in these bytes: what the parser still holds back is counted with the next ones.
-            self._head_bytes = self._known_of_head()
+            # The head began within these bytes; what the parser still buffers is counted with the next bytes.
+            self._head_bytes = self._parsed_head_bytes()
         if self._head_bytes > self._limits.head_bytes or len(self.headers) > self._limits.headers:
             self._reject("headers_too_large")
         elif not self._deadline.is_set or self._heads_begun:
@@ -215,7 +217,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.transport = cast("asyncio.Transport", LingeringTransport(self.transport, self._linger))
 
     def _hold(self, size: int) -> None:
-        """Count what has arrived for the newest request; if it does not fit, and more is to come, refuse that."""
+        """Count the bytes of the newest request; reject it if they exceed the limit and it is incomplete."""
         memory = self._shared.memory
         fits = memory.fits(size)
         self._held[-1] += memory.hold(size)
@@ -224,30 +226,30 @@ class BoundedConnection(HttpToolsProtocol):
         if self._phase is _Phase.HEAD:
             self._reject("request_memory_full")
         elif self._phase is _Phase.BODY:
-            self._refuse_body("request_memory_full")
+            self._reject_body("request_memory_full")
 
-    # What is rejected
+    # Rejections
 
-    def _rejected(self, code: str) -> httptools.HttpParserError:
+    def _rejection_error(self, code: str) -> httptools.HttpParserError:
         self._rejection = code
         return httptools.HttpParserError(code)
 
     def _reject(self, code: str) -> None:
-        """Answer with a problem document, and close."""
+        """Send a problem document and close the connection."""
         if self._discarding:
             return
         self._discarding = True
         self._deadline.clear()
         if self._unanswered:
-            # An answer is on its way: another one in the middle of it would be taken for a part of it.
+            # A response is being sent, and another one would corrupt it: close after it instead.
             self._unanswered[-1].keep_alive = False
             return
         log.info("http.rejected", problem=code, client=self.client and self.client[0])
         self.transport.write(rejection(code, self.server_state.default_headers))
         self._linger()
 
-    def _refuse_body(self, code: str) -> None:
-        """Have the application answer a request whose body does not come, or does not fit."""
+    def _reject_body(self, code: str) -> None:
+        """Let the application send the problem for a request whose body is late or too large for the memory."""
         self._discarding = True
         self.cycle.keep_alive = False
         self.cycle.scope["state"][REJECTION_KEY] = code
@@ -255,9 +257,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline.set(LINGER_SECONDS)
 
     def _linger(self) -> None:
-        """Close once the client had time to read what was written.
+        """Close the connection after the client had time to read the response.
 
-        Closing at once, while it still sends, has its system throw the answer away.
+        If it were closed at once while the client still sends, the client's system would discard the response.
         """
         if self.transport.is_closing():
             return
@@ -275,7 +277,7 @@ class BoundedConnection(HttpToolsProtocol):
         elif self._phase is _Phase.BODY:
             self._on_body_deadline()
         elif self._unanswered:
-            return  # What was answered last sets the next deadline.
+            return  # The end of the last response sets the next deadline.
         elif self._phase is _Phase.HEAD:
             self._reject("request_timeout")
         else:
@@ -285,9 +287,9 @@ class BoundedConnection(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._linger()
         elif self.flow.read_paused or self.cycle.response_started:
-            self._deadline.set(self._limits.body_seconds)  # It is not the client that keeps the body waiting.
+            self._deadline.set(self._limits.body_seconds)  # The application, not the client, delays the body.
         else:
-            self._refuse_body("request_timeout")
+            self._reject_body("request_timeout")
 
     def _watch_writing(self, before: int | None = None) -> None:
         """Abort a connection whose client has read nothing for `write_seconds`."""

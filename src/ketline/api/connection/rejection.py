@@ -1,4 +1,4 @@
-"""What a connection writes and does by itself, where no application answers."""
+"""Responses that a connection sends by itself, without the application, and the transport that delays its close."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -10,7 +10,7 @@ from ketline.api.responses.errors import CORRELATION_KEY, HTTPProblem, problem_r
 
 
 def rejection(code: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A whole answer: the problem document of this code, with these headers beside its own; the connection closes."""
+    """The bytes of a response with the problem document of this code and these additional headers."""
     response = problem_response({"type": "http", CORRELATION_KEY: uuid4().hex}, HTTPProblem(code))
     response.headers["Connection"] = "close"
     lines = b"".join(name + b": " + value + b"\r\n" for name, value in (*headers, *response.raw_headers))
@@ -24,7 +24,7 @@ class _Transport(Protocol):
 
 
 class LingeringTransport:
-    """A transport for the answer to a request that is still arriving: to close it is to linger."""
+    """The transport for the response to a request that is still arriving: `close` calls `linger` instead."""
 
     __slots__ = ("_linger", "_transport")
 

@@ -1,1 +1,1 @@
-"""The routes of the pages that people see; what is on them is made in `ketline.web`."""
+"""The routes of the web pages; `ketline.web` renders them."""

@@ -1,4 +1,4 @@
-"""A task's counts as files to keep: JSON, CSV, and the histogram as SVG."""
+"""Downloads of a task's counts: JSON, CSV, and the histogram as SVG."""
 
 import asyncio
 from typing import Annotated
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import CSV, JSON, write_counts
 from ketline.api.responses.representation import LEAST_PACKED_BYTES
-from ketline.api.tasks.results import Place, chosen_points
+from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import with_result
 from ketline.domain.task import Task
 from ketline.web.histogram import BarOrder, histogram
@@ -36,7 +36,7 @@ async def send_csv(task_id: UUID, request: Request) -> Response:
 
 @router.get("/{task_id}/histogram.svg")
 async def send_svg(
-    task_id: UUID, request: Request, sort: Annotated[BarOrder, Query()] = BarOrder.VALUE, point: Place = None
+    task_id: UUID, request: Request, sort: Annotated[BarOrder, Query()] = BarOrder.VALUE, point: PointIndex = None
 ) -> Response:
     async with with_result(request, task_id) as task:
         chosen = chosen_points(task, point)

@@ -1,4 +1,4 @@
-"""Send the files that pages load."""
+"""The route of the static files of the pages."""
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse

@@ -1,4 +1,4 @@
-"""Read forms as browsers send them, and make submissions of them."""
+"""Forms: reads their fields, and converts them to and from submissions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ Form = Sequence[tuple[str, str]]
 
 
 async def read_form(request: Request) -> Form:
-    """The fields of a form, in order.
+    """Read the fields of a form, in order.
 
     Raises:
-        Refusal: it is none.
+        HTTPProblem: the body is not a form.
     """
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != _FORM:
@@ -40,13 +40,13 @@ async def read_form(request: Request) -> Form:
 
 
 def fields_of(form: Form) -> Mapping[str, str]:
-    """The known fields; a browser ends the lines of a program with two characters."""
+    """The known fields of a form; replaces the CR LF with which browsers end lines."""
     given = {name: value for name, value in form if name in FIELDS}
     return {name: given.get(name, "").replace("\r\n", "\n") for name in FIELDS}
 
 
 def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
-    """The form that asks for the same once more, but for its seed: nobody may have chosen that."""
+    """The fields for submitting the same spec again, without its seed, which may have been a random one."""
     limit, observables = spec.time_limit_seconds, spec.options.observables
     return dict.fromkeys(FIELDS, "") | {
         "qc": _with_header(spec),
@@ -71,7 +71,7 @@ def _with_header(spec: TaskSpec) -> str:
 
 
 def blank_fields(options: ApiOptions) -> Mapping[str, str]:
-    """The form as it is first seen."""
+    """The fields of a new form."""
     first = examples()[0]
     return dict.fromkeys(FIELDS, "") | {
         "qc": first.program,
@@ -81,10 +81,10 @@ def blank_fields(options: ApiOptions) -> Mapping[str, str]:
 
 
 def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
-    """What the form asks for, held to what a JSON body is held to.
+    """Convert a form to a submission, with the same checks as for a JSON body.
 
     Raises:
-        Refusal: it is not one that this service takes.
+        HTTPProblem: a field is invalid or exceeds a limit.
     """
     body: dict[str, object] = {"qc": fields["qc"], "memory": fields["memory"] == "on"}
     body |= {name: _number(fields[name], int) for name in _INTEGERS if fields[name].strip()}
@@ -99,7 +99,7 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     )
     if fields["observables"].strip():
         body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
-        body.pop("shots", None)  # values are exact, and the field of shots is never empty
+        body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
     if not body["memory"]:
         del body["memory"]
     try:
@@ -108,19 +108,19 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
         raise invalid_body(error) from error
 
 
-def field_errors(refusal: HTTPProblem) -> Mapping[str, str]:
-    """What is wrong with each field of the form; what belongs to no field of it is under an empty name."""
+def field_errors(problem: HTTPProblem) -> Mapping[str, str]:
+    """The errors by field of the form; those of no field have an empty name."""
     found: dict[str, list[str]] = {}
-    for error in refusal.errors or ():
+    for error in problem.errors or ():
         name = (error.pointer or "").removeprefix("#").strip("/").split("/")[0]
         found.setdefault(name if name in FIELDS else "", []).append(error.detail)
     if not found:
-        found["qc" if refusal.kind.code == "program_too_large" else ""] = [refusal.detail]
+        found["qc" if problem.kind.code == "program_too_large" else ""] = [problem.detail]
     return {name: "; ".join(dict.fromkeys(details)) for name, details in found.items()}
 
 
 def _number(text: str, kind: type[int] | type[float]) -> object:
-    """A number where it is one; what is not is left to be refused by name."""
+    """Parse a number; other text is returned as it is, so that validation reports the field."""
     try:
         return kind(text.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""What can be said of a program before it is a task: what is wrong with it, or how it would run, and its circuit."""
+"""The preview of a program in the form: its errors, or how it would run, and its circuit."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from ketline.service.services import Services
 from ketline.web.highlight import excerpt
 from ketline.web.snippets import form_address, snippets
 
-# Larger programs are sent from a file rather than copied from a page.
+# Larger programs have no snippets, because they are not copied from a page.
 MOST_COPIED = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnCircuit:
-    """A circuit as an image's address, or as text, or why it is neither, with what it comes to if that is known."""
+    """A circuit as the URL of an image, or as text, or the reason why it is neither, with its inspection if known."""
 
     image: str | None = None
     text: str | None = None
@@ -34,14 +34,14 @@ class DrawnCircuit:
 
 
 async def drawn_circuit(services: Services, source: ProgramSource) -> DrawnCircuit:
-    """The largest form that holds the circuit.
+    """Draw a circuit as an image or, if it is too large, as text.
 
     Raises:
-        ServiceUnavailable: it cannot be drawn now.
+        ServiceUnavailable: the inspector does not work now.
     """
     try:
         svg = await services.draw.program(source, Drawing.SVG)
-        # As an image it can neither run nor load anything.
+        # As an image, an SVG cannot run scripts or load anything.
         return DrawnCircuit(image="data:image/svg+xml;base64," + b64encode(svg.encode()).decode())
     except ProgramTooLarge:
         return await _as_text(services, source)
@@ -60,7 +60,7 @@ async def _as_text(services: Services, source: ProgramSource) -> DrawnCircuit:
 
 
 async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, object]:
-    """What the preview of a form shows."""
+    """The values of the preview template for a form."""
     shown: dict[str, object] = {
         "errors": {},
         "trouble": None,
@@ -74,17 +74,17 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
         return shown
     try:
         submission = request_of(fields, options_of(request))
-    except HTTPProblem as refusal:
-        return shown | {"errors": field_errors(refusal)}
+    except HTTPProblem as problem:
+        return shown | {"errors": field_errors(problem)}
     if len(fields["qc"]) <= MOST_COPIED:
         shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
     try:
-        return {**shown, **await _inspected(services_of(request), submission)}
+        return {**shown, **await _inspect(services_of(request), submission)}
     except ServiceUnavailable as error:
         return shown | {"trouble": KINDS[error.code].detail}
 
 
-async def _inspected(services: Services, submission: SubmitRequest) -> Mapping[str, object]:
+async def _inspect(services: Services, submission: SubmitRequest) -> Mapping[str, object]:
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
     validation = await services.validate(spec_of(submission))
     readable = validation.inspection is not None
@@ -96,4 +96,7 @@ async def _inspected(services: Services, submission: SubmitRequest) -> Mapping[s
 
 
 def _excerpts(program: str, validation: Validation) -> list[object]:
-    return [None if one.line is None else excerpt(program, one.line, one.column) for one in validation.diagnostics]
+    return [
+        None if diagnostic.line is None else excerpt(program, diagnostic.line, diagnostic.column)
+        for diagnostic in validation.diagnostics
+    ]

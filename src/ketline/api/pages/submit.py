@@ -1,4 +1,4 @@
-"""The front page: a program, how to run it, and what can be said of it beforehand."""
+"""The front page: the form of a submission, with its preview."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.pages.answers import page, wants_part
 from ketline.api.pages.forms import (
     blank_fields,
     field_errors,
@@ -17,6 +16,7 @@ from ketline.api.pages.forms import (
     request_of,
 )
 from ketline.api.pages.preview import preview
+from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import not_found
@@ -33,19 +33,19 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def show_form(request: Request) -> Response:
-    """The form: empty, of an example, of a stored task, or as a shared address says."""
+    """Show the form: new, with an example, with a stored task, or with the fields of a shared URL."""
     return await _form(request, await _fields(request))
 
 
 @router.get("/ui")
-async def lead_to_form() -> Response:
-    """For those who leave out what comes after it."""
+async def redirect_to_form() -> Response:
+    """Redirect `/ui` to the form."""
     return RedirectResponse("./", status_code=303)
 
 
 @router.post("/ui/check")
 async def check(request: Request) -> Response:
-    """The preview alone for a page that is open, or else the whole page with it."""
+    """Show the preview: alone for an open page, otherwise in the whole page."""
     fields = fields_of(await read_form(request))
     if wants_part(request):
         return page(request, "preview.html", await preview(request, fields))
@@ -54,13 +54,13 @@ async def check(request: Request) -> Response:
 
 @router.post("/ui/submit")
 async def submit(request: Request) -> Response:
-    """Store the task and show it; a form that is refused comes back as it was sent, with the reason."""
+    """Submit the task and show its page; a rejected form is shown again with the reason."""
     fields = fields_of(await read_form(request))
     try:
         spec = spec_of(request_of(fields, options_of(request)))
         accepted = await services_of(request).submit(submission_of(request, spec))
-    except HTTPProblem as refusal:
-        return await _form(request, fields, status=refusal.kind.status, errors=field_errors(refusal))
+    except HTTPProblem as problem:
+        return await _form(request, fields, status=problem.kind.status, errors=field_errors(problem))
     except (BacklogFull, ServiceUnavailable) as error:
         kind = KINDS[error.code]
         return await _form(request, fields, status=kind.status, errors={"": f"{kind.title}. {kind.detail}"})
@@ -79,7 +79,7 @@ async def _fields(request: Request) -> Mapping[str, str]:
 
 
 async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
-    """The form of a stored task; a circuit in QPY as flat OpenQASM 3, of a sweep its first point."""
+    """The fields of a stored task; a circuit in QPY becomes flat OpenQASM 3, for a sweep that of its first point."""
     try:
         task_id = TaskId(UUID(text))
     except ValueError as error:
@@ -98,7 +98,7 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
         raise HTTPProblem("circuit_unreadable", detail) from error
     except ServiceUnavailable as error:
         raise HTTPProblem(error.code) from error
-    # The text has the values of its parameters in it.
+    # The flat program contains the values of its parameters.
     return {**fields_of_spec(original), "qc": program, "inputs": ""}
 
 
@@ -121,5 +121,5 @@ async def _form(
     }
     if checked:
         shown.update(await preview(request, fields))
-    # A long program takes a good part of a second: the event loop stays free.
+    # In a thread, because a long program takes most of a second.
     return await asyncio.to_thread(page, request, "submit.html", shown, status=status)

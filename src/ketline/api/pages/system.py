@@ -1,11 +1,11 @@
-"""How the service stands, for those who run it."""
+"""The system page for operators: health, statistics, workers and dead letters."""
 
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.pages.answers import page, wants_part
+from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.domain.dead_letters import DeadLetters
@@ -19,7 +19,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/ui/system")
 async def show_system(request: Request) -> Response:
-    """The page, or its figures for a page that is open; it is there also when the database is not."""
+    """Show the page, or its live part for an open page; also while the database is down."""
     health = await services_of(request).health()
     statistics, workers = await _figures(request) if health.database_connected else (None, None)
     time_series: TimeSeries = request.app.state.time_series
@@ -30,7 +30,7 @@ async def show_system(request: Request) -> Response:
         "statistics": statistics,
         "workers": workers,
         "point": None if statistics is None else time_series.add(statistics),
-        "course": time_series,
+        "time_series": time_series,
         "backend": services_of(request).backend,
         "dead": await _dead_letters(request) if health.queue_connected else None,
     }
@@ -39,7 +39,7 @@ async def show_system(request: Request) -> Response:
 
 @router.post("/ui/dead-letters/requeue")
 async def requeue_dead_letters(request: Request) -> Response:
-    """Put the messages back that can be read; the page tells what is left."""
+    """Requeue the readable dead letters; the page then shows the others."""
     try:
         await services_of(request).dead_letters.requeue()
     except QueueUnavailable as error:

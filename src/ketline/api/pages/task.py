@@ -1,4 +1,4 @@
-"""The page of one task, kept up to date while it is open, and what can be done with it."""
+"""The page of one task, which is updated while it is open, and its actions."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.pages.answers import page, wants_part
 from ketline.api.pages.forms import read_form
 from ketline.api.pages.preview import DrawnCircuit, drawn_circuit
+from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS
 from ketline.api.services import correlation_id_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.api.tasks.circuit import at_point
-from ketline.api.tasks.results import Place, chosen_points
+from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import not_found, with_result
 from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
@@ -37,8 +37,10 @@ Order = Annotated[BarOrder, Query()]
 
 
 @router.get("/{task_id}")
-async def show_task(task_id: UUID, request: Request, sort: Order = BarOrder.VALUE, point: Place = None) -> Response:
-    """The whole page, or what of it changes while it is open."""
+async def show_task(
+    task_id: UUID, request: Request, sort: Order = BarOrder.VALUE, point: PointIndex = None
+) -> Response:
+    """Show the page, or its live part for an open page."""
     async with with_result(request, task_id) as task:
         return await _task_page(task, request, sort, point)
 
@@ -49,21 +51,21 @@ async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | 
     except TaskNotFound as error:
         raise not_found(task.task_id) from error
     waiting = task.status is TaskStatus.PENDING
-    place = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
+    position = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
     template = "task_live.html" if wants_part(request) else "task.html"
 
-    def written() -> Response:
-        return page(request, template, {**_shown(task, original, place), **_result(task, original, sort, point)})
+    def render() -> Response:
+        return page(request, template, {**_shown(task, original, position), **_result(task, original, sort, point)})
 
-    # A long program or result takes a good part of a second: the event loop stays free.
-    return await asyncio.to_thread(written)
+    # In a thread, because a long program or result takes most of a second.
+    return await asyncio.to_thread(render)
 
 
 @router.get("/{task_id}/circuit")
-async def show_circuit(task_id: UUID, request: Request, point: Place = None) -> Response:
-    """The circuit, for a page to put in: drawn, which may take a second, in the largest form that holds it.
+async def show_circuit(task_id: UUID, request: Request, point: PointIndex = None) -> Response:
+    """Draw the circuit for an open page, as an image or as text; for a sweep that of one point, by default the first.
 
-    Of a sweep it is that of a point, the first unless another is asked for.
+    It has its own route because drawing may take a second.
     """
     services = services_of(request)
     try:
@@ -89,7 +91,7 @@ async def enqueue(task_id: UUID, request: Request) -> Response:
 
 @router.post("/{task_id}/cancel")
 async def cancel(task_id: UUID, request: Request) -> Response:
-    """Cancel the task; where it has ended meanwhile its page says so."""
+    """Cancel the task and show its page; a task that has ended meanwhile is only shown."""
     try:
         await services_of(request).submissions.cancel(TaskId(task_id))
     except TaskNotFound as error:
@@ -116,25 +118,25 @@ async def rerun(task_id: UUID, request: Request) -> Response:
     return RedirectResponse(f"../{accepted.task_id}", status_code=303)
 
 
-def _shown(task: Task, original: TaskSpec, place: QueuePosition | None) -> Mapping[str, object]:
+def _shown(task: Task, original: TaskSpec, position: QueuePosition | None) -> Mapping[str, object]:
     failure = task.failure
     line, column = (failure.line, failure.column) if failure else (None, None)
     is_text = original.options.format is not ProgramFormat.QPY
     return {
         "task": task,
-        # Ids begin with the time, which many have in common.
+        # The end of the id, because ids of the same time begin alike.
         "short_id": str(task.task_id)[-8:],
         "source": listing(original.circuit, line=line, column=column) if is_text else None,
         "excerpt": excerpt(original.circuit, line, column) if is_text and line else None,
         **_table(task, original),
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
-        "place": place,
+        "position": position,
     }
 
 
 def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
-    """Expectation values with their observables, in as many rows as a page can hold."""
+    """The table of expectation values and observables, with a limit on its rows."""
     values = list(_values(task))
     return {
         "values": values,
@@ -145,30 +147,30 @@ def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
 
 
 def _inputs(original: TaskSpec) -> Sequence[Mapping[str, InputValue]]:
-    """The inputs of each point of a sweep; none where the task is no sweep."""
+    """The inputs of each point of a sweep; empty for other tasks."""
     return [] if number_of_points(original.inputs) is None else list(points_of(original.inputs))
 
 
 def _values(task: Task) -> Iterator[Sequence[float]]:
-    """Expectation values, a row for each point of a sweep or for the one that every other task is."""
+    """Yield a row of expectation values for each point; a task without a sweep has one row."""
     for value in (values := task.expectation_values or ()):
         if isinstance(value, Sequence):
             yield value
         else:
-            yield [one for one in values if not isinstance(one, Sequence)]
+            yield [single for single in values if not isinstance(single, Sequence)]
             return
 
 
-def _result(task: Task, original: TaskSpec, sort: BarOrder, place: int | None) -> Mapping[str, object]:
-    """The histogram: of a sweep that of one point, the first unless another is asked for."""
+def _result(task: Task, original: TaskSpec, sort: BarOrder, point: int | None) -> Mapping[str, object]:
+    """The histogram; for a sweep that of one point, by default the first."""
     if task.counts is None and task.points is None:
         return {"histogram": None, "point": None, "sort": sort, "inputs": original.inputs}
     if task.points is not None:
-        place = place or 0
-    chosen = chosen_points(task, place)
+        point = point or 0
+    chosen = chosen_points(task, point)
     return {
         "histogram": histogram(chosen.points[0].counts, sort),
-        "point": place,
+        "point": point,
         "sort": sort,
         "inputs": original.inputs,
     }

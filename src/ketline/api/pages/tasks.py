@@ -1,4 +1,4 @@
-"""The list of tasks: its filters are in the address, and the page follows what changes."""
+"""The page of the task list: its filters are in the URL, and it is updated while it is open."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from ketline.api.pages.answers import page, wants_part
+from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.tasks.lists import find_tasks
@@ -34,32 +34,32 @@ Items = Sequence[tuple[str, str]]
 
 @router.get("/ui/tasks")
 async def show_tasks(request: Request) -> Response:
-    """The page of a list, or the list alone for a page that is open."""
+    """Show the page of a list, or its live part for an open page."""
     given = request.query_params.multi_items()
     if (task_id := _searched_task(given)) is not None:
         return RedirectResponse(f"tasks/{task_id}", status_code=303)
-    if (plain := _plain(given)) != given:
-        return RedirectResponse(f"tasks?{urlencode(plain)}" if plain else "tasks", status_code=303)
+    if (normalized := _normalized(given)) != given:
+        return RedirectResponse(f"tasks?{urlencode(normalized)}" if normalized else "tasks", status_code=303)
     template = "tasks_live.html" if wants_part(request) else "tasks.html"
     try:
         parameters = _parameters(given)
         listed, following = await find_tasks(request, parameters)
-    except HTTPProblem as refusal:
-        shown = _shown(given, ListParameters(), [], None) | {"trouble": refusal.detail}
-        return page(request, template, shown, status=refusal.kind.status)
+    except HTTPProblem as problem:
+        shown = _shown(given, ListParameters(), [], None) | {"trouble": problem.detail}
+        return page(request, template, shown, status=problem.kind.status)
     return page(request, template, _shown(given, parameters, listed, following))
 
 
 def _searched_task(items: Items) -> UUID | None:
-    """The task whose id was put into the search field."""
+    """The task id in the search field, None if it has other text."""
     try:
         return UUID(next((value for name, value in items if name == SEARCH), "").strip())
     except ValueError:
         return None
 
 
-def _plain(items: Items) -> list[tuple[str, str]]:
-    """The parameters of the list that a filled-in form means: nothing empty, each tag by itself, times in UTC."""
+def _normalized(items: Items) -> list[tuple[str, str]]:
+    """The parameters of a submitted form in normal form: none empty, one tag each, times in UTC."""
     found: list[tuple[str, str]] = []
     for name, value in items:
         text = value.strip()
@@ -75,7 +75,7 @@ def _plain(items: Items) -> list[tuple[str, str]]:
 
 
 def _moment(text: str) -> str:
-    """What a browser's field for a time gives, which has no zone and may have no seconds, as UTC."""
+    """Convert the text of a browser's time field, which has no offset, to UTC; other text is unchanged."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -90,7 +90,7 @@ def _parameters(items: Items) -> ListParameters:
         return ListParameters.model_validate({**single, **several})
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        raise invalid_request([{**one, "loc": ("query", *one["loc"])} for one in found]) from error
+        raise invalid_request([{**fault, "loc": ("query", *fault["loc"])} for fault in found]) from error
 
 
 def _shown(

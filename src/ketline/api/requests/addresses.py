@@ -1,4 +1,4 @@
-"""Refuse addresses whose parameters hold what no database stores, before an answer to them begins."""
+"""A middleware that rejects query parameters which are not valid text, before the response starts."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -9,9 +9,9 @@ from ketline.api.responses.field_errors import invalid_request
 
 
 class StorableParameters:
-    """Refuses parameters that are not UTF-8 after percent-decoding, as half a surrogate pair is not, or contain NUL.
+    """Rejects query parameters that are not UTF-8 after percent-decoding, or contain NUL.
 
-    The framework would replace the former by U+FFFD: a filter would silently become another one.
+    The framework would replace invalid bytes with U+FFFD, and so silently change a filter. No database stores NUL.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -20,16 +20,16 @@ class StorableParameters:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (unstorable := unstorable_parameters(scope["query_string"])):
             text = "must be UTF-8, percent-encoded, without NUL characters"
-            refusal = invalid_request(
+            problem = invalid_request(
                 [{"type": "unstorable", "loc": ("query", name), "msg": text} for name in unstorable]
             )
-            await problem_response(scope, refusal)(scope, receive, send)
+            await problem_response(scope, problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
 def unstorable_parameters(query: bytes) -> list[str]:
-    """The names of those parameters of a query string that are not text without NUL, each once and in order."""
+    """The names of the parameters of a query string that are not text or contain NUL, each once and in order."""
     if b"%" not in query and query.isascii() and b"\x00" not in query:
         return []
     parts = [part.partition(b"=") for part in query.split(b"&")]

@@ -1,4 +1,4 @@
-"""Refuse requests that change something where a browser says that a page of another site sent them.
+"""A middleware against cross-site request forgery: rejects changing requests that a browser sends for another site.
 
 Source: W3C Fetch Metadata Request Headers, `Sec-Fetch-Site`; WHATWG Fetch, section 3.2 (`Origin`).
 """
@@ -11,15 +11,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ketline.api.responses.errors import HTTPProblem, problem_response
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# `none` is a person's own doing, such as a form sent again by reloading it.
+# `none` means that the user caused the request, for example by reloading a form.
 _OWN = frozenset({"same-origin", "none"})
 
 
 class SameOrigin:
-    """Lets through what this service's own pages send, and what is sent by no browser.
+    """Passes on requests of this service's own pages, and requests that no browser sent.
 
-    A browser always says where a request with a body comes from, and no page can keep it from doing so or make it lie:
-    with `Sec-Fetch-Site` where the connection is safe, with `Origin` everywhere.
+    A browser always states the origin of a request with a body, and a page cannot prevent or change that: in
+    `Sec-Fetch-Site` on a secure connection, in `Origin` on any.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,10 +39,10 @@ def _is_foreign(headers: Mapping[str, str]) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    # No page of another site can have a browser send the second of these.
+    # A page of another site cannot make a browser send X-Forwarded-Host.
     return _host(origin) not in {headers.get("host"), headers.get("x-forwarded-host")}
 
 
 def _host(origin: str) -> str:
-    """Its host and port; of an origin that has none, as `null` has, nothing that is a host's."""
+    """Host and port of an origin; for one without a host, such as `null`, text that equals no host."""
     return origin.partition("://")[2] or "null:"

@@ -1,7 +1,7 @@
-"""Answer only requests that name this service by one of its own names.
+"""A middleware that accepts only requests whose `Host` header is one of the service's names.
 
-A page of any site can have its name resolve to 127.0.0.1 once it is loaded (DNS rebinding); to a browser the service is
-then of that page's own origin. The `Host` header still has the page's name, which no page can change.
+It prevents DNS rebinding: a page of any site can make its own host name resolve to 127.0.0.1 after it has loaded; the
+browser then treats this service as part of that site. The `Host` header still has the name of that site.
 
 Source: RFC 9110, sections 7.2 (`Host`) and 15.5.20 (421); RFC 9112, section 3.2.
 """
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ketline.api.responses.errors import HTTPProblem, problem_response
 
-# What orchestrators ask by whatever address they have; it shows nothing but the service's health.
+# Orchestrators call these by any address; they show only the service's health.
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_REPEATED = 64
@@ -24,7 +24,7 @@ _LONGEST_REPEATED = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRule:
-    """The names that are the service's own: exact ones, those below a domain, and perhaps every IP address, or any."""
+    """The names of the service: exact names, suffixes of domains, optionally every IP address, or any name."""
 
     names: frozenset[str] = _LOOPBACK
     suffixes: tuple[str, ...] = ()
@@ -33,10 +33,10 @@ class HostRule:
 
     @classmethod
     def of(cls, configured: Sequence[str], bound: str) -> Self:
-        """Loopback names, the address that is listened on, and what is configured: names, `*.domain`, `*`.
+        """The rule for the configured names (`name`, `*.domain`, `*`), the listening address and loopback names.
 
-        A service that listens on every address of its machine has them all for names. An IP address as such is safe: a
-        page that can be reached by it is a page of this service.
+        A service that listens on all addresses accepts every IP address. That is safe, because DNS rebinding needs a
+        host name.
         """
         lowered = [name.lower() for name in configured]
         exact = {name.strip("[]") for name in (*lowered, bound.lower()) if not name.startswith("*")}
@@ -56,19 +56,19 @@ class HostRule:
 
 
 class AllowedHosts:
-    """Refuses requests with another name than the service's own, but for probes."""
+    """Rejects requests with any other host name, except health probes."""
 
     def __init__(self, app: ASGIApp, *, rule: HostRule) -> None:
         self._app = app
         self._rule = rule
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            await problem_response(scope, refusal)(scope, receive, send)
+        if scope["type"] == "http" and (problem := self._problem(scope)) is not None:
+            await problem_response(scope, problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> HTTPProblem | None:
+    def _problem(self, scope: Scope) -> HTTPProblem | None:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) > 1 or (not hosts and scope["http_version"] != "1.0"):
             return HTTPProblem("bad_request", "A request must have one Host header.")
@@ -76,13 +76,13 @@ class AllowedHosts:
             return None
         return HTTPProblem(
             "host_not_allowed",
-            f"This service does not go by the name {_repeatable(hosts[0])!r}. If it is one of its names, "
+            f"This service does not have the name {_repeatable(hosts[0])!r}. If it is one of its names, "
             "add it to KETLINE_ALLOWED_HOSTS.",
         )
 
 
 def _name(host: str) -> str:
-    """The name without a port, a final dot, capitals, or the brackets around an IPv6 address."""
+    """The host name in lower case, without port, final dot, or the brackets of an IPv6 address."""
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -90,7 +90,7 @@ def _name(host: str) -> str:
 
 
 def _repeatable(host: str) -> str:
-    """The name as an answer may repeat it: short, and nothing that a browser could take for a part of a page."""
+    """The host name for an error message: shortened, and without characters that are special in HTML."""
     return re.sub(r"[^a-z0-9.:_-]", "?", _name(host))[:_LONGEST_REPEATED]
 
 

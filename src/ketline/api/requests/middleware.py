@@ -1,4 +1,4 @@
-"""Pure ASGI layers around every request: correlation id, access log, last-resort 500, body limit."""
+"""ASGI middleware around every request: correlation id, access log, response to crashes, limit of the body."""
 
 import re
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ def choose_correlation_id(offered: str | None) -> str:
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request and what was answered to it."""
+    """One request and the status of its response, for the access log."""
 
     method: str
     scope: Scope
@@ -45,7 +45,7 @@ class _Exchange:
     aborted: bool = False
     started: float = field(default_factory=perf_counter)
 
-    async def answer(self, message: Message) -> None:
+    async def send_logged(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             correlation_id = self.scope[CORRELATION_KEY].encode("ascii")
@@ -72,9 +72,9 @@ class _Exchange:
 
 
 class RequestContext:
-    """Gives every request its correlation id, one line in the log and, whatever happens, an answer.
+    """Gives every request a correlation id, a line in the access log and, after a crash, a response with status 500.
 
-    HEAD is served as GET without a body, so no route has to know of it.
+    It serves HEAD as GET without the body, so that routes need not handle HEAD.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -97,22 +97,22 @@ class RequestContext:
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         try:
-            await self._app(exchange.scope, receive, exchange.answer)
+            await self._app(exchange.scope, receive, exchange.send_logged)
         except ClientDisconnect:
-            exchange.aborted = True  # by the client, in the middle of its request: nobody is left to answer
+            exchange.aborted = True  # the client closed the connection: there is no one to respond to
         except Exception:
             _log.exception("http.failed", method=exchange.method, path=_loggable_path(exchange.scope))
             if exchange.status is not None:
-                # The answer is half out: only cutting the connection tells the client that it is incomplete.
+                # The response has begun: only closing the connection shows the client that it is incomplete.
                 raise
             response = problem_response(exchange.scope, HTTPProblem("internal_error"))
-            await response(exchange.scope, receive, exchange.answer)
+            await response(exchange.scope, receive, exchange.send_logged)
 
 
 class BodyLimit:
-    """Refuses bodies of more than `max_bytes`: at once when they say so, else as soon as they have grown past it.
+    """Rejects bodies of more than `max_bytes`: by their Content-Length, or as soon as more bytes have arrived.
 
-    A body that the connection has given up, because it is too slow or does not fit into memory, is refused here too.
+    It also rejects a body that `api.connection` gave up because it is too slow or does not fit into memory.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -120,12 +120,12 @@ class BodyLimit:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._declares_too_much(Headers(scope=scope)):
+        if scope["type"] == "http" and self._declares_too_many_bytes(Headers(scope=scope)):
             await problem_response(scope, HTTPProblem("body_too_large"))(scope, receive, send)
             return
         await self._app(scope, self._limited(scope, receive), send)
 
-    def _declares_too_much(self, headers: Headers) -> bool:
+    def _declares_too_many_bytes(self, headers: Headers) -> bool:
         declared = headers.get("content-length", "")
         return declared.isdigit() and (len(declared) > 18 or int(declared) > self._max_bytes)
 
@@ -147,7 +147,7 @@ class BodyLimit:
 
 
 def _loggable_path(scope: Scope) -> str:
-    """The route's template, or else the path as it was sent: percent-encoded, so it cannot forge log lines."""
+    """The route's template, or the raw path; that is percent-encoded, so it cannot forge log lines."""
     template = getattr(scope.get("route"), "path", None)
     if isinstance(template, str):
         return template

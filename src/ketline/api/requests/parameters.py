@@ -1,4 +1,4 @@
-"""Refuse parameters of an address that mean nothing there: a misspelt filter must not be taken for none."""
+"""A check for unknown query parameters, so that a misspelt filter is not ignored."""
 
 from fastapi import Request
 
@@ -6,10 +6,10 @@ from ketline.api.responses.field_errors import invalid_request
 
 
 def require_known_parameters(request: Request, *known: str) -> None:
-    """Return when the address has no other parameters than these.
+    """Check that the request has no other query parameters than these.
 
     Raises:
-        Refusal: it has; they are named.
+        HTTPProblem: it has others, which the problem names.
     """
     unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
     if unknown:

@@ -1,6 +1,6 @@
-"""Send large bodies without holding them: compressed once, and sent piece by piece as the client reads.
+"""Large bodies: compressed once, and sent in pieces as the client reads, so that they need little memory.
 
-A body waits in memory for the slowest of its readers. Counts are compressed to a fifth or less: many can wait so.
+A body stays in memory until its slowest reader has it. Counts compress to a fifth or less of their size.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Packed:
-    """A body in gzip's format; its length and its SHA-256 in hexadecimal are those of the body before.
+    """A body in gzip format, with the length and the hexadecimal SHA-256 of the uncompressed body.
 
-    `headers` are those of an answer that depend on the body.
+    `headers` are headers of the response that depend on the body.
     """
 
     data: bytes
@@ -33,7 +33,7 @@ class Packed:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def pieces(self) -> Iterator[bytes]:
-        """The body as it was, piece by piece."""
+        """Yield the uncompressed body in pieces."""
         unpacking = zlib.decompressobj(wbits=_GZIP_WINDOW)
         rest = self.data
         while not unpacking.eof:
@@ -41,7 +41,7 @@ class Packed:
             rest = unpacking.unconsumed_tail
 
     def part(self, wanted: range) -> Iterator[bytes]:
-        """These bytes of the body as it was, piece by piece; those before them are unpacked too."""
+        """Yield a range of the uncompressed body in pieces; it decompresses the bytes before the range too."""
         start = 0
         for piece in self.pieces():
             if start >= wanted.stop:
@@ -50,12 +50,13 @@ class Packed:
             start += len(piece)
 
     def compressed_pieces(self) -> Iterator[bytes]:
+        """Yield the compressed body in pieces."""
         for start in range(0, len(self.data), PIECE_BYTES):
             yield self.data[start : start + PIECE_BYTES]
 
 
 def pack(parts: Iterable[str | bytes], headers: Mapping[str, str] | None = None) -> Packed:
-    """Pack the parts of a body, one after the other; it takes as long as compressing does."""
+    """Compress a body that is given in parts; blocks, so call it in a thread."""
     packing, digest = zlib.compressobj(_COMPRESSION, wbits=_GZIP_WINDOW), sha256()
     packed, length = [], 0
     for part in parts:
@@ -75,18 +76,18 @@ _MOST_AT_ONCE = 1024 * 1024
 def unpacked_response(
     packed: Packed, media_type: str, headers: Mapping[str, str], *, compressed: bool, status_code: int = 200
 ) -> Response:
-    """An answer of this body, which is unpacked as it is sent where the client does not take it compressed."""
+    """The response with this body; if not `compressed`, it is decompressed while it is sent."""
     length = len(packed.data) if compressed else packed.length
     sent = {**headers, "Content-Length": str(length), **({"Content-Encoding": "gzip"} if compressed else {})}
     pieces = packed.compressed_pieces() if compressed else packed.pieces()
-    return StreamingResponse(_in_turn(pieces), status_code, headers=sent, media_type=media_type)
+    return StreamingResponse(_async_pieces(pieces), status_code, headers=sent, media_type=media_type)
 
 
 class LargeResults:
-    """Lets one request at a time read and write a large result, and shares each body among those that send it.
+    """Lets one request at a time read and encode a large result, and shares each body among its requests.
 
-    A decoded result takes many times its size, a packed body a fraction of it. A body is held while it is sent, while
-    a request waits for it, and as long as it is the newest.
+    A decoded result needs many times its size in memory, a compressed body a fraction of it. A body stays in memory
+    while it is sent, while a request waits for it, and while it is the newest.
     """
 
     def __init__(self) -> None:
@@ -97,7 +98,7 @@ class LargeResults:
         self._waiting: Counter[str] = Counter()
 
     async def packed(self, key: str, make: Callable[[], Awaitable[Packed]]) -> Packed:
-        """The body that has this key, made if there is none."""
+        """The body with this key; `make` creates it if there is none."""
         self._waiting[key] += 1
         try:
             async with self.turn:
@@ -108,11 +109,11 @@ class LargeResults:
                 return body
         finally:
             self._waiting[key] -= 1
-            self._waiting += Counter()  # without those that nobody waits for
+            self._waiting += Counter()  # removes keys without waiting requests
             self._held = {held: self._held[held] for held in self._held if held in {*self._waiting, self._newest}}
 
 
-async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    # Not by Starlette's threads: a piece is made in a tenth of a millisecond.
+async def _async_pieces(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # As an async iterator, so that Starlette starts no thread per piece: one takes a tenth of a millisecond.
     for piece in pieces:
         yield piece

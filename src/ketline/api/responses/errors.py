@@ -1,4 +1,4 @@
-"""Every way the API refuses a request: one table of codes and HTTP statuses, and the problem documents made from it."""
+"""The problems of the API: a table of codes with their HTTP statuses, and problem documents made from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 CORRELATION_KEY = "ketline.correlation_id"
 PROBLEM_KEY = "ketline.problem"
 HEAD_KEY = "ketline.head"
-# In the state of a scope: the code of a problem that the connection found while the body was arriving.
+# In the state of a scope: the code with which the connection rejected the request while its body was arriving.
 REJECTION_KEY = "ketline.rejection"
 
 _RETRY = {"Retry-After": "2"}
-# What is left of a request must not be taken for the next one.
+# The unread rest of the body must not be read as the next request.
 _CLOSE = {"Connection": "close"}
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """A class of refusals; `detail` is what is said when there is nothing more precise to say."""
+    """A row of the table; `detail` is the default text."""
 
     code: str
     status: int
@@ -37,7 +37,7 @@ class ProblemKind:
         return f"/problems/{self.code}"
 
 
-# The codes of domain errors that reach HTTP stand here too, under the same names.
+# Domain errors that reach HTTP have a row with the same code.
 KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (
@@ -244,9 +244,9 @@ KINDS: Mapping[str, ProblemKind] = {
 
 
 class HTTPProblem(HTTPException):
-    """A request is answered with a problem document instead of what it asked for.
+    """A request that gets a problem document as its response.
 
-    It is an HTTPException because FastAPI turns any other exception raised while a body is read into a bare 400.
+    It is an HTTPException because FastAPI converts any other exception while a body is read to a plain 400.
     """
 
     def __init__(
@@ -266,24 +266,24 @@ class HTTPProblem(HTTPException):
         self.failure = failure
 
 
-def problem_response(scope: Scope, refusal: HTTPProblem) -> Response:
-    """Write a refusal as a problem document, and leave its code in the scope for the access log."""
-    kind = refusal.kind
+def problem_response(scope: Scope, error: HTTPProblem) -> Response:
+    """The response with a problem document; stores the code in the scope for the access log."""
+    kind = error.kind
     scope[PROBLEM_KEY] = kind.code
     problem = Problem(
         type=kind.type,
         title=kind.title,
         status=kind.status,
-        detail=refusal.detail,
+        detail=error.detail,
         code=kind.code,
         correlation_id=scope.get(CORRELATION_KEY, ""),
-        errors=None if refusal.errors is None else list(refusal.errors),
-        task_status=refusal.task_status,
-        error=refusal.failure,
+        errors=None if error.errors is None else list(error.errors),
+        task_status=error.task_status,
+        error=error.failure,
     )
     return Response(
         problem.model_dump_json(exclude_none=True),
         status_code=kind.status,
-        headers=refusal.headers,
+        headers=error.headers,
         media_type=PROBLEM_MEDIA_TYPE,
     )

@@ -1,4 +1,4 @@
-"""Say what is wrong with a request, field by field, without repeating what was sent."""
+"""Problems of invalid requests, with an error for each field, without repeating submitted values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ketline.api.responses.errors import HTTPProblem
 from ketline.schemas.tasks import FieldError
 
-# A body of a few megabytes can hold half a million unknown fields: only so many are worth listing, or the work.
+# A body of a few megabytes can have half a million invalid fields: only this many are listed.
 MOST_LISTED = 20
 _LONGEST_NAME = 64
 
@@ -33,23 +33,23 @@ _MESSAGES: Mapping[str, str] = {
 
 
 def invalid_body(error: ValidationError) -> HTTPProblem:
-    """Turn what a model says about a JSON body into a refusal."""
+    """Convert Pydantic's error for a JSON body to a problem."""
     if error.error_count() > MOST_LISTED:
         return invalid_request([{"type": "too_many", "loc": ("body",), "msg": f"has {error.error_count()} errors"}])
-    # `input` would echo the program, and `url` points at pydantic's site.
+    # `input` would repeat the program, and `url` is one of Pydantic's site.
     found = error.errors(include_input=False, include_url=False)
     if found[0]["type"] == "json_invalid":
-        return _refuse_json(str(found[0].get("ctx", {}).get("error", "")))
-    return invalid_request([{**one, "loc": ("body", *one["loc"])} for one in found])
+        return _json_problem(str(found[0].get("ctx", {}).get("error", "")))
+    return invalid_request([{**fault, "loc": ("body", *fault["loc"])} for fault in found])
 
 
 def invalid_request(found: Sequence[Mapping[str, Any]]) -> HTTPProblem:
-    """Turn errors in pydantic's form, each located in body, path or query, into a refusal."""
-    errors = [_field_error(one) for one in found[:MOST_LISTED]]
+    """Convert errors in Pydantic's form, each located in body, path or query, to a problem."""
+    errors = [_field_error(fault) for fault in found[:MOST_LISTED]]
     return HTTPProblem("invalid_request", "; ".join(map(_sentence, errors)) + ".", errors=errors)
 
 
-def _refuse_json(reason: str) -> HTTPProblem:
+def _json_problem(reason: str) -> HTTPProblem:
     hint = "; a \\u escape must name a whole character, surrogates only in pairs" if "hex escape" in reason else ""
     return HTTPProblem("invalid_json", f"The request body is not valid JSON: {reason}{hint}.")
 
@@ -58,15 +58,15 @@ def _field_error(found: Mapping[str, Any]) -> FieldError:
     context = found.get("ctx", {})
     known = _MESSAGES.get(found["type"])
     detail = found["msg"] if known is None else known.format_map(context)
-    place, *path = found["loc"]
-    if place != "body":
-        unknown = place == "query" and found["type"] == "extra_forbidden"
-        # A model's own check names the parameter that it is about.
+    part, *path = found["loc"]
+    if part != "body":
+        unknown = part == "query" and found["type"] == "extra_forbidden"
+        # A validator of the whole model names its parameter.
         path = [context["field"]] if "field" in context else path
         return FieldError(
             detail="is not a known parameter" if unknown else detail, parameter=".".join(map(_short, path))
         )
-    # A model's own check has no field of its own and names one.
+    # A validator of the whole model names its field.
     path = [*path, *([context["field"]] if "field" in context else [])]
     return FieldError(detail=detail, pointer=_pointer(path))
 

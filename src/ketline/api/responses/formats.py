@@ -1,7 +1,7 @@
-"""Write counts and shots as JSON, CSV or NumPy arrays.
+"""Encoding of counts and shots as JSON, CSV or NumPy arrays.
 
-Source: NumPy's format version 1.0, numpy.lib.format. It is written here because importing NumPy would double what an
-API process takes to start and to hold.
+Source: NumPy's format version 1.0, numpy.lib.format. This module implements it because importing NumPy would double
+the start time and the memory of an API process.
 """
 
 import json
@@ -17,9 +17,10 @@ _ALIGNMENT = 64
 
 
 def write_counts(points: Sequence[Mapping[str, int]], media_type: str, *, swept: bool) -> bytes:
-    """Counts by outcome, of the points of a sweep or of the one that every other task is.
+    """Encode counts by outcome, for all points of a sweep (`swept`) or for a single point.
 
-    In NumPy's format an array of records (outcome, count), of dtype S and int64, before them the point as int64.
+    In NumPy's format: an array of records (outcome, count) of dtype S and int64; for a sweep with the point as int64
+    before them.
     """
     if media_type == JSON:
         return _json(points if swept else points[0])
@@ -36,10 +37,10 @@ def write_counts(points: Sequence[Mapping[str, int]], media_type: str, *, swept:
 
 
 def write_shots(points: Sequence[Sequence[str]], media_type: str, *, as_bits: bool, swept: bool) -> bytes:
-    """Every shot's outcome in order, of the points of a sweep or of the one that every other task is.
+    """Encode the outcomes of all shots in order, for all points of a sweep (`swept`) or for a single point.
 
-    In NumPy's format an array of dtype S and shape (shots,) or, if `as_bits`, of uint8 and shape (shots, bits),
-    column k being bit k, the one that stands k places from the right. A sweep's has a first axis of points.
+    In NumPy's format: an array of dtype S and shape (shots,) or, with `as_bits`, of uint8 and shape (shots, bits), in
+    which column k is bit k, counted from the right of the key. For a sweep the first axis is the point.
     """
     if media_type == JSON:
         return _json(points if swept else points[0])
@@ -58,7 +59,7 @@ def _json(value: object) -> bytes:
 
 
 def _csv(columns: str, rows: Iterable[tuple[int, str]], *, swept: bool) -> bytes:
-    """Lines of CSV from each row's point and the rest of it."""
+    """Encode rows, each given as its point and the rest of its line."""
     if swept:
         return "".join([f"point,{columns}\r\n", *(f"{number},{rest}\r\n" for number, rest in rows)]).encode()
     return "".join([f"{columns}\r\n", *(f"{rest}\r\n" for _, rest in rows)]).encode()

@@ -1,4 +1,4 @@
-"""Send one representation of something: its media type negotiated, tagged, compressed, or a part of it.
+"""Responses with content negotiation, entity tags, compression and byte ranges.
 
 Source: RFC 9110, sections 8.8.3 (ETag), 12.5 (negotiation), 13 (conditions) and 14 (ranges).
 """
@@ -16,9 +16,9 @@ from ketline.api.responses.compression import Packed, pack, unpacked_response
 from ketline.api.responses.errors import HTTPProblem
 
 LEAST_COMPRESSED_BYTES = 1024
-# What is larger is compressed in a thread: the event loop stays free.
+# Larger bodies are compressed in a thread, so that the event loop stays responsive.
 MOST_COMPRESSED_AT_ONCE_BYTES = 16 * 1024
-# What is larger does not wait in memory as it is while the client reads.
+# Larger bodies are kept compressed in memory while the client reads them.
 LEAST_PACKED_BYTES = 1024 * 1024
 _COMPRESSION = 5
 
@@ -27,26 +27,26 @@ _QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
 def negotiated(request: Request, offered: Sequence[str]) -> str:
-    """The media type that the client likes best of those offered; of equally liked ones the first.
+    """The offered media type with the highest quality in `Accept`; of equal ones the first.
 
     Raises:
-        Refusal: it takes none of them.
+        HTTPProblem: the client accepts none of them.
     """
     accepted = list(_qualities(",".join(request.headers.getlist("accept")) or "*/*"))
-    liked = {media_type: _quality(media_type, accepted) for media_type in offered}
-    best = max(offered, key=lambda media_type: liked[media_type])
-    if not liked[best]:
-        raise HTTPProblem("not_acceptable", f"This is there as {', '.join(offered)}.")
+    qualities = {media_type: _quality(media_type, accepted) for media_type in offered}
+    best = max(offered, key=lambda media_type: qualities[media_type])
+    if not qualities[best]:
+        raise HTTPProblem("not_acceptable", f"This is available as {', '.join(offered)}.")
     return best
 
 
 async def represented(
     request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer of this body, or of what the client still needs of it.
+    """The response with this body, with the requested range of it, or with 304 if the client has it.
 
     Raises:
-        Refusal: the range it asks for is not there.
+        HTTPProblem: the requested range does not exist.
     """
     if len(body) >= LEAST_PACKED_BYTES:
         return await represented_packed(request, await asyncio.to_thread(pack, [body], headers), media_type)
@@ -62,10 +62,10 @@ async def represented(
 
 
 async def represented_packed(request: Request, packed: Packed, media_type: str) -> Response:
-    """As `represented`, of a large body that is packed.
+    """The same as `represented`, for a large compressed body.
 
     Raises:
-        Refusal: the range it asks for is not there.
+        HTTPProblem: the requested range does not exist.
     """
     chosen = _choose(request, packed.digest, packed.length, packed.headers)
     if chosen.status_code == 304:
@@ -78,7 +78,7 @@ async def represented_packed(request: Request, packed: Packed, media_type: str) 
 
 
 class _Chosen(NamedTuple):
-    """What of a representation is sent: all of it, compressed or not, a part of it (206), or nothing (304)."""
+    """What the response has: the whole body, compressed or not, a part of it (206), or nothing (304)."""
 
     status_code: int
     headers: dict[str, str]
@@ -98,7 +98,7 @@ def _choose(request: Request, digest: str, length: int, headers: Mapping[str, st
             sent["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{length}"
             return _Chosen(206, sent, part)
     elif length >= LEAST_COMPRESSED_BYTES and takes_gzip(request):
-        # Another representation has another strong tag; the condition above knows it all the same.
+        # A strong tag must differ for the compressed body; `_matches` ignores the suffix.
         sent["ETag"] = f'{tag[:-1]}-gzip"'
         return _Chosen(200, sent, compressed=True)
     return _Chosen(200, sent)
@@ -112,7 +112,7 @@ def _qualities(text: str) -> Iterator[tuple[str, float]]:
 
 
 def _quality(media_type: str, accepted: Sequence[tuple[str, float]]) -> float:
-    """How much a media type is liked: what names it most precisely counts."""
+    """The quality of a media type: that of the most specific entry which matches it."""
     for name in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
         for range_, quality in accepted:
             if range_ == name:
@@ -126,12 +126,13 @@ def _matches(condition: str, tag: str) -> bool:
 
 
 def takes_gzip(request: Request) -> bool:
+    """Whether the client accepts gzip."""
     accepted = dict(_qualities(",".join(request.headers.getlist("accept-encoding"))))
     return accepted.get("gzip", accepted.get("*", 0.0)) > 0
 
 
 def _part(wanted: str, length: int) -> range | None:
-    """The bytes asked for, or None for a request that is answered whole."""
+    """The requested range of bytes, None for a header that is ignored, so that the whole body is sent."""
     found = _RANGE.fullmatch(wanted.strip())
     if found is None or found.groups() == ("", ""):
         return None

@@ -1,4 +1,4 @@
-"""Submit many programs in one request."""
+"""The route of batches, `POST /tasks/batch`: many submissions in one request."""
 
 from fastapi import APIRouter, Request, Response, status
 
@@ -19,11 +19,11 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
     openapi_extra={"requestBody": BATCH_BODY, "parameters": SUBMIT_HEADERS},
 )
 async def create_tasks(request: Request, response: Response) -> BatchAccepted:
-    """Submit up to 1,000 programs. All of them are stored, in one transaction, or none is."""
+    """Submit up to 1,000 programs. Either all of them are stored, in one transaction, or none."""
     specs = await read_batch(request, options_of(request))
     keys = read_batch_keys(request, specs)
     submissions = [submission_of(request, spec, key) for spec, key in zip(specs, keys, strict=True)]
     accepted = await services_of(request).submit.all(submissions)
-    if all(one.repeated for one in accepted):
+    if all(task.repeated for task in accepted):
         response.headers[REPLAYED] = "true"
-    return BatchAccepted(tasks=[view_accepted(one) for one in accepted])
+    return BatchAccepted(tasks=[view_accepted(task) for task in accepted])

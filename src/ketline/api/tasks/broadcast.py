@@ -1,7 +1,7 @@
-"""Changes of many tasks, read and written once for all who listen to the same ones.
+"""Broadcasts of changes: events of many tasks, read and encoded once for all clients with the same tags.
 
-Each listener has a place in a short list of batches that all share. One that falls behind its beginning is cut off: it
-comes back, and continues after the last event that it has.
+The clients of a broadcast share a short list of batches, in which each has a position. A client that falls behind the
+first batch is disconnected; it reconnects and continues after its last event.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from ketline.api.tasks.events import told, write_event
+from ketline.api.tasks.events import changed_in_time, write_event
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.task import TaskLine
 from ketline.ports.catalogue import TaskCatalogue
@@ -21,22 +21,22 @@ from ketline.service.tasks.watch import Watch, Watcher
 
 log = structlog.get_logger()
 
-# Changes that come together are read together; the more listen, the longer, for each batch costs each of them a write.
+# Changes within this time are read as one batch. It grows with the listeners, because each batch is a write to each.
 GATHER_SECONDS = 0.02
 GATHER_SECONDS_PER_LISTENER = 0.001
 MOST_GATHER_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 LINES_AT_ONCE = 500
-# A commit comes at most so many lines after its lines were given their ids: those further back need not be known.
+# Ids are given before the commit, so lines may become visible late: by at most this many lines.
 LATE_LINES = 1000
-# What a listener may be behind the others.
+# How far a listener may be behind the others.
 MOST_HELD_BYTES = 4 * 1024 * 1024
 
 
 class LineReader:
-    """A place among the lines of all tasks with some tags, in the order in which they become visible.
+    """Reads the history lines of all tasks with some tags, in the order in which they become visible.
 
-    `known` are lines up to `after` that are not to be given.
+    It starts after the line `after` and skips the lines `known`, which have lower ids and were read before.
     """
 
     def __init__(self, catalogue: TaskCatalogue, tags: Sequence[str], after: int, known: Collection[int] = ()) -> None:
@@ -46,10 +46,10 @@ class LineReader:
         self.after = after
 
     async def read(self) -> Sequence[TaskLine]:
-        """The next lines, none where there are none yet; each line is given once.
+        """Read the next lines, none if there are none yet; each line is returned once.
 
         Raises:
-            DatabaseUnavailable: they could not be read.
+            DatabaseUnavailable: the lines could not be read.
         """
         lines = await self._catalogue.lines(self._tags, after=self.after, known=self._known, limit=LINES_AT_ONCE)
         self._known |= {line.change.line_id for line in lines}
@@ -60,14 +60,13 @@ class LineReader:
 
 
 def write_lines(lines: Sequence[TaskLine]) -> bytes:
-    """The lines as events."""
+    """Encode lines as events."""
     return b"".join(write_event(line.task_id, line.change) for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
 class BroadcastOptions:
-    """How long a broadcast waits, for changes that come together and for a database that does not answer; and how many
-    bytes it holds for listeners that are behind."""
+    """How long a broadcast gathers changes, its pause after a database error, and the size of its list of batches."""
 
     gather_seconds: float = GATHER_SECONDS
     retry_seconds: float = RETRY_SECONDS
@@ -75,9 +74,9 @@ class BroadcastOptions:
 
 
 class Broadcast:
-    """The events of the tasks with some tags, for all who listen to them.
+    """The events of all tasks with some tags, for all listeners with these tags.
 
-    `position` counts the batches so far; those from `_first` on are still held.
+    `position` is the number of batches so far; the list has those from `_first` on.
     """
 
     def __init__(self, reader: LineReader, watch: Watch, options: BroadcastOptions) -> None:
@@ -97,15 +96,15 @@ class Broadcast:
 
     @property
     def after(self) -> int:
-        """The newest line that was read."""
+        """The id of the newest line that was read."""
         return self._reader.after
 
     def holds(self, position: int) -> bool:
-        """Whether all batches from this position on are still there."""
+        """Whether the list still has all batches from this position on."""
         return self._first <= position
 
     async def batches(self, position: int) -> AsyncIterator[bytes]:
-        """What is sent from this position on, until the broadcast ends or has left it behind."""
+        """Yield the batches from this position on, until the broadcast ends or the listener is too far behind."""
         while self.holds(position):
             if position < self.position:
                 batch = self._batches[position - self._first]
@@ -118,13 +117,13 @@ class Broadcast:
         log.info("events.listener_left_behind")
 
     async def run(self) -> None:
-        """Read until cancelled, or until the process stops."""
+        """Read changes until cancelled, or until the process stops."""
         try:
             with self._watch.watching_all() as watcher:
-                watcher.wake()  # Something may have changed since the place was found.
+                watcher.wake()  # Something may have changed since the start was read.
                 while not self._watch.closed:
-                    if await told(watcher):
-                        await asyncio.sleep(self._gathering())
+                    if await changed_in_time(watcher):
+                        await asyncio.sleep(self._gather_seconds())
                         await self._read(watcher)
                     else:
                         self._publish(KEEPALIVE_COMMENT)
@@ -134,7 +133,7 @@ class Broadcast:
             self.ended = True
             self._changed.set()
 
-    def _gathering(self) -> float:
+    def _gather_seconds(self) -> float:
         return min(self._options.gather_seconds + GATHER_SECONDS_PER_LISTENER * self.listeners, MOST_GATHER_SECONDS)
 
     async def _read(self, watcher: Watcher) -> None:
@@ -158,10 +157,10 @@ class Broadcast:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a stream begins: after a line and lines that are known; or at a position, while that broadcast goes on.
+class StreamStart:
+    """Where a stream begins: after a line and known lines, or at a position of a running broadcast.
 
-    A `continued` stream may begin far back, where no broadcast is to begin.
+    A `continued` stream may begin far back; a new broadcast never does.
     """
 
     after: int
@@ -173,7 +172,7 @@ class Place:
 
 @dataclass(slots=True)
 class Broadcasts:
-    """The broadcasts of a process: one for each set of tags that somebody listens to, while somebody does."""
+    """The broadcasts of a process: one for each set of tags, while it has listeners."""
 
     catalogue: TaskCatalogue
     watch: Watch
@@ -181,38 +180,40 @@ class Broadcasts:
     _running: dict[frozenset[str], Broadcast] = field(default_factory=dict, init=False)
     _tasks: dict[Broadcast, asyncio.Task[None]] = field(default_factory=dict, init=False)
 
-    async def end(self, tags: Sequence[str]) -> Place:
-        """The end of what there is now.
+    async def end(self, tags: Sequence[str]) -> StreamStart:
+        """The start of a stream that has only changes from now on.
 
         Raises:
-            DatabaseUnavailable: it could not be found.
+            DatabaseUnavailable: the newest line could not be read.
         """
-        found = self._going_on(tags)
+        found = self._running_broadcast(tags)
         if found is not None:
-            return Place(found.after, broadcast=found, position=found.position)
+            return StreamStart(found.after, broadcast=found, position=found.position)
         after = await self.catalogue.last_line()
         young = await self.catalogue.lines(tags, after=after, known=(), limit=0)
-        return Place(after, {line.change.line_id for line in young})
+        return StreamStart(after, {line.change.line_id for line in young})
 
     @asynccontextmanager
     async def listening(
-        self, tags: Sequence[str], place: Place
+        self, tags: Sequence[str], start: StreamStart
     ) -> AsyncIterator[tuple[Broadcast, int, LineReader | None]]:
-        """A broadcast, the position to go on at, and what has the lines before that, where it does not have all.
+        """Listen while the context is open: yields the broadcast, the position to begin at, and a reader.
+
+        The reader has the lines before that position; it is None if none are missing.
 
         Raises:
-            DatabaseUnavailable: the place is one that a stream was cut at, and the end could not be found.
+            DatabaseUnavailable: the newest line could not be read, for a stream that continues another.
         """
-        found = self._going_on(tags)
+        found = self._running_broadcast(tags)
         if found is None:
-            # A broadcast is for whoever comes, and begins at the end; what one listener missed is read for it alone.
-            end = await self.end(tags) if place.continued or place.broadcast is not None else place
-            found = self._going_on(tags) or self._started(tags, end)
+            # A broadcast begins at the newest line; earlier lines are read for the one listener that missed them.
+            end = await self.end(tags) if start.continued or start.broadcast is not None else start
+            found = self._running_broadcast(tags) or self._start(tags, end)
         position, missed = found.position, None
-        if place.broadcast is found and found.holds(place.position):
-            position = place.position
-        elif place.after != found.after:
-            missed = LineReader(self.catalogue, tags, place.after, place.known)
+        if start.broadcast is found and found.holds(start.position):
+            position = start.position
+        elif start.after != found.after:
+            missed = LineReader(self.catalogue, tags, start.after, start.known)
         found.listeners += 1
         try:
             yield found, position, missed
@@ -221,12 +222,12 @@ class Broadcasts:
             if not found.listeners:
                 self._tasks[found].cancel()
 
-    def _going_on(self, tags: Sequence[str]) -> Broadcast | None:
+    def _running_broadcast(self, tags: Sequence[str]) -> Broadcast | None:
         found = self._running.get(frozenset(tags))
         return None if found is None or found.ended or self._tasks[found].cancelling() else found
 
-    def _started(self, tags: Sequence[str], place: Place) -> Broadcast:
-        reader = LineReader(self.catalogue, tags, place.after, place.known)
+    def _start(self, tags: Sequence[str], start: StreamStart) -> Broadcast:
+        reader = LineReader(self.catalogue, tags, start.after, start.known)
         started = self._running[frozenset(tags)] = Broadcast(reader, self.watch, self.options)
         self._tasks[started] = asyncio.create_task(started.run())
         self._tasks[started].add_done_callback(lambda _: self._forget(tags, started))

@@ -1,4 +1,4 @@
-"""The routes that change one stored task, delete it, or run its program again."""
+"""The routes that change a stored task, release it, delete it, or run its program again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import MOST_LISTED, invalid_body
 from ketline.api.services import correlation_id_of, options_of, services_of
 from ketline.api.tasks.stored import stored_task, task_response
-from ketline.api.tasks.submission import name_submission, read_trace_context, require_json, require_within_limits
+from ketline.api.tasks.submission import key_of, read_trace_context, require_json, require_within_limits
 from ketline.api.tasks.views import view_accepted
 from ketline.domain.errors import TaskEnded, TaskNotEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.labels import Labels
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 Model = TypeVar("Model", bound=BaseModel)
 
 _BODY_CODES = ("body_too_large", "unsupported_media_type", "invalid_request", "invalid_json", "database_unavailable")
-# What a task has and a client cannot change.
+# Fields of a task that a client cannot change.
 _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"attempt", "worker_id"}) - set(Changeable)
 
 
@@ -43,14 +43,14 @@ _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"a
 async def change_task(task_id: UUID, request: Request) -> Response:
     """Change a task's name, tags and metadata at any time, its priority and the time it is scheduled for while it is
     pending."""
-    asked = await _read_body(request, ChangeRequest)
+    body = await _read_body(request, ChangeRequest)
     change = TaskChange(
-        fields=frozenset(Changeable(name) for name in asked.model_fields_set),
-        labels=Labels(name=asked.name, tags=asked.tags or (), metadata=asked.metadata or {}),
-        scheduled_for=asked.scheduled_for,
-        priority=asked.priority or 0,
+        fields=frozenset(Changeable(name) for name in body.model_fields_set),
+        labels=Labels(name=body.name, tags=body.tags or (), metadata=body.metadata or {}),
+        scheduled_for=body.scheduled_for,
+        priority=body.priority or 0,
     )
-    with _refusals(task_id):
+    with _problems_of(task_id):
         await services_of(request).change(TaskId(task_id), change)
         task = await stored_task(request, task_id)
     return await task_response(request, task, headers={})
@@ -68,7 +68,7 @@ async def change_task(task_id: UUID, request: Request) -> Response:
 async def enqueue_task(task_id: UUID, request: Request) -> Response:
     """Release a task that was submitted with `hold`: it runs as if it were submitted now. Nothing happens when it was
     released before."""
-    with _refusals(task_id):
+    with _problems_of(task_id):
         await services_of(request).enqueue(TaskId(task_id))
         task = await stored_task(request, task_id)
     return await task_response(request, task, headers={})
@@ -82,7 +82,7 @@ async def enqueue_task(task_id: UUID, request: Request) -> Response:
 )
 async def delete_task(task_id: UUID, request: Request) -> None:
     """Delete a task that has ended, with its result and its history. This cannot be undone."""
-    with _refusals(task_id):
+    with _problems_of(task_id):
         await services_of(request).catalogue.delete(TaskId(task_id))
 
 
@@ -99,17 +99,17 @@ async def delete_task(task_id: UUID, request: Request) -> None:
 async def rerun_task(task_id: UUID, request: Request, response: Response) -> TaskAccepted:
     """Run the program of a task once more, as a new task with the same options and labels. The body may be left out;
     then the seed is the same too, and so, with the same versions, are the counts."""
-    asked = await _read_body(request, RerunRequest, optional=True)
-    with _refusals(task_id):
+    body = await _read_body(request, RerunRequest, optional=True)
+    with _problems_of(task_id):
         accepted = await services_of(request).rerun(
             TaskId(task_id),
             correlation_id=correlation_id_of(request),
             permit=lambda spec: require_permitted(request, spec),
-            seed=asked.seed if isinstance(asked.seed, int) else None,
-            new_seed=asked.seed == "new",
-            shots=asked.shots,
+            seed=body.seed if isinstance(body.seed, int) else None,
+            new_seed=body.seed == "new",
+            shots=body.shots,
             trace_context=read_trace_context(request),
-            idempotency_key=name_submission(request, ["rerun", str(task_id), str(asked.seed), asked.shots]),
+            idempotency_key=key_of(request, ["rerun", str(task_id), str(body.seed), body.shots]),
         )
     if accepted.repeated:
         response.headers[REPLAYED] = "true"
@@ -118,24 +118,24 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
 
 
 def require_permitted(request: Request, spec: TaskSpec) -> None:
-    """Hold what was asked for with the original to the limits of today.
+    """Check the spec of a rerun, because limits may have been lowered since the original was submitted.
 
     Raises:
-        Refusal: it asks for more than they allow.
+        HTTPProblem: the spec exceeds a limit.
     """
     most = spec.max_attempts
-    asked = {
+    requested = {
         "shots": spec.shots,
         "timeout_s": spec.time_limit_seconds,
-        # A task that asks for none gets this many, whatever the limit.
+        # The default applies to tasks without a value, even above the limit.
         "max_attempts": most if most and most > services_of(request).submit.max_attempts else None,
     }
-    require_within_limits(asked, options_of(request))
+    require_within_limits(requested, options_of(request))
 
 
 @contextmanager
-def _refusals(task_id: UUID) -> Iterator[None]:
-    """Tell the client which task it was and where it stands."""
+def _problems_of(task_id: UUID) -> Iterator[None]:
+    """Around a change: converts its errors to problems with the task's id and status."""
     try:
         yield
     except TaskNotFound as error:
@@ -152,15 +152,17 @@ async def _read_body(request: Request, shape: type[Model], *, optional: bool = F
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        raise _refuse_read_only(error) or invalid_body(error) from error
+        raise _read_only_problem(error) or invalid_body(error) from error
 
 
-def _refuse_read_only(error: ValidationError) -> HTTPProblem | None:
-    """A refusal of its own where a field that is known, and the service's own, was to be changed."""
+def _read_only_problem(error: ValidationError) -> HTTPProblem | None:
+    """The problem for a request that changes a read-only field, None for other errors."""
     if error.title != ChangeRequest.__name__ or error.error_count() > MOST_LISTED:
         return None
     found: list[Any] = error.errors(include_input=False, include_url=False)
-    names = [str(one["loc"][0]) for one in found if one["type"] == "extra_forbidden" and one["loc"][0] in _READ_ONLY]
+    names = [
+        str(fault["loc"][0]) for fault in found if fault["type"] == "extra_forbidden" and fault["loc"][0] in _READ_ONLY
+    ]
     if not names:
         return None
     return HTTPProblem(

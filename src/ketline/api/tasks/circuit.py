@@ -1,4 +1,4 @@
-"""Show the circuit of a task: its program, drawings of it, and what it comes to."""
+"""The route of a task's circuit, `GET /tasks/{id}/circuit`: its program, drawings, and flat OpenQASM 3."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ketline.api.openapi import problem_responses
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.representation import negotiated, represented
 from ketline.api.services import services_of
-from ketline.api.tasks.results import refused_parameter
+from ketline.api.tasks.results import parameter_problem
 from ketline.api.tasks.stored import not_found
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
@@ -28,14 +28,14 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 _TEXT = "text/plain; charset=utf-8"
 _SVG = "image/svg+xml"
 _BINARY = "application/octet-stream"
-# The process that drew it has read a stranger's program: no browser is to run or load anything for it.
+# Drawings are made from untrusted programs, so browsers must not run or load anything from them.
 _HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "Vary": "Accept-Encoding",
 }
 _DOCUMENTED: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The circuit in the form that was asked for",
+        "description": "The circuit in the requested format",
         "headers": {"ETag": {"description": "Changes with the content", "schema": {"type": "string"}}},
         "content": {
             "text/plain": {"schema": {"type": "string"}, "example": BELL},
@@ -43,10 +43,15 @@ _DOCUMENTED: dict[int | str, dict[str, Any]] = {
             _SVG: {"schema": {"type": "string"}, "example": '<svg xmlns="http://www.w3.org/2000/svg">…</svg>'},
         },
     },
-    206: {"description": "The bytes that were asked for"},
+    206: {"description": "The requested bytes"},
     304: {"description": "Unchanged since the ETag that `If-None-Match` names"},
 }
-_ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand", "schema": {"type": "string"}}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags that the client has",
+    "schema": {"type": "string"},
+}
 
 
 @router.get(
@@ -67,7 +72,7 @@ _ASKED = {"name": "If-None-Match", "in": "header", "description": "ETags at hand
             "service_unavailable",
         ),
     },
-    openapi_extra={"parameters": [_ASKED]},
+    openapi_extra={"parameters": [_IF_NONE_MATCH]},
 )
 async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], request: Request) -> Response:
     """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3.
@@ -76,24 +81,24 @@ async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], r
     try:
         if query.format == "source":
             return await _source(request, await services_of(request).draw.source(TaskId(task_id)))
-        return await _drawn(request, TaskId(task_id), Drawing(query.format), query.point)
+        return await _drawing(request, TaskId(task_id), Drawing(query.format), query.point)
     except TaskNotFound as error:
         raise not_found(task_id) from error
 
 
 def at_point(source: ProgramSource, point: int | None) -> ProgramSource:
-    """The program of a sweep with the inputs of one point; as it is where no point is asked for.
+    """The program with the inputs of one point of its sweep; unchanged if `point` is None.
 
     Raises:
-        Refusal: it has no points, or none there.
+        HTTPProblem: the task is not a sweep, or has fewer points.
     """
     if point is None:
         return source
     points = number_of_points(source.inputs)
     if points is None:
-        raise refused_parameter("point", "must be left out: this task is no sweep")
+        raise parameter_problem("point", "must be left out: this task is no sweep")
     if point >= points:
-        raise refused_parameter("point", f"must be less than {points}, the number of points of this task")
+        raise parameter_problem("point", f"must be less than {points}, the number of points of this task")
     return replace(source, inputs=next(islice(points_of(source.inputs), point, None)))
 
 
@@ -106,12 +111,12 @@ async def _source(request: Request, source: ProgramSource) -> Response:
     return await represented(request, source.circuit.encode(), _TEXT, headers)
 
 
-async def _drawn(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> Response:
-    shown = await _shown(request, task_id, drawing, point)
+async def _drawing(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> Response:
+    shown = await _draw(request, task_id, drawing, point)
     return await represented(request, shown.encode(), _SVG if drawing is Drawing.SVG else _TEXT, _HEADERS)
 
 
-async def _shown(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> str:
+async def _draw(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> str:
     draw = services_of(request).draw
     try:
         return await draw.program(at_point(await draw.source(task_id), point), drawing)

@@ -1,4 +1,4 @@
-"""Write the place where a page of a list ends so that only the same list can be gone on with there."""
+"""Cursors of task lists: encode the position after a page, valid only for a list with the same filters."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
@@ -13,28 +13,28 @@ _CHECK_BYTES = 9
 
 
 def write_cursor(position: Position, scope: str) -> str:
-    """A cursor for the list that `scope` describes: its filters and its order."""
-    place = f"{position.at.isoformat()} {position.task_id}"
-    return urlsafe_b64encode(_check(place, scope) + place.encode()).decode().rstrip("=")
+    """Encode a position in the list that `scope` describes by its filters and order."""
+    encoded = f"{position.at.isoformat()} {position.task_id}"
+    return urlsafe_b64encode(_check(encoded, scope) + encoded.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, scope: str) -> Position:
-    """The position that was written.
+    """Decode a cursor.
 
     Raises:
-        Refusal: it was not, or for another list.
+        HTTPProblem: it is not a cursor, or one of another list.
     """
     try:
         text = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        check, place = text[:_CHECK_BYTES], text[_CHECK_BYTES:].decode("ascii")
-        if check != _check(place, scope):
+        check, encoded = text[:_CHECK_BYTES], text[_CHECK_BYTES:].decode("ascii")
+        if check != _check(encoded, scope):
             raise HTTPProblem("unknown_cursor")
-        at, task_id = place.split(" ")
+        at, task_id = encoded.split(" ")
         return Position(at=datetime.fromisoformat(at).astimezone(UTC), task_id=TaskId(UUID(task_id)))
     except (ValueError, OverflowError) as error:
         raise HTTPProblem("unknown_cursor") from error
 
 
-def _check(place: str, scope: str) -> bytes:
-    """Tells what is garbled or belongs elsewhere; nothing is gained by forging it."""
-    return sha256(f"{scope}\n{place}".encode()).digest()[:_CHECK_BYTES]
+def _check(encoded: str, scope: str) -> bytes:
+    """A checksum against garbled cursors and those of other lists; forging one gives no advantage."""
+    return sha256(f"{scope}\n{encoded}".encode()).digest()[:_CHECK_BYTES]

@@ -1,4 +1,4 @@
-"""Tell a client each change of a task as it happens: server-sent events.
+"""The event stream of one task, `GET /tasks/{id}/events`: server-sent events.
 
 Source: WHATWG HTML, section 9.2 "Server-sent events".
 """
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 PING_SECONDS = 15.0
 RETRY_SECONDS = 1.0
-# What a client waits before it comes back to a stream that was cut.
+# How long a client waits before it reopens a broken stream.
 RECONNECT_MILLISECONDS = 1000
 LARGEST_LINE = 2**63 - 1
 
@@ -47,7 +47,7 @@ EXAMPLE = (
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "One event for each line of the task's history",
+            "description": "One event for each change of the task's status",
             "content": {"text/event-stream": {"example": EXAMPLE}},
         },
         204: {"description": "The task has ended, and every event was received"},
@@ -61,18 +61,18 @@ async def follow_task(
 ) -> Response:
     """Follow a task: its history so far, then each change as it happens, until it has ended."""
     services = services_of(request)
-    following = Following(services.reader, services.watch, TaskId(task_id), last_event_id)
+    position = StreamPosition(services.reader, services.watch, TaskId(task_id), last_event_id)
     try:
-        first = await following.look()
+        first = await position.read()
     except TaskNotFound as error:
         raise not_found(task_id) from error
-    if following.ended and not first:
+    if position.ended and not first:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return streamed(request, following.events(first))
+    return stream_response(request, position.events(first))
 
 
-class Following:
-    """One client's place in the history of one task; `ended` once there is nothing to come after it."""
+class StreamPosition:
+    """One client's position in the history of a task; `ended` is True once no more changes can follow."""
 
     def __init__(
         self,
@@ -92,16 +92,16 @@ class Following:
         self._after = after
         self.ended = False
 
-    async def look(self) -> Sequence[StatusChange]:
-        """The lines that are new.
+    async def read(self) -> Sequence[StatusChange]:
+        """Read the new changes.
 
         Raises:
-            TaskNotFound: there is no such task, or there is no longer.
-            DatabaseUnavailable: they could not be read.
+            TaskNotFound: no task has this id; it may have been deleted.
+            DatabaseUnavailable: the changes could not be read.
         """
         lines = await self._repository.history(self._task_id, self._after)
         if not lines and await self._has_ended():
-            # It may have ended between the two questions; now nothing can come after the answer.
+            # It may have ended between the two reads; after this read nothing can follow.
             lines = await self._repository.history(self._task_id, self._after)
             self.ended = True
         if lines:
@@ -110,22 +110,22 @@ class Following:
         return lines
 
     async def _has_ended(self) -> bool:
-        standing = (await self._repository.statuses([self._task_id])).get(self._task_id)
-        return standing is None or standing[0].terminal
+        status = (await self._repository.statuses([self._task_id])).get(self._task_id)
+        return status is None or status[0].terminal
 
     async def events(self, lines: Sequence[StatusChange]) -> AsyncIterator[bytes]:
-        """The stream, beginning with these lines."""
+        """Yield the encoded stream, beginning with these changes."""
         yield reconnect_hint()
         with self._watch.watching(self._task_id) as watcher:
             for line in lines:
                 yield write_event(self._task_id, line)
-            watcher.wake()  # Something may have changed between the first look and the watching.
+            watcher.wake()  # Something may have changed between the first read and this context.
             while not self.ended and not self._watch.closed:
-                if not await told(watcher, self._ping_seconds):
+                if not await changed_in_time(watcher, self._ping_seconds):
                     yield KEEPALIVE_COMMENT
                     continue
                 try:
-                    for line in await self.look():
+                    for line in await self.read():
                         yield write_event(self._task_id, line)
                 except TaskNotFound:
                     return
@@ -136,20 +136,20 @@ class Following:
                     watcher.wake()
 
 
-def streamed(request: Request, events: AsyncIterator[bytes]) -> Response:
-    """The stream; for a HEAD request its headers alone, since what follows them is not sent and would not end."""
+def stream_response(request: Request, events: AsyncIterator[bytes]) -> Response:
+    """The streaming response; for a HEAD request only its headers, because the stream would not end."""
     if request.scope.get(HEAD_KEY):
         return Response(media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
     return StreamingResponse(events, media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
 
 
 def reconnect_hint() -> bytes:
-    """What a stream begins with: how long to wait before coming back to it."""
+    """The beginning of a stream: how long the client should wait before it reopens a broken stream."""
     return f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
 
 
-async def told(watcher: Watcher, ping_seconds: float = PING_SECONDS) -> bool:
-    """Whether there may be news before it is time for a ping."""
+async def changed_in_time(watcher: Watcher, ping_seconds: float = PING_SECONDS) -> bool:
+    """Wait for a change; return False when it is time for a ping."""
     try:
         async with asyncio.timeout(ping_seconds):
             await watcher.wait()
@@ -159,6 +159,6 @@ async def told(watcher: Watcher, ping_seconds: float = PING_SECONDS) -> bool:
 
 
 def write_event(task_id: TaskId, line: StatusChange) -> bytes:
-    """A line of history as an event."""
+    """Encode a change of status as an event."""
     data = StatusEvent(task_id=task_id, **view_change(line).model_dump())
     return format_sse_event(event="status", id=str(line.line_id), data_str=data.model_dump_json(exclude_none=True))

@@ -1,4 +1,4 @@
-"""Tell a client of the changes of many tasks as they happen: one stream of server-sent events for a tag, or for all."""
+"""The event stream of many tasks, `GET /tasks/events`: the changes of all tasks, or of those with some tags."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -11,8 +11,8 @@ from fastapi.sse import KEEPALIVE_COMMENT
 
 from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
-from ketline.api.tasks.broadcast import Broadcasts, Place, write_lines
-from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, streamed
+from ketline.api.tasks.broadcast import Broadcasts, StreamStart, write_lines
+from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, stream_response
 from ketline.domain.errors import ServiceUnavailable
 from ketline.schemas.labels import MOST_TAGS, Tag
 
@@ -35,24 +35,24 @@ log = structlog.get_logger()
 async def follow_tasks(
     request: Request,
     tag: Annotated[
-        list[Tag] | None, Query(max_length=MOST_TAGS, description="Only tasks that have this tag, and all of them")
+        list[Tag] | None, Query(max_length=MOST_TAGS, description="Only tasks that have all of these tags")
     ] = None,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=LARGEST_LINE, description="Continue after this event, rather than from now on")
+        int | None, Header(ge=0, le=LARGEST_LINE, description="Continue after this event; default: begin now")
     ] = None,
 ) -> Response:
-    """Follow the changes of all tasks with the given tags, or of all there are, from now on. An event may come twice
-    when a stream is continued; its id tells."""
+    """Follow the changes of all tasks, or of those with the given tags, from now on. A continued stream may repeat
+    events; a repeated event has the same id."""
     require_known_parameters(request, "tag")
     broadcasts: Broadcasts = request.app.state.broadcasts
-    place = await broadcasts.end(tag or ()) if last_event_id is None else Place(last_event_id, continued=True)
-    return streamed(request, events(broadcasts, tag or (), place))
+    start = await broadcasts.end(tag or ()) if last_event_id is None else StreamStart(last_event_id, continued=True)
+    return stream_response(request, events(broadcasts, tag or (), start))
 
 
-async def events(broadcasts: Broadcasts, tags: Sequence[str], place: Place) -> AsyncGenerator[bytes, None]:
-    """The stream from this place on, until the process stops or the client is too far behind."""
+async def events(broadcasts: Broadcasts, tags: Sequence[str], start: StreamStart) -> AsyncGenerator[bytes, None]:
+    """Yield the encoded stream, until the process stops or the client is too far behind."""
     yield reconnect_hint()
-    async with broadcasts.listening(tags, place) as (broadcast, position, missed):
+    async with broadcasts.listening(tags, start) as (broadcast, position, missed):
         while missed is not None:
             try:
                 if lines := await missed.read():

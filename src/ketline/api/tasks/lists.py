@@ -1,4 +1,4 @@
-"""The routes of all tasks: lists and statistics."""
+"""The routes of lists and statistics, `GET /tasks` and `GET /tasks/stats`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from ketline.schemas.lists import ListParameters, RateView, StatisticsView, Task
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 _SEVERAL = {"status", "tag", "fields"}
-# What may differ between the pages of one list.
-_OF_A_PAGE = {"cursor", "limit", "fields"}
+# Parameters that may differ between the pages of one list.
+_PER_PAGE = {"cursor", "limit", "fields"}
 _FIELDS = {part: part.value for part in TaskPart} | {TaskPart.HISTORY: "status_history"}
 _NEXT_PAGE = {"Link": {"description": 'The next page, as `rel="next"`', "schema": {"type": "string"}}}
 
@@ -36,8 +36,8 @@ _NEXT_PAGE = {"Link": {"description": 'The next page, as `rel="next"`', "schema"
     },
 )
 async def list_tasks(parameters: Annotated[ListParameters, Query()], request: Request, response: Response) -> TaskList:
-    """List tasks to which all parameters apply, newest first unless told otherwise. While there is a `next`, the list
-    goes on there: a page looks at a bounded number of tasks, so it may have fewer than `limit`, or none."""
+    """List the tasks to which all parameters apply, newest first by default. If there is a `next`, the list continues
+    there: each page examines a bounded number of tasks, so it may have fewer than `limit`, or none."""
     tasks, following = await find_tasks(request, parameters)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
@@ -46,13 +46,13 @@ async def list_tasks(parameters: Annotated[ListParameters, Query()], request: Re
 
 
 async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequence[ListedTask], str | None]:
-    """The tasks of the page that a request asks for, and the address of the next one if the list goes on.
+    """The tasks of the requested page, and the address of the next page if the list continues.
 
     Raises:
-        Refusal: a parameter is given twice, or its cursor belongs to another list.
-        DatabaseUnavailable: they could not be read.
+        HTTPProblem: a parameter is repeated, or the cursor belongs to another list.
+        DatabaseUnavailable: the tasks could not be read.
     """
-    _refuse_repeated(request)
+    _reject_repeated(request)
     scope = _scope(request)
     query = TaskQuery(
         which=_filter(parameters),
@@ -72,12 +72,12 @@ async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequ
     responses=problem_responses("invalid_request", "database_unavailable"),
 )
 async def read_statistics(request: Request) -> StatisticsView:
-    """How many tasks there are in each status, how long the longest waiting one waits, and how many end per minute."""
+    """Count the tasks of each status, how long the oldest pending one has waited, and how many end per minute."""
     require_known_parameters(request)
     return _view_statistics(await services_of(request).statistics())
 
 
-def _refuse_repeated(request: Request) -> None:
+def _reject_repeated(request: Request) -> None:
     times = Counter(name for name, _ in request.query_params.multi_items())
     repeated = sorted(name for name, count in times.items() if name not in _SEVERAL and count > 1)
     if repeated:
@@ -87,8 +87,8 @@ def _refuse_repeated(request: Request) -> None:
 
 
 def _scope(request: Request) -> str:
-    """What all pages of one list have in common, in one order."""
-    return urlencode(sorted({item for item in request.query_params.multi_items() if item[0] not in _OF_A_PAGE}))
+    """The parameters that all pages of one list share, sorted."""
+    return urlencode(sorted({item for item in request.query_params.multi_items() if item[0] not in _PER_PAGE}))
 
 
 def _next(request: Request, position: Position, scope: str) -> str:

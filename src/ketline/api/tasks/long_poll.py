@@ -1,4 +1,4 @@
-"""Hold a request open until its task has ended, the time is up, the process stops or the client goes away."""
+"""Long polling: waits until a task has ended, the time is over, the process stops or the client disconnects."""
 
 import asyncio
 import re
@@ -23,25 +23,25 @@ APPLIED = "Preference-Applied"
 PREFER_HEADER = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=30`: wait so many seconds for the task's end before answering (RFC 7240)",
+    "description": "`wait=30`: wait up to this many seconds for the task's end before responding (RFC 7240)",
     "schema": {"type": "string"},
 }
 APPLIED_HEADERS = {
-    APPLIED: {"description": "The wait that was kept to, if one was preferred", "schema": {"type": "string"}}
+    APPLIED: {"description": "The wait that was applied, if one was preferred", "schema": {"type": "string"}}
 }
 
 
 def preferred_wait(request: Request) -> int | None:
-    """The seconds asked for by `Prefer: wait`, cut to the longest wait there is; what cannot be read is ignored."""
-    asked = _WAIT.search(",".join(request.headers.getlist("prefer")))
-    return None if asked is None else min(int(asked[1]), int(options_of(request).max_wait_seconds))
+    """The seconds of `Prefer: wait`, at most the service's limit; None if the header is missing or malformed."""
+    preferred = _WAIT.search(",".join(request.headers.getlist("prefer")))
+    return None if preferred is None else min(int(preferred[1]), int(options_of(request).max_wait_seconds))
 
 
 def require_wait(request: Request, seconds: float) -> None:
-    """Return when this process waits so long.
+    """Check that a requested wait is within the service's limit.
 
     Raises:
-        Refusal: it does not.
+        HTTPProblem: it is longer.
     """
     most = options_of(request).max_wait_seconds
     if seconds > most:
@@ -49,23 +49,23 @@ def require_wait(request: Request, seconds: float) -> None:
 
 
 async def ended_task(request: Request, task_id: UUID, seconds: float) -> Task:
-    """The task once it has ended, or as it stands after `seconds`; sooner where nobody waits for the answer any more.
+    """Wait until the task has ended, at most for `seconds`, and return it; ends early if the client disconnects.
 
     Raises:
-        Refusal: no task has this id, or has it any more.
-        DatabaseUnavailable: it could not be read.
+        HTTPProblem: no task has this id; it may have been deleted.
+        DatabaseUnavailable: the task could not be read.
     """
     with services_of(request).watch.watching(TaskId(task_id), end_only=True) as watcher:
         task = await stored_task(request, task_id)
         if task.status.terminal or seconds <= 0:
             return task
-        return await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
+        return await wait_for_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
 
 
-async def told_end(request: Request, task_id: UUID, watcher: Watcher, seconds: float) -> Task | None:
-    """The task once its watcher is told that it has ended; None after `seconds`, or where nobody waits any more.
+async def wait_for_end(request: Request, task_id: UUID, watcher: Watcher, seconds: float) -> Task | None:
+    """Wait until the watcher reports the end of the task, and return the task.
 
-    It raises as `ended_task` does.
+    Returns None after `seconds`, or if the client disconnects. Raises as `ended_task` does.
     """
     watch = services_of(request).watch
     deadline = time.monotonic() + seconds
@@ -79,9 +79,9 @@ async def told_end(request: Request, task_id: UUID, watcher: Watcher, seconds: f
 
 
 async def _in_time(change: Awaitable[None], request: Request, seconds: float) -> bool:
-    """Whether the change comes before the time is up and the client is gone."""
+    """Wait for the change; return False if the time ends or the client disconnects first."""
     changing = asyncio.ensure_future(change)
-    leaving = asyncio.create_task(_gone(request))
+    leaving = asyncio.create_task(_disconnected(request))
     try:
         await asyncio.wait([changing, leaving], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return changing.done()
@@ -91,7 +91,7 @@ async def _in_time(change: Awaitable[None], request: Request, seconds: float) ->
         await asyncio.wait([changing, leaving])
 
 
-async def _gone(request: Request) -> None:
-    with suppress(HTTPProblem):  # a body that was announced, and not read, did not come: the connection is closed
+async def _disconnected(request: Request) -> None:
+    with suppress(HTTPProblem):  # the announced body never came: the connection is closed
         while (await request.receive())["type"] != "http.disconnect":
             pass

@@ -1,4 +1,4 @@
-"""Read the result of a task: its counts, or every shot, in the form that is asked for."""
+"""The routes of results, `GET /tasks/{id}/counts` and `/memory`, in the requested format."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.responses.formats import CSV, JSON, MEDIA_TYPES, NPY, write_counts, write_shots
 from ketline.api.responses.representation import negotiated
-from ketline.api.tasks.stored import Written, result_response
+from ketline.api.tasks.stored import EncodedResult, result_response
 from ketline.api.tasks.views import memory_of, outcomes_of
 from ketline.domain.outcomes import Counts, KeyFormat, formatted, merged, most_frequent, register_view, registers_of
 from ketline.domain.task import Point, Task
@@ -24,13 +24,13 @@ T = TypeVar("T")
 MOST_OUTCOMES = 1_000_000
 LONGEST_REGISTER_NAME = 255
 _MOST_NAMED = 20
-# What is larger is written in a thread: the event loop stays free.
-MOST_WRITTEN_AT_ONCE = 2_000
+# Results with more entries are encoded in a thread, so that the event loop stays responsive.
+MOST_ENCODED_ON_LOOP = 2_000
 
 Top = Annotated[
-    int | None, Query(ge=1, le=MOST_OUTCOMES, description="Only so many outcomes, the most frequent ones first")
+    int | None, Query(ge=1, le=MOST_OUTCOMES, description="Only this many outcomes, the most frequent ones first")
 ]
-Format = Annotated[KeyFormat, Query(alias="format", description="How outcomes are written")]
+Format = Annotated[KeyFormat, Query(alias="format", description="Format of the outcomes")]
 RegisterName = Annotated[
     str | None,
     Query(
@@ -40,11 +40,11 @@ RegisterName = Annotated[
         description="Only this register: its name, or its number from 0 in the order of declaration",
     ),
 ]
-Place = Annotated[int | None, Query(alias="point", ge=0, description="Only this point of a sweep, counted from 0")]
+PointIndex = Annotated[int | None, Query(alias="point", ge=0, description="Only this point of a sweep, counted from 0")]
 
 _TOTALS = {
-    "X-Outcomes": {"description": "How many different outcomes there are", "schema": {"type": "integer"}},
-    "X-Shots": {"description": "How many shots they sum to", "schema": {"type": "integer"}},
+    "X-Outcomes": {"description": "Number of different outcomes", "schema": {"type": "integer"}},
+    "X-Shots": {"description": "Sum of their counts", "schema": {"type": "integer"}},
 }
 _PROBLEMS = problem_responses(
     "task_not_found",
@@ -80,7 +80,7 @@ _ARRAY = {"schema": {"type": "string", "format": "binary"}}
                 NPY: _ARRAY,
             },
         },
-        206: {"description": "The bytes that were asked for"},
+        206: {"description": "The requested bytes"},
         304: {"description": "The client has them already"},
         **_PROBLEMS,
     },
@@ -91,24 +91,24 @@ async def read_counts(
     top: Top = None,
     key_format: Format = KeyFormat.BINARY,
     register: RegisterName = None,
-    point: Place = None,
+    point: PointIndex = None,
 ) -> Response:
-    """Read the counts of a completed task, and nothing else."""
+    """Read only the counts of a completed task."""
     require_known_parameters(request, "top", "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
 
-    async def write(task: Task) -> Written:
+    async def write(task: Task) -> EncodedResult:
         chosen = chosen_points(task, point)
         view = _view(chosen, register)
         show = formatted(key_format)
 
-        def written() -> Written:
+        def encode() -> EncodedResult:
             viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
             kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
             shown = [{show(key): count for key, count in counts.items()} for counts in kept]
-            return Written(write_counts(shown, media_type, swept=chosen.swept), _totals(viewed))
+            return EncodedResult(write_counts(shown, media_type, swept=chosen.swept), _totals(viewed))
 
-        return await _aside(written, sum(len(one.counts) for one in chosen.points))
+        return await _in_thread_if_large(encode, sum(len(one.counts) for one in chosen.points))
 
     return await result_response(request, task_id, media_type, write)
 
@@ -129,7 +129,7 @@ async def read_counts(
                 NPY: _ARRAY,
             },
         },
-        206: {"description": "The bytes that were asked for"},
+        206: {"description": "The requested bytes"},
         304: {"description": "The client has them already"},
         **_PROBLEMS,
     },
@@ -139,50 +139,50 @@ async def read_memory(
     request: Request,
     key_format: Format = KeyFormat.BINARY,
     register: RegisterName = None,
-    point: Place = None,
+    point: PointIndex = None,
 ) -> Response:
     """Read the outcome of every shot of a completed task that was submitted with `memory`."""
     require_known_parameters(request, "format", "register", "point")
     media_type = negotiated(request, MEDIA_TYPES)
 
-    async def write(task: Task) -> Written:
+    async def write(task: Task) -> EncodedResult:
         chosen = chosen_points(task, point)
         shots = [memory_of(chosen.task, one) for one in chosen.points]
         view = _view(chosen, register) or str
 
-        def written() -> Written:
+        def encode() -> EncodedResult:
             as_bits = key_format is KeyFormat.BINARY
             show = formatted(key_format)
             shown = [[show(view(shot)) for shot in of] for of in shots]
-            return Written(write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept))
+            return EncodedResult(write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept))
 
-        return await _aside(written, sum(map(len, shots)))
+        return await _in_thread_if_large(encode, sum(map(len, shots)))
 
     return await result_response(request, task_id, media_type, write)
 
 
 class Chosen(NamedTuple):
-    """The points of a task that are shown; `swept` says that they are shown as points of a sweep."""
+    """The requested points of a task; with `swept` they are encoded as an array."""
 
     task: Task
     points: Sequence[Point]
     swept: bool
 
 
-def chosen_points(task: Task, place: int | None) -> Chosen:
-    """The points of a completed task, or the one at a place.
+def chosen_points(task: Task, point: int | None) -> Chosen:
+    """All points of a completed task, or the one with index `point`.
 
     Raises:
-        Refusal: it has no points, or none there.
+        HTTPProblem: the task is not a sweep, or has fewer points.
     """
     points, swept = outcomes_of(task), task.points is not None
-    if place is None:
+    if point is None:
         return Chosen(task, points, swept)
     if not swept:
-        raise refused_parameter("point", "must be left out: this task is no sweep")
-    if place >= len(points):
-        raise refused_parameter("point", f"must be less than {len(points)}, the number of points of this task")
-    return Chosen(task, [points[place]], swept=False)
+        raise parameter_problem("point", "must be left out: this task is no sweep")
+    if point >= len(points):
+        raise parameter_problem("point", f"must be less than {len(points)}, the number of points of this task")
+    return Chosen(task, [points[point]], swept=False)
 
 
 def _totals(counts: Sequence[Counts]) -> Mapping[str, str]:
@@ -193,25 +193,26 @@ def _totals(counts: Sequence[Counts]) -> Mapping[str, str]:
 
 
 def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
-    """What shows this register of a key; None shows the whole key."""
+    """A function that extracts this register from a key; None for the whole key."""
     if register is None:
         return None
-    there = registers_of(next(iter(chosen.points[0].counts), ""))
+    count = registers_of(next(iter(chosen.points[0].counts), ""))
     if register.isascii() and register.isdigit():
-        if (number := int(register)) < there:
+        if (number := int(register)) < count:
             return register_view(number)
-        raise refused_parameter("register", f"must be less than {there}, the number of registers of this task")
+        raise parameter_problem("register", f"must be less than {count}, the number of registers of this task")
     registers = (chosen.task.profile and chosen.task.profile.registers) or ()
-    names = [one.name for one in registers]
+    names = [each.name for each in registers]
     if register in names:
         return register_view(names.index(register))
     known = ", ".join(name for name in names[:_MOST_NAMED] if name is not None) or "known by number only"
-    raise refused_parameter("register", f"must be a register of this task; they are {known}")
+    raise parameter_problem("register", f"must be a register of this task; they are {known}")
 
 
-def refused_parameter(parameter: str, text: str) -> HTTPProblem:
+def parameter_problem(parameter: str, text: str) -> HTTPProblem:
+    """The problem for a query parameter that does not fit the task."""
     return invalid_request([{"type": f"{parameter}_unknown", "loc": ("query", parameter), "msg": text}])
 
 
-async def _aside(write: Callable[[], T], entries: int) -> T:
-    return write() if entries <= MOST_WRITTEN_AT_ONCE else await asyncio.to_thread(write)
+async def _in_thread_if_large(write: Callable[[], T], entries: int) -> T:
+    return write() if entries <= MOST_ENCODED_ON_LOOP else await asyncio.to_thread(write)

@@ -1,4 +1,4 @@
-"""The task routes: submit, read, counts."""
+"""The routes that submit, read and cancel one task."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -26,7 +26,7 @@ from ketline.api.tasks.long_poll import (
     ended_task,
     preferred_wait,
     require_wait,
-    told_end,
+    wait_for_end,
 )
 from ketline.api.tasks.stored import not_found, stored_task, task_response
 from ketline.api.tasks.submission import read_idempotency_key, read_spec, submission_of
@@ -39,9 +39,9 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
 async def create_task(request: Request) -> Response:
-    """Submit a program. The answer comes once the task is stored; a program that does not parse is accepted
-    too, and its task fails with the parser's message, line and column. With `Prefer: wait=30` the answer is the
-    task itself, as it is read, if it has ended within so many seconds."""
+    """Submit a program. The response comes once the task is stored; a program with errors is accepted too, and its
+    task fails with a message, line and column. With `Prefer: wait=30` the response is the task itself, if it ends
+    within so many seconds."""
     spec = await read_spec(request, options_of(request))
     submission = submission_of(request, spec, read_idempotency_key(request, spec))
     headers: dict[str, str] = {}
@@ -60,7 +60,7 @@ async def create_task(request: Request) -> Response:
 
 
 def add_submission(router: APIRouter, dependencies: Sequence[Depends]) -> None:
-    """Add `POST /tasks` to the application's own router, to be served without FastAPI's part where that can be."""
+    """Add `POST /tasks` to the application's router as a `DirectRoute`, which skips FastAPI's request handling."""
     router.add_api_route(
         "/tasks",
         create_task,
@@ -101,13 +101,15 @@ async def read_task(
     response: Response,
     wait: Annotated[
         float | None,
-        Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before answering"),
+        Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the task's end before responding"),
     ] = None,
-    result: Annotated[bool, Query(description="Whether the result is part of the answer")] = True,
-    queue: Annotated[bool, Query(description="Whether a task that waits tells its place in the queue")] = False,
+    result: Annotated[bool, Query(description="Whether the response has the result")] = True,
+    queue: Annotated[
+        bool, Query(description="Whether the response has the position of a waiting task in the queue")
+    ] = False,
 ) -> TaskView | Response:
-    """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the answer
-    comes once the task has ended, or after so many seconds as it then stands."""
+    """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the response
+    comes once the task has ended, or after so many seconds."""
     require_known_parameters(request, "wait", "result", "queue")
     require_wait(request, wait or 0)
     seconds: float | None = preferred_wait(request) if wait is None else wait
@@ -118,10 +120,10 @@ async def read_task(
     if seconds is not None and wait is None:
         response.headers[APPLIED] = f"wait={seconds:g}"
     waiting = queue and task.status is TaskStatus.PENDING
-    place = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
+    position = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
     if result and task.omitted_result_bytes is not None:
         return await task_response(request, task, headers=dict(response.headers))
-    return view_task(task, with_result=result, place=place)
+    return view_task(task, with_result=result, position=position)
 
 
 @router.post(
@@ -131,7 +133,7 @@ async def read_task(
     responses=problem_responses("task_not_found", "task_ended", "invalid_request", "database_unavailable"),
 )
 async def cancel_task(task_id: UUID, request: Request) -> TaskView:
-    """Cancel a task that has not ended. A simulation under way stops within two seconds."""
+    """Cancel a task that has not ended. A running simulation stops within two seconds."""
     try:
         await services_of(request).submissions.cancel(TaskId(task_id))
     except TaskEnded as error:
@@ -144,17 +146,17 @@ async def cancel_task(task_id: UUID, request: Request) -> TaskView:
 
 
 async def _submit_and_wait(request: Request, submission: Submission, seconds: float) -> tuple[Accepted, Task | None]:
-    """What became of the submission, and the task if it has ended in time; it is stored whatever comes of waiting."""
+    """Submit a program and wait; the task is None if it has not ended in time, or if waiting failed."""
     services = services_of(request)
     task_id = submission.task_id
-    # Watched before it is stored, it cannot end unnoticed: it need not be looked at before it has ended.
+    # The task is watched before it is stored, so its end cannot be missed, and it need not be read before.
     with services.watch.watching(task_id, end_only=True) as watcher:
         accepted = await services.submit(submission)
         try:
             if accepted.repeated:
                 task: Task | None = await ended_task(request, accepted.task_id, seconds)
             else:
-                task = await told_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
+                task = await wait_for_end(request, task_id, watcher, seconds) or await stored_task(request, task_id)
         except (ServiceUnavailable, HTTPProblem):
             task = None
     return accepted, task if task is not None and task.status.terminal else None

@@ -1,4 +1,4 @@
-"""Find the task that a request is about, and show it."""
+"""Stored tasks and their results in responses; large results are read one at a time and streamed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,16 +18,16 @@ from ketline.domain.errors import TaskNotFound
 from ketline.domain.priority import QueuePosition
 from ketline.domain.task import Task, TaskId
 
-# As it takes in the database. What is larger is read by one request at a time, and streamed.
+# Size in the database up to which results are read at once; larger ones are read by one request at a time.
 LARGEST_AT_ONCE_BYTES = 256 * 1024
 
 
 async def stored_task(request: Request, task_id: UUID) -> Task:
-    """The task as it stands, without its result where that is large.
+    """Read a task, without its result if that is large.
 
     Raises:
-        Refusal: no task has this id.
-        DatabaseUnavailable: it could not be read.
+        HTTPProblem: no task has this id.
+        DatabaseUnavailable: the task could not be read.
     """
     try:
         return await services_of(request).reader.get(TaskId(task_id), LARGEST_AT_ONCE_BYTES)
@@ -37,13 +37,13 @@ async def stored_task(request: Request, task_id: UUID) -> Task:
 
 @asynccontextmanager
 async def with_result(request: Request, task_id: UUID) -> AsyncIterator[Task]:
-    """The task as it stands, also with a large result; of those one at a time is read and written.
+    """Read a task with its result; of large results only one is in memory at a time.
 
-    What is made of it is to be small, or packed, before the context ends.
+    The caller must finish with the result, or compress what it needs, before the context ends.
 
     Raises:
-        Refusal: no task has this id.
-        DatabaseUnavailable: it could not be read.
+        HTTPProblem: no task has this id.
+        DatabaseUnavailable: the task could not be read.
     """
     task = await stored_task(request, task_id)
     if task.omitted_result_bytes is None:
@@ -60,23 +60,23 @@ async def _whole_task(request: Request, task_id: TaskId) -> Task:
         raise not_found(task_id) from error
 
 
-class Written(NamedTuple):
-    """A body made of a result, and the headers that depend on it."""
+class EncodedResult(NamedTuple):
+    """The encoded body of a result, and headers that depend on it."""
 
     body: bytes
     headers: Mapping[str, str] = {}
 
 
 async def result_response(
-    request: Request, task_id: UUID, media_type: str, write: Callable[[Task], Awaitable[Written]]
+    request: Request, task_id: UUID, media_type: str, write: Callable[[Task], Awaitable[EncodedResult]]
 ) -> Response:
-    """An answer of what is written of a task with its result.
+    """The response with the body that `write` encodes from a task with its result.
 
-    A large result is read and written by one request at a time; those that wait for the same body share it.
+    Large results are read and encoded by one request at a time; requests that wait for the same body share it.
 
     Raises:
-        Refusal: no task has this id, or the range that is asked for is not there.
-        DatabaseUnavailable: it could not be read.
+        HTTPProblem: no task has this id, or the requested range does not exist.
+        DatabaseUnavailable: the task could not be read.
     """
     task = await stored_task(request, task_id)
     if task.omitted_result_bytes is None:
@@ -84,8 +84,8 @@ async def result_response(
         return await represented(request, body, media_type, headers)
 
     async def make() -> Packed:
-        written = await write(await _whole_task(request, task.task_id))
-        return await asyncio.to_thread(pack, [written.body], written.headers)
+        encoded = await write(await _whole_task(request, task.task_id))
+        return await asyncio.to_thread(pack, [encoded.body], encoded.headers)
 
     # A result does not change once the task has completed: the same request has the same body.
     key = f"{request.url.path}?{request.url.query} {media_type} {task.completed_at}"
@@ -93,15 +93,16 @@ async def result_response(
 
 
 def large_results(request: Request) -> LargeResults:
+    """The large results of this process, of which one is read at a time."""
     found: LargeResults = request.app.state.large_results
     return found
 
 
 async def task_response(
-    request: Request, task: Task, *, headers: Mapping[str, str], place: QueuePosition | None = None
+    request: Request, task: Task, *, headers: Mapping[str, str], position: QueuePosition | None = None
 ) -> Response:
-    """An answer that shows a task with its result, which is never decoded where it is large."""
-    view = view_task(task, place=place).model_dump_json(exclude_none=True)
+    """The response with a task and its result; a large result is copied as text, without decoding it."""
+    view = view_task(task, position=position).model_dump_json(exclude_none=True)
     if task.omitted_result_bytes is None:
         return Response(view, 200, dict(headers), JSON)
     sent = {**headers, "Vary": "Accept-Encoding"}
@@ -111,7 +112,7 @@ async def task_response(
             text = await services_of(request).reader.result_text(task.task_id)
         except TaskNotFound as error:
             raise not_found(task.task_id) from error
-        # The view is an object without a result: it is put in before the brace at its end.
+        # The view is a JSON object without a result, which is inserted before its closing brace.
         return await asyncio.to_thread(pack, (view[:-1], ',"result":', text, "}"))
 
     packed = await large_results(request).packed(view, make)
@@ -119,4 +120,5 @@ async def task_response(
 
 
 def not_found(task_id: UUID) -> HTTPProblem:
+    """The problem for an unknown task id."""
     return HTTPProblem(TaskNotFound.code, f"Task {task_id} was not found.")

@@ -1,4 +1,4 @@
-"""Read a submission's envelope: media type, sizes and types, never the program itself."""
+"""Submissions in requests: checks media type, sizes, types and limits, but never parses the program."""
 
 import json
 import re
@@ -31,26 +31,26 @@ _KEY = re.compile(f"[\\x21-\\x7e]{{1,{LONGEST_KEY}}}")
 
 
 async def read_spec(request: Request, options: ApiOptions) -> TaskSpec:
-    """Give what is asked for, its shots and size within the limits, the default number of shots filled in.
+    """Read a submission, check its limits, and fill in the default number of shots.
 
     Raises:
-        Refusal: it is not one that this service takes.
+        HTTPProblem: the body is invalid or exceeds a limit.
     """
     return spec_of(within_limits(await _read(request, SubmitRequest), options, ()))
 
 
 async def read_batch(request: Request, options: ApiOptions) -> Sequence[TaskSpec]:
-    """Give what is asked for with each program of a batch, as `read_spec` does.
+    """Read the submissions of a batch, as `read_spec` does.
 
     Raises:
-        Refusal: one of them, or the batch, is not one that this service takes.
+        HTTPProblem: the batch or one of its items is invalid or exceeds a limit.
     """
     batch = await _read(request, BatchRequest)
     return [spec_of(within_limits(item, options, ("tasks", number))) for number, item in enumerate(batch.tasks)]
 
 
 def spec_of(body: SubmitRequest) -> TaskSpec:
-    """What a body asks for."""
+    """Convert the body of a submission to a spec."""
     return TaskSpec(
         circuit=body.program,
         shots=body.shots or DEFAULT_SHOTS,
@@ -72,7 +72,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
 
 
 def submission_of(request: Request, spec: TaskSpec, key: IdempotencyKey | None = None) -> Submission:
-    """A submission of this request, as the service takes it."""
+    """Build the submission of this request for the service."""
     return Submission(
         task_id=services_of(request).submit.new_id(),
         spec=spec,
@@ -83,19 +83,19 @@ def submission_of(request: Request, spec: TaskSpec, key: IdempotencyKey | None =
 
 
 def read_idempotency_key(request: Request, spec: TaskSpec) -> IdempotencyKey | None:
-    """The caller's name for this submission, with a digest of what it asks for.
+    """The idempotency key of this request, if it has one, with a fingerprint of the spec.
 
     Raises:
-        Refusal: the key is not a string of printable ASCII characters.
+        HTTPProblem: the key is not a string of printable ASCII characters.
     """
-    return name_submission(request, digest_of(spec))
+    return key_of(request, digest_of(spec))
 
 
-def name_submission(request: Request, asked: Sequence[object]) -> IdempotencyKey | None:
-    """The caller's name for what is asked, if it gives one, with a digest of that.
+def key_of(request: Request, content: Sequence[object]) -> IdempotencyKey | None:
+    """The idempotency key of this request, if it has one, with a fingerprint of `content`.
 
     Raises:
-        Refusal: the key is not a string of printable ASCII characters.
+        HTTPProblem: the key is not a string of printable ASCII characters.
     """
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -103,27 +103,27 @@ def name_submission(request: Request, asked: Sequence[object]) -> IdempotencyKey
     if not _KEY.fullmatch(key):
         text = f"must be 1 to {LONGEST_KEY} printable ASCII characters"
         raise invalid_request([{"type": "idempotency_key", "loc": ("header", "Idempotency-Key"), "msg": text}])
-    return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(asked).encode()).hexdigest())
+    return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(content).encode()).hexdigest())
 
 
 def read_batch_keys(request: Request, specs: Sequence[TaskSpec]) -> Sequence[IdempotencyKey | None]:
-    """A key for each submission of a batch, made of the caller's name for the whole and a digest of the whole.
+    """A key for each submission of a batch, made from the key and the fingerprint of the whole batch.
 
     Raises:
-        Refusal: the key is not a string of printable ASCII characters.
+        HTTPProblem: the key is not a string of printable ASCII characters.
     """
-    whole = name_submission(request, [digest_of(spec) for spec in specs])
+    whole = key_of(request, [digest_of(spec) for spec in specs])
     if whole is None:
         return [None] * len(specs)
-    # No caller's key has a space: these are nobody else's.
+    # Keys of requests have no spaces, so these keys cannot collide with them.
     return [replace(whole, key=f"{whole.key} {number}") for number in range(len(specs))]
 
 
 async def _read(request: Request, shape: type[Model]) -> Model:
-    """A body of this shape.
+    """Parse the body with Pydantic, strictly and in one pass.
 
-    FastAPI's own body handling would go through Python's json module: no recursion limit of ours, lone
-    surrogates let through, and twice the time. Pydantic parses the bytes strictly in one pass.
+    FastAPI's body handling uses Python's json module, which has another recursion limit, accepts lone surrogates and
+    takes twice the time.
     """
     body = await request.body()
     require_json(request.headers, body)
@@ -133,47 +133,47 @@ async def _read(request: Request, shape: type[Model]) -> Model:
         raise invalid_body(error) from error
 
 
-def within_limits(submission: SubmitRequest, options: ApiOptions, place: tuple[str | int, ...]) -> SubmitRequest:
-    """The submission with the default number of shots filled in; `place` leads to it in the body.
+def within_limits(submission: SubmitRequest, options: ApiOptions, path: tuple[str | int, ...]) -> SubmitRequest:
+    """Check the limits of a submission and fill in the default number of shots; `path` is its path in the body.
 
     Raises:
-        Refusal: it asks for more than this service allows.
+        HTTPProblem: it exceeds a limit.
     """
     size = len(submission.program.encode())
     if size > options.max_program_bytes:
         most = options.max_program_bytes
         detail = f"The program has {size} bytes; this service accepts at most {most}."
         field = "qpy" if submission.qpy else "qc"
-        errors = [FieldError(pointer=_pointer(place, field), detail=f"must have at most {most} bytes")]
-        raise HTTPProblem("program_too_large", detail, errors=errors if place else None)
+        errors = [FieldError(pointer=_pointer(path, field), detail=f"must have at most {most} bytes")]
+        raise HTTPProblem("program_too_large", detail, errors=errors if path else None)
     if submission.program_format is ProgramFormat.QPY:
-        _require_qpy(submission.program, place, "qpy" if submission.qpy else "qc")
+        _require_qpy(submission.program, path, "qpy" if submission.qpy else "qc")
     if submission.shots is None:
         submission = submission.model_copy(update={"shots": options.default_shots})
-    asked = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
-    require_within_limits(asked, options, place)
+    values = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
+    require_within_limits(values, options, path)
     return submission
 
 
-def _require_qpy(text: str, place: tuple[str | int, ...], field: str) -> None:
+def _require_qpy(text: str, path: tuple[str | int, ...], field: str) -> None:
     try:
         qpy.decoded(text)
     except (QpyInvalid, QpyVersionUnsupported) as error:
-        found = FieldError(pointer=_pointer(place, field), detail=str(error))
-        raise HTTPProblem(error.code, f"{'/'.join(map(str, (*place, field)))} {error}.", errors=[found]) from error
+        found = FieldError(pointer=_pointer(path, field), detail=str(error))
+        raise HTTPProblem(error.code, f"{'/'.join(map(str, (*path, field)))} {error}.", errors=[found]) from error
 
 
-def _pointer(place: tuple[str | int, ...], field: str) -> str:
-    return f"#/{'/'.join(map(str, (*place, field)))}"
+def _pointer(path: tuple[str | int, ...], field: str) -> str:
+    return f"#/{'/'.join(map(str, (*path, field)))}"
 
 
 def require_within_limits(
-    asked: Mapping[str, float | None], options: ApiOptions, place: tuple[str | int, ...] = ()
+    values: Mapping[str, float | None], options: ApiOptions, path: tuple[str | int, ...] = ()
 ) -> None:
-    """Compare what is asked for, by the names of a submission's fields, with what this service allows.
+    """Compare values, by the names of a submission's fields, with the service's limits.
 
     Raises:
-        Refusal: something is beyond its limit.
+        HTTPProblem: a value exceeds its limit.
     """
     limits = {
         "shots": options.max_shots,
@@ -181,25 +181,25 @@ def require_within_limits(
         "max_attempts": options.max_attempts,
     }
     over = [
-        {"type": "over_limit", "loc": ("body", *place, field), "msg": f"must be at most {most:g}"}
+        {"type": "over_limit", "loc": ("body", *path, field), "msg": f"must be at most {most:g}"}
         for field, most in limits.items()
-        if (asked[field] or 0) > most
+        if (values[field] or 0) > most
     ]
     if over:
         raise invalid_request(over)
 
 
 def read_trace_context(request: Request) -> str | None:
-    """The caller's W3C traceparent if it is well formed; a malformed one is as good as none."""
+    """The W3C traceparent of the request, None if it is missing or malformed."""
     offered = request.headers.get("traceparent", "")
     return offered if _TRACE_PARENT.fullmatch(offered) else None
 
 
 def require_json(headers: Headers, body: bytes) -> None:
-    """Refuse a body that is not declared as JSON, or is compressed."""
+    """Raise a problem for a body that is not declared as JSON, or is compressed."""
     media_type = headers.get("content-type", "").split(";")[0].strip().lower()
     if not media_type and not body:
-        # Nothing was sent, so nothing has the wrong type; the parser says what is missing.
+        # An empty body has no type; the parser reports that it is missing.
         return
     is_json = media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")

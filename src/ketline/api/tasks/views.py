@@ -1,4 +1,4 @@
-"""Write tasks the way clients see them."""
+"""Conversion of tasks to the shapes of responses."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -41,16 +41,16 @@ _NO_COUNTS: Mapping[TaskStatus, str] = {
 
 
 def view_accepted(accepted: Accepted) -> TaskAccepted:
-    """The answer to a submission that is stored."""
+    """The response to a stored submission."""
     return TaskAccepted(
         task_id=accepted.task_id, submitted_at=accepted.submitted_at, correlation_id=accepted.correlation_id
     )
 
 
-def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | None = None) -> TaskView:
-    """A task with everything a client may see, or all but its result; lease tokens stay inside.
+def view_task(task: Task, *, with_result: bool = True, position: QueuePosition | None = None) -> TaskView:
+    """A task as clients see it, without lease tokens; without its result if `with_result` is False.
 
-    `place` is where it stands in the queue, if that was asked for.
+    `position` is its position in the queue, if that was requested.
     """
     return TaskView(
         task_id=task.task_id,
@@ -78,7 +78,7 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | No
         hold=task.hold or None,
         released_at=task.released_at,
         rerun_of=task.rerun_of,
-        queue=_view_place(place),
+        queue=_view_position(position),
         result=_view_result(task) if with_result else None,
         error=_view_failure(task.failure),
         profile=_view_profile(task.profile),
@@ -88,7 +88,7 @@ def view_task(task: Task, *, with_result: bool = True, place: QueuePosition | No
 
 
 def _retries(task: Task) -> int:
-    """How often the task went back to pending after an attempt that counted: any other cause is no failure's."""
+    """The number of counted attempts after which the task went back to pending; other causes are not failures."""
     return sum(line.status is TaskStatus.PENDING and line.cause in _COUNTED for line in task.history)
 
 
@@ -97,21 +97,21 @@ def _updated_at(task: Task) -> datetime | None:
     return max([*times, task.released_at] if task.released_at else times, default=None)
 
 
-def _view_place(place: QueuePosition | None) -> QueueView | None:
-    if place is None:
+def _view_position(position: QueuePosition | None) -> QueueView | None:
+    if position is None:
         return None
     return QueueView(
-        position=place.position,
-        at_least=None if place.counted_to_the_end else True,
-        estimated_start=place.estimated_start,
+        position=position.position,
+        at_least=None if position.counted_to_the_end else True,
+        estimated_start=position.estimated_start,
     )
 
 
 def outcomes_of(task: Task) -> Sequence[Point]:
-    """A completed task's counts and shots: of each point of a sweep, or of the one that any other task is.
+    """A completed task's counts and shots, for each point of a sweep; a task without a sweep is one point.
 
     Raises:
-        Refusal: the task has none, or none yet.
+        HTTPProblem: the task has no counts, or none yet.
     """
     if task.points is not None:
         return task.points
@@ -125,10 +125,10 @@ def outcomes_of(task: Task) -> Sequence[Point]:
 
 
 def memory_of(task: Task, point: Point) -> Sequence[str]:
-    """The outcome of every shot of one of a completed task's points.
+    """The outcome of every shot of a point of a completed task.
 
     Raises:
-        Refusal: they were not kept.
+        HTTPProblem: the task was submitted without `memory`.
     """
     if point.memory is None:
         raise HTTPProblem("no_memory", task_status=task.status)
@@ -179,15 +179,16 @@ def _view_registers(profile: Profile) -> list[RegisterView] | None:
 
 
 def _view_warnings(profile: Profile) -> list[WarningView] | None:
-    """None without any: fields without a value are left out."""
+    """The warnings, None if there are none, so that the field is left out."""
     warnings = profile.warnings
     return [
-        WarningView(code=one.code, message=one.message, line=one.line, column=one.column) for one in warnings
+        WarningView(code=warning.code, message=warning.message, line=warning.line, column=warning.column)
+        for warning in warnings
     ] or None
 
 
 def view_change(change: StatusChange) -> StatusEntry:
-    """A line of history; lease tokens stay inside."""
+    """A change of status, without lease tokens."""
     return StatusEntry(
         status=change.status,
         transitioned_at=change.transitioned_at,

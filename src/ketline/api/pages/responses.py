@@ -1,4 +1,4 @@
-"""Answer with a page, also where a request is refused."""
+"""Responses with pages, also for problems."""
 
 from collections.abc import Mapping
 
@@ -15,45 +15,45 @@ _HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
-    # A page and the part of it that changes have one address.
+    # A page and its live part have the same URL.
     "Vary": "HX-Request",
 }
 
 
 def page(request: Request, template: str, shown: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
-    """A page, or a part of one."""
+    """The response with a page, or with a part of one."""
     options = request.app.state.options
-    here = {"version": options.version, "path": _path(request.scope)}
-    text = render(template, {**here, **shown}, root=_root(request.scope))
+    common = {"version": options.version, "path": _path(request.scope)}
+    text = render(template, {**common, **shown}, root=_root(request.scope))
     return HTMLResponse(text, status_code=status, headers=_HEADERS)
 
 
 def is_of_pages(scope: Scope) -> bool:
-    """Whether who asks is to be answered with a page."""
+    """Whether the request is one for a page, so that problems are shown as pages too."""
     path = _path(scope)
     return path == "/" or path.startswith(PAGES + "/")
 
 
-def refusal_page(request: Request, refusal: HTTPProblem) -> HTMLResponse:
-    """A refusal for people; its code goes to the access log as that of a problem document does."""
-    request.scope[PROBLEM_KEY] = refusal.kind.code
-    answer = page(
+def problem_page(request: Request, problem: HTTPProblem) -> HTMLResponse:
+    """The page of a problem; its code is stored for the access log as for a problem document."""
+    request.scope[PROBLEM_KEY] = problem.kind.code
+    response = page(
         request,
-        "refusal.html",
+        "problem.html",
         {
-            "title": refusal.kind.title,
-            "detail": refusal.detail,
-            "code": refusal.kind.code,
+            "title": problem.kind.title,
+            "detail": problem.detail,
+            "code": problem.kind.code,
             "correlation_id": request.scope.get(CORRELATION_KEY, ""),
         },
-        status=refusal.kind.status,
+        status=problem.kind.status,
     )
-    answer.headers.update(refusal.headers or {})
-    return answer
+    response.headers.update(problem.headers or {})
+    return response
 
 
 def wants_part(request: Request) -> bool:
-    """Whether a page that is open asks for a part of itself."""
+    """Whether the request is one of htmx, for the live part of an open page."""
     return request.headers.get("hx-request") == "true"
 
 
@@ -63,5 +63,5 @@ def _path(scope: Scope) -> str:
 
 
 def _root(scope: Scope) -> str:
-    """The way from this address to `/`: pages work behind a proxy that serves them below another path."""
+    """The relative path from this URL to `/`, so that pages work behind a proxy that adds a path prefix."""
     return "../" * (_path(scope).count("/") - 1) or "./"
