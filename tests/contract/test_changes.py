@@ -95,7 +95,7 @@ async def test_changed_labels_are_read_and_found_by(repository: SqlTaskRepositor
     assert (await found(catalogue, name="new"), await found(catalogue, name="old")) == ([task_id], [])
 
 
-async def test_labels_are_taken_away(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
+async def test_labels_are_removed(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:
     task_id, other = await added(repository), await added(repository)
     await catalogue.change(task_id, to_labels(Changeable.NAME, Changeable.TAGS, Changeable.METADATA))
     assert (await repository.get(task_id)).labels == Labels()

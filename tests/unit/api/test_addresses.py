@@ -26,7 +26,7 @@ def test_parameters_without_a_storable_text_are_named(query: bytes, names: list[
     assert unstorable_parameters(query) == names
 
 
-async def test_refusal_names_the_parameter(client: httpx.AsyncClient) -> None:
+async def test_rejection_names_the_parameter(client: httpx.AsyncClient) -> None:
     answer = await client.get("/tasks?tag=%00")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     [error] = answer.json()["errors"]

@@ -40,7 +40,7 @@ async def test_all_are_stored_in_order(client: httpx.AsyncClient, repository: Fa
         ([{"qc": BELL}], ["#"]),
     ],
 )
-async def test_bad_batch_is_refused_whole(
+async def test_bad_batch_is_rejected_whole(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: object, pointers: list[str]
 ) -> None:
     answer = await client.post("/tasks/batch", json=body)
@@ -59,7 +59,7 @@ async def test_program_that_is_too_large_is_pointed_at(
     assert repository.submissions == []
 
 
-async def test_batch_without_room_for_all_is_refused_whole(
+async def test_batch_without_room_for_all_is_rejected_whole(
     client: httpx.AsyncClient, repository: FakeTaskRepository, backlog: Backlog
 ) -> None:
     assert (await client.post("/tasks/batch", json={"tasks": [{"qc": BELL}] * 6})).json()["code"] == "backlog_full"
@@ -82,6 +82,6 @@ async def test_repeated_batch_gives_the_same_tasks(client: httpx.AsyncClient, re
     assert (await client.post("/tasks", json={"qc": BELL}, headers=key)).status_code == 202, "another kind of thing"
 
 
-async def test_bad_key_is_refused(client: httpx.AsyncClient) -> None:
+async def test_bad_key_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.post("/tasks/batch", json={"tasks": [{"qc": BELL}]}, headers={"Idempotency-Key": "a b"})
     assert answer.json()["errors"][0]["parameter"] == "Idempotency-Key"

@@ -31,9 +31,7 @@ def set_status(repository: FakeTaskRepository, address: str, status: TaskStatus)
     "change",
     [{"name": "new"}, {"tags": ["b", "c"]}, {"metadata": {"b": [None]}}, {"name": "new", "tags": ["b"]}, {}],
 )
-async def test_what_is_given_is_changed_and_the_rest_stays(
-    client: httpx.AsyncClient, change: dict[str, object]
-) -> None:
+async def test_given_fields_change_and_others_stay(client: httpx.AsyncClient, change: dict[str, object]) -> None:
     address = await submitted(client)
     answer = await client.patch(address, json=change)
     assert answer.status_code == 200
@@ -43,13 +41,13 @@ async def test_what_is_given_is_changed_and_the_rest_stays(
 
 
 @pytest.mark.parametrize("nothing", [None, "empty"])
-async def test_labels_are_taken_away(client: httpx.AsyncClient, nothing: str | None) -> None:
+async def test_labels_are_removed(client: httpx.AsyncClient, nothing: str | None) -> None:
     address = await submitted(client)
     change = dict.fromkeys(OLD) if nothing is None else {"tags": [], "metadata": {}, "name": None}
     assert not set(OLD) & set((await client.patch(address, json=change)).json())
 
 
-async def test_pending_task_is_scheduled_anew(client: httpx.AsyncClient) -> None:
+async def test_pending_task_is_rescheduled(client: httpx.AsyncClient) -> None:
     address = await submitted(client)
     moment = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     assert "scheduled_for" in (await client.patch(address, json={"scheduled_for": moment})).json()
@@ -57,7 +55,7 @@ async def test_pending_task_is_scheduled_anew(client: httpx.AsyncClient) -> None
 
 
 @pytest.mark.parametrize("status", [status for status in TaskStatus if status is not TaskStatus.PENDING])
-async def test_schedule_of_other_tasks_is_refused(
+async def test_schedule_of_other_tasks_is_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, status: TaskStatus
 ) -> None:
     address = await submitted(client)
@@ -71,7 +69,7 @@ async def test_schedule_of_other_tasks_is_refused(
 @pytest.mark.parametrize(
     "field", ["status", "result", "attempt", "shots", "qc", "circuit", "seed", "max_attempts", "task_id", "worker_id"]
 )
-async def test_fields_of_the_service_are_refused_as_such(client: httpx.AsyncClient, field: str) -> None:
+async def test_read_only_fields_are_rejected_as_such(client: httpx.AsyncClient, field: str) -> None:
     address = await submitted(client)
     answer = await client.patch(address, json={"name": "new", field: "completed"})
     assert (answer.status_code, answer.json()["code"]) == (422, "field_read_only")
@@ -93,7 +91,7 @@ async def test_fields_of_the_service_are_refused_as_such(client: httpx.AsyncClie
         (5, "#"),
     ],
 )
-async def test_wrong_changes_are_refused_by_name(client: httpx.AsyncClient, body: object, pointer: str) -> None:
+async def test_wrong_changes_are_rejected_by_name(client: httpx.AsyncClient, body: object, pointer: str) -> None:
     answer = await client.patch(await submitted(client), json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == pointer
@@ -178,7 +176,7 @@ async def test_rerun_may_have_another_seed_and_other_shots(
         ({"qc": "x"}, "qc"),
     ],
 )
-async def test_wrong_rerun_is_refused_by_name(client: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
+async def test_wrong_rerun_is_rejected_by_name(client: httpx.AsyncClient, body: dict[str, object], field: str) -> None:
     answer = await client.post(await submitted(client) + "/rerun", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"].split("/")[1] == field
@@ -254,6 +252,6 @@ async def test_rerun_waits_for_room_in_the_backlog(client: httpx.AsyncClient) ->
         (UNKNOWN + "/rerun", "OPTIONS, POST"),
     ],
 )
-async def test_all_methods_of_a_path_are_told(client: httpx.AsyncClient, path: str, allow: str) -> None:
+async def test_allow_has_all_methods_of_a_path(client: httpx.AsyncClient, path: str, allow: str) -> None:
     assert (await client.options(path)).headers["allow"] == allow
     assert (await client.put(path)).headers["allow"] == allow

@@ -79,7 +79,7 @@ async def test_unreadable_program_says_why_and_where(
     assert (await client.get(path)).text == PROGRAM, "the source is there all the same"
 
 
-async def test_too_large_a_drawing_has_a_code_of_its_own(
+async def test_too_large_a_drawing_has_its_own_code(
     client: httpx.AsyncClient, inspector: FakeInspector, path: str
 ) -> None:
     inspector.error = ProgramTooLarge("a drawing as 'svg' holds up to 32 qubits")
@@ -98,7 +98,7 @@ async def test_busy_inspector_says_when_to_try_again(
 
 
 @pytest.mark.parametrize("query", ["?format=png", "?format=", "?form=svg"])
-async def test_unknown_forms_and_parameters_are_refused_by_name(
+async def test_unknown_forms_and_parameters_are_rejected_by_name(
     client: httpx.AsyncClient, path: str, query: str
 ) -> None:
     answer = await client.get(path + query)

@@ -76,7 +76,7 @@ async def test_body_that_is_still_sent_is_shared() -> None:
     assert maker.made == 1
 
 
-async def test_body_that_nobody_sends_is_held_only_while_it_is_the_newest() -> None:
+async def test_body_without_requests_stays_only_while_it_is_the_newest() -> None:
     results, maker = LargeResults(), permitted(BODY)
     await results.packed("json", maker)
     await results.packed("json", maker)

@@ -30,7 +30,7 @@ async def test_any_other_id_is_replaced(
     assert repository.submissions[0].correlation_id == answer.headers[HEADER]
 
 
-async def test_a_missing_id_is_made_anew_each_time(client: httpx.AsyncClient) -> None:
+async def test_a_missing_id_is_generated_each_time(client: httpx.AsyncClient) -> None:
     first, second = await client.get("/livez"), await client.get("/livez")
     assert NEW_ID.fullmatch(first.headers[HEADER])
     assert first.headers[HEADER] != second.headers[HEADER]

@@ -28,7 +28,7 @@ async def test_docs_have_no_inline_script(client: httpx.AsyncClient) -> None:
     assert re.findall(r"<script[^>]*>([^<]*)</script>", page) == ["", ""]
 
 
-async def test_all_that_docs_refer_to_is_served_and_kept(client: httpx.AsyncClient) -> None:
+async def test_all_assets_of_docs_are_served_and_cached(client: httpx.AsyncClient) -> None:
     addresses = ADDRESS.findall((await client.get("/docs")).text)
     assert len(addresses) == 5
     for address in addresses:
@@ -160,7 +160,7 @@ def _defaults_that_are_too_short(value: object) -> list[object]:
     return wrong + [found for item in value.values() for found in _defaults_that_are_too_short(item)]
 
 
-async def test_no_default_breaks_the_rule_of_its_own_field(client: httpx.AsyncClient) -> None:
+async def test_every_default_is_valid_for_its_field(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     assert document["components"]["schemas"]["SubmitRequest"]["properties"]["qc"]["minLength"] == 1
     assert _defaults_that_are_too_short(document) == []

@@ -103,7 +103,7 @@ async def test_nothing_left_to_come_stops_a_client(
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-async def test_place_beyond_the_end_ends_with_the_task(
+async def test_position_beyond_the_end_ends_with_the_task(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     async with position(client, watch, task_id, last_event_id="999") as asking:
@@ -113,7 +113,7 @@ async def test_place_beyond_the_end_ends_with_the_task(
 
 
 @pytest.mark.parametrize("place", ["-1", "soon", str(2**63), "1.5"])
-async def test_bad_place_is_refused(client: httpx.AsyncClient, task_id: TaskId, place: str) -> None:
+async def test_bad_last_event_id_is_rejected(client: httpx.AsyncClient, task_id: TaskId, place: str) -> None:
     answer = await client.get(f"/tasks/{task_id}/events", headers={"Last-Event-ID": place})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
@@ -169,7 +169,7 @@ class EndsBetweenTwoQuestions(FakeTaskRepository):
         return await super().statuses(task_ids)
 
 
-async def test_end_between_two_questions_is_told(watch: Watch) -> None:
+async def test_end_between_two_reads_is_noticed(watch: Watch) -> None:
     repository = EndsBetweenTwoQuestions()
     task_id = TaskId(uuid4())
     await repository.add(
@@ -182,7 +182,7 @@ async def test_end_between_two_questions_is_told(watch: Watch) -> None:
     assert position.ended
 
 
-async def test_stream_is_pinged_while_the_database_is_away(
+async def test_stream_is_pinged_while_the_database_is_down(
     repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     stream = events.StreamPosition(repository, watch, task_id, 1, retry_seconds=0.0).events([])

@@ -163,7 +163,7 @@ async def test_stream_continues_after_the_last_event(
     assert numbers(asking.result().text) == list(range(4, 1200))
 
 
-async def test_line_that_is_committed_late_is_told_once(
+async def test_line_that_is_committed_late_is_sent_once(
     client: httpx.AsyncClient,
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
@@ -211,7 +211,7 @@ async def test_stream_outlives_an_absent_database(
         ("", {"Last-Event-ID": "soon"}, "last-event-id"),
     ],
 )
-async def test_bad_request_is_refused(
+async def test_bad_request_is_rejected(
     client: httpx.AsyncClient, query: str, headers: dict[str, Any], parameter: str
 ) -> None:
     answer = await client.get(f"/tasks/events{query}", headers=headers)
@@ -219,7 +219,7 @@ async def test_bad_request_is_refused(
     assert [error["parameter"] for error in answer.json()["errors"]] == [parameter]
 
 
-async def test_stream_without_a_database_is_refused(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_stream_without_a_database_is_rejected(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.error = DatabaseUnavailable("away")
     answer = await client.get("/tasks/events")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")

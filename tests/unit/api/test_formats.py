@@ -71,7 +71,7 @@ async def test_format_is_stored(
         ({"qpy": QPY, "format": "openqasm2"}, "#/format", "must be 'qpy' for a program in qpy"),
     ],
 )
-async def test_unknown_format_is_refused(
+async def test_unknown_format_is_rejected(
     client: httpx.AsyncClient, body: dict[str, Any], pointer: str, detail: str
 ) -> None:
     answer = await client.post("/tasks", json=body)
@@ -79,7 +79,7 @@ async def test_unknown_format_is_refused(
     assert answer.json()["errors"] == [{"pointer": pointer, "detail": detail}]
 
 
-async def test_text_that_is_said_to_be_qpy_is_none(client: httpx.AsyncClient) -> None:
+async def test_text_declared_as_qpy_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.post("/tasks", json={"qc": OLD, "format": "qpy"})
     assert (answer.status_code, answer.json()["code"]) == (422, "qpy_invalid")
     assert answer.json()["errors"][0]["pointer"] == "#/qc"
@@ -104,7 +104,7 @@ async def test_validation_has_the_format(client: httpx.AsyncClient, inspector: F
     assert inspector.inspected[0].options.format is ProgramFormat.OPENQASM2
 
 
-async def test_told_and_found_format_are_the_same_submission(client: httpx.AsyncClient) -> None:
+async def test_declared_and_detected_format_are_the_same_submission(client: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "k"}
     first = await client.post("/tasks", json={"qc": OLD}, headers=key)
     again = await client.post("/tasks", json={"qc": OLD, "format": "openqasm2"}, headers=key)

@@ -89,7 +89,7 @@ async def test_walk_meets_every_kind_of_route(guarded: FastAPI) -> None:
     assert described <= set(_routes(guarded))
 
 
-async def test_head_is_refused_as_get_is(
+async def test_head_is_rejected_as_get_is(
     guarded: FastAPI, http: httpx.AsyncClient, seen: list[tuple[str, str]]
 ) -> None:
     readable = {path for method, path in _routes(guarded) if method == "GET"} - {path for _, path in OPEN}

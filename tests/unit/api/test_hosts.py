@@ -44,7 +44,7 @@ def test_names_of_the_service(configured: list[str], bound: str, host: str, allo
 
 
 @pytest.mark.parametrize("path", ROUTES)
-async def test_every_route_refuses_another_name(client: httpx.AsyncClient, path: str) -> None:
+async def test_every_route_rejects_another_name(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path, headers={"Host": "evil.example"})
     assert (response.status_code, response.json()["code"]) == (421, "host_not_allowed")
     assert "KETLINE_ALLOWED_HOSTS" in response.json()["detail"]
@@ -64,7 +64,7 @@ async def test_probes_may_use_any_address(client: httpx.AsyncClient, path: str) 
     assert (await client.get(path, headers={"Host": "10.244.0.17:8000"})).status_code == 200
 
 
-async def test_two_names_in_one_request_are_refused(app: FastAPI) -> None:
+async def test_two_names_in_one_request_are_rejected(app: FastAPI) -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
         request = httpx.Request(

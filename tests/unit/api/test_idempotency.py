@@ -63,7 +63,7 @@ async def test_own_limits_are_stored(client: httpx.AsyncClient, repository: Fake
         ("max_attempts", 1.0),
     ],
 )
-async def test_limits_out_of_range_are_refused(client: httpx.AsyncClient, field: str, value: object) -> None:
+async def test_limits_out_of_range_are_rejected(client: httpx.AsyncClient, field: str, value: object) -> None:
     answer = await client.post("/tasks", json={"qc": "x", field: value})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"#/{field}"

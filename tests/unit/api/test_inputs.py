@@ -54,14 +54,16 @@ async def test_inputs_are_stored_with_the_task(client: httpx.AsyncClient, reposi
         {f"a{number}": 1 for number in range(1001)},
     ],
 )
-async def test_other_inputs_are_refused(client: httpx.AsyncClient, repository: FakeTaskRepository, inputs: Any) -> None:
+async def test_other_inputs_are_rejected(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, inputs: Any
+) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "inputs": inputs})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert not repository.submissions
 
 
 @pytest.mark.parametrize("wrong", [[None] * 300, [], {"b": 1}])
-async def test_one_fault_is_told_however_many_there_are(client: httpx.AsyncClient, wrong: Any) -> None:
+async def test_only_the_first_fault_of_inputs_is_reported(client: httpx.AsyncClient, wrong: Any) -> None:
     """Of a union every member would list its own for every value: seconds, and gigabytes."""
     answer = await client.post("/tasks", json={"qc": "x", "inputs": {f"a{number}": wrong for number in range(5)}})
     [error] = answer.json()["errors"]

@@ -81,7 +81,7 @@ WRONG: dict[str, list[object]] = {
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in WRONG.items() for value in values])
-async def test_other_labels_are_refused_by_name(
+async def test_other_labels_are_rejected_by_name(
     client: httpx.AsyncClient, repository: FakeTaskRepository, field: str, value: object
 ) -> None:
     answer = await client.post("/tasks", json={"qc": "x", field: value})
@@ -112,7 +112,7 @@ async def test_metadata_is_finite(client: httpx.AsyncClient, repository: FakeTas
     assert (answer.status_code, repository.submissions) == (422, [])
 
 
-async def test_refusal_does_not_repeat_metadata(client: httpx.AsyncClient) -> None:
+async def test_rejection_does_not_repeat_metadata(client: httpx.AsyncClient) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "metadata": {"a": "SECRET\x00"}})
     assert answer.status_code == 422
     assert "SECRET" not in answer.text

@@ -76,7 +76,7 @@ async def test_star_makes_a_name_a_prefix(client: httpx.AsyncClient, catalogue: 
     assert (which.name, which.name_prefix) == ("r*n", None)
 
 
-async def test_parts_are_added_when_asked_for(client: httpx.AsyncClient) -> None:
+async def test_parts_are_added_on_request(client: httpx.AsyncClient) -> None:
     await client.post("/tasks", json={"qc": "x"})
     [task] = (await client.get("/tasks?fields=history")).json()["tasks"]
     assert [line["status"] for line in task["status_history"]] == ["pending"]
@@ -113,7 +113,7 @@ async def test_limit_and_fields_may_differ_between_pages(
 
 
 @pytest.mark.parametrize("other", ["/tasks?tag=b", "/tasks", "/tasks?tag=a&order=submitted_at"])
-async def test_cursor_of_another_list_is_refused(
+async def test_cursor_of_another_list_is_rejected(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, other: str
 ) -> None:
     catalogue.next = HERE
@@ -124,14 +124,14 @@ async def test_cursor_of_another_list_is_refused(
 
 
 @pytest.mark.parametrize("place", ["", "now 5", "2026-01-02 5", "0001-01-01T00:00:00+10:00 " + str(HERE.task_id)])
-async def test_cursor_with_a_place_that_is_none_is_refused(client: httpx.AsyncClient, place: str) -> None:
+async def test_cursor_with_an_invalid_position_is_rejected(client: httpx.AsyncClient, place: str) -> None:
     """The check is no secret: whoever forges it must not get further than a refusal."""
     check = sha256(f"\n{place}".encode()).digest()[:9]
     answer = await client.get("/tasks", params={"cursor": urlsafe_b64encode(check + place.encode()).decode()})
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_cursor")
 
 
-async def test_garbled_cursor_is_refused(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
+async def test_garbled_cursor_is_rejected(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
     catalogue.next = HERE
     [good] = parse_qs(urlsplit((await client.get("/tasks")).json()["next"]).query)["cursor"]
     wrong = ["", "x", "%00", "é", "====", good[:-1], good[1:], good + "A", good.swapcase(), "A" * 100]
@@ -178,7 +178,7 @@ async def test_garbled_cursor_is_refused(client: httpx.AsyncClient, catalogue: F
         ("name=a&name=b", "name"),
     ],
 )
-async def test_other_parameters_are_refused_by_name(
+async def test_other_parameters_are_rejected_by_name(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, parameters: str, named: str
 ) -> None:
     answer = await client.get(f"/tasks?{parameters}")
@@ -197,7 +197,7 @@ async def test_other_parameters_are_refused_by_name(
         ("status=processing&error_code=timeout", "status"),
     ],
 )
-async def test_contradictory_filters_are_refused(
+async def test_contradictory_filters_are_rejected(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, parameters: str, named: str
 ) -> None:
     answer = await client.get(f"/tasks?{parameters}")
@@ -206,14 +206,14 @@ async def test_contradictory_filters_are_refused(
     assert catalogue.queries == []
 
 
-async def test_absent_database_is_told(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_database_outage_is_a_problem(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.error = DatabaseUnavailable("away")
     for address in ("/tasks", "/tasks/stats"):
         answer = await client.get(address)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
 
 
-async def test_statistics_are_told(client: httpx.AsyncClient) -> None:
+async def test_statistics_are_returned(client: httpx.AsyncClient) -> None:
     await client.post("/tasks", json={"qc": "x"})
     answer = await client.get("/tasks/stats")
     body: dict[str, Any] = answer.json()

@@ -76,7 +76,7 @@ async def test_ended_task_is_answered_at_once(
     assert answer.json()["status"] == "failed"
 
 
-async def test_preference_is_kept_to_and_told(
+async def test_preference_is_applied_and_confirmed(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     request = client.get(f"/tasks/{task_id}", headers={"Prefer": "respond-async, wait=20"})
@@ -114,7 +114,7 @@ async def test_longer_preference_is_cut(
 
 
 @pytest.mark.parametrize("wait", ["31", "-1", "nan", "inf", "soon", ""])
-async def test_bad_wait_is_refused(client: httpx.AsyncClient, task_id: TaskId, wait: str) -> None:
+async def test_bad_wait_is_rejected(client: httpx.AsyncClient, task_id: TaskId, wait: str) -> None:
     answer = await client.get(f"/tasks/{task_id}?wait={wait}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["parameter"] == "wait"
@@ -159,7 +159,7 @@ async def test_task_that_is_deleted_meanwhile_is_not_found(
     assert answer.status_code == 404
 
 
-async def test_database_that_goes_away_meanwhile_is_told(
+async def test_database_outage_during_a_wait_is_a_problem(
     client: httpx.AsyncClient, repository: FakeTaskRepository, watch: Watch, task_id: TaskId
 ) -> None:
     async with waiting(watch, client.get(f"/tasks/{task_id}?wait=30")) as asking:
@@ -169,7 +169,7 @@ async def test_database_that_goes_away_meanwhile_is_told(
     assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
 
 
-async def test_client_that_goes_away_frees_what_it_held(app: FastAPI, watch: Watch, task_id: TaskId) -> None:
+async def test_client_that_disconnects_frees_its_resources(app: FastAPI, watch: Watch, task_id: TaskId) -> None:
     gone = asyncio.Event()
     received = iter([{"type": "http.request", "body": b"", "more_body": False}])
 

@@ -41,7 +41,7 @@ async def test_observables_are_stored(
         ({"observables": "Z"}, "#/observables", ""),
     ],
 )
-async def test_what_cannot_be_is_refused(
+async def test_contradictions_are_rejected(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: dict[str, Any], pointer: str, words: str
 ) -> None:
     answer = await client.post("/tasks", json={"qc": "qubit[2] q;", **body})

@@ -129,7 +129,7 @@ def assert_runs_only_our_own_files(page: httpx.Response) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/ui/tasks/{id}"])
-async def test_all_that_pages_load_is_served_and_kept(client: httpx.AsyncClient, path: str) -> None:
+async def test_all_assets_of_pages_are_served_and_cached(client: httpx.AsyncClient, path: str) -> None:
     address = path.format(id=await submitted(client))
     page = (await client.get(address)).text
     files = {found for found in re.findall(r'(?:src|href)="([^"]+)"', page) if "/assets/" in found}
@@ -204,7 +204,7 @@ async def test_empty_fields_are_as_if_left_out(client: httpx.AsyncClient, reposi
         ("qc", "x" * 2001, "Program The program has 2001 bytes"),
     ],
 )
-async def test_wrong_field_is_named_and_the_form_kept(
+async def test_wrong_field_is_named_and_the_form_is_shown_again(
     client: httpx.AsyncClient, repository: FakeTaskRepository, field: str, value: str, message: str
 ) -> None:
     page = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "name": "kept", field: value})
@@ -215,7 +215,9 @@ async def test_wrong_field_is_named_and_the_form_kept(
     assert repository.submissions == []
 
 
-async def test_refusals_of_the_service_keep_the_form(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_problems_of_the_service_show_the_form_again(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
     repository.error = DatabaseUnavailable("at db.internal")
     page = await client.post("/ui/submit", data={"qc": PROGRAM, "name": "kept"})
     assert page.status_code == 503
@@ -224,7 +226,7 @@ async def test_refusals_of_the_service_keep_the_form(client: httpx.AsyncClient, 
     assert "db.internal" not in page.text
 
 
-async def test_full_backlog_is_said_on_the_form(client: httpx.AsyncClient) -> None:
+async def test_full_backlog_is_shown_on_the_form(client: httpx.AsyncClient) -> None:
     for _ in range(5):
         await submitted(client)
     page = await client.post("/ui/submit", data={"qc": PROGRAM})
@@ -240,7 +242,7 @@ async def test_full_backlog_is_said_on_the_form(client: httpx.AsyncClient) -> No
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&" * 1001, 400),
     ],
 )
-async def test_what_is_no_form_is_refused_with_a_page(
+async def test_other_bodies_are_rejected_with_a_page(
     client: httpx.AsyncClient, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     page = await client.post("/ui/submit", content=body, headers=headers)
@@ -309,7 +311,7 @@ async def test_form_too_long_for_an_address_has_no_link(client: httpx.AsyncClien
     assert 'href="../?qc=' not in long.text
 
 
-async def test_page_and_its_part_are_kept_apart(client: httpx.AsyncClient) -> None:
+async def test_page_and_its_part_vary_by_header(client: httpx.AsyncClient) -> None:
     """Where both have one address, a browser must not take the one for the other when one goes back."""
     answers = [await client.get(f"/ui/tasks/{await submitted(client)}", headers=headers) for headers in ({}, PART)]
     assert {answer.headers["vary"] for answer in answers} == {"HX-Request"}
@@ -335,7 +337,7 @@ async def test_task_page_of_a_waiting_task_follows_it(client: httpx.AsyncClient)
     assert str(task_id) in shown(page)
 
 
-async def test_waiting_task_says_its_place_in_the_queue(
+async def test_waiting_task_shows_its_position_in_the_queue(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, repository: FakeTaskRepository
 ) -> None:
     task_id = await submitted(client, priority="5")
@@ -390,7 +392,7 @@ async def test_task_page_shows_the_warnings_about_the_program(
     assert f"pragma_ignored the pragma '{MARKUP}' line 3, column 1" in text
 
 
-async def test_histogram_is_sorted_as_asked(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_histogram_is_sorted_as_requested(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     task_id = await submitted(client)
     complete(repository, task_id, {"00": 3, "11": 7})
     by_bits = (await client.get(f"/ui/tasks/{task_id}", params={"sort": "bitstring"})).text
@@ -481,7 +483,7 @@ async def test_task_with_observables_is_put_into_the_form(client: httpx.AsyncCli
     assert 'value="[{"ZZ": 1.0}]"' in page
 
 
-async def test_observables_that_are_no_json_are_told_of(client: httpx.AsyncClient) -> None:
+async def test_observables_that_are_not_json_are_a_field_error(client: httpx.AsyncClient) -> None:
     answer = await client.post("/ui/submit", data={"qc": PROGRAM, "shots": "10", "observables": "ZZ"})
     assert answer.status_code == 422
     assert "Observables must be a JSON array" in answer.text
@@ -509,7 +511,7 @@ async def test_large_result_is_cut_on_the_page(client: httpx.AsyncClient, reposi
     assert len(page) < 60_000
 
 
-async def test_failed_task_shows_code_reason_and_place(
+async def test_failed_task_shows_code_reason_and_position(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     task_id = await submitted(client)

@@ -107,7 +107,7 @@ async def test_filled_in_form_becomes_a_plain_address(client: httpx.AsyncClient,
     "query",
     ["status=odd", "limit=0", "cursor=x", "submitted_after=soon", "order=random", "colour=red", "limit=1&limit=2"],
 )
-async def test_wrong_filter_is_said_beside_the_form(
+async def test_wrong_filter_is_shown_beside_the_form(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, query: str
 ) -> None:
     page = await client.get(f"/ui/tasks?{query}")
@@ -227,7 +227,7 @@ async def test_nothing_picked_is_nothing_done(client: httpx.AsyncClient) -> None
         {"action": "cancel", "task": [str(uuid4()) for _ in range(201)]},
     ],
 )
-async def test_forms_that_are_not_ours_are_refused(client: httpx.AsyncClient, data: dict[str, object]) -> None:
+async def test_unknown_forms_are_rejected(client: httpx.AsyncClient, data: dict[str, object]) -> None:
     assert (await client.post("/ui/bulk", data=data)).status_code == 400
 
 
@@ -336,7 +336,7 @@ async def test_system_shows_what_was_set_aside_and_puts_it_back(
     assert "Requeue" not in left
 
 
-async def test_system_has_no_table_of_messages_where_there_are_none_or_nobody_tells(
+async def test_system_has_no_table_of_messages_without_dead_letters_or_during_an_outage(
     client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
 ) -> None:
     assert "set aside" not in (await client.get("/ui/system")).text
@@ -346,7 +346,9 @@ async def test_system_has_no_table_of_messages_where_there_are_none_or_nobody_te
     assert "Queue unavailable" in refused.text
 
 
-async def test_nobody_requeues_from_another_site(client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox) -> None:
+async def test_requeue_from_another_site_is_rejected(
+    client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
+) -> None:
     dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
     answer = await client.post("/ui/dead-letters/requeue", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403

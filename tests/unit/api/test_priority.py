@@ -22,7 +22,7 @@ async def submit(client: httpx.AsyncClient, **fields: Any) -> str:
     return str(answer.json()["task_id"])
 
 
-async def test_priority_is_kept_and_shown(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_priority_is_stored_and_shown(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     task_id = await submit(client, priority=-100)
     assert repository.submissions[0].spec.priority == -100
     assert (await client.get(f"/tasks/{task_id}")).json()["priority"] == -100
@@ -34,32 +34,32 @@ async def test_priority_0_is_left_out(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("priority", [101, -101, 1.5, "1", None, True])
-async def test_other_priorities_are_refused(client: httpx.AsyncClient, priority: Any) -> None:
+async def test_other_priorities_are_rejected(client: httpx.AsyncClient, priority: Any) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "priority": priority})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == "#/priority"
 
 
-async def test_priority_can_be_changed_and_taken_away(client: httpx.AsyncClient) -> None:
+async def test_priority_can_be_changed_and_removed(client: httpx.AsyncClient) -> None:
     path = f"/tasks/{await submit(client)}"
     assert (await client.patch(path, json={"priority": 7})).json()["priority"] == 7
     assert "priority" not in (await client.patch(path, json={"priority": None})).json()
     assert (await client.patch(path, json={"priority": 101})).status_code == 422
 
 
-async def test_waiting_task_tells_its_place(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
+async def test_waiting_task_has_its_queue_position(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
     task_id = await submit(client)
     catalogue.places[TaskId(UUID(task_id))] = PLACE
     view = (await client.get(f"/tasks/{task_id}?queue=true")).json()
     assert view["queue"] == {"position": 5, "estimated_start": "2026-03-04T12:00:10.000000Z"}
 
 
-async def test_task_that_does_not_wait_has_no_place(client: httpx.AsyncClient) -> None:
+async def test_task_that_does_not_wait_has_no_queue_position(client: httpx.AsyncClient) -> None:
     assert "queue" not in (await client.get(f"/tasks/{await submit(client)}?queue=true")).json()
 
 
 @pytest.mark.parametrize("query", ["", "?queue=false", "?result=true"])
-async def test_place_is_told_only_if_it_is_asked_for(
+async def test_queue_position_is_returned_only_on_request(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, query: str
 ) -> None:
     task_id = await submit(client)

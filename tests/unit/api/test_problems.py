@@ -38,7 +38,7 @@ class StrictProblem(Problem):
         ("GET", "/tasks/x", 422, "invalid_request"),
     ],
 )
-async def test_every_refusal_is_a_problem_document(
+async def test_every_rejection_is_a_problem_document(
     client: httpx.AsyncClient, method: str, path: str, status: int, code: str
 ) -> None:
     answer = await client.request(method, path, headers={"X-Correlation-ID": "c-9"})
@@ -86,7 +86,7 @@ async def test_head_answers_as_get_without_a_body(client: httpx.AsyncClient, pat
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-async def test_an_unexpected_error_is_logged_and_not_told(
+async def test_an_unexpected_error_is_logged_and_not_returned(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = RuntimeError("password=hunter2")
@@ -102,7 +102,7 @@ async def test_an_unexpected_error_is_logged_and_not_told(
     assert (request["event"], request["status"], request["problem"]) == ("http.request", 500, "internal_error")
 
 
-async def test_a_domain_error_that_has_no_place_in_http_is_an_internal_error(
+async def test_a_domain_error_without_a_problem_is_an_internal_error(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.error = ConfigurationInvalid("no such driver")

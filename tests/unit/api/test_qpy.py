@@ -48,7 +48,7 @@ async def test_text_stays_openqasm(client: httpx.AsyncClient, repository: FakeTa
         ({"qpy": QPY, "inputs": {"x[1][2]": 1}}, "invalid_request", "#/inputs"),
     ],
 )
-async def test_what_is_refused_says_why(
+async def test_rejections_have_their_reason(
     client: httpx.AsyncClient, body: dict[str, Any], code: str | None, pointer: str | None
 ) -> None:
     answer = await client.post("/tasks", json=body)

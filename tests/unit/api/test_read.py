@@ -140,7 +140,7 @@ async def test_a_failed_task_has_its_error(client: httpx.AsyncClient, repository
     assert "result" not in body
 
 
-async def test_an_unknown_place_of_an_error_is_left_out(
+async def test_an_unknown_position_of_an_error_is_left_out(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     stored = task(TaskStatus.FAILED, failure=Failure(code=FailureCode.TIMEOUT, message="stopped after 60 s"))
@@ -246,7 +246,7 @@ async def test_an_unknown_task_is_not_found(client: httpx.AsyncClient, path: str
 
 @pytest.mark.parametrize("path", ["", "/counts"])
 @pytest.mark.parametrize("task_id", ["1", "xyz", f"{TASK_ID}0", "%00", "%F0%9F%98%80", "x" * 5000, "..%5c"])
-async def test_a_malformed_id_is_refused(client: httpx.AsyncClient, task_id: str, path: str) -> None:
+async def test_a_malformed_id_is_rejected(client: httpx.AsyncClient, task_id: str, path: str) -> None:
     answer = await client.get(f"/tasks/{task_id}{path}")
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "invalid_request")

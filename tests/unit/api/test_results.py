@@ -80,7 +80,7 @@ async def test_totals_are_of_everything_not_of_the_top(client: httpx.AsyncClient
         ("tops=3", "tops"),
     ],
 )
-async def test_bad_parameters_are_refused_by_name(client: httpx.AsyncClient, query: str, parameter: str) -> None:
+async def test_bad_parameters_are_rejected_by_name(client: httpx.AsyncClient, query: str, parameter: str) -> None:
     answer = await client.get(f"{PATH}?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert [error["parameter"] for error in answer.json()["errors"]] == [parameter]
@@ -114,7 +114,7 @@ async def test_shots_in_order(client: httpx.AsyncClient) -> None:
     assert hexes.tolist() == [b"0x5", b"0x1", b"0x5", b"0x2", b"0x5"]
 
 
-async def test_shots_that_were_not_kept(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_shots_without_memory(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     repository.tasks[TASK_ID] = replace(STORED, memory=None)
     answer = await client.get(f"/tasks/{TASK_ID}/memory")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_memory")
@@ -164,7 +164,7 @@ async def test_what_the_client_has_is_not_sent_again(client: httpx.AsyncClient, 
     assert (await client.get(f"{PATH}?top=5", headers={"If-None-Match": first.headers["ETag"]})).status_code == 200
 
 
-async def test_large_results_are_compressed_for_those_who_take_it(
+async def test_large_results_are_compressed_for_clients_that_accept_it(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     repository.tasks[TASK_ID] = replace(STORED, counts=LARGE)
@@ -224,6 +224,6 @@ async def test_task_without_its_result(client: httpx.AsyncClient) -> None:
     assert "result" in (await client.get(f"/tasks/{TASK_ID}")).json()
 
 
-async def test_unknown_parameter_of_a_task_is_refused(client: httpx.AsyncClient) -> None:
+async def test_unknown_parameter_of_a_task_is_rejected(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/tasks/{TASK_ID}?waits=3")
     assert answer.json()["errors"] == [{"parameter": "waits", "detail": "is not a known parameter"}]

@@ -12,7 +12,7 @@ def test_times_have_microseconds_and_end_in_z() -> None:
     assert rfc3339(datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=east)) == "2026-01-02T01:04:05.000006Z"
 
 
-def test_a_client_sends_only_what_was_given() -> None:
+def test_a_client_sends_only_given_fields() -> None:
     assert SubmitRequest(qc="x").model_dump(exclude_unset=True) == {"qc": "x"}
 
 

@@ -32,7 +32,7 @@ async def test_escaping_does_not_make_a_program_too_large(
     assert repository.submissions[0].spec.circuit == "A" * MAX_PROGRAM_BYTES
 
 
-async def test_a_body_that_declares_too_much_is_refused_unread(app: FastAPI) -> None:
+async def test_a_body_that_declares_too_much_is_rejected_unread(app: FastAPI) -> None:
     async def receive() -> dict[str, object]:
         raise AssertionError("the body was read")
 
@@ -40,7 +40,7 @@ async def test_a_body_that_declares_too_much_is_refused_unread(app: FastAPI) -> 
     _assert_cut_off(sent)
 
 
-async def test_a_declared_length_of_many_digits_is_refused(app: FastAPI) -> None:
+async def test_a_declared_length_of_many_digits_is_rejected(app: FastAPI) -> None:
     async def receive() -> dict[str, object]:
         raise AssertionError("the body was read")
 

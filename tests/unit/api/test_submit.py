@@ -53,7 +53,7 @@ async def test_run_options_are_stored(client: httpx.AsyncClient, repository: Fak
     )
 
 
-async def test_task_without_a_seed_is_given_one(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+async def test_task_without_a_seed_gets_one(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
     for _ in range(2):
         await client.post("/tasks", json={"qc": "x"})
     one, other = (submission.spec.options.seed for submission in repository.submissions)
@@ -97,7 +97,7 @@ async def test_json_media_types_are_accepted(client: httpx.AsyncClient, media_ty
     assert answer.status_code == 202
 
 
-async def test_any_other_unicode_text_is_kept_as_it_is(
+async def test_any_other_unicode_text_is_stored_unchanged(
     client: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
     program = "// θ \U0001f600 \x7f\r\n\t\nOPENQASM 3.0;"
@@ -151,7 +151,7 @@ async def test_any_other_unicode_text_is_kept_as_it_is(
         ('{"a":' * 2000 + "1" + "}" * 2000, "invalid_json", None),
     ],
 )
-async def test_bad_bodies_are_refused_by_field_without_echo(
+async def test_bad_bodies_are_rejected_by_field_without_echo(
     client: httpx.AsyncClient, repository: FakeTaskRepository, body: str, code: str, pointer: str | None
 ) -> None:
     answer = await client.post("/tasks", content=body.encode(), headers={"Content-Type": "application/json"})
@@ -169,7 +169,7 @@ async def test_bodies_that_are_not_plain_utf8_are_invalid_json(client: httpx.Asy
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_json")
 
 
-async def test_surrogates_are_refused_with_the_reason(client: httpx.AsyncClient) -> None:
+async def test_surrogates_are_rejected_with_the_reason(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await client.post("/tasks", content=b'{"qc":"\\ud800"}', headers=headers)
     assert "surrogates only in pairs" in answer.json()["detail"]
@@ -212,7 +212,7 @@ async def test_countless_unknown_fields_are_counted_not_listed(client: httpx.Asy
         {"Content-Type": "application/json", "Content-Encoding": "gzip"},
     ],
 )
-async def test_other_content_types_are_refused(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_other_content_types_are_rejected(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     answer = await client.post("/tasks", content=b'{"qc":"x"}', headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert answer.headers["accept"] == "application/json"

@@ -90,7 +90,7 @@ async def test_shots_of_a_sweep(client: httpx.AsyncClient) -> None:
         ("register=", "must not be empty"),
     ],
 )
-async def test_other_points_and_registers_are_refused(client: httpx.AsyncClient, query: str, detail: str) -> None:
+async def test_other_points_and_registers_are_rejected(client: httpx.AsyncClient, query: str, detail: str) -> None:
     answer = await client.get(f"{PATH}?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     [error] = answer.json()["errors"]

@@ -36,7 +36,7 @@ async def test_program_is_inspected_as_it_would_be_run(client: httpx.AsyncClient
     assert spec.options == RunOptions(seed=7, method=Method.STIM, memory=True)
 
 
-async def test_mistake_is_a_diagnostic_with_its_place(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+async def test_error_is_a_diagnostic_with_its_position(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     inspector.error = ProgramInvalid("gate 'foo' is not defined", line=3, column=1)
     answer = await client.post("/validate", json={"qc": "foo q;"})
     assert answer.status_code == 200
@@ -96,7 +96,7 @@ async def test_body_is_checked_as_that_of_a_submission(
 
 
 @pytest.mark.parametrize("path", ["/validate", "/tasks"])
-async def test_withdrawn_method_is_refused_with_those_that_are_offered(client: httpx.AsyncClient, path: str) -> None:
+async def test_withdrawn_method_is_rejected_with_those_that_are_offered(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.post(path, json={"qc": BELL, "method": "extended_stabilizer"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/method")
     assert answer.json()["errors"][0]["detail"] == (
@@ -105,7 +105,7 @@ async def test_withdrawn_method_is_refused_with_those_that_are_offered(client: h
     )
 
 
-async def test_program_that_is_too_long_is_refused_unread(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
+async def test_program_that_is_too_long_is_rejected_unread(client: httpx.AsyncClient, inspector: FakeInspector) -> None:
     answer = await client.post("/validate", json={"qc": "x" * 3000})
     assert (answer.status_code, answer.json()["code"]) == (413, "program_too_large")
     assert inspector.inspected == []

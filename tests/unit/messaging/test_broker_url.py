@@ -14,11 +14,11 @@ def test_url_gets_a_heartbeat_and_a_connection_name() -> None:
     assert (url.scheme, url.host, url.port, url.user, url.password) == ("amqp", "broker", 5673, "guest", "secret")
 
 
-def test_heartbeat_in_the_url_is_kept() -> None:
+def test_heartbeat_in_the_url_is_preserved() -> None:
     assert broker_url("amqp://broker/?heartbeat=30", name="x", heartbeat_seconds=10).query["heartbeat"] == "30"
 
 
-def test_vhost_is_kept() -> None:
+def test_vhost_is_preserved() -> None:
     assert broker_url("amqps://broker/%2Fteam", name="x", heartbeat_seconds=10).raw_path == "/%2Fteam"
 
 
@@ -26,7 +26,7 @@ def test_vhost_is_kept() -> None:
     "url",
     ["", "broker", "redis://user:hidden@broker/", "amqp://user:hidden@", "amqp://user:hidden@broker:port/", "amqp://"],
 )
-def test_other_urls_are_refused_without_repeating_them(url: str) -> None:
+def test_other_urls_are_rejected_without_repeating_them(url: str) -> None:
     with pytest.raises(ConfigurationInvalid) as refusal:
         broker_url(url, name="x", heartbeat_seconds=10)
     assert "hidden" not in "".join(traceback.format_exception(refusal.value))

@@ -82,7 +82,7 @@ async def test_waiting_slots_take_turns() -> None:
     assert turns.count("left") == turns.count("right")
 
 
-async def test_message_of_who_gave_up_goes_to_the_next() -> None:
+async def test_message_of_a_cancelled_call_goes_to_the_next() -> None:
     queue = MemoryQueue()
     async with queue.open_slot() as first, queue.open_slot() as second:
         gives_up, waits = asyncio.create_task(first.receive()), asyncio.create_task(second.receive())
@@ -107,7 +107,7 @@ async def test_cancelled_publish_is_not_published() -> None:
         assert await queue.depth() == 0
 
 
-async def test_only_one_of_those_who_wait_is_woken() -> None:
+async def test_only_one_waiting_call_is_woken() -> None:
     queue = MemoryQueue()
     async with queue.open_slot() as first, queue.open_slot() as second:
         waiting = [asyncio.create_task(slot.receive()) for slot in (first, second)]

@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back(task_id: TaskId, correlation_id: str, trac
 
 @settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
+def test_any_bytes_are_a_message_or_rejected(data: bytes) -> None:
     try:
         decode(data)
     except MessageInvalid:
@@ -50,7 +50,7 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
         max_leaves=8,
     )
 )
-def test_any_json_in_our_fields_is_a_message_or_refused(value: object) -> None:
+def test_any_json_in_our_fields_is_a_message_or_rejected(value: object) -> None:
     decode(body(correlation_id=value, traceparent=value))
     with pytest.raises(MessageInvalid):
         decode(json.dumps({"task_id": value}).encode())
@@ -69,7 +69,7 @@ def test_task_id_may_be_in_upper_case() -> None:
     [f"{{{TASK_ID}}}", f"urn:uuid:{TASK_ID}", TASK_ID.hex, f" {TASK_ID}", f"{TASK_ID}\n", ""],
     ids=["braces", "urn", "hex", "space", "newline", "empty"],
 )
-def test_other_spellings_of_a_uuid_are_refused(written: str) -> None:
+def test_other_spellings_of_a_uuid_are_rejected(written: str) -> None:
     with pytest.raises(MessageInvalid, match="not a uuid"):
         decode(json.dumps({"task_id": written}).encode())
 
@@ -93,17 +93,17 @@ def test_malformed_trace_context_is_dropped(header: object) -> None:
     assert decode(body(), traceparent=header).trace_context is None
 
 
-def test_large_message_is_refused_before_it_is_parsed() -> None:
+def test_large_message_is_rejected_before_it_is_parsed() -> None:
     with pytest.raises(MessageInvalid, match="bytes"):
         decode(body(padding="x" * MAX_BODY_BYTES))
 
 
-def test_deeply_nested_message_is_refused() -> None:
+def test_deeply_nested_message_is_rejected() -> None:
     with pytest.raises(MessageInvalid, match="not JSON"):
         decode(b"[" * MAX_BODY_BYTES)
 
 
-def test_refusal_does_not_quote_the_message() -> None:
+def test_rejection_does_not_quote_the_message() -> None:
     with pytest.raises(MessageInvalid) as refusal:
         decode(json.dumps({"task_id": "OPENQASM 3;"}).encode())
     assert "OPENQASM" not in str(refusal.value)

@@ -56,7 +56,7 @@ async def test_unexpected_error_is_logged_with_its_traceback_and_retried() -> No
     assert [(entry["log_level"], entry["exc_info"]) for entry in logs] == [("error", True)]
 
 
-async def test_cancellation_nobody_asked_for_is_retried() -> None:
+async def test_cancellation_by_aiormq_is_retried() -> None:
     with capture_logs() as logs:
         await run_until_working(Flaky(asyncio.CancelledError()))
     assert [entry["error"] for entry in logs] == ["ConnectionResetError"]

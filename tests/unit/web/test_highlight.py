@@ -28,7 +28,7 @@ def test_words_have_kinds_and_comments_go_on_over_lines() -> None:
     assert ("class-name", "qubit") in [(token.kind, token.text) for token in lines.tokens]
 
 
-def test_place_of_an_error_has_a_caret_below_it() -> None:
+def test_position_of_an_error_has_a_caret_below_it() -> None:
     shown = listing("\tabc\nab foo", line=1, column=3).lines
     assert [(line.wrong, line.caret) for line in shown] == [(True, 3), (False, None)]
     assert shown[0].indent == "\t "

@@ -37,7 +37,7 @@ def test_python_has_the_form(title: str, known: set[object], program: str) -> No
     assert {program, "http://host:1/x", *known} <= set(values)
 
 
-def test_what_was_not_given_is_left_out() -> None:
+def test_default_fields_are_left_out() -> None:
     assert "method" not in text_as("curl", BELL, method="automatic")
 
 
