@@ -20,7 +20,7 @@ _THREADS_FROM_QUBITS = 15
 Counted = tuple[dict[str, int], Sequence[str] | None]
 
 
-class Share(Protocol):
+class Resources(Protocol):
     """The memory and threads that the current program may use; `whole` where these are all of the machine's."""
 
     whole: bool
@@ -33,11 +33,11 @@ class Share(Protocol):
 
 
 class AerEngine:
-    """Runs circuits on Aer with the memory and threads of a share."""
+    """Runs circuits on Aer, within the resources of the current program."""
 
-    def __init__(self, limits: ExecutionLimits, share: Share) -> None:
+    def __init__(self, limits: ExecutionLimits, resources: Resources) -> None:
         self.max_operations = limits.max_operations
-        self._share = share
+        self._resources = resources
         self.backend = AerSimulator(
             max_memory_mb=_mebibytes(limits.share_bytes),
             # Lowering has left out what cannot be seen, and Aer's own way of doing so breaks `while` loops.
@@ -48,7 +48,7 @@ class AerEngine:
 
     def threads(self, qubits: int) -> int:
         """How many threads a circuit of so many qubits runs on."""
-        return self._share.threads if qubits >= _THREADS_FROM_QUBITS else 1
+        return self._resources.threads if qubits >= _THREADS_FROM_QUBITS else 1
 
     def counts(
         self,
@@ -83,11 +83,11 @@ class AerEngine:
             seed_simulator=None if options.seed is None else derived_seed(options.seed, "aer", bits=62),
             memory=options.memory,
             fusion_enable=fusion,
-            **({"max_memory_mb": _mebibytes(self._share.memory_bytes)} if self._share.whole else {}),
+            **({"max_memory_mb": _mebibytes(self._resources.memory_bytes)} if self._resources.whole else {}),
         )
         result = job.result()
         if not result.success:
-            raise _failure(result, self._share)
+            raise _failure(result, self._resources)
         return result.results[0].data
 
 
@@ -101,8 +101,8 @@ def _mebibytes(size: int) -> int:
     return max(1, size >> 20)
 
 
-def _failure(result: Any, share: Share) -> SimulationFailed | MemoryLimitExceeded:
+def _failure(result: Any, resources: Resources) -> SimulationFailed | MemoryLimitExceeded:
     status = " ".join(str(entry.status) for entry in result.results) or str(result.status)
     if "memory" in status.lower():
-        return MemoryLimitExceeded(f"the simulation needs more than {share.memory_bytes >> 20} MiB of memory")
+        return MemoryLimitExceeded(f"the simulation needs more than {resources.memory_bytes >> 20} MiB of memory")
     return SimulationFailed(f"the simulator refused the circuit: {status[:300]}")

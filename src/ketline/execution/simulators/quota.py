@@ -55,10 +55,10 @@ class Quota:
         Raises:
             MachineBusy: another program has the machine, or this one is too long for this process.
         """
+        if self.whole:
+            return
         needed = choice.method.bytes_needed(lowered)
-        if self.whole or not (
-            is_large(needed, choice.method.name, self._limits) or self._is_long(lowered, choice, shots)
-        ):
+        if not (is_large(needed, choice.method.name, self._limits) or self._is_long(lowered, choice, shots)):
             return
         if not self._ask(max(1, min(needed, self._limits.memory_bytes))):
             raise MachineBusy("the program may not begin now")  # guard: admission.required

@@ -19,7 +19,7 @@ _DISTRIBUTIONS_KEPT = 64
 
 
 class ExactProbabilities(Statevector):
-    """A statevector of few qubits, and one draw from its probabilities. Chosen, never requested: it has no name."""
+    """A statevector of few qubits, and one draw from its probabilities. It is chosen, and no task can request it."""
 
     def is_quick(self, lowered: Lowered, shots: int) -> bool:
         """Whether a circuit measures at its end, and drawing its shots here takes less time than by Aer."""
