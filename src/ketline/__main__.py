@@ -1,8 +1,8 @@
-"""The `ketline` command, quick to start: `python -m ketline` or `ketline`."""
+"""The entry point of the `ketline` command and of `python -m ketline`, optimized to start fast."""
 
 import gc
 
-# What is imported lives as long as the process: to look for garbage meanwhile is a tenth of the time to start.
+# Imported modules live as long as the process, and garbage collection during imports takes a tenth of the start time.
 # `cli.main` turns the collector on again.
 gc.disable()
 

@@ -1,4 +1,4 @@
-"""Settings: one frozen object from `KETLINE_*` variables, `.env`, and the names older deployments use."""
+"""The settings: one frozen object from `KETLINE_*` variables, `.env`, and the names that older deployments use."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from ketline.database_url import parse_postgres_url
 from ketline.domain.errors import ConfigurationInvalid
 
 PREFIX = "KETLINE_"
-# Read by the client side of the command line, not by the service.
+# Used by the commands that are clients, not by the service.
 API_KEY_VARIABLE = "KETLINE_API_KEY"
 CLIENT_VARIABLES = frozenset({"KETLINE_URL", API_KEY_VARIABLE})
 
@@ -40,7 +40,7 @@ def _default_worker_id() -> str:
 
 
 def available_cores() -> int:
-    """Cores this process may use, which can be fewer than the machine has."""
+    """The number of cores that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0))
 
 
@@ -284,7 +284,7 @@ class Settings(BaseSettings):
     def _host_names(cls, names: str) -> str:
         if wrong := [name for name in _separated(names) if not _HOST_NAME.fullmatch(name)]:
             raise ValueError(
-                f"{wrong[0]!r} is no host name; write names without scheme and port, such as api.example.org"
+                f"{wrong[0]!r} is not a host name; write names without scheme and port, such as api.example.org"
             )
         return names
 
@@ -309,7 +309,7 @@ def _separated(names: str) -> tuple[str, ...]:
 
 
 def map_database_url(url: str) -> str:
-    """Name the driver Ketline uses where the meaning is plain.
+    """Complete a database URL with the driver that Ketline uses.
 
     Raises:
         ValueError: the URL names another database or driver, or cannot be read.
@@ -335,7 +335,7 @@ def load_settings(**overrides: object) -> Settings:
     environment = {**dotenv_values(".env"), **os.environ}
     refuse_unknown(environment)
     try:
-        # pydantic's mypy plugin, which knows this parameter, is not in use.
+        # Only Pydantic's mypy plugin, which is not in use, knows this parameter.
         return Settings(_secrets_dir=_secrets_dir(environment), **overrides)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         problems = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
@@ -343,10 +343,10 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _secrets_dir(environment: Mapping[str, str | None]) -> Path | None:
-    """Where values are read from that stand in no variable.
+    """The directory of secret files, None if it is not set.
 
     Raises:
-        ConfigurationInvalid: there is no such directory.
+        ConfigurationInvalid: it does not exist.
     """
     named = environment.get(f"{PREFIX}SECRETS_DIR")
     if not named:
@@ -358,10 +358,10 @@ def _secrets_dir(environment: Mapping[str, str | None]) -> Path | None:
 
 
 def refuse_unknown(environment: Mapping[str, str | None]) -> None:
-    """Raise on `KETLINE_*` names that mean nothing, which a typing error would otherwise hide.
+    """Reject unknown `KETLINE_*` variables, which are probably misspelt.
 
     Raises:
-        ConfigurationInvalid: names each of them.
+        ConfigurationInvalid: there are such variables; the message names them.
     """
     known = {name for names in variables().values() for name in names} | CLIENT_VARIABLES
     unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
@@ -372,20 +372,21 @@ def refuse_unknown(environment: Mapping[str, str | None]) -> None:
 
 
 def refuse_api_key() -> None:
-    """Raise where an operator may believe that the service asks for a key.
+    """Reject an API key in the environment of a server, because it would not protect the service.
 
     Raises:
-        ConfigurationInvalid: the variable of clients that holds a key is set.
+        ConfigurationInvalid: the variable, which is one of clients, is set.
     """
     if {**dotenv_values(".env"), **os.environ}.get(API_KEY_VARIABLE):
         raise ConfigurationInvalid(
-            f"{API_KEY_VARIABLE} is set, but this service checks no keys: whoever reaches it may use it. It is for "
-            "clients of a service behind a proxy that checks them. Unset it here, or put a proxy in front."
+            f"{API_KEY_VARIABLE} is set, but this service checks no keys: everyone who can reach it may use it. The "
+            "variable is for clients of a service behind a proxy that checks keys. Unset it here, or use such a "
+            "proxy."
         )
 
 
 def variables() -> dict[str, tuple[str, ...]]:
-    """Each field's environment variables, the preferred one first."""
+    """The environment variables of each field, the preferred one first."""
     names: dict[str, tuple[str, ...]] = {}
     for field, info in Settings.model_fields.items():
         alias = info.validation_alias

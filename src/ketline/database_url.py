@@ -1,4 +1,4 @@
-"""The URL of a PostgreSQL database as libpq reads it: several hosts, TLS, time to connect. It needs no driver.
+"""URLs of PostgreSQL databases, parsed as libpq does: several hosts, TLS, connect timeout; needs no driver.
 
 Source: PostgreSQL documentation, section 34.1.1.2 "Connection URIs" and 34.1.2 "Parameter Key Words".
 """
@@ -13,8 +13,8 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _SESSIONS = ("any", "primary", "read-write")
 _FILES = frozenset({"sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile"})
-# What asyncpg reads of a URL.
-_OF_THE_DRIVER = _FILES | {
+# Parameters that asyncpg reads from a URL.
+_DRIVER_PARAMETERS = _FILES | {
     "user",
     "password",
     "dbname",
@@ -26,10 +26,10 @@ _OF_THE_DRIVER = _FILES | {
     "gsslib",
     "options",
 }
-# What asyncpg does not do anyway.
-_NEVER_DONE = {"gssencmode": {"disable", "prefer"}, "channel_binding": {"disable", "prefer"}}
-# Those of SQLAlchemy's engine, which URLs of before may have; what they say is decided here.
-_OF_THE_ENGINE = ("command_timeout", "statement_cache_size", "prepared_statement_cache_size")
+# Values that ask for nothing asyncpg would do; others are rejected.
+_WITHOUT_EFFECT = {"gssencmode": {"disable", "prefer"}, "channel_binding": {"disable", "prefer"}}
+# Parameters of SQLAlchemy's engine, which older URLs may have; they are ignored.
+_ENGINE_PARAMETERS = ("command_timeout", "statement_cache_size", "prepared_statement_cache_size")
 _HOST = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
 
 Host = tuple[str | None, int | None]
@@ -37,7 +37,7 @@ Host = tuple[str | None, int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresAddress:
-    """Where a database is and how to be let in; `dsn` names all but the hosts, which are tried in their order."""
+    """How to connect to a database: `dsn` has everything except the hosts, which are tried in order."""
 
     dsn: str
     hosts: Sequence[Host]
@@ -46,10 +46,10 @@ class PostgresAddress:
 
 
 def parse_postgres_url(url: str) -> PostgresAddress:
-    """Read a URL whose scheme is PostgreSQL's, with or without a driver.
+    """Parse a URL with the scheme of PostgreSQL, with or without a driver.
 
     Raises:
-        ValueError: it cannot be read, or a parameter is unknown or cannot be kept; no value is repeated.
+        ValueError: the URL is malformed, or a parameter is unknown or unsupported; the message repeats no values.
     """
     authority, _, query = url.partition("://")[2].partition("?")
     authority, _, database = authority.partition("/")
@@ -58,7 +58,7 @@ def parse_postgres_url(url: str) -> PostgresAddress:
     hosts = _hosts(netloc, parameters)
     several = len(hosts) > 1
     return PostgresAddress(
-        # Writing to a standby is no use: of several hosts the one that takes writes is meant.
+        # The service has to write, so of several hosts it needs the primary.
         target_session_attrs=parameters.choice("target_session_attrs", _SESSIONS)
         or ("read-write" if several else "any"),
         connect_timeout_seconds=parameters.seconds("connect_timeout", "timeout") or CONNECT_TIMEOUT_SECONDS,
@@ -68,7 +68,7 @@ def parse_postgres_url(url: str) -> PostgresAddress:
 
 
 class _Parameters:
-    """The parameters of a URL, each taken out as it is read."""
+    """The parameters of a URL, each removed when it is read."""
 
     def __init__(self, query: str) -> None:
         self._found: dict[str, list[str]] = {}
@@ -99,22 +99,22 @@ class _Parameters:
         return float(values[0])
 
     def rest(self) -> str:
-        """What is left for the driver, as the end of a URL."""
-        kept = {"sslmode": self._ssl_mode()}
-        for name, values in _NEVER_DONE.items():
+        """The remaining parameters, for the driver, as the end of a URL."""
+        remaining = {"sslmode": self._ssl_mode()}
+        for name, values in _WITHOUT_EFFECT.items():
             self.choice(name, sorted(values))
-        # Each session says of itself what it is.
-        for name in ("application_name", *_OF_THE_ENGINE):
+        # Ignored, because Ketline sets the name of each session itself.
+        for name in ("application_name", *_ENGINE_PARAMETERS):
             self.one(name)
         if "database" in self._found:
             self._found["dbname"] = self._found.pop("database")
         for name in list(self._found):
-            if name not in _OF_THE_DRIVER:
+            if name not in _DRIVER_PARAMETERS:
                 raise ValueError(f"the parameter {name} is not known here; leave it out")
-            kept[name] = self.one(name)
-            if name in _FILES and not Path(kept[name] or "").expanduser().exists():
+            remaining[name] = self.one(name)
+            if name in _FILES and not Path(remaining[name] or "").expanduser().exists():
                 raise ValueError(f"the file that the parameter {name} names does not exist")
-        given = {name: value for name, value in kept.items() if value is not None}
+        given = {name: value for name, value in remaining.items() if value is not None}
         return f"?{urlencode(given)}" if given else ""
 
     def _ssl_mode(self) -> str | None:
@@ -126,7 +126,7 @@ class _Parameters:
 def _hosts(netloc: str, parameters: _Parameters) -> Sequence[Host]:
     named = parameters.several("host") or (netloc.split(",") if netloc else [])
     ports = parameters.several("port")
-    hosts = [_host(unquote(one)) for one in named] or [(None, None)]
+    hosts = [_host(unquote(name)) for name in named] or [(None, None)]
     if ports and len(ports) not in {1, len(hosts)}:
         raise ValueError("the parameter port must hold one port, or one for each host")
     if not all(re.fullmatch(r"\d{1,5}", port) for port in ports):

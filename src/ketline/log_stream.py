@@ -1,4 +1,4 @@
-"""A text stream for logs: writing to it never waits and never fails, whatever is at the other end."""
+"""A text stream for logs whose writes never block and never fail, whatever happens to the reader."""
 
 import errno
 import io
@@ -10,20 +10,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 MOST_PENDING_BYTES = 4 << 20
-# Lines that come together are written together: a thread that wakes for each would cost more than the line.
+# Lines within this time are written together, because waking the thread costs more than writing a line.
 GATHER_SECONDS = 0.01
 RETRY_SECONDS = 0.5
-# What is left at the end of the process is written, unless nobody takes it.
+# At the end of the process, how long to wait for the remaining lines to be written.
 CLOSE_SECONDS = 2.0
 _CHUNK_BYTES = 64 << 10
 
 
 class LogStream(io.TextIOBase):
-    """Lines for a file descriptor, written by a thread of its own, in order.
+    """Writes lines to a file descriptor, in order, from its own thread.
 
-    Where the other end takes nothing, is gone, or has no room, lines beyond `most_bytes` and those that failed are
-    dropped and counted; `recovered` is called, in the thread, with their number and the last reason once a write works
-    again.
+    If the reader is stuck or gone, or the disk is full, it drops and counts lines beyond `most_bytes` and lines that
+    failed. When a write succeeds again, its thread calls `recovered` with their number and the last reason.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class LogStream(io.TextIOBase):
             self._lines.append(line)
             self._pending_bytes += len(line)
             if self._thread is None:
-                # Not before it is needed: whoever only asks for the version has no thread.
+                # Started late, so that short commands have no thread.
                 self._thread = threading.Thread(target=self._run, name="log", daemon=True)
                 self._thread.start()
         if not self._wake.is_set():
@@ -82,7 +81,7 @@ class LogStream(io.TextIOBase):
         return "utf-8"
 
     def drain(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Wait until what was written has gone out, or nobody has taken it for that long."""
+        """Wait until all lines are written, at most for `seconds`."""
         deadline = time.monotonic() + seconds
         self._closing.set()
         self._wake.set()
@@ -112,7 +111,7 @@ class LogStream(io.TextIOBase):
         if unsent:
             self._closing.wait(RETRY_SECONDS)
         elif dropped and self._recovered is not None:
-            with suppress(Exception):  # this thread must go on
+            with suppress(Exception):  # an error must not end this thread
                 self._recovered(dropped, reason)
 
     def _drop(self, lines: int, reason: str) -> None:
@@ -120,15 +119,15 @@ class LogStream(io.TextIOBase):
         self._reason = reason
 
     def _write_all(self, data: bytes) -> int:
-        """Bytes that could not be written."""
-        # The rest of a line that was cut off is lost: the next begins on a line of its own.
+        """Write bytes; return how many could not be written."""
+        # After a line was written in part, its rest is lost: begin the next one on a new line.
         view = memoryview(b"\n" + data if self._torn else data)
         whole = len(view)
         while view:
             try:
                 view = view[os.write(self._descriptor, view[:_CHUNK_BYTES]) :]
             except BlockingIOError:
-                # Whoever shares the descriptor has made it non-blocking.
+                # Another process that shares the descriptor has made it non-blocking.
                 select.select([], [self._descriptor], [], RETRY_SECONDS)
             except OSError as error:
                 self._reason = errno.errorcode.get(error.errno or 0, "unknown")
@@ -139,7 +138,7 @@ class LogStream(io.TextIOBase):
 
 
 def _lines_in(lines: list[bytes], last_bytes: int) -> int:
-    """How many of the lines are at least in part in the last bytes of all of them."""
+    """The number of lines that are at least partly within the last bytes."""
     count = 0
     for line in reversed(lines):
         if last_bytes <= 0:

@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends, for whatever reason."""
+    """Make the kernel kill this process when the thread that started it ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # guard: child.dies
     if os.getppid() != parent:
         sys.exit(1)  # the parent ended before the line above
@@ -22,12 +22,12 @@ def die_with_parent(parent: int) -> None:
 
 
 def main(fd: str, parent: str, limits: str) -> None:
-    """Become a simulator process of `parent`, which holds the other end of the socket `fd`."""
+    """Run as a simulator process of `parent`, which has the other end of the socket `fd`."""
     die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution.sandbox import confine
 
     confine()  # guard: child.confined
-    # Again, since a process that changes its user loses its parent-death signal.
+    # Again, because a process that changes its user loses its parent-death signal.
     die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution import protocol
     from ketline.execution.child.main import main as serve_parent

@@ -93,9 +93,9 @@ def configured(**overrides: Any) -> "Settings":
 
 def _configured_server(**overrides: Any) -> "Settings":
     """Do as `configured` for a server process, whose output must not block when its reader is stuck."""
-    from ketline.logs import never_waiting
+    from ketline.logs import non_blocking
 
-    sys.stdout, sys.stderr = never_waiting(sys.stdout), never_waiting(sys.stderr, announced=True)
+    sys.stdout, sys.stderr = non_blocking(sys.stdout), non_blocking(sys.stderr, log_drops=True)
     return configured(**overrides)
 
 

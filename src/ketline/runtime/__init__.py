@@ -1,4 +1,4 @@
-"""The composition root: chooses the adapter behind each port, for the embedded and the distributed service."""
+"""The composition root: opens the embedded and the distributed service with an adapter behind each port."""
 
 from ketline.runtime.api import open_api
 from ketline.runtime.clock import SystemClock

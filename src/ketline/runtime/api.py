@@ -1,4 +1,4 @@
-"""The API's side of the distributed service."""
+"""The API process of the distributed service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from ketline.service.tasks.watch import Watch
 
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
-    """The API's side of the distributed service; opens while the database or the broker is down."""
+    """Open the services of an API process; works also while the database or the broker is down."""
     async with open_repository(settings) as repository, open_publisher(settings) as (publisher, box):
         watch, contact = Watch(repository), database_contact(settings)
         async with (

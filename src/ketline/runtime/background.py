@@ -1,4 +1,4 @@
-"""Run loops beside what a context gives."""
+"""Background tasks that run while a context is open."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

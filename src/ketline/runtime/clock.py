@@ -1,11 +1,11 @@
-"""The clock of this process."""
+"""The local clock."""
 
 import asyncio
 import time
 
 
 class SystemClock:
-    """The `Clock` of this process."""
+    """The `Clock` of a real process."""
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -1,4 +1,4 @@
-"""The database of a process: its sessions, its repository, and the notifications of changes."""
+"""The database of a process: its repository, its migrations, and the notifications of changes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from ketline.service.tasks.watch import Watch
 
 @asynccontextmanager
 async def open_repository(settings: Settings) -> AsyncIterator[SqlTaskRepository]:
-    """The repository on the configured database; opens while the database is down."""
+    """Open the repository on the configured database; works also while the database is down."""
     url = settings.database_url.get_secret_value()
     async with (
         open_database(url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s) as database,
@@ -26,7 +26,7 @@ async def open_repository(settings: Settings) -> AsyncIterator[SqlTaskRepository
 
 
 def repository_on(database: Database, settings: Settings, notifier: Notifier) -> SqlTaskRepository:
-    """The repository on an open database."""
+    """Build the repository on an open database."""
     return SqlTaskRepository(
         database,
         redispatch=timedelta(seconds=settings.redispatch_s),
@@ -40,7 +40,7 @@ def repository_on(database: Database, settings: Settings, notifier: Notifier) ->
 
 @asynccontextmanager
 async def listening(settings: Settings, database: Database, watch: Watch) -> AsyncIterator[None]:
-    """Notify the watch of changes that other processes commit; on SQLite, which cannot, its poll alone has to do."""
+    """Pass notifications of committed changes to `watch` while the context is open; SQLite has none, only the poll."""
     if not database.dialect.notifies:
         yield
         return
@@ -53,7 +53,7 @@ async def migrate_database(settings: Settings) -> None:
     """Bring the configured database's schema up to date.
 
     Raises:
-        DatabaseUnavailable: it cannot be.
+        DatabaseUnavailable: the database cannot be reached or migrated.
     """
     await migrate(_direct_url(settings))
 
@@ -62,16 +62,16 @@ async def migrate(url: str) -> None:
     """Bring the schema of the database at this URL up to date.
 
     Raises:
-        DatabaseUnavailable: it cannot be.
+        DatabaseUnavailable: the database cannot be reached or migrated.
     """
-    # Late, because API and workers never need Alembic, a third of what they would import.
+    # Imported late, because API and workers never need Alembic, which is a third of all their imports.
     from ketline.db.schema.migrate import migrate as run_migrations
 
     await run_migrations(url)
 
 
 def _direct_url(settings: Settings) -> str:
-    """Past a connection pooler, where there is one."""
+    """The URL of the database itself, without a connection pooler, for LISTEN and migrations."""
     return (settings.database_direct_url or settings.database_url).get_secret_value()
 
 

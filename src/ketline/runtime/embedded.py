@@ -1,4 +1,4 @@
-"""The whole service in one process, on a directory of its own."""
+"""The embedded service: the whole service in one process, on a SQLite database in its own directory."""
 
 import fcntl
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +21,7 @@ from ketline.service.tasks.watch import LocalNotifier, Watch
 
 @asynccontextmanager
 async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tuple[Services, WorkerParts]]:
-    """The whole service in this process, on a SQLite database in `directory`.
+    """Open the whole service in this process, on a SQLite database in `directory`.
 
     Raises:
         ConfigurationInvalid: the directory cannot be used, or another process uses it.
@@ -38,7 +38,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             watch = Watch(repository)
             local.on_change = watch.on_change
             simulators = SimulatorStatus(settings.worker_slots)
-            # Whoever held a lease ended with the process before this one.
+            # All leases are those of an earlier process, which has ended.
             contact = database_contact(settings, steady_at_start=True)
             async with (
                 open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,
@@ -50,7 +50,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
 
 @contextmanager
 def _sole_owner(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock file; the operating system lets go of it however this process ends."""
+    """Lock the directory while the context is open; the operating system releases the lock if the process dies."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "ketline.lock").open("w")

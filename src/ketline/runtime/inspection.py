@@ -1,4 +1,4 @@
-"""What an API shows without running a task: programs, by a child that reads them, and the backend."""
+"""The program inspector of an API process, and the description of its backend."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from ketline.domain.backend import Backend, BackendLimits
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 
-# An API's child reads programs and simulates none.
+# The inspector's process reads programs and simulates none.
 INSPECTOR_MEMORY_BYTES = 512 << 20
 INSPECTOR_IDLE_TIME = timedelta(seconds=60)
 VERSIONED = ("ketline", "qiskit", "qiskit-aer", "stim")
@@ -19,7 +19,7 @@ VERSIONED = ("ketline", "qiskit", "qiskit-aer", "stim")
 
 @asynccontextmanager
 async def open_program_inspector(settings: Settings, limits: ExecutionLimits) -> AsyncIterator[ChildInspector]:
-    """The inspector, whose child is started when it is needed; `limits` are those of a worker."""
+    """Open the inspector, whose process starts when it is needed; `limits` are those of a worker."""
     async with open_inspector(
         replace(limits, process_memory_bytes=INSPECTOR_MEMORY_BYTES, threads=1),
         time_limit=timedelta(seconds=settings.validate_time_limit_s),
@@ -30,7 +30,7 @@ async def open_program_inspector(settings: Settings, limits: ExecutionLimits) ->
 
 
 def backend(settings: Settings, limits: ExecutionLimits) -> Backend:
-    """What this service runs, and up to which limits."""
+    """Describe what this service runs, with its limits and versions."""
     backend_limits = BackendLimits(
         max_qubits=limits.max_qubits,
         max_operations=limits.max_operations,

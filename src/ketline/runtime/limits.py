@@ -1,4 +1,4 @@
-"""How the machine is divided between the simulators of a worker."""
+"""The limits of simulators: divides the machine's memory and cores between the slots of a worker."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,20 +7,20 @@ from ketline.config import Settings, available_cores
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.machine import memory_bytes
 
-# The rest is for the parents, the imports of the simulators, and the operating system.
+# The rest is for the service's processes, the libraries of the simulators, and the operating system.
 SIMULATOR_MEMORY_SHARE = 0.7
-# Of an equal share a slot keeps so much for small programs; one large program has what all slots do without.
+# The share of a slot's equal part that small programs may use; one large program at a time gets the rest of all parts.
 SMALL_PROGRAM_SHARE = 0.25
 LEAST_SMALL_PROGRAM_BYTES = 64 << 20
 
 
 def execution_limits(settings: Settings) -> ExecutionLimits:
-    """What a simulator may use for a large program and for others, from the settings and this machine."""
+    """The limits of a simulator for a large program and for others, from the settings and this machine."""
     slots = settings.worker_slots
     machine = int(memory_bytes() * SIMULATOR_MEMORY_SHARE)
     small = max(LEAST_SMALL_PROGRAM_BYTES, int(machine / slots * SMALL_PROGRAM_SHARE))
     beside = LEAST_SMALL_PROGRAM_BYTES if settings.short_task_s else 0
-    # On a machine with hardly any memory for its slots, an equal share as before.
+    # On a machine with little memory, at least an equal share.
     large = max(machine - (slots - 1) * small - beside, machine // slots)
     if settings.simulator_memory_mb is not None:
         large = settings.simulator_memory_mb * 1024 * 1024
@@ -40,7 +40,7 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
 
 
 def short_program_limits(settings: Settings) -> ExecutionLimits:
-    """What the simulator may use that runs short programs beside the slots: little memory, and one thread."""
+    """The limits of the simulator for short programs: little memory, and one thread."""
     limits = execution_limits(settings)
     return replace(
         limits,

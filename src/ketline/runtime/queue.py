@@ -1,4 +1,4 @@
-"""The broker's side of the distributed service: which adapter the configured address means."""
+"""The queue of the distributed service: the adapter for the configured broker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from ketline.ports.queue import DeadLetterBox, TaskConsumer, TaskPublisher
 
 @asynccontextmanager
 async def open_publisher(settings: Settings) -> AsyncIterator[tuple[TaskPublisher, DeadLetterBox | None]]:
-    """The publisher of the configured broker, and its dead letters if it keeps any; opens while the broker is down."""
+    """Open the publisher on the configured broker, with its dead letters; works also while the broker is down."""
     async with RabbitPublisher(
         settings.rabbitmq_url.get_secret_value(),
         queue_name=settings.task_queue_name,
@@ -21,7 +21,7 @@ async def open_publisher(settings: Settings) -> AsyncIterator[tuple[TaskPublishe
 
 @asynccontextmanager
 async def open_consumer(settings: Settings) -> AsyncIterator[TaskConsumer]:
-    """The consumer of the configured broker; opens while the broker is down."""
+    """Open the consumer on the configured broker; works also while the broker is down."""
     async with RabbitConsumer(
         settings.rabbitmq_url.get_secret_value(), queue_name=settings.task_queue_name
     ) as consumer:

@@ -1,4 +1,4 @@
-"""The services of an API, and the loops that run beside them."""
+"""The services of an API process, and the loops that run beside them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.watch import Watch
 from ketline.service.upkeep.contact import DatabaseContact
 
-DRAWINGS_KEPT_CHARACTERS = 16 << 20
+DRAWING_CACHE_CHARACTERS = 16 << 20
 
 
 @asynccontextmanager
@@ -41,7 +41,7 @@ async def open_services(
     box: DeadLetterBox | None = None,
     simulators: SimulatorStatus | None = None,
 ) -> AsyncIterator[Services]:
-    """All services on one repository and one publisher; `simulators` are those of a worker in this process."""
+    """Open all services on a repository and a publisher; `simulators` are those of a worker in this process."""
     clock, limits = SystemClock(), execution_limits(settings)
     backlog = Backlog(repository, clock, settings.max_backlog)
     catalogue = SqlTaskCatalogue(repository.database)
@@ -52,7 +52,7 @@ async def open_services(
         running(backlog.run(), watch.run(), LostWorkerCleanup(workers, clock).run()),
     ):
         submit = SubmitTask(repository, dispatcher, backlog, max_attempts=1 + settings.worker_max_retries)
-        library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWINGS_KEPT_CHARACTERS)
+        library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWING_CACHE_CHARACTERS)
         yield Services(
             submit=submit,
             submissions=repository,

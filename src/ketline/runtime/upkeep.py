@@ -1,4 +1,4 @@
-"""The loops that every process runs, so that no task is lost and nothing is kept for ever."""
+"""The upkeep loops that every API and worker process runs: dispatcher, reaper and retention."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from ketline.service.upkeep.retention import Retention
 async def open_upkeep(
     settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, contact: DatabaseContact
 ) -> AsyncIterator[Dispatcher]:
-    """The dispatcher, which runs as the reaper and the retention do while the context is open."""
+    """Run the dispatcher, the reaper and the retention while the context is open; yields the dispatcher."""
     clock = SystemClock()
     dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s)
     reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact)
@@ -39,5 +39,5 @@ async def open_upkeep(
 
 
 def database_contact(settings: Settings, *, steady_at_start: bool = False) -> DatabaseContact:
-    """What the reaper and the worker of one process know together of their contact with the database."""
+    """The contact with the database that the reaper and the worker of one process share."""
     return DatabaseContact(SystemClock(), timedelta(seconds=settings.lease_s), steady_at_start)

@@ -1,4 +1,4 @@
-"""The worker's side of the distributed service, and the parts of a worker in any service."""
+"""The worker process of the distributed service, and the parts of a worker, which the embedded service uses too."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerParts:
-    """What a worker needs."""
+    """The open parts from which `cli.serve` builds a `Worker`."""
 
     consumer: TaskConsumer
     runners: RunnerFactory
@@ -53,7 +53,7 @@ class WorkerParts:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
-    """The worker's side of the distributed service; opens while the database or the broker is down."""
+    """Open the parts of a worker process; works also while the database or the broker is down."""
     async with open_repository(settings) as repository, open_publisher(settings) as (publisher, _):
         simulators, contact = SimulatorStatus(settings.worker_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
@@ -74,7 +74,7 @@ def worker_parts(
     health: CheckHealth,
     simulators: SimulatorStatus,
 ) -> WorkerParts:
-    """The parts of a worker on one repository and one consumer; `outbox` is the dispatcher of its process."""
+    """Build the parts of a worker on a repository and a consumer; `outbox` is the dispatcher of its process."""
     clock = SystemClock()
     admission = Admission()
     deferrals = Deferrals(repository, clock, lambda: admission.busy, outbox.nudge)
@@ -99,7 +99,7 @@ def _short_runners(settings: Settings) -> RunnerFactory | None:
 
 
 def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus) -> Heartbeat:
-    """What says that this process's worker lives, and how many of its simulators do."""
+    """Build the heartbeat of this process's worker and its simulators."""
     identity = WorkerIdentity(
         worker_id=WorkerId(settings.worker_id), slots=settings.worker_slots, version=version("ketline")
     )
