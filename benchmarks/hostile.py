@@ -1,7 +1,7 @@
-"""The hostile programs of the tests, and what the worst of them costs each tier: `python -m benchmarks.hostile`.
+"""The time that the most expensive hostile programs take in each front end: `python -m benchmarks.hostile`.
 
-Each tier gets every text that is meant for it or for those behind it; the last row is a simulator process with the
-limits of the service, which goes through all tiers.
+Each front end gets every text that is meant for it or for later ones; the last row is a simulator process with the
+limits of the service, which tries all front ends.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _LIMITS = ExecutionLimits()
 _TEXTS = {name: text for name, (text, _) in HOSTILE.items()}
 # The parser takes minutes over this, so the soft time limit ends it.
 _LONGEST = {"a megabyte of branches": 'include "stdgates.inc"; qubit q; bit c; ' + "if (c) x q;" * 90_000}
-_TIERS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
+_FRONT_ENDS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
     "scanner": (lambda text: scan(text, _LIMITS), _TEXTS | HOSTILE_TO_THE_SCANNER | _LONGEST),
     "parser and importer": (lambda text: _read_with_importer(text, _LIMITS), _TEXTS),
     "parser and unroller": (lambda text: unroll(_parse(text, _LIMITS, {}).root, _LIMITS, {}), _TEXTS),
@@ -33,9 +33,9 @@ _TIERS: dict[str, tuple[Callable[[str], object], dict[str, str]]] = {
 
 
 def main() -> None:
-    print("| tier | programs | slowest | seconds | next |\n|---|---|---|---|---|")
-    for tier, (read, texts) in _TIERS.items():
-        _print_row(tier, {name: _seconds(read, text) for name, text in texts.items()})
+    print("| front end | programs | slowest | seconds | next |\n|---|---|---|---|---|")
+    for front_end, (read, texts) in _FRONT_ENDS.items():
+        _print_row(front_end, {name: _seconds(read, text) for name, text in texts.items()})
     asyncio.run(_through_a_child(_TEXTS | _LONGEST))
 
 
@@ -63,10 +63,10 @@ async def _through_a_child(texts: dict[str, str]) -> None:
     print(f"\nThe process took at most {peak} MiB.")
 
 
-def _print_row(tier: str, taken: dict[str, float]) -> None:
+def _print_row(front_end: str, taken: dict[str, float]) -> None:
     (slowest, seconds), *others = sorted(taken.items(), key=lambda item: -item[1])[:4]
     rest = ", ".join(f"{name} {took:.2f}" for name, took in others)
-    print(f"| {tier} | {len(taken)} | {slowest} | {seconds:.2f} | {rest} |", flush=True)
+    print(f"| {front_end} | {len(taken)} | {slowest} | {seconds:.2f} | {rest} |", flush=True)
 
 
 def _peak_mebibytes(pid: int | None) -> int:

@@ -48,7 +48,7 @@ class Database:
 
         A connection that turns out dead is replaced once, so `work` may run twice, and the first run may have been
         committed: `work` must give the same outcome when it is repeated. It is an ordinary function of an ordinary
-        connection: the adapters see to it that the event loop goes on meanwhile.
+        connection: the adapters keep the event loop free meanwhile.
 
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.

@@ -13,7 +13,7 @@ from sqlalchemy.util import await_only
 T = TypeVar("T")
 
 TURN_SECONDS = 5.0
-# A server that had no room is not asked for a new session again so soon.
+# After the server has rejected a session, no other is opened for this time.
 FULL_SECONDS = 1.0
 _TOO_MANY_CLIENTS = "53300"
 # The session is of a server that was shut down, or takes no writes any more: so are the others.

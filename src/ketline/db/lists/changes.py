@@ -104,7 +104,7 @@ def _update(task_id: UUID, change: TaskChange) -> Update:
     if Changeable.PRIORITY in change.fields and change.priority > 0:
         changed["overtakes"] = True
     if Changeable.SCHEDULED_FOR in change.fields:
-        # The message it may have on the queue is one of those that come early: nobody can claim it by that.
+        # If the task already has a message on the queue, it arrives too early, and cannot lead to a claim.
         at = later(literal(change.scheduled_for, UtcDateTime), now())
         at = never_if(is_held(), at)  # guard: hold.change
         changed |= {"available_at": at, "dispatch_due_at": at, "dispatch_count": 0}  # guard: change.dispatch

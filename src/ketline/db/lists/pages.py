@@ -94,7 +94,7 @@ class Search:
             return self._in_order(paths, self.query.limit + 1, unmet)
         if (few := self._few()) is not None:
             return self._sorted(few)
-        # First, so that nothing which comes in between is taken for looked at.
+        # First, so that tasks that arrive in between do not count as examined.
         end = self._end(paths)
         rows, following = self._in_order(paths, _MOST_AT_ONCE * self.most, unmet, end)
         return rows, following or end

@@ -40,7 +40,7 @@ _NOTIFY = Prepared(select(func.pg_notify(CHANNEL, bindparam("payload", type_=Tex
 
 
 class NullNotifier:
-    """A `Notifier` that notifies nobody."""
+    """A `Notifier` that does nothing."""
 
     def notify(self, *changes: Change) -> None:
         return

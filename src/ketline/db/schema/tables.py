@@ -190,7 +190,7 @@ workers = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
     Column("live_until", UtcDateTime, nullable=False),
-    # Unknown for workers of before they told it.
+    # Null for workers of versions that do not report it.
     Column("ready_slots", Integer),
     Column("problem", Text),
 )

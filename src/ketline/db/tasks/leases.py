@@ -37,7 +37,7 @@ from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import FailureCode, Lease, Reaped, TaskStatus
 
 DATABASE_OUTAGE = "database_outage"
-# More leases without end than this are looked at in the next rounds.
+# Further leases that end far in the future are examined in the next rounds.
 MOST_DISTANT = 1000
 
 _PROCESSING = tasks.c.current_status == TaskStatus.PROCESSING

@@ -65,7 +65,7 @@ def offending(text: str) -> int | None:
     except (RecognitionException, ParseCancellationException) as error:
         return _offset(error, text)
     except _LexerError:
-        return int(lexer._tokenStartCharIndex)  # noqa: SLF001 - the listener is not told
+        return int(lexer._tokenStartCharIndex)  # noqa: SLF001 - the listener does not get it
     return None
 
 

@@ -17,7 +17,7 @@ _STDERR_TAIL_BYTES = 4096
 _MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 
 
-class ProcessGone(Exception):
+class ProcessEnded(Exception):
     """The process ended or closed its channel, and has been reaped.
 
     `ran_out_of_memory` says whether the end of its stderr is about memory; `how` is a sentence for users.
@@ -74,8 +74,8 @@ class SimulatorProcess:
         return not self._killed and self._process.poll() is None
 
     @property
-    def gone(self) -> bool:
-        """Whether the process has been reaped, so that its memory is free."""
+    def reaped(self) -> bool:
+        """Whether the process has been reaped; then its memory is free."""
         return self._process.returncode is not None
 
     def take_socket(self) -> socket.socket:
@@ -101,7 +101,7 @@ class SimulatorProcess:
                 self._socket.close()
             self._stderr.close()
 
-    def exit_report(self) -> ProcessGone:
+    def exit_report(self) -> ProcessEnded:
         """Report how the process ended; one that still runs after a second is killed."""
         try:
             status: int | None = self._process.wait(1)  # if it ends by itself, its status is the cause
@@ -109,7 +109,7 @@ class SimulatorProcess:
             status = None
         words = self._stderr_tail()
         self.end()
-        return ProcessGone(
+        return ProcessEnded(
             _how_it_ended(status),
             ran_out_of_memory=any(word in words for word in _MEMORY_WORDS),
             stderr_tail=words.decode(errors="replace"),

@@ -27,7 +27,7 @@ from ketline.domain.task import RunResult
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.channel import Channel, ChannelClosed
-from ketline.execution.parent.process import ProcessGone, SimulatorProcess
+from ketline.execution.parent.process import ProcessEnded, SimulatorProcess
 from ketline.execution.protocol import (
     BUSY,
     GRANTED,
@@ -174,7 +174,7 @@ class ChildRunner:
             finally:
                 self._running = None
                 usable = child.usable
-                if usable or child.process.gone:
+                if usable or child.process.reaped:
                     permits.close()
                 if not usable:
                     self._replace(permits)
@@ -198,8 +198,8 @@ class ChildRunner:
                 memory = self._limits.memory_bytes
                 data = await child.channel.receive(max(0.0, limit - (time.monotonic() - started)))
         except ChannelClosed:
-            gone = await self._in_thread(child.process.exit_report)
-            raise _died(gone, memory) from gone
+            ended = await self._in_thread(child.process.exit_report)
+            raise _died(ended, memory) from ended
         if data is None:
             await self._in_thread(child.process.end)
             ran = time.monotonic() - started
@@ -238,7 +238,7 @@ class ChildRunner:
 
     async def _invalid_response(self, child: _Child) -> SimulatorDied:
         await self._in_thread(child.process.end)
-        return SimulatorDied("the simulator process gave no sensible response and was stopped")
+        return SimulatorDied("the simulator process gave no sensible answer and was stopped")
 
     async def _ready_child(self) -> _Child:
         if self._closed:
@@ -275,7 +275,7 @@ class ChildRunner:
             match error:
                 case OSError() | RuntimeError() | MemoryError():  # no descriptors, processes, threads or memory left
                     raise self._not_started(str(error)) from error
-                case ProcessGone():
+                case ProcessEnded():
                     raise self._not_started(error.how, error.stderr_tail) from error
             raise
         _log.debug("simulator.ready", pid=child.process.pid)
@@ -320,12 +320,12 @@ class ChildRunner:
             process.end()
 
 
-def _died(gone: ProcessGone, memory_bytes: int) -> ExecutionFailed:
-    _log.warning("simulator.died", how=gone.how, stderr_tail=gone.stderr_tail)
-    if gone.ran_out_of_memory:
+def _died(ended: ProcessEnded, memory_bytes: int) -> ExecutionFailed:
+    _log.warning("simulator.died", how=ended.how, stderr_tail=ended.stderr_tail)
+    if ended.ran_out_of_memory:
         mebibytes = memory_bytes >> 20
         return MemoryLimitExceeded(f"the program needs more than {mebibytes} MiB of memory and was stopped")
-    return SimulatorDied(f"{gone.how} while running the program")
+    return SimulatorDied(f"{ended.how} while running the program")
 
 
 def _ignore(preparing: asyncio.Task[_Child]) -> None:

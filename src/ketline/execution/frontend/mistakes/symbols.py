@@ -41,7 +41,7 @@ class Scopes:
 
     _stack: list[dict[str, Symbol]] = field(default_factory=lambda: [{}])
     _hidden: list[list[dict[str, Symbol]]] = field(default_factory=list)
-    gate: str | None = None  # whose body is looked at
+    gate: str | None = None  # the gate whose body is being checked
 
     @property
     def at_global_scope(self) -> bool:
