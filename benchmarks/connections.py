@@ -17,7 +17,7 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ketline.api.connection import BoundedConnection, ConnectionLimits, Shared
+from ketline.api.connection import BoundedConnection, ConnectionLimits, SharedState
 
 CLIENTS = 16
 REQUEST = (
@@ -35,7 +35,7 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _serve(listener: socket.socket, *, bounded: bool) -> None:
-    shared = Shared.of(ConnectionLimits())
+    shared = SharedState.of(ConnectionLimits())
     protocol = partial(BoundedConnection, shared=shared) if bounded else HttpToolsProtocol
     config = uvicorn.Config(
         _application, log_config=None, http=cast("type[asyncio.Protocol]", protocol), ws="none", lifespan="off"

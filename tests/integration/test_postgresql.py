@@ -12,7 +12,7 @@ from sqlalchemy.util import await_only
 from ketline.db.engine.connector import Connector
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PostgresqlTransactions
-from ketline.db.engine.sessions import TURN_SECONDS
+from ketline.db.engine.sessions import ACQUIRE_TIMEOUT_SECONDS
 from ketline.domain.errors import DatabaseUnavailable
 
 LOCK_ROW = text("SELECT version_num FROM alembic_version FOR UPDATE")
@@ -129,7 +129,7 @@ async def test_more_statements_than_connections_take_turns(way: str, postgres_ur
         def work(connection: Connection) -> int:
             return int(connection.execute(text("SELECT 1 FROM pg_sleep(0.01)")).scalar_one())
 
-        async with asyncio.timeout(TURN_SECONDS / 2):
+        async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS / 2):
             assert await asyncio.gather(*(ask(work) for _ in range(12))) == [1] * 12
             await asyncio.gather(*(database.write(work) for _ in range(4)))
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from ketline.domain.outcomes import (
     KeyFormat,
     bits_of,
-    formatted,
+    format_view,
     merged,
     most_frequent,
+    register_count,
     register_view,
-    registers_of,
 )
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
@@ -32,7 +32,7 @@ def shots(draw: st.DrawFn) -> tuple[list[int], list[str]]:
 def test_register_view_is_the_register_alone(found: tuple[list[int], list[str]], data: st.DataObject) -> None:
     widths, keys = found
     number = data.draw(st.integers(0, len(widths) - 1))
-    assert {registers_of(key) for key in keys} == {len(widths)}
+    assert {register_count(key) for key in keys} == {len(widths)}
     expected: Counter[str] = Counter()
     for key in keys:
         whole = int(key.replace(" ", ""), 2)
@@ -44,11 +44,11 @@ def test_register_view_is_the_register_alone(found: tuple[list[int], list[str]],
 
 @given(shots())
 def test_hexadecimal_keys_are_the_same_numbers(found: tuple[list[int], list[str]]) -> None:
-    show = formatted(KeyFormat.HEX)
+    show = format_view(KeyFormat.HEX)
     for key in found[1]:
         assert int(show(key), 16) == int(key.replace(" ", ""), 2)
         assert show(key) == show(key).lower()
-        assert formatted(KeyFormat.BINARY)(key) == key
+        assert format_view(KeyFormat.BINARY)(key) == key
 
 
 @given(st.dictionaries(st.text("01", min_size=1, max_size=6), st.integers(1, 9)), st.integers(1, 20))

@@ -55,7 +55,7 @@ async def show_docs() -> HTMLResponse:
 
 
 @router.get("/openapi.json")
-async def send_document(request: Request) -> JSONResponse:
+async def send_openapi(request: Request) -> JSONResponse:
     return JSONResponse(request.app.openapi())
 
 

@@ -12,12 +12,12 @@ from ketline.client import Client, Retries
 from ketline.config import Settings
 
 T = TypeVar("T")
-# The server lives in this process: a request that fails once fails always.
+# The server runs in this process: a request that fails once would fail again.
 NO_RETRIES = Retries(patience_seconds=0.0)
 
 
 async def with_ephemeral_server(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:
-    """Start a server, call `use` with a client of it in a thread, stop the server, and return what `use` returned.
+    """Start a server, call `use` in a thread with a client of that server, stop it, and return what `use` returned.
 
     `programs` is how many programs `use` will run; the server has no more slots than that.
     """

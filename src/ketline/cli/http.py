@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from ketline.api.connection import BoundedConnection, ConnectionLimits, Shared
+from ketline.api.connection import BoundedConnection, ConnectionLimits, SharedState
 from ketline.config import MEBIBYTE, Settings
 from ketline.domain.errors import ConfigurationInvalid
 
@@ -68,7 +68,7 @@ async def serve_http(
 
     `before_stop` is called first; it ends responses that would otherwise stay open, such as event streams.
     """
-    shared = Shared.of(connection_limits(settings))
+    shared = SharedState.of(connection_limits(settings))
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -31,9 +31,10 @@ T = TypeVar("T")
 class AsyncClient:
     """Submits programs to a service, and reads their tasks and results.
 
-    The default for `url` is `KETLINE_URL`, or else `http://127.0.0.1:8000`; that for `api_key` is `KETLINE_API_KEY`, or
-    else none. It must be used in one event loop. Failed requests are sent again as `retries` says; this is safe,
-    because a program that is submitted twice with one key is stored once.
+    `url` defaults to `KETLINE_URL`, or to `http://127.0.0.1:8000` if that is not set; `api_key` defaults to
+    `KETLINE_API_KEY`, or to no key. A client belongs to one event loop. Failed requests are sent again as `retries`
+    says; this is safe, because a program that is submitted twice with one idempotency key is stored once. A request
+    fails if no byte of its response arrives for `silence_seconds`. `transport` is an httpx transport, for tests.
 
     Raises:
         AddressInvalid: `url` is not an HTTP URL, or `api_key` has characters that a header cannot have.
@@ -75,7 +76,7 @@ class AsyncClient:
     ) -> AsyncTaskHandle:
         """Submit an OpenQASM program; return as soon as it is stored.
 
-        The same `idempotency_key` gives the same task, also from another process; by default each call has a new one.
+        The same `idempotency_key` gives the same task, also from another process; by default each call makes a new key.
 
         Raises:
             RequestRefused: the service rejected the program or an option.
@@ -203,7 +204,7 @@ class AsyncClient:
         return await self._run(self._flows.change(as_id(task_id), changes_of(changes)))
 
     async def enqueue(self, task_id: UUID | str) -> Task:
-        """Release a task that was submitted with `hold`; one that was released before stays as it is."""
+        """Enqueue a task that was submitted with `hold`; one that was enqueued before stays as it is."""
         return await self._run(self._flows.enqueue(as_id(task_id)))
 
     async def delete(self, task_id: UUID | str) -> None:

@@ -1,11 +1,11 @@
-"""Retries of requests: whether to send one again, and after which pause."""
+"""Retries of requests: whether to send one again, and after what pause."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ketline.client.steps import Lost, Response
 
-# Too many requests, or no response of the service itself (502 and 504 come from proxies): a retry may succeed.
+# Too many requests (429), an unavailable service (503), or a proxy's error (502, 504): a retry may succeed.
 TEMPORARY = frozenset({429, 502, 503, 504})
 
 
@@ -26,7 +26,7 @@ class Retries:
 
     @property
     def at_first_contact(self) -> "Retries":
-        """The same with the retry time that applies while the service has never answered."""
+        """These retries with the retry time that applies while the service has never answered."""
         return replace(self, patience_seconds=min(self.first_contact_seconds, self.patience_seconds))
 
 
@@ -35,9 +35,9 @@ def pause_before_retry(
 ) -> float | None:
     """Seconds to wait before the next attempt, or None to give up.
 
-    `attempt` counts from 0. `draw` is a random number between 0 and 1, so that clients which lost their connections
-    together do not retry together. A `Retry-After` of the service is respected; if it is longer than the rest of
-    `patience_seconds`, the client gives up.
+    `attempt` counts from 0. `draw` is a random number between 0 and 1, so that clients that lost their connections at
+    the same time do not retry at the same time. The service's `Retry-After` is respected; if it is longer than the rest
+    of `patience_seconds`, the client gives up.
     """
     if isinstance(outcome, Response) and outcome.status not in TEMPORARY:
         return None

@@ -28,7 +28,7 @@ from ketline.domain.task import TaskStatus
 T = TypeVar("T")
 SILENCE_SECONDS = 30.0
 AGENT = "ketline-python"
-# Timeouts of what a notebook displays, which must not block the notebook for long.
+# Timeouts of the requests that a notebook sends to display a task: they must not block it for long.
 DISPLAY_SECONDS = 5.0
 DISPLAY_RETRIES = Retries(patience_seconds=1.0)
 
@@ -36,9 +36,10 @@ DISPLAY_RETRIES = Retries(patience_seconds=1.0)
 class Client:
     """Submits programs to a service, and reads their tasks and results.
 
-    The default for `url` is `KETLINE_URL`, or else `http://127.0.0.1:8000`; that for `api_key` is `KETLINE_API_KEY`, or
-    else none. Several threads may use it. Failed requests are sent again as `retries` says; this is safe, because a
-    program that is submitted twice with one key is stored once.
+    `url` defaults to `KETLINE_URL`, or to `http://127.0.0.1:8000` if that is not set; `api_key` defaults to
+    `KETLINE_API_KEY`, or to no key. Several threads may share a client. Failed requests are sent again as `retries`
+    says; this is safe, because a program that is submitted twice with one idempotency key is stored once. A request
+    fails if no byte of its response arrives for `silence_seconds`. `transport` is an httpx transport, for tests.
 
     Raises:
         AddressInvalid: `url` is not an HTTP URL, or `api_key` has characters that a header cannot have.
@@ -81,7 +82,7 @@ class Client:
     def submit(self, program: str, *, idempotency_key: str | None = None, **options: Unpack[Options]) -> TaskHandle:
         """Submit an OpenQASM program; return as soon as it is stored.
 
-        The same `idempotency_key` gives the same task, also from another process; by default each call has a new one.
+        The same `idempotency_key` gives the same task, also from another process; by default each call makes a new key.
 
         Raises:
             RequestRefused: the service rejected the program or an option.
@@ -215,7 +216,7 @@ class Client:
         return self._run(self._flows.change(as_id(task_id), changes_of(changes)))
 
     def enqueue(self, task_id: UUID | str) -> Task:
-        """Release a task that was submitted with `hold`; one that was released before stays as it is."""
+        """Enqueue a task that was submitted with `hold`; one that was enqueued before stays as it is."""
         return self._run(self._flows.enqueue(as_id(task_id)))
 
     def delete(self, task_id: UUID | str) -> None:
@@ -287,14 +288,14 @@ class Client:
 
 
 def key_of(idempotency_key: str | None) -> str:
-    """The idempotency key of one submission: the given one, or a new unique one.
+    """Return the idempotency key of a submission: the given one, or a new one.
 
     Raises:
         RequestInvalid: the key has characters that a header cannot have.
     """
     key = idempotency_key or uuid4().hex
     if not (key.isascii() and key.isprintable() and key.strip()):
-        raise RequestInvalid("An idempotency key has printable ASCII characters only, not only blanks.")
+        raise RequestInvalid("An idempotency key must consist of printable ASCII characters, not all of them blank.")
     return key
 
 
@@ -302,6 +303,6 @@ def as_id(task_id: UUID | str) -> UUID:
     """Convert a task id to a UUID.
 
     Raises:
-        ValueError: it is not a UUID.
+        ValueError: the text is not a UUID.
     """
     return task_id if isinstance(task_id, UUID) else UUID(str(task_id))

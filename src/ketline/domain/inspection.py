@@ -25,7 +25,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSource:
-    """A program as it was submitted: its text, and values for its `input` declarations."""
+    """A program as it was submitted: its text in `circuit`, and values for its `input` declarations."""
 
     circuit: str
     inputs: Inputs = field(default_factory=dict)

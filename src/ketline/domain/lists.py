@@ -40,7 +40,8 @@ class TaskPart(StrEnum):
 class TaskFilter:
     """Selects the tasks that meet all of its conditions. Ranges include their start and exclude their end.
 
-    A task has one of the `statuses`, if there are any, and every one of the `tags`. `worker_id` ran it last.
+    A task has one of the `statuses`, if there are any, and every one of the `tags`. `worker_id` is the worker that ran
+    it last.
     """
 
     statuses: Sequence[TaskStatus] = ()

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 Counts = Mapping[str, int]
+# Converts a bitstring to what the view shows of it.
+View = Callable[[str], str]
 
 
 class KeyFormat(StrEnum):
@@ -14,24 +16,24 @@ class KeyFormat(StrEnum):
     HEX = "hex"
 
 
-def registers_of(key: str) -> int:
-    """The number of groups of bits in a bitstring."""
+def register_count(key: str) -> int:
+    """The number of registers, as groups of bits, in a bitstring."""
     return key.count(" ") + 1
 
 
-def register_view(number: int) -> Callable[[str], str]:
-    """A function that extracts a group of a bitstring by its number in the order of declaration: 0 is the rightmost."""
+def register_view(number: int) -> View:
+    """The view of one register, by its number in the order of declaration: 0 is the rightmost group of bits."""
     return lambda key: key.split(" ")[-1 - number]
 
 
-def formatted(key_format: KeyFormat) -> Callable[[str], str]:
-    """A function that writes a bitstring in this format; in hex it is one number, bit 0 lowest, without padding."""
+def format_view(key_format: KeyFormat) -> View:
+    """The view that writes a bitstring in this format; in hex it is one number, bit 0 lowest, without padding."""
     if key_format is KeyFormat.BINARY:
         return str
     return lambda key: hex(int(key.replace(" ", ""), 2))
 
 
-def merged(counts: Counts, view: Callable[[str], str]) -> Counts:
+def merged(counts: Counts, view: View) -> Counts:
     """Apply a view to the bitstrings of counts; counts of equal results are added, in the order of bitstrings."""
     found: Counter[str] = Counter()
     for key, count in counts.items():

@@ -6,17 +6,18 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionLimits:
-    """Bounds on one execution; plain values, so that parent and child agree on them.
+    """Limits of one execution; plain values, which the parent sends to the child.
 
-    `soft_time_limit` bounds reading a program, `time_limit` everything from its text to its counts.
-    `transfer_time_limit` bounds one message between parent and child, in either direction, from its first byte on.
-    `memory_bytes` bounds the simulated state; the process gets about 2 GB in addition. A process that simulates nothing
-    may be limited to `process_memory_bytes` instead. `threads` is for large programs, which are admitted one at a time.
-    Other programs have `small_memory_bytes` (all of `memory_bytes` if that is None), and `share_threads` from 15 qubits
-    on, one thread below. A process that holds `growth_bytes` more than when it was ready retires after its response,
-    and is replaced. A process for short programs has `longest_seconds`: it requests admission before it runs a program
-    that is predicted to take longer, or whose duration cannot be predicted. `max_operations` counts operations after
-    loops are unrolled and user-defined gates are inlined; `max_nesting` counts open brackets of any kind.
+    `soft_time_limit` is for reading a program, `time_limit` for everything from its text to its counts,
+    `start_time_limit` for starting the process, `transfer_time_limit` for one message between parent and child, in
+    either direction, from its first byte on. `memory_bytes` is for the simulated state; the process gets about 2 GB in
+    addition. A process that simulates nothing may be limited to `process_memory_bytes` instead. `threads` is for large
+    programs, which are admitted one at a time. Other programs have `small_memory_bytes` (all of `memory_bytes` if that
+    is None), and `share_threads` from 15 qubits on, one thread below. A process that holds `growth_bytes` more than
+    when it was ready is replaced after its response. A process for short programs has `longest_seconds`: it requests
+    admission before it runs a program that is predicted to take longer, or whose duration cannot be predicted.
+    `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting` counts
+    open brackets of any kind.
     """
 
     soft_time_limit: timedelta = timedelta(seconds=60)

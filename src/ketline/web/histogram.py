@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ketline.domain.outcomes import Counts, most_frequent
 
+# How many outcomes have a bar.
 SHOWN = 32
 # Longest label in characters: a third of the width of a phone.
 LONGEST_LABEL = 14
@@ -20,7 +21,7 @@ class BarOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """An outcome; `share` is its count relative to all shots, `length` to that of the most frequent outcome."""
+    """One outcome; `share` is its count divided by all shots, `length` by the count of the most frequent outcome."""
 
     outcome: str
     count: int

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-# A shorter program frees its slot soon enough for the tasks that wait.
+# A program that ends earlier frees its simulator soon enough for the tasks that wait.
 OCCUPIED_SECONDS = 0.5
 
 
@@ -45,7 +45,7 @@ class Occupancy:
         self._occupied.set()
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Wait until they are occupied and return True; return False after `seconds`, and after `close`."""
+        """Wait until all simulators are occupied and return True; return False after `seconds`, and after `close`."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._occupied.is_set():

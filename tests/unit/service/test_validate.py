@@ -58,8 +58,8 @@ async def test_all_mistakes_of_a_program_are_errors() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [
-        (TimeLimitExceeded("stopped after 10 s"), "timeout", "more time than validation may"),
-        (MemoryLimitExceeded("more than 999999 MiB"), "memory_limit", "more memory than validation may"),
+        (TimeLimitExceeded("stopped after 10 s"), "timeout", "more time than validation allows"),
+        (MemoryLimitExceeded("more than 999999 MiB"), "memory_limit", "more memory than validation allows"),
         (SimulationFailed("the importer failed"), "simulation_error", "importer"),
     ],
 )

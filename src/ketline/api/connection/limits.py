@@ -61,14 +61,14 @@ class RateLimitedLog:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedState:
     """The state that all connections of a process share."""
 
     limits: ConnectionLimits
     memory: RequestMemory
-    full: RateLimitedLog = field(default_factory=RateLimitedLog)
+    rejection_log: RateLimitedLog = field(default_factory=RateLimitedLog)
 
     @classmethod
-    def of(cls, limits: ConnectionLimits) -> "Shared":
+    def of(cls, limits: ConnectionLimits) -> "SharedState":
         """The shared state of a process with these limits."""
         return cls(limits, RequestMemory(limits.request_memory_bytes))

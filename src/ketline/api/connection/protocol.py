@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from ketline.api.connection.deadline import Deadline
-from ketline.api.connection.limits import Shared
+from ketline.api.connection.limits import SharedState
 from ketline.api.connection.rejection import LingeringTransport, rejection
 from ketline.api.responses.errors import REJECTION_KEY
 
@@ -52,7 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        shared: Shared,
+        shared: SharedState,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._shared = shared
@@ -80,7 +80,7 @@ class BoundedConnection(HttpToolsProtocol):
         if over <= 0:
             self._deadline.set(self._limits.head_seconds)
             return
-        if self._shared.full.due():
+        if self._shared.rejection_log.due():
             log.warning("http.too_many_connections", limit=self._limits.connections)
         if over <= MOST_REJECTED_AT_ONCE:
             self._reject("too_many_connections")

@@ -15,7 +15,7 @@ from ketline.api.responses.formats import CSV, JSON, MEDIA_TYPES, NPY, write_cou
 from ketline.api.responses.representation import negotiated
 from ketline.api.tasks.stored import EncodedResult, result_response
 from ketline.api.tasks.views import memory_of, outcomes_of
-from ketline.domain.outcomes import Counts, KeyFormat, formatted, merged, most_frequent, register_view, registers_of
+from ketline.domain.outcomes import Counts, KeyFormat, format_view, merged, most_frequent, register_count, register_view
 from ketline.domain.task import Point, Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -100,7 +100,7 @@ async def read_counts(
     async def write(task: Task) -> EncodedResult:
         chosen = chosen_points(task, point)
         view = _view(chosen, register)
-        show = formatted(key_format)
+        show = format_view(key_format)
 
         def encode() -> EncodedResult:
             viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
@@ -152,7 +152,7 @@ async def read_memory(
 
         def encode() -> EncodedResult:
             as_bits = key_format is KeyFormat.BINARY
-            show = formatted(key_format)
+            show = format_view(key_format)
             shown = [[show(view(shot)) for shot in of] for of in shots]
             return EncodedResult(write_shots(shown, media_type, as_bits=as_bits, swept=chosen.swept))
 
@@ -196,7 +196,7 @@ def _view(chosen: Chosen, register: str | None) -> Callable[[str], str] | None:
     """A function that extracts this register from a key; None for the whole key."""
     if register is None:
         return None
-    count = registers_of(next(iter(chosen.points[0].counts), ""))
+    count = register_count(next(iter(chosen.points[0].counts), ""))
     if register.isascii() and register.isdigit():
         if (number := int(register)) < count:
             return register_view(number)

@@ -1,12 +1,12 @@
-"""Batches requests: those that arrive while one batch runs form the next."""
+"""Batches requests: those that arrive while one batch runs form the next batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-Q = TypeVar("Q")
-A = TypeVar("A")
+R = TypeVar("R")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,46 +17,46 @@ class Response:
     error: Exception | None = None
 
 
-class Batcher(Generic[Q, A]):
-    """Runs requests in the order of arrival, all that wait in one batch; it never waits for a batch to fill.
+class Batcher(Generic[R, V]):
+    """Runs requests in their order of arrival, in batches of up to `most`; it never waits for a batch to fill.
 
-    `run` gives a response for each request, in order.
+    `run` returns one response for each request, in the same order.
     """
 
-    def __init__(self, run: Callable[[Sequence[Q]], Awaitable[Sequence[Response]]], *, most: int) -> None:
+    def __init__(self, run: Callable[[Sequence[R]], Awaitable[Sequence[Response]]], *, most: int) -> None:
         self._run = run
         self._most = most
-        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._waiting: list[tuple[R, asyncio.Future[V]]] = []
         self._running: asyncio.Task[None] | None = None
 
-    def submit(self, request: Q) -> asyncio.Future[A]:
-        """Adds a request; the future completes with its own response or error."""
-        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, answer))
+    def submit(self, request: R) -> asyncio.Future[V]:
+        """Add a request; the future completes with the value or the error of its response."""
+        future: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run_all())
-        return answer
+        return future
 
     async def drain(self) -> None:
-        """Returns when every request has its response."""
+        """Wait until every request has its response."""
         if self._running is not None:
             await self._running
 
     async def _run_all(self) -> None:
         while self._waiting:
-            now, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             try:
-                responses = await self._run([request for request, _ in now])
+                responses = await self._run([request for request, _ in batch])
             except Exception as error:
-                responses = [Response(error=error)] * len(now)
-            for (_, answer), response in zip(now, responses, strict=True):
-                _settle(answer, response)
+                responses = [Response(error=error)] * len(batch)
+            for (_, future), response in zip(batch, responses, strict=True):
+                _complete(future, response)
 
 
-def _settle(answer: asyncio.Future[A], response: Response) -> None:
-    if answer.cancelled():
+def _complete(future: asyncio.Future[V], response: Response) -> None:
+    if future.cancelled():
         return
     if response.error is not None:
-        answer.set_exception(response.error)
+        future.set_exception(response.error)
     else:
-        answer.set_result(cast("A", response.value))
+        future.set_result(cast("V", response.value))

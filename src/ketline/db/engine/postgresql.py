@@ -131,7 +131,7 @@ class PostgresqlTransactions:
             await greenlet_spawn(kinds.reserved.open)
         for sessions in kinds.all():
             with suppress(DatabaseUnavailable), translated():
-                await greenlet_spawn(sessions.give_back, self._idle_seconds)
+                await greenlet_spawn(sessions.close_idle, self._idle_seconds)
 
 
 def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:

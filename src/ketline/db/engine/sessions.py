@@ -12,11 +12,11 @@ from sqlalchemy.util import await_only
 
 T = TypeVar("T")
 
-TURN_SECONDS = 5.0
+ACQUIRE_TIMEOUT_SECONDS = 5.0
 # After the server has rejected a session, no other is opened for this time.
 FULL_SECONDS = 1.0
 _TOO_MANY_CLIENTS = "53300"
-# The session is of a server that was shut down, or takes no writes any more: so are the others.
+# The server was shut down, or has become read-only: its other sessions are of no use either.
 _ENDED_STATES = ("57P", "25006")
 
 
@@ -26,19 +26,19 @@ class ServerFull(Exception):
 
 @dataclass(slots=True)
 class ServerRoom:
-    """Whether the server accepted a session of this process the last time."""
+    """Remembers for `FULL_SECONDS` that the server accepted no further session of this process."""
 
     full_until: float = 0.0
 
     def is_full(self) -> bool:
         return asyncio.get_running_loop().time() < self.full_until
 
-    def was_full(self) -> None:
+    def mark_full(self) -> None:
         self.full_until = asyncio.get_running_loop().time() + FULL_SECONDS
 
 
 class Sessions:
-    """At most `most` sessions of one kind; further uses wait for one. `pinned` of them are never closed.
+    """A pool of at most `most` sessions of one kind; further uses wait. `pinned` of them stay open while idle.
 
     Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop continue.
     """
@@ -67,37 +67,37 @@ class Sessions:
 
         Raises:
             ServerFull: no session is open, and the server accepts no other.
-            TimeoutError: no session became free in time.
+            TimeoutError: no session became free within `ACQUIRE_TIMEOUT_SECONDS`.
         """
         if self._spare:
             self._spare -= 1
         else:
-            await_only(self._turn(urgent))
+            await_only(self._acquire(urgent))
         try:
             return self._run(work)
         finally:
-            self._pass_on()
+            self._release()
 
     def open(self) -> None:
         """Open a session, if none is open."""
         if self._spare and not self._idle and not self._closed:
             self.run(lambda _: None)
 
-    def give_back(self, idle_seconds: float) -> None:
-        """Close sessions that were idle for this long."""
+    def close_idle(self, idle_seconds: float) -> None:
+        """Close the sessions that have been idle for `idle_seconds`, except pinned ones."""
         now = asyncio.get_running_loop().time()
-        # The one that was used last is used next: those that are idle for longest come first.
+        # The session that was used last is used next, so those that have been idle for longest come first.
         while len(self._idle) > self._pinned and now - self._idle[0][1] >= idle_seconds:
-            _record(self._idle.pop(0)[0])
+            _close_session(self._idle.pop(0)[0])
 
     def close(self) -> None:
         """Close the idle sessions now, and the others after their use."""
         self._closed = True
         while self._idle:
-            _record(self._idle.pop()[0])
+            _close_session(self._idle.pop()[0])
 
     def _run(self, work: Callable[[Connection], T]) -> T:
-        connection = self._at_hand() or self._open()
+        connection = self._take_idle() or self._open()
         try:
             result = work(connection)
         except (DBAPIError, OSError) as error:  # a timeout is an OSError
@@ -107,7 +107,7 @@ class Sessions:
                     _abandon(self._idle.pop()[0])
             raise
         except Exception:
-            self._put_back(connection)  # the work's own refusal: its transaction was rolled back
+            self._put_back(connection)  # the work's own error: its transaction was rolled back
             raise
         except BaseException:
             _abandon(connection)
@@ -115,7 +115,7 @@ class Sessions:
         self._put_back(connection)
         return result
 
-    def _at_hand(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()[0]
             if not _is_closed(connection):
@@ -129,43 +129,43 @@ class Sessions:
         try:
             return self._engine.connect()
         except Exception as error:
-            if self._room is not None and _state(error) == _TOO_MANY_CLIENTS:
-                self._room.was_full()
+            if self._room is not None and _sqlstate(error) == _TOO_MANY_CLIENTS:
+                self._room.mark_full()
                 raise ServerFull from error
             raise
 
     def _put_back(self, connection: Connection) -> None:
         if self._closed:
-            _record(connection)
+            _close_session(connection)
         else:
             self._idle.append((connection, asyncio.get_running_loop().time()))
 
-    async def _turn(self, urgent: bool) -> None:
-        coming: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _acquire(self, urgent: bool) -> None:
+        acquired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if urgent:
-            self._waiting.appendleft(coming)
+            self._waiting.appendleft(acquired)
         else:
-            self._waiting.append(coming)
+            self._waiting.append(acquired)
         try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await coming
+            async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
+                await acquired
         except BaseException:
-            if coming.done() and not coming.cancelled():
-                self._pass_on()
+            if acquired.done() and not acquired.cancelled():
+                self._release()
             raise
 
-    def _pass_on(self) -> None:
+    def _release(self) -> None:
         while self._waiting:
-            coming = self._waiting.popleft()
-            if not coming.done():
-                coming.set_result(None)
+            acquired = self._waiting.popleft()
+            if not acquired.done():
+                acquired.set_result(None)
                 return
         self._spare += 1
 
 
-def _record(connection: Connection) -> None:
+def _close_session(connection: Connection) -> None:
     """Close a session as the server expects it, or by force if the server does not answer within two seconds."""
-    # So SQLAlchemy bounds it; its own `close` waits for ever.
+    # SQLAlchemy limits the time of `invalidate`; `close` alone would wait for ever.
     connection.invalidate()
     connection.close()
 
@@ -176,7 +176,7 @@ def _abandon(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
         if driver is not None:
             driver.terminate()
-    _record(connection)
+    _close_session(connection)
 
 
 def _is_closed(connection: Connection) -> bool:
@@ -187,9 +187,9 @@ def _is_closed(connection: Connection) -> bool:
 def _ends_others(error: Exception) -> bool:
     """Whether the error that ended this session also ends the others, or should."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _state(error).startswith(_ENDED_STATES)
+        return error.connection_invalidated or _sqlstate(error).startswith(_ENDED_STATES)
     return True
 
 
-def _state(error: Exception) -> str:
+def _sqlstate(error: Exception) -> str:
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")

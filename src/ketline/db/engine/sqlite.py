@@ -109,14 +109,14 @@ class _ConnectionThread:
     def _transaction(self) -> Iterator[Connection]:
         if self._connection is None:
             self._connection = self._engine.connect()
-            self.file.require()
+            self.file.check()
         # Before, so that nothing is written in vain; and after the commit, for only what is in the file then is stored.
         if self.writes:
-            self.file.require()
+            self.file.check()
         with self._connection.begin():
             yield self._connection
         if self.writes:
-            self.file.require()
+            self.file.check()
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -15,9 +15,9 @@ _HEADER_BYTES = 100
 
 @dataclass(slots=True)
 class DatabaseFile:
-    """The file behind an open connection, with its write-ahead log, by device and inode; `path` None is in memory.
+    """The file of an open database and its write-ahead log, identified by device and inode.
 
-    A file that was moved away and back is accepted again.
+    `path` is None for a database in memory. A file that was moved away and back is accepted again.
     """
 
     path: str | None
@@ -25,35 +25,35 @@ class DatabaseFile:
     _log: tuple[int, int] | None = field(default=None, init=False)
     _size: int = field(default=0, init=False)
 
-    def require(self) -> None:
-        """Return when the path names the file that it named at the first call, and the file has not been cut short.
+    def check(self) -> None:
+        """Check that the path names the file that it named at the first call, and that the file was not truncated.
 
         Raises:
-            DatabaseFileLost: it does not, or it has.
+            DatabaseFileLost: the file or its log was moved, deleted, replaced or truncated.
         """
         if self.path is None:
             return
         found = _stat(self.path)
         if found is None:
-            raise DatabaseFileLost("The database's file is not at its path any more; put its directory back.")
+            raise DatabaseFileLost("The database's file is no longer at its path; put it back.")
         identity = (found.st_dev, found.st_ino)
         self._main = self._main or identity
         if identity != self._main:
-            raise DatabaseFileLost("Another file is at the database's path; put the first one back, or restart.")
-        self._require_size(found.st_size)
-        self._require_log()
+            raise DatabaseFileLost("Another file is at the database's path; put the original file back, or restart.")
+        self._check_size(found.st_size)
+        self._check_log()
 
-    def _require_log(self) -> None:
-        # SQLite makes it with the first write, and keeps it as long as a connection is open.
+    def _check_log(self) -> None:
+        # SQLite creates the log with the first write, and keeps it as long as a connection is open.
         found = _stat(f"{self.path}-wal")
         identity = None if found is None else (found.st_dev, found.st_ino)
         self._log = self._log or identity
         if identity != self._log:
             raise DatabaseFileLost("The database's write-ahead log was moved, deleted or replaced; restart.")
 
-    def _require_size(self, size: int) -> None:
+    def _check_size(self, size: int) -> None:
         if size < self._size and not _is_whole(self.path or "", size):
-            raise DatabaseFileLost("The database's file was cut short; restore it from a backup.")
+            raise DatabaseFileLost("The database's file was truncated; restore it from a backup.")
         self._size = size
 
 
@@ -65,7 +65,7 @@ def _stat(path: str) -> os.stat_result | None:
 
 
 def _is_whole(path: str, size: int) -> bool:
-    """Whether the file holds as many pages as its header says; VACUUM makes both smaller.
+    """Whether the file holds as many pages as its header says; VACUUM reduces the file and this number.
 
     Source: SQLite documentation, "Database File Format", sections 1.3.1, 1.3.2 and 1.3.7.
     """

@@ -39,8 +39,8 @@ def _count_ended() -> Select[Any]:
         func.count().filter(tasks.c.completed_at >= from_now(-60 * minutes)).label(_column(minutes))
         for minutes in RATE_MINUTES
     )
-    last = tasks.c.completed_at >= from_now(-60 * max(RATE_MINUTES))
-    return select(tasks.c.current_status, *counts).where(has_status(_RATED), last).group_by(tasks.c.current_status)
+    recent = tasks.c.completed_at >= from_now(-60 * max(RATE_MINUTES))
+    return select(tasks.c.current_status, *counts).where(has_status(_RATED), recent).group_by(tasks.c.current_status)
 
 
 def _select_longest_waiting() -> Select[Any]:

@@ -76,7 +76,7 @@ def lower(circuit: Any, max_operations: int, genuine: _IsGenuine | None = None) 
 
     Raises:
         ProgramUnsupported: nothing is measured.
-        ProgramTooLarge: it comes to more than `max_operations` operations.
+        ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     lowered = _inlined(circuit, max_operations, genuine)
     if not lowered.operations["measure"]:
@@ -94,7 +94,7 @@ def lower_observed(
 
     Raises:
         ObservablesInvalid: its final state is not one pure state: it measures, resets or branches.
-        ProgramTooLarge: it comes to more than `max_operations` operations.
+        ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     lowered = _inlined(circuit, max_operations, genuine)
     if lowered.operations["reset"]:
@@ -136,7 +136,7 @@ def restrict(lowered: Lowered, gates: frozenset[str], max_operations: int) -> Lo
 
     Raises:
         ProgramUnsupported: a gate cannot be made of them.
-        ProgramTooLarge: it comes to more than `max_operations` operations.
+        ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     kept = gates | NO_GATES
     if (kept | _LOOPS_AND_BRANCHES).issuperset(lowered.operations):
@@ -151,7 +151,7 @@ def rewritten(circuit: Any, kept: frozenset[str], max_operations: int, genuine: 
 
     Raises:
         ProgramUnsupported: an operation cannot be made of them.
-        ProgramTooLarge: it comes to more than `max_operations` operations.
+        ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     copy = Lowered(circuit)
     copy.circuit = _Lowering(copy.operations, max_operations, kept, genuine).rewrite(circuit)
@@ -240,7 +240,7 @@ class _Lowering:
     def _spend(self, operations: int) -> None:
         self._total += operations
         if self._total > self._max_operations:
-            raise ProgramTooLarge(f"the program comes to more than {self._max_operations} operations")
+            raise ProgramTooLarge(f"the program expands to more than {self._max_operations} operations")
 
 
 def _with_blocks(operation: Any, blocks: Sequence[Any]) -> Any:

@@ -45,7 +45,7 @@ def draw(parsed: ParsedProgram, drawing: Drawing, limits: ExecutionLimits) -> st
         _require_room(shown, drawing)
     text = _drawn(parsed, shown.circuit, drawing)
     if len(text) > limits.max_result_bytes:
-        raise ProgramTooLarge(f"the circuit comes to more than {limits.max_result_bytes >> 20} MiB of text")
+        raise ProgramTooLarge(f"the circuit takes more than {limits.max_result_bytes >> 20} MiB of text")
     return text
 
 

@@ -14,9 +14,9 @@ def with_registers(circuit: Any, groups: Sequence[int]) -> Any:
     """
     taken = {register.name for register in (*circuit.qregs, *circuit.cregs)}
     result = QuantumCircuit(circuit.qubits, circuit.clbits)
-    for register, bits in _quantum(circuit):
+    for register, bits in _qubit_groups(circuit):
         result.add_register(register or QuantumRegister(name=_free_name("q", taken), bits=bits))
-    for register, bits in _classical(circuit, groups):
+    for register, bits in _bit_groups(circuit, groups):
         result.add_register(register or ClassicalRegister(name=_free_name("c", taken), bits=bits))
     for instruction in circuit.data:
         result.append(instruction, copy=False)
@@ -30,7 +30,7 @@ def _free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _quantum(circuit: Any) -> Iterator[tuple[Any, list[Any]]]:
+def _qubit_groups(circuit: Any) -> Iterator[tuple[Any, list[Any]]]:
     """Yield runs of qubits with their register; None for qubits that were declared one by one."""
     starts = {register[0]: register for register in reversed(circuit.qregs) if len(register)}
     loose: list[Any] = []
@@ -51,7 +51,7 @@ def _quantum(circuit: Any) -> Iterator[tuple[Any, list[Any]]]:
         yield None, loose
 
 
-def _classical(circuit: Any, groups: Sequence[int]) -> Iterator[tuple[Any, list[Any]]]:
+def _bit_groups(circuit: Any, groups: Sequence[int]) -> Iterator[tuple[Any, list[Any]]]:
     """Yield the groups of bits with their register; None for bits that were declared one by one."""
     declared = {tuple(register): register for register in reversed(circuit.cregs)}
     start = 0

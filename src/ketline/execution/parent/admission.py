@@ -27,7 +27,7 @@ class Admission:
     """Grants one permit at a time; the threads of all runners of a worker call it.
 
     A rejected program gets a delay: as long as the current program has run so far, so that the number of retries grows
-    with the logarithm of the wait. It ends after the delays of all programs that were rejected before.
+    with the logarithm of the wait. The delays end one after the other, in the order of the rejections.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +35,7 @@ class Admission:
         self._lock = threading.Lock()
         self._permit: Permit | None = None
         self._granted_at = 0.0
-        self._last_return = 0.0
+        self._last_retry_at = 0.0
 
     @property
     def busy(self) -> bool:
@@ -61,10 +61,10 @@ class Admission:
                 self._permit = None
 
     def _delay(self, now: float) -> timedelta:
-        comes_back = max(now + now - self._granted_at, now + SHORTEST_DELAY_SECONDS)
-        comes_back = max(comes_back, self._last_return + SPACING_SECONDS)
-        self._last_return = min(comes_back, now + LONGEST_DELAY_SECONDS)
-        return timedelta(seconds=self._last_return - now)
+        retry_at = max(now + now - self._granted_at, now + SHORTEST_DELAY_SECONDS)
+        retry_at = max(retry_at, self._last_retry_at + SPACING_SECONDS)
+        self._last_retry_at = min(retry_at, now + LONGEST_DELAY_SECONDS)
+        return timedelta(seconds=self._last_retry_at - now)
 
 
 class ShortProgramsOnly(Admission):

@@ -14,13 +14,13 @@ from ketline.execution.sandbox import hide_process
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 _REAP_SECONDS = 10
 _STDERR_TAIL_BYTES = 4096
-_MEMORY_WORDS = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
+_OUT_OF_MEMORY = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
 
 
 class ProcessEnded(Exception):
     """The process ended or closed its channel, and has been reaped.
 
-    `ran_out_of_memory` says whether the end of its stderr is about memory; `how` is a sentence for users.
+    `ran_out_of_memory` says whether the end of its stderr is about memory; `how` tells users how it ended.
     """
 
     def __init__(self, how: str, *, ran_out_of_memory: bool, stderr_tail: str) -> None:
@@ -104,15 +104,15 @@ class SimulatorProcess:
     def exit_report(self) -> ProcessEnded:
         """Report how the process ended; one that still runs after a second is killed."""
         try:
-            status: int | None = self._process.wait(1)  # if it ends by itself, its status is the cause
+            status: int | None = self._process.wait(1)  # if it ends by itself, its status tells the cause
         except subprocess.TimeoutExpired:
             status = None
-        words = self._stderr_tail()
+        tail = self._stderr_tail()
         self.end()
         return ProcessEnded(
             _how_it_ended(status),
-            ran_out_of_memory=any(word in words for word in _MEMORY_WORDS),
-            stderr_tail=words.decode(errors="replace"),
+            ran_out_of_memory=any(sign in tail for sign in _OUT_OF_MEMORY),
+            stderr_tail=tail.decode(errors="replace"),
         )
 
     def _stderr_tail(self) -> bytes:
@@ -124,7 +124,7 @@ class SimulatorProcess:
 
 def _how_it_ended(status: int | None) -> str:
     if status is None:
-        return "the simulator process broke off in the middle of an answer"
+        return "the simulator process stopped in the middle of an answer"
     if status >= 0:
         return f"the simulator process ended with exit status {status}"
     try:
@@ -135,7 +135,7 @@ def _how_it_ended(status: int | None) -> str:
 
 
 def _environment(limits: ExecutionLimits) -> dict[str, str]:
-    """A child's environment: no threads besides Aer's, and few arenas of address space."""
+    """A child's environment: no threads besides Aer's, and few malloc arenas, which take address space."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | {
         "HOME": "/nonexistent",

@@ -1,4 +1,4 @@
-"""Validation of a program: says whether a task of it could run, and why not, without running it."""
+"""Validation of a program: whether it could run as a task, or why not, without running it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class ValidateProgram:
-    """Validates programs; `time_limit` is the one of tasks that set none."""
+    """Validates programs; `time_limit` applies to tasks that set no limit."""
 
     inspector: Inspector
     time_limit: timedelta
@@ -48,12 +48,12 @@ class ValidateProgram:
 
 
 def _inspector_limit(error: ExecutionFailed) -> Failure | None:
-    """The failure to report when the inspector's own limits stopped it, which do not apply to tasks."""
+    """The failure to report if the inspector reached its own limits, which do not apply to tasks; otherwise None."""
     if not isinstance(error, (TimeLimitExceeded, MemoryLimitExceeded)):
         return None
     what = "time" if isinstance(error, TimeLimitExceeded) else "memory"
     message = (
-        f"reading the program took more {what} than validation may; a task may take more, so submit it to find out"
+        f"reading the program took more {what} than validation allows; a task may take more, so submit it to find out"
     )
     return Failure(code=error.failure_code, message=message)
 
@@ -74,7 +74,7 @@ def _diagnostics(inspection: Inspection, limit_seconds: float, observed: str) ->
         yield Diagnostic(severity=Severity.WARNING, code="unused_qubits", message=message)
     estimated = inspection.estimated_seconds
     if estimated is not None and estimated > limit_seconds:
-        message = f"it will take about {estimated:g} s, by estimate, and be stopped after {limit_seconds:g} s"
+        message = f"the program is estimated to take {estimated:g} s, and is stopped after {limit_seconds:g} s"
         yield Diagnostic(severity=Severity.WARNING, code="may_time_out", message=message)
 
 

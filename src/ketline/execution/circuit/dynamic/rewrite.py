@@ -64,7 +64,7 @@ def lower_dynamic(circuit: Any, limits: ExecutionLimits) -> Dynamic:
     Raises:
         ProgramUnsupported: it has a construct that cannot be rewritten, by name.
         ProgramInvalid: an expression has no value.
-        ProgramTooLarge: it comes to more operations or bits than allowed, or nests too deeply.
+        ProgramTooLarge: it expands to more operations or bits than allowed, or nests too deeply.
     """
     writer = BitWriter(circuit, limits)
     _Rewriter(writer, limits).run(circuit)

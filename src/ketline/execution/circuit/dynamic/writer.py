@@ -117,7 +117,7 @@ class BitWriter:
 
     def new_bit(self) -> Any:
         if self.result.num_clbits >= self._limits.max_bits:
-            raise ProgramTooLarge(f"the circuit computes on more than {self._limits.max_bits} bits")
+            raise ProgramTooLarge(f"the classical part of the circuit needs more than {self._limits.max_bits} bits")
         bit = Clbit()
         self.result.add_bits([bit])
         return bit
@@ -125,7 +125,7 @@ class BitWriter:
     def spend(self, operations: int) -> None:
         self.operations += operations
         if self.operations > self._limits.max_operations:
-            raise ProgramTooLarge(f"the program comes to more than {self._limits.max_operations} operations")
+            raise ProgramTooLarge(f"the program expands to more than {self._limits.max_operations} operations")
 
 
 def width_of(kind: Any, name: str = "") -> int:

@@ -89,16 +89,16 @@ class GuardedResolver(ValueResolver):  # type: ignore[misc]
         """The result of an operator on integers, by the rules of the unroller."""
         ours = [_kind(one) for one in kinds]
         with placed(node):
-            turns, rows = combinations(values)
+            variables, rows = combinations(values)
             results = [function(*map(Typed, ours, row)) for row in rows]
-            self._charge(len(results) if turns else 0, node)
+            self._charge(len(results) if variables else 0, node)
             if not results:
-                raise unsupported(node, "a loop without a turn is not supported here")
+                raise unsupported(node, "a loop without iterations is not supported here")
             kind = results[0].kind
-            if not turns:
+            if not variables:
                 return results[0].value, importer_type(kind, const=True)
             form = None if real_function is None else polynomial(real_function, values)
-            return LoopInteger(turns, tuple(one.value for one in results), form), importer_type(kind, const=False)
+            return LoopInteger(variables, tuple(one.value for one in results), form), importer_type(kind, const=False)
 
     def _index_collection(self, collection: Any, collection_type: Any, indexer: Any, base: Any) -> Any:
         is_register = isinstance(collection_type, (types.BitArray, types.QubitArray))

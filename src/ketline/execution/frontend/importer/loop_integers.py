@@ -14,8 +14,8 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from ketline.domain.errors import ProgramUnsupported
 
-_MOST_TURNS = 4096
-_MOST_STEPS = 256
+_MOST_ITERATIONS = 4096
+_MOST_TERMS = 256
 _LARGEST_EXACT = 1 << 53  # up to here floats hold every integer
 
 
@@ -23,11 +23,11 @@ _LARGEST_EXACT = 1 << 53  # up to here floats hold every integer
 class LoopInteger:
     """An integer for every combination of the values of some loop variables.
 
-    `turns` has the values of each variable, `table` the integer for each combination, with the last variable changing
+    `variables` has the values of each variable, `table` the integer for each combination, the last variable changing
     fastest. `polynomial` is an expression of the variables with the same values, if there is one.
     """
 
-    turns: Mapping[Parameter, Sequence[int]]
+    variables: Mapping[Parameter, Sequence[int]]
     table: tuple[int, ...]
     polynomial: ParameterExpression | None
 
@@ -35,18 +35,20 @@ class LoopInteger:
         """A real expression of the variables that has the integer value in every iteration.
 
         Raises:
-            ProgramUnsupported: it would be too long.
+            ProgramUnsupported: the expression would be too long.
         """
         if self.polynomial is not None and max(map(abs, self.table), default=0) <= _LARGEST_EXACT:
             return self.polynomial
-        if len(self.table) > _MOST_STEPS:
-            raise ProgramUnsupported("integers are divided only in loops of few turns while the loop may be left early")
-        terms = zip(itertools.product(*self.turns.values()), self.table, strict=True)
-        return sum((value * self._indicator(turn) for turn, value in terms if value), start=0.0)
+        if len(self.table) > _MOST_TERMS:
+            raise ProgramUnsupported(
+                f"in a loop that may be left early, integers are divided only for up to {_MOST_TERMS} iterations"
+            )
+        terms = zip(itertools.product(*self.variables.values()), self.table, strict=True)
+        return sum((value * self._iteration_indicator(iteration) for iteration, value in terms if value), start=0.0)
 
-    def _indicator(self, turn: Sequence[int]) -> ParameterExpression | float:
+    def _iteration_indicator(self, iteration: Sequence[int]) -> ParameterExpression | float:
         """An expression that is 1 in one iteration and 0 in the others."""
-        factors = zip(self.turns.items(), turn, strict=True)
+        factors = zip(self.variables.items(), iteration, strict=True)
         return math.prod((_indicator(variable, values, value) for (variable, values), value in factors), start=1.0)
 
 
@@ -55,18 +57,20 @@ def loop_variable(parameter: Parameter, values: Sequence[int]) -> LoopInteger:
 
 
 def combinations(operands: Sequence[Any]) -> tuple[Mapping[Parameter, Sequence[int]], Iterator[tuple[int, ...]]]:
-    """The combined iterations on which integers and `LoopInteger`s depend, and their values in each.
+    """The loop variables that integers and `LoopInteger`s depend on, and the operands for each combination of values.
 
     Raises:
-        ProgramUnsupported: there are too many.
+        ProgramUnsupported: there are too many combinations.
     """
-    turns: dict[Parameter, Sequence[int]] = {}
+    variables: dict[Parameter, Sequence[int]] = {}
     for operand in operands:
         if isinstance(operand, LoopInteger):
-            turns |= operand.turns
-    if math.prod(map(len, turns.values())) > _MOST_TURNS:
-        raise ProgramUnsupported(f"numbers that depend on more than {_MOST_TURNS} turns of loops are not supported")
-    return turns, zip(*(_column(operand, turns) for operand in operands), strict=True)
+            variables |= operand.variables
+    if math.prod(map(len, variables.values())) > _MOST_ITERATIONS:
+        raise ProgramUnsupported(
+            f"numbers that take values for more than {_MOST_ITERATIONS} loop iterations are not supported"
+        )
+    return variables, zip(*(_column(operand, variables) for operand in operands), strict=True)
 
 
 def polynomial(function: Callable[..., Any], operands: Sequence[Any]) -> ParameterExpression | None:
@@ -75,13 +79,13 @@ def polynomial(function: Callable[..., Any], operands: Sequence[Any]) -> Paramet
     return None if any(form is None for form in forms) else function(*forms)
 
 
-def _column(operand: Any, turns: Mapping[Parameter, Sequence[int]]) -> list[int]:
+def _column(operand: Any, variables: Mapping[Parameter, Sequence[int]]) -> list[int]:
     """An operand's value for each combination of the values of these variables."""
     if not isinstance(operand, LoopInteger):
-        return [operand] * math.prod(map(len, turns.values()))
-    places = [list(turns).index(variable) for variable in operand.turns]
-    known = dict(zip(itertools.product(*operand.turns.values()), operand.table, strict=True))
-    return [known[tuple(turn[place] for place in places)] for turn in itertools.product(*turns.values())]
+        return [operand] * math.prod(map(len, variables.values()))
+    places = [list(variables).index(variable) for variable in operand.variables]
+    known = dict(zip(itertools.product(*operand.variables.values()), operand.table, strict=True))
+    return [known[tuple(row[place] for place in places)] for row in itertools.product(*variables.values())]
 
 
 def _indicator(variable: Parameter, values: Sequence[int], value: int) -> ParameterExpression | float:

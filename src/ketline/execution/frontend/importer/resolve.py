@@ -177,7 +177,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
     def _charge(self, operations: int, node: Any) -> None:
         self._operations += operations
         if self._operations > self._limits.max_operations:
-            raise _too_large(node, f"the program comes to more than {self._limits.max_operations} operations")
+            raise _too_large(node, f"the program expands to more than {self._limits.max_operations} operations")
 
 
 def _too_large(node: Any, message: str) -> ProgramTooLarge:

@@ -190,7 +190,7 @@ class _Outliner:
 
     def _check_call(self, statement: Statement, total: int) -> None:
         if total > self._limits.max_operations:
-            message = f"the program comes to more than {self._limits.max_operations} operations"
+            message = f"the program expands to more than {self._limits.max_operations} operations"
             raise self._error(ProgramTooLarge, statement, message)
         if self._is_opaque(statement.word):
             name = statement.word[:60]

@@ -43,7 +43,7 @@ class ProgramScanner:
         self._gates: dict[str, Gate] = _BUILTIN_GATES.copy()
         self._instructions: list[CircuitInstruction] = []
         self._pieces: Iterator[str] = iter(())
-        self._number = 0
+        self._piece_count = 0
 
     def read(self, text: str) -> QuantumCircuit:
         """The circuit of a program.
@@ -57,7 +57,7 @@ class ProgramScanner:
             raise Declined
         if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
             raise Declined
-        self._number = len(pieces)
+        self._piece_count = len(pieces)
         self._pieces = iter(pieces)
         if pieces[0] == _USUAL_HEADER or _HEADER.fullmatch(pieces[0]):
             next(self._pieces)
@@ -69,7 +69,7 @@ class ProgramScanner:
     @property
     def statements_read(self) -> int:
         """The number of semicolons before the current statement."""
-        return self._number - length_hint(self._pieces) - 1
+        return self._piece_count - length_hint(self._pieces) - 1
 
     def _read_statements(self) -> None:
         # The same text always calls the same gate on the same qubits, because no name can be declared twice.
@@ -86,7 +86,7 @@ class ProgramScanner:
             self._spend(size)
             self._instructions += instructions
             if phases:
-                self._turn(*phases)
+                self._add_phase(*phases)
 
     def _read_definitions(self, piece: str) -> str:
         """Read the definitions of gates at the beginning of a piece, and return the rest."""
@@ -115,7 +115,7 @@ class ProgramScanner:
             raise Declined
         return expand(gate, arguments, applications)
 
-    def _turn(self, *phases: Value) -> None:
+    def _add_phase(self, *phases: Value) -> None:
         for phase in phases:
             self.registers.circuit.global_phase += phase
 
@@ -167,7 +167,7 @@ class ProgramScanner:
 
     def _too_large(self) -> ProgramTooLarge:
         # Not declined: the parser would take minutes to give the same error.
-        return ProgramTooLarge(f"the program comes to more than {self._most_operations} operations")
+        return ProgramTooLarge(f"the program expands to more than {self._most_operations} operations")
 
     # Functions, because bound methods would put each scanner and its circuit into a reference cycle.
     _ACTIONS: ClassVar[dict[str, Callable[..., Expansion | None]]] = {
@@ -176,8 +176,8 @@ class ProgramScanner:
         "declare bits": _declare_bits,
         "declare qubits": _declare_qubits,
         "delay": _delay,
+        "global phase": _add_phase,
         "include": _include,
         "measure": _measure,
         "reset": _reset,
-        "turn": _turn,
     }

@@ -59,7 +59,7 @@ def _phase(arguments: str, rest: str) -> Statement:
     values = values_of(arguments)
     if len(values) != 1 or rest.strip(BLANKS):
         raise Declined
-    return "turn", values
+    return "global phase", values
 
 
 def _qubits(rest: str) -> Statement:

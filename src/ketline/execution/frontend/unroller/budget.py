@@ -32,7 +32,7 @@ class Budget:
     def operations(self, number: int) -> None:
         self._operations_left -= number
         if self._operations_left < 0:
-            raise ProgramTooLarge(f"the program comes to more than {self._limits.max_operations} operations")
+            raise ProgramTooLarge(f"the program expands to more than {self._limits.max_operations} operations")
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

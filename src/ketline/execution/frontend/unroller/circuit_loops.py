@@ -49,38 +49,39 @@ class CircuitLoops:
         anything.
 
         Raises:
+            EndlessLoop: the loop never ends.
             ProgramUnsupported: its variables take too many values; nothing has been written.
         """
         refusals: list[ProgramUnsupported] = []
         for attempt in _ATTEMPTS:
             try:
                 with self._writer.rehearsal(), self._memory.branch():
-                    states = self._explored(condition, iteration, attempt)
-                    self._written(condition, iteration, states)
+                    states = self._find_states(condition, iteration, attempt)
+                    self._write_loop(condition, iteration, states)
             except EndlessLoop:
                 raise
             except ProgramUnsupported as refusal:
                 refusals.append(refusal)
             else:
-                self._written(condition, iteration, states)
+                self._write_loop(condition, iteration, states)
                 return
         raise refusals[-1]
 
-    def _explored(self, condition: Callable[[], Any], iteration: Callable[[], None], attempt: _Attempt) -> "_States":
+    def _find_states(self, condition: Callable[[], Any], iteration: Callable[[], None], attempt: _Attempt) -> "_States":
         """The states of all variables that the loop changes; running iterations reveals these variables one by one."""
         changed: dict[Variable, None] = {}
         while True:
             states = _States(list(changed), attempt.bits_apart)
-            more = self._followed(condition, iteration, states, attempt.most_states)
+            more = self._follow(condition, iteration, states, attempt.most_states)
             if not more:
                 return states
             changed |= dict.fromkeys(more)
 
-    def _followed(
+    def _follow(
         self, condition: Callable[[], Any], iteration: Callable[[], None], states: "_States", most: int
     ) -> list[Variable]:
         """Run an iteration from each state until there is no new one; return changed variables that `states` lacks."""
-        frontier = states.added(states.current())
+        frontier = states.add(states.current())
         newest = Variable(BIT, False)
         while frontier:
             state = frontier.pop()
@@ -91,7 +92,7 @@ class CircuitLoops:
                 if holds is not False:
                     with assuming(holds):
                         iteration()
-                        frontier += states.added(states.current())
+                        frontier += states.add(states.current())
             more = [one for one in written if one.number < newest.number and one not in states.variables]
             if more:
                 return more
@@ -102,7 +103,7 @@ class CircuitLoops:
                 )
         return []
 
-    def _written(self, condition: Callable[[], Any], iteration: Callable[[], None], states: "_States") -> None:
+    def _write_loop(self, condition: Callable[[], Any], iteration: Callable[[], None], states: "_States") -> None:
         cells = states.apart_cells(self._writer)
         code_cells = [self._writer.new_bit() for _ in range((len(states.numbers) - 1).bit_length())]
         self._store(states, cells, code_cells)
@@ -111,7 +112,7 @@ class CircuitLoops:
         if holds is False:
             return
         if not isinstance(holds, Measured):
-            raise EndlessLoop("this loop never ends: nothing in its turns makes its condition false or leaves it")
+            raise EndlessLoop("this loop never ends: no iteration makes its condition false or leaves it")
         with self._writer.repeat_while(holds), assuming(holds), self._memory.branch():
             iteration()
             self._store(states, cells, code_cells)
@@ -121,7 +122,7 @@ class CircuitLoops:
                 self._memory.write(variable, rebuilt(variable.value, leaves))
 
     def _enter(self, states: "_States", cells: Sequence[int], state: Sequence[Any]) -> None:
-        """Set the variables to a state, and variables with cells of their own to those."""
+        """Set the coded variables to a state, and the variables apart to their cells."""
         leaves = iter(state)
         for variable in states.coded:
             self._memory.put(variable, rebuilt(variable.value, leaves))
@@ -141,6 +142,7 @@ class CircuitLoops:
             self._writer.store(cell, value)
 
     def _copied(self, value: Any, held: set[int]) -> Any:
+        """The value, copied if it depends on the cells `held`, which are about to change."""
         if not isinstance(value, Measured) or held.isdisjoint(value.atoms):
             return value
         copy = self._writer.new_bit()
@@ -149,7 +151,10 @@ class CircuitLoops:
 
 
 class _States:
-    """The numbered states of a loop's variables; a state has the scalars of all `coded` variables."""
+    """The numbered states of a loop's variables; a state has the scalars of the `coded` ones.
+
+    The `apart` ones, registers and single bits, have a cell for each of their bits instead: a bit of the circuit.
+    """
 
     def __init__(self, variables: list[Variable], bits_apart: bool) -> None:
         self.variables = variables
@@ -171,7 +176,7 @@ class _States:
         """The states that the variables may be in now."""
         return lift(lambda *leaves: leaves, *self.leaves())
 
-    def added(self, states: Any) -> list[State]:
+    def add(self, states: Any) -> list[State]:
         """Number the new states, and return them."""
         table = states.table if isinstance(states, Measured) else [states]
         new = [state for state in dict.fromkeys(table) if state not in self.numbers]

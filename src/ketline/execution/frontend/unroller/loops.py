@@ -13,10 +13,10 @@ from ketline.execution.frontend.unroller.memory import BitAlias, Names, Variable
 from ketline.execution.frontend.unroller.tree import parts_of
 from ketline.execution.frontend.unroller.values import Measured, assuming, lift
 
-Turn = tuple[Any, Any]
+Iteration = tuple[Any, Any]
 
 
-def loop_iterations(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget) -> Iterator[Turn]:
+def loop_iterations(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget) -> Iterator[Iteration]:
     """Yield the iterations of a loop: whether the iteration takes place, and the value of the loop's variable in it.
 
     Source: OpenQASM 3 specification, "Classical instructions", section "For loops"; both ends of a range belong to it.
