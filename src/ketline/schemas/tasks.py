@@ -338,17 +338,6 @@ class TaskView(BaseModel):
     seed: int | None = Field(
         default=None, examples=[3472614], description="Submit the program with it for the same counts"
     )
-    method: Method = Field(default=Method.AUTOMATIC, description="The simulation method that was requested")
-    memory: bool | None = Field(default=None, description="True where the outcome of every shot was requested")
-    inputs: dict[str, JsonValue] | None = Field(
-        default=None, description="Values of `input` declarations; left out where they take more than 64 KiB"
-    )
-    observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
-    timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
-    max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
-    retry_count: int = Field(default=0, description="How many attempts were followed by another one")
-    max_retries: int | None = Field(default=None, examples=[2], description="`max_attempts` less the first")
-    updated_at: Timestamp | None = Field(default=None, description="When its status changed last, or it was released")
     program_format: ProgramFormat | None = Field(
         default=None, description="`openqasm2` or `qpy` if the program is not OpenQASM 3"
     )
@@ -364,6 +353,17 @@ class TaskView(BaseModel):
     result: TaskResult | None = None
     error: TaskFailure | None = None
     profile: TaskProfile | None = None
+    method: Method = Field(default=Method.AUTOMATIC, description="The simulation method that was requested")
+    memory: bool | None = Field(default=None, description="True where the outcome of every shot was requested")
+    inputs: dict[str, JsonValue] | None = Field(
+        default=None, description="Values of `input` declarations; left out where they take more than 64 KiB"
+    )
+    observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
+    timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
+    max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
+    retry_count: int = Field(default=0, description="How many attempts were followed by another one")
+    max_retries: int | None = Field(default=None, examples=[2], description="`max_attempts` less the first")
+    updated_at: Timestamp | None = Field(default=None, description="When its status changed last, or it was released")
     status_history: list[StatusEntry]
     correlation_id: str
 
