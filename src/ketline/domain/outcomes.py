@@ -1,4 +1,7 @@
-"""Views of counts and shots: one register, the most frequent outcomes, or another format of bitstrings."""
+"""Views of counts and shots: one register, the most frequent outcomes, or another format of bitstrings.
+
+The API's counts and shots and the pages' histogram use them.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

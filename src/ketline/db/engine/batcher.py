@@ -1,4 +1,4 @@
-"""Batches requests: those that arrive while one batch runs form the next batch."""
+"""Batches statements and SQLite's commits: requests that arrive while one batch runs form the next batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

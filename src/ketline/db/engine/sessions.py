@@ -1,4 +1,4 @@
-"""Pooled sessions of a server, because opening one takes as long as many statements."""
+"""Pooled sessions of PostgreSQL, for `postgresql.py`: opening one takes as long as many statements."""
 
 import asyncio
 from collections import deque

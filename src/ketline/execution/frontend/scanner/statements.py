@@ -1,4 +1,4 @@
-"""Reads a flat program statement by statement."""
+"""Reads a flat program (gates and measurements, no classical variables or control flow) by statements."""
 
 import re
 from collections.abc import Callable, Iterator
