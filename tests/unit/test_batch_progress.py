@@ -11,8 +11,8 @@ def test_every_task_is_counted_where_it_stands() -> None:
     with BatchProgress(ids) as progress:
         assert progress.summary == "queued 6, running 0, done 0, failed 0"
         for task_id, status in zip(ids, ["processing", "completed", "failed", "cancelled"], strict=False):
-            progress.note(task_id, TaskStatus(status))
-        progress.note(ids[4], None)
+            progress.record(task_id, TaskStatus(status))
+        progress.record(ids[4], None)
         assert progress.summary == "queued 1, running 1, done 1, failed 3"
-        progress.note(ids[0], TaskStatus.PENDING)
+        progress.record(ids[0], TaskStatus.PENDING)
     assert progress.summary == "queued 2, running 0, done 1, failed 3"

@@ -10,10 +10,10 @@ from starlette.middleware import Middleware
 from ketline.api import backends, docs, health, validate, workers
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
-from ketline.api.requests.addresses import StorableParameters
 from ketline.api.requests.cross_site import SameOrigin
 from ketline.api.requests.hosts import AllowedHosts
 from ketline.api.requests.middleware import BodyLimit, RequestContext
+from ketline.api.requests.query_parameters import StorableParameters
 from ketline.api.responses.compression import LargeResults
 from ketline.api.responses.handlers import install_handlers
 from ketline.api.services import ApiOptions

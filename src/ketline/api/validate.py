@@ -1,4 +1,4 @@
-"""The route of validations, `POST /validate`."""
+"""The route that validates a program, `POST /validate`."""
 
 from fastapi import APIRouter, Request
 

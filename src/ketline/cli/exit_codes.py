@@ -10,7 +10,7 @@ from typing import NoReturn
 SUCCESS, TASK_FAILED, USAGE_ERROR, SERVICE_ERROR, TIMED_OUT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 # The status that a shell reports for a program ended by SIGPIPE.
 BROKEN_PIPE = 141
-# A full disk, a quota, a size limit, a failing device.
+# The disk is full, a quota or size limit is reached, or the device fails.
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -21,8 +21,8 @@ def fail(message: str, status: int) -> NoReturn:
 
 
 @contextmanager
-def server_libraries(what: str) -> Iterator[None]:
-    """Around late imports of the service: if its libraries are missing, name them and end; `what` is the command."""
+def server_libraries(command: str) -> Iterator[None]:
+    """Wrap the late imports of `command`: if a library of the service is missing, end with a message that names it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -30,12 +30,13 @@ def server_libraries(what: str) -> Iterator[None]:
         if not missing or missing == "ketline":
             raise
         fail(
-            f"{what} needs the service's libraries ({missing} is missing): pip install 'ketline[server]'.", USAGE_ERROR
+            f"{command} needs the service's libraries ({missing} is missing): pip install 'ketline[server]'.",
+            USAGE_ERROR,
         )
 
 
 def end_without_output(error: OSError) -> NoReturn:
-    """End a command whose output cannot be written; without a message if its reader has gone, as in `| head`.
+    """End a command whose output cannot be written; without a message if the pipe was closed, as by `| head`.
 
     Raises:
         OSError: the error itself, if it is not about the output.
@@ -43,8 +44,8 @@ def end_without_output(error: OSError) -> NoReturn:
     if not isinstance(error, BrokenPipeError) and error.errno not in _OUTPUT_ERRORS:
         raise error
     # The interpreter flushes standard output once more when it exits, which must not fail again.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         raise SystemExit(BROKEN_PIPE)
     fail(f"cannot write: {error.strerror}", USAGE_ERROR)

@@ -200,7 +200,7 @@ def _wait_for_all(
     with BatchProgress(names) as progress:
         try:
             for handle, status in client.watch(handles, timeout_seconds=timeout_seconds):
-                progress.note(handle.task_id, status)
+                progress.record(handle.task_id, status)
                 if not as_json and (status is None or status.terminal):
                     _print_outcome(handle, names[handle.task_id], texts.get(handle.task_id, ""))
         except BaseException:
@@ -210,13 +210,13 @@ def _wait_for_all(
 
 
 def _print_outcome(handle: TaskHandle, name: str, text: str) -> None:
-    from ketline.cli.show import errors, outcome_line, show_failure, show_warnings
+    from ketline.cli.show import error_console, outcome_line, show_failure, show_warnings
 
     task = handle.task
     if task is not None:
         show_warnings(task, name=name, program=text)
     if task is not None and task.error is not None and text:
-        show_failure(errors(), task.error, name=name, program=text)
+        show_failure(error_console(), task.error, name=name, program=text)
     else:
         print(outcome_line(name, task), flush=True)
 
@@ -225,13 +225,13 @@ def _report(task: Task, source: Source, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(task.data, indent=2))
         return
-    from ketline.cli.show import errors, out, show_counts, show_failure, show_warnings
+    from ketline.cli.show import error_console, output_console, show_counts, show_failure, show_warnings
 
     show_warnings(task, name=source.name, program=source.text)
     if task.result is not None:
-        show_counts(out(), task.result)
+        show_counts(output_console(), task.result)
     elif task.error is not None:
-        show_failure(errors(), task.error, name=source.name, program=source.text)
+        show_failure(error_console(), task.error, name=source.name, program=source.text)
 
 
 def _print_json(handles: Sequence[TaskHandle], files: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ketline.cli.show import errors
+from ketline.cli.show import error_console
 from ketline.domain.task import TaskStatus
 
 
@@ -16,7 +16,7 @@ class BatchProgress:
 
     def __init__(self, task_ids: Iterable[UUID]) -> None:
         self._statuses: dict[UUID, TaskStatus | None] = dict.fromkeys(task_ids, TaskStatus.PENDING)
-        console = errors()
+        console = error_console()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -30,7 +30,7 @@ class BatchProgress:
 
     @property
     def summary(self) -> str:
-        """The number of tasks of each status, as a sentence."""
+        """The number of tasks of each status, as one line of text."""
         statuses = list(self._statuses.values())
         done = statuses.count(TaskStatus.COMPLETED)
         queued, running = statuses.count(TaskStatus.PENDING), statuses.count(TaskStatus.PROCESSING)
@@ -46,7 +46,7 @@ class BatchProgress:
     ) -> None:
         self._progress.stop()
 
-    def note(self, task_id: UUID, status: TaskStatus | None) -> None:
+    def record(self, task_id: UUID, status: TaskStatus | None) -> None:
         """Record a task's new status; None means that the task was deleted."""
         self._statuses[task_id] = status
         ended = sum(status is None or status.terminal for status in self._statuses.values())

@@ -1,4 +1,4 @@
-"""The commands about a running service: `workers`, `stats`, `validate` and `bench`."""
+"""The commands that query or measure a running service: `workers`, `stats`, `validate` and `bench`."""
 
 import time
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def bench(
 
 
 def _measure(client: Client, program: str, tasks: int, alone: int, shots: int | None) -> dict[str, float]:
-    # Not measured: the first task also starts processes.
+    # This run is not measured, because the first task also starts processes.
     client.run(program, shots=shots)
     seconds = sorted(_timed(client, program, shots) for _ in range(alone))
     began = time.perf_counter()
@@ -101,10 +101,10 @@ def _measure(client: Client, program: str, tasks: int, alone: int, shots: int | 
     submitted = time.perf_counter() - began
     for handle in client.as_completed(handles):
         handle.result()
-    whole = time.perf_counter() - began
+    elapsed = time.perf_counter() - began
     return {
         "tasks": tasks,
-        "tasks_per_second": round(tasks / whole, 1),
+        "tasks_per_second": round(tasks / elapsed, 1),
         "submitted_per_second": round(tasks / submitted, 1),
         "milliseconds_alone_p50": round(1000 * _quantile(seconds, 0.5), 2),
         "milliseconds_alone_p95": round(1000 * _quantile(seconds, 0.95), 2),
@@ -117,17 +117,17 @@ def _timed(client: Client, program: str, shots: int | None) -> float:
     return time.perf_counter() - began
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+def _quantile(ordered: Sequence[float], fraction: float) -> float:
+    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
 
 
 def _show_validation(source: Source, validation: Validation) -> None:
-    from ketline.cli.show import errors, out, show_failure
+    from ketline.cli.show import error_console, output_console, show_failure
 
     for diagnostic in validation.diagnostics:
-        show_failure(errors(), diagnostic, name=source.name, program=source.text)
+        show_failure(error_console(), diagnostic, name=source.name, program=source.text)
     if validation.valid:
         facts = [f"{validation.qubits} qubits", f"depth {validation.depth}", validation.method or ""]
         if validation.estimated_seconds is not None:
             facts.append(f"about {validation.estimated_seconds:.2g} s")
-        out().print(f"{source.name}: valid: {', '.join(facts)}", soft_wrap=True, markup=False)
+        output_console().print(f"{source.name}: valid: {', '.join(facts)}", soft_wrap=True, markup=False)

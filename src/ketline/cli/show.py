@@ -21,12 +21,12 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 STATUS_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
 
 
-def out() -> Console:
+def output_console() -> Console:
     """The console of standard output."""
     return Console(highlight=False)
 
 
-def errors() -> Console:
+def error_console() -> Console:
     """The console of standard error."""
     return Console(stderr=True, highlight=False)
 
@@ -47,7 +47,7 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(name, overflow="fold", no_wrap=name == "task")
     for row in rows:
         table.add_row(*(Text(printable(cell), style=STATUS_COLOURS.get(cell, "")) for cell in row))
-    out().print(table)
+    output_console().print(table)
 
 
 def show_counts(console: Console, result: Result) -> None:
@@ -73,7 +73,7 @@ def show_failure(console: Console, failure: Failure | Diagnostic | ProgramWarnin
 def show_warnings(task: Task, *, name: str, program: str) -> None:
     """Print a task's warnings on standard error, where they do not disturb a script that reads the result."""
     for warning in () if task.profile is None else task.profile.warnings:
-        show_failure(errors(), warning, name=name, program=program)
+        show_failure(error_console(), warning, name=name, program=program)
 
 
 def show_task(task: Task, program: str | None = None) -> None:
@@ -92,7 +92,7 @@ def show_task(task: Task, program: str | None = None) -> None:
         "seed": "" if task.seed is None else str(task.seed),
         "method": "" if task.profile is None else f"{task.profile.method} ({task.profile.method_reason})",
     }
-    console = out()
+    console = output_console()
     for name, value in facts.items():
         if value:
             console.print(Text(f"{name:<10} {printable(value)}"), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The steps of which a flow consists, with requests and responses as plain values.
+"""The steps that make up a flow, with requests and responses as plain values.
 
 A flow is a generator: it yields a step, receives the result of that step, and returns the result of the call. A driver
 performs the steps: over HTTP with or without asyncio (`client.http`), or in a test without any network.
@@ -36,7 +36,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The response is missing or incomplete; it is unknown whether the request arrived."""
+    """No complete response arrived; whether the service received the request is unknown."""
 
     reason: str
 
@@ -57,14 +57,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a stream; the result is a `Response` whose body follows (an error comes with its body), or `Lost`."""
+    """Open a stream; the result is `Lost`, or a `Response` without its body, which `Read` returns.
+
+    The `Response` of an error has its body.
+    """
 
     request: Request
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read the open stream; the result is its next bytes, no bytes at its end, or `Lost` if it broke."""
+    """Read the open stream; the result is its next bytes, `b""` at its end, or `Lost` if it broke."""
 
 
 @dataclass(frozen=True, slots=True)

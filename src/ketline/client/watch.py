@@ -1,4 +1,4 @@
-"""Flows that follow tasks over event streams, which are opened again where they broke off."""
+"""Flows that follow tasks over event streams; a stream that breaks is reopened after its last event."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -19,11 +19,11 @@ MEDIA_TYPE = "text/event-stream"
 # A service sends at least a comment every 15 s.
 LONGEST_SILENCE_SECONDS = 45.0
 SHORTEST_SILENCE_SECONDS = 0.2
-# The pause before a stream that ended is opened again, which the service asks for.
+# The pause before reopening a stream: one that the service ended, and one that broke.
 RECONNECT_SECONDS = 1.0
 BROKEN_SECONDS = 0.2
 # The ids of this many events are remembered, because a reopened stream of many tasks may repeat events.
-REMEMBERED = 2000
+REMEMBERED_EVENTS = 2000
 # After this time without an event, some tasks are read, because they may have been deleted.
 CHECK_SECONDS = 10.0
 CHECKED_AT_ONCE = 20
@@ -31,18 +31,18 @@ MOST_ON_A_PAGE = 200
 # This many tasks or more that ended together are read as a list, with one request for all of them.
 FEWEST_LISTED = 3
 ENDED = [status.value for status in TaskStatus if status.terminal]
-ALL_OF_A_TASK = ["result", "history", "profile", "metadata"]
+ALL_FIELDS = ["result", "history", "profile", "metadata"]
 
 
 class Stream:
-    """An event stream that can be opened again after the last event when it has broken."""
+    """An event stream that can be reopened after its last event when it has ended or broken."""
 
     def __init__(self, flows: Flows, path: str, after: int | None, deadline: float = inf) -> None:
         self._flows = flows
         self._path = path
         self._deadline = deadline
         self._reader = EventReader()
-        self._silence = 0.0
+        self._silence_seconds = 0.0
         self.after = after
         self.over = False
         self.is_open = False
@@ -88,8 +88,8 @@ class Stream:
             raise not_ketline(self._flows.url) from error
         if events:
             self.after = events[-1].event_id
-        if self._left() < self._silence / 2:
-            # Open the stream again with a shorter limit on silence, so that the deadline is not missed.
+        if self._seconds_left() < self._silence_seconds / 2:
+            # Reopen the stream with a shorter limit on silence, so that the deadline is not missed.
             yield from self.close()
         self._check_deadline()
         return events
@@ -99,24 +99,24 @@ class Stream:
         self.is_open = False
 
     def _request(self) -> Request:
-        self._silence = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._left()))
+        self._silence_seconds = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._seconds_left()))
         headers = {"accept": MEDIA_TYPE} | ({} if self.after is None else {"last-event-id": str(self.after)})
-        return Request(method="GET", path=self._path, headers=headers, silence_seconds=self._silence)
+        return Request(method="GET", path=self._path, headers=headers, silence_seconds=self._silence_seconds)
 
     def _pause(self, seconds: float) -> Flow[None]:
         self._check_deadline()
-        yield Pause(min(seconds, self._left()))
+        yield Pause(min(seconds, self._seconds_left()))
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return self._deadline - self._flows.now()
 
     def _check_deadline(self) -> None:
-        if self._left() <= 0:
+        if self._seconds_left() <= 0:
             raise WaitTimeout("The timeout has ended; the tasks continue.")
 
 
 def follow_task(flows: Flows, task_id: UUID, after: int) -> Flow[None]:
-    """Emit each event of a task once, after the event `after`, until the task ends."""
+    """Emit each event of a task that follows the event `after`, once, until the task ends."""
     stream = Stream(flows, f"/tasks/{task_id}/events", after)
     while True:
         yield from stream.open()
@@ -142,14 +142,14 @@ def follow_tasks(flows: Flows, tags: Iterable[str], after: int | None) -> Flow[N
                 if event.event_id not in seen:
                     seen[event.event_id] = None
                     yield Emit(event)
-            seen = dict.fromkeys(sorted(seen)[-REMEMBERED:])
+            seen = dict.fromkeys(sorted(seen)[-REMEMBERED_EVENTS:])
 
 
 class Completion:
     """A flow that emits each task once when it has ended: (id, status, task), or (id, None, None) if it was deleted.
 
     With `changes` it also emits other changes of status, with None for the task. It follows one event stream of all
-    tasks; since tasks may end before the stream is open, it reads their statuses whenever the stream starts anew.
+    tasks. Tasks may end before the stream is open, so their statuses are read whenever the stream starts anew.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Completion:
         changes: bool = False,
     ) -> None:
         self._flows = flows
-        self._left = dict(tasks)
+        self._tasks_left = dict(tasks)
         self._timeout = timeout_seconds
         self._changes = changes
         self._next_check_at = flows.now() + CHECK_SECONDS
@@ -175,76 +175,79 @@ class Completion:
         """
         stream = Stream(self._flows, "/tasks/events", None, self._deadline)
         try:
-            while self._left:
-                if len(self._left) <= self._fewest:
+            while self._tasks_left:
+                if len(self._tasks_left) <= self._most_polled:
                     yield from self._wait_for_last()
                     return
                 yield from stream.open()
                 if stream.after is None:
                     yield from self._check_all()
-                while stream.is_open and len(self._left) > self._fewest:
+                while stream.is_open and len(self._tasks_left) > self._most_polled:
                     events = yield from stream.read()
                     yield from self._process(events)
                 if stream.is_open:
                     yield from stream.close()
         except WaitTimeout as error:
-            raise WaitTimeout(f"{len(self._left)} of the tasks have not ended after {self._timeout:g} s.") from error
+            raise WaitTimeout(
+                f"{len(self._tasks_left)} of the tasks have not ended after {self._timeout:g} s."
+            ) from error
 
     @property
-    def _fewest(self) -> int:
+    def _most_polled(self) -> int:
         # A long poll is cheaper for the last task, but reports only its end.
         return 0 if self._changes else 1
 
     def _wait_for_last(self) -> Flow[None]:
-        (task_id,) = self._left
-        left = None if self._deadline == inf else max(0.0, self._deadline - self._flows.now())
+        (task_id,) = self._tasks_left
+        seconds_left = None if self._deadline == inf else max(0.0, self._deadline - self._flows.now())
         try:
-            task: Task | None = yield from self._flows.wait(task_id, left)
+            task: Task | None = yield from self._flows.wait(task_id, seconds_left)
         except TaskNotFound:
             task = None
         yield from self._emit(task_id, task)
 
     def _emit(self, task_id: UUID, task: Task | None) -> Flow[None]:
-        del self._left[task_id]
+        del self._tasks_left[task_id]
         yield Emit((task_id, task and task.status, task))
 
     def _process(self, events: Iterable[Event]) -> Flow[None]:
         for event in events if self._changes else ():
-            if event.task_id in self._left and not event.status.terminal:
+            if event.task_id in self._tasks_left and not event.status.terminal:
                 yield Emit((event.task_id, event.status, None))
         ends = [event for event in events if event.status.terminal]
         to_check = dict.fromkeys(event.task_id for event in ends)
-        if to_check.keys() & self._left.keys():
+        if to_check.keys() & self._tasks_left.keys():
             self._next_check_at = self._flows.now() + CHECK_SECONDS
         elif self._flows.now() >= self._next_check_at:
             # No event for long: some tasks may have been deleted. Check the first ones and move them to the end.
             self._next_check_at = self._flows.now() + CHECK_SECONDS
-            for task_id in list(islice(self._left, CHECKED_AT_ONCE)):
-                self._left[task_id] = self._left.pop(task_id)
+            for task_id in list(islice(self._tasks_left, CHECKED_AT_ONCE)):
+                self._tasks_left[task_id] = self._tasks_left.pop(task_id)
                 to_check[task_id] = None
-        ended = [event for event in ends if event.task_id in self._left]
+        ended = [event for event in ends if event.task_id in self._tasks_left]
         if len(ended) >= FEWEST_LISTED:
             yield from self._list_since(min(event.change.at for event in ended), len(ended))
         for task_id in to_check:
             yield from self._check(task_id)
 
     def _list_since(self, moment: datetime, expected: int) -> Flow[None]:
-        """Emit the tasks that ended since `moment`, from the list of all ended tasks; it may contain other tasks."""
+        """Emit the tasks that ended since `moment`, from the list of all ended tasks, which may contain others."""
         parameters = {"completed_after": moment.isoformat(), "status": ENDED, "order": "completed_at"}
         limit = min(MOST_ON_A_PAGE, 2 * expected)
-        page = yield from self._flows.page({**parameters, "fields": ALL_OF_A_TASK, "limit": limit})
+        page = yield from self._flows.page({**parameters, "fields": ALL_FIELDS, "limit": limit})
         yield from self._emit_listed(page)
 
     def _emit_listed(self, page: TaskPage) -> Flow[None]:
         for task in page.tasks:
-            if task.task_id in self._left and task.ended:
+            if task.task_id in self._tasks_left and task.ended:
                 yield from self._emit(task.task_id, task)
 
     def _check_all(self) -> Flow[None]:
-        unlisted = [task_id for task_id, submitted_at in self._left.items() if submitted_at is None]
-        for task_id in unlisted:
+        # The list is searched by time of submission, so a task without one is read by itself.
+        untimed = [task_id for task_id, submitted_at in self._tasks_left.items() if submitted_at is None]
+        for task_id in untimed:
             yield from self._check(task_id)
-        times = [submitted_at for submitted_at in self._left.values() if submitted_at is not None]
+        times = [submitted_at for submitted_at in self._tasks_left.values() if submitted_at is not None]
         if not times:
             return
         parameters = {
@@ -252,21 +255,22 @@ class Completion:
             "submitted_before": (max(times) + timedelta(microseconds=1)).isoformat(),
             "status": ENDED,
             "order": "submitted_at",
-            "fields": ALL_OF_A_TASK,
+            "fields": ALL_FIELDS,
             "limit": MOST_ON_A_PAGE,
         }
         page = yield from self._flows.page(parameters)
+        # Read at most two pages, and one more for every `CHECKED_AT_ONCE` tasks.
         for _ in range(2 + len(times) // CHECKED_AT_ONCE):
             yield from self._emit_listed(page)
             if page.next is None:
                 return
             page = yield from self._flows.page_at(page.next)
         # The list consists mostly of other tasks: read the rest one by one.
-        for task_id in list(self._left):
+        for task_id in list(self._tasks_left):
             yield from self._check(task_id)
 
     def _check(self, task_id: UUID) -> Flow[None]:
-        if task_id not in self._left:
+        if task_id not in self._tasks_left:
             return
         try:
             task: Task | None = yield from self._flows.read(task_id, deadline=self._deadline)

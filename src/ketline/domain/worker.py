@@ -18,7 +18,7 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerCondition:
-    """The number of a worker's slots that have a simulator, and why another has none, if that is known."""
+    """The number of a worker's slots that have a simulator, and the reason why a slot has none, if it is known."""
 
     ready_slots: int
     problem: str | None = None
@@ -26,7 +26,7 @@ class WorkerCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentTask:
-    """A task that a worker runs: since when, and how long its lease still lasts without a renewal."""
+    """A task that a worker runs: the time since its claim, and the time until its lease expires without a renewal."""
 
     task_id: TaskId
     attempt: int

@@ -15,10 +15,10 @@ from ketline.service.tasks.watch import Watch
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
     """Open the services of an API process; works also while the database or the broker is down."""
-    async with open_repository(settings) as repository, open_publisher(settings) as (publisher, box):
+    async with open_repository(settings) as repository, open_publisher(settings) as (publisher, dead_letter_box):
         watch, contact = Watch(repository), database_contact(settings)
         async with (
-            open_services(settings, repository, publisher, watch, contact, box) as services,
+            open_services(settings, repository, publisher, watch, contact, dead_letter_box) as services,
             listening(settings, repository.database, watch),
         ):
             yield services

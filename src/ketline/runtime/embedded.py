@@ -38,7 +38,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             watch = Watch(repository)
             local.on_change = watch.on_change
             simulators = SimulatorStatus(settings.worker_slots)
-            # All leases are those of an earlier process, which has ended.
+            # All leases were granted to an earlier process, which has ended.
             contact = database_contact(settings, steady_at_start=True)
             async with (
                 open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,

@@ -24,7 +24,7 @@ async def open_program_inspector(settings: Settings, limits: ExecutionLimits) ->
         replace(limits, process_memory_bytes=INSPECTOR_MEMORY_BYTES, threads=1),
         time_limit=timedelta(seconds=settings.validate_time_limit_s),
         idle_time=INSPECTOR_IDLE_TIME,
-        most_waiting=settings.validate_max_waiting,
+        max_waiting=settings.validate_max_waiting,
     ) as inspector:
         yield inspector
 

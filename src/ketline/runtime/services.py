@@ -38,10 +38,10 @@ async def open_services(
     publisher: TaskPublisher,
     watch: Watch,
     contact: DatabaseContact,
-    box: DeadLetterBox | None = None,
+    dead_letter_box: DeadLetterBox | None = None,
     simulators: SimulatorStatus | None = None,
 ) -> AsyncIterator[Services]:
-    """Open all services on a repository and a publisher; `simulators` are those of a worker in this process."""
+    """Open all services on a repository and a publisher; `simulators` is the status of a worker in this process."""
     clock, limits = SystemClock(), execution_limits(settings)
     backlog = Backlog(repository, clock, settings.max_backlog)
     catalogue = SqlTaskCatalogue(repository.database)
@@ -68,5 +68,5 @@ async def open_services(
             draw=DrawCircuit(library, inspector, drawings),
             workers=workers,
             backend=backend(settings, limits),
-            dead_letters=ManageDeadLetters(clock, box),
+            dead_letters=ManageDeadLetters(clock, dead_letter_box),
         )

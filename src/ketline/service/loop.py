@@ -58,7 +58,7 @@ class Loop:
                 await self._pause(self.interval_seconds if self.until_next is None else self.until_next())
 
     def succeeded(self) -> None:
-        """Log the next failure even if it equals the last one; a step that runs on after it connected calls this."""
+        """Log the next failure even if it equals the last one; a long step calls this once it has connected."""
         self._failure = None
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from ketline.domain.lists import TaskStatistics
 from ketline.domain.task import TaskStatus
 
 LENGTH = timedelta(hours=1)
-# An hour of a page that is updated every two seconds.
+# Enough for an hour of a page that is updated every two seconds.
 MOST_POINTS = 1800
 WIDTH, HEIGHT = 100.0, 30.0
 
@@ -38,12 +38,12 @@ class Line:
 
 @dataclass(slots=True)
 class TimeSeries:
-    """The statistics of the last hour, as far as pages were open; in memory."""
+    """The statistics of the last hour, in memory; they are only recorded while a system page is open."""
 
     _points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS), init=False)
 
     def add(self, statistics: TaskStatistics) -> Point:
-        """Add statistics, unless they were added before, and return the last point."""
+        """Add statistics, unless they are already the last point or older, and return the last point."""
         if not self._points or self._points[-1].at < statistics.at:
             self._points.append(_point(statistics))
         while self._points[0].at < self._points[-1].at - LENGTH:
@@ -54,12 +54,12 @@ class TimeSeries:
     def points(self) -> Sequence[Point]:
         return list(self._points)
 
-    def line(self, figure: str) -> Line | None:
+    def line(self, field_name: str) -> Line | None:
         """The line of one field of `Point`, None if there are fewer than two points."""
         points = self.points
         if len(points) < 2:
             return None
-        values = [float(getattr(point, figure)) for point in points]
+        values = [float(getattr(point, field_name)) for point in points]
         coordinates = list(_coordinates(points, values))
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in coordinates)
         area = f"{path}L{WIDTH:.1f} {HEIGHT:.1f}L0.0 {HEIGHT:.1f}Z"
@@ -68,7 +68,7 @@ class TimeSeries:
 
 def _coordinates(points: Sequence[Point], values: Sequence[float]) -> Iterator[tuple[float, float]]:
     start, span = points[0].at, (points[-1].at - points[0].at).total_seconds()
-    # The bottom is 0, so that a small change of a large figure looks small.
+    # The bottom is 0, so that a small change of a large value looks small.
     most = max(*values, 1e-9)
     for point, value in zip(points, values, strict=True):
         yield WIDTH * (point.at - start).total_seconds() / span, HEIGHT - (HEIGHT - 2) * value / most - 1

@@ -119,7 +119,7 @@ class ShortSlot:
         It does not return the message to the broker, which counts returns and dead-letters a message after too many.
         """
         for _ in range(CLAIM_TRIES):
-            if await self.process.short(delivery.task_id, runner):
+            if await self.process.run_short(delivery.task_id, runner):
                 return
             await pause(self.stop, CLAIM_RETRY_SECONDS)
             if not self.occupancy.occupied:

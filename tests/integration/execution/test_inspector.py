@@ -43,7 +43,7 @@ pipe.recv_bytes()
 def opened(
     seconds: float = 30,
     idle_seconds: float = 600,
-    most_waiting: int = 8,
+    max_waiting: int = 8,
     readers: int = 2,
     command: Sequence[str] = CHILD,
 ) -> AbstractAsyncContextManager[ChildInspector]:
@@ -51,7 +51,7 @@ def opened(
         LIMITS,
         time_limit=timedelta(seconds=seconds),
         idle_time=timedelta(seconds=idle_seconds),
-        most_waiting=most_waiting,
+        max_waiting=max_waiting,
         readers=readers,
         command=command,
     )
@@ -160,7 +160,7 @@ async def test_program_is_read_by_another_child_when_the_first_is_killed(again: 
 
 
 async def test_only_so_many_wait_and_none_for_long() -> None:
-    async with opened(seconds=2, most_waiting=1, readers=1, command=doing("signal.pause()")) as inspector:
+    async with opened(seconds=2, max_waiting=1, readers=1, command=doing("signal.pause()")) as inspector:
         running = asyncio.create_task(inspector.inspect(SPEC))
         await until(lambda: pid_of(inspector) is not None)
         waiting = asyncio.create_task(inspector.inspect(SPEC))

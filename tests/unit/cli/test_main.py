@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from ketline.cli.main import _guarded, main
-from ketline.cli.show import out
+from ketline.cli.show import output_console
 from ketline.client import AddressInvalid, Client, ClientError, TaskCancelled, TaskFailed
 from ketline.client.errors import RequestInvalid
 
@@ -38,7 +38,7 @@ def test_characters_that_the_output_encoding_lacks_are_replaced(monkeypatch: pyt
     monkeypatch.setattr(sys, "argv", ["ketline", "version"])
     with pytest.raises(SystemExit):
         main()
-    out().print("█ 50 %")
+    output_console().print("█ 50 %")
     assert written.getvalue().endswith(b"? 50 %\n")
 
 

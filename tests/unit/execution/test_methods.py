@@ -63,7 +63,7 @@ def test_costs_of_a_small_circuit_are_known(method: SimulationMethod) -> None:
 @pytest.mark.parametrize("method", SIMULATION_METHODS.values(), ids=SIMULATION_METHODS)
 def test_run_gives_as_many_counts_as_shots(method: SimulationMethod) -> None:
     engine, options = AerEngine(LIMITS, Quota(LIMITS)), RunOptions(seed=1, memory=True)
-    counts, memory = method.run(engine, load(SMALL), 100, options, comes_again=False)
+    counts, memory = method.run(engine, load(SMALL), 100, options, likely_repeated=False)
     assert counts.keys() == {"0000", "0011"}
     assert sum(counts.values()) == len(memory or ()) == 100
 

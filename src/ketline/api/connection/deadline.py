@@ -1,14 +1,14 @@
-"""A deadline that is cheap to move, for timeouts that rarely expire."""
+"""A deadline that is cheap to move, for the timeouts of an HTTP connection, which rarely expire."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Deadline:
-    """Calls `on_expiry` when the time is over, unless the deadline was moved or cleared before.
+    """Calls `on_expiry` when the deadline passes, unless it was moved or cleared first.
 
-    It has a single timer. When that fires before the deadline, which was moved meanwhile, it is set again; so a request
-    does not need a new timer.
+    A connection sets the deadline anew for each request, but rarely creates a timer: setting a later deadline keeps the
+    current timer. If the timer fires before the deadline, it is started again for the rest of the time.
     """
 
     __slots__ = ("_loop", "_on_expiry", "_timer", "_when")
@@ -30,7 +30,7 @@ class Deadline:
             self._arm(self._when)
 
     def clear(self) -> None:
-        """Do not expire."""
+        """Do not expire until `set` is called again; the timer is kept."""
         self._when = None
 
     def cancel(self) -> None:

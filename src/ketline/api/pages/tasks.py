@@ -1,4 +1,4 @@
-"""The page of the task list: its filters are in the URL, and it is updated while it is open."""
+"""The page with the task list: its filters are in the URL, and the open page updates itself."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,9 +19,10 @@ from ketline.schemas.lists import ListParameters
 
 router = APIRouter(include_in_schema=False)
 
-SEARCH = "search"
-_SEVERAL = ("status", "tag")
-_MOMENTS = ("submitted_after", "submitted_before", "completed_after", "completed_before")
+_SEARCH = "search"
+# The parameters that may be repeated, and those that are times.
+_REPEATABLE = ("status", "tag")
+_TIMES = ("submitted_after", "submitted_before", "completed_after", "completed_before")
 _ORDERS: Mapping[Order, str] = {
     Order.NEWEST_FIRST: "newest first",
     Order.OLDEST_FIRST: "oldest first",
@@ -34,7 +35,7 @@ Items = Sequence[tuple[str, str]]
 
 @router.get("/ui/tasks")
 async def show_tasks(request: Request) -> Response:
-    """Show the page of a list, or its live part for an open page."""
+    """Return the page, or only its live part if an open page requests its update."""
     given = request.query_params.multi_items()
     if (task_id := _searched_task(given)) is not None:
         return RedirectResponse(f"tasks/{task_id}", status_code=303)
@@ -43,64 +44,64 @@ async def show_tasks(request: Request) -> Response:
     template = "tasks_live.html" if wants_part(request) else "tasks.html"
     try:
         parameters = _parameters(given)
-        listed, following = await find_tasks(request, parameters)
+        listed, next_url = await find_tasks(request, parameters)
     except HTTPProblem as problem:
-        shown = _shown(given, ListParameters(), [], None) | {"trouble": problem.detail}
+        shown = _template_values(given, ListParameters(), [], None) | {"trouble": problem.detail}
         return page(request, template, shown, status=problem.kind.status)
-    return page(request, template, _shown(given, parameters, listed, following))
+    return page(request, template, _template_values(given, parameters, listed, next_url))
 
 
 def _searched_task(items: Items) -> UUID | None:
-    """The task id in the search field, None if it has other text."""
+    """The task id in the search field; None if the field is empty or has other text."""
     try:
-        return UUID(next((value for name, value in items if name == SEARCH), "").strip())
+        return UUID(next((value for name, value in items if name == _SEARCH), "").strip())
     except ValueError:
         return None
 
 
 def _normalized(items: Items) -> list[tuple[str, str]]:
-    """The parameters of a submitted form in normal form: none empty, one tag each, times in UTC."""
+    """The parameters of a submitted form in normal form: no empty ones, one `tag` for each tag, times in UTC."""
     found: list[tuple[str, str]] = []
     for name, value in items:
         text = value.strip()
-        if name == SEARCH:
+        if name == _SEARCH:
             found += [("name", text if text.endswith("*") else f"{text}*")] if text else []
         elif name == "tag":
             found += [("tag", part.strip()) for part in text.split(",") if part.strip()]
-        elif name in _MOMENTS:
-            found += [(name, _moment(text))] if text else []
+        elif name in _TIMES:
+            found += [(name, _in_utc(text))] if text else []
         elif text and (name, text) != ("order", Order.NEWEST_FIRST):
             found.append((name, text))
     return list(dict.fromkeys(found))
 
 
-def _moment(text: str) -> str:
-    """Convert the text of a browser's time field, which has no offset, to UTC; other text is unchanged."""
+def _in_utc(text: str) -> str:
+    """Mark the text of a browser's time field, which has no offset, as UTC; other text is unchanged."""
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return text if moment.tzinfo else f"{moment.isoformat()}Z"
+    return text if time.tzinfo else f"{time.isoformat()}Z"
 
 
 def _parameters(items: Items) -> ListParameters:
-    several = {name: [value for key, value in items if key == name] for name in _SEVERAL}
-    single = {name: value for name, value in items if name not in _SEVERAL}
+    repeatable = {name: [value for key, value in items if key == name] for name in _REPEATABLE}
+    single = {name: value for name, value in items if name not in _REPEATABLE}
     try:
-        return ListParameters.model_validate({**single, **several})
+        return ListParameters.model_validate({**single, **repeatable})
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
-        raise invalid_request([{**fault, "loc": ("query", *fault["loc"])} for fault in found]) from error
+        details = error.errors(include_input=False, include_url=False)
+        raise invalid_request([{**detail, "loc": ("query", *detail["loc"])} for detail in details]) from error
 
 
-def _shown(
-    items: Items, parameters: ListParameters, listed: Sequence[ListedTask], following: str | None
+def _template_values(
+    items: Items, parameters: ListParameters, listed: Sequence[ListedTask], next_url: str | None
 ) -> dict[str, object]:
     name = parameters.name or ""
     return {
         "tasks": listed,
         "query": urlencode(items),
-        "next": None if following is None else following.partition("?")[2],
+        "next": None if next_url is None else next_url.partition("?")[2],
         "first": urlencode([item for item in items if item[0] != "cursor"]) if parameters.cursor else None,
         "feed": urlencode([("tag", tag) for tag in parameters.tag]),
         "given": dict(items),

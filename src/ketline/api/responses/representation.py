@@ -17,10 +17,10 @@ from ketline.api.responses.errors import HTTPProblem
 
 LEAST_COMPRESSED_BYTES = 1024
 # Larger bodies are compressed in a thread, so that the event loop stays responsive.
-MOST_COMPRESSED_AT_ONCE_BYTES = 16 * 1024
+MOST_COMPRESSED_INLINE_BYTES = 16 * 1024
 # Larger bodies are kept compressed in memory while the client reads them.
 LEAST_PACKED_BYTES = 1024 * 1024
-_COMPRESSION = 5
+_COMPRESSION_LEVEL = 5
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _QUALITY = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
@@ -43,7 +43,7 @@ def negotiated(request: Request, offered: Sequence[str]) -> str:
 async def represented(
     request: Request, body: bytes, media_type: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The response with this body, with the requested range of it, or with 304 if the client has it.
+    """The response with this body or the requested range of it, or a 304 if the client has the body already.
 
     Raises:
         HTTPProblem: the requested range does not exist.
@@ -78,7 +78,7 @@ async def represented_packed(request: Request, packed: Packed, media_type: str) 
 
 
 class _Chosen(NamedTuple):
-    """What the response has: the whole body, compressed or not, a part of it (206), or nothing (304)."""
+    """What to send: the whole body, compressed or not (200), a part of it (206), or no body (304)."""
 
     status_code: int
     headers: dict[str, str]
@@ -114,8 +114,8 @@ def _qualities(text: str) -> Iterator[tuple[str, float]]:
 def _quality(media_type: str, accepted: Sequence[tuple[str, float]]) -> float:
     """The quality of a media type: that of the most specific entry which matches it."""
     for name in (media_type, media_type.partition("/")[0] + "/*", "*/*"):
-        for range_, quality in accepted:
-            if range_ == name:
+        for media_range, quality in accepted:
+            if media_range == name:
                 return quality
     return 0.0
 
@@ -132,7 +132,7 @@ def takes_gzip(request: Request) -> bool:
 
 
 def _part(wanted: str, length: int) -> range | None:
-    """The requested range of bytes, None for a header that is ignored, so that the whole body is sent."""
+    """The requested range of bytes; None if the header is to be ignored and the whole body sent."""
     found = _RANGE.fullmatch(wanted.strip())
     if found is None or found.groups() == ("", ""):
         return None
@@ -149,6 +149,6 @@ def _part(wanted: str, length: int) -> range | None:
 
 
 async def _compressed(body: bytes) -> bytes:
-    if len(body) <= MOST_COMPRESSED_AT_ONCE_BYTES:
-        return gzip.compress(body, _COMPRESSION, mtime=0)
-    return await asyncio.to_thread(gzip.compress, body, _COMPRESSION, mtime=0)
+    if len(body) <= MOST_COMPRESSED_INLINE_BYTES:
+        return gzip.compress(body, _COMPRESSION_LEVEL, mtime=0)
+    return await asyncio.to_thread(gzip.compress, body, _COMPRESSION_LEVEL, mtime=0)

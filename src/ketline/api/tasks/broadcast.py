@@ -190,8 +190,8 @@ class Broadcasts:
         if found is not None:
             return StreamStart(found.after, broadcast=found, position=found.position)
         after = await self.catalogue.last_line()
-        young = await self.catalogue.lines(tags, after=after, known=(), limit=0)
-        return StreamStart(after, {line.change.line_id for line in young})
+        recent = await self.catalogue.lines(tags, after=after, known=(), limit=0)
+        return StreamStart(after, {line.change.line_id for line in recent})
 
     @asynccontextmanager
     async def listening(

@@ -51,8 +51,8 @@ class SqlTaskCatalogue:
 
     async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            young = connection.execute(queries.select_young_line_ids(tags, after)).scalars()
-            late = [line_id for line_id in young if line_id not in known]
+            recent = connection.execute(queries.select_recent_line_ids(tags, after)).scalars()
+            late = [line_id for line_id in recent if line_id not in known]
             rows = list(connection.execute(queries.select_lines_by_id(late))) if late else []
             if limit > 0:
                 rows += connection.execute(queries.select_lines_after(tags, after, limit))

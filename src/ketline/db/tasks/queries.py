@@ -1,4 +1,4 @@
-"""SQL of reads: a task with its history at one moment, later lines of its history, statuses of many tasks."""
+"""SQL that reads tasks: one with its history, the later lines of a history, the statuses of many tasks."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -26,13 +26,13 @@ from ketline.db.schema.sizes import stored_size
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.labels import TAG
 
-# A commit comes at most this long, and this many lines, after its lines were given their ids.
+# When a line is committed, it is at most this old, and its id is at most this far below the highest visible id.
 LATE_COMMIT_SECONDS = 10.0
 LATE_LINES = 1000
 
 _LARGE = {"result", "profile", "metadata", "inputs", "observables"}
-_UNREAD = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
-# Inputs and observables that take more are left out: who polls a large sweep does not read them again each time.
+_NOT_SELECTED = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+# Larger inputs and observables are left out, so that polling a large sweep does not read them each time.
 MOST_INPUT_BYTES = 64 * 1024
 
 LINE = [
@@ -55,7 +55,7 @@ def select_task() -> Prepared:
     Only the first row has the large columns of the task; no row has a result of more than `bound_most_bytes`, or inputs
     and observables of more than `MOST_INPUT_BYTES`.
 
-    One statement sees one state of the database, without a transaction of several round trips around it.
+    A single statement sees one state of the database, and needs no transaction with several round trips.
     """
     first = func.row_number().over(order_by=status_history.c.id) == 1
     size = stored_size(tasks.c.result)
@@ -67,7 +67,7 @@ def select_task() -> Prepared:
     columns = [
         case((wanted.get(column.name, first), column)).label(column.name) if column.name in _LARGE else column
         for column in tasks.c
-        if column.name not in _UNREAD
+        if column.name not in _NOT_SELECTED
     ]
     return Prepared(
         select(*columns, case((first, size)).label("result_bytes"), tasks.c.attempt, *LINE)
@@ -83,9 +83,9 @@ def select_result_text(task_id: UUID) -> Select[Any]:
 
 @cache
 def select_lines() -> Select[Any]:
-    """Selects the lines of the history of task `bound_task_id` after line `bound_after`, or one empty row.
+    """Selects the lines of the history of task `bound_task_id` after line `bound_after`.
 
-    It returns no row if there is no such task.
+    If there is no such line, it selects one empty row; if there is no such task, no row.
     """
     later = and_(
         status_history.c.task_id == tasks.c.task_id,
@@ -107,14 +107,14 @@ def select_last_line() -> Select[Any]:
     return select(func.coalesce(func.max(status_history.c.id), 0))
 
 
-def select_young_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
-    """Selects the ids of recent lines up to `after` of tasks that have all these tags.
+def select_recent_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
+    """Selects the ids, up to `after`, of the recent lines of tasks that have all these tags.
 
-    Ids are assigned before the commit, so a line can appear with a lower id than one that was sent already.
+    Ids are assigned before the commit, so a line can become visible after one with a higher id was read.
     """
     line = status_history.c
-    young = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
-    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, young, *_tagged(tags))
+    recent = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
+    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, recent, *_tagged(tags))
 
 
 def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:

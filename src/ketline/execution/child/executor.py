@@ -135,7 +135,7 @@ class Executor:
                 with stopwatch.reading():
                     program = read(inputs)
                 with stopwatch.simulating():
-                    simulation = self._simulator.run(program, request.spec.shots, options, comes_again=False)
+                    simulation = self._simulator.run(program, request.spec.shots, options, likely_repeated=False)
                 characters += _characters(simulation)
                 self._check_size(characters, simulation)
             runs.append((program, simulation) if not runs else (runs[0][0], simulation))

@@ -1,7 +1,8 @@
-"""Detects that a simulator process has grown too much since it was ready, so that it retires.
+"""Detects that a simulator process uses much more memory than when it was ready, so that it is replaced.
 
-Qiskit 2.6 never frees a loop with a branch that breaks or continues: its placeholder for the branch and the block
-around it refer to each other through `CircuitData`, which Python's garbage collector cannot traverse: 28 kB per loop.
+Qiskit 2.6 never frees a loop with a branch that contains `break` or `continue`. The placeholder for this branch and the
+block around it refer to each other through `CircuitData`, which Python's garbage collector cannot traverse. Each loop
+leaks 28 kB.
 """
 
 import gc
@@ -18,7 +19,7 @@ class MemoryGrowth:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-        self._at_first = self._resident_bytes()
+        self._initial_bytes = self._resident_bytes()
 
     def __enter__(self) -> Self:
         return self
@@ -27,14 +28,14 @@ class MemoryGrowth:
         os.close(self._descriptor)
 
     def exceeded(self) -> bool:
-        """Whether the process has grown by more than `limit_bytes` that cannot be freed."""
-        if not self._is_over():
+        """Whether the process has grown by more than `limit_bytes`, also after a garbage collection."""
+        if not self._above_limit():
             return False
         gc.collect()
-        return self._is_over()
+        return self._above_limit()
 
-    def _is_over(self) -> bool:
-        return self._resident_bytes() - self._at_first > self._limit_bytes
+    def _above_limit(self) -> bool:
+        return self._resident_bytes() - self._initial_bytes > self._limit_bytes
 
     def _resident_bytes(self) -> int:
         # Source: proc(5): the second field of statm is the resident set in pages.

@@ -15,7 +15,7 @@ from qiskit.circuit.library import PhaseGate, UnitaryGate
 
 from ketline.execution.circuit.operations import Step
 
-_NO_GATES = frozenset({"measure", "reset"})
+_NON_GATES = frozenset({"measure", "reset"})
 
 
 def with_runs_multiplied(steps: Sequence[Step]) -> list[Step]:
@@ -37,7 +37,7 @@ def _multiplied(steps: Sequence[Step]) -> Iterator[Step]:
     runs: dict[int, list[Step]] = {}
     for step in steps:
         name, qubits, _, _ = step
-        if len(qubits) == 1 and name not in _NO_GATES:
+        if len(qubits) == 1 and name not in _NON_GATES:
             runs.setdefault(qubits[0], []).append(step)
             continue
         for qubit in qubits:

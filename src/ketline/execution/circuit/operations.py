@@ -1,14 +1,17 @@
-"""A circuit's operations as plain values: each access to Qiskit's instructions would create a new object."""
+"""The operations of a circuit as plain values, here called steps.
+
+Each access to the instructions of Qiskit's circuit would create a new object.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-# The operation's name, its qubits and bits by index, and its instruction.
+# An operation: its name, its qubits and bits by index, and its Qiskit instruction.
 Step = tuple[str, list[int], list[int], Any]
 
 
 def steps_of(circuit: Any) -> list[Step]:
-    """The operations of a circuit in order; a control-flow operation counts as one."""
+    """The steps of a circuit in order; a control-flow operation is one step."""
     qubits = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     bits = {bit: number for number, bit in enumerate(circuit.clbits)}
     return [
@@ -25,7 +28,7 @@ def steps_of(circuit: Any) -> list[Step]:
 def final_measurements(steps: Sequence[Step]) -> Sequence[tuple[int, int]] | None:
     """The measured qubits with the bits that they write, for steps that only apply gates and measure.
 
-    None if an operation follows the measurement of its qubit, or a bit is written twice.
+    None if an operation uses a qubit that was measured before, or a bit is written twice.
     """
     found: dict[int, int] = {}
     for name, qubits, bits, _ in steps:

@@ -19,9 +19,9 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# The shortest time for a second child after the first one died.
+# The shortest time that a child gets for a program, even if little time is left before the deadline.
 _LEAST_SECONDS = 0.1
-# Nearly every program is read within this time; longer programs must not delay those.
+# Nearly every program is read within this time; the others must not delay these.
 QUICK_SECONDS = 1.0
 READERS = 2
 
@@ -48,7 +48,7 @@ class ProgramReader:
         """Return a runner whose child is ready.
 
         Raises:
-            ServiceUnavailable: it could not be started, or this process is stopping.
+            ServiceUnavailable: the child could not be started, or this process is stopping.
         """
         if self._closed:
             raise ServiceUnavailable("This process stops; ask again elsewhere.")
@@ -65,7 +65,7 @@ class ProgramReader:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.close()
-            _log.debug("inspector.let_go")
+            _log.debug("inspector.child_ended")
 
     async def close(self) -> None:
         """End the child; later calls of `runner` raise."""
@@ -76,8 +76,8 @@ class ProgramReader:
 class ChildInspector:
     """Completes each call within `time_limit`, of which it may wait half for other calls; short programs go first.
 
-    The start of a child is not counted; the first call needs one, and calls after an idle time or after a child was
-    killed. If a child dies while it reads a program, another child reads it, once, in the remaining time.
+    This does not include the start of a child, which is needed for the first call, after an idle time and after a
+    child was killed. If a child dies while it reads a program, another child reads it, once, in the remaining time.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ChildInspector:
         *,
         time_limit: timedelta,
         idle_time: timedelta,
-        most_waiting: int,
+        max_waiting: int,
         readers: int = READERS,
         quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
         command: Sequence[str] = CHILD,
@@ -94,7 +94,7 @@ class ChildInspector:
         self._seconds = time_limit.total_seconds()
         self._idle_seconds = idle_time.total_seconds()
         self._readers = [ProgramReader(limits, command) for _ in range(readers)]
-        self._pool = ReaderPool(self._readers, quick_seconds=quick_time.total_seconds(), max_waiting=most_waiting)
+        self._pool = ReaderPool(self._readers, quick_seconds=quick_time.total_seconds(), max_waiting=max_waiting)
         self._in_use = asyncio.Event()
 
     @property
@@ -148,14 +148,14 @@ class ChildInspector:
     async def _read_with(
         self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]
     ) -> T:
-        """Read again, once, if the child dies: the cause may be the system and not the program."""
+        """Read a program, and once again if the child dies: the cause may be the system and not the program."""
         self._in_use.set()
         runner = await checkout.reader.runner()
         checkout.begin()
         try:
             return await read(runner, seconds)
         except SimulatorDied as error:
-            _log.warning("inspector.asked_again", reason=str(error))
+            _log.warning("inspector.read_again", reason=str(error))
         left = max(_LEAST_SECONDS, seconds - (_now() - checkout.began_at))
         try:
             return await read(await checkout.reader.runner(), left)
@@ -169,7 +169,7 @@ async def open_inspector(
     *,
     time_limit: timedelta,
     idle_time: timedelta,
-    most_waiting: int,
+    max_waiting: int,
     readers: int = READERS,
     quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
     command: Sequence[str] = CHILD,
@@ -179,7 +179,7 @@ async def open_inspector(
         limits,
         time_limit=time_limit,
         idle_time=idle_time,
-        most_waiting=most_waiting,
+        max_waiting=max_waiting,
         readers=readers,
         quick_time=quick_time,
         command=command,

@@ -41,9 +41,9 @@ class Simulator:
         self._backend = self._engine.backend
 
     def run(
-        self, program: Program, shots: int, options: RunOptions | None = None, *, comes_again: bool = True
+        self, program: Program, shots: int, options: RunOptions | None = None, *, likely_repeated: bool = True
     ) -> Simulation:
-        """Run a program. With `comes_again` its distribution is remembered for the next run of the same program.
+        """Run a program. With `likely_repeated` its distribution is remembered for the next run of the same program.
 
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
@@ -54,7 +54,7 @@ class Simulator:
         options = _seeded(options or RunOptions())
         choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
         self._quota.require(program.lowered, choice, shots)
-        counts, memory = choice.method.run(self._engine, program, shots, options, comes_again=comes_again)
+        counts, memory = choice.method.run(self._engine, program, shots, options, likely_repeated=likely_repeated)
         return Simulation(counts, choice.method.name.value, choice.reason, memory)
 
     def expect(

@@ -36,8 +36,8 @@ class ProcessTask:
     worker_id: WorkerId
     lease: timedelta
     deferrals: Deferrals
-    # Called when the database does not answer a renewal: then leases may expire although their workers live.
-    interrupted: Callable[[], None] = lambda: None
+    # Called when the database does not answer a renewal: then leases may expire although their workers are alive.
+    contact_interrupted: Callable[[], None] = lambda: None
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
@@ -55,8 +55,8 @@ class ProcessTask:
             return
         await self._attempt(claim, runner)
 
-    async def short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
-        """Do the same with a task that is not known to be long; return False if there is none to claim."""
+    async def run_short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
+        """Do the same as `__call__` with a task that is not known to be long; return False if none can be claimed."""
         claim = await self.repository.claim_short(task_id, self.worker_id, self.lease)
         if claim is None:
             return False
@@ -89,7 +89,7 @@ class ProcessTask:
             await keeper.stop()
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> AttemptOutcome | None:
-        """The outcome, or None when the lease was lost first and the simulation was killed."""
+        """The outcome; None if the lease was lost first, in which case the simulation is killed."""
         running = asyncio.create_task(runner.run(claim.spec))
         running_or_lost: set[asyncio.Future[Any]] = {running, keeper.lost}
         try:
@@ -199,7 +199,7 @@ class LeaseKeeper:
         try:
             renewed = await self._process.repository.renew(self._lease, self._process.lease)
         except DatabaseUnavailable as error:
-            self._process.interrupted()
+            self._process.contact_interrupted()
             if not self._failing:  # once for each outage
                 log.warning("lease.not_renewed", error=str(error))
             self._failing = True

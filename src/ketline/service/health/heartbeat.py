@@ -20,7 +20,7 @@ FORGET_INTERVAL_SECONDS = 60.0
 class Heartbeat:
     """Registers this worker at every beat, and removes it from the registry when it stops.
 
-    It is for display only: a worker whose heartbeats fail goes on running tasks, and is not listed meanwhile.
+    The registry is for display only: a worker whose heartbeats fail is not listed, but continues to run tasks.
     """
 
     registry: WorkerRegistry
@@ -54,14 +54,14 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class LostWorkerCleanup:
-    """Removes workers from the registry that crashed or lost their machine; one runs in every API process."""
+    """Removes workers from the registry that ended without leaving it, as in a crash; runs in every API process."""
 
     registry: WorkerRegistry
     clock: Clock
 
     async def run(self) -> None:
         """Remove lost workers at intervals until cancelled."""
-        # After an outage of all processes, give live workers the time for a heartbeat first.
+        # After an outage of the whole service, first give live workers time for a heartbeat.
         await self.clock.sleep(FORGET_INTERVAL_SECONDS)
         await Loop(
             lambda: self.registry.forget_lost(FORGET_AFTER),

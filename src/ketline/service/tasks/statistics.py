@@ -1,4 +1,4 @@
-"""Counts of tasks for any number of callers, cached because counting is slow."""
+"""Statistics of all tasks, cached for all callers because counting tasks is slow."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class CountTasks:
             return self._counted
         if self._counting is None:
             self._counting = asyncio.create_task(self._count())
-        # All waiting callers get the failure: if each retried in turn, the last one would wait for all of them.
+        # A failure is raised to all waiting callers: if each retried in turn, the last one would wait for all retries.
         return await asyncio.shield(self._counting)
 
     async def _count(self) -> TaskStatistics:

@@ -31,26 +31,26 @@ def explain(broken: Broken) -> Found:
 
 
 def explain_foreign(broken: Broken) -> Found | None:
-    """The mistake if whole statements are in another language, whose statements end differently."""
+    """The mistake if the text is a statement of Python, which ends without a semicolon."""
     return python_statement(broken)
 
 
 def _unexpected(broken: Broken) -> Found:
     """The mistake at the token where the reference parser stopped."""
-    stopped = offending(broken.probe)
+    stop_offset = offending(broken.probe)
     form = FORMS.get(broken.first, A_GATE_CALL if broken.token(0).kind == "name" else None)
-    like = "" if form is None else f": {_such(broken)} is written like {form}"
-    offset = broken.tokens[0].start + (stopped or 0)
+    hint = "" if form is None else f": {_quoted_kind(broken)} is written like {form}"
+    offset = broken.tokens[0].start + (stop_offset or 0)
     at = next((at for at, token in enumerate(broken.tokens) if token.end > offset), None)
-    if at is None or stopped is None:
-        return broken.behind(len(broken.tokens) - 1, f"this statement is not complete{like}")
+    if at is None or stop_offset is None:
+        return broken.behind(len(broken.tokens) - 1, f"this statement is not complete{hint}")
     if not at:
         return broken.before(0, f"a statement cannot begin with '{broken.text(0)[:LONGEST_QUOTATION]}'")
     found, previous = (broken.text(one)[:LONGEST_QUOTATION] for one in (at, at - 1))
-    return broken.before(at, f"'{found}' cannot follow '{previous}' here{like}")
+    return broken.before(at, f"'{found}' cannot follow '{previous}' here{hint}")
 
 
-def _such(broken: Broken) -> str:
+def _quoted_kind(broken: Broken) -> str:
     return f"'{broken.first}'" if broken.first in FORMS else "a gate call"
 
 

@@ -27,8 +27,8 @@ _MOST_NESTING = 16
 _MOST_WAITING = 128
 _UNARY_RANK = 3
 # Programs repeat few expressions, such as pi/2, many times.
-_LONGEST_KEPT = 24
-_MOST_KEPT = 4096
+_LONGEST_CACHED = 24
+_MOST_CACHED = 4096
 
 _TOKEN = re.compile(
     rf"{BLANK}*+(?:(?P<float>{FLOAT})|(?P<integer>{INTEGER})|(?P<name>{IDENTIFIER})|(?P<sign>\*\*|[-+*/%(),])|(?P<bad>.))",
@@ -88,12 +88,12 @@ def integer_of(text: str) -> int:
 def _value_of(text: str, parameters: Collection[str]) -> Value:
     if _PLAIN_FLOAT.fullmatch(text):
         return _float_of(text)
-    if parameters or len(text) > _LONGEST_KEPT:
+    if parameters or len(text) > _LONGEST_CACHED:
         return _Parser(text, parameters).read_one()
     return _constant(text)
 
 
-@lru_cache(_MOST_KEPT)
+@lru_cache(_MOST_CACHED)
 def _constant(text: str) -> Value:
     return _Parser(text, ()).read_one()
 

@@ -1,4 +1,4 @@
-"""The declared qubits and bits of a flat program, and the operands that select them."""
+"""The declared qubits and bits of a flat program (no control flow), and the operands that select them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,19 +22,19 @@ _SET = re.compile(rf"{BLANK}*+\{{([^{{}}]*+)\}}{BLANK}*+")
 _RESERVED = KEYWORDS | CONSTANTS.keys() | FUNCTIONS.keys() | {"U"}
 _MOST_NAMES = 256
 # Cached, because programs have many short operands in common, such as 'q[0], q[1]'.
-_LONGEST_KEPT = 24
-_MOST_KEPT = 4096
-# The most operands that name a bit or qubit, as a multiple of the operations that a program may have.
+_LONGEST_CACHED = 24
+_MOST_CACHED = 4096
+# The most bits and qubits that operands may select, as a multiple of the operations that a program may have.
 _MENTIONS_PER_OPERATION = 8
 
-# Registers have the names that the importer gives them.
+# Registers get the same names as from the importer.
 escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
 
 
 class Registers:
     """The declarations of a program so far, and its circuit.
 
-    `groups` and `group_names` are those of `ProgramConverter`.
+    `groups` and `group_names` have the same meaning as in `ProgramConverter`.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
@@ -53,23 +53,23 @@ class Registers:
         self._bits: dict[str, Operand] = {}
         self._operands: dict[str, tuple[Operand, ...]] = {}
         self._applications: dict[str, tuple[tuple[Qubit, ...], ...]] = {}
-        self._data = self.circuit._data  # noqa: SLF001 - `add_register` looks for much that cannot be here
+        self._data = self.circuit._data  # noqa: SLF001 - `add_register` makes checks that are not needed
 
     def claim(self, name: str) -> None:
         """Record that a name is in use.
 
         Raises:
-            Declined: it is already in use, or a word of the language.
+            Declined: the name is already in use, or reserved by the language.
         """
         if name in self._names or name in self._included or name in _RESERVED:
             raise Declined
         self._names.add(name)
 
     def include(self, names: frozenset[str]) -> None:
-        """Record that the names of a file are in use.
+        """Record that the names of an included file are in use.
 
         Raises:
-            Declined: one is already in use.
+            Declined: one of them is already in use, or a file was included before.
         """
         if self._included or not self._names.isdisjoint(names):
             raise Declined
@@ -97,7 +97,7 @@ class Registers:
         self._last_was_single_bit = size is None
 
     def qubits(self, text: str) -> tuple[Operand, ...]:
-        """The operands in a list."""
+        """The operands in the text of a list."""
         found = self._operands.get(text)
         if found is None:
             found = self._operands[text] = self._read(text, self._qubits)
@@ -123,7 +123,7 @@ class Registers:
         return members(operands[0])
 
     def applications(self, text: str) -> tuple[tuple[Qubit, ...], ...]:
-        """The qubits of each application of a gate: it is applied to all qubits of registers in turn.
+        """The qubits of each application of a gate, which is applied to the qubits of registers in turn.
 
         Source: OpenQASM 3 specification, "Gates", section "Hierarchically defined unitary gates" on broadcasting.
         """
@@ -152,7 +152,7 @@ class Registers:
             return (whole,)
         operands: list[Operand] = []
         try:
-            for name, number, index in _parsed_short(text) if len(text) <= _LONGEST_KEPT else _parsed(text):
+            for name, number, index in _parsed_short(text) if len(text) <= _LONGEST_CACHED else _parsed(text):
                 found = declared.get(name)
                 if number is not None and isinstance(found, tuple):
                     operands.append(found[number])
@@ -163,10 +163,10 @@ class Registers:
         return tuple(operands)
 
     def _declare_physical(self, last: int) -> None:
-        """Create the physical qubits up to a number, all lower numbers included, as in the importer.
+        """Create the missing physical qubits up to this number, as the importer does.
 
         Raises:
-            Declined: too many, or the program has declared qubits.
+            Declined: there are too many, or the program has declared qubits.
         """
         if len(self._qubits) != len(self._physical) or last >= len(self._physical) + self._qubits_left:
             raise Declined
@@ -221,7 +221,7 @@ class Registers:
 
 
 def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
-    """The name of each operand in a list of them, with its index: a number, or the text of another one."""
+    """The name of each operand in a list, with its index: a number, or the text of any other index."""
     operands = []
     at = -1
     while at < len(text):
@@ -236,7 +236,7 @@ def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
     return operands
 
 
-_parsed_short = lru_cache(_MOST_KEPT)(_parsed)
+_parsed_short = lru_cache(_MOST_CACHED)(_parsed)
 
 
 def members(operand: Operand) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Parses one statement of a flat program, independently of declarations, so that results can be cached."""
+"""Parses one statement of a flat program without regard to declarations, so that the result can be cached."""
 
 import re
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from ketline.execution.frontend.scanner.constants import integer_of, values_of
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, STATEMENT, Declined
 
 # Cached, because programs have many short statements in common, such as 'h q[0]'.
-_LONGEST_KEPT = 32
-_MOST_KEPT = 4096
+_LONGEST_CACHED = 32
+_MOST_CACHED = 4096
 
 _INCLUDE = re.compile(rf'{BLANK}*+include[ \t\r\n]*+"stdgates\.inc"{BLANK}*+')
 _DECLARATION = re.compile(
@@ -20,7 +20,7 @@ _OLD_DECLARATION = re.compile(rf"({IDENTIFIER}){BLANK}*+(?:\[([^\[\]]*+)\]{BLANK
 _ASSIGNMENT = re.compile(rf"([^=]++)={BLANK}*+measure\b(.*+)", re.DOTALL)
 _DELAY = re.compile(rf"\[{BLANK}*+(?:{FLOAT}|{INTEGER})(?:dt|ns|us|µs|ms|s){BLANK}*+\](.*+)", re.DOTALL)
 
-# One of the actions of `ProgramScanner`, and its arguments.
+# The name of an action of `ProgramScanner`, and its arguments.
 Statement = tuple[str, tuple[Any, ...]]
 
 
@@ -30,7 +30,7 @@ def statement_of(piece: str) -> Statement:
     Raises:
         Declined: it is not a statement of a flat program.
     """
-    return _statement_of_short(piece) if len(piece) <= _LONGEST_KEPT else _statement_of(piece)
+    return _statement_of_short(piece) if len(piece) <= _LONGEST_CACHED else _statement_of(piece)
 
 
 def _statement_of(piece: str) -> Statement:
@@ -47,7 +47,7 @@ def _statement_of(piece: str) -> Statement:
     return _assignment(piece) if reader is None else reader(rest)
 
 
-_statement_of_short = lru_cache(_MOST_KEPT)(_statement_of)
+_statement_of_short = lru_cache(_MOST_CACHED)(_statement_of)
 
 
 def _include(piece: str) -> Statement:

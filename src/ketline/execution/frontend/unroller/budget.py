@@ -1,4 +1,4 @@
-"""Bounds the cost of unrolling a program, and adds places to errors."""
+"""Limits the cost of unrolling a program, and adds the line and column to errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLar
 from ketline.execution.frontend.diagnosis import statement_errors
 from ketline.execution.limits import ExecutionLimits
 
-# The number of statements and parts of expressions evaluated, per operation that a program may have.
+# Steps are evaluated statements and parts of expressions; this many are allowed per allowed operation.
 _STEPS_PER_OPERATION = 4
 
 
@@ -35,8 +35,8 @@ class Budget:
             raise ProgramTooLarge(f"the program expands to more than {self._limits.max_operations} operations")
 
     @contextmanager
-    def rehearsal(self) -> Iterator[None]:
-        """Count only the steps of the block, because its operations are discarded."""
+    def dry_run(self) -> Iterator[None]:
+        """Count only the steps of the block, because its operations and bits are discarded."""
         operations, left = self._operations_left, dict(self._left)
         try:
             yield
@@ -53,7 +53,7 @@ class Budget:
 
 
 class placed:  # noqa: N801 - used like a function, for every node: a generator would take most of the time
-    """Convert an error in the block into one of ours, with the place of a node."""
+    """Convert an exception in the block into an error of Ketline, with the line and column of a node."""
 
     __slots__ = ("_node",)
 

@@ -55,7 +55,7 @@ class CircuitLoops:
         refusals: list[ProgramUnsupported] = []
         for attempt in _ATTEMPTS:
             try:
-                with self._writer.rehearsal(), self._memory.branch():
+                with self._writer.dry_run(), self._memory.branch():
                     states = self._find_states(condition, iteration, attempt)
                     self._write_loop(condition, iteration, states)
             except EndlessLoop:
@@ -86,7 +86,7 @@ class CircuitLoops:
         while frontier:
             state = frontier.pop()
             self._budget.step(1 + len(state))
-            with self._writer.rehearsal(), self._memory.branch() as written:
+            with self._writer.dry_run(), self._memory.branch() as written:
                 self._enter(states, states.apart_cells(self._writer), state)
                 holds = condition()
                 if holds is not False:

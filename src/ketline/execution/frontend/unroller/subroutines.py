@@ -14,7 +14,7 @@ from ketline.execution.frontend.unroller.values import Measured
 
 
 def bind_arguments(call: Any, definition: Any, evaluator: Evaluator, quantum: QuantumStatements) -> dict[str, Symbol]:
-    """The bindings of a subroutine's parameters in one call: qubits and arrays by reference, other values copied.
+    """The values of a subroutine's parameters in one call: qubits and arrays by reference, other values by copy.
 
     Source: OpenQASM 3 specification, "Subroutines".
     """

@@ -23,17 +23,17 @@ class CircuitWriter:
         self.circuit = QuantumCircuit()
         self._main = self.circuit
         self._budget = budget
-        self._rehearsed_bits: int | None = None
+        self._dry_run_bits: int | None = None
 
     @contextmanager
-    def rehearsal(self) -> Iterator[None]:
+    def dry_run(self) -> Iterator[None]:
         """Discard the operations of the block, and the bits that it creates."""
-        before, self._rehearsed_bits = self._rehearsed_bits, self._rehearsed_bits or 0
+        before, self._dry_run_bits = self._dry_run_bits, self._dry_run_bits or 0
         try:
-            with self._budget.rehearsal():
+            with self._budget.dry_run():
                 yield
         finally:
-            self._rehearsed_bits = before
+            self._dry_run_bits = before
 
     def new_qubits(self, number: int, name: str | None = None) -> range:
         """Add qubits, as a register if they have a name, which drawings show."""
@@ -48,9 +48,9 @@ class CircuitWriter:
 
     def new_bit(self) -> int:
         self._budget.declare("bits", 1)
-        if self._rehearsed_bits is not None:
-            self._rehearsed_bits += 1
-            return int(self._main.num_clbits) + self._rehearsed_bits - 1
+        if self._dry_run_bits is not None:
+            self._dry_run_bits += 1
+            return int(self._main.num_clbits) + self._dry_run_bits - 1
         self._main.add_bits([Clbit()])
         return int(self._main.num_clbits) - 1
 
@@ -58,28 +58,28 @@ class CircuitWriter:
         if len(set(qubits)) != len(qubits):
             raise ProgramInvalid("a gate needs different qubits for its operands")
         self._budget.operations(1)
-        if self._rehearsed_bits is not None:
+        if self._dry_run_bits is not None:
             return
         self.circuit.append(gate, [self.circuit.qubits[position] for position in qubits], copy=False)
 
     def add_phase(self, angle: float) -> None:
-        if self._rehearsed_bits is None:
+        if self._dry_run_bits is None:
             self.circuit.global_phase += angle
 
     def measure(self, qubit: int, position: int) -> None:
         self._budget.operations(1)
-        if self._rehearsed_bits is None:
+        if self._dry_run_bits is None:
             self._main.measure(qubit, position)
 
     def reset(self, qubit: int) -> None:
         self._budget.operations(1)
-        if self._rehearsed_bits is None:
+        if self._dry_run_bits is None:
             self._main.reset(qubit)
 
     def store(self, position: int, value: Any) -> None:
         """Set a classical bit to a value."""
         self._budget.operations(1)
-        if self._rehearsed_bits is None:
+        if self._dry_run_bits is None:
             self._main.store(self._main.clbits[position], self._expression(value))
 
     def narrowed(self, value: Any) -> Any:
@@ -116,7 +116,7 @@ class CircuitWriter:
     def when(self, condition: Measured) -> Iterator[Any]:
         """Write the block's operations under the condition; yields the context of an `else`."""
         self._budget.operations(1)
-        if self._rehearsed_bits is not None:
+        if self._dry_run_bits is not None:
             yield nullcontext()
             return
         with self._main.if_test(self._condition(condition)) as otherwise:
@@ -125,7 +125,7 @@ class CircuitWriter:
     @contextmanager
     def repeat_while(self, condition: Measured) -> Iterator[None]:
         self._budget.operations(1)
-        if self._rehearsed_bits is not None:
+        if self._dry_run_bits is not None:
             yield
             return
         with self._main.while_loop(self._condition(condition)):

@@ -1,4 +1,4 @@
-"""Chooses how a program is simulated: what fits into memory, what is quick, and why."""
+"""Chooses the simulation method of a program by its gates, its memory and its time, and says why."""
 
 from collections.abc import Mapping
 
@@ -21,11 +21,11 @@ from ketline.execution.simulators.methods.stim import Stim
 from ketline.execution.simulators.sizes import readable
 
 WIDEST_BOND = 4096
-_NO_GATES = frozenset({"measure", "reset"})
-_CLIFFORD = CLIFFORD_GATES | CLASSICAL | _NO_GATES
+_NON_GATES = frozenset({"measure", "reset"})
+_CLIFFORD = CLIFFORD_GATES | CLASSICAL | _NON_GATES
 _EXACT, _STATEVECTOR, _STABILIZER = ExactProbabilities(), Statevector(), Stabilizer()
 _MATRIX_PRODUCT_STATE, _STIM = MatrixProductState(), Stim()
-# Those that a task can request.
+# The methods that a task can request.
 SIMULATION_METHODS: Mapping[Method, SimulationMethod] = {
     method.name: method for method in (_STATEVECTOR, DensityMatrix(), _STABILIZER, _MATRIX_PRODUCT_STATE, _STIM)
 }
@@ -35,8 +35,8 @@ def choose(lowered: Lowered, shots: int, requested: Method, memory_bytes: int) -
     """How to simulate a program; nothing has been allocated when this returns or raises.
 
     Raises:
-        ProgramTooLarge: its state would not fit into `memory_bytes` by any method it may use; with the estimate.
-        ProgramUnsupported: the requested method has no such operation.
+        ProgramTooLarge: with every method that may be used, its state would take more than `memory_bytes`.
+        ProgramUnsupported: the requested method does not have an operation of the program.
     """
     if requested is Method.AUTOMATIC:
         return _automatic(lowered, shots, memory_bytes)
@@ -46,7 +46,7 @@ def choose(lowered: Lowered, shots: int, requested: Method, memory_bytes: int) -
 
 
 def choose_observed(lowered: Lowered, requested: Method, memory_bytes: int) -> Choice:
-    """As `choose`, for a circuit whose final state is looked at instead of measured."""
+    """As `choose`, for a circuit whose final state gives expectation values instead of counts."""
     if requested is not Method.AUTOMATIC:
         if not _requested(requested).gives_values:
             raise ProgramUnsupported(f"method '{requested}' has no expectation values; choose another, or 'automatic'")

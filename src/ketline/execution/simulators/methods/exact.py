@@ -32,9 +32,9 @@ class ExactProbabilities(Statevector):
         return seconds_of(sum(lowered.operations.values()), each, repeats=1, outcomes=0)
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
-        distribution = _kept(program) if comes_again else _distribution(program)
+        distribution = _kept(program) if likely_repeated else _distribution(program)
         return distribution.draw(shots, options.seed, key_of(program), memory=options.memory)
 
 

@@ -45,7 +45,7 @@ class MatrixProductState:
         return None
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         circuit = self.circuit(program.lowered, engine.max_operations)
         return engine.counts(circuit, shots, self.name, options, key_of(program))

@@ -10,7 +10,7 @@ from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.engine import AerEngine, Counted
 
-_NO_GATES = frozenset({"measure", "reset"})
+_NON_GATES = frozenset({"measure", "reset"})
 
 
 class SimulationMethod(Protocol):
@@ -35,7 +35,7 @@ class SimulationMethod(Protocol):
         """Compare a circuit with what this method can do; nothing is allocated.
 
         Raises:
-            ProgramUnsupported: it has no such operation.
+            ProgramUnsupported: it does not have an operation of the circuit.
             ProgramTooLarge: the state does not fit into the memory.
         """
         ...
@@ -62,11 +62,11 @@ class SimulationMethod(Protocol):
         ...
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         """Counts by key in the order of the keys, and with `options.memory` each shot's key; there is a seed.
 
-        With `comes_again` the same program is likely to be run next.
+        With `likely_repeated` the same program is likely to be run next.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `circuit` does.
@@ -97,7 +97,7 @@ def require_gates(lowered: Lowered, method: Method, operations: frozenset[str]) 
     Raises:
         ProgramUnsupported: it has one.
     """
-    missing = sorted(set(lowered.operations) - operations - _NO_GATES)
+    missing = sorted(set(lowered.operations) - operations - _NON_GATES)
     if missing:
         raise ProgramUnsupported(
             f"method '{method}' has no '{missing[0]}', which this program comes to; choose another, or 'automatic'"

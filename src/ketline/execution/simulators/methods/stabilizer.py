@@ -13,14 +13,15 @@ from ketline.execution.simulators.engine import AerEngine, Counted, key_of
 from ketline.execution.simulators.methods.method import require_gates
 
 CLIFFORD_GATES = applied_by(Method.STABILIZER)
-# Branches, and computing on bits.
+# Operations on bits: branches and assignments.
 CLASSICAL = BRANCHES | {"store"}
+# Seconds, see `costs.py`.
 _PER_TABLEAU_OPERATION = 7e-7
 _PER_TABLEAU_QUBIT = 8e-9
 
 
 class Stabilizer:
-    """The tableau of a Clifford circuit, which may branch and compute on bits."""
+    """Simulates a Clifford circuit, which may branch and compute on bits, with a tableau."""
 
     name = Method.STABILIZER
     uses_threads = False
@@ -43,7 +44,7 @@ class Stabilizer:
         return seconds_of(sum(lowered.operations.values()), each, shots, shots)
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         return engine.counts(program.lowered.circuit, shots, self.name, options, key_of(program))
 
@@ -52,5 +53,8 @@ class Stabilizer:
 
 
 def tableau_bytes(qubits: int) -> int:
-    """2n rows of 2n bits and a sign. Source: S. Aaronson and D. Gottesman, Phys. Rev. A 70, 052328 (2004)."""
+    """The size of a tableau: 2n rows of 2n bits and a sign.
+
+    Source: S. Aaronson and D. Gottesman, Phys. Rev. A 70, 052328 (2004).
+    """
     return ceil(2 * qubits * (2 * qubits + 1) / 8)

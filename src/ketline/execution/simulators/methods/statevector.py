@@ -57,7 +57,7 @@ class Statevector:
         return seconds_of(sum(lowered.operations.values()), each, 1 if once else shots, shots)
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         lowered = program.lowered
         circuit = lowered.circuit

@@ -55,7 +55,7 @@ class Stim:
         return FIXED + operations * _PER_TRANSLATION + sampling
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, comes_again: bool
+        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         return sample(program.lowered, shots, options.seed, key_of(program), memory=options.memory)
 

@@ -1,9 +1,9 @@
-"""Which parameters of an address are refused, whatever they are for."""
+"""Query parameters that cannot be stored are rejected, whatever they are for."""
 
 import httpx
 import pytest
 
-from ketline.api.requests.addresses import unstorable_parameters
+from ketline.api.requests.query_parameters import unstorable_parameters
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A middleware that rejects query parameters which are not valid text, before the response starts."""
+"""A middleware that rejects a request whose query parameters cannot be stored as text."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -11,7 +11,8 @@ from ketline.api.responses.field_errors import invalid_request
 class StorableParameters:
     """Rejects query parameters that are not UTF-8 after percent-decoding, or contain NUL.
 
-    The framework would replace invalid bytes with U+FFFD, and so silently change a filter. No database stores NUL.
+    The framework would replace invalid bytes with U+FFFD, which would silently change a filter. PostgreSQL cannot store
+    NUL in text.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,7 +30,7 @@ class StorableParameters:
 
 
 def unstorable_parameters(query: bytes) -> list[str]:
-    """The names of the parameters of a query string that are not text or contain NUL, each once and in order."""
+    """The names of the parameters of a query string that are not UTF-8 or contain NUL, each once and in order."""
     if b"%" not in query and query.isascii() and b"\x00" not in query:
         return []
     parts = [part.partition(b"=") for part in query.split(b"&")]
