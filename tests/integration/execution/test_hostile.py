@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import FailureCode
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, child_pid
@@ -92,6 +92,37 @@ HOSTILE = {
 }
 
 
+_START = "OPENQASM 2.0; qreg q[2]; creg c[2]; "
+OPENQASM2 = {
+    "signs": (f"{_START}U({'-' * 5000}t,0,0) q[0];", FailureCode.PARSE_ERROR),
+    "a deep tree that is freed": (
+        f"{_START}gate g(t) a {{ U({'-' * 100_000}t,0,0) a; }} g(1) q[0]; measure q -> c;",
+        FailureCode.UNSUPPORTED,
+    ),
+    "parentheses": (f"{_START}U({'(' * 100_000}1{')' * 100_000},0,0) q[0];", FailureCode.UNSUPPORTED),
+    "an integer of a million digits": (f"OPENQASM 2.0; qreg q[{'9' * 1_000_000}];", FailureCode.TOO_LARGE),
+    "an index of a million digits": (f"{_START}U(0,0,0) q[{'9' * 1_000_000}];", FailureCode.PARSE_ERROR),
+    "doubling definitions": (
+        "OPENQASM 2.0; gate g0 a { } "
+        + " ".join(f"gate g{n} a {{ g{n - 1} a; g{n - 1} a; }}" for n in range(1, 61))
+        + " qreg q[1]; creg c[1]; g60 q[0]; measure q -> c;",
+        FailureCode.TOO_LARGE,
+    ),
+    "broadcasts": ("OPENQASM 2.0; qreg q[4096]; " + "reset q; " * 10_000, FailureCode.TOO_LARGE),
+    "barriers": ("OPENQASM 2.0; qreg q[4096]; " + "barrier q; " * 10_000, FailureCode.TOO_LARGE),
+    "conditions": (
+        "OPENQASM 2.0; qreg q[1000]; creg c[1000]; " + "if (c == 0) measure q -> c; " * 100,
+        FailureCode.TOO_LARGE,
+    ),
+    "a wait of very many cycles": (_START + "u0(1e300) q[0];", FailureCode.UNSUPPORTED),
+    "a file of the server": ('OPENQASM 2.0; include "/etc/passwd";', FailureCode.UNSUPPORTED),
+    "a name of a megabyte": (f"{_START}{'a' * 1_000_000} q[0];", FailureCode.PARSE_ERROR),
+    "quotes": ('OPENQASM 2.0; "' + '"' * 100_000, FailureCode.PARSE_ERROR),
+    "letters of other alphabets": ("OPENQASM 2.0; " + "é" * 1000, FailureCode.PARSE_ERROR),
+    "a lone surrogate": ("OPENQASM 2.0; // \ud800", FailureCode.PARSE_ERROR),
+}
+
+
 # Each takes a core several seconds to run into the limit of operations; without `--long` only the answers are tested.
 SLOW = ("an endless loop", "a counter of a thousand million")
 
@@ -114,6 +145,14 @@ async def _one_child(runner: ChildRunner) -> AsyncIterator[None]:
 async def test_hostile_program_is_answered(runner: ChildRunner, text: str, code: FailureCode) -> None:
     with pytest.raises(ExecutionFailed) as caught:
         await runner.run(TaskSpec(circuit=text, shots=10))
+    assert caught.value.failure.code == code, caught.value.message
+    assert len(caught.value.message) <= 500
+
+
+@pytest.mark.parametrize(("text", "code"), OPENQASM2.values(), ids=OPENQASM2.keys())
+async def test_hostile_program_in_version_2_is_answered(runner: ChildRunner, text: str, code: FailureCode) -> None:
+    with pytest.raises(ExecutionFailed) as caught:
+        await runner.run(TaskSpec(circuit=text, shots=10, options=RunOptions(format=ProgramFormat.OPENQASM2)))
     assert caught.value.failure.code == code, caught.value.message
     assert len(caught.value.message) <= 500
 

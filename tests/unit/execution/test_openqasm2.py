@@ -216,6 +216,12 @@ TOO_LARGE = {
     "doubling definitions of nothing": "gate g0 a { } "
     + " ".join(f"gate g{n} a {{ g{n - 1} a; g{n - 1} a; }}" for n in range(1, 40))
     + " qreg q[1]; g39 q[0];",
+    "registers of nothing": " ".join(f"qreg q{n}[0];" for n in range(50)),
+    "barriers of everything": "qreg q[40]; " + "barrier q;" * 500,
+    "an operand named again and again": "qreg q[40]; barrier " + "q," * 500 + "q;",
+    "conditions": "qreg q[1]; creg c[1]; " + "if (c == 1) x q[0];" * 300,
+    "conditions on a wide register": "qreg q[1]; creg c[40]; " + "if (c == 1) x q[0];" * 75,
+    "conditions of a wide register": "qreg q[40]; creg c[1]; " + "if (c == 1) x q;" * 8,
     "very many definitions": " ".join(f"gate g{n} a {{ }}" for n in range(5000)),
 }
 
@@ -229,7 +235,7 @@ def test_program_is_held_to_the_limits(body: str) -> None:
 
 
 def test_barriers_and_indexed_calls_count_no_register() -> None:
-    limits = ExecutionLimits(max_operations=60)
+    limits = ExecutionLimits(max_operations=500)
     text = "OPENQASM 2.0; qreg q[40]; creg c[1]; " + "barrier q; x q[0]; " * 50 + "measure q[0] -> c[0];"
     load_program(text, limits)
     assert isinstance(refusal(text.replace("x q[0]", "x q"), limits), ProgramTooLarge)
@@ -250,6 +256,16 @@ def test_definitions_nest_to_a_limit(simulator: Simulator) -> None:
 )
 def test_brackets_nest_to_a_limit(angle: str) -> None:
     assert isinstance(refusal(f"OPENQASM 2.0; qreg q[1]; U({angle},0,0) q[0];"), ProgramUnsupported)
+
+
+DEEP = {"signs": "-" * 5000 + "t", "powers": "t^" * 5000 + "t", "sums": "+".join(["t"] * 5000)}
+
+
+@pytest.mark.parametrize("angle", DEEP.values(), ids=DEEP.keys())
+def test_expressions_of_definitions_are_no_deep_trees(angle: str) -> None:
+    """Qiskit's reader overflows the stack where it frees them."""
+    error = refusal(f"OPENQASM 2.0; gate g(t) a {{ rx({angle}) a; }} qreg q[1]; creg c[1]; g(1) q[0]; measure q -> c;")
+    assert isinstance(error, ProgramUnsupported)
 
 
 @pytest.mark.parametrize("body", ["opaque g a; ", "opaque h a; ", "opaque g a; gate k a { g a; } gate g2 a { k a; } "])

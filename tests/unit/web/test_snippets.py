@@ -43,3 +43,10 @@ def test_default_fields_are_left_out() -> None:
 
 def test_address_of_the_form_has_what_is_in_it() -> None:
     assert form_address({"qc": "h q;&x", "seed": "", "shots": "1"}) == "?qc=h+q%3B%26x&shots=1"
+
+
+def test_openqasm_2_is_read_by_its_own_reader() -> None:
+    text = text_as("Qiskit", "OPENQASM 2.0;\nqreg q[1];\n")
+    assert "from qiskit import qasm2\n" in text
+    assert "custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS" in text
+    ast.parse(text)

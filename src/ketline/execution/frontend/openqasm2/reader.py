@@ -14,7 +14,8 @@ from ketline.execution.frontend.mistakes import raise_first
 from ketline.execution.frontend.openqasm2.checker import find_mistakes
 from ketline.execution.frontend.openqasm2.conditions import with_plain_conditions
 from ketline.execution.frontend.openqasm2.gates import has_finite_angles, instructions, takes_parameters
-from ketline.execution.frontend.openqasm2.outline import Outline, outline_of
+from ketline.execution.frontend.openqasm2.outline import Outline
+from ketline.execution.frontend.openqasm2.outliner import outline_of
 from ketline.execution.frontend.openqasm2.source import with_other_names, without_comments, without_known_declarations
 from ketline.execution.frontend.qpy import library_errors_as_invalid
 from ketline.execution.frontend.text import check_text
