@@ -240,7 +240,7 @@ async def test_call_that_is_under_way_at_the_end_leaves_no_child_behind(tmp_path
     async with opened(command=noting) as inspector:
         call = asyncio.create_task(inspector.inspect(SPEC))
         await until(started.exists)
-    with pytest.raises(ServiceUnavailable, match="stops"):
+    with pytest.raises(ServiceUnavailable, match="is stopping"):
         await call
     assert pid_of(inspector) is None
     assert started.read_text() == "x"

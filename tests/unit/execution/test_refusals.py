@@ -22,6 +22,18 @@ MISTAKES: dict[str, tuple[str, int, int, str]] = {
     "constant assigned to": ("const int n = 1;\nn = 2;", 3, 1, "'n' is a constant"),
     "constant of a measurement": ("qubit q; bit c = measure q;\nconst bit d = c;", 3, 1, "depends on a measurement"),
     "too few arguments": ("def f(int n) { }\nf();", 3, 1, "takes 1 argument, not 0"),
+    "too many qubits for a parameter": (
+        "def f(qubit a) { }\nqubit[2] q; f(q);",
+        3,
+        15,
+        "parameter 'a' takes 1 qubit, not 2",
+    ),
+    "array with too many dimensions": (
+        "def f(readonly array[int[8], #dim = 1] a) { }\narray[int[8], 2, 2] b; f(b);",
+        3,
+        26,
+        "this takes an array of 1 dimension",
+    ),
     "subroutine that returns nothing": ("def f() -> int { }\nint n = f();", 3, 9, "without returning a value"),
     "global variable in a subroutine": ("int n = 1; def f() -> int {\n return n; }\nint m = f();", 3, 9, "not defined"),
     "index outside of an array": (

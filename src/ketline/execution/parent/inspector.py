@@ -51,7 +51,7 @@ class ProgramReader:
             ServiceUnavailable: the child could not be started, or this process is stopping.
         """
         if self._closed:
-            raise ServiceUnavailable("This process stops; ask again elsewhere.")
+            raise ServiceUnavailable("This process is stopping; send the request again.")
         if self._runner is None:
             self._runner = ChildRunner(self._limits, self._command)
         try:
@@ -160,7 +160,9 @@ class ChildInspector:
         try:
             return await read(await checkout.reader.runner(), left)
         except SimulatorDied as error:
-            raise ServiceUnavailable("The process that reads programs died twice over this one.") from error
+            raise ServiceUnavailable(
+                "The process that reads programs died twice while it read this program."
+            ) from error
 
 
 @asynccontextmanager

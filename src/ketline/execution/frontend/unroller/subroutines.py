@@ -5,6 +5,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.frontend.messages import plural
 from ketline.execution.frontend.unroller.budget import placed
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.kinds import Kind, convert
@@ -20,8 +21,7 @@ def bind_arguments(call: Any, definition: Any, evaluator: Evaluator, quantum: Qu
     """
     takes, given = len(definition.arguments), len(call.arguments)
     if takes != given:
-        noun = "argument" if takes == 1 else "arguments"
-        raise ProgramInvalid(f"subroutine '{definition.name.name}' takes {takes} {noun}, not {given}")
+        raise ProgramInvalid(f"subroutine '{definition.name.name}' takes {plural(takes, 'argument')}, not {given}")
     symbols: dict[str, Symbol] = {}
     for parameter, argument in zip(definition.arguments, call.arguments, strict=True):
         with placed(argument):
@@ -43,7 +43,7 @@ def _qubits(parameter: Any, argument: Any, evaluator: Evaluator, quantum: Quantu
     width = None if parameter.size is None else evaluator.width(parameter.size)
     given = len(chosen) if isinstance(chosen, tuple) else 1
     if given != (width or 1):
-        raise ProgramInvalid(f"parameter '{parameter.name.name}' takes {width or 1} qubits, not {given}")
+        raise ProgramInvalid(f"parameter '{parameter.name.name}' takes {plural(width or 1, 'qubit')}, not {given}")
     if width is None:
         return Qubits(chosen[0] if isinstance(chosen, tuple) else chosen)
     return Qubits(chosen if isinstance(chosen, tuple) else (chosen,))
@@ -80,5 +80,5 @@ def _array_kind(node: Any, given: Kind, evaluator: Evaluator) -> Kind:
         return Kind("array", None, base, tuple(evaluator.width(one) for one in node.dimensions))
     count = evaluator.integer(node.dimensions)
     if len(given.dimensions) != count:
-        raise ProgramInvalid(f"this takes an array of {count} dimensions")
+        raise ProgramInvalid(f"this takes an array of {plural(count, 'dimension')}")
     return Kind("array", None, base, given.dimensions)
