@@ -165,7 +165,7 @@ def test_the_service_is_described(directory: Path) -> None:
         (["submit", "-", "--input", "t=many"], "--input takes NAME=VALUE"),
         (["rerun", "00000000-0000-4000-8000-000000000000", "--seed", "old"], "--seed takes same, new or a number"),
         (["list", "--after", "yesterday"], "submitted_after"),
-        (["stats", "--url", "localhost:8000"], "A service's address is like"),
+        (["stats", "--url", "localhost:8000"], "The address of a service is an HTTP URL"),
     ],
 )
 def test_wrong_command_lines_say_what_to_do(directory: Path, arguments: list[str], told: str) -> None:

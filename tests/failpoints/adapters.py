@@ -37,6 +37,7 @@ WRITES = (
     "recall",
     "retry",
     "cancel",
+    "enqueue",
     "postpone",
     "start_afresh",
 )

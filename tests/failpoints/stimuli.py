@@ -59,6 +59,13 @@ async def cancel(trial: Trial, number: int) -> None:
     await trial.cancel(promise)
 
 
+async def enqueue(trial: Trial, number: int) -> None:
+    promise = await trial.submit(basis_state(number), hold=True)
+    trial.arm()
+    await trial.enqueue(promise)
+    await trial.struck_or_ended(promise)
+
+
 async def stop(trial: Trial, number: int) -> None:
     await _end_worker(trial, basis_state(number), signal.SIGTERM)
 
@@ -147,6 +154,7 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.SUBMIT_WRONG: submit_wrong,
     Stimulus.SUBMIT_LONG: submit_long,
     Stimulus.CANCEL: cancel,
+    Stimulus.ENQUEUE: enqueue,
     Stimulus.STOP: stop,
     Stimulus.KILL: kill,
     Stimulus.CRASH: crash,

@@ -22,6 +22,7 @@ class Stimulus(StrEnum):
     SUBMIT_WRONG = "submit a wrong program"
     SUBMIT_LONG = "submit a long program"
     CANCEL = "cancel a running task"
+    ENQUEUE = "release a held task"
     STOP = "stop a worker at work"
     KILL = "kill a worker at work"
     CRASH = "kill a simulator at work"
@@ -81,6 +82,7 @@ TABLE = (
     Row("finish_late", Stimulus.OUTAGE_AT_END, Hanging.TASK, call="finish"),
     Row("excuse", Stimulus.OUTAGE_AND_KILL, Hanging.LOOP, call="reap"),
     Row("cancel", Stimulus.CANCEL, Hanging.NOTHING),
+    Row("enqueue", Stimulus.ENQUEUE, Hanging.NOTHING),
     Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
     Row("start_afresh", Stimulus.KILL, Hanging.TASK, BOTH),
 )

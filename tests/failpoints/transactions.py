@@ -23,6 +23,7 @@ class Transaction(Enum):
     RECALL = r"UPDATE tasks SET available_at="
     RETRY = r"UPDATE tasks SET current_status=CASE"
     REAP = r"WITH expired AS"
+    ENQUEUE = r"UPDATE tasks SET rank_at="
     CANCEL = r"SELECT tasks\.current_status.*FOR UPDATE"
 
     @property

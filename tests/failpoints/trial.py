@@ -94,6 +94,14 @@ class Trial:
 
         await self.answered(attempt, 200, 409)
 
+    async def enqueue(self, promise: Promise) -> None:
+        """Release a held task until there is an answer; a repeated request changes nothing."""
+
+        async def attempt() -> httpx.Response:
+            return await self.cell.http.post(f"/tasks/{promise.task_id}/enqueue")
+
+        await self.answered(attempt, 200)
+
     async def answered(self, attempt: Callable[[], Awaitable[httpx.Response]], *statuses: int) -> httpx.Response:
         async def look() -> httpx.Response | None:
             try:
