@@ -128,10 +128,20 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Openqasm2Reading:
+    """Median processor time from an OpenQASM 2 text to its circuit: `qasm2.loads` against all that Ketline does."""
+
+    program: str
+    loads_ms: float
+    reader_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendFigures:
     """How long programs of several lengths take to read; `others` is the share of the machine others had."""
 
     readings: Sequence[Reading]
+    openqasm2: Sequence[Openqasm2Reading]
     others: float
 
 

@@ -1,4 +1,4 @@
-"""Text to circuit: the scanner against `qiskit.qasm3.loads`.
+"""Text to circuit: the scanner against `qiskit.qasm3.loads`, and OpenQASM 2 against `qiskit.qasm2.loads`.
 
 As a program, `python -m benchmarks.frontend`, it prints a line of JSON for each length of program and waits for a line.
 Rounds of both readers take turns, and processor time counts, since others may share the machine.
@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.figures import FrontendFigures, Reading
+from benchmarks.figures import FrontendFigures, Openqasm2Reading, Reading
 from benchmarks.processes import Account, Watch, end, read_line, start_module
 from benchmarks.programs import BELL
 
+OPENQASM2_BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0], q[1]; measure q -> c;'
 _WIDTH = 20
 _SECONDS = 300.0
 # Program, rounds, readings by the importer in a round; the scanner does more of them.
@@ -27,6 +28,10 @@ def main() -> None:
         text = mixed_gates(gates) if gates else BELL
         loads, scanner, first = _compare(text, rounds, repeats)
         print(json.dumps({"program": name, "loads_ms": loads, "scanner_ms": scanner, "first_ms": first}), flush=True)
+    for name, gates, rounds, repeats in _LENGTHS:
+        text = as_openqasm2(mixed_gates(gates)) if gates else OPENQASM2_BELL
+        loads, reader = _compare_openqasm2(text, rounds, repeats)
+        print(json.dumps({"program": name, "loads_ms": loads, "reader_ms": reader}), flush=True)
     sys.stdin.readline()
 
 
@@ -36,10 +41,15 @@ async def measure_frontend() -> FrontendFigures:
     try:
         watch = Watch.start({"readers": Account(process.pid)})
         lines = [await read_line(process, _SECONDS) for _ in _LENGTHS]
+        older = [await read_line(process, _SECONDS) for _ in _LENGTHS]
         others = watch.others_share()
     finally:
         await end(process)
-    return FrontendFigures(readings=[Reading(**json.loads(line)) for line in lines], others=others)
+    return FrontendFigures(
+        readings=[Reading(**json.loads(line)) for line in lines],
+        openqasm2=[Openqasm2Reading(**json.loads(line)) for line in older],
+        others=others,
+    )
 
 
 def mixed_gates(number: int) -> str:
@@ -57,6 +67,31 @@ def mixed_gates(number: int) -> str:
         )
         lines.append(choices.choice(kinds))
     return "\n".join([*lines, "c = measure q;", ""])
+
+
+def as_openqasm2(text: str) -> str:
+    """A program of `mixed_gates` in version 2, of which it uses no more than that has under other names."""
+    older = text.replace("OPENQASM 3.0;", "OPENQASM 2.0;").replace("stdgates.inc", "qelib1.inc")
+    older = older.replace(f"bit[{_WIDTH}] c;", f"creg c[{_WIDTH}];").replace(
+        f"qubit[{_WIDTH}] q;", f"qreg q[{_WIDTH}];"
+    )
+    return older.replace("c = measure q;", "measure q -> c;")
+
+
+def _compare_openqasm2(text: str, rounds: int, repeats: int) -> tuple[float, float]:
+    """Median milliseconds for one reading of a text: by Qiskit alone, and by Ketline with its checks around that."""
+    from qiskit import qasm2
+
+    from ketline.execution.frontend.openqasm2 import read_circuit
+    from ketline.execution.limits import ExecutionLimits
+
+    limits = ExecutionLimits()
+    gates = qasm2.LEGACY_CUSTOM_INSTRUCTIONS
+    loads, reader = [], []
+    for _ in range(rounds):
+        loads.append(_milliseconds(lambda: qasm2.loads(text, custom_instructions=gates), repeats))
+        reader.append(_milliseconds(lambda: read_circuit(text, limits), repeats))
+    return median(loads), median(reader)
 
 
 def _compare(text: str, rounds: int, repeats: int) -> tuple[float, float, float]:

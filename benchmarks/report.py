@@ -175,7 +175,22 @@ def _frontend(frontend: FrontendFigures) -> str:
         for reading in frontend.readings
     ]
     heads = ["program", "qasm3.loads", "scanner", "ratio", "scanner, nothing remembered", "ratio"]
-    return table(f"Text to circuit, ms of processor time, medians (others had {frontend.others:.0%})", heads, rows)
+    title = f"Text to circuit, ms of processor time, medians (others had {frontend.others:.0%})"
+    return table(title, heads, rows) + _openqasm2(frontend)
+
+
+def _openqasm2(frontend: FrontendFigures) -> str:
+    rows = [
+        [
+            reading.program,
+            f"{reading.loads_ms:.3f}",
+            f"{reading.reader_ms:.3f}",
+            f"{reading.reader_ms / reading.loads_ms:.2f}",
+        ]
+        for reading in frontend.openqasm2
+    ]
+    heads = ["program", "qasm2.loads", "Ketline", "ratio"]
+    return table("OpenQASM 2 to circuit, ms of processor time, medians", heads, rows)
 
 
 def summarize(figures: Figures) -> Mapping[str, float]:

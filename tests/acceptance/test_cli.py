@@ -13,9 +13,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ketline.cli.main import app
-from ketline.client import Client
+from ketline.client import Client, TaskFailed
 from tests.acceptance.processes import any_port, running_service
 from tests.acceptance.programs import BELL, ENDLESS
+from tests.corpus.openqasm2 import openqasm2_programs, outcomes_of
 
 WRONG = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\n  nogate q;\n'
 COMMAND_SECONDS = 250
@@ -133,6 +134,41 @@ def test_sweeps_and_inputs(directory: Path) -> None:
     program = "input float t; qubit q; bit c; U(t, 0, 0) q; c = measure q;"
     printed = done("run", "-", "--shots", "9", "--input", "t=[0.0, 3.141592653589793]", *WHOLE, typed=program)
     assert [line.split()[:2] for line in printed.splitlines() if line[:1] in "01"] == [["0", "9"], ["1", "9"]]
+
+
+def test_programs_in_openqasm_2_are_known_by_their_headers(directory: Path) -> None:
+    programs = openqasm2_programs()
+    for name, text in programs.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    answers = json.loads(done("run", ".", "--shots", "100", "--seed", "5", "--json", *WHOLE))
+    found = {Path(one["file"]).name: one for one in answers}
+    assert {name: set(one["result"]["counts"]) for name, one in found.items()} == {
+        name: outcomes_of(text) for name, text in programs.items()
+    }
+    assert {one["program_format"] for one in answers} == {"openqasm2"}
+    task_id = answers[0]["task_id"]
+    assert done("get", task_id, "--circuit", "flat").startswith("OPENQASM 3.0;")
+    assert "┤" in done("get", task_id, "--circuit", "text")
+
+
+def test_mistakes_in_openqasm_2_have_their_place(directory: Path) -> None:
+    (directory / "wrong.qasm").write_text("OPENQASM 2.0;\nqreg q[2];\nh q[0]\ncx q[0],q[2];\n", encoding="utf-8")
+    answer = ketline("run", "wrong.qasm", *WHOLE)
+    assert answer.exit_code == 1
+    assert "wrong.qasm:3:7: parse_error: ';' is missing at the end of 'h q[0]'" in answer.stderr
+    validated = ketline("validate", "wrong.qasm")
+    assert validated.exit_code == 1
+    assert "index 2 is out of range: 'q' has 2 qubits, q[0] to q[1]" in validated.output
+
+
+def test_the_client_says_a_format(url: str) -> None:
+    with Client(url) as client:
+        text = "qreg q[1]; creg c[1]; rx(2*pi*(1/2)) q[0]; measure q -> c;"
+        assert client.run(text, shots=10, format="openqasm2").counts == {"1": 10}
+        with pytest.raises(TaskFailed, match="the header says OpenQASM 2, but 'format' says openqasm3"):
+            client.run(f"OPENQASM 2.0; {text}", format="openqasm3")
+        with pytest.raises(TaskFailed, match="an OpenQASM 2 program has no inputs"):
+            client.run(f"OPENQASM 2.0; {text}", inputs={"theta": [0.1, 0.2]})
 
 
 def test_validation_points_at_errors(directory: Path) -> None:
