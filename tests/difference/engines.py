@@ -15,6 +15,7 @@ from math import isclose, pi
 from random import Random
 from typing import Any
 
+from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
@@ -188,19 +189,11 @@ def _executor(threads: int) -> Executor:
     return Executor(ExecutionLimits(threads=threads, share_threads=threads))
 
 
-_SMALL = (
-    Method.AUTOMATIC,
-    Method.STATEVECTOR,
-    Method.DENSITY_MATRIX,
-    Method.MATRIX_PRODUCT_STATE,
-    Method.STABILIZER,
-    Method.STIM,
-)
 CHECKS: Mapping[str, Callable[[Random], None]] = {
     "values": lambda choices: check_values(choices, choices.choice((15, 15, 16, 17, 18))),
     "wide counts": lambda choices: check_wide_counts(choices, choices.choice((15, 15, 15, 16, 17))),
     "wide density matrix": check_density_matrix,
-    **{f"{method} counts": partial(check_small_counts, method=method) for method in _SMALL},
+    **{f"{method} counts": partial(check_small_counts, method=method) for method in METHODS},
 }
 
 

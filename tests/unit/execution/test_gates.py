@@ -18,6 +18,7 @@ from qiskit_qasm3_import import converter
 
 from ketline.domain.gates import GATE_TABLE, Gate, Origin, applied_by, gates_from
 from ketline.domain.spec import Method
+from ketline.execution.circuit.library import class_of
 from ketline.execution.drawing.labels import gate_label
 from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
 
@@ -30,10 +31,11 @@ IDS = [gate.name for gate in GATE_TABLE]
 
 
 def qiskits(gate: Gate) -> Any:
-    """Qiskit's gate with `ANGLES`."""
+    """The gate with `ANGLES`, of the class that front ends call."""
     if gate.name in OF_ANY_SIZE:
         return OF_ANY_SIZE[gate.name]
-    return LIBRARY[gate.qiskit_name].base_class(*ANGLES[: gate.parameters])
+    kind = class_of(gate) or LIBRARY[gate.qiskit_name].base_class  # no class for the identity
+    return kind(*ANGLES[: gate.parameters])
 
 
 def matrix_of(gate: Gate) -> Any:

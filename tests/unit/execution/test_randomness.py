@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
 
+from ketline.domain.backend import METHODS
 from ketline.domain.seeds import SEED_SCHEME, derived_seed, point_seed
 from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
@@ -46,6 +47,13 @@ CASES = [
     for method, programs in SAMPLING.items()
     for name in programs
 ]
+
+
+CLIFFORD_METHODS = (Method.STABILIZER, Method.STIM, Method.AUTOMATIC)
+
+
+def test_every_method_is_tested() -> None:
+    assert METHODS.keys() == {*SAMPLING, *CLIFFORD_METHODS}
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +98,7 @@ def test_points_of_a_sweep_are_independent(executor: Executor, method: Method, n
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [
-        (method, name)
-        for method in (Method.STABILIZER, Method.STIM, Method.AUTOMATIC)
-        for name in PROGRAMS
-        if (method, name) != (Method.STIM, "branch")
-    ],
+    [(method, name) for method in CLIFFORD_METHODS for name in PROGRAMS if (method, name) != (Method.STIM, "branch")],
 )
 def test_points_of_clifford_circuits_are_independent(executor: Executor, method: Method, name: str) -> None:
     text = HEAD + PROGRAMS[name].replace(TURN, "h q[0];")
