@@ -9,6 +9,8 @@ from qiskit import qasm2
 from qiskit.quantum_info import Operator
 
 from ketline.domain.spec import RunOptions
+from ketline.execution.frontend.openqasm2.checker import find_mistakes
+from ketline.execution.frontend.openqasm2.source import without_comments
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
@@ -31,6 +33,7 @@ def check_openqasm2(choices: Random, simulator: Simulator) -> str:
     text = program.written(choices)
     expected = distribution(program)
     read = load_program(text, _LIMITS)
+    assert not find_mistakes(without_comments(text)), f"the checker finds mistakes\n{text}"
     _require_same("the circuit", circuit_distribution(read.lowered.circuit), expected, text)
     counts = simulator.run(read, _SHOTS, RunOptions(seed=choices.getrandbits(32))).counts
     impossible = [key for key in counts if expected.get(int(key.replace(" ", ""), 2), 0.0) < _LIKELY]
