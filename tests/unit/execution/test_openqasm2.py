@@ -149,6 +149,12 @@ def test_gates_keep_their_meaning_behind_a_declared_delay() -> None:
     assert [(one.operation.name, one.operation.params) for one in operations] == [("rx", [0.5]), ("measure", [])]
 
 
+@pytest.mark.parametrize("waiting", ["delay(-1)", "delay(1.5)", "delay(1e300)", "u0(-1)", "u0(0.5)", "u0(1e300)"])
+def test_waiting_has_no_effect_whatever_its_length(simulator: Simulator, waiting: str) -> None:
+    text = START + f"x q[0]; {waiting} q[0]; measure q -> c;"
+    assert counts(simulator, text) == {"001": 50}
+
+
 def test_condition_is_compared_once_for_a_whole_register(simulator: Simulator) -> None:
     text = START + "x q; if (c == 0) measure q -> c;"
     assert counts(simulator, text) == {"111": 50}

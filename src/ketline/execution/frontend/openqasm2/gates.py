@@ -18,9 +18,9 @@ def _idle(_cycles: float) -> IGate:
     return IGate()
 
 
-def _delay(duration: float) -> Delay:
-    """`delay(t)`, whose unit the text does not give; Qiskit's own accepts only integers."""
-    return Delay(duration, unit="s")
+def _delay(_duration: float) -> Delay:
+    """`delay(t)`, which has no effect; Qiskit's own takes only whole and positive numbers."""
+    return Delay(0.0, unit="s")
 
 
 _CONSTRUCTORS = {"u0": _idle, "delay": _delay}
