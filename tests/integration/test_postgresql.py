@@ -47,9 +47,13 @@ async def cutting_proxy(target: int, answers: int) -> AsyncIterator[int]:
     handlers: set[asyncio.Task[None]] = set()
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while packet := await reader.read(65536):
-            writer.write(packet)
-            await writer.drain()
+        try:
+            while packet := await reader.read(65536):
+                writer.write(packet)
+                await writer.drain()
+        finally:
+            # A client that has gone sends nothing that the server would answer.
+            writer.close()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(answers):
