@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from ketline.domain.lists import Order, TaskPart
 from ketline.domain.priority import HIGHEST, LOWEST
+from ketline.domain.spec import ProgramFormat
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
@@ -89,6 +90,9 @@ class TaskSummary(BaseModel):
     tags: list[str] | None = Field(default=None, examples=[["vqe", "run-7"]])
     scheduled_for: Timestamp | None = None
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
+    program_format: ProgramFormat | None = Field(
+        default=None, description="`openqasm2` or `qpy` if the program is not OpenQASM 3"
+    )
     hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
     released_at: Timestamp | None = None
     rerun_of: UUID | None = None

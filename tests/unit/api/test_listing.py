@@ -28,6 +28,13 @@ async def asked(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue, address
     return catalogue.queries[-1]
 
 
+async def test_list_tells_programs_in_other_languages(client: httpx.AsyncClient) -> None:
+    for text in ("OPENQASM 2.0; qreg q[1];", "OPENQASM 3.0; qubit q;"):
+        await client.post("/tasks", json={"qc": text})
+    listed = (await client.get("/tasks")).json()["tasks"]
+    assert sorted(task.get("program_format", "") for task in listed) == ["", "openqasm2"]
+
+
 async def test_list_without_parameters_has_the_newest_tasks(
     client: httpx.AsyncClient, catalogue: FakeTaskCatalogue
 ) -> None:
