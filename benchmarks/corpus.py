@@ -86,7 +86,7 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
                 f"none, exported the same way (not {_reasons(NOT_CIRCUITS.items())})",
                 library,
             ),
-            f"Gates and library together: {both} of what Qiskit writes of them are read by the scanner.\n",
+            f"Gates and library in total: {both} of what Qiskit writes of them are read by the scanner.\n",
             *_exported(
                 "MQT Bench",
                 f"its benchmarks at the target-independent level, at {_listed(sizes)} qubits where they come in that "

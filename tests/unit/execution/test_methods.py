@@ -76,6 +76,8 @@ def test_expectation_values_are_given_or_refused(method: SimulationMethod) -> No
     if not method.gives_values:
         with pytest.raises(ProgramUnsupported, match=f"method '{method.name}' has no expectation values"):
             choose_observed(lowered, method.name, 1 << 30)
+        with pytest.raises(ProgramUnsupported, match=f"method '{method.name}' has no expectation values"):
+            method.expect(AerEngine(LIMITS, Quota(LIMITS)), program, ())
         return
     choice = choose_observed(lowered, method.name, 1 << 30)
     assert choice.method is method

@@ -14,7 +14,7 @@ from ketline.execution.simulators.methods.matrix_product_state import (
     bond_dimension,
     matrix_product_bytes,
 )
-from ketline.execution.simulators.methods.method import Choice, SimulationMethod
+from ketline.execution.simulators.methods.method import Choice, SimulationMethod, without_values
 from ketline.execution.simulators.methods.stabilizer import CLASSICAL, CLIFFORD_GATES, Stabilizer
 from ketline.execution.simulators.methods.statevector import Statevector
 from ketline.execution.simulators.methods.stim import Stim
@@ -49,7 +49,7 @@ def choose_observed(lowered: Lowered, requested: Method, memory_bytes: int) -> C
     """As `choose`, for a circuit whose final state gives expectation values instead of counts."""
     if requested is not Method.AUTOMATIC:
         if not _requested(requested).gives_values:
-            raise ProgramUnsupported(f"method '{requested}' has no expectation values; choose another, or 'automatic'")
+            raise without_values(requested)
         return choose(lowered, 1, requested, memory_bytes)
     if lowered.circuit.num_qubits > EXACT_QUBITS and is_clifford(lowered):
         return Choice(_STABILIZER, "Clifford gates only")

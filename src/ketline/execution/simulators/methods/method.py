@@ -28,7 +28,7 @@ class SimulationMethod(Protocol):
 
     @property
     def gives_values(self) -> bool:
-        """Whether it gives expectation values; else `expect` is not called."""
+        """Whether it gives expectation values; else `expect` raises `ProgramUnsupported`."""
         ...
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
@@ -89,6 +89,11 @@ class Choice:
 
     method: SimulationMethod
     reason: str
+
+
+def without_values(method: Method) -> ProgramUnsupported:
+    """The error of a method that gives no expectation values."""
+    return ProgramUnsupported(f"method '{method}' has no expectation values; choose another, or 'automatic'")
 
 
 def require_gates(lowered: Lowered, method: Method, operations: frozenset[str]) -> None:

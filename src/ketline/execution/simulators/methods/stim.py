@@ -14,7 +14,7 @@ from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.bitstrings import counts_of
 from ketline.execution.simulators.costs import FIXED
 from ketline.execution.simulators.engine import AerEngine, Counted, key_of
-from ketline.execution.simulators.methods.method import require_gates
+from ketline.execution.simulators.methods.method import require_gates, without_values
 from ketline.execution.simulators.methods.stabilizer import tableau_bytes
 
 # Up to a global phase.
@@ -60,7 +60,7 @@ class Stim:
         return sample(program.lowered, shots, options.seed, key_of(program), memory=options.memory)
 
     def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
-        raise NotImplementedError("stim only samples")
+        raise without_values(self.name)
 
 
 def sample(
