@@ -57,7 +57,8 @@ async def test_batch_may_hold_some(client: httpx.AsyncClient, repository: FakeTa
 @pytest.mark.parametrize("value", ["yes", 1, None])
 async def test_hold_is_true_or_false(client: httpx.AsyncClient, value: object) -> None:
     answer = await client.post("/tasks", json={"qc": "x", "hold": value})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/hold")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "hold must be true or false.")
+    assert answer.json()["errors"][0]["pointer"] == "#/hold"
 
 
 async def test_page_of_a_held_task_releases_it(app: FastAPI, client: httpx.AsyncClient) -> None:

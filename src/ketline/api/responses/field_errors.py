@@ -14,6 +14,7 @@ MOST_LISTED = 20
 _LONGEST_NAME = 64
 
 _MESSAGES: Mapping[str, str] = {
+    "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
     "enum": "must be {expected}",
     "extra_forbidden": "is not a known field",
