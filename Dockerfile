@@ -1,6 +1,8 @@
 # ketline: the service in any role (`up`, `api`, `worker`, `migrate`). tests: the end-to-end test of a running stack.
 
 FROM python:3.12-slim-bookworm AS build
+# Extras of the package for external backends, each as an option: "--extra braket --extra qbraid".
+ARG EXTRAS=""
 ENV UV_CACHE_DIR=/var/cache/uv \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
@@ -11,11 +13,13 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /src
 # The dependencies change less often than the code: a layer of their own.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-project
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-project $EXTRAS
 COPY src src
 COPY migrations migrations
 COPY examples examples
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable
+# PennyLane's compiler, which is half of the wheel, is not used.
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable $EXTRAS \
+    && rm -f /opt/ketline/lib/python3.*/site-packages/pennylane_lightning/liblightning_qubit_catalyst.so
 
 
 FROM build AS tests
@@ -37,8 +41,10 @@ ENV PATH=/opt/ketline/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     KETLINE_HOST=0.0.0.0 \
     KETLINE_PORT=8000 \
-    KETLINE_DATA_DIR=/data
-# Only /tmp, and /data by the embedded service, are ever written; the rest may be read-only.
+    KETLINE_DATA_DIR=/data \
+    NUMBA_CACHE_DIR=/tmp/numba
+# Only /tmp, where Braket's simulator keeps what it compiles, and /data by the embedded service, are ever written; the
+# rest may be read-only.
 USER 10001:10001
 WORKDIR /data
 EXPOSE 8000

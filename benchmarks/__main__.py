@@ -11,7 +11,9 @@ import uvloop
 
 from benchmarks.backlog import measure_backlog
 from benchmarks.bare import measure_bare
-from benchmarks.deployment import MODES
+from benchmarks.deployment import MODES, SERVICES
+from benchmarks.doors.figures import DoorsFigures
+from benchmarks.doors.parts import measure_doors
 from benchmarks.execution.figures import CostFigures, CountsFigures, SuiteFigures
 from benchmarks.execution.parts import measure_cost, measure_counts, measure_suite
 from benchmarks.execution.report import write_plots
@@ -22,6 +24,7 @@ from benchmarks.figures import (
     FrontendFigures,
     LoadRound,
     MemoryFigures,
+    MixFigures,
     OverheadFigures,
     PauseFigures,
     ScalingFigures,
@@ -34,6 +37,7 @@ from benchmarks.frontend import measure_frontend
 from benchmarks.load import measure_service
 from benchmarks.machine import describe_machine
 from benchmarks.memory import measure_memory
+from benchmarks.mix import measure_mix
 from benchmarks.naive import MISSING, is_available, measure_naive
 from benchmarks.options import RESULTS, parse
 from benchmarks.overhead import measure_overhead
@@ -66,13 +70,15 @@ async def _measure(options: argparse.Namespace) -> Figures:
     return Figures(
         machine=machine,
         bare=await _bare(options) if "bare" in parts else [],
-        services=[await _service(mode, options) for mode in MODES if mode in parts],
+        services=[await _service(mode, options) for mode in SERVICES if mode in parts],
         naive=await _naive(options) if "naive" in parts else [],
         backlog=[await _backlog(mode, options) for mode in MODES if "backlog" in parts],
         scaling=await _scaling(options) if "scaling" in parts else None,
         overhead=[await _overhead(mode, options) for mode in MODES if "overhead" in parts],
         memory=[row for mode in MODES if "memory" in parts for row in await _memory(mode, options)],
         streams=[await _streams(mode, options) for mode in MODES if "streams" in parts],
+        doors=await _doors(options) if "doors" in parts else None,
+        mix=await _mix(options) if "mix" in parts else [],
         pause=await _pause(options) if "pause" in parts else None,
         submit_pauses=[await _submit_pause(mode, options) for mode in MODES if "pause" in parts],
         start=await _start(options) if "start" in parts else None,
@@ -93,7 +99,7 @@ async def _bare(options: argparse.Namespace) -> Sequence[BareRound]:
 
 async def _service(mode: str, options: argparse.Namespace) -> ServiceFigures:
     _say(f"{mode} service")
-    async with MODES[mode]() as deployment:
+    async with SERVICES[mode]() as deployment:
         return await measure_service(
             deployment, rounds=options.rounds, seconds=options.seconds, sequential_tasks=options.sequential
         )
@@ -133,6 +139,20 @@ async def _streams(mode: str, options: argparse.Namespace) -> StreamsFigures:
     async with MODES[mode]() as deployment:
         return await measure_streams(
             deployment, streams=options.streams, rounds=options.rounds, seconds=options.seconds
+        )
+
+
+async def _doors(options: argparse.Namespace) -> DoorsFigures:
+    _say("ways into the embedded service")
+    async with MODES["embedded"]() as deployment:
+        return await measure_doors(deployment, rounds=options.turns, on_result=_say)
+
+
+async def _mix(options: argparse.Namespace) -> Sequence[MixFigures]:
+    _say("longer programs and a mix, beside Aer alone")
+    async with MODES["distributed"]() as deployment:
+        return await measure_mix(
+            deployment, rounds=options.rounds, seconds=options.seconds, seed=options.seed, on_result=_say
         )
 
 

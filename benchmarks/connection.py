@@ -15,10 +15,12 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 class Connection:
     """One kept-open HTTP/1.1 connection, with one request under way at a time; no redirects, no chunks."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, key: str | None = None
+    ) -> None:
         self._reader = reader
         self._writer = writer
-        self._host = host
+        self._always = f"host: {host}\r\n" + (f"authorization: Bearer {key}\r\n" if key else "")
 
     async def submit(self, program: str, shots: int) -> dict[str, Any]:
         """Submit a program; gives the answer.
@@ -55,7 +57,7 @@ class Connection:
         return await self._exchange(f"GET {path}", b"", expected=200)
 
     async def _exchange(self, target: str, body: bytes, *, expected: int, headers: str = "") -> dict[str, Any]:
-        head = f"{target} HTTP/1.1\r\nhost: {self._host}\r\ncontent-type: application/json\r\n{headers}"
+        head = f"{target} HTTP/1.1\r\n{self._always}content-type: application/json\r\n{headers}"
         async with asyncio.timeout(ANSWER_SECONDS):
             self._writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
             received = await self._reader.readuntil(b"\r\n\r\n")
@@ -68,10 +70,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def connect(port: int) -> AsyncIterator[Connection]:
-    """A connection to a service on this machine."""
+async def connect(port: int, key: str | None = None) -> AsyncIterator[Connection]:
+    """A connection to a service on this machine, which sends this API key."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        yield Connection(reader, writer, f"127.0.0.1:{port}")
+        yield Connection(reader, writer, f"127.0.0.1:{port}", key)
     finally:
         writer.close()

@@ -8,6 +8,7 @@ Bench. All but the examples are run as the service runs them: in a simulator pro
 
 import argparse
 import asyncio
+import inspect
 import re
 import sys
 import textwrap
@@ -17,6 +18,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from braket.circuits import Circuit, Instruction
+from braket.circuits import gates as braket_gates
+from braket.circuits.serialization import IRType
 from qiskit import qasm3
 from qiskit.circuit import Gate, QuantumCircuit
 from qiskit.circuit.library import get_standard_gate_name_mapping
@@ -28,14 +33,18 @@ from ketline.domain.errors import ExecutionFailed
 from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
-from tests.corpus import FAULTY, Fate, fate_of, has_meaning, specification_examples
+from tests.corpus import FAULTY, Reading, has_meaning, reading_of, specification_examples
 
 _PAGE = Path(__file__).parent.parent / "docs" / "frontend.md"
 _ANGLES = (0.5, -1.25, 2.75, 0.125)
 _SHOTS = 1024
 _UNMEASURED = "nothing is measured"
+# Pulses have no meaning on a simulator.
+_NO_BRAKET_GATES = ("PulseGate",)
 # What the scanner leaves to the other front ends; the first one in a program is named.
-_CONSTRUCT = re.compile(r"^\s*(if|for|while|switch|let|box|input|const|int|uint|float|bool|ctrl @|inv @|pow)\b", re.M)
+_CONSTRUCT = re.compile(
+    r"^\s*(if|for|while|switch|let|box|input|const|int|uint|float|bool|pow|#pragma|ctrl|inv)\b", re.M
+)
 _HOW_LONG = re.compile(r"after [0-9.]+ s, ")
 
 
@@ -65,13 +74,14 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
     runner = ChildRunner(ExecutionLimits())
     await runner.open()
     try:
-        gates = [fate async for fate in _fates(runner, _standard_gates())]
-        library = [fate async for fate in _fates(runner, _library())]
-        bench = [fate async for fate in _fates(runner, exports(sizes, seconds))]
+        gates = [reading async for reading in _readings(runner, _standard_gates())]
+        braket = [reading async for reading in _readings(runner, _braket_gates())]
+        library = [reading async for reading in _readings(runner, _library())]
+        bench = [reading async for reading in _readings(runner, exports(sizes, seconds))]
     finally:
         await runner.close()
     limit = ExecutionLimits().time_limit.total_seconds()
-    both = _share([fate.tier == "scanner" for fate in _written([*gates, *library])])
+    both = _share([reading.front_end == "scanner" for reading in _written([*gates, *library])])
     return "\n".join(
         [
             "# Programs that the front ends can read\n",
@@ -88,6 +98,12 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
             ),
             f"Gates and library in total: {both} of what Qiskit writes of them are read by the scanner.\n",
             *_exported(
+                "Amazon Braket's gates",
+                "the gates of its SDK, each plain and with a control, and one without measurements, exported by "
+                "`Circuit.to_ir`",
+                braket,
+            ),
+            *_exported(
                 "MQT Bench",
                 f"its benchmarks at the target-independent level, at {_listed(sizes)} qubits where they come in that "
                 "size, exported the same way",
@@ -97,64 +113,68 @@ async def _page(sizes: Sequence[int], seconds: float) -> str:
     )
 
 
-async def _fates(runner: ChildRunner, made: Iterable[Export]) -> AsyncIterator[Fate]:
+async def _readings(runner: ChildRunner, made: Iterable[Export]) -> AsyncIterator[Reading]:
     for export in made:
-        fate = await _fate(runner, export)
-        print(f"{fate.name}: {fate.tier or fate.reason}", file=sys.stderr, flush=True)
-        yield fate
+        reading = await _reading(runner, export)
+        print(f"{reading.name}: {reading.front_end or reading.reason}", file=sys.stderr, flush=True)
+        yield reading
 
 
-async def _fate(runner: ChildRunner, export: Export) -> Fate:
+async def _reading(runner: ChildRunner, export: Export) -> Reading:
     if export.text is None:
-        return Fate(export.name, None, export.reason, written=False)
+        return Reading(export.name, None, export.reason, written=False)
     try:
         result = await runner.run(TaskSpec(circuit=export.text, shots=_SHOTS))
     except ExecutionFailed as error:
-        return Fate(export.name, None, f"{_HOW_LONG.sub('', error.message)} ({error.code})")
-    tier = result.profile.tier
+        return Reading(export.name, None, f"{_HOW_LONG.sub('', error.message)} ({error.code})")
+    front_end = result.profile.tier
     found = _CONSTRUCT.search(export.text)
-    return Fate(export.name, tier, f"`{found[1]}`" if found and tier != "scanner" else "")
+    return Reading(export.name, front_end, f"`{found[1]}`" if found and front_end != "scanner" else "")
 
 
 def _specification() -> list[str]:
     texts = specification_examples()
-    fates = [fate_of(name, text) for name, text in texts.items()]
-    meant = [fate for fate in fates if has_meaning(texts[fate.name]) and fate.name not in FAULTY]
+    readings = [reading_of(name, text) for name, text in texts.items()]
+    meant = [reading for reading in readings if has_meaning(texts[reading.name]) and reading.name not in FAULTY]
     lines = [
         "## The examples of the OpenQASM 3 specification\n",
-        f"{_share([fate.runs for fate in meant])} of those that have a meaning on a simulator run. {len(FAULTY)} "
-        f"others are not valid as they are printed, and {len(fates) - len(meant) - len(FAULTY)} need `extern`, "
+        f"{_share([reading.runs for reading in meant])} of those that have a meaning on a simulator run. {len(FAULTY)} "
+        f"others are not valid as they are printed, and {len(readings) - len(meant) - len(FAULTY)} need `extern`, "
         "pulses or timing.\n",
         "| example | front end | why not |",
         "|---|---|---|",
     ]
-    for fate in fates:
-        why = FAULTY.get(fate.name, "no meaning on a simulator") + "; " + fate.reason
-        lines.append(f"| `{fate.name}` | {fate.tier or '-'} | {'' if fate.runs else why} |")
+    for reading in readings:
+        why = FAULTY.get(reading.name, "no meaning on a simulator") + "; " + reading.reason
+        lines.append(f"| `{reading.name}` | {reading.front_end or '-'} | {'' if reading.runs else why} |")
     return [*lines, ""]
 
 
-def _exported(title: str, what: str, fates: Sequence[Fate]) -> list[str]:
-    written = _written(fates)
-    meant = [fate for fate in written if _UNMEASURED not in fate.reason]
-    tiers = Counter(fate.tier for fate in written)
+def _exported(title: str, what: str, readings: Sequence[Reading]) -> list[str]:
+    written = _written(readings)
+    meant = [reading for reading in written if _UNMEASURED not in reading.reason]
+    front_ends = Counter(reading.front_end for reading in written)
+    scanned = _share([reading.front_end == "scanner" for reading in written])
     lines = [
         f"## {title}\n",
-        f"{len(written)} programs, {what}: {_share([fate.tier == 'scanner' for fate in written])} are read by the "
-        f"scanner, {_share([fate.runs for fate in written])} run ({tiers['importer']} by the importer, "
-        f"{tiers['unroller']} by the unroller).\n",
+        f"{len(written)} programs, {what}: {scanned} are read by the "
+        f"scanner, {_share([reading.runs for reading in written])} run ({front_ends['importer']} by the importer, "
+        f"{front_ends['unroller']} by the unroller).\n",
     ]
     if len(meant) < len(written):
-        lines.append(f"Of those that measure anything {_share([fate.runs for fate in meant])} run.\n")
-    lines += _grouped("Qiskit writes no program", [fate for fate in fates if not fate.written])
-    lines += _grouped("Do not run", [fate for fate in written if not fate.runs])
-    lines += _grouped("Not by the scanner", [fate for fate in written if fate.tier in ("importer", "unroller")])
+        lines.append(f"Of those that measure anything {_share([reading.runs for reading in meant])} run.\n")
+    lines += _grouped("Qiskit writes no program", [reading for reading in readings if not reading.written])
+    lines += _grouped("Do not run", [reading for reading in written if not reading.runs])
+    lines += _grouped(
+        "Not by the scanner", [reading for reading in written if reading.front_end in ("importer", "unroller")]
+    )
     return lines
 
 
-def _grouped(what: str, fates: Sequence[Fate]) -> Iterator[str]:
-    for reason in sorted({fate.reason for fate in fates}):
-        yield f"{what}, {reason}: {_names([fate.name for fate in fates if fate.reason == reason])}.\n"
+def _grouped(what: str, readings: Sequence[Reading]) -> Iterator[str]:
+    for reason in sorted({reading.reason for reading in readings}):
+        label = f"{what}, {reason}" if reason else what
+        yield f"{label}: {_names([reading.name for reading in readings if reading.reason == reason])}.\n"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -166,8 +186,8 @@ def _names(names: Sequence[str]) -> str:
     return "; ".join(f"`{name}`{' ' if found else ''}{_listed(found)}" for name, found in sizes.items())
 
 
-def _written(fates: Sequence[Fate]) -> list[Fate]:
-    return [fate for fate in fates if fate.written]
+def _written(readings: Sequence[Reading]) -> list[Reading]:
+    return [reading for reading in readings if reading.written]
 
 
 def _share(flags: Sequence[bool]) -> str:
@@ -197,6 +217,25 @@ def _standard_gates() -> Iterator[Export]:
             circuit.append(built, range(gate.num_qubits))
             circuit.measure(range(gate.num_qubits), range(gate.num_qubits))
             yield Export(name=name, text=str(qasm3.dumps(circuit)))
+
+
+def _braket_gates() -> Iterator[Export]:
+    """A program for each gate, see specs/braket.md."""
+    yield Export(name="unmeasured", text="OPENQASM 3.0;\nqubit[2] q;\nh q[0];\ncnot q[0], q[1];\n")
+    for name, kind in inspect.getmembers(braket_gates, inspect.isclass):
+        if kind.__module__ != braket_gates.__name__ or name in _NO_BRAKET_GATES:
+            continue
+        parameters = [each for each in inspect.signature(kind).parameters if each.startswith("angle")]
+        make: Any = kind
+        gate = make(*_ANGLES[: len(parameters)]) if name != "Unitary" else make(np.eye(4)[[0, 1, 3, 2]])
+        for controls in ([], [gate.qubit_count]):
+            # A matrix with a control has no form in OpenQASM, and a phase is no circuit without one.
+            if (name == "Unitary" and controls) or (name == "GPhase" and not controls):
+                continue
+            circuit = Circuit().add_instruction(Instruction(gate, range(gate.qubit_count), control=controls))
+            for qubit in {*range(gate.qubit_count), *controls}:
+                circuit.i(qubit)
+            yield Export(name=f"ctrl-{name}" if controls else name, text=circuit.to_ir(IRType.OPENQASM).source)
 
 
 def _library() -> Iterator[Export]:

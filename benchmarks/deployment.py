@@ -4,9 +4,16 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.processes import Account
-from benchmarks.site import Site, open_servers, open_site
+from benchmarks.site import Broker, Site, open_servers, open_site
+from ketline.config import map_database_url
+from ketline.db.access import SqlKeyStore
+from ketline.db.engine.database import open_database
+from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
+from ketline.service.access.keys import ManageKeys
+from tests.servers import RabbitServer, RedisServer
 
 # Fills a migrated database, given its URL, before the service starts.
 Preparation = Callable[[str], Awaitable[None]]
@@ -15,21 +22,25 @@ Opened = Callable[..., AbstractAsyncContextManager["Deployment"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A running service: where it listens, its database, and whose processor time counts for what."""
+    """A running service: where it listens, its database, and whose processor time counts for what.
+
+    `key` is an API key for it, if it checks keys.
+    """
 
     mode: str
     port: int
     database_url: str
     accounts: Mapping[str, Account]
+    key: str | None = None
 
 
 @asynccontextmanager
-async def open_embedded(prepare: Preparation | None = None) -> AsyncIterator[Deployment]:
-    """`ketline up` on a new data directory."""
+async def open_embedded(prepare: Preparation | None = None, *, keys: bool = False) -> AsyncIterator[Deployment]:
+    """`ketline up` on a new data directory, which with `keys` authenticates requests."""
     with open_site() as site:
         if prepare is not None:
             await _prepare_embedded(site, prepare)
-        async with site.serving("up") as (port, up):
+        async with site.serving("up", **_auth(keys=keys)) as (port, up):
             yield Deployment(
                 mode="embedded",
                 port=port,
@@ -39,18 +50,26 @@ async def open_embedded(prepare: Preparation | None = None) -> AsyncIterator[Dep
                     "simulators": Account(up.pid, "below"),
                     **_load_account(),
                 },
+                key=await _key(site.database_url) if keys else None,
             )
 
 
 @asynccontextmanager
-async def open_distributed(prepare: Preparation | None = None) -> AsyncIterator[Deployment]:
-    """PostgreSQL that syncs every commit, RabbitMQ, one `ketline api` and one `ketline worker`."""
-    async with open_servers() as site:
+async def open_distributed(
+    prepare: Preparation | None = None,
+    *,
+    mode: str = "distributed",
+    broker: Callable[[], Broker] = RabbitServer,
+    keys: bool = False,
+) -> AsyncIterator[Deployment]:
+    """PostgreSQL that syncs every commit, a broker, one `ketline worker` and one `ketline api`, which with `keys`
+    authenticates requests."""
+    async with open_servers(broker) as site:
         if prepare is not None:
             await prepare(site.database_url)
-        async with site.ketline("worker") as worker, site.serving("api") as (port, api):
+        async with site.ketline("worker") as worker, site.serving("api", **_auth(keys=keys)) as (port, api):
             yield Deployment(
-                mode="distributed",
+                mode=mode,
                 port=port,
                 database_url=site.database_url,
                 accounts={
@@ -60,10 +79,13 @@ async def open_distributed(prepare: Preparation | None = None) -> AsyncIterator[
                     **site.accounts,
                     **_load_account(),
                 },
+                key=await _key(site.database_url) if keys else None,
             )
 
 
 MODES: Mapping[str, Opened] = {"embedded": open_embedded, "distributed": open_distributed}
+# What is measured under load: the modes, and the distributed one on Redis.
+SERVICES: Mapping[str, Opened] = {**MODES, "redis": partial(open_distributed, mode="redis", broker=RedisServer)}
 
 
 async def _prepare_embedded(site: Site, prepare: Preparation) -> None:
@@ -76,3 +98,14 @@ async def _prepare_embedded(site: Site, prepare: Preparation) -> None:
 
 def _load_account() -> dict[str, Account]:
     return {"load generator": Account(os.getpid(), "root")}
+
+
+def _auth(*, keys: bool) -> Mapping[str, str]:
+    return {"KETLINE_AUTH": "keys"} if keys else {}
+
+
+async def _key(database_url: str) -> str:
+    """A new key for submissions, on the database of a service."""
+    async with open_database(map_database_url(database_url)) as database:
+        keys = ManageKeys(SqlKeyStore(database))
+        return (await keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("benchmark"))).text

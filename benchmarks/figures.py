@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Self
 
+from benchmarks.doors.figures import DoorsFigures
 from benchmarks.execution.figures import CostFigures, CountsFigures, SuiteFigures
 
 # The account of the process that reads event streams.
@@ -31,10 +32,14 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BareRound:
-    """One round of the bare Aer loop: all processes together; `others` is the share of the machine they did not get."""
+    """One round of the bare Aer loop, over its processes; `others` is the share of the machine they did not get.
+
+    `cpu_ms` is the processor time per task.
+    """
 
     processes: int
     tasks_per_second: float
+    cpu_ms: float
     others: float
 
 
@@ -274,6 +279,26 @@ class StreamsFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MixFigures:
+    """Rounds of one workload, of the bare Aer loop and of one mode of the service, in turns."""
+
+    mode: str
+    workload: str
+    bare: Sequence[BareRound]
+    loads: Sequence[LoadRound]
+
+    @property
+    def ratio(self) -> float:
+        """The service's rate to that of the bare loop."""
+        return typical(self.loads) / typical(self.bare)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """The bare loop's processor time per task to that of the service: the ratio where nothing else runs."""
+        return median(entry.cpu_ms for entry in self.bare) / median(entry.all_cpu_ms for entry in self.loads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Where and when the figures were taken."""
 
@@ -298,6 +323,8 @@ class Figures:
     overhead: Sequence[OverheadFigures]
     memory: Sequence[MemoryFigures]
     streams: Sequence[StreamsFigures]
+    doors: DoorsFigures | None
+    mix: Sequence[MixFigures]
     pause: PauseFigures | None
     submit_pauses: Sequence[SubmitPauseFigures]
     start: StartFigures | None

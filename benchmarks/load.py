@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from itertools import cycle
 
 from benchmarks.connection import Connection, connect
 from benchmarks.deployment import Deployment
@@ -41,12 +42,14 @@ async def measure_service(
     )
 
 
-async def measure_rounds(deployment: Deployment, *, rounds: int, seconds: float) -> list[LoadRound]:
+async def measure_rounds(
+    deployment: Deployment, *, rounds: int, seconds: float, texts: Sequence[str] = (BELL,)
+) -> list[LoadRound]:
     """So many rounds of load on one deployment, once it is warm."""
     async with open_records(deployment.database_url) as records:
         async with _clients(deployment) as clients:
             await _warm_up(clients)
-        return [(await load_round(deployment, records, seconds))[0] for _ in range(rounds)]
+        return [(await load_round(deployment, records, seconds, texts))[0] for _ in range(rounds)]
 
 
 async def _warm_up(clients: Sequence[Connection]) -> None:
@@ -57,7 +60,7 @@ async def _warm_up(clients: Sequence[Connection]) -> None:
 async def _clients(deployment: Deployment) -> AsyncIterator[Sequence[Connection]]:
     # Opened for each use: the server closes a connection that is idle for five seconds.
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(connect(deployment.port)) for _ in range(CLIENTS)]
+        yield [await stack.enter_async_context(connect(deployment.port, deployment.key)) for _ in range(CLIENTS)]
 
 
 async def _run_sequentially(client: Connection, count: int) -> tuple[datetime, list[float]]:
@@ -74,12 +77,18 @@ async def _run_sequentially(client: Connection, count: int) -> tuple[datetime, l
     return datetime.fromisoformat(submitted_at[0]), latencies
 
 
-async def load_round(deployment: Deployment, records: Records, seconds: float) -> tuple[LoadRound, Sequence[Record]]:
-    """Submit Bell programs for so long and wait until all have ended; gives the round and its completed tasks."""
+async def load_round(
+    deployment: Deployment, records: Records, seconds: float, texts: Sequence[str] = (BELL,)
+) -> tuple[LoadRound, Sequence[Record]]:
+    """Submit the programs in turns for so long and wait until all have ended.
+
+    Gives the round and its completed tasks.
+    """
+    waiting = cycle(texts)
     watch = Watch.start(deployment.accounts)
     async with _clients(deployment) as clients:
         started = time.monotonic()
-        submitted = await asyncio.gather(*(_submit_until(client, started + seconds) for client in clients))
+        submitted = await asyncio.gather(*(_submit_until(client, waiting, started + seconds) for client in clients))
         submit_seconds = time.monotonic() - started
     unfinished = await _drain(records, time.monotonic() + DRAIN_FACTOR * seconds + DRAIN_SECONDS)
     used, others = watch.used_seconds(), watch.others_share()
@@ -96,13 +105,13 @@ async def load_round(deployment: Deployment, records: Records, seconds: float) -
     return entry, done
 
 
-async def _submit_until(client: Connection, deadline: float) -> str:
+async def _submit_until(client: Connection, texts: Iterator[str], deadline: float) -> str:
     """Submit one task after the other; gives when the first was."""
-    first: str = (await client.submit(BELL, SHOTS))["submitted_at"]
+    first: str = (await client.submit(next(texts), SHOTS))["submitted_at"]
     for _ in range(MOST_TASKS_PER_ROUND // CLIENTS - 1):
         if time.monotonic() >= deadline:
             break
-        await client.submit(BELL, SHOTS)
+        await client.submit(next(texts), SHOTS)
     return first
 
 

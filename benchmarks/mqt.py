@@ -31,14 +31,30 @@ def exports(sizes: Sequence[int], seconds: float) -> Iterator[Export]:
 
     `seconds` is what one may take to be made.
     """
-    for benchmark in get_available_benchmark_names():
+    for benchmark in benchmark_names():
         for size in sizes:
-            made = _make(benchmark, size, seconds)
+            made = export(benchmark, size, seconds)
             if made is not None:
                 yield made
 
 
-def _make(benchmark: str, size: int, seconds: float) -> Export | None:
+def small_exports(sizes: Sequence[int]) -> Iterator[Export]:
+    """The same without a process for each, for sizes at which every benchmark is made at once: up to some 8 qubits."""
+    for benchmark in benchmark_names():
+        for size in sizes:
+            try:
+                circuit = get_benchmark(benchmark=benchmark, level=BenchmarkLevel.INDEP, circuit_size=size)
+            except Exception:  # each says in its own way that it has other sizes
+                continue
+            yield Export(name=f"{benchmark} {size}", text=exported(circuit))
+
+
+def benchmark_names() -> list[str]:
+    return list(get_available_benchmark_names())
+
+
+def export(benchmark: str, size: int, seconds: float) -> Export | None:
+    """A benchmark, which may take so long to be made; None where it does not have this size."""
     receiver, sender = _PROCESSES.Pipe(duplex=False)
     process = _PROCESSES.Process(target=_send, args=(sender, benchmark, size), daemon=True)
     process.start()

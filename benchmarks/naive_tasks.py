@@ -21,7 +21,7 @@ from ketline.simulator import die_with_parent
 # Celery's result backend is synchronous.
 _RESULTS = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
 
-app = Celery("naive", broker=os.environ["RABBITMQ_URL"])
+app = Celery("naive", broker=os.environ["KETLINE_QUEUE_URL"])
 app.conf.update(
     result_backend=f"db+{_RESULTS.render_as_string(hide_password=False)}",
     task_acks_late=True,

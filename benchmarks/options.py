@@ -11,12 +11,15 @@ PARTS = (
     "bare",
     "embedded",
     "distributed",
+    "redis",
     "naive",
     "backlog",
     "scaling",
     "overhead",
     "memory",
     "streams",
+    "doors",
+    "mix",
     "pause",
     "start",
     "frontend",
@@ -35,6 +38,7 @@ QUICK = {
     "program": 3.0,
     "bells": 100,
     "circuit": 0.5,
+    "turns": 1,
 }
 
 
@@ -60,6 +64,7 @@ def parse(
     parser.add_argument("--starts", type=int, default=10, help="starts of an API process (%(default)s)")
     parser.add_argument("--bells", type=int, default=1000, help="rounds of the part 'counts' (%(default)s)")
     parser.add_argument("--circuit", type=float, default=3.0, help="seconds of each circuit of the suite (%(default)s)")
+    parser.add_argument("--turns", type=int, default=5, help="rounds of each way of 'doors' (%(default)s)")
     parser.add_argument("--plots", type=Path, default=RESULTS, help="where the part 'cost' draws (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the simulator and the programs (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="one round of everything, shorter and with less in it")

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 45.0
 
 # What a shell may hold and must not change the figures or reach somebody else's servers.
-_FOREIGN = ("KETLINE_", "DATABASE_URL", "RABBITMQ_URL", "LOG_LEVEL", "NUM_SHOTS", "WORKER_", "TASK_")
+_FOREIGN = ("KETLINE_", "DATABASE_URL", "RABBITMQ_URL", "REDIS_URL", "LOG_LEVEL", "NUM_SHOTS", "WORKER_", "TASK_")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 

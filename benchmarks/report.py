@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.doors.report import doors_section
 from benchmarks.execution.report import cost_section, counts_section, suite_section
 from benchmarks.figures import (
     BareRound,
@@ -15,7 +16,14 @@ from benchmarks.figures import (
     SubmitPauseFigures,
     typical,
 )
-from benchmarks.report_size import backlog_table, memory_table, overhead_table, scaling_table, streams_table
+from benchmarks.report_size import (
+    backlog_table,
+    memory_table,
+    mix_table,
+    overhead_table,
+    scaling_table,
+    streams_table,
+)
 from benchmarks.tables import milliseconds, shares, table
 
 
@@ -48,6 +56,10 @@ def _sizes(figures: Figures) -> Iterator[str]:
         yield memory_table(figures.memory)
     if figures.streams:
         yield streams_table(figures.streams)
+    if figures.mix:
+        yield mix_table(figures.mix)
+    if figures.doors:
+        yield doors_section(figures.doors)
 
 
 def _execution(figures: Figures) -> Iterator[str]:
@@ -194,11 +206,13 @@ def _openqasm2(frontend: FrontendFigures) -> str:
 
 
 def summarize(figures: Figures) -> Mapping[str, float]:
-    """The ratios to the bare loop and to the naive design, where the run has both sides of them."""
-    others = (("bare", figures.bare), ("naive", figures.naive))
+    """The ratios to the bare loop, the naive design and the other broker, where the run has both sides of them."""
+    on_rabbitmq = next((service.rounds for service in figures.services if service.mode == "distributed"), [])
+    others = (("bare", figures.bare), ("naive", figures.naive), ("distributed", on_rabbitmq))
     return {
         f"{service.mode}/{name}": typical(service.rounds) / typical(rounds)
         for name, rounds in others
         if rounds
         for service in figures.services
+        if name != "distributed" or service.mode == "redis"
     }

@@ -1,4 +1,4 @@
-"""Tables about what is large: what is stored and waits, many workers, long programs, memory, event streams."""
+"""Tables about what is large: what is stored and waits, many workers, long programs, memory, event streams, a mix."""
 
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -8,6 +8,7 @@ from benchmarks.figures import (
     BacklogFigures,
     LoadRound,
     MemoryFigures,
+    MixFigures,
     OverheadFigures,
     ScalingFigures,
     StreamsFigures,
@@ -111,6 +112,41 @@ def _streams_rows(figures: StreamsFigures) -> Iterator[list[str]]:
         served = median(entry.all_cpu_ms - spent for entry, spent in zip(rounds, read, strict=True))
         cells = [f"{typical(rounds):.0f}", ratio, f"{served:.2f}", f"{median(read):.2f}" if streams else "", events]
         yield [figures.mode, str(streams), *cells, shares(entry.others for entry in rounds)]
+
+
+def mix_table(mix: Sequence[MixFigures]) -> str:
+    """The rate of each workload, of Aer alone and of the service."""
+    rows = [
+        [
+            figures.mode,
+            figures.workload,
+            f"{typical(figures.bare):.0f}",
+            f"{typical(figures.loads):.0f}",
+            f"{figures.ratio:.2f}",
+            f"{median(entry.cpu_ms for entry in figures.bare):.2f}",
+            f"{median(entry.all_cpu_ms for entry in figures.loads):.2f}",
+            f"{figures.cpu_ratio:.2f}",
+            ", ".join(
+                f"{name} {median(entry.cpu_ms[name] for entry in figures.loads):.2f}"
+                for name in figures.loads[0].cpu_ms
+            ),
+            shares(entry.others for entry in figures.loads),
+        ]
+        for figures in mix
+    ]
+    heads = [
+        "mode",
+        "programs",
+        "Aer alone, tasks/s",
+        "service",
+        "ratio",
+        "processor ms a task, Aer alone",
+        "service",
+        "ratio",
+        "of it",
+        "others had",
+    ]
+    return table("Longer programs, and a mix (median rounds)", heads, rows)
 
 
 def _events(totals: StreamTotals) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.connection import connect
 from benchmarks.processes import Account, children, end, start_ketline, start_module
-from tests.servers import PostgresServer, RabbitServer
+from tests.servers import PostgresServer, RabbitServer, RedisServer
 from tests.servers.ports import free_ports
 
 START_SECONDS = 60.0
 SLOTS = 2
 LOG = "ketline.log"
+Broker = RabbitServer | RedisServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +81,21 @@ def open_site() -> Iterator[Site]:
 
 
 @asynccontextmanager
-async def open_servers() -> AsyncIterator[Site]:
-    """PostgreSQL that syncs every commit, with a migrated database, and RabbitMQ."""
+async def open_servers(broker: Callable[[], Broker] = RabbitServer) -> AsyncIterator[Site]:
+    """PostgreSQL that syncs every commit, with a migrated database, and a broker."""
     async with AsyncExitStack() as stack:
         before = children()
         postgres = await stack.enter_async_context(PostgresServer(durable=True))
         (database_pid,) = children() - before
-        rabbit = await stack.enter_async_context(RabbitServer())
+        queue = broker()
+        await stack.enter_async_context(queue)
         (broker_pid,) = children() - before - {database_pid}
         await postgres.create_database("ketline")
         site = Site(
             directory=stack.enter_context(_directory()),
             settings={
                 "DATABASE_URL": postgres.url("ketline"),
-                "RABBITMQ_URL": rabbit.url,
+                "KETLINE_QUEUE_URL": queue.url,
                 "KETLINE_WORKER_SLOTS": str(SLOTS),
             },
             accounts={"database": Account(database_pid), "broker": Account(broker_pid)},

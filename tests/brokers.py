@@ -1,4 +1,4 @@
-"""A RabbitMQ as tests use it: queues of their own, a look from outside, and a wire that can be cut."""
+"""Brokers as tests use them: queues of their own, a look at RabbitMQ from outside, and a wire that can be cut."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,10 +14,10 @@ from pamqp.commands import Queue
 
 from ketline.domain.errors import PublishFailed, QueueUnavailable
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
-from ketline.messaging.rabbit import RabbitPublisher
-from ketline.ports.queue import ConsumerSlot, Delivery
+from ketline.ports.queue import ConsumerSlot, Delivery, TaskPublisher
 
 WAIT_SECONDS = 20.0
+"""How long a test waits for what a busy machine does late, where it is not about how soon."""
 _POLL_SECONDS = 0.02
 
 
@@ -33,7 +33,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], within_seconds: f
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def connected(publisher: RabbitPublisher, within_seconds: float = WAIT_SECONDS) -> None:
+async def connected(publisher: TaskPublisher, within_seconds: float = WAIT_SECONDS) -> None:
     """Wait until the publisher reaches its queue."""
 
     async def answers() -> bool:
@@ -51,7 +51,7 @@ async def receive(slot: ConsumerSlot, within_seconds: float = WAIT_SECONDS) -> D
         return await slot.receive()
 
 
-async def publish_when_possible(publisher: RabbitPublisher, dispatch: Dispatch) -> None:
+async def publish_when_possible(publisher: TaskPublisher, dispatch: Dispatch) -> None:
     """Publish as the dispatcher does: again and again until it is confirmed."""
 
     async def published() -> bool:
@@ -64,7 +64,7 @@ async def publish_when_possible(publisher: RabbitPublisher, dispatch: Dispatch) 
     await eventually(published)
 
 
-async def assert_flows(publisher: RabbitPublisher, slot: ConsumerSlot) -> None:
+async def assert_flows(publisher: TaskPublisher, slot: ConsumerSlot) -> None:
     dispatch = new_dispatch()
     await publish_when_possible(publisher, dispatch)
     while True:
@@ -149,8 +149,15 @@ class Wire:
 
     @property
     def url(self) -> str:
+        """The URL of RabbitMQ behind the wire."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    @property
+    def port(self) -> int:
+        """The port at which the wire begins."""
         assert self._server is not None
-        return f"amqp://guest:guest@127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
     def freeze(self) -> None:
         self._open.clear()

@@ -1,17 +1,25 @@
 """A stand-in for the catalogue of a `FakeTaskRepository`."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from ketline.api.tasks.broadcast import LATE_LINES
+from ketline.api.tasks.views import view_task
+from ketline.domain.access import ProjectName
+from ketline.domain.audit import UNKNOWN, Actor
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import (
     WHILE_PENDING,
     Changeable,
+    EndedTask,
+    EndedTasks,
     ListedTask,
     Position,
+    QueueCounts,
     Rate,
     TaskChange,
     TaskPage,
@@ -19,8 +27,9 @@ from ketline.domain.lists import (
     TaskStatistics,
 )
 from ketline.domain.priority import QueuePosition
+from ketline.domain.queues import TaskQueue
 from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine, TaskStatus
+from ketline.domain.task import Accepted, IdempotencyKey, Task, TaskId, TaskLine, TaskStatus
 from tests.fakes import FakeTaskRepository
 
 
@@ -30,6 +39,10 @@ class FakeTaskCatalogue:
     How lists are filtered and sorted is the SQL catalogue's business and is tested there.
     """
 
+    def within(self, project: ProjectName) -> Self:
+        """The fake has the tasks of one project."""
+        return self
+
     def __init__(self, repository: FakeTaskRepository) -> None:
         self.repository = repository
         self.queries: list[TaskQuery] = []
@@ -38,7 +51,7 @@ class FakeTaskCatalogue:
         self.batches: list[int] = []
         self.last: Position | None = None
         self.bounds: list[int] = []
-        self.forgotten: list[tuple[object, int]] = []
+        self.deletions: list[tuple[object, int]] = []
         self.feed: list[TaskLine] = []
         self.late: list[TaskLine] = []
         self.last_read = 0
@@ -49,6 +62,35 @@ class FakeTaskCatalogue:
         self.queries.append(query)
         listed = [ListedTask(task=task, worker_id=None) for task in self.repository.tasks.values()]
         return TaskPage(tasks=listed[: query.limit], next=self.next)
+
+    async def ended(self, task_ids: Sequence[TaskId], most_bytes: int) -> EndedTasks:
+        await self.repository.ping()
+        stored = [self.repository.tasks[task_id] for task_id in task_ids if task_id in self.repository.tasks]
+        ended = [await self._ended(task) for task in stored if task.status.terminal]
+        fitting: set[TaskId] = set()
+        for task in sorted(ended, key=lambda one: len(one.result or "")):
+            most_bytes -= len(task.result or "")
+            if most_bytes >= 0:
+                fitting.add(task.task_id)
+        return EndedTasks(
+            tasks=[task for task in ended if task.task_id in fitting],
+            unread=[task.task_id for task in ended if task.task_id not in fitting],
+            running=[task.task_id for task in stored if not task.status.terminal],
+        )
+
+    async def _ended(self, task: Task) -> EndedTask:
+        return EndedTask(
+            task_id=task.task_id,
+            status=task.status,
+            submitted_at=task.submitted_at,
+            completed_at=task.completed_at,
+            shots=task.shots,
+            seed=task.options.seed,
+            correlation_id=task.correlation_id,
+            failure=task.failure,
+            profile=task.profile,
+            result=await self.repository.result_text(task.task_id) if view_task(task).result else None,
+        )
 
     async def last_line(self) -> int:
         await self.repository.ping()
@@ -79,7 +121,18 @@ class FakeTaskCatalogue:
         statuses = [task.status for task in self.repository.tasks.values()]
         counts: Mapping[TaskStatus, int] = {status: statuses.count(status) for status in TaskStatus}
         rates: Sequence[Rate] = [Rate(minutes=5, completed_per_minute=1.5, failed_per_minute=0.0)]
-        return TaskStatistics(at=datetime.now(UTC), counts=counts, oldest_pending_seconds=None, rates=rates)
+        return TaskStatistics(
+            at=datetime.now(UTC), counts=counts, oldest_pending_seconds=None, rates=rates, queues=self._queues()
+        )
+
+    def _queues(self) -> Mapping[str, QueueCounts]:
+        tasks = self.repository.tasks.values()
+        found = Counter((TaskQueue(task.kind, task.backend).name, task.status) for task in tasks)
+        names = sorted({name for name, status in found if not status.terminal})
+        return {
+            name: QueueCounts(waiting=found[name, TaskStatus.PENDING], processing=found[name, TaskStatus.PROCESSING])
+            for name in names
+        }
 
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
         task = await self.repository.get(task_id)
@@ -110,25 +163,25 @@ class FakeTaskCatalogue:
             raise IdempotencyKeyReused("the key names another submission")
         return replace(accepted, repeated=True)
 
-    async def delete(self, task_id: TaskId) -> None:
+    async def delete(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
         task = await self.repository.get(task_id)
         if not task.status.terminal:
             raise TaskNotEnded(f"Task {task_id} is {task.status}.", status=task.status)
         del self.repository.tasks[task_id]
 
-    async def forget_older(self, age: timedelta, limit: int) -> int:
-        return await self._forget(age, limit)
+    async def delete_older(self, age: timedelta, limit: int) -> int:
+        return await self._delete_batch(age, limit)
 
     async def last_kept(self, keep: int) -> Position | None:
         await self.repository.ping()
         self.bounds.append(keep)
         return self.last
 
-    async def forget_before(self, last_kept: Position, limit: int) -> int:
-        return await self._forget(last_kept, limit)
+    async def delete_before(self, last_kept: Position, limit: int) -> int:
+        return await self._delete_batch(last_kept, limit)
 
-    async def _forget(self, bound: object, limit: int) -> int:
+    async def _delete_batch(self, bound: object, limit: int) -> int:
         """As many as the next of `batches` says."""
         await self.repository.ping()
-        self.forgotten.append((bound, limit))
+        self.deletions.append((bound, limit))
         return self.batches.pop(0) if self.batches else 0

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Self
 
 from ketline.api.tasks.views import view_task
+from ketline.domain.access import ProjectName
+from ketline.domain.audit import UNKNOWN, Actor
 from ketline.domain.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound, TaskNotHeld
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import (
     Accepted,
     Dispatch,
@@ -25,9 +29,15 @@ class FakeTaskRepository:
     repository.
     """
 
+    def within(self, project: ProjectName) -> Self:
+        """The fake has the tasks of one project."""
+        return self
+
     def __init__(self) -> None:
         self.submissions: list[Submission] = []
         self.taken: list[bool] = []
+        self.limited: list[bool] = []
+        self.actors: list[Actor] = []
         self.tasks: dict[TaskId, Task] = {}
         self.keys: dict[str, tuple[str, Accepted]] = {}
         self.error: Exception | None = None
@@ -35,8 +45,9 @@ class FakeTaskRepository:
         self.standings_asked = 0
         self.writes_checked = 0
 
-    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+    async def add(self, submission: Submission, *, taken: bool = False, limited: bool = False) -> Accepted:
         self._fail_if_told()
+        self.limited.append(limited)
         if (key := submission.idempotency_key) is not None:
             known, accepted = self.keys.get(key.key, (None, None))
             if accepted is not None and known == key.fingerprint:
@@ -62,18 +73,25 @@ class FakeTaskRepository:
             scheduled_for=submission.spec.scheduled_for,
             priority=submission.spec.priority,
             hold=submission.spec.hold,
+            kind=submission.spec.kind,
+            target=submission.spec.target,
+            qir_profile=submission.spec.profile,
+            bitcode=submission.spec.bitcode,
+            backend=submission.spec.backend,
             inputs=submission.spec.inputs,
             time_limit_seconds=submission.spec.time_limit_seconds,
             max_attempts=submission.spec.max_attempts,
             rerun_of=submission.rerun_of,
+            task_type=submission.task_type,
+            wait_for_completion=submission.wait_for_completion,
         )
         accepted = Accepted(task_id=submission.task_id, submitted_at=now, correlation_id=submission.correlation_id)
         if key is not None:
             self.keys[key.key] = (key.fingerprint, accepted)
         return accepted
 
-    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
-        return [await self.add(submission) for submission in submissions]
+    async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
+        return [await self.add(submission, limited=limited) for submission in submissions]
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         self._fail_if_told()
@@ -124,7 +142,8 @@ class FakeTaskRepository:
             raise TaskEnded(f"task {task_id} is {task.status}", status=task.status)
         self.tasks[task_id] = replace(task, released_at=task.released_at or datetime.now(UTC))
 
-    async def cancel(self, task_id: TaskId) -> None:
+    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+        self.actors.append(actor)
         self._fail_if_told()
         task = await self.get(task_id)
         if task.status.terminal:
@@ -170,7 +189,7 @@ class FakeTaskPublisher:
         self._fail_if_told()
         self.published.append(dispatch)
 
-    async def depth(self) -> int:
+    async def depth(self, queue: TaskQueue = SIMULATIONS) -> int:
         self._fail_if_told()
         return len(self.published)
 

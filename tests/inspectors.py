@@ -1,9 +1,12 @@
 """Stand-ins for the ports of looking at programs and workers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
+from ketline.domain.access import ProjectName
 from ketline.domain.backend import Backend, BackendLimits
+from ketline.domain.backend_jobs import BackendDescription
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import Method, ProgramFormat, TaskSpec
@@ -61,6 +64,10 @@ class FakeInspector:
 class FakeProgramLibrary:
     """The programs that a test puts into `programs`; `format` is for those that are made up by others."""
 
+    def within(self, project: ProjectName) -> Self:
+        """The fake has the tasks of one project."""
+        return self
+
     def __init__(self) -> None:
         self.format = ProgramFormat.OPENQASM3
         self.programs: dict[TaskId, ProgramSource] = {}
@@ -74,12 +81,16 @@ class FakeProgramLibrary:
 class FakeWorkerRegistry:
     """Remembers beats and farewells; raises `error` from every call while that is set."""
 
+    def within(self, project: ProjectName) -> Self:
+        """The fake has the tasks of one project."""
+        return self
+
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.beats: list[tuple[WorkerIdentity, datetime | None, timedelta]] = []
         self.conditions: list[WorkerCondition | None] = []
         self.left: list[tuple[WorkerId, datetime]] = []
-        self.forgotten: list[timedelta] = []
+        self.cleanups: list[timedelta] = []
         self.workers: list[LiveWorker] = []
 
     async def beat(
@@ -102,11 +113,24 @@ class FakeWorkerRegistry:
         self._fail_if_told()
         return self.workers
 
-    async def forget_lost(self, after: timedelta) -> int:
-        self.forgotten.append(after)
+    async def remove_lost(self, after: timedelta) -> int:
+        self.cleanups.append(after)
         self._fail_if_told()
         return 0
 
     def _fail_if_told(self) -> None:
         if self.error is not None:
             raise self.error
+
+
+class FakeBackendRegistry:
+    """Remembers the descriptions of backends."""
+
+    def __init__(self) -> None:
+        self.descriptions: dict[str, BackendDescription] = {}
+
+    async def register(self, name: str, description: BackendDescription) -> None:
+        self.descriptions[name] = description
+
+    async def known(self) -> Mapping[str, BackendDescription]:
+        return dict(sorted(self.descriptions.items()))

@@ -49,6 +49,28 @@ def assert_counts_match(
         assert distance <= threshold, f"{key}: {observed} of {shots} is implausible at probability {probability:.6f}"
 
 
+def assert_samples_agree(
+    one: Mapping[str, int], other: Mapping[str, int], false_alarm_rate: float = FALSE_ALARM_RATE
+) -> None:
+    """Fail when two samples are not plausible as draws from one distribution, which need not be known.
+
+    Equal distributions fail this at most once in 1/`false_alarm_rate` calls, for any numbers of shots: for each of the
+    k outcomes seen, n KL(f || p) + m KL(g || p) is compared, with p the frequency in both samples, which minimises the
+    sum. Each term exceeds x with probability at most 2 exp(-x), so their sum exceeds t with probability at most
+    4 (1 + t) exp(-t).
+    """
+    shots, others = sum(one.values()), sum(other.values())
+    outcomes = one.keys() | other.keys()
+    threshold = 1.0
+    while 4 * (1 + threshold) * math.exp(-threshold) > false_alarm_rate / len(outcomes):
+        threshold += 0.1
+    for key in outcomes:
+        found, again = one.get(key, 0), other.get(key, 0)
+        pooled = (found + again) / (shots + others)
+        distance = shots * _divergence(found / shots, pooled) + others * _divergence(again / others, pooled)
+        assert distance <= threshold, f"{key}: {found} of {shots}, and {again} of {others}"
+
+
 def _divergence(frequency: float, probability: float) -> float:
     """Kullback-Leibler divergence in nats between coins that fall heads this often."""
     total = 0.0

@@ -1,5 +1,6 @@
 """Which tests a session runs, `--long` for all of them, and how pytest-xdist's workers share them."""
 
+import os
 from collections.abc import Sequence
 
 import pytest
@@ -8,20 +9,24 @@ from xdist.scheduler import LoadScopeScheduling
 # A worker that gets one of these late keeps the others waiting at the end: they come first, the longest first.
 FIRST = (
     "tests/failpoints/",
+    "tests/chaos/",
     "tests/acceptance/test_outages.py",
     "tests/model/",
     "tests/acceptance/",
     "tests/statemachine/",
     "tests/difference/",
+    "tests/backends/",
     "tests/browser/",
     "tests/integration/",
     "tests/contract/",
 )
+MOST_WORKERS = 8
 # Their tests are long and share nothing but the session's servers: several workers run one file.
 SEPARATE = (
     "tests/acceptance/test_database_faults.py",
     "tests/acceptance/test_log_faults.py",
     "tests/acceptance/test_outages.py",
+    "tests/backends/test_conformance.py",
     "tests/difference/",
     "tests/integration/test_sessions.py",
     "tests/statemachine/",
@@ -30,6 +35,12 @@ SEPARATE = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run the tests marked as long too")
+
+
+@pytest.fixture(scope="session")
+def long_run(request: pytest.FixtureRequest) -> bool:
+    """Whether the long tests run too; tests that draw examples then draw more of them."""
+    return bool(request.config.getoption("--long"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,6 +54,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not _is_long(item)]
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: _rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The workers of `-n auto`."""
+    return number_of_workers(config.args, len(os.sched_getaffinity(0)))
+
+
+def number_of_workers(paths: Sequence[str], cores: int) -> int:
+    """Two for each core, since many tests wait for servers; for unit tests alone, which do not, one for each."""
+    unit = all(path.startswith("tests/unit") for path in paths)
+    return min(cores if unit else 2 * cores, MOST_WORKERS)
 
 
 @pytest.hookimpl(optionalhook=True)

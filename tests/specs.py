@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ketline.domain.labels import Labels
-from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.spec import Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 from ketline.domain.task import Submission
 
 PLAIN = TaskSpec(circuit="qubit q;", shots=10)
-# The same with one field changed, for each field.
+# The same with one field changed, for each field, and what a change of it requires.
 CHANGED = {
     "qc": replace(PLAIN, circuit="qubit[2] q;"),
     "shots": replace(PLAIN, shots=11),
@@ -27,11 +27,20 @@ CHANGED = {
     "scheduled_for": replace(PLAIN, scheduled_for=datetime(2026, 1, 2, tzinfo=UTC)),
     "priority": replace(PLAIN, priority=-3),
     "hold": replace(PLAIN, hold=True),
+    "kind": replace(PLAIN, shots=0, kind=TaskKind.CONVERT, target=Target.QPY),
+    "target": replace(PLAIN, shots=0, kind=TaskKind.CONVERT, target=Target.OPENQASM2),
+    "profile": replace(PLAIN, shots=0, kind=TaskKind.CONVERT, target=Target.QIR, profile=QirProfile.ADAPTIVE),
+    "bitcode": replace(PLAIN, shots=0, kind=TaskKind.CONVERT, target=Target.QIR, bitcode=True),
+    "backend": replace(PLAIN, kind=TaskKind.RUN, backend="other"),
 }
 # The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
 NOT_IN_A_VIEW = {"qc", "inputs", "observables", "method", "memory", "timeout_s", "max_attempts"}
 # The other fields by their names in a view of a task.
-IN_A_VIEW = {name: {"format": "program_format"}.get(name, name) for name in CHANGED if name not in NOT_IN_A_VIEW}
+IN_A_VIEW = {
+    name: {"format": "program_format", "profile": "qir_profile"}.get(name, name)
+    for name in CHANGED
+    if name not in NOT_IN_A_VIEW
+}
 
 
 def respecified(submission: Submission, **changes: Any) -> Submission:

@@ -17,7 +17,7 @@ from benchmarks.execution.children import say
 from benchmarks.execution.circuits import Circuit, suite
 from benchmarks.execution.distance import bound, distance
 from benchmarks.execution.figures import SuiteEntry
-from benchmarks.execution.way import AerAlone, ServiceWay, forget_statements, in_turns, result_in
+from benchmarks.execution.way import AerAlone, ServiceWay, clear_statement_cache, in_turns, result_in
 from benchmarks.programs import SHOTS
 
 _LEAST_ROUNDS = 3
@@ -36,7 +36,7 @@ def _compared(circuit: Circuit, service: ServiceWay, aer: AerAlone, seconds: flo
     rounds = _rounds(seconds, alone, again, again)
 
     def first(number: int) -> Callable[[], Any]:
-        forget_statements()
+        clear_statement_cache()
         return service.runs(circuit.text + " " * (1 + number), SHOTS)
 
     costs, results = in_turns({"aer": lambda _: alone, "first": first, "again": lambda _: again}, rounds)
@@ -49,7 +49,7 @@ def _compared(circuit: Circuit, service: ServiceWay, aer: AerAlone, seconds: flo
         family=circuit.family,
         qubits=parsed.num_qubits,
         gates=sum(number for name, number in parsed.count_ops().items() if name != "measure"),
-        tier=str(profile.tier),
+        front_end=str(profile.tier),
         method=profile.method,
         rounds=rounds,
         distance=apart,

@@ -1,10 +1,8 @@
 """A Bell circuit's way from text to counts against Aer alone: `python -m benchmarks.execution.counts ROUNDS`."""
 
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from random import Random
 from typing import Any
 
 from qiskit import qasm3
@@ -12,20 +10,13 @@ from qiskit import qasm3
 from benchmarks.execution.children import say
 from benchmarks.execution.figures import Comparison
 from benchmarks.execution.way import AerAlone, ServiceWay, Way, in_turns
-from benchmarks.programs import BELL, SHOTS
+from benchmarks.programs import BELL, SHOTS, turned_bell
 
 _SEED = 7
 
 
 def main(rounds: int) -> None:
     say(asdict(row) for row in _rows(rounds))
-
-
-def turned_bell(number: int) -> str:
-    """A Bell circuit whose qubits are turned by angles of their own, another text for each number."""
-    angles = Random(number)
-    one, other = (repr(angles.uniform(0, math.pi)) for _ in range(2))
-    return BELL.replace("h q[0];", f"ry({one}) q[0];\nrx({other}) q[1];")
 
 
 def _rows(rounds: int) -> Iterator[Comparison]:

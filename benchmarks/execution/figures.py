@@ -41,7 +41,7 @@ class SuiteEntry:
     family: str
     qubits: int
     gates: int
-    tier: str
+    front_end: str
     method: str
     rounds: int
     aer: Cost

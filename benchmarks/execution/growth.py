@@ -18,7 +18,7 @@ from benchmarks.execution import families
 from benchmarks.execution.children import say
 from benchmarks.execution.figures import CostCurve, CostPoint
 from benchmarks.execution.profiling import parts_of
-from benchmarks.execution.way import AerAlone, ServiceWay, forget_statements
+from benchmarks.execution.way import AerAlone, ServiceWay, clear_statement_cache
 from benchmarks.programs import SHOTS
 from ketline.execution.frontend.program import read_program
 from ketline.execution.limits import ExecutionLimits
@@ -131,7 +131,7 @@ def _point(task: _Task, service: ServiceWay, aer: AerAlone) -> CostPoint:
 
 def _unknown(text: str) -> str:
     """The program as a text that never came before, and no statement remembered."""
-    forget_statements()
+    clear_statement_cache()
     return text + " " * next(_NUMBERS)
 
 

@@ -59,7 +59,7 @@ def _suite_row(entry: SuiteEntry) -> list[str]:
         entry.family,
         str(entry.qubits),
         f"{entry.gates:,}",
-        entry.tier,
+        entry.front_end,
         entry.method,
         f"{entry.aer.processor_ms:.2f}",
         *_against(entry.first, entry.aer),

@@ -19,15 +19,18 @@ from ketline.execution.protocol import Request, decode_request, decode_response,
 # Makes ready what is timed then, for the round of this number.
 Way = Callable[[int], Callable[[], Any]]
 
-_MEMORIES = [
-    kept for module in (constants, registers, syntax) for kept in vars(module).values() if hasattr(kept, "cache_clear")
+_CACHES = [
+    cached
+    for module in (constants, registers, syntax)
+    for cached in vars(module).values()
+    if hasattr(cached, "cache_clear")
 ]
 
 
-def forget_statements() -> None:
-    """Let the scanner remember no statement of any program."""
-    for memory in _MEMORIES:
-        memory.cache_clear()
+def clear_statement_cache() -> None:
+    """Clear what the scanner has cached of statements of any program."""
+    for cache in _CACHES:
+        cache.cache_clear()
 
 
 class ServiceWay:

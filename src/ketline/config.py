@@ -1,19 +1,32 @@
-"""The settings: one frozen object from `KETLINE_*` variables, `.env`, and the names that older deployments use."""
+"""The settings: one frozen object from `KETLINE_*` variables, `.env`, and the names that older deployments use.
+
+`cli` loads them once, and `runtime` passes their values on.
+"""
 
 import os
 import re
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ketline.database_url import parse_postgres_url
+from ketline.database_url import DEFAULT_DATABASE_URL, parse_postgres_url
+from ketline.domain.access import AuthMode
+from ketline.domain.backend import CHOSEN_ENGINES, Engine
+from ketline.domain.backend_list import BackendEntry, parse_backends
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.groups import parse_groups
+from ketline.domain.rate_limits import RateLimit, parse_rate_limits
+from ketline.domain.spec import TaskKind
+from ketline.older_variables import OlderSettings, older_settings
+from ketline.schemas.legacy import ResultShape
 
 PREFIX = "KETLINE_"
 # Used by the commands that are clients, not by the service.
@@ -21,6 +34,11 @@ API_KEY_VARIABLE = "KETLINE_API_KEY"
 CLIENT_VARIABLES = frozenset({"KETLINE_URL", API_KEY_VARIABLE})
 
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]*|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?")
+
+# Settings that the embedded service does not use.
+_OF_THE_DISTRIBUTED_SERVICE = frozenset({"database_url", "queue_url"})
+RABBITMQ_SCHEMES = ("amqp://", "amqps://")
+REDIS_SCHEMES = ("redis://", "rediss://")
 
 MEBIBYTE = 1024 * 1024
 
@@ -63,7 +81,7 @@ class Settings(BaseSettings):
         description="Directory of the embedded service's SQLite database.",
     )
     database_url: SecretStr = Field(
-        default=SecretStr("postgresql+asyncpg://ketline:ketline@localhost:5432/ketline"),
+        default=SecretStr(DEFAULT_DATABASE_URL),
         validation_alias=_also("DATABASE_URL", "DATABASE_URL"),
         description="Database of the distributed service.",
     )
@@ -74,7 +92,17 @@ class Settings(BaseSettings):
     rabbitmq_url: SecretStr = Field(
         default=SecretStr("amqp://guest:guest@localhost:5672/"),
         validation_alias=_also("RABBITMQ_URL", "RABBITMQ_URL"),
-        description="Broker of the distributed service.",
+        description="RabbitMQ as the broker of the distributed service, unless `KETLINE_QUEUE_URL` is set.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=_also("REDIS_URL", "REDIS_URL"),
+        description="Redis as the broker, if neither `KETLINE_QUEUE_URL` nor `RABBITMQ_URL` is set.",
+    )
+    queue_url: SecretStr | None = Field(
+        default=None,
+        description="Broker of the distributed service, whatever the other two URLs are: RabbitMQ by an `amqp://` or "
+        "`amqps://` URL, Redis by a `redis://` or `rediss://` URL.",
     )
     task_queue_name: str = Field(
         default="quantum_tasks",
@@ -89,7 +117,49 @@ class Settings(BaseSettings):
         description="Host names that requests may use beside loopback names and the address that the API listens "
         "on; separated by commas, with `*.example.org` and `*` for all.",
     )
+    auth: str | None = Field(
+        default=None,
+        description="How requests are authenticated: `off`, or `keys` for API keys, `oidc` for tokens of an OpenID "
+        "Connect issuer, or both, separated by a comma. Without it the service authenticates nobody, and starts only "
+        "on a loopback address.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="URL of the OpenID Connect issuer, as its tokens have it in `iss`."
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="What tokens must have in `aud`: how the issuer calls this service."
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="Name of this service as a client of the issuer, for the sign-in of browsers."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret of that client; without one the issuer has to accept PKCE alone."
+    )
+    oidc_redirect_url: str | None = Field(
+        default=None,
+        description="Where the issuer sends browsers back: the URL of this service with `/ui/sign-in/callback`.",
+    )
+    oidc_groups_claim: str = Field(
+        default="groups", min_length=1, description="Claim of a token that has the groups of its user."
+    )
+    oidc_groups: str = Field(
+        default="",
+        description="Rights of the issuer's groups: `group=project:role`, separated by commas. A user of several "
+        "projects names one in the header `X-Ketline-Project`; without it the first in alphabetical order counts.",
+    )
+    session_hours: float = Field(
+        default=12.0, gt=0, le=24 * 30, description="Hours after which a browser has to sign in again."
+    )
+    rate_limit: str = Field(
+        default="",
+        description="Requests that each API key may send to one API process, as `20/second, 600/minute`; default: no "
+        "limit.",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
+    tls_cert: Path | None = Field(
+        default=None, description="Certificate chain in PEM format, with which the API serves HTTPS itself."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key of that certificate, without a password.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         validation_alias=_also("LOG_LEVEL", "LOG_LEVEL"),
@@ -116,6 +186,22 @@ class Settings(BaseSettings):
     )
     worker_slots: int = Field(
         default_factory=available_cores, ge=1, le=256, description="Programs a worker runs at once; default: cores."
+    )
+    worker_kinds: str = Field(
+        default="simulate,convert,run",
+        description="Kinds of tasks that a worker takes, separated by commas: `simulate`, `convert`, `run`.",
+    )
+    worker_backends: str = Field(
+        default="",
+        description="Names of the external backends in `KETLINE_BACKENDS` that a worker takes, separated by commas; "
+        "empty for all.",
+    )
+    engines: str = Field(
+        default=",".join(CHOSEN_ENGINES),
+        description="Libraries that may simulate statevectors, separated by commas: `aer` (always), `lightning`.",
+    )
+    conversion_slots: int = Field(
+        default=1, ge=1, le=256, description="Conversions a worker runs at once, each in a process of its own."
     )
     short_task_s: float = Field(
         default=2.0,
@@ -166,7 +252,8 @@ class Settings(BaseSettings):
         description="Seconds after which a program's simulator is killed.",
     )
     max_time_limit_s: Seconds = Field(
-        default=3600.0, description="Largest `timeout_s` a task may request, in place of `TASK_TIME_LIMIT_S`."
+        default=3600.0,
+        description="Largest `timeout_s` of a task, in place of `TASK_TIME_LIMIT_S`; not on external backends.",
     )
     max_qubits: int = Field(default=4096, ge=1, le=100_000, description="Most qubits a program may declare.")
     max_operations: int = Field(
@@ -201,6 +288,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Megabytes that an API process holds of requests without a response yet; beyond, 503.",
     )
+    result_shape: ResultShape = Field(
+        default=ResultShape.FULL,
+        description="Shape in which `GET /tasks/{id}` shows tasks: `full`, or `plain` for clients of older services.",
+    )
     max_wait_s: Seconds = Field(default=60.0, description="Seconds a request may wait for a task's end, at most.")
     idempotency_key_lifetime_s: Seconds = Field(
         default=86_400.0, description="Seconds for which an `Idempotency-Key` names its task."
@@ -210,6 +301,12 @@ class Settings(BaseSettings):
     )
     retain_tasks: int = Field(
         default=0, ge=0, description="Tasks kept of those that have ended, the last ones; 0 keeps all."
+    )
+    audit_retain_days: float = Field(
+        default=365.0,
+        ge=0,
+        le=36_500,
+        description="Days for which entries of the audit log are kept; 0 keeps them for ever.",
     )
     lease_s: Seconds = Field(default=12.0, description="Seconds a worker may be silent before its task is taken away.")
     reap_interval_s: Seconds = Field(default=3.0, description="Seconds between checks for lost workers.")
@@ -251,6 +348,11 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on which `ketline worker` serves `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
     )
+    backends: str = Field(
+        default="",
+        description="External backends, as `name=adapter:argument;option=value`, separated by blanks or commas; see "
+        "`docs/backends.md`.",
+    )
     secrets_dir: Path | None = Field(
         default=None,
         description="Directory of files named like these variables, each with the value of one: secrets of containers.",
@@ -275,9 +377,17 @@ class Settings(BaseSettings):
     @field_validator("rabbitmq_url")
     @classmethod
     def _known_broker(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("amqp://", "amqps://")):
-            raise ValueError("must start with amqp:// or amqps://")
-        return url
+        return _with_scheme(url, *RABBITMQ_SCHEMES)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else _with_scheme(url, *REDIS_SCHEMES)
+
+    @field_validator("queue_url")
+    @classmethod
+    def _known_queue(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else _with_scheme(url, *RABBITMQ_SCHEMES, *REDIS_SCHEMES)
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -288,20 +398,138 @@ class Settings(BaseSettings):
             )
         return names
 
+    @field_validator("backends")
+    @classmethod
+    def _known_backends(cls, text: str) -> str:
+        parse_backends(text)
+        return text
+
+    @property
+    def broker_url(self) -> str:
+        """The URL of the broker that the three settings choose."""
+        chosen = self.queue_url
+        if chosen is None and "rabbitmq_url" not in self.model_fields_set:
+            chosen = self.redis_url
+        return (chosen or self.rabbitmq_url).get_secret_value()
+
     @property
     def host_names(self) -> tuple[str, ...]:
         """The entries of `allowed_hosts`."""
         return _separated(self.allowed_hosts)
 
+    @property
+    def auth_modes(self) -> frozenset[AuthMode]:
+        """The entries of `auth`; nothing but `OFF` if there are none."""
+        return frozenset(map(AuthMode, _separated(self.auth or AuthMode.OFF)))
+
+    @field_validator("auth")
+    @classmethod
+    def _known_auth(cls, modes: str | None) -> str | None:
+        if modes is None:
+            return None
+        entries = _separated(modes)
+        if not entries or set(entries) - set(AuthMode) or (AuthMode.OFF in entries and len(entries) > 1):
+            raise ValueError(f"write one of {', '.join(AuthMode)}")
+        return modes
+
+    @field_validator("oidc_groups")
+    @classmethod
+    def _known_groups(cls, groups: str) -> str:
+        parse_groups(groups)
+        return groups
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _secure_issuer(cls, issuer: str | None) -> str | None:
+        if issuer is None:
+            return None
+        url = urlsplit(issuer)
+        if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
+            raise ValueError("must be an https URL, because whoever answers in the issuer's place could sign tokens")
+        return issuer
+
+    @property
+    def rate_limits(self) -> tuple[RateLimit, ...]:
+        """The entries of `rate_limit`."""
+        return parse_rate_limits(self.rate_limit)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _known_rates(cls, text: str) -> str:
+        parse_rate_limits(text)
+        return text
+
+    @field_validator("worker_kinds")
+    @classmethod
+    def _known_kinds(cls, names: str) -> str:
+        kinds = _separated(names)
+        if not kinds or (unknown := [name for name in kinds if name not in set(TaskKind)]):
+            wrong = repr(unknown[0]) if kinds else "nothing"
+            raise ValueError(f"{wrong} is not a kind of task; write some of {', '.join(TaskKind)}")
+        return names
+
+    @field_validator("engines")
+    @classmethod
+    def _known_engines(cls, names: str) -> str:
+        engines = _separated(names)
+        if unknown := [name for name in engines if name not in CHOSEN_ENGINES]:
+            raise ValueError(f"{unknown[0]!r} is not an engine; write some of {', '.join(CHOSEN_ENGINES)}")
+        if Engine.AER not in engines:
+            raise ValueError("'aer' has to be among the engines, because only it runs every program")
+        return names
+
+    @property
+    def lightning(self) -> bool:
+        """Whether Lightning is among the `engines`."""
+        return Engine.LIGHTNING in _separated(self.engines)
+
+    @property
+    def kinds(self) -> frozenset[TaskKind]:
+        """The kinds in `worker_kinds`."""
+        return frozenset(map(TaskKind, _separated(self.worker_kinds)))
+
+    @property
+    def external_backends(self) -> tuple[BackendEntry, ...]:
+        """The entries of `backends` that a worker of these kinds takes."""
+        if TaskKind.RUN not in self.kinds:
+            return ()
+        chosen = _separated(self.worker_backends)
+        return tuple(entry for entry in parse_backends(self.backends) if not chosen or entry.name in chosen)
+
+    @property
+    def simulation_slots(self) -> int:
+        """`worker_slots`, or 0 for a worker that takes no simulations."""
+        return self.worker_slots if TaskKind.SIMULATE in self.kinds else 0
+
+    def _require_issuer(self) -> None:
+        needed = {"ISSUER": self.oidc_issuer, "AUDIENCE": self.oidc_audience, "GROUPS": self.oidc_groups}
+        missing = [f"{PREFIX}OIDC_{name}" for name, value in needed.items() if not value]
+        if AuthMode.OIDC in self.auth_modes and missing:
+            raise ValueError(f"KETLINE_AUTH=oidc needs {', '.join(missing)}")
+        if (self.oidc_client_id is None) != (self.oidc_redirect_url is None):
+            raise ValueError("KETLINE_OIDC_CLIENT_ID and KETLINE_OIDC_REDIRECT_URL need each other")
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
+        self._require_issuer()
+        known = {entry.name for entry in parse_backends(self.backends)}
+        if missing := [name for name in _separated(self.worker_backends) if name not in known]:
+            raise ValueError(f"KETLINE_WORKER_BACKENDS names {missing[0]!r}, which KETLINE_BACKENDS does not have")
         if self.task_soft_time_limit_s > self.task_time_limit_s:
             raise ValueError("TASK_SOFT_TIME_LIMIT_S must not exceed TASK_TIME_LIMIT_S")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("KETLINE_TLS_CERT and KETLINE_TLS_KEY must both be set, or neither")
         if self.default_shots > self.max_shots:
             raise ValueError("NUM_SHOTS must not exceed KETLINE_MAX_SHOTS")
         if self.request_memory_mb < 7 * self.max_program_bytes / MEBIBYTE:
             raise ValueError("KETLINE_REQUEST_MEMORY_MB must be 7 times KETLINE_MAX_PROGRAM_BYTES, or one may not fit")
         return self
+
+
+def _with_scheme(url: SecretStr, *schemes: str) -> SecretStr:
+    if not url.get_secret_value().startswith(schemes):
+        raise ValueError(f"must start with {' or '.join(schemes)}")
+    return url
 
 
 def _separated(names: str) -> tuple[str, ...]:
@@ -332,14 +560,33 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationInvalid: a variable is unknown or has a value that cannot be used; values are not repeated.
     """
-    environment = {**dotenv_values(".env"), **os.environ}
+    environment = _environment()
     refuse_unknown(environment)
+    values = {**read_older_variables().values, **overrides}
     try:
         # Only Pydantic's mypy plugin, which is not in use, knows this parameter.
-        return Settings(_secrets_dir=_secrets_dir(environment), **overrides)  # type: ignore[call-arg, arg-type]
+        return Settings(_secrets_dir=_secrets_dir(environment), **values)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         problems = "; ".join(f"{_variable(fault['loc'])}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationInvalid(f"The configuration cannot be used: {problems}.") from None
+
+
+def read_older_variables(*, embedded: bool = False) -> OlderSettings:
+    """What the variables of older services mean here, and which are not used; `embedded` as for `ketline up`.
+
+    Raises:
+        ConfigurationInvalid: the directory of secrets does not exist.
+    """
+    environment = _environment()
+    secrets = _secrets_dir(environment)
+    files = () if secrets is None else (path.name for path in secrets.iterdir())
+    present = {name.upper() for name, value in environment.items() if value} | {name.upper() for name in files}
+    own = {field: name for field, names in variables().items() for name in reversed(names) if name in present}
+    return older_settings(environment, own, _OF_THE_DISTRIBUTED_SERVICE if embedded else frozenset())
+
+
+def _environment() -> dict[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}
 
 
 def _secrets_dir(environment: Mapping[str, str | None]) -> Path | None:
@@ -371,18 +618,32 @@ def refuse_unknown(environment: Mapping[str, str | None]) -> None:
         )
 
 
-def refuse_api_key() -> None:
-    """Reject an API key in the environment of a server, because it would not protect the service.
+def refuse_open_service(settings: Settings) -> None:
+    """Reject the settings of a server that authenticates nobody where the operator expects it to, or should.
 
     Raises:
-        ConfigurationInvalid: the variable, which is one of clients, is set.
+        ConfigurationInvalid: an API key is set, which is a variable of clients; or the service would listen on an
+            address that others reach.
     """
-    if {**dotenv_values(".env"), **os.environ}.get(API_KEY_VARIABLE):
+    if settings.auth_modes != {AuthMode.OFF}:
+        return
+    if _environment().get(API_KEY_VARIABLE):
         raise ConfigurationInvalid(
             f"{API_KEY_VARIABLE} is set, but this service checks no keys: everyone who can reach it may use it. The "
-            "variable is for clients of a service behind a proxy that checks keys. Unset it here, or use such a "
-            "proxy."
+            f"variable is for clients. Set {PREFIX}AUTH=keys, or unset it here."
         )
+    if settings.auth is None and not _is_loopback(settings.host):
+        raise ConfigurationInvalid(
+            f"The service would listen on {settings.host}, where others reach it, and authenticate nobody. Set "
+            f"{PREFIX}AUTH=keys and create a key by `ketline keys create`; {PREFIX}AUTH=off starts it as it is."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def variables() -> dict[str, tuple[str, ...]]:

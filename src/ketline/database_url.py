@@ -1,4 +1,6 @@
-"""URLs of PostgreSQL databases, parsed as libpq does: several hosts, TLS, connect timeout; needs no driver.
+"""Parses URLs of PostgreSQL databases as libpq does: several hosts, TLS, connect timeout.
+
+`config` checks the settings with it, and `db.engine.connector` connects with the result; it needs no driver.
 
 Source: PostgreSQL documentation, section 34.1.1.2 "Connection URIs" and 34.1.2 "Parameter Key Words".
 """
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode
 
+DEFAULT_DATABASE_URL = "postgresql+asyncpg://ketline:ketline@localhost:5432/ketline"
 CONNECT_TIMEOUT_SECONDS = 5.0
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _SESSIONS = ("any", "primary", "read-write")

@@ -1,4 +1,7 @@
-"""A text stream for logs whose writes never block and never fail, whatever happens to the reader."""
+"""A text stream for logs whose writes never block and never fail, whatever happens to the reader.
+
+`logs.py` wraps standard error in it.
+"""
 
 import errno
 import io

@@ -1,4 +1,7 @@
-"""Logging: structlog for all lines, also those of libraries; JSON, or readable text on a terminal."""
+"""Logging: structlog for all lines, also those of libraries; JSON, or readable text on a terminal.
+
+Each command configures it once, before it starts anything that logs.
+"""
 
 import atexit
 import json

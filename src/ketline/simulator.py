@@ -24,15 +24,17 @@ def die_with_parent(parent: int) -> None:
 def main(fd: str, parent: str, limits: str) -> None:
     """Run as a simulator process of `parent`, which has the other end of the socket `fd`."""
     die_with_parent(int(parent))  # guard: child.tied_first
+    from ketline.execution.child.resource_use import ResourceUse
     from ketline.execution.sandbox import confine
 
+    use = ResourceUse()
     confine()  # guard: child.confined
     # Again, because a process that changes its user loses its parent-death signal.
     die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution import protocol
     from ketline.execution.child.main import main as serve_parent
 
-    serve_parent(int(fd), protocol.decode_limits(limits))
+    serve_parent(int(fd), protocol.decode_limits(limits), use)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Both modes as an operator runs them: real processes on real servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tests.acceptance.processes import Api, Fleet, KetlineProcess, any_port, api_at, wait_until_healthy
+from tests.blocks import long_after
+from tests.forking.client import ForkServer
 from tests.servers import RabbitServer
 
 
@@ -63,13 +65,13 @@ class Distributed:
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[type[Fleet]]:
+async def fleet(fork_server: ForkServer) -> AsyncIterator[type[Fleet]]:
     """Ends every process that the test started through it."""
     async with AsyncExitStack() as stack:
 
         class Kept(Fleet):
-            def __init__(self, *arguments: object) -> None:
-                super().__init__(*arguments)  # type: ignore[arg-type]
+            def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+                super().__init__(directory, environment, fork_server=fork_server)
                 stack.push_async_callback(self.end)
 
         yield Kept
@@ -83,7 +85,7 @@ def embedded(fleet: type[Fleet], tmp_path: Path) -> Embedded:
 def distributed_on(fleet: type[Fleet], directory: Path, database_url: str, broker_url: str) -> Distributed:
     environment = {
         "DATABASE_URL": database_url,
-        "RABBITMQ_URL": broker_url,
+        "KETLINE_QUEUE_URL": broker_url,
         "TASK_QUEUE_NAME": f"tasks_{uuid4().hex}",
     }
     return Distributed(fleet(directory, environment))
@@ -93,3 +95,11 @@ def distributed_on(fleet: type[Fleet], directory: Path, database_url: str, broke
 def distributed(fleet: type[Fleet], tmp_path: Path, postgres_url: str, rabbit_server: RabbitServer) -> Distributed:
     """On a database and a queue of its own, on the session's servers."""
     return distributed_on(fleet, tmp_path, postgres_url, rabbit_server.url)
+
+
+@pytest.fixture(params=long_after(1, ["rabbit_server", "redis_server"]))
+def on_each_broker(
+    request: pytest.FixtureRequest, fleet: type[Fleet], tmp_path: Path, postgres_url: str
+) -> Distributed:
+    """As `distributed`, once on each broker: on Redis with `--long`; `test_redis.py` runs on it always."""
+    return distributed_on(fleet, tmp_path, postgres_url, request.getfixturevalue(request.param).url)

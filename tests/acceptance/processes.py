@@ -16,11 +16,15 @@ from uuid import uuid4
 import httpx
 
 from ketline.config import variables
+from ketline.older_variables import OLDER_VARIABLES
+from tests.forking.client import ForkedProcess, ForkServer
 from tests.servers.ports import free_ports
+from tests.signals import send_signal
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.02
+SERVICE_COMMANDS = ("up", "api", "worker", "migrate")
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
@@ -36,7 +40,7 @@ async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds
 class KetlineProcess:
     """One `ketline` process; its output goes to a file that tests read."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | ForkedProcess, output: Path) -> None:
         self.process = process
         self.output = output
 
@@ -69,7 +73,7 @@ class KetlineProcess:
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, and give its exit status."""
         if self.process.returncode is None:
-            self.process.send_signal(number)
+            send_signal(self.process, number)
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.process.wait()
 
@@ -86,22 +90,36 @@ class KetlineProcess:
 
 
 class Fleet:
-    """Starts processes with one environment and ends those still alive."""
+    """Starts processes with one environment and ends those still alive.
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    With a fork server the processes of a service are forked, all others and those with an outlet are not.
+    """
+
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], *, fork_server: ForkServer | None = None
+    ) -> None:
         self.directory = directory
-        ours = {name for names in variables().values() for name in names} | {"KETLINE_URL"}
+        self._fork_server = fork_server
+        older = {variable.name for variable in OLDER_VARIABLES}
+        ours = {name for names in variables().values() for name in names} | {"KETLINE_URL"} | older
         inherited = {name: value for name, value in os.environ.items() if name not in ours}
         # Tests hold the slots with endless programs and count on the others to wait.
         no_short_slot = {"KETLINE_SHORT_TASK_S": "0"}
+        # A program of seconds takes minutes on a busy machine; tests about these limits set their own.
+        time_limits = {"TASK_SOFT_TIME_LIMIT_S": "600", "TASK_TIME_LIMIT_S": "600"}
         logs = {"KETLINE_LOG_FORMAT": "json", "KETLINE_LOG_LEVEL": "debug"}
-        self.environment = {**inherited, **no_short_slot, **logs, **environment}
+        self.environment = {**inherited, **no_short_slot, **time_limits, **logs, **environment}
         self.processes: list[KetlineProcess] = []
 
     async def start(self, *arguments: str, **environment: str) -> KetlineProcess:
         output = self._output(arguments)
         with output.open("w") as file:
-            return await self._launch(arguments, output, file.fileno(), environment)
+            if self._fork_server is None or arguments[0] not in SERVICE_COMMANDS:
+                return await self._launch(arguments, output, file.fileno(), environment)
+            forked = await self._fork_server.fork(
+                self.directory, arguments, {**self.environment, **environment}, file.fileno()
+            )
+        return self._add(forked, output)
 
     async def start_with_outlet(self, descriptor: int, *arguments: str) -> KetlineProcess:
         """Start one that prints and logs to this file descriptor; it has no log to look at."""
@@ -124,6 +142,9 @@ class Fleet:
             cwd=self.directory,
             env={**self.environment, **environment},
         )
+        return self._add(process, output)
+
+    def _add(self, process: asyncio.subprocess.Process | ForkedProcess, output: Path) -> KetlineProcess:
         self.processes.append(KetlineProcess(process, output))
         return self.processes[-1]
 

@@ -7,8 +7,11 @@ ENDLESS = (
 )
 
 
-def long_program(qubits: int = 20, rounds: int = 40) -> str:
-    """A statevector simulation that takes seconds on one core: rotations and entanglers over all qubits."""
+def long_program(qubits: int = 20, rounds: int = 240) -> str:
+    """A simulation that takes seconds on one core: rotations and entanglers over all qubits.
+
+    With few rounds `automatic` takes a matrix product state; name the method where that matters.
+    """
     lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', f"qubit[{qubits}] q;", f"bit[{qubits}] c;"]
     for round_number in range(rounds):
         lines += [f"ry({0.1 + 0.01 * round_number}) q[{qubit}];" for qubit in range(qubits)]

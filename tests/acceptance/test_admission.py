@@ -59,7 +59,7 @@ async def take_turns(api: Api) -> None:
     endless = [await api.submit(ENDLESS_LARGE, shots=1) for _ in range(2)]
     other = await eventually(lambda: turned_away(api, *endless), "one of two is turned away")
     [holder] = [task_id for task_id in endless if task_id != other]
-    waiting = await api.submit(long_program(QUBITS, 1), max_attempts=1)
+    waiting = await api.submit(long_program(QUBITS, 1), method="statevector", max_attempts=1)
     await eventually(lambda: turned_away(api, waiting), "a third is turned away")
     [line, *_] = give_backs(await api.task(waiting))
     assert line["status"] == "pending"
@@ -82,6 +82,7 @@ async def test_large_programs_take_turns_in_the_embedded_service(embedded: Embed
     assert 1 <= line["delay_seconds"] <= 30
 
 
+@pytest.mark.long
 async def test_large_programs_take_turns_on_the_distributed_service(distributed: Distributed) -> None:
     await distributed.start_api()
     await distributed.start_worker(slots=2)
@@ -93,7 +94,7 @@ async def test_large_programs_take_turns_on_the_distributed_service(distributed:
 async def test_two_programs_of_24_qubits_never_run_at_once(embedded: Embedded) -> None:
     await embedded.up(**TWO_SLOTS)
     async with embedded.api() as api:
-        large = [await api.submit(long_program(24, 1), max_attempts=1) for _ in range(2)]
+        large = [await api.submit(long_program(24, 2), method="statevector", max_attempts=1) for _ in range(2)]
         await bell_runs_at_once(api)
         tasks = [await api.ended(task_id) for task_id in large]
         assert [task["profile"]["method"] for task in tasks] == ["statevector"] * 2

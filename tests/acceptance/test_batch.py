@@ -4,15 +4,16 @@ import pytest
 
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.programs import BELL
+from tests.blocks import long_after
 
 COUNT = 30
 
 
-@pytest.fixture(params=["embedded", "distributed"])
+@pytest.fixture(params=long_after(1, ["distributed", "embedded"]))
 async def service(
     request: pytest.FixtureRequest, embedded: Embedded, distributed: Distributed
 ) -> Embedded | Distributed:
-    """Runs the test once in each mode, the service started."""
+    """Runs the test once in each mode, embedded with `--long`; the service is started."""
     if request.param == "embedded":
         await embedded.up()
         return embedded

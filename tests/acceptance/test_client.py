@@ -27,7 +27,7 @@ from tests.acceptance.programs import BELL, ENDLESS, long_program
 PATIENT = Retries(patience_seconds=250, first_contact_seconds=250)
 WAIT_SECONDS = 250
 pytestmark = pytest.mark.timeout(300)
-SLOW = long_program(qubits=18, rounds=12)
+SLOW = long_program(qubits=18, rounds=72)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Whatever is sent to a real service, its answers are those that its own OpenAPI document describes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from ketline.api.app import ApiOptions, create_app
+from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
@@ -35,8 +37,8 @@ CHECKS = [
 ]
 END_SECONDS = 60
 
+EXAMPLES, EXAMPLES_OF_LONG_RUNS = 12, 40
 EXPLORING = settings(
-    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,
@@ -45,16 +47,24 @@ EXPLORING = settings(
 )
 
 
-def _described() -> dict[str, Any]:
+def _described(shape: ResultShape = ResultShape.FULL) -> dict[str, Any]:
     """The OpenAPI document; what the services are does not matter to it."""
-    options = ApiOptions(default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0")
-    return create_app(cast("Services", SimpleNamespace(catalogue=None, watch=None)), options).openapi()
+    options = ApiOptions(
+        default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0", result_shape=shape
+    )
+    return create_app(cast("Services", SimpleNamespace(authenticate=None)), options).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())
 assert all(isinstance(found, Ok) for found in OPERATIONS)
 # A stream without an end is looked at elsewhere.
 OPERATIONS = [found.ok() for found in OPERATIONS if found.ok().path != "/tasks/events"]
+
+
+@pytest.fixture(scope="session")
+def exploring(long_run: bool) -> settings:
+    """How much of each operation is explored."""
+    return settings(EXPLORING, max_examples=EXAMPLES_OF_LONG_RUNS if long_run else EXAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +76,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def task_ids(url: str) -> list[str]:
+    return _ended_tasks(url)
+
+
+def _ended_tasks(url: str) -> list[str]:
     """Tasks that have ended, each in another way."""
     bodies: list[dict[str, object]] = [
         {"qc": BELL, "shots": 50},
@@ -93,8 +107,8 @@ def _takes_something(operation: Any) -> bool:
         if mode is GenerationMode.POSITIVE or _takes_something(operation)
     ],
 )
-def test_answers_are_as_described(operation: Any, mode: GenerationMode, url: str) -> None:
-    @EXPLORING
+def test_answers_are_as_described(operation: Any, mode: GenerationMode, url: str, exploring: settings) -> None:
+    @exploring
     @given(operation.as_strategy(generation_mode=mode))
     def explore(case: Any) -> None:
         case.call_and_validate(base_url=url, checks=CHECKS)
@@ -105,11 +119,31 @@ def test_answers_are_as_described(operation: Any, mode: GenerationMode, url: str
 @pytest.mark.parametrize(
     "operation", [one for one in OPERATIONS if "{task_id}" in one.path], ids=lambda operation: operation.label
 )
-def test_answers_about_real_tasks_are_as_described(operation: Any, url: str, task_ids: list[str]) -> None:
-    @EXPLORING
+def test_answers_about_real_tasks_are_as_described(
+    operation: Any, url: str, task_ids: list[str], exploring: settings
+) -> None:
+    @exploring
     @given(operation.as_strategy(), st.sampled_from(task_ids))
     def explore(case: Any, task_id: str) -> None:
         case.path_parameters["task_id"] = task_id
         case.call_and_validate(base_url=url, checks=CHECKS)
 
     explore()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_answers_of_a_service_with_the_plain_shape_are_as_described(
+    mode: GenerationMode, tmp_path: Path, exploring: settings
+) -> None:
+    operation = schemathesis.openapi.from_dict(_described(ResultShape.PLAIN))["/tasks/{task_id}"]["GET"]
+    with running_service(tmp_path, KETLINE_RESULT_SHAPE="plain") as url:
+        ids = _ended_tasks(url)
+
+        @exploring
+        @given(operation.as_strategy(generation_mode=mode), st.sampled_from([*ids, None]))
+        def explore(case: Any, task_id: str | None) -> None:
+            if task_id is not None:
+                case.path_parameters["task_id"] = task_id
+            case.call_and_validate(base_url=url, checks=CHECKS)
+
+        explore()

@@ -1,4 +1,4 @@
-"""APIs and workers as separate processes on PostgreSQL and RabbitMQ, with each of them failing in turn."""
+"""APIs and workers as separate processes on PostgreSQL and a broker, with each of them failing in turn."""
 
 import asyncio
 import time
@@ -37,13 +37,13 @@ async def test_migrate_makes_the_schema(
     await postgres_server.drop_database(name)
 
 
-async def test_several_apis_and_workers_share_the_work(distributed: Distributed) -> None:
+async def test_several_apis_and_workers_share_the_work(on_each_broker: Distributed) -> None:
     second_port = any_port()
-    await asyncio.gather(distributed.start_api(), distributed.start_api(second_port))
-    workers = [await distributed.start_worker(f"worker-{number}") for number in range(2)]
+    await asyncio.gather(on_each_broker.start_api(), on_each_broker.start_api(second_port))
+    workers = [await on_each_broker.start_worker(f"worker-{number}") for number in range(2)]
     for worker in workers:
-        await worker.logged("queue.consuming")
-    async with distributed.api() as one, distributed.api(second_port) as two:
+        await worker.logged("queue.consuming", queue=on_each_broker.fleet.environment["TASK_QUEUE_NAME"])
+    async with on_each_broker.api() as one, on_each_broker.api(second_port) as two:
         ids = [await (one, two)[number % 2].submit(BELL, shots=100) for number in range(40)]
         tasks = [await one.ended(task_id) for task_id in ids]
     assert {task["status"] for task in tasks} == {"completed"}
@@ -67,14 +67,14 @@ async def test_correlation_id_is_on_every_line_of_api_and_worker(distributed: Di
     assert all(line.get("correlation_id") == correlation_id for line in about_task)
 
 
-async def test_killed_worker_loses_nothing(distributed: Distributed) -> None:
-    await distributed.start_api(**QUICK_LEASE)
-    doomed = await distributed.start_worker("doomed", **QUICK_LEASE)
-    async with distributed.api() as api:
+async def test_killed_worker_loses_nothing(on_each_broker: Distributed) -> None:
+    await on_each_broker.start_api(**QUICK_LEASE)
+    doomed = await on_each_broker.start_worker("doomed", **QUICK_LEASE)
+    async with on_each_broker.api() as api:
         task_id = await api.submit(long_program())
         await api.reached(task_id, "processing")
         await doomed.kill()
-        await distributed.start_worker("heir", **QUICK_LEASE)
+        await on_each_broker.start_worker("heir", **QUICK_LEASE)
         task = await api.ended(task_id)
     assert task["status"] == "completed"
     history = [(entry["status"], entry.get("worker_id")) for entry in task["status_history"]]
@@ -87,15 +87,15 @@ async def test_killed_worker_loses_nothing(distributed: Distributed) -> None:
     ]
 
 
-async def test_stopped_worker_hands_its_task_to_another(distributed: Distributed) -> None:
-    await distributed.start_api()
-    first = await distributed.start_worker("first", KETLINE_SHUTDOWN_GRACE_S="0.2")
-    async with distributed.api() as api:
+async def test_stopped_worker_hands_its_task_to_another(on_each_broker: Distributed) -> None:
+    await on_each_broker.start_api()
+    first = await on_each_broker.start_worker("first", KETLINE_SHUTDOWN_GRACE_S="0.2")
+    async with on_each_broker.api() as api:
         task_id = await api.submit(ENDLESS)
         await api.reached(task_id, "processing")
         assert await first.stop() == 0
         assert (await api.task(task_id))["status"] == "pending"
-        await distributed.start_worker("second", TASK_TIME_LIMIT_S="1", TASK_SOFT_TIME_LIMIT_S="1")
+        await on_each_broker.start_worker("second", TASK_TIME_LIMIT_S="1", TASK_SOFT_TIME_LIMIT_S="1")
         task = await api.ended(task_id)
     assert task["error"]["code"] == "timeout"
     assert task["status_history"][2]["cause"] == "worker_stopped"
@@ -150,7 +150,7 @@ async def test_running_task_survives_a_broker_restart(
     await service.start_api()
     worker = await service.start_worker()
     async with service.api() as api:
-        task_id = await api.submit(long_program(rounds=80))
+        task_id = await api.submit(long_program(rounds=480))
         await api.reached(task_id, "processing")
         await broker.kill()
         await broker.start()

@@ -67,7 +67,7 @@ async def test_stop_beyond_the_grace_time_keeps_the_task_for_the_next_start(embe
 
 
 async def test_second_signal_ends_the_process_at_once(embedded: Embedded) -> None:
-    process = await embedded.up()
+    process = await embedded.up(KETLINE_SHUTDOWN_GRACE_S="300")
     async with embedded.api() as api:
         await api.reached(await api.submit(ENDLESS), "processing")
     children = process.children()
@@ -75,7 +75,7 @@ async def test_second_signal_ends_the_process_at_once(embedded: Embedded) -> Non
     await process.logged("worker.stopping")
     asked = time.monotonic()
     assert await process.stop() == 128 + signal.SIGTERM
-    assert time.monotonic() - asked < 5, "long before the grace time is over"
+    assert time.monotonic() - asked < 60, "long before the grace time is over"
 
     async def orphans_gone() -> bool:
         return not alive(children)
@@ -238,7 +238,7 @@ async def test_run_uses_a_running_service(embedded: Embedded, tmp_path: Path) ->
     await process.stop()
     status, printed = await run(embedded.fleet, "bell.qasm", "--url", url)
     assert status == 3
-    assert "No answer from" in printed
+    assert "Cannot reach" in printed
 
 
 async def test_run_takes_inputs(embedded: Embedded, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
+from tests.blocks import long_after
 from tests.servers.binaries import find_java
 
 HERE = Path(__file__).parent / "generated"
@@ -61,7 +62,7 @@ def _generate(name: str, url: str, out: Path) -> None:
     _run([part.format(document=document, out=out) for part in GENERATORS[name]])
 
 
-@pytest.fixture(scope="module", params=list(GENERATORS))
+@pytest.fixture(scope="module", params=long_after(1, GENERATORS))
 def report(request: pytest.FixtureRequest, url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a generated client was answered."""
     if request.param == "openapi_generator":

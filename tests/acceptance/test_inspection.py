@@ -124,7 +124,7 @@ async def test_worker_answers_for_itself(distributed: Distributed) -> None:
 async def test_worker_without_its_broker_is_not_ready(distributed: Distributed) -> None:
     port = any_port()
     worker = await distributed.start_worker(
-        KETLINE_WORKER_PORT=str(port), RABBITMQ_URL=f"amqp://guest:guest@127.0.0.1:{any_port()}/"
+        KETLINE_WORKER_PORT=str(port), KETLINE_QUEUE_URL=f"amqp://guest:guest@127.0.0.1:{any_port()}/"
     )
     await worker.logged("worker.listening")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:

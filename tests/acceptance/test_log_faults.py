@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import api_at, eventually, wait_until_healthy
 from tests.acceptance.programs import BELL
+from tests.blocks import long_after
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -65,7 +66,7 @@ async def test_embedded_service_works_on(embedded: Embedded, outlet: str) -> Non
         assert await process.stop() == 0
 
 
-@pytest.mark.parametrize("outlet", ["reader gone", "nobody reads"])
+@pytest.mark.parametrize("outlet", long_after(1, ["nobody reads", "reader gone"]))
 async def test_worker_and_api_work_on(distributed: Distributed, outlet: str) -> None:
     with broken(outlet) as descriptor:
         front = await distributed.fleet.start_with_outlet(descriptor, "api", "--port", str(distributed.port))
@@ -116,7 +117,7 @@ def test_command_whose_output_finds_no_room_says_so(arguments: tuple[str, ...]) 
     with broken("full disk") as descriptor:
         done = printed_to(descriptor, *arguments)
     assert done.returncode == 2
-    assert done.stderr == "ketline: cannot write: No space left on device\n"
+    assert done.stderr == "ketline: Cannot write the output: No space left on device.\n"
 
 
 @pytest.mark.parametrize(("argument", "status"), [("version", 141), ("--help", 1)])

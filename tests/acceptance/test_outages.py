@@ -141,6 +141,7 @@ async def test_start_after_the_clock_of_postgresql_was_set_back(
         assert time.monotonic() - began < SOON_SECONDS
 
 
+@pytest.mark.long
 async def test_clock_of_postgresql_is_set_forward_under_a_running_task(
     fleet: type[Fleet], tmp_path: Path, postgres_url: str, rabbit_server: RabbitServer
 ) -> None:

@@ -21,11 +21,12 @@ from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
 from tests.acceptance.conftest import Embedded
 from tests.acceptance.processes import Fleet, KetlineProcess
+from tests.blocks import long_after, numbers
 from tests.pubs import divergence, exact_probabilities, largest_divergence, observed, sampled
 
-PUBS = 260
+PUBS = 65  # of a block
 SHOTS = 1000
-FALSE_ALARM = 1e-10  # of all PUBs together
+FALSE_ALARM = 1e-10  # of all PUBs of a block together
 PATIENCE_SECONDS = 500.0
 
 pytestmark = pytest.mark.timeout(600)
@@ -49,9 +50,10 @@ def backend(url: str) -> Iterator[KetlineBackend]:
         yield KetlineProvider(client=client).get_backend()
 
 
-def test_sampler_agrees_with_the_reference(backend: KetlineBackend) -> None:
-    random = np.random.default_rng(20260101)
-    pubs = [sampled(random, number) for number in range(PUBS)]
+@pytest.mark.parametrize("block", long_after(1, range(4)))
+def test_sampler_agrees_with_the_reference(backend: KetlineBackend, block: int) -> None:
+    random = np.random.default_rng([20260101, block])
+    pubs = [sampled(random, number) for number in numbers(block, PUBS)]
     job = KetlineSampler(backend).run(pubs, shots=SHOTS)
     found = job.result(PATIENCE_SECONDS)
     assert len(job.task_ids) == PUBS
@@ -84,9 +86,10 @@ def _joint(result: Any, circuit: Any, place: tuple[int, ...]) -> dict[str, int]:
     return counts
 
 
-def test_estimator_agrees_with_the_reference(backend: KetlineBackend) -> None:
-    random = np.random.default_rng(20260102)
-    pubs = [observed(random, number) for number in range(PUBS)]
+@pytest.mark.parametrize("block", long_after(1, range(4)))
+def test_estimator_agrees_with_the_reference(backend: KetlineBackend, block: int) -> None:
+    random = np.random.default_rng([20260102, block])
+    pubs = [observed(random, number) for number in numbers(block, PUBS)]
     job = KetlineEstimator(backend).run(pubs)
     found = job.result(PATIENCE_SECONDS)
     assert len(job.task_ids) == PUBS
@@ -153,6 +156,30 @@ def test_equal_pubs_and_circuits_of_one_job_are_independent(backend: KetlineBack
     assert result.get_memory(0) != result.get_memory(1)
     again = backend.run(bell(), shots=64, memory=True, seed_simulator=result.results[1].seed).result(PATIENCE_SECONDS)
     assert again.get_memory(0) == result.get_memory(1)
+
+
+def test_circuits_that_share_a_task_keep_their_own_results(backend: KetlineBackend) -> None:
+    """Each circuit has an outcome of its own, in a job with others in between."""
+    circuits = []
+    for number in range(70):
+        circuit = QuantumCircuit(7, name=f"number {number}")
+        for qubit in range(7):
+            circuit.rx(np.pi * (number >> qubit & 1), qubit)
+        circuit.measure_all()
+        circuits += [circuit, bell()] if number % 10 == 0 else [circuit]
+    job = backend.run(circuits, shots=20, memory=True)
+    result = job.result(PATIENCE_SECONDS)
+    assert len(job.task_ids) == 3
+    sampling = KetlineSampler(backend).run(circuits, shots=20)
+    sampled_counts = [one.join_data().get_counts() for one in sampling.result(PATIENCE_SECONDS)]
+    assert len(sampling.task_ids) == 3
+    for place, circuit in enumerate(circuits):
+        if circuit.name == "bell":
+            assert set(result.get_counts(place)) | set(sampled_counts[place]) <= {"00", "11"}
+            continue
+        key = f"{int(circuit.name.split()[1]):07b}"
+        assert result.get_counts(place) == sampled_counts[place] == {key: 20}
+        assert result.get_memory(place) == [key] * 20
 
 
 def test_shots_are_in_random_order(backend: KetlineBackend) -> None:

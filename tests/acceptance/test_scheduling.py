@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, eventually
 from tests.acceptance.programs import BELL, ENDLESS
@@ -44,6 +46,7 @@ async def test_scheduled_task_keeps_its_time_across_a_kill(embedded: Embedded) -
         await runs_on_time(api, moment, task_id)
 
 
+@pytest.mark.long
 async def test_scheduled_task_runs_at_its_time_on_the_distributed_service(distributed: Distributed) -> None:
     await distributed.start_api()
     await distributed.start_worker()

@@ -2,16 +2,18 @@
 
 from typing import Any
 
+import pytest
+
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, eventually
 from tests.acceptance.programs import BELL, ENDLESS
 
-# Each of its shots is simulated alone: by prediction it takes three minutes, in the memory of a slot.
+# Most of its shots have outcomes of their own at the resets, so that few share a state: by prediction it takes minutes,
+# in the memory of a slot.
 CHAIN = " ".join(f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(17))
-LONG = (
-    'OPENQASM 3.0; include "stdgates.inc"; qubit[18] q; bit[18] c; '
-    f"ry(0.3) q; {CHAIN} reset q[0]; ry(0.3) q; {CHAIN} c = measure q;"
-)
+ROUNDS = " ".join(f"ry(1.3) q; {CHAIN} reset q[{qubit}];" for qubit in range(14))
+LONG = f'OPENQASM 3.0; include "stdgates.inc"; qubit[18] q; bit[18] c; {ROUNDS} c = measure q;'
+MANY_SHOTS = 20_000
 SHORT_TASKS = 50
 # The other acceptance tests do without a short slot.
 WITH_SHORT_SLOT = {"KETLINE_SHORT_TASK_S": "2"}
@@ -42,7 +44,7 @@ async def cancel(api: Api, task_ids: list[str]) -> None:
 
 async def short_ones_get_through(api: Api) -> None:
     """Two long programs run, two more and an endless one wait; short ones overtake these, and they run in turn."""
-    long = [await api.submit(LONG, max_attempts=1) for _ in range(4)]
+    long = [await api.submit(LONG, shots=MANY_SHOTS, method="statevector", max_attempts=1) for _ in range(4)]
     running = await eventually(lambda: processing(api, long, 2), "all slots run long programs")
     long.append(await api.submit(ENDLESS, max_attempts=1))
     waiting = [task_id for task_id in long if task_id not in running]
@@ -66,6 +68,7 @@ async def test_short_programs_get_through_in_the_embedded_service(embedded: Embe
     assert (line["cause"], line["delay_seconds"]) == ("long_program", 0)
 
 
+@pytest.mark.long
 async def test_short_programs_get_through_on_the_distributed_service(distributed: Distributed) -> None:
     await distributed.start_api()
     await distributed.start_worker(slots=2, **WITH_SHORT_SLOT)
@@ -78,7 +81,7 @@ async def test_long_programs_have_all_slots_of_all_workers(distributed: Distribu
     await distributed.start_api()
     await distributed.start_worker("worker-1", slots=1, **WITH_SHORT_SLOT)
     async with distributed.api() as api:
-        long = [await api.submit(LONG) for _ in range(3)]
+        long = [await api.submit(LONG, shots=MANY_SHOTS, method="statevector") for _ in range(3)]
         [first] = await eventually(lambda: processing(api, long, 1), "the slot runs one")
         waiting = [task_id for task_id in long if task_id != first]
         await eventually(lambda: known_to_be_long(api, waiting), "the others are known to be long")

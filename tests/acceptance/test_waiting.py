@@ -11,13 +11,14 @@ import pytest
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import Api, KetlineProcess
 from tests.acceptance.programs import BELL, ENDLESS, long_program
+from tests.blocks import long_after
 
 LONG_WAIT = 60
 
 
-@pytest.fixture(params=["embedded", "distributed"])
+@pytest.fixture(params=long_after(1, ["distributed", "embedded"]))
 def service(request: pytest.FixtureRequest) -> Embedded | Distributed:
-    """Runs the test once in each mode."""
+    """Runs the test once in each mode, embedded with `--long`."""
     found: Embedded | Distributed = request.getfixturevalue(request.param)
     return found
 

@@ -77,7 +77,7 @@ async def test_picked_tasks_are_cancelled_and_run_again(service: Api, opened: Op
         await window.accessible()
         await window.picture("tasks-dark-phone")
     for number in (0, 2):
-        await page.get_by_label(f"Pick endless {number}").check()
+        await page.get_by_label(f"Select endless {number}").check()
     await page.get_by_role("button", name="Cancel …").click()
     await expect(page.get_by_role("heading", name="Cancel 2 tasks?")).to_be_visible()
     if scripts:
@@ -89,7 +89,7 @@ async def test_picked_tasks_are_cancelled_and_run_again(service: Api, opened: Op
     assert [(await service.task(one))["status"] == "cancelled" for one in ids] == [True, False, True]
     await page.get_by_role("link", name="Back to the list").click()
     await expect(page.locator("tbody .badge.cancelled")).to_have_count(2)
-    await page.get_by_label("Pick endless 1").check()
+    await page.get_by_label("Select endless 1").check()
     await page.get_by_role("button", name="Rerun …").click()
     await page.get_by_role("button", name="Rerun 1 task").click()
     await expect(page.get_by_text("runs again as")).to_be_visible()
@@ -103,7 +103,7 @@ async def test_system_shows_the_worker_at_work(service: Api, opened: Open) -> No
     window = await opened("/ui/system")
     page = window.page
     await expect(page.get_by_text("1 worker alive")).to_be_visible()
-    await expect(page.get_by_text("1 of 1 busy")).to_be_visible()
+    await expect(page.get_by_text("1 running, 1 slot and 1 for conversions")).to_be_visible()
     await expect(
         page.get_by_role("region", name="Table of workers").get_by_role("link", name=task_id[-8:])
     ).to_be_visible()
@@ -111,7 +111,7 @@ async def test_system_shows_the_worker_at_work(service: Api, opened: Open) -> No
     await window.accessible()
     await window.picture("system")
     await service.http.post(f"/tasks/{task_id}/cancel")
-    await expect(page.get_by_text("0 of 1 busy")).to_be_visible()
+    await expect(page.get_by_text("0 running, 1 slot and 1 for conversions")).to_be_visible()
     other = await opened("/ui/system", dark=True, phone=True)
     await other.fits()
     await other.accessible()
@@ -121,7 +121,7 @@ async def test_system_shows_the_worker_at_work(service: Api, opened: Open) -> No
 async def test_open_page_says_when_the_service_does_not_answer_and_when_it_does_again(opened: Open) -> None:
     window = await opened("/ui/system")
     page = window.page
-    notice = page.get_by_text("No answer from the service")
+    notice = page.get_by_text("The service does not respond")
     await expect(notice).to_be_hidden()
     await page.route("**/ui/system", lambda route: route.abort())
     await expect(notice).to_be_visible()

@@ -27,7 +27,7 @@ async def test_program_is_checked_as_one_writes_and_submitted(opened: Open) -> N
     await expect(caret).to_have_count(1)
     await window.accessible()
     await window.picture("submit-broken")
-    await page.get_by_role("button", name="Go there").click()
+    await page.get_by_role("button", name="Go to line").click()
     await expect(page.get_by_label("Program")).to_be_focused()
 
     await page.get_by_label("Program").fill(BELL)
@@ -51,6 +51,38 @@ async def test_address_brings_the_form_back(opened: Open) -> None:
     await expect(other.page.get_by_label("Program")).to_have_value(re.compile("A Bell pair"))
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_program_is_converted_with_the_fields_of_a_conversion(opened: Open, scripts: bool) -> None:
+    window = await opened("/", scripts=scripts)
+    page = window.page
+    await expect(page.get_by_label("Convert to")).to_be_hidden()
+    await page.get_by_label("What to do").select_option("convert")
+    await expect(page.get_by_label("Shots")).to_be_hidden()
+    await expect(page.get_by_label("Profile of QIR")).to_be_hidden()
+    await page.get_by_label("Convert to").select_option("qir")
+    await page.get_by_label("Profile of QIR").select_option("adaptive")
+    if scripts:
+        await expect(page.get_by_text("✓ Readable")).to_be_visible()
+        await window.accessible()
+        await window.picture("submit-conversion")
+    await page.get_by_role("button", name="Submit", exact=True).click()
+    await page.wait_for_url("**/ui/tasks/*")
+    output = page.get_by_role("region", name="Output of the conversion")
+    if not scripts:
+        while not await output.is_visible():
+            await page.reload()
+    await expect(output).to_contain_text("__quantum__qis__h__body")
+    if scripts:
+        await window.accessible()
+        await window.fits()
+        await window.picture("conversion")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download").click()
+    assert (await download.value).suggested_filename.endswith(".ll")
+    await page.get_by_role("link", name="Edit a copy").click()
+    await expect(page.get_by_label("Profile of QIR")).to_have_value("adaptive")
+
+
 async def test_keyboard_reaches_everything_and_is_caught_nowhere(opened: Open) -> None:
     window = await opened("/")
     page = window.page
@@ -59,7 +91,7 @@ async def test_keyboard_reaches_everything_and_is_caught_nowhere(opened: Open) -
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("main")).to_be_focused()
     await page.get_by_label("Program").focus()
-    for label in ("Shots", "Seed", "Method", "Name", "Priority", "Tags"):
+    for label in ("What to do", "Shots", "Seed", "Method", "Name", "Priority", "Tags"):
         await page.keyboard.press("Tab")
         await expect(page.get_by_label(label)).to_be_focused()
     await page.keyboard.type("typed")

@@ -5,9 +5,19 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import get_args
 
-from tests.chaos.storm.plan import Mode, Plan, full_plan, quick_plan, quick_scarcity_plan, recovery_plan, scarcity_plan
-from tests.chaos.storm.run import run
+from tests.chaos.run.chaos_run import run
+from tests.chaos.run.plan import (
+    BrokerKind,
+    Mode,
+    Plan,
+    full_plan,
+    quick_plan,
+    quick_scarcity_plan,
+    recovery_plan,
+    scarcity_plan,
+)
 from tests.chaos.verdict import report
 from tests.chaos.verdict.outcome import Outcome
 
@@ -23,7 +33,7 @@ def main() -> int:
         print(f"… {plan.label} run {number + 1} of {options.runs}, seed {plan.seed}", flush=True)
         outcome = asyncio.run(run(plan, logs=report.RESULTS, keep_logs=options.keep_logs))
         broken += len(outcome.violations)
-        _tell(outcome)
+        _print_summary(outcome)
     return 1 if broken else 0
 
 
@@ -33,6 +43,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, default=1000, help="tasks of a run (%(default)s)")
     parser.add_argument("--runs", type=int, default=1, help="runs, one after the other (%(default)s)")
     parser.add_argument("--embedded", action="store_true", help="kill `ketline up` on SQLite instead")
+    parser.add_argument(
+        "--broker", choices=get_args(BrokerKind), default="rabbitmq", help="of the service (%(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="each kind of fault once, under a minute")
     parser.add_argument("--recovery", action="store_true", help="kill workers and the broker one by one, for figures")
     parser.add_argument("--scarcity", action="store_true", help="outages, clocks and want of resources; kill nothing")
@@ -47,15 +60,21 @@ def _plan(options: argparse.Namespace, seed: int) -> Plan:
     mode: Mode = "embedded" if options.embedded else "distributed"
     if options.scarcity:
         small = min(options.tasks, 40)
-        return quick_scarcity_plan(mode, seed, small) if options.quick else scarcity_plan(mode, seed, options.tasks)
+        return (
+            quick_scarcity_plan(mode, seed, small)
+            if options.quick
+            else scarcity_plan(mode, seed, options.tasks, broker=options.broker)
+        )
     if options.quick:
-        return quick_plan(mode, seed, min(options.tasks, 100))
+        return quick_plan(mode, seed, min(options.tasks, 100), broker=options.broker)
     if options.recovery:
-        return recovery_plan(seed, min(options.tasks, 300), quick_clocks=not options.default_clocks)
-    return full_plan(mode, seed, options.tasks, small_disk_mb=options.small_disk)
+        return recovery_plan(
+            seed, min(options.tasks, 300), quick_clocks=not options.default_clocks, broker=options.broker
+        )
+    return full_plan(mode, seed, options.tasks, small_disk_mb=options.small_disk, broker=options.broker)
 
 
-def _tell(outcome: Outcome) -> None:
+def _print_summary(outcome: Outcome) -> None:
     target = report.write(outcome)
     print(
         f"  {outcome.acknowledged} acknowledged, {outcome.kills} kills, {outcome.seconds:.0f} s, "

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from tests.chaos.storm.ledger import Acknowledgement
-from tests.chaos.storm.programs import basis_state
+from tests.chaos.run.ledger import Acknowledgement
+from tests.chaos.run.programs import basis_state
 from tests.chaos.verdict.records import HistoryLine, StoredTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

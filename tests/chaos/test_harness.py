@@ -15,21 +15,23 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.chaos.site import tether
-from tests.chaos.site.deployment import Features, Site
-from tests.chaos.site.logpipe import LogPipe
-from tests.chaos.site.procfs import Found, processes_of
-from tests.chaos.site.store import DATABASE_AWAY, SqliteStore
-from tests.chaos.site.supervisor import Supervisor
+from tests.chaos.run.injector import Injection
+from tests.chaos.run.ledger import Cancellation, open_ledger
+from tests.chaos.run.programs import make_tasks
+from tests.chaos.run.watch import ORPHAN_SECONDS, OrphanWatch
 from tests.chaos.stories import START, acknowledged, completed_task
-from tests.chaos.storm.ledger import Cancellation, open_ledger
-from tests.chaos.storm.programs import make_tasks
-from tests.chaos.storm.storm import Strike
-from tests.chaos.storm.watch import ORPHAN_SECONDS, OrphanWatch
+from tests.chaos.testbed import parent_death
+from tests.chaos.testbed.deployment import Deployment, Features
+from tests.chaos.testbed.logpipe import LogPipe
+from tests.chaos.testbed.procfs import Found, processes_of
+from tests.chaos.testbed.store import DATABASE_DOWN, SqliteStore
+from tests.chaos.testbed.supervisor import Supervisor
 from tests.chaos.verdict.journal import read_journal
 from tests.chaos.verdict.recovery import broker_recoveries, worker_recoveries
 from tests.chaos.verdict.report import percentile
 from tests.reference import assert_counts_match, terminal_probabilities
+
+WAIT_SECONDS = 120.0
 
 
 def test_programs_are_seeded_and_tell_their_numbers() -> None:
@@ -59,17 +61,17 @@ def test_recovery_runs_from_kill_to_next_claim() -> None:
     killed_at = START + timedelta(seconds=2)
     [recovery] = worker_recoveries([completed_task()], {"first": killed_at}, [])
     assert (recovery.reaped_seconds, recovery.resumed_seconds, recovery.undisturbed) == (2, 3, True)
-    outage = Strike(kind="kill_postmaster", target="port 1", at=killed_at, until=killed_at)
+    outage = Injection(kind="kill_postmaster", target="port 1", at=killed_at, until=killed_at)
     [recovery] = worker_recoveries([completed_task()], {"first": killed_at}, [outage])
     assert not recovery.undisturbed
     assert worker_recoveries([completed_task()], {"second": killed_at}, []) == []
 
 
 def test_broker_recovery_counts_tasks_begun_after_it_is_back() -> None:
-    strike = Strike(kind="kill_broker", target="port 1", at=START, until=START + timedelta(seconds=4))
-    assert broker_recoveries([completed_task()], [strike]) == [1]
-    assert broker_recoveries([completed_task()], [replace(strike, until=START + timedelta(seconds=3))]) == [1]
-    assert broker_recoveries([completed_task()], [replace(strike, until=START + timedelta(seconds=9))]) == []
+    injection = Injection(kind="kill_broker", target="port 1", at=START, until=START + timedelta(seconds=4))
+    assert broker_recoveries([completed_task()], [injection]) == [1]
+    assert broker_recoveries([completed_task()], [replace(injection, until=START + timedelta(seconds=3))]) == [1]
+    assert broker_recoveries([completed_task()], [replace(injection, until=START + timedelta(seconds=9))]) == []
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
@@ -89,18 +91,18 @@ def test_journal_passes_over_lines_cut_by_a_kill(tmp_path: Path) -> None:
 
 def test_error_of_a_handshake_cut_short_is_no_end_of_the_run() -> None:
     """asyncpg raises it outside of its other families, which ended a run of seed 3."""
-    assert issubclass(asyncpg.InternalClientError, DATABASE_AWAY)
+    assert issubclass(asyncpg.InternalClientError, DATABASE_DOWN)
 
 
 def test_simulator_without_its_worker_is_an_orphan(tmp_path: Path) -> None:
-    site = Site(
+    deployment = Deployment(
         directory=tmp_path,
         supervisor=Supervisor(tmp_path, {}),
         ports=(),
         store=SqliteStore(tmp_path / "none"),
         features=Features(idempotency=True, cancellation=True),
     )
-    watch = OrphanWatch(site)
+    watch = OrphanWatch(deployment)
     worker, child, orphan = Found(1, 0, False), Found(2, 1, True), Found(3, 9, True)
     watch.look([worker, child, orphan], 0.0)
     watch.look([worker, child], 1.0)
@@ -114,8 +116,8 @@ def test_simulator_without_its_worker_is_an_orphan(tmp_path: Path) -> None:
 def test_tethered_process_dies_with_the_harness(tmp_path: Path) -> None:
     harness = (
         "import os, subprocess, sys, time\n"
-        f"tether = [sys.executable, '-I', '-S', {str(Path(tether.__file__))!r}, str(os.getpid())]\n"
-        f"subprocess.Popen([*tether, '/bin/sleep', '60'], env={{'TMPDIR': {str(tmp_path)!r}}})\n"
+        f"parent_death = [sys.executable, '-I', '-S', {str(Path(parent_death.__file__))!r}, str(os.getpid())]\n"
+        f"subprocess.Popen([*parent_death, '/bin/sleep', '60'], env={{'TMPDIR': {str(tmp_path)!r}}})\n"
         "time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", harness])
@@ -162,8 +164,8 @@ async def test_log_that_was_closed_has_no_reader(tmp_path: Path) -> None:
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail("not within 20 s")
+            pytest.fail(f"not within {WAIT_SECONDS:g} s")
         time.sleep(0.02)

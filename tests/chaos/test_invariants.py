@@ -9,9 +9,9 @@ from ketline.domain.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
+from tests.chaos.run.ledger import Cancellation
+from tests.chaos.run.programs import entangled, wrong
 from tests.chaos.stories import KNOWN, acknowledged, cancelled_task, completed_task, failed_task, line
-from tests.chaos.storm.ledger import Cancellation
-from tests.chaos.storm.programs import entangled, wrong
 from tests.chaos.verdict import invariants
 from tests.chaos.verdict.records import HistoryLine, StoredTask, Violation
 from tests.chaos.verdict.replay import seeded_result_is_recomputed

@@ -17,15 +17,20 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.lists.optional_columns import count_fitting
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import Owner
 from ketline.domain.labels import Labels
-from ketline.domain.lists import ListedTask, Order, TaskFilter, TaskPart, TaskQuery
+from ketline.domain.lists import ListedTask, Order, QueueCounts, TaskFilter, TaskPart, TaskQuery
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from tests.contract.test_kinds import in_queue
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = [None, "vqe", "vqe 1", "vqe%", "VQE", "é", "é😀", "z"]
 TAGS = ["a", "b", "A", "rare"]
+OWNERS = [None, "ada", "bob"]
 WORKERS = ["w-1", "w-2"]
 TaskRow = dict[str, Any]
 
@@ -62,6 +67,7 @@ def random_task(chance: random.Random) -> TaskRow:
         "error_code": code,
         "error_message": code,
         "name": chance.choice(NAMES),
+        "owner": chance.choice(OWNERS),
         "tags": [tag for tag in TAGS if chance.random() < (0.05 if tag == "rare" else 0.5)] or None,
     }
 
@@ -98,6 +104,7 @@ def matches(row: TaskRow, which: TaskFilter) -> bool:
         which.name_prefix is None or ((row["name"] or "").startswith(which.name_prefix) and row["name"] is not None),
         which.worker_id is None or row["lease_owner"] == which.worker_id,
         which.error_code is None or row["error_code"] == which.error_code,
+        which.owner is None or row["owner"] == which.owner,
         is_within(row["submitted_at"], which.submitted_after, which.submitted_before),
         is_within(row["completed_at"], which.completed_after, which.completed_before),
     ]
@@ -127,6 +134,7 @@ def random_filter(chance: random.Random) -> TaskFilter:
         completed_after=sometimes(moment),
         completed_before=sometimes(moment),
         worker_id=sometimes(lambda: WorkerId(chance.choice(WORKERS))),
+        owner=sometimes(lambda: Owner(chance.choice(["ada", "bob", "nobody"]))),
         error_code=sometimes(lambda: chance.choice([FailureCode.TIMEOUT, FailureCode.CANCELLED])),
     )
 
@@ -242,6 +250,7 @@ async def test_statistics_of_nothing(catalogue: SqlTaskCatalogue) -> None:
     assert set(counted.counts.values()) == {0}
     assert set(counted.counts) == set(TaskStatus)
     assert counted.oldest_pending_seconds is None
+    assert counted.queues == {}
     assert [(rate.minutes, rate.completed_per_minute, rate.failed_per_minute) for rate in counted.rates] == [
         (1, 0.0, 0.0),
         (5, 0.0, 0.0),
@@ -283,6 +292,25 @@ async def test_oldest_pending_task_is_one_that_waits(
     counted = await catalogue.summarize()
     assert counted.oldest_pending_seconds is not None
     assert 100 <= counted.oldest_pending_seconds < 160
+
+
+async def test_statistics_count_unfinished_tasks_by_queue(
+    repository: SqlTaskRepository, catalogue: SqlTaskCatalogue
+) -> None:
+    backend = TaskQueue(TaskKind.RUN, "aer")
+    conversions = [in_queue(CONVERSIONS) for _ in range(4)]
+    later = in_queue(backend, scheduled_for=datetime.now(UTC) + timedelta(hours=1))
+    for new in (*conversions, in_queue(backend), later, in_queue(SIMULATIONS, hold=True)):
+        await repository.add(new)
+    claims = [await repository.claim(new.task_id, WORKER, LEASE, CONVERSIONS) for new in conversions[:2]]
+    assert claims[0] is not None
+    await repository.finish(claims[0].lease, RESULT)
+    queues = (await catalogue.summarize()).queues
+    assert list(queues.items()) == [
+        ("convert", QueueCounts(waiting=2, processing=1)),
+        ("run.aer", QueueCounts(waiting=1, processing=0)),
+        ("simulate", QueueCounts(waiting=0, processing=0)),
+    ]
 
 
 async def test_lines_of_tagged_tasks_come_in_order(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:

@@ -19,6 +19,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, TaskChange, TaskFilter, TaskQuery
+from ketline.domain.queues import queue_of
 from ketline.domain.spec import SPEC_FIELDS
 from ketline.domain.task import IdempotencyKey, TaskId, TaskStatus
 from tests.contract.test_repository import LEASE, RESULT, WORKER, claimed, move_back, seconds_until_due, submission
@@ -201,7 +202,7 @@ async def test_task_that_was_dispatched_is_put_off(
     await catalogue.change(task_id, to_schedule(moment))
     assert (await repository.get(task_id)).scheduled_for == moment
     assert await repository.claim(task_id, WORKER, LEASE) is None, "by the message that is on the queue already"
-    assert (await repository.count_dispatched(), await repository.take_due(10)) == (0, [])
+    assert (await repository.count_dispatched(), await repository.take_due(10)) == ({}, [])
     assert 3500 < await seconds_until_due(database, task_id) <= 3600
 
 
@@ -272,7 +273,7 @@ async def test_every_field_of_a_spec_is_stored_and_claimed(
     if new.spec.hold:
         await repository.enqueue(new.task_id)
     await repository.take_due(10)
-    claim = await repository.claim(new.task_id, WORKER, LEASE)
+    claim = await repository.claim(new.task_id, WORKER, LEASE, queue_of(new.spec))
     assert claim is not None
     assert claim.spec == new.spec
 
@@ -340,18 +341,18 @@ async def test_task_is_deleted_once(
     assert sorted(map(type, answers), key=str) == sorted([type(None)] + [TaskNotFound] * 4, key=str)
 
 
-async def test_old_tasks_are_forgotten_in_batches(
+async def test_old_tasks_are_deleted_in_batches(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     old = [await ended(repository, database, seconds_ago=100) for _ in range(3)]
     young, pending = await ended(repository, database, seconds_ago=10), await added(repository)
     await move_back(database, pending, "submitted_at", 1000)
-    assert [await catalogue.forget_older(timedelta(seconds=50), 2) for _ in range(3)] == [2, 1, 0]
+    assert [await catalogue.delete_older(timedelta(seconds=50), 2) for _ in range(3)] == [2, 1, 0]
     assert [await rows_about(database, task_id) for task_id in old] == [[0, 0, 0, 0]] * 3
     assert {*await found(catalogue)} == {young, pending}
 
 
-async def test_all_but_the_last_tasks_are_forgotten(
+async def test_all_but_the_last_tasks_are_deleted(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     ids = [await ended(repository, database, seconds_ago=10 * number) for number in range(5)]
@@ -359,19 +360,19 @@ async def test_all_but_the_last_tasks_are_forgotten(
     last_kept = await catalogue.last_kept(2)
     assert last_kept is not None
     assert last_kept.task_id == ids[1]
-    assert [await catalogue.forget_before(last_kept, 2) for _ in range(3)] == [2, 1, 0]
+    assert [await catalogue.delete_before(last_kept, 2) for _ in range(3)] == [2, 1, 0]
     assert {*await found(catalogue)} == {*ids[:2], pending, running}
     assert await catalogue.last_kept(10) is None
 
 
-async def test_of_tasks_that_ended_together_no_more_than_told_are_forgotten(
+async def test_of_tasks_that_ended_at_the_same_time_only_the_excess_is_deleted(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     ids = [await ended(repository, database) for _ in range(4)]
     await _end_all_at_once(database, ids)
     last_kept = await catalogue.last_kept(3)
     assert last_kept is not None
-    assert await catalogue.forget_before(last_kept, 10) == 1
+    assert await catalogue.delete_before(last_kept, 10) == 1
     assert len(await found(catalogue)) == 3
 
 
@@ -383,10 +384,10 @@ async def _end_all_at_once(database: Database, ids: Sequence[TaskId]) -> None:
     await database.write(work)
 
 
-async def test_concurrent_callers_forget_each_task_once(
+async def test_concurrent_callers_delete_each_task_once(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     for _ in range(6):
         await ended(repository, database, seconds_ago=100)
-    counts = await asyncio.gather(*(catalogue.forget_older(timedelta(seconds=50), 3) for _ in range(4)))
+    counts = await asyncio.gather(*(catalogue.delete_older(timedelta(seconds=50), 3) for _ in range(4)))
     assert sum(counts) == 6

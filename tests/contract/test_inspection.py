@@ -84,12 +84,10 @@ async def test_later_beats_keep_the_start(registry: SqlWorkerRegistry) -> None:
     assert worker.last_seen_at >= started_at
 
 
-async def test_beat_of_a_worker_that_was_forgotten_brings_it_back(
-    registry: SqlWorkerRegistry, database: Database
-) -> None:
+async def test_beat_of_a_removed_worker_registers_it_again(registry: SqlWorkerRegistry, database: Database) -> None:
     started_at = await registry.beat(ONE, None, LIFETIME)
     await silent_for(database, ONE, 3600)
-    assert await registry.forget_lost(timedelta(minutes=1)) == 1
+    assert await registry.remove_lost(timedelta(minutes=1)) == 1
     assert await registry.beat(ONE, started_at, LIFETIME) == started_at
     assert [worker.started_at for worker in await registry.live()] == [started_at]
 
@@ -102,14 +100,14 @@ async def test_silent_worker_is_no_longer_live(registry: SqlWorkerRegistry, data
     assert [worker.identity for worker in await registry.live()] == [TWO]
 
 
-async def test_only_workers_that_are_silent_for_long_are_forgotten(
+async def test_only_workers_that_are_silent_for_long_are_removed(
     registry: SqlWorkerRegistry, database: Database
 ) -> None:
     for worker, seconds in ((ONE, 80.0), (TWO, 70.0)):
         await registry.beat(worker, None, LIFETIME)
         await silent_for(database, worker, seconds)
-    assert await registry.forget_lost(timedelta(seconds=60)) == 1
-    assert await registry.forget_lost(timedelta(seconds=60)) == 0
+    assert await registry.remove_lost(timedelta(seconds=60)) == 1
+    assert await registry.remove_lost(timedelta(seconds=60)) == 0
 
 
 async def test_worker_that_left_is_gone_at_once(registry: SqlWorkerRegistry) -> None:
@@ -149,7 +147,7 @@ async def test_workers_are_listed_with_the_tasks_they_hold(
     assert waiting not in {task.task_id for worker in (one, two) for task in worker.tasks}
 
 
-async def test_start_afresh_forgets_the_workers_of_before(
+async def test_start_afresh_removes_the_workers_of_before(
     registry: SqlWorkerRegistry, repository: SqlTaskRepository
 ) -> None:
     await registry.beat(ONE, None, LIFETIME)

@@ -41,11 +41,12 @@ def in_an_hour() -> datetime:
 async def test_labels_are_kept_with_the_task(repository: SqlTaskRepository, database: Database, keyed: bool) -> None:
     key = IdempotencyKey(key="k", fingerprint="f") if keyed else None
     original = TaskId(uuid4())
-    new = respecified(submission(key=key), labels=LABELS, rerun_of=original)
+    new = respecified(submission(key=key), labels=LABELS, rerun_of=original, task_type="simulate")
     await repository.add(new)
     await repository.add(new)
     task = await repository.get(new.task_id)
     assert (task.labels, task.rerun_of, task.scheduled_for) == (LABELS, original, None)
+    assert task.task_type == "simulate"
     assert await found_by(database, new.task_id) == {("name", "é *"), ("tag", "vqe"), ("tag", "run 7")}
 
 
@@ -84,7 +85,7 @@ async def test_scheduled_task_waits_for_its_time(
     await repository.add(new, taken=taken)
     assert (await repository.get(new.task_id)).scheduled_for == new.spec.scheduled_for
     assert await repository.count_pending(10) == 1
-    assert (await repository.take_due(10), await repository.count_dispatched()) == ([], 0)
+    assert (await repository.take_due(10), await repository.count_dispatched()) == ([], {})
     assert await repository.take_overdue(10, by=timedelta()) == []
     assert await repository.claim(new.task_id, WORKER, LEASE) is None
     assert 3500 < await seconds_until_due(database, new.task_id) <= 3600

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
@@ -118,13 +118,15 @@ async def test_task_that_was_overtaken_is_found_by_the_other_message(repository:
     assert await repository.claim(high, WORKER, LEASE) is None
 
 
+@pytest.mark.parametrize("short", [False, True])
 async def test_claim_of_another_task_is_one_transaction_with_its_line(
-    repository: SqlTaskRepository, database: Database
+    repository: SqlTaskRepository, database: Database, short: bool
 ) -> None:
     [waits] = await waiting(repository, 0)
     await database.write(lambda connection: connection.execute(text(NO_LINES[database.dialect])))
-    with pytest.raises(IntegrityError):
-        await repository.claim(UNKNOWN, WORKER, LEASE)
+    claiming = repository.claim_short if short else repository.claim
+    with pytest.raises(DBAPIError, match="none"):
+        await claiming(UNKNOWN, WORKER, LEASE)
     task = await repository.get(waits)
     assert (task.status, task.attempt) == (TaskStatus.PENDING, 0)
 

@@ -1,18 +1,21 @@
-"""What every queue adapter promises: the same suite on the queue in memory and on RabbitMQ."""
+"""What every queue adapter promises: the same suite on the queue in memory, on RabbitMQ and on Redis."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 import pytest
 
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import TaskId
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
+from ketline.messaging.redis import RedisConsumer, RedisPublisher
 from ketline.ports.queue import ConsumerSlot, TaskConsumer, TaskPublisher
 from tests.brokers import WAIT_SECONDS, QueueView, connected, new_dispatch, receive
-from tests.servers import RabbitServer
+from tests.servers import RabbitServer, RedisServer
 
 NOTHING_SECONDS = 0.3
 
@@ -23,7 +26,7 @@ class Queue:
     consumer: TaskConsumer
 
 
-@pytest.fixture(params=["memory", "rabbitmq"])
+@pytest.fixture(params=["memory", "rabbitmq", "redis"])
 def queue(request: pytest.FixtureRequest) -> Queue:
     """Runs the test once on each adapter."""
     queue: Queue = request.getfixturevalue(f"{request.param}_queue")
@@ -40,12 +43,23 @@ async def memory_queue() -> Queue:
 async def rabbitmq_queue(rabbit_server: RabbitServer) -> AsyncIterator[Queue]:
     view = QueueView(rabbit_server.url, f"tasks-{uuid4()}")
     async with (
-        RabbitPublisher(view.url, queue_name=view.name) as publisher,
+        RabbitPublisher(view.url, queue_name=view.name, ping_timeout_seconds=WAIT_SECONDS) as publisher,
         RabbitConsumer(view.url, queue_name=view.name) as consumer,
     ):
         await connected(publisher)
         yield Queue(publisher, consumer)
     await view.delete_all()
+
+
+@pytest.fixture
+async def redis_queue(redis_server: RedisServer) -> AsyncIterator[Queue]:
+    name = f"tasks-{uuid4()}"
+    async with (
+        RedisPublisher(redis_server.url, queue_name=name, ping_timeout_seconds=WAIT_SECONDS) as publisher,
+        RedisConsumer(redis_server.url, queue_name=name) as consumer,
+    ):
+        yield Queue(publisher, consumer)
+    await redis_server.command("DEL", name, f"{name}.dead")
 
 
 async def assert_nothing_comes(slot: ConsumerSlot) -> None:
@@ -67,6 +81,27 @@ async def test_published_ids_arrive_intact(queue: Queue) -> None:
         await queue.publisher.publish(dispatch)
         delivery = await receive(slot)
     assert (delivery.task_id, delivery.correlation_id) == (dispatch.task_id, dispatch.correlation_id)
+
+
+async def test_each_queue_has_its_own_messages(queue: Queue) -> None:
+    remote = TaskQueue(TaskKind.RUN, "some-backend")
+    queues = [SIMULATIONS, CONVERSIONS, remote]
+    dispatches = {one: replace(new_dispatch(), queue=one) for one in queues}
+    for dispatch in dispatches.values():
+        await queue.publisher.publish(dispatch)
+    assert [await queue.publisher.depth(one) for one in queues] == [1, 1, 1]
+    async with queue.consumer.open_slot(remote) as slot:
+        delivery = await receive(slot)
+        assert delivery.task_id == dispatches[remote].task_id
+        await delivery.acknowledge()
+        await assert_nothing_comes(slot)
+    for one in (SIMULATIONS, CONVERSIONS):
+        async with queue.consumer.open_slot(one) as slot:
+            assert (await receive(slot)).task_id == dispatches[one].task_id
+
+
+async def test_depth_of_a_queue_that_nobody_has_used_is_none(queue: Queue) -> None:
+    assert await queue.publisher.depth(TaskQueue(TaskKind.RUN, "unused")) == 0
 
 
 async def test_messages_wait_for_the_first_slot_and_keep_their_order(queue: Queue) -> None:

@@ -19,6 +19,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
 from ketline.domain.ids import TaskIds
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.queues import SIMULATIONS
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import (
@@ -62,6 +63,8 @@ RESULT = RunResult(
         queued_seconds=0.5,
         tier="scanner",
         registers=(Register(bits=2, name="c"), Register(bits=1)),
+        processor_seconds=0.003,
+        memory_bytes=1 << 27,
         warnings=(
             ProgramWarning(code=WarningCode.PRAGMA_IGNORED, message="ignored", line=3, column=1),
             ProgramWarning(code=WarningCode.ANNOTATION_IGNORED, message="also ignored"),
@@ -474,7 +477,7 @@ async def test_new_task_is_due_once(repository: SqlTaskRepository) -> None:
 async def test_task_stored_as_taken_is_due_again_only_later(repository: SqlTaskRepository, database: Database) -> None:
     new = submission()
     await repository.add(new, taken=True)
-    assert (await repository.take_due(10), await repository.count_dispatched()) == ([], 1)
+    assert (await repository.take_due(10), await repository.count_dispatched()) == ([], {SIMULATIONS: 1})
     assert 55 < await seconds_until_due(database, new.task_id) <= 60
     await move_back(database, new.task_id, "dispatch_due_at", 1)
     [dispatch] = await repository.take_overdue(10, by=timedelta())
@@ -545,7 +548,7 @@ async def test_overdue_tasks_can_be_told_by_how_long(repository: SqlTaskReposito
     new = submission()
     await repository.add(new)
     await repository.take_due(10)
-    assert await repository.count_dispatched() == 1
+    assert await repository.count_dispatched() == {SIMULATIONS: 1}
     await move_back(database, new.task_id, "dispatch_due_at", 60)
     assert await repository.take_overdue(10, by=timedelta(seconds=120)) == []
     assert len(await repository.take_overdue(10, by=timedelta(seconds=30))) == 1
@@ -554,11 +557,11 @@ async def test_overdue_tasks_can_be_told_by_how_long(repository: SqlTaskReposito
 async def test_claimed_task_is_not_counted_as_dispatched(repository: SqlTaskRepository) -> None:
     new = submission()
     await repository.add(new)
-    assert (await repository.count_dispatched(), await repository.count_pending(10)) == (0, 1)
+    assert (await repository.count_dispatched(), await repository.count_pending(10)) == ({}, 1)
     await repository.take_due(10)
-    assert await repository.count_dispatched() == 1
+    assert await repository.count_dispatched() == {SIMULATIONS: 1}
     await repository.claim(new.task_id, WORKER, LEASE)
-    assert (await repository.count_dispatched(), await repository.count_pending(10)) == (0, 0)
+    assert (await repository.count_dispatched(), await repository.count_pending(10)) == ({}, 0)
 
 
 async def test_pending_tasks_are_counted_no_further_than_asked(repository: SqlTaskRepository) -> None:
@@ -693,9 +696,9 @@ async def test_expired_key_is_free_again(repository: SqlTaskRepository, database
     await database.write(expire)
     second = await repository.add(submission(key=IdempotencyKey(key="k-5", fingerprint="other")))
     assert (second.task_id == first.task_id, second.repeated) == (False, False)
-    assert await repository.forget_keys(10) == 0
+    assert await repository.delete_expired_keys(10) == 0
     await database.write(expire)
-    assert await repository.forget_keys(10) == 1
+    assert await repository.delete_expired_keys(10) == 1
 
 
 async def test_key_of_a_task_deleted_by_hand_is_free_again(repository: SqlTaskRepository, database: Database) -> None:

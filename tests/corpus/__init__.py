@@ -20,28 +20,28 @@ FAULTY = {
 }
 
 
-class Fate(NamedTuple):
-    """What became of a program: the tier that reads it, or else why none does.
+class Reading(NamedTuple):
+    """The front end that reads a program, or the reason why none does.
 
     `written` is false where there was no text to begin with.
     """
 
     name: str
-    tier: str | None
+    front_end: str | None
     reason: str = ""
     written: bool = True
 
     @property
     def runs(self) -> bool:
-        return self.tier is not None
+        return self.front_end is not None
 
 
-def fate_of(name: str, text: str) -> Fate:
+def reading_of(name: str, text: str) -> Reading:
     try:
-        return Fate(name, load_program(text, ExecutionLimits()).front_end)
+        return Reading(name, load_program(text, ExecutionLimits()).front_end)
     except ExecutionFailed as error:
         place = f"line {error.line}: " if error.line is not None else ""
-        return Fate(name, None, f"{place}{error.message} ({error.code})")
+        return Reading(name, None, f"{place}{error.message} ({error.code})")
 
 
 def has_meaning(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Compare the tiers with each other, and with Python: `python -m tests.difference --programs 200000`.
+"""Compare the front ends with each other, and with Python: `python -m tests.difference --programs 200000`.
 
 Prints every program that something is wrong with; ends with 1 if there is one.
 """

@@ -1,4 +1,4 @@
-"""What each tier makes of a program, in a form that can be compared exactly."""
+"""What each front end makes of a program, in a form that can be compared exactly."""
 
 import re
 from typing import Any
@@ -7,6 +7,8 @@ from qiskit.circuit import QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
 from ketline.execution.circuit.lowering import lower
+from ketline.execution.circuit.plain import plain_of
+from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.program import _read_with_importer
 from ketline.execution.frontend.scanner import Scanned, scan
 from ketline.execution.limits import ExecutionLimits
@@ -19,7 +21,7 @@ _BEYOND_THE_IMPORTER = re.compile(
 
 
 class Mismatch(AssertionError):
-    """The tiers disagree about a program."""
+    """The front ends disagree about a program."""
 
 
 def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
@@ -28,6 +30,8 @@ def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
     Returns which of them read it: "both", "scanner", "importer" or "neither".
     """
     scanned, too_large = _scanned(text, limits)
+    if scanned is not None and scanned.dialect.recognised:
+        return "scanner"  # the importer has no dialects: tests/unit/execution/test_braket.py
     try:
         reading = _read_with_importer(text, limits)
     except ExecutionFailed as error:
@@ -40,10 +44,10 @@ def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
         raise Mismatch(f"the scanner takes this for too large\n{text}")
     if scanned is None:
         return "importer"
-    ours, theirs = described(*scanned), described(reading.circuit, reading.groups, reading.names)
+    ours, theirs = (described(one.plain.circuit, one.groups, one.names, one.declared) for one in (scanned, reading))
     if ours != theirs:
         parts = [f"{key}:\n{ours[key]}\n{theirs[key]}" for key in ours if ours[key] != theirs[key]]
-        raise Mismatch("\n".join(["the tiers differ", *parts, text]))
+        raise Mismatch("\n".join(["the front ends differ", *parts, text]))
     return "both"
 
 
@@ -55,11 +59,14 @@ def _scanned(text: str, limits: ExecutionLimits) -> tuple[Scanned | None, bool]:
         return None, True
 
 
-def described(circuit: QuantumCircuit, groups: tuple[int, ...], names: tuple[str | None, ...]) -> dict[str, Any]:
+def described(
+    circuit: QuantumCircuit, groups: tuple[int, ...], names: tuple[str | None, ...], declared: DeclaredNames
+) -> dict[str, Any]:
     """Everything about a circuit that can make a difference, the order of its instructions included."""
     return {
         "groups": groups,
         "names": names,
+        "declared names": declared,
         "qubits": circuit.num_qubits,
         "bits": circuit.num_clbits,
         "registers": [(type(one), one.name, _indices(circuit, one)) for one in [*circuit.qregs, *circuit.cregs]],
@@ -89,7 +96,7 @@ def _instructions(circuit: QuantumCircuit) -> list[Any]:
 
 def _lowered(circuit: QuantumCircuit) -> Any:
     try:
-        lowered = lower(circuit, LIMITS.max_operations)
+        lowered = lower(plain_of(circuit), LIMITS.max_operations)
     except ExecutionFailed as error:
         return str(error)
     return lowered.operations, _instructions(lowered.circuit)

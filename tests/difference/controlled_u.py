@@ -11,11 +11,11 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 
 from benchmarks.library import exported
+from ketline.client.convert.qiskit import serialized
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import read_program
 from ketline.execution.limits import ExecutionLimits
-from ketline.qiskit.serialization import serialized
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits()

@@ -1,8 +1,9 @@
 """Every engine against plain numpy: `python -m tests.difference.engines --programs 1000`.
 
 Expectation values and counts of circuits of 15 to 18 qubits, where Aer fuses gates, and counts of small programs with
-measurements, resets, branches and loops by every method. Prints each program that something is wrong with; ends with 1
-if there is one.
+measurements, resets, branches and loops by every method. The final states of programs that only apply gates are
+compared between Lightning and Aer (`--kinds states`), which is quick. Prints each program that something is wrong with;
+ends with 1 if there is one.
 """
 
 import argparse
@@ -15,12 +16,18 @@ from math import isclose, pi
 from random import Random
 from typing import Any
 
+import numpy as np
+
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
+from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
+from ketline.execution.simulators.engines import Engines
+from ketline.execution.simulators.methods.statevector import final_state
+from ketline.execution.simulators.quota import Quota
 from tests.dense import (
     ANGLES,
     WIDTHS,
@@ -127,6 +134,40 @@ def check_density_matrix(choices: Random) -> None:
     _check_gates(choices, 8, Method.DENSITY_MATRIX)
 
 
+def check_states(choices: Random) -> None:
+    """The state that gates end in, built by Lightning and by Aer, of up to 9 qubits, and of 16 or 17 now and then.
+
+    Raises:
+        Mismatch: the two differ in more than a global phase.
+    """
+    qubits = choices.randint(1, 9) if choices.random() < 0.98 else choices.randint(16, 17)
+    names = [name for name in _ALL if WIDTHS[name] <= qubits]
+    gates = [Gate("ry", (qubit,), (choices.uniform(0.2, 2.9),)) for qubit in range(qubits)]
+    modifiers = 0.2 if choices.random() < 0.1 else 0.0  # reading these takes ten times as long
+    gates += [_gate_with_controls(choices, names, qubits, modifiers) for _ in range(choices.randint(5, 40))]
+    text = text_of(Program(qubits, qubits, (*gates, *(Measure(qubit, qubit) for qubit in range(qubits)))))
+    lowered = load_program(text, ExecutionLimits()).lowered
+    states = [final_state(lowered, _engines(lightning=lightning)).amplitudes() for lightning in (True, False)]
+    overlap = abs(np.vdot(*states))
+    if not isclose(overlap, 1, abs_tol=_TOLERANCE):
+        raise Mismatch(f"Lightning's state overlaps Aer's by {overlap}\n{text}")
+
+
+def _gate_with_controls(choices: Random, names: Sequence[str], qubits: int, modifiers: float) -> Gate:
+    name = choices.choice(names)
+    room = qubits - WIDTHS[name]
+    controls = tuple(choices.choices((0, 1), k=choices.randint(1, min(3, room)))) if room else ()
+    return _gate(choices, name, range(qubits), controls if choices.random() < modifiers else ())
+
+
+@cache
+def _engines(*, lightning: bool) -> Engines:
+    limits = ExecutionLimits(lightning=lightning)
+    engines = Engines(limits, Quota(limits))
+    assert (engines.lightning_for(1) is not None) is lightning
+    return engines
+
+
 def _compare(program: Program, shots: int, method: Method, choices: Random, threads: int) -> None:
     options = RunOptions(method=method, seed=choices.getrandbits(53), memory=choices.random() < 0.3)
     result = _executor(threads).run(Request(TaskSpec(circuit=text_of(program), shots=shots, options=options), ""))
@@ -192,6 +233,7 @@ def _executor(threads: int) -> Executor:
 CHECKS: Mapping[str, Callable[[Random], None]] = {
     "values": lambda choices: check_values(choices, choices.choice((15, 15, 16, 17, 18))),
     "wide counts": lambda choices: check_wide_counts(choices, choices.choice((15, 15, 15, 16, 17))),
+    "states": check_states,
     "wide density matrix": check_density_matrix,
     **{f"{method} counts": partial(check_small_counts, method=method) for method in METHODS},
 }

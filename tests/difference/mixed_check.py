@@ -80,7 +80,10 @@ def _readers(program: Program, text: str, as_qpy: str) -> Iterator[tuple[str, _R
 
 def _scanned(text: str) -> Loaded | None:
     scanned = scan(text, _LIMITS)
-    return None if scanned is None else _lowered(ParsedProgram(*scanned, "scanner"), _LIMITS, None)
+    if scanned is None:
+        return None
+    parsed = ParsedProgram(scanned.plain, scanned.groups, scanned.names, "scanner")
+    return _lowered(parsed, _LIMITS, None)
 
 
 def _imported(tree: Any) -> Loaded | None:

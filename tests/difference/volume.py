@@ -145,7 +145,7 @@ def _statements(choices: Random) -> str:
 
 
 def _answered(text: str) -> str:
-    """Which tier reads a text or else which error it gets; anything else that is raised is a crash."""
+    """The front end that reads a text, or the error that it gets; anything else that is raised is a crash."""
     try:
         return load_program(text, _SMALL).front_end
     except ExecutionFailed as error:

@@ -4,10 +4,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, RunResult, TaskId
 from ketline.execution.limits import ExecutionLimits
@@ -15,11 +17,13 @@ from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
+from ketline.messaging.redis import RedisConsumer, RedisPublisher
 from ketline.ports.queue import ConsumerSlot, Delivery
 from ketline.ports.runner import CircuitRunner
-from ketline.runtime import database, embedded, queue, worker
+from ketline.runtime import backends, database, embedded, queue, worker
 from tests.failpoints import pending_work
-from tests.failpoints.strike import Failpoints
+from tests.failpoints.backends import open_failing, record_job
+from tests.failpoints.failpoint import Failpoints
 
 # Longer than a case takes, unless the task is called back; a worker that dies in between leaves it to its delay.
 DEFERRED = timedelta(seconds=3)
@@ -37,6 +41,7 @@ WRITES = (
     "recall",
     "retry",
     "cancel",
+    "end_job",
     "enqueue",
     "postpone",
     "start_afresh",
@@ -52,19 +57,23 @@ SWEEPS = {
 def install(points: Failpoints) -> None:
     """Have `ketline.runtime` compose the service of adapters with failpoints."""
     replacements = (
-        (database, SqlTaskRepository, _repository(points)),
-        (queue, RabbitPublisher, _publisher(points, RabbitPublisher)),
-        (queue, RabbitConsumer, _consumer(points, RabbitConsumer)),
-        (embedded, MemoryQueue, _consumer(points, _publisher(points, MemoryQueue))),
-        (worker, ChildRunnerFactory, _runners(points)),
+        (database, "SqlTaskRepository", _repository(points)),
+        (queue, "RabbitPublisher", _publisher(points, RabbitPublisher)),
+        (queue, "RabbitConsumer", _consumer(points, RabbitConsumer)),
+        (queue, "RedisPublisher", _publisher(points, RedisPublisher)),
+        (queue, "RedisConsumer", _consumer(points, RedisConsumer)),
+        (embedded, "MemoryQueue", _consumer(points, _publisher(points, MemoryQueue))),
+        (worker, "ChildRunnerFactory", _runners(points)),
+        (backends, "open_entries", partial(open_failing, points)),
     )
-    for module, adapter, replacement in replacements:
-        assert getattr(module, adapter.__name__) is adapter
-        setattr(module, adapter.__name__, replacement)
+    for module, name, replacement in replacements:
+        assert name in vars(module)
+        setattr(module, name, replacement)
 
 
 def _repository(points: Failpoints) -> type[SqlTaskRepository]:
     methods = {name: _write(points, name) for name in WRITES} | {name: _sweep(points, name) for name in SWEEPS}
+    methods["record_job"] = record_job(points)
     return type("FailingRepository", (SqlTaskRepository,), {"__slots__": (), **methods})
 
 
@@ -111,8 +120,8 @@ def _publisher(points: Failpoints, real: type[Any]) -> type[Any]:
 def _consumer(points: Failpoints, real: type[Any]) -> type[Any]:
     class FailingConsumer(real):  # type: ignore[misc]
         @asynccontextmanager
-        async def open_slot(self) -> AsyncIterator[ConsumerSlot]:
-            async with super().open_slot() as slot:
+        async def open_slot(self, queue: TaskQueue = SIMULATIONS, *, name: str = "slot") -> AsyncIterator[ConsumerSlot]:
+            async with super().open_slot(queue, name=name) as slot:
                 yield FailingSlot(points, slot)
 
     return FailingConsumer
@@ -177,7 +186,7 @@ def _runners(points: Failpoints) -> type[ChildRunnerFactory]:
     command = (sys.executable, "-P", "-m", "tests.failpoints.child", str(points.control.directory))
 
     class FailingRunnerFactory(ChildRunnerFactory):
-        def __init__(self, limits: ExecutionLimits, *, admission: Admission) -> None:
+        def __init__(self, limits: ExecutionLimits, *, admission: Admission | None = None) -> None:
             super().__init__(limits, command=command, admission=admission)
 
         def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:

@@ -11,8 +11,10 @@ from typing import Any
 
 from ketline.execution.child import main as child
 from ketline.execution.child.executor import Executor
+from ketline.execution.child.resource_use import ResourceUse
+from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import READY, Request, Response, decode_limits, is_admission_request
-from ketline.execution.simulators.quota import Ask, granted
+from ketline.execution.simulators.quota import Admit, always_admit
 from ketline.simulator import die_with_parent
 from tests.failpoints.control import Control, Fault
 
@@ -37,30 +39,44 @@ def reach(control: Control, point: str) -> None:
             signal.pause()
 
 
-def install(control: Control) -> None:
-    """Have a simulator process answer through failpoints."""
+class FailingExecutor(Executor):
+    """Has a failpoint before and after each request, notes what is executed, and waits while executions are held."""
 
-    class FailingExecutor(Executor):
-        def respond(self, request: Request, ask: Ask = granted) -> Response:
-            control.note_execution(digest(request.spec.circuit), request.token)
-            reach(control, "child.received")
-            while control.holding:
-                time.sleep(POLL_SECONDS)
-            answer = super().respond(request, ask)
-            reach(control, "child.answering")
-            return answer
+    def __init__(self, limits: ExecutionLimits, control: Control) -> None:
+        super().__init__(limits)
+        self._control = control
 
-    class FailingConnection(Connection):
-        def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
-            super().send_bytes(buf, offset, size)
-            if buf != READY and not is_admission_request(buf):
-                reach(control, "child.answered")
+    def respond(self, request: Request, admit: Admit = always_admit) -> Response:
+        self._control.note_execution(digest(request.spec.circuit), request.token)
+        reach(self._control, "child.received")
+        while self._control.holding:
+            time.sleep(POLL_SECONDS)
+        answer = super().respond(request, admit)
+        reach(self._control, "child.answering")
+        return answer
 
-    for replacement in (FailingExecutor, FailingConnection):
-        setattr(child, replacement.__mro__[1].__name__, replacement)
+
+class FailingConnection(Connection):
+    """Has a failpoint after each response."""
+
+    def __init__(self, fd: int, control: Control) -> None:
+        super().__init__(fd)
+        self._control = control
+
+    def send_bytes(self, buf: Any, offset: int = 0, size: int | None = None) -> None:
+        super().send_bytes(buf, offset, size)
+        if buf != READY and not is_admission_request(buf):
+            reach(self._control, "child.answered")
+
+
+def main(directory: str, fd: str, parent: str, limits: str) -> None:
+    """Serve the parent as a simulator process does, through failpoints."""
+    control, bounds = Control(Path(directory)), decode_limits(limits)
+    die_with_parent(int(parent))
+    child.bound_resources(bounds)
+    with FailingConnection(int(fd), control) as pipe:
+        child.run(pipe, FailingExecutor(bounds, control), bounds, ResourceUse())
 
 
 if __name__ == "__main__":
-    install(Control(Path(sys.argv[1])))
-    die_with_parent(int(sys.argv[3]))
-    child.main(int(sys.argv[2]), decode_limits(sys.argv[4]))
+    main(*sys.argv[1:])

@@ -62,7 +62,7 @@ class Control:
         """Have simulators keep their answers back."""
         self._hold.touch()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._hold.unlink(missing_ok=True)
 
     @property

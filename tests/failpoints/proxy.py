@@ -6,7 +6,7 @@ A statement outside a transaction is one by itself: its execution is its COMMIT.
 import asyncio
 import re
 import struct
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -48,7 +48,8 @@ class FrontendReader:
                 name, query = body.split(b"\0")[:2]
                 self._named[name] = query.decode()
             case b"B":
-                self.statements.append(self._named.get(body.split(b"\0")[1], ""))
+                _, name, rest = body.split(b"\0", 2)
+                self.statements.append("\n".join([self._named.get(name, ""), *_values(rest)]))
             case b"Q":
                 self.statements.append(body.rstrip(b"\0").decode())
 
@@ -67,6 +68,24 @@ class FrontendReader:
 
     def _last(self) -> str:
         return self.statements[-1].rstrip("; ").upper() if self.statements else ""
+
+
+def _values(rest: bytes) -> Iterator[str]:
+    """The values that a Bind message gives to its statement, by what follows the two names; binary ones are garbled.
+
+    The last is empty, unless there is none: then each value stands on lines of its own.
+    """
+    (formats,) = struct.unpack_from("!H", rest)
+    at = 2 + 2 * formats
+    (values,) = struct.unpack_from("!H", rest, at)
+    at += 2
+    for _ in range(values):
+        (length,) = struct.unpack_from("!i", rest, at)
+        at += 4
+        yield rest[at : at + max(length, 0)].decode("latin-1")
+        at += max(length, 0)
+    if values:
+        yield ""
 
 
 @dataclass(slots=True)

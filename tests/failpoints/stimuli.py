@@ -4,13 +4,15 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 
-from tests.chaos.storm.programs import KnownTask, basis_state, wrong
-from tests.failpoints.cell import LEASE_SECONDS
+from tests.chaos.run.programs import KnownTask, basis_state, wrong
 from tests.failpoints.control import Fault
+from tests.failpoints.remotes import FORGETFUL, RECOGNISING
+from tests.failpoints.service import LEASE_SECONDS
 from tests.failpoints.table import Stimulus
-from tests.failpoints.trial import Trial, timing_out
+from tests.failpoints.trial import Trial, timing_out, untold
 
 HUNG_CHILD_SECONDS = 1.0
+JOB_SECONDS = 0.5
 # The lease that was renewed last is over.
 OUTAGE_SECONDS = 1.3 * LEASE_SECONDS
 OTHERS = 8192  # numbers of tasks that no case is about
@@ -45,14 +47,14 @@ async def submit_wrong(trial: Trial, number: int) -> None:
 
 
 async def submit_long(trial: Trial, number: int) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     trial.arm()
     await trial.submit(basis_state(number))
     await trial.until_struck()
 
 
 async def cancel(trial: Trial, number: int) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     promise = await trial.submit(basis_state(number), "cancelled")
     await trial.worker_of(promise)
     trial.arm()
@@ -75,57 +77,99 @@ async def kill(trial: Trial, number: int) -> None:
 
 
 async def crash(trial: Trial, number: int) -> None:
-    trial.cell.control.arm("child.received", Fault.KILL)
+    trial.service.control.arm("child.received", Fault.KILL)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
 async def occupy(trial: Trial, number: int) -> None:
-    trial.cell.control.arm("admit", Fault.UNAVAILABLE)
+    trial.service.control.arm("admit", Fault.UNAVAILABLE)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
 async def starve(trial: Trial, number: int) -> None:
-    trial.cell.control.arm("start", Fault.UNAVAILABLE)
+    trial.service.control.arm("start", Fault.UNAVAILABLE)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
+async def run(trial: Trial, number: int) -> None:
+    await trial.registered(RECOGNISING)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number), kind="run", backend=RECOGNISING))
+
+
+async def run_untold(trial: Trial, number: int) -> None:
+    # A submission that may have arrived is not repeated: nobody can tell, and the task says so.
+    await trial.registered(FORGETFUL)
+    trial.arm()
+    promise = await trial.submit(untold(basis_state(number)), "completed", "failed", kind="run", backend=FORGETFUL)
+    await trial.struck_or_ended(promise)
+
+
+async def run_busy(trial: Trial, number: int) -> None:
+    await trial.registered(RECOGNISING)
+    trial.service.control.arm("submit", Fault.UNAVAILABLE)
+    trial.arm()
+    await trial.struck_or_ended(await trial.submit(basis_state(number), kind="run", backend=RECOGNISING))
+
+
+async def cancel_run(trial: Trial, number: int) -> None:
+    await trial.registered(RECOGNISING)
+    trial.service.control.hold()
+    promise = await trial.submit(basis_state(number), "cancelled", kind="run", backend=RECOGNISING)
+    await trial.job_of(promise)
+    trial.arm()
+    await trial.cancel(promise)
+    await trial.until_struck()
+
+
+async def run_late(trial: Trial, number: int) -> None:
+    await trial.registered(RECOGNISING)
+    trial.service.control.hold()
+    trial.arm()
+    known = timing_out(basis_state(number))
+    # A worker that comes later may find that the job is done.
+    fields = {"kind": "run", "backend": RECOGNISING, "timeout_s": JOB_SECONDS}
+    await trial.submit(known, "failed", "completed", **fields)
+    await trial.until_struck()
+
+
 async def outage(trial: Trial, number: int) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     promise = await trial.submit(basis_state(number))
     await trial.worker_of(promise)
-    async with trial.cell.outage():
+    async with trial.service.outage():
         await asyncio.sleep(OUTAGE_SECONDS)
     trial.arm()
     await trial.struck_or_passed_on(promise)
 
 
 async def outage_at_end(trial: Trial, number: int) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     promise = await trial.submit(basis_state(number))
     await trial.worker_of(promise)
-    async with trial.cell.outage():
-        trial.cell.control.let_go()
+    async with trial.service.outage():
+        trial.service.control.release()
         await asyncio.sleep(OUTAGE_SECONDS)
     trial.arm()
     await trial.struck_or_ended(promise)
 
 
 async def outage_and_kill(trial: Trial, number: int) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     promise = await trial.submit(basis_state(number))
     worker = await trial.worker_of(promise)
-    async with trial.cell.outage():
-        trial.cell.signal(worker, signal.SIGKILL)
+    async with trial.service.outage():
+        trial.service.signal(worker, signal.SIGKILL)
         await asyncio.sleep(OUTAGE_SECONDS)
     trial.arm()
     await trial.struck_or_passed_on(promise)
 
 
 async def refuse(trial: Trial, number: int) -> None:
-    trial.cell.control.arm("publish.before", Fault.UNAVAILABLE)
+    trial.service.control.arm("publish.before", Fault.UNAVAILABLE)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
@@ -133,17 +177,17 @@ async def refuse(trial: Trial, number: int) -> None:
 async def mislay(trial: Trial, number: int) -> None:
     # From here on a slot consumes and is idle: it must not be taken to hold the message.
     await trial.ended(await trial.submit(basis_state(OTHERS + number)))
-    trial.cell.control.arm("publish.before", Fault.ERROR)
+    trial.service.control.arm("publish.before", Fault.ERROR)
     trial.arm()
     await trial.struck_or_ended(await trial.submit(basis_state(number)))
 
 
 async def _end_worker(trial: Trial, known: KnownTask, number: signal.Signals) -> None:
-    trial.cell.control.hold()
+    trial.service.control.hold()
     promise = await trial.submit(known)
     worker = await trial.worker_of(promise)
     trial.arm()
-    trial.cell.signal(worker, number)
+    trial.service.signal(worker, number)
     await trial.struck_or_passed_on(promise)
 
 
@@ -162,6 +206,11 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.REFUSE: refuse,
     Stimulus.MISLAY: mislay,
     Stimulus.STARVE: starve,
+    Stimulus.RUN: run,
+    Stimulus.RUN_UNTOLD: run_untold,
+    Stimulus.RUN_BUSY: run_busy,
+    Stimulus.CANCEL_RUN: cancel_run,
+    Stimulus.RUN_LATE: run_late,
     Stimulus.OUTAGE: outage,
     Stimulus.OUTAGE_AT_END: outage_at_end,
     Stimulus.OUTAGE_AND_KILL: outage_and_kill,

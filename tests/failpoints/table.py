@@ -9,7 +9,10 @@ from tests.failpoints.control import Fault
 
 
 class Mode(StrEnum):
+    """The service on PostgreSQL and RabbitMQ, the one on PostgreSQL and Redis, and the one on SQLite."""
+
     DISTRIBUTED = "distributed"
+    REDIS = "redis"
     EMBEDDED = "embedded"
 
 
@@ -30,6 +33,11 @@ class Stimulus(StrEnum):
     REFUSE = "refuse a message"
     MISLAY = "mislay a message"
     STARVE = "leave a worker without a simulator"
+    RUN = "submit a program for a backend"
+    RUN_UNTOLD = "submit a program for a backend that cannot tell whether it has a job"
+    RUN_BUSY = "submit a program for a backend that takes no jobs at first"
+    CANCEL_RUN = "cancel a task whose job runs on a backend"
+    RUN_LATE = "submit a program whose job on a backend exceeds its time limit"
     OUTAGE = "have no database for longer than a lease, with a worker at work"
     OUTAGE_AT_END = "have no database for longer than a lease, in which a program ends"
     OUTAGE_AND_KILL = "have no database for longer than a lease, in which a worker at work is killed"
@@ -81,6 +89,14 @@ TABLE = (
     Row("renew_lapsed", Stimulus.OUTAGE, Hanging.NOTHING, call="renew"),
     Row("finish_late", Stimulus.OUTAGE_AT_END, Hanging.TASK, call="finish"),
     Row("excuse", Stimulus.OUTAGE_AND_KILL, Hanging.LOOP, call="reap"),
+    Row("begin_job", Stimulus.RUN, Hanging.TASK),
+    Row("record_job", Stimulus.RUN, Hanging.TASK),
+    Row("begin_job_untold", Stimulus.RUN_UNTOLD, Hanging.TASK, call="begin_job"),
+    Row("record_job_untold", Stimulus.RUN_UNTOLD, Hanging.TASK, call="record_job"),
+    Row("follow_job", Stimulus.RUN, Hanging.TASK),
+    Row("drop_job", Stimulus.RUN_BUSY, Hanging.TASK),
+    Row("end_job", Stimulus.CANCEL_RUN, Hanging.LOOP),
+    Row("fail_late", Stimulus.RUN_LATE, Hanging.TASK, call="fail"),
     Row("cancel", Stimulus.CANCEL, Hanging.NOTHING),
     Row("enqueue", Stimulus.ENQUEUE, Hanging.NOTHING),
     Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
@@ -100,7 +116,11 @@ EXCLUSIONS = (
     Exclusion(r"\S+ \S+\.commit (kill|error|unavailable|hang)", "a COMMIT under way is the connection's to fail"),
     Exclusion(r"\S+ \S+\.(?!commit)\S+ (cut|lost)", "only a COMMIT has an outcome that a cut makes uncertain"),
     Exclusion(r"embedded \S+\.commit .*", "SQLite has no connection: a kill on either side of the COMMIT is the case"),
-    Exclusion(r"distributed start_afresh\..*", "only the one process of an embedded service starts afresh"),
+    Exclusion(
+        r"redis (?!(publish|postpone|take_overdue|receive|acknowledge|release|reap|start_afresh)\.).*",
+        "the step has nothing to do with the broker",
+    ),
+    Exclusion(r"(distributed|redis) start_afresh\..*", "only the one process of an embedded service starts afresh"),
     Exclusion(r"embedded excuse\..*", "a process that dies without its database starts afresh with another"),
     Exclusion(r"\S+ child\..* unavailable", "the simulator uses no database and no broker"),
     Exclusion(r"\S+ (receive|run|acknowledge)\..* unavailable", "the port names no such error at this step"),

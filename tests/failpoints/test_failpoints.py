@@ -3,13 +3,18 @@
 import pytest
 
 from tests.failpoints.control import Fault
-from tests.failpoints.table import Case, cases
+from tests.failpoints.table import Case, Mode, cases
 from tests.failpoints.trials import Trials
 
 pytestmark = pytest.mark.timeout(900)  # cases run several at once, and a test waits for its own
 
-# A kill at every point takes as long as all other tests of a quick session; the other faults take three times that.
-CASES = [case if case.fault is Fault.KILL else pytest.param(case, marks=pytest.mark.long) for case in cases()]
+
+def _in_short_runs(case: Case) -> bool:
+    """Kills at every point on PostgreSQL and RabbitMQ, and elsewhere those after a step, whose effect must last."""
+    return case.fault is Fault.KILL and (case.mode is Mode.DISTRIBUTED or case.side == "after")
+
+
+CASES = [case if _in_short_runs(case) else pytest.param(case, marks=pytest.mark.long) for case in cases()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

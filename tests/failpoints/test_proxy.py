@@ -1,5 +1,6 @@
 """The proxy cuts a connection before a statement has reached the server, or after it was executed for good."""
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,8 +9,9 @@ from sqlalchemy import Connection, make_url, text
 
 from ketline.db.engine.database import Database, open_database
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import CorrelationId, Submission, TaskId
+from ketline.domain.queues import TaskQueue
+from ketline.domain.spec import TaskKind, TaskSpec
+from ketline.domain.task import CorrelationId, RemoteJob, RemoteStatus, Submission, TaskId, WorkerId
 from tests.failpoints.control import Control, Fault
 from tests.failpoints.proxy import CuttingProxy
 from tests.failpoints.transactions import Transaction
@@ -44,6 +46,25 @@ async def test_cut_statement_is_repeated(
         await _execute(database, alone=alone)
         assert control.struck(Transaction.RENEW.point) is not None
         assert (await repository.get(task_id)).attempt == executions
+
+
+async def test_writes_about_a_job_are_told_apart_by_what_they_bind(postgres_url: str, tmp_path: Path) -> None:
+    url = make_url(postgres_url)
+    assert url.port is not None
+    (port,) = free_ports(1)
+    control = Control(tmp_path)
+    task_id = TaskId(uuid4())
+    async with CuttingProxy(url.port, control).serve(port), open_database(str(url.set(port=port))) as database:
+        repository = SqlTaskRepository(database)
+        spec = TaskSpec(circuit="p", shots=1, max_attempts=1, kind=TaskKind.RUN, backend="lab")
+        await repository.add(Submission(task_id=task_id, spec=spec, correlation_id=CorrelationId("c")), taken=True)
+        claim = await repository.claim(task_id, WorkerId("w"), timedelta(seconds=60), TaskQueue(TaskKind.RUN, "lab"))
+        assert claim is not None
+        control.arm(Transaction.RECORD_JOB.point, Fault.LOST, "proxy")
+        assert await repository.record_job(claim.lease, RemoteJob())
+        assert control.struck(Transaction.RECORD_JOB.point) is None
+        assert await repository.record_job(claim.lease, RemoteJob("job-7", RemoteStatus.QUEUED))
+        assert control.struck(Transaction.RECORD_JOB.point) is not None
 
 
 async def _execute(database: Database, *, alone: bool) -> None:

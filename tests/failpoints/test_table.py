@@ -8,6 +8,7 @@ from tests.failpoints.transactions import Transaction
 
 # They change nothing, or nothing that a task depends on; times are corrected by every process, more than once.
 HARMLESS = {
+    "within",
     "result_text",
     "get",
     "history",
@@ -15,10 +16,11 @@ HARMLESS = {
     "count_pending",
     "count_dispatched",
     "ping",
-    "forget_keys",
+    "delete_expired_keys",
     "survey_leases",
     "correct_times",
     "check_writable",
+    "jobs_to_cancel",
 }
 # The same transaction as that of another step, with one more condition on the tasks that it may take.
 AS_ANOTHER = {"claim_short": "claim"}

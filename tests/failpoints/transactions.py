@@ -1,4 +1,4 @@
-"""How to tell the repository's transactions apart by the statements that a client sends."""
+"""How to tell the repository's transactions apart by the statements that a client sends, with what they bind."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ class Transaction(Enum):
     TAKE_DUE = r"WITH due AS.*tasks\.dispatch_count = "
     TAKE_OVERDUE = r"WITH due AS.*tasks\.dispatch_count > "
     POSTPONE = r"UPDATE tasks SET dispatch_due_at="
-    CLAIM = r"WITH taken AS.*lease_owner="
+    CLAIM = r"WITH .*taken AS.*lease_owner="
     RENEW = r"UPDATE tasks SET lease_expires_at="
     FINISH = r"WITH ended AS.*result="
     FAIL = r"WITH ended AS.*error_line="
@@ -25,6 +25,12 @@ class Transaction(Enum):
     REAP = r"WITH expired AS"
     ENQUEUE = r"UPDATE tasks SET rank_at="
     CANCEL = r"SELECT tasks\.current_status.*FOR UPDATE"
+    # One statement records all that is known of a job; the status that it binds tells what is recorded.
+    END_JOB = r"UPDATE tasks SET remote_id=(?!.*lease_token)"
+    BEGIN_JOB = r"UPDATE tasks SET remote_id=.*\nsubmitting\n"
+    RECORD_JOB = r"UPDATE tasks SET remote_id=.*\nqueued\n"
+    FOLLOW_JOB = r"UPDATE tasks SET remote_id=.*\n(running|done)\n"
+    DROP_JOB = r"UPDATE tasks SET remote_id="
 
     @property
     def point(self) -> str:

@@ -1,7 +1,7 @@
 """One case on one service: what its client does and knows, and what becomes of the struck process."""
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -9,15 +9,16 @@ from uuid import uuid4
 import httpx
 
 from tests.acceptance.processes import eventually
-from tests.chaos.storm.ledger import Acknowledgement
-from tests.chaos.storm.programs import KnownTask
-from tests.failpoints.cell import Cell
+from tests.chaos.run.ledger import Acknowledgement
+from tests.chaos.run.programs import KnownTask
 from tests.failpoints.control import Fault
+from tests.failpoints.service import CLIENT_SECONDS, Service
 from tests.failpoints.table import Case, Hanging
 
 T = TypeVar("T")
 ACQUIRE_TIMEOUT_SECONDS = 60.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
+JOB_ENDED = frozenset({"done", "failed", "cancelled"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,29 +29,32 @@ class Promise:
     known: KnownTask
     statuses: tuple[str, ...]
     task_id: str = ""
+    on_backend: bool = False
 
 
 @dataclass(slots=True)
 class Trial:
     """The client of one case; it repeats every request until it has an answer, as `ketline.client` does."""
 
-    cell: Cell
+    service: Service
     case: Case
     promises: list[Promise] = field(default_factory=list)
     acknowledged: list[Acknowledgement] = field(default_factory=list)
 
     @property
     def struck(self) -> int | None:
-        return self.cell.control.struck(self.case.armed_point)
+        return self.service.control.struck(self.case.armed_point)
 
     def arm(self) -> None:
         if self.struck is None:
             role = "proxy" if self.case.side == "commit" else self.case.role
-            self.cell.control.arm(self.case.armed_point, self.case.fault, role)
+            self.service.control.arm(self.case.armed_point, self.case.fault, role)
 
     async def submit(self, known: KnownTask, *statuses: str, **fields: object) -> Promise:
         """Submit under a new key until there is an answer; without other `statuses` the task must be completed."""
-        promise = Promise(key=uuid4().hex, known=known, statuses=statuses or ("completed",))
+        promise = Promise(
+            key=uuid4().hex, known=known, statuses=statuses or ("completed",), on_backend="backend" in fields
+        )
         self.promises.append(promise)
         await self.repeat(promise, **fields)
         return promise
@@ -60,8 +64,8 @@ class Trial:
         headers = {"Idempotency-Key": promise.key, "X-Correlation-ID": promise.key}
         body = {"qc": promise.known.program, "shots": promise.known.shots, **fields}
 
-        async def attempt() -> httpx.Response:
-            return await self.cell.http.post("/tasks", json=body, headers=headers)
+        async def attempt(timeout: float) -> httpx.Response:
+            return await self.service.http.post("/tasks", json=body, headers=headers, timeout=timeout)
 
         answer = await self.answered(attempt, 202)
         self._acknowledge(promise, str(answer.json()["task_id"]), answer.status_code)
@@ -73,8 +77,8 @@ class Trial:
         headers = {"Idempotency-Key": promise.key, "X-Correlation-ID": promise.key}
         body = {"tasks": [{"qc": known.program, "shots": known.shots}]}
 
-        async def attempt() -> httpx.Response:
-            return await self.cell.http.post("/tasks/batch", json=body, headers=headers)
+        async def attempt(timeout: float) -> httpx.Response:
+            return await self.service.http.post("/tasks/batch", json=body, headers=headers, timeout=timeout)
 
         answer = await self.answered(attempt, 202)
         self._acknowledge(promise, str(answer.json()["tasks"][0]["task_id"]), answer.status_code)
@@ -89,23 +93,30 @@ class Trial:
     async def cancel(self, promise: Promise) -> None:
         """Cancel until there is an answer; a repeated request finds a task that has ended."""
 
-        async def attempt() -> httpx.Response:
-            return await self.cell.http.post(f"/tasks/{promise.task_id}/cancel")
+        async def attempt(timeout: float) -> httpx.Response:
+            return await self.service.http.post(f"/tasks/{promise.task_id}/cancel", timeout=timeout)
 
         await self.answered(attempt, 200, 409)
 
     async def enqueue(self, promise: Promise) -> None:
         """Release a held task until there is an answer; a repeated request changes nothing."""
 
-        async def attempt() -> httpx.Response:
-            return await self.cell.http.post(f"/tasks/{promise.task_id}/enqueue")
+        async def attempt(timeout: float) -> httpx.Response:
+            return await self.service.http.post(f"/tasks/{promise.task_id}/enqueue", timeout=timeout)
 
         await self.answered(attempt, 200)
 
-    async def answered(self, attempt: Callable[[], Awaitable[httpx.Response]], *statuses: int) -> httpx.Response:
+    async def answered(self, attempt: Callable[[float], Awaitable[httpx.Response]], *statuses: int) -> httpx.Response:
+        """The first answer with one of these statuses; each attempt gets twice the time of one that was too slow."""
+        timeout = CLIENT_SECONDS
+
         async def look() -> httpx.Response | None:
+            nonlocal timeout
             try:
-                answer = await attempt()
+                answer = await attempt(timeout)
+            except httpx.TimeoutException:
+                timeout *= 2
+                return None
             except httpx.HTTPError:
                 return None
             assert answer.status_code in statuses or answer.status_code >= 500, answer.text
@@ -116,7 +127,7 @@ class Trial:
     async def view(self, promise: Promise) -> dict[str, Any] | None:
         """The task as the API tells it; None while it cannot."""
         try:
-            answer = await self.cell.http.get(f"/tasks/{promise.task_id}")
+            answer = await self.service.http.get(f"/tasks/{promise.task_id}")
         except httpx.HTTPError:
             return None
         task: dict[str, Any] = answer.json()
@@ -129,14 +140,43 @@ class Trial:
             task = await self.view(promise)
             if task is None or task["status"] != "processing":
                 return None
-            return self.cell.holder(task["status_history"][-1]["worker_id"])
+            return self.service.holder(task["status_history"][-1]["worker_id"])
 
         return await self.until(look, "a worker at work")
 
+    async def registered(self, backend: str) -> None:
+        """Wait until a worker has registered an external backend."""
+
+        async def look() -> bool:
+            try:
+                answer = await self.service.http.get("/backends")
+            except httpx.HTTPError:
+                return False
+            return answer.status_code == 200 and any(
+                one["name"] == backend and one["online"] for one in answer.json()["external"]
+            )
+
+        await self.until(look, f"the backend {backend}")
+
+    async def job_of(self, promise: Promise) -> str:
+        """The id of the task's job at its backend, once it has one."""
+
+        async def look() -> str | None:
+            task = await self.view(promise)
+            job_id: str | None = (task or {}).get("remote_job", {}).get("id")
+            return job_id
+
+        return await self.until(look, "a job at the backend")
+
     async def ended(self, promise: Promise) -> None:
+        """Wait until the task has ended, and its job at a backend if that is to be cancelled."""
+
         async def look() -> bool:
             task = await self.view(promise)
-            return task is not None and task["status"] in ENDED
+            if task is None or task["status"] not in ENDED:
+                return False
+            job, given_up = task.get("remote_job"), task["status"] == "cancelled" or _is_late(task)
+            return not given_up or job is None or job["status"] in JOB_ENDED
 
         await self.until(look, f"the end of task {promise.task_id}")
 
@@ -171,15 +211,24 @@ class Trial:
         """See every task to its end, with help for a process that hangs only where nothing else can."""
         hung = self.struck if self.case.fault is Fault.HANG else None
         if hung is not None and self.case.saved_by_kill:
-            self.cell.signal(hung, signal.SIGKILL)
+            self.service.signal(hung, signal.SIGKILL)
         await self.all_ended()
         if hung is not None and self.case.row.hanging is not Hanging.NOTHING:
-            self.cell.signal(hung, signal.SIGKILL)
+            self.service.signal(hung, signal.SIGKILL)
 
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
         return await eventually(look, f"{self.case}: {what}", ACQUIRE_TIMEOUT_SECONDS)
 
 
+def _is_late(task: Mapping[str, Any]) -> bool:
+    return bool(task["status"] == "failed" and task["error"]["code"] == "timeout")
+
+
 def timing_out(known: KnownTask) -> KnownTask:
     """The same program where its simulator hangs: nobody can tell it from one that takes too long."""
     return replace(known, error_code="timeout", error_line=None)
+
+
+def untold(known: KnownTask) -> KnownTask:
+    """The same program where its backend cannot tell whether it has the job."""
+    return replace(known, error_code="outcome_unknown", error_line=None)

@@ -10,15 +10,16 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.failpoints.births import Nursery, open_nursery
-from tests.failpoints.cell import Cell
-from tests.failpoints.cells import Servers, open_distributed, open_embedded
+from tests.failpoints.remotes import Remotes
+from tests.failpoints.service import Service
+from tests.failpoints.services import Servers, open_distributed, open_embedded
 from tests.failpoints.stimuli import STIMULI
 from tests.failpoints.table import Case, Mode
 from tests.failpoints.trial import Trial
 from tests.failpoints.verdict import judge, violations
+from tests.forking.client import ForkServer
 
-LANES = {Mode.DISTRIBUTED: 2, Mode.EMBEDDED: 3}
+PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 3}
 CASE_SECONDS = 90.0
 MOST_STIMULI = 50
 
@@ -26,10 +27,11 @@ MOST_STIMULI = 50
 class Trials:
     """Every mode's cases wait in one line; each of the mode's services takes the next when it is done with one."""
 
-    def __init__(self, cases: Sequence[Case], directory: Path, servers: Servers | None) -> None:
+    def __init__(self, cases: Sequence[Case], directory: Path, remotes: Remotes, servers: Servers | None) -> None:
         self._outcomes: Mapping[Case, Future[None]] = {case: Future() for case in cases}
         self._waiting = {mode: deque(case for case in cases if case.mode is mode) for mode in Mode}
         self._directory = directory
+        self._remotes = remotes
         self._servers = servers
         self._ended: Future[None] = Future()
 
@@ -54,10 +56,10 @@ class Trials:
         self._ended.result()
 
     async def _run(self) -> None:
-        async with open_nursery() as nursery:
-            widths = {mode: min(LANES[mode], len(self._waiting[mode])) for mode in Mode}
-            lanes = [self._lane(nursery, mode, number) for mode in Mode for number in range(widths[mode])]
-            ends = await asyncio.gather(*lanes, return_exceptions=True)
+        with ForkServer("tests.failpoints.launch") as fork_server:
+            widths = {mode: min(PARALLEL_SERVICES[mode], len(self._waiting[mode])) for mode in Mode}
+            workers = [self._run_cases(fork_server, mode, number) for mode in Mode for number in range(widths[mode])]
+            ends = await asyncio.gather(*workers, return_exceptions=True)
         broken = next((end for end in ends if end is not None), None)
         for case, outcome in self._outcomes.items():
             if not outcome.done():
@@ -67,16 +69,16 @@ class Trials:
         else:
             self._ended.set_result(None)
 
-    async def _lane(self, nursery: Nursery, mode: Mode, number: int) -> None:
+    async def _run_cases(self, fork_server: ForkServer, mode: Mode, number: int) -> None:
         directory = self._directory / f"{mode}-{number}"
         directory.mkdir()
         trials: list[Trial] = []
         numbers = count(1)
-        async with self._open(nursery, mode, directory) as cell:
+        async with self._open(fork_server, mode, directory) as service:
             while self._waiting[mode]:
-                trials.append(Trial(cell, self._waiting[mode].popleft()))
+                trials.append(Trial(service, self._waiting[mode].popleft()))
                 await self._settle(trials[-1], numbers)
-            tasks = await cell.store.tasks() if trials else []
+            tasks = await service.store.tasks() if trials else []
         for trial in trials:
             if self._outcomes[trial.case].exception() is None:
                 keys = {promise.key for promise in trial.promises}
@@ -89,20 +91,20 @@ class Trials:
             async with asyncio.timeout(CASE_SECONDS):
                 await run(trial, numbers)
         except Exception as error:
-            error.add_note(f"{trial.case} in {trial.cell.directory}")
+            error.add_note(f"{trial.case} in {trial.service.directory}")
             outcome.set_exception(error)
         else:
             outcome.set_result(None)
         finally:
-            trial.cell.control.clear()
-        with (trial.cell.directory / "seconds.txt").open("a") as record:
+            trial.service.control.clear()
+        with (trial.service.directory / "seconds.txt").open("a") as record:
             record.write(f"{time.monotonic() - began:6.1f} {trial.case}\n")
 
-    def _open(self, nursery: Nursery, mode: Mode, directory: Path) -> AbstractAsyncContextManager[Cell]:
+    def _open(self, fork_server: ForkServer, mode: Mode, directory: Path) -> AbstractAsyncContextManager[Service]:
         if mode is Mode.EMBEDDED:
-            return open_embedded(nursery, directory)
+            return open_embedded(fork_server, directory, self._remotes)
         assert self._servers is not None
-        return open_distributed(nursery, directory, self._servers)
+        return open_distributed(fork_server, directory, self._servers, mode, self._remotes)
 
 
 async def run(trial: Trial, numbers: Iterator[int]) -> None:
@@ -110,7 +112,7 @@ async def run(trial: Trial, numbers: Iterator[int]) -> None:
     stimulate = STIMULI[trial.case.row.stimulus]
     for number in numbers:
         await stimulate(trial, number)
-        trial.cell.control.let_go()
+        trial.service.control.release()
         if trial.struck is not None:
             break
         assert len(trial.promises) < MOST_STIMULI, f"{trial.case} was never reached"

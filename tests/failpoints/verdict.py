@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.acceptance.processes import eventually
-from tests.chaos.site.store import PostgresStore
+from tests.chaos.testbed.store import PostgresStore
 from tests.chaos.verdict import invariants
 from tests.chaos.verdict.records import StoredTask, Violation
-from tests.failpoints.cell import Cell
 from tests.failpoints.child import digest
+from tests.failpoints.service import Service
 from tests.failpoints.trial import Promise, Trial
 
 IDLE_SECONDS = 0.5
@@ -17,10 +17,10 @@ _SIMULATOR = b"tests.failpoints.child"
 
 async def judge(trial: Trial) -> None:
     """Fail with every broken promise of this case."""
-    tasks = [task for task in await trial.cell.store.tasks() if task.correlation_id in _keys(trial)]
+    tasks = [task for task in await trial.service.store.tasks() if task.correlation_id in _keys(trial)]
     broken = list(violations(trial, tasks))
     assert not broken, "\n".join(map(str, broken))
-    await _at_rest(trial.cell)
+    await _at_rest(trial.service)
 
 
 def violations(trial: Trial, tasks: Sequence[StoredTask]) -> Iterator[Violation]:
@@ -30,10 +30,10 @@ def violations(trial: Trial, tasks: Sequence[StoredTask]) -> Iterator[Violation]
     yield from invariants.all_terminal(tasks)
     promises = {promise.key: promise for promise in trial.promises}
     for task in tasks:
-        yield from _of(task, promises[task.correlation_id], trial.cell)
+        yield from _of(task, promises[task.correlation_id], trial.service)
 
 
-def _of(task: StoredTask, promise: Promise, cell: Cell) -> Iterator[Violation]:
+def _of(task: StoredTask, promise: Promise, service: Service) -> Iterator[Violation]:
     yield from invariants.history_is_legal(task)
     yield from invariants.attempts_grow(task)
     yield from invariants.leases_close_once(task)
@@ -42,21 +42,29 @@ def _of(task: StoredTask, promise: Promise, cell: Cell) -> Iterator[Violation]:
     if task.status not in promise.statuses:
         detail = f"{task.status} with {task.error_code}, not {promise.statuses}"
         yield Violation(invariant="the task ends as it must", subject=task.task_id, detail=detail)
-    if (ran := cell.control.executions(digest(promise.known.program))) > task.attempt:
+    yield from _submitted_once(task, service.remotes.submissions(task.task_id), promise)
+    if (ran := service.control.executions(digest(promise.known.program))) > task.attempt:
         detail = f"{ran} executions in {task.attempt} attempts"
         yield Violation(invariant="an attempt executes at most once", subject=task.task_id, detail=detail)
+
+
+def _submitted_once(task: StoredTask, jobs: int, promise: Promise) -> Iterator[Violation]:
+    expected = {promise.on_backend} if task.status == "completed" else {0, promise.on_backend}
+    if jobs not in expected:
+        detail = f"{jobs} jobs of a task that is {task.status} with {task.error_code}"
+        yield Violation(invariant="a job is submitted once", subject=task.task_id, detail=detail)
 
 
 def _keys(trial: Trial) -> set[str]:
     return {promise.key for promise in trial.promises}
 
 
-async def _at_rest(cell: Cell) -> None:
+async def _at_rest(service: Service) -> None:
     async def no_orphans() -> bool:
-        return all(parent in cell.pids() for parent in _parents_of_simulators(cell.directory))
+        return all(parent in service.pids() for parent in _parents_of_simulators(service.directory))
 
     await eventually(no_orphans, "no simulator without its worker")
-    store = cell.store
+    store = service.store
     if isinstance(store, PostgresStore):
 
         async def no_open_transactions() -> bool:

@@ -2,7 +2,10 @@
 
 from tests.guards.claims import CLAIMS
 from tests.guards.processes import PROCESSES
+from tests.guards.projects import PROJECTS
+from tests.guards.quotas import QUOTAS
 from tests.guards.recovery import RECOVERY
 from tests.guards.schedules import SCHEDULES
+from tests.guards.usage import USAGE
 
-GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROCESSES)
+GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROJECTS, *QUOTAS, *USAGE, *PROCESSES)

@@ -1,8 +1,10 @@
 """Guards in the SQL of a claim and of the writes that end an attempt."""
 
-from tests.guards.guard import CONTRACT, GUARDS, PROCESS, Guard
+from tests.guards.guard import CONTRACT, GUARDS, PROCESS, REMOTE, Guard
 from tests.guards.removals import Call, Drop, Replace, Widen
 
+FAIR_SHARE = "tests/contract/test_fair_share.py"
+KINDS = "tests/contract/test_kinds.py"
 PRIORITY = "tests/contract/test_priority.py"
 
 CLAIMS = (
@@ -165,6 +167,60 @@ CLAIMS = (
         ),
     ),
     Guard(
+        "remote.fence",
+        "only the holder of a lease records the job of its task",
+        Drop(),
+        (f"{KINDS}::test_job_of_a_lost_lease_is_not_recorded",),
+    ),
+    Guard(
+        "remote.before",
+        "what is about to be submitted is committed before",
+        Drop(),
+        (f"{REMOTE}::test_worker_that_dies_before_it_has_the_answer",),
+    ),
+    Guard(
+        "remote.id",
+        "the id of a job is committed before anything else is done with it",
+        Drop(),
+        (f"{REMOTE}::test_worker_that_stops_or_dies_is_replaced_by_one_that_goes_on_with_the_job",),
+    ),
+    Guard(
+        "remote.limit",
+        "the time limit of a job counts from its submission, also for the next worker",
+        Drop(),
+        (f"{REMOTE}::test_time_limit_of_a_job_counts_from_its_submission_for_the_next_worker",),
+    ),
+    Guard(
+        "remote.not_submitted",
+        "a job that a backend did not take is not looked for",
+        Drop(),
+        (f"{REMOTE}::test_backend_that_takes_no_jobs_now_gets_the_task_later",),
+    ),
+    Guard(
+        "remote.nothing_sent",
+        "a job is looked for if an earlier request for it may have arrived",
+        Drop(),
+        (f"{REMOTE}::test_job_is_looked_for_if_an_earlier_request_may_have_arrived",),
+    ),
+    Guard(
+        "remote.settled",
+        "the job of a cancelled task is looked for until it cannot arrive any more",
+        Drop(),
+        (f"{REMOTE}::test_job_that_arrives_after_its_task_was_cancelled_is_cancelled",),
+    ),
+    Guard(
+        "claim.queue",
+        "a message on one queue claims no task of another",
+        Drop(),
+        (f"{KINDS}::test_message_on_another_queue_claims_nothing",),
+    ),
+    Guard(
+        "claim.best_queue",
+        "a message is used for no task of another queue",
+        Drop(),
+        (f"{KINDS}::test_message_on_another_queue_claims_nothing",),
+    ),
+    Guard(
         "claim.overtaken",
         "a task waits for those that overtake it",
         Drop(),
@@ -190,6 +246,78 @@ CLAIMS = (
         "another task is claimed in one transaction with its line of history",
         Call("autocommit", instead_of="write"),
         (f"{PRIORITY}::test_claim_of_another_task_is_one_transaction_with_its_line",),
+    ),
+    Guard(
+        "claim.project",
+        "a task waits while another project has its turn",
+        Drop(),
+        (f"{FAIR_SHARE}::test_one_that_came_late_waits_for_no_flood",),
+    ),
+    Guard(
+        "claim.best_project",
+        "a message about another task is used for the project in turn",
+        Drop(),
+        (f"{FAIR_SHARE}::test_priority_counts_within_a_project_only",),
+    ),
+    Guard(
+        "turn.use",
+        "the project that used least lately has the next turn",
+        Replace("select(uses.c.project).order_by(uses.c.project)"),
+        (f"{FAIR_SHARE}::test_project_that_used_nothing_lately_comes_first",),
+    ),
+    Guard(
+        "turn.weight",
+        "a project of three times the weight has three times the turns",
+        Replace("literal(1.0)"),
+        (f"{FAIR_SHARE}::test_slots_go_by_weight",),
+    ),
+    Guard(
+        "turn.running",
+        "running tasks count before their use is measured",
+        Replace("tasks.c.task_id.is_(None)"),
+        (f"{FAIR_SHARE}::test_projects_take_turns",),
+    ),
+    Guard(
+        "turn.batch",
+        "PostgreSQL: claims of one statement take turns as single ones do",
+        Replace("uses.c.seconds / uses.c.weight"),
+        (f"{FAIR_SHARE}::test_claims_at_once_divide_all_tasks_between_them",),
+    ),
+    Guard(
+        "turn.others",
+        "a message is used for the next project if the one in turn has no task for it",
+        Replace('_select_turns().run(connection, {"bound_queue": request.queue.name})[:1]'),
+        (f"{FAIR_SHARE}::test_short_claim_passes_over_a_project_whose_tasks_are_long",),
+    ),
+    Guard(
+        "next.skip_locked",
+        "PostgreSQL: a claim waits for no other claim of the task in turn",
+        Drop(),
+        (f"{GUARDS}::test_message_finds_another_project_while_the_task_in_turn_is_being_claimed",),
+    ),
+    Guard(
+        "next.let_overtake",
+        "PostgreSQL: tasks that lost their messages at once go before those that came later",
+        Replace('Prepared(_noted(claimed.cte("taken")))'),
+        (f"{FAIR_SHARE}::test_tasks_whose_messages_were_used_at_once_keep_their_places",),
+    ),
+    Guard(
+        "claim.others_own",
+        "PostgreSQL: a repeat after an uncertain COMMIT claims no second task",
+        Replace("()"),
+        (f"{FAIR_SHARE}::test_repeated_claim_takes_no_second_task",),
+    ),
+    Guard(
+        "shares.once",
+        "what a project used is measured once",
+        Replace("True"),
+        (f"{FAIR_SHARE}::test_what_ended_is_measured_once",),
+    ),
+    Guard(
+        "shares.decay",
+        "what a project used counts less with time",
+        Replace("project_shares.c.used_seconds"),
+        (f"{FAIR_SHARE}::test_use_counts_for_half_after_a_while",),
     ),
     Guard(
         "claim.best_has_message",

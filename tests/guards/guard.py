@@ -11,6 +11,7 @@ SOURCE = Path("src/ketline")
 
 CONTRACT = "tests/contract/test_repository.py"
 PROCESS = "tests/integration/test_process.py"
+REMOTE = "tests/integration/test_remote.py"
 RECOVER = "tests/integration/test_recover.py"
 WORKER = "tests/integration/test_worker.py"
 SQLITE = "tests/integration/test_sqlite.py"
@@ -19,6 +20,7 @@ GUARDS_RUNTIME = "tests/integration/test_guards_runtime.py"
 ADMISSION = "tests/integration/execution/test_admission.py"
 SHARE = "tests/unit/execution/test_quota.py"
 RABBIT = "tests/integration/rabbit"
+REDIS = "tests/integration/redis"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Guards in workers, transactions, the simulator child and the broker's adapter."""
 
-from tests.guards.guard import ADMISSION, GUARDS, GUARDS_RUNTIME, PROCESS, RABBIT, SHARE, SQLITE, WORKER, Guard
+from tests.guards.guard import ADMISSION, GUARDS, GUARDS_RUNTIME, PROCESS, RABBIT, REDIS, SHARE, SQLITE, WORKER, Guard
 from tests.guards.removals import AfterImports, Drop, Replace
+
+PROTOCOL = "tests/unit/execution/test_protocol.py"
 
 PROCESSES = (
     Guard(
@@ -152,7 +154,31 @@ PROCESSES = (
         "wire.token",
         "an answer is to the order that was given",
         Replace("False"),
-        ("tests/unit/execution/test_protocol.py::test_answer_to_another_order_is_refused",),
+        (f"{PROTOCOL}::test_answer_to_another_order_is_refused",),
+    ),
+    Guard(
+        "wire.counts",
+        "what a simulator's process calls counts is stored only if it is",
+        Replace("re.compile(rb'[{][^{}]*[}]').match(data, start)"),
+        (f"{PROTOCOL}::test_text_that_is_no_object_of_counts_is_refused",),
+    ),
+    Guard(
+        "wire.keys",
+        "each bitstring is there once",
+        Replace("False"),
+        (f"{PROTOCOL}::test_text_that_is_no_object_of_counts_is_refused",),
+    ),
+    Guard(
+        "wire.shots",
+        "the counts are those of all shots",
+        Replace("False"),
+        (f"{PROTOCOL}::test_what_is_no_answer_is_refused",),
+    ),
+    Guard(
+        "wire.measures",
+        "what a program took is a number that can be added to others",
+        Replace("False"),
+        (f"{PROTOCOL}::test_what_is_no_answer_is_refused",),
     ),
     Guard(
         "publish.mandatory",
@@ -170,16 +196,40 @@ PROCESSES = (
         ),
     ),
     Guard(
-        "consumer.deaf",
+        "consumer.stalled",
         "a consumer that gets no messages any more is noticed",
         Replace("False"),
-        (f"{RABBIT}/test_losses.py::test_deaf_consumer_is_noticed",),
+        (f"{RABBIT}/test_losses.py::test_stalled_consumer_is_noticed",),
     ),
     Guard(
         "queue.hand_back",
         "a message that was not acknowledged goes to another",
         Drop(),
         ("tests/contract/test_queue.py::test_unacknowledged_message_comes_back_when_its_slot_closes",),
+    ),
+    Guard(
+        "redis.hand_back",
+        "on Redis, too, a message that was not acknowledged goes to another",
+        Drop(),
+        ("tests/contract/test_queue.py::test_unacknowledged_message_comes_back_when_its_slot_closes",),
+    ),
+    Guard(
+        "redis.renew",
+        "a message whose task is being run is not taken for abandoned",
+        Drop(),
+        (f"{REDIS}/test_abandoned.py::test_message_in_hand_is_renewed_and_never_delivered_twice",),
+    ),
+    Guard(
+        "redis.abandoned",
+        "messages of dead workers return to the queue",
+        Replace("0"),
+        (f"{REDIS}/test_abandoned.py::test_message_of_a_dead_consumer_is_delivered_again_and_the_consumer_removed",),
+    ),
+    Guard(
+        "redis.reconnect",
+        "a message that was delivered to a lost connection is delivered again at once",
+        Drop(),
+        (f"{REDIS}/test_losses.py::test_message_delivered_to_a_lost_connection_comes_again_at_once",),
     ),
     Guard(
         "backlog.full",

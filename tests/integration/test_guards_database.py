@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, CursorResult, Executable, text, update
+from sqlalchemy import Connection, CursorResult, Executable, select, text, update
 from sqlalchemy.util import await_only
 
 from ketline.db.engine.clock import from_now
@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.tasks.statements import lock_task
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
@@ -64,14 +65,15 @@ async def postgresql(postgres_url: str) -> AsyncIterator[Database]:
         yield database
 
 
+def new_task() -> Submission:
+    spec = TaskSpec(circuit="p", shots=10, max_attempts=3)
+    return Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c"))
+
+
 async def claimed(repository: SqlTaskRepository) -> Claim:
-    task_id = TaskId(uuid4())
-    await repository.add(
-        Submission(
-            task_id=task_id, spec=TaskSpec(circuit="p", shots=10, max_attempts=3), correlation_id=CorrelationId("c")
-        )
-    )
-    claim = await repository.claim(task_id, WorkerId("w"), LEASE)
+    new = new_task()
+    await repository.add(new)
+    claim = await repository.claim(new.task_id, WorkerId("w"), LEASE)
     assert claim is not None
     return claim
 
@@ -133,7 +135,7 @@ async def test_sqlite_writers_of_two_processes_take_turns(sqlite_url: str) -> No
         claim = await claimed(SqlTaskRepository(ours))
 
         def slow(connection: Connection) -> None:
-            connection.execute(lock_task(claim.lease.task_id))
+            connection.execute(lock_task(claim.lease.task_id, DEFAULT_PROJECT))
             looked.set()
             done.wait(HELD_UP_SECONDS)  # holds up this database's own thread, not the event loop
             connection.execute(update(tasks).values(shots=11))
@@ -153,3 +155,22 @@ async def test_sqlite_commits_reach_the_disk(sqlite_url: str) -> None:
 
     async with open_database(sqlite_url) as database:
         assert await database.write(ask) == (2, "wal"), "2 is FULL"
+
+
+async def test_message_finds_another_project_while_the_task_in_turn_is_being_claimed(postgresql: Database) -> None:
+    """Otherwise the message would be used up, and a task would be left without one."""
+    ours, theirs = (
+        SqlTaskRepository(postgresql, project=name) for name in (ProjectName("ours"), ProjectName("theirs"))
+    )
+    first, second = [await repository.add(new_task(), taken=True) for repository in (ours, theirs)]
+    found: list[Claim | None] = []
+
+    async def claim_meanwhile() -> None:
+        found.append(await ours.claim(TaskId(uuid4()), WorkerId("w"), LEASE))
+
+    def lock(connection: Connection) -> object:
+        return connection.execute(select(tasks.c.task_id).where(tasks.c.task_id == first.task_id).with_for_update())
+
+    await Pausing(postgresql, claim_meanwhile).write(lock)
+    assert found[0] is not None
+    assert found[0].lease.task_id == second.task_id

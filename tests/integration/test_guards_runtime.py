@@ -24,9 +24,9 @@ from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
 from tests.runners import ScriptedRunner, deferrals_of
 
-LONG_LEASE = timedelta(seconds=60)
+LONG_LEASE = timedelta(minutes=10)
 # No test waits as long; one that would is red.
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 30.0
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Changes announced by one connection to PostgreSQL reach whoever listens on another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from uuid import uuid4
@@ -60,9 +60,9 @@ class CountedDatabase(Database):
         super().__init__(database._transactions, database.dialect)
         self.statements = 0
 
-    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+    def autocommit_in_background(self, work: Callable[[Connection], T]) -> Awaitable[T]:
         self.statements += 1
-        return await super().autocommit(work)
+        return super().autocommit_in_background(work)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ A plan is made early, when there are hardly any tasks, and kept. One that goes t
 milliseconds as soon as a thousand wait.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -20,13 +21,17 @@ from ketline.db.engine.postgresql import PLANNING, SINGLE
 from ketline.db.engine.prepared import Prepared
 from ketline.db.lists.pages import Search
 from ketline.db.tasks import attempts, statements
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
 
 BY_ID = {
-    "claim": attempts._claim_batch(),
-    "complete": attempts._record_batch(TaskStatus.COMPLETED),
-    "fail": attempts._record_batch(TaskStatus.FAILED),
+    "claim": attempts._claim_batch(single=False),
+    "claim one": attempts._claim_batch(single=True),
+    "complete": attempts._record_batch(TaskStatus.COMPLETED, single=False),
+    "complete one": attempts._record_batch(TaskStatus.COMPLETED, single=True),
+    "fail": attempts._record_batch(TaskStatus.FAILED, single=False),
+    "fail one": attempts._record_batch(TaskStatus.FAILED, single=True),
     "renew": statements.renew_lease(),
     "let overtake": Prepared(statements.let_overtake()),
 }
@@ -37,8 +42,20 @@ async def test_plan_made_on_an_empty_table_goes_by_the_primary_key(name: str, po
     compiled = BY_ID[name].statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
     plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
     assert "tasks_pkey on tasks" in plan
-    assert "idx_task_status" not in plan
+    assert "idx_task_status" not in plan.split("CTE taken")[-1]
     assert "Seq Scan on tasks" not in plan
+
+
+@pytest.mark.parametrize("name", ["claim", "claim one"])
+async def test_choice_between_projects_looks_them_up_one_by_one(name: str, postgres_url: str) -> None:
+    """Their tasks that run, which are few, are the only ones that are read."""
+    compiled = BY_ID[name].statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
+    chosen = plan.split("CTE taken")[0]
+    assert chosen.count(" using idx_task_rank on tasks") == 4
+    assert chosen.count(" on tasks") == 5
+    assert "using idx_task_status on tasks" in chosen
+    assert "Index Cond: (current_status = 'processing'::taskstatus)" in chosen
 
 
 async def planned(url: str, statement: str, parameters: int) -> str:
@@ -61,15 +78,17 @@ async def planned(url: str, statement: str, parameters: int) -> str:
 
 
 ROADS = {
-    "idx_task_status_submitted (current_status=?": TaskFilter(statuses=[TaskStatus.PENDING]),
-    "idx_task_worker (lease_owner=?": TaskFilter(worker_id=WorkerId("w")),
-    "idx_task_error_code (error_code=?": TaskFilter(error_code=FailureCode.TIMEOUT),
+    "idx_task_project (project=?": TaskFilter(),
+    "idx_task_status_submitted (project=? AND current_status=?": TaskFilter(statuses=[TaskStatus.PENDING]),
+    "idx_task_worker (project=? AND lease_owner=?": TaskFilter(worker_id=WorkerId("w")),
+    "idx_task_error_code (project=? AND error_code=?": TaskFilter(error_code=FailureCode.TIMEOUT),
 }
 
 
 @pytest.mark.parametrize("index", ROADS)
 async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, sqlite_url: str) -> None:
-    query = TaskQuery(which=ROADS[index], after=Position(at=datetime.now(UTC), task_id=TaskId(uuid4())))
+    which = replace(ROADS[index], project=DEFAULT_PROJECT)
+    query = TaskQuery(which=which, after=Position(at=datetime.now(UTC), task_id=TaskId(uuid4())))
     plans: list[str] = []
 
     def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:

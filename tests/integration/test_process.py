@@ -14,9 +14,11 @@ from structlog.testing import capture_logs
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
+from ketline.db.tasks import leases
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
-from ketline.domain.leases import Expiry
+from ketline.domain.leases import NOW, Expiry
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
@@ -54,11 +56,13 @@ class TroubledRepository(SqlTaskRepository):
     def _check(self, name: str) -> None:
         if name in self.down:
             self.refused.set()
-            raise DatabaseUnavailable("The database does not answer; try again shortly.")
+            raise DatabaseUnavailable("The database does not respond; try again in a few seconds.")
 
-    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+    async def claim(
+        self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
+    ) -> Claim | None:
         self._check("claim")
-        return await super().claim(task_id, worker_id, lease)
+        return await super().claim(task_id, worker_id, lease, queue)
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:
         self._check("renew")
@@ -94,13 +98,13 @@ def process(repository: SqlTaskRepository, lease: timedelta = LONG_LEASE) -> Pro
 
 
 async def take_away(database: Database, task_id: TaskId) -> None:
-    """End the lease as the reaper sees it, and reap."""
+    """End the lease as the reaper sees it, and reap, before the worker can renew it."""
 
     def work(connection: Connection) -> None:
         connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(lease_expires_at=from_now(-1)))
+        assert leases.reap(connection, 1, NOW, RetryPolicy(delay=timedelta()))
 
     await database.write(work)
-    await SqlTaskRepository(database, retry_policy=RetryPolicy(delay=timedelta())).reap(1)
 
 
 async def test_completed_task_carries_counts_and_time_in_queue(repository: TroubledRepository, task_id: TaskId) -> None:

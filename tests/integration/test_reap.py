@@ -50,7 +50,7 @@ class Outages(SqlTaskRepository):
 
     def _check(self) -> None:
         if self.down:
-            raise DatabaseUnavailable("The database does not answer; try again shortly.")
+            raise DatabaseUnavailable("The database does not respond; try again in a few seconds.")
 
     async def survey_leases(self, beyond: timedelta) -> LeaseSurvey:
         self._check()

@@ -14,6 +14,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import PublishFailed, QueueUnavailable
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, Submission, TaskId
@@ -40,7 +41,7 @@ class RecordingPublisher:
         self.published.append(dispatch.task_id)
         self.accepted.set()
 
-    async def depth(self) -> int:
+    async def depth(self, queue: TaskQueue = SIMULATIONS) -> int:
         await self.ping()
         return self.waiting
 
@@ -158,7 +159,7 @@ async def test_steady_submissions_do_not_keep_due_tasks_waiting(repository: SqlT
     dispatcher = Dispatcher(repository, publisher, SystemClock(), 0.05)
     publisher.dispatcher = dispatcher
     dispatcher.put(dispatch_of(TaskId(uuid4())))
-    async with running(dispatcher), asyncio.timeout(5):
+    async with running(dispatcher), asyncio.timeout(60):
         await publisher.accepted.wait()
 
 

@@ -102,7 +102,7 @@ async def test_a_server_that_died_by_itself_starts_again(
     assert await _postgres(server, "postgres", "SELECT 1") == [1]
 
 
-@pytest.mark.parametrize("server", ["PostgresServer", "RabbitServer"])
+@pytest.mark.parametrize("server", ["PostgresServer", "RabbitServer", "RedisServer"])
 async def test_nothing_is_left_when_the_test_run_is_killed(server: str, open_directory: Path) -> None:
     run = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _ORPHAN_SCRIPT.format(server=server)),

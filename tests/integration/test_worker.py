@@ -13,6 +13,7 @@ import structlog
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import DatabaseUnavailable, LongProgram, SimulatorDied, SimulatorNotStarted
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
     Change,
@@ -159,11 +160,13 @@ async def test_message_waits_in_its_slot_during_a_database_outage(repository: Sq
     refused = asyncio.Event()
 
     class Away(SqlTaskRepository):
-        async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
+        async def claim(
+            self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
+        ) -> Claim | None:
             if not refused.is_set():
                 refused.set()
-                raise DatabaseUnavailable("The database does not answer; try again shortly.")
-            return await super().claim(task_id, worker_id, lease)
+                raise DatabaseUnavailable("The database does not respond; try again in a few seconds.")
+            return await super().claim(task_id, worker_id, lease, queue)
 
     rig = Rig(Away(repository.database), ScriptedRunner())
     async with rig.working():

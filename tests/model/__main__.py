@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.model.explorations import verify, verify_redundancy
 from tests.model.guards import Guards
+from tests.model.jobs.report import job_report
 from tests.model.removals import REDUNDANCIES
 from tests.model.report import report, verified
 from tests.model.scenarios import SCENARIOS
+from tests.model.turns.explorations import turn_report
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "model.md"
 BEGIN = "<!-- From here on: python -m tests.model --write -->\n"
@@ -17,7 +19,11 @@ BEGIN = "<!-- From here on: python -m tests.model --write -->\n"
 
 def document(text: str) -> str:
     """The document with its generated part replaced."""
-    return text[: text.index(BEGIN)] + BEGIN + "\n" + report()
+    return text[: text.index(BEGIN)] + BEGIN + "\n" + _findings()
+
+
+def _findings() -> str:
+    return report() + "\n" + "\n".join([*job_report(), "", *turn_report()]) + "\n"
 
 
 def deep() -> bool:
@@ -44,7 +50,7 @@ def main() -> int:
         return 0 if deep() else 1
     if arguments.write:
         DOCUMENT.write_text(document(DOCUMENT.read_text()))
-    print(report(), end="")
+    print(_findings(), end="")
     return 0
 
 

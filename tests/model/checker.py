@@ -74,13 +74,6 @@ def explore(
     Raises:
         TooLarge: there are more than `limit` states.
     """
-    with _collector_paused():
-        return _explored(model, invariants, limit)
-
-
-def _explored(
-    model: Model[S], invariants: Mapping[str, Invariant[S]], limit: int
-) -> tuple[Graph[S], Counterexample[S] | None]:
     numbers = {model.first: 0}
     graph: Graph[S] = Graph([model.first], [(0, "")], [], Counter())
     for number, state in enumerate(graph.states):  # The list grows while it is read: it is the queue of the search.
@@ -94,8 +87,11 @@ def _explored(
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
-    """States hold no cycles; looking for some among a growing million of objects takes a fifth of the time."""
+def collector_paused() -> Iterator[None]:
+    """Pauses garbage collection during an exploration, until its graph is gone.
+
+    States hold no cycles; looking for some among a growing million of objects takes a quarter of the time.
+    """
     running = gc.isenabled()
     gc.disable()
     try:

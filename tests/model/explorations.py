@@ -1,10 +1,10 @@
 """Runs of the checker on the protocol, each done once however often it is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from tests.model.checker import Counterexample, explore
+from tests.model.checker import Counterexample, Invariant, Model, collector_paused, explore
 from tests.model.guards import Guards
 from tests.model.liveness import find_stuck
 from tests.model.properties import FINISHES, finished, invariants
@@ -27,9 +27,14 @@ class Verdict:
 @cache
 def verify(scenario: Scenario, guards: Guards) -> Verdict:
     """Every property, in every reachable state of the scenario."""
+    with collector_paused():
+        return _verified(scenario, guards)
+
+
+def _verified(scenario: Scenario, guards: Guards) -> Verdict:
     graph, counterexample = explore(protocol(scenario, guards), invariants(scenario))
     if counterexample is None:
-        counterexample = find_stuck(graph, finished, FINISHES)
+        counterexample = find_stuck(graph, finished(scenario), FINISHES)
     return Verdict(
         states=len(graph.states),
         steps=graph.taken.total(),
@@ -44,8 +49,16 @@ def refute(removal: Removal) -> Counterexample[State] | None:
     scenario = BY_NAME[removal.scenario]
     model = protocol(scenario, Guards().without(*removal.guards))
     watched = {name: holds for name, holds in invariants(scenario).items() if name == removal.breaks}
+    with collector_paused():
+        return _broken(model, watched, finished(scenario))
+
+
+def _broken(
+    model: Model[State], watched: Mapping[str, Invariant[State]], goal: Callable[[State], bool]
+) -> Counterexample[State] | None:
+    """A run that breaks one of the invariants; if there are none, one that does not reach the goal."""
     graph, counterexample = explore(model, watched)
-    return find_stuck(graph, finished, FINISHES) if removal.breaks == FINISHES else counterexample
+    return counterexample if watched else find_stuck(graph, goal, FINISHES)
 
 
 def verify_redundancy(redundancy: Redundancy, *, deep: bool = False) -> Iterator[tuple[Scenario, Verdict]]:

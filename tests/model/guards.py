@@ -12,9 +12,12 @@ class Guards:
     insert_on_conflict: bool = True  # _unless_stored: on_conflict_do_nothing, so a repeated insert finds its own row
     key_in_transaction: bool = True  # submission.store: the unique key is taken in the transaction that stores the row
     redispatch: bool = True  # take_due, take_overdue: a taken row keeps its mark, and is taken again
+    missing_by_queue: bool = True  # Dispatcher: compares sent tasks with messages on each queue by itself
     due_again: bool = True  # release, defer, retry, reap: a row that turns pending is due in the same statement
     claim_pending: bool = True  # claim_task: WHERE current_status = pending
     claim_available: bool = True  # claim_task: WHERE available_at <= now
+    claim_queue: bool = True  # claim_task: WHERE queue = the queue that the message was on
+    another_queue: bool = True  # select_best: of the queue that the message was on
     attempt_grows: bool = True  # claim_task: attempt + 1
     fresh_token: bool = True  # repository.claim: a new token for each claim, not the worker's name
     fence_status: bool = True  # _held: WHERE current_status = processing

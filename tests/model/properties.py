@@ -1,10 +1,23 @@
 """The properties that hold in every state: functions of its rows, histories, and responses to clients and workers."""
 
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 
 from tests.model.checker import Invariant
 from tests.model.scenarios import Scenario
-from tests.model.state import MOVES, PENDING, PROCESSING, TERMINAL, Line, Row, State, holds_surely
+from tests.model.state import (
+    ABSENT,
+    CANCELLED,
+    MOVES,
+    PENDING,
+    PROCESSING,
+    TERMINAL,
+    Line,
+    Row,
+    State,
+    holds_surely,
+)
 
 STORED = "an acknowledged task is stored"
 REFUSAL_TRUE = "a rejected submit is not stored"
@@ -20,6 +33,8 @@ NOT_BLAMED = "an attempt that an outage ended does not count"
 BOUNDED = "attempts and lost workers stay within their budgets"
 DELAY_KEPT = "no attempt begins before its delay is over"
 ONE_SIMULATION = "one simulation of a task at a time, unless a worker was frozen or cut off"
+OWN_QUEUE = "a slot runs only tasks of the queue that its message was on"
+UNSERVED_WAIT = "a task whose queue no worker takes waits"
 FINISHES = "every stored task reaches a terminal status once faults stop"
 
 
@@ -76,7 +91,7 @@ def reports_are_true(state: State) -> bool:
     return not any(
         worker.lease is not None
         and worker.phase in ("recorded", "fenced")
-        and _recorded(state, worker.task, worker.lease.token) != (worker.phase == "recorded")
+        and _recorded(state, worker.lease.task, worker.lease.token) != (worker.phase == "recorded")
         for worker in state.workers
     )
 
@@ -90,16 +105,36 @@ def one_simulation_at_a_time(state: State) -> bool:
     return all(sum(holds_surely(worker, task) for worker in state.workers) <= 1 for task in range(len(state.rows)))
 
 
-def finished(state: State) -> bool:
-    """The goal of every run: nothing that is stored is still open."""
-    return all(not row.status or row.status in TERMINAL for row in state.rows)
+def runs_own_queue(scenario: Scenario) -> Invariant[State]:
+    """Every slot works on a task of the queue that its message was on."""
+
+    def holds(state: State) -> bool:
+        return all(
+            worker.lease is None or scenario.queues[worker.lease.task] == scenario.queue_of(worker.task, worker.stray)
+            for worker in state.workers
+        )
+
+    return holds
+
+
+def unserved_wait(scenario: Scenario) -> Invariant[State]:
+    """A task whose queue nobody takes stays pending, unless a client cancels it."""
+    unserved = [task for task in range(scenario.tasks) if not scenario.is_served(scenario.queues[task])]
+    return lambda state: all(state.rows[task].status in (ABSENT, PENDING, CANCELLED) for task in unserved)
+
+
+def finished(scenario: Scenario) -> Callable[[State], bool]:
+    """The goal of every run: nothing that is stored, on a queue that a worker takes, is still open."""
+    served = [task for task in range(scenario.tasks) if scenario.is_served(scenario.queues[task])]
+    return lambda state: all(not state.rows[task].status or state.rows[task].status in TERMINAL for task in served)
 
 
 def invariants(scenario: Scenario) -> dict[str, Invariant[State]]:
-    """All properties of states; those of keys only where submits share one."""
+    """All properties of states; those of keys and of queues only where there are such."""
 
     def of_rows(holds: Invariant[Row]) -> Invariant[State]:
-        return lambda state: all(map(holds, state.rows))
+        checked = cache(holds)  # a row is part of many states
+        return lambda state: all(map(checked, state.rows))
 
     properties: dict[str, Invariant[State]] = {
         STORED: acknowledged_is_stored,
@@ -116,4 +151,8 @@ def invariants(scenario: Scenario) -> dict[str, Invariant[State]]:
         DELAY_KEPT: of_rows(lambda row: row.status != PROCESSING or row.available),
         ONE_SIMULATION: one_simulation_at_a_time,
     }
-    return properties | ({ONE_KEY: one_key_one_task} if scenario.same_key else {})
+    if scenario.same_key:
+        properties[ONE_KEY] = one_key_one_task
+    if len(set(scenario.queues)) > 1:
+        properties |= {OWN_QUEUE: runs_own_queue(scenario), UNSERVED_WAIT: unserved_wait(scenario)}
+    return properties

@@ -45,6 +45,7 @@ def _first(scenario: Scenario) -> State:
         rows=(Row(),) * scenario.tasks,
         queue=(0,) * scenario.tasks,
         workers=(Worker(),) * scenario.workers,
+        strays=(0,) * scenario.tasks,
         stops=scenario.stops,
         deferrals=scenario.deferrals,
         failovers=scenario.failovers,

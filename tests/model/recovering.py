@@ -13,7 +13,7 @@ Steps = Iterator[Step[State]]
 
 def dispatch_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
     if (task := state.taken) < 0:
-        yield from _take(state, guards)
+        yield from _take(state, scenario, guards)
         return
     published = state.with_messages(task, min(state.queue[task] + 1, scenario.messages))
     yield Step(f"dispatcher publishes task {task}", True, published._replace(taken=-1))
@@ -23,15 +23,28 @@ def dispatch_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
         yield Step(f"broker rejects task {task}", False, _postponed(state, task))
 
 
-def _take(state: State, guards: Guards) -> Steps:
+def _take(state: State, scenario: Scenario, guards: Guards) -> Steps:
     """What is new, and what was sent when more tasks were sent than messages wait; or any, once long overdue."""
-    missing = sum(row.due == "sent" for row in state.rows) > sum(state.queue)
     for task, row in enumerate(state.rows):
         if row.status != PENDING or not row.due or not row.available:
             continue
+        missing = _is_missing(state, scenario, task, guards)
         marked = state.with_row(task, row._replace(due="sent" if guards.redispatch else ""))
         again = "" if row.due == "new" else " again" if missing else " again, long overdue"
         yield Step(f"dispatcher takes task {task}{again}", row.due == "new" or missing, marked._replace(taken=task))
+
+
+def _is_missing(state: State, scenario: Scenario, task: int, guards: Guards) -> bool:
+    """Whether more tasks of this task's queue were sent than messages wait there."""
+    queue = scenario.queues[task]
+
+    def counts(other: int, stray: bool) -> bool:
+        return not guards.missing_by_queue or scenario.queue_of(other, stray) == queue
+
+    sent = sum(row.due == "sent" for other, row in enumerate(state.rows) if counts(other, False))
+    waiting = sum(count for other, count in enumerate(state.queue) if counts(other, False))
+    stray = sum(count for other, count in enumerate(state.strays) if count and counts(other, True))
+    return sent > waiting + stray
 
 
 def _postponed(state: State, task: int) -> State:
@@ -40,6 +53,8 @@ def _postponed(state: State, task: int) -> State:
 
 
 def broker_steps(state: State, scenario: Scenario) -> Steps:
+    if scenario.misroutes:
+        yield from _misroute(state, scenario)
     if not scenario.broker_faults:
         return
     for task, count in enumerate(state.queue):
@@ -47,6 +62,13 @@ def broker_steps(state: State, scenario: Scenario) -> Steps:
             yield Step(f"broker loses a message of task {task}", False, state.with_messages(task, count - 1))
         if 0 < count < scenario.messages:
             yield Step(f"broker repeats a message of task {task}", False, state.with_messages(task, count + 1))
+
+
+def _misroute(state: State, scenario: Scenario) -> Steps:
+    for task, count in enumerate(state.queue):
+        if count and state.strays[task] < scenario.messages:
+            moved = state.with_messages(task, count - 1).with_strays(task, state.strays[task] + 1)
+            yield Step(f"a message of task {task} moves to the wrong queue", False, moved)
 
 
 def clock_steps(state: State) -> Steps:
@@ -77,7 +99,7 @@ def restart_steps(state: State, scenario: Scenario) -> Steps:
     )
     nothing = (0,) * len(state.queue)
     idle = (Worker(),) * len(state.workers)
-    bare = state._replace(requests=requests, queue=nothing, workers=idle, taken=-1)
+    bare = state._replace(requests=requests, queue=nothing, strays=nothing, workers=idle, taken=-1)
     yield Step("the whole process is killed, and again before it has started afresh", False, bare)
     afresh = bare._replace(rows=tuple(map(statements.start_afresh, state.rows)))
     yield Step("the whole process is killed and starts afresh", False, afresh)

@@ -23,39 +23,44 @@ class Redundancy:
     why: str
 
 
-def _removal(guards: str, scenario: str, breaks: str) -> Removal:
+def removal(guards: str, scenario: str, breaks: str) -> Removal:
+    """A removal of guards whose names are separated by blanks."""
     return Removal(guards=tuple(guards.split()), scenario=scenario, breaks=breaks)
 
 
 REMOVALS = (
-    _removal("answer_after_commit", "submit", p.STORED),
-    _removal("outbox", "delivery", p.FINISHES),
-    _removal("insert_on_conflict", "submit", p.REFUSAL_TRUE),
-    _removal("key_in_transaction", "submit", p.ONE_KEY),
-    _removal("redispatch", "delivery", p.FINISHES),
-    _removal("due_again", "delivery", p.FINISHES),
-    _removal("claim_pending", "takeover", p.ONE_TERMINAL),
-    _removal("claim_available", "flaky", p.DELAY_KEPT),
-    _removal("attempt_grows", "delivery", p.ATTEMPT_GROWS),
-    _removal("fresh_token", "failover", p.NO_STALE_WRITE),
-    _removal("fence_status", "races", p.ONE_TERMINAL),
-    _removal("fence_token", "failover", p.RECORDED_BY_LEASE),
-    _removal("fence_attempt fresh_token", "takeover", p.RECORDED_BY_LEASE),
-    _removal("fence_attempt fence_token", "takeover", p.RECORDED_BY_LEASE),
-    _removal("fence_finish", "takeover", p.ONE_TERMINAL),
-    _removal("fence_release", "races", p.LEGAL),
-    _removal("fence_defer", "large", p.LEGAL),
-    _removal("fence_retry", "flaky", p.LEGAL),
-    _removal("fence_renew", "takeover", p.NO_STALE_WRITE),
-    _removal("own_outcome", "races", p.REPORT_TRUE),
-    _removal("reaper", "delivery", p.FINISHES),
-    _removal("reap_expired_only", "takeover", p.NO_EARLY_REAP),
-    _removal("reap_steady_only", "outage", p.NO_EARLY_REAP),
-    _removal("outage_excused", "outage", p.NOT_BLAMED),
-    _removal("crash_budget", "poison", p.BOUNDED),
-    _removal("max_attempts", "flaky", p.BOUNDED),
-    _removal("cancel_unfinished_only", "races", p.ONE_TERMINAL),
-    _removal("cancel_locks", "races", p.ONE_TERMINAL),
+    removal("answer_after_commit", "submit", p.STORED),
+    removal("outbox", "delivery", p.FINISHES),
+    removal("insert_on_conflict", "submit", p.REFUSAL_TRUE),
+    removal("key_in_transaction", "submit", p.ONE_KEY),
+    removal("redispatch", "delivery", p.FINISHES),
+    removal("due_again", "delivery", p.FINISHES),
+    removal("claim_pending", "takeover", p.ONE_TERMINAL),
+    removal("claim_available", "flaky", p.DELAY_KEPT),
+    removal("claim_queue", "queues", p.OWN_QUEUE),
+    removal("claim_queue", "unserved", p.UNSERVED_WAIT),
+    removal("another_queue", "queues", p.OWN_QUEUE),
+    removal("missing_by_queue", "unserved", p.FINISHES),
+    removal("attempt_grows", "delivery", p.ATTEMPT_GROWS),
+    removal("fresh_token", "failover", p.NO_STALE_WRITE),
+    removal("fence_status", "races", p.ONE_TERMINAL),
+    removal("fence_token", "failover", p.RECORDED_BY_LEASE),
+    removal("fence_attempt fresh_token", "takeover", p.RECORDED_BY_LEASE),
+    removal("fence_attempt fence_token", "takeover", p.RECORDED_BY_LEASE),
+    removal("fence_finish", "takeover", p.ONE_TERMINAL),
+    removal("fence_release", "races", p.LEGAL),
+    removal("fence_defer", "large", p.LEGAL),
+    removal("fence_retry", "flaky", p.LEGAL),
+    removal("fence_renew", "takeover", p.NO_STALE_WRITE),
+    removal("own_outcome", "races", p.REPORT_TRUE),
+    removal("reaper", "delivery", p.FINISHES),
+    removal("reap_expired_only", "takeover", p.NO_EARLY_REAP),
+    removal("reap_steady_only", "outage", p.NO_EARLY_REAP),
+    removal("outage_excused", "outage", p.NOT_BLAMED),
+    removal("crash_budget", "poison", p.BOUNDED),
+    removal("max_attempts", "flaky", p.BOUNDED),
+    removal("cancel_unfinished_only", "races", p.ONE_TERMINAL),
+    removal("cancel_locks", "races", p.ONE_TERMINAL),
 )
 
 REDUNDANCIES = (

@@ -1,9 +1,9 @@
 """Formats the checker's findings as the generated part of `docs/model.md`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from textwrap import wrap
 
-from tests.model.checker import Counterexample
+from tests.model.checker import Counterexample, S
 from tests.model.explorations import Verdict, refute, verify, verify_redundancy
 from tests.model.guards import Guards
 from tests.model.properties import invariants
@@ -12,12 +12,27 @@ from tests.model.scenarios import SCENARIOS, Scenario
 from tests.model.state import Line, State
 
 COLUMNS = 120
-FAULTS = ("api_crash", "crash", "freeze", "cut", "wire", "broker_faults", "cancel", "embedded")
+FAULTS = ("api_crash", "crash", "freeze", "cut", "wire", "broker_faults", "misroutes", "turns", "cancel", "embedded")
+
+COUNTED = ("stops", "deferrals", "failovers", "outages")
 
 
 def report() -> str:
     """The generated part of the document; the same text for the same model, whatever the machine."""
-    return "\n".join([*_scenarios(), "", *_removals(), "", *_redundancies(), "", *_traces()]) + "\n"
+    return (
+        "\n".join(
+            [
+                *_scenarios(),
+                "",
+                *removals_table("### One guard removed", REMOVALS, refute),
+                "",
+                *_redundancies(),
+                "",
+                *_traces(),
+            ]
+        )
+        + "\n"
+    )
 
 
 def verified(scenario: Scenario, verdict: Verdict) -> str:
@@ -25,9 +40,7 @@ def verified(scenario: Scenario, verdict: Verdict) -> str:
     bounds = f"{scenario.tasks} / {scenario.workers} / {scenario.messages}"
     budgets = f"{scenario.max_attempts} / {scenario.crash_budget}"
     faults = [fault.replace("_", " ") for fault in FAULTS if getattr(scenario, fault)]
-    faults += [
-        f"{name} ({count})" for name in ("stops", "deferrals", "failovers") if (count := getattr(scenario, name))
-    ]
+    faults += [f"{name} ({count})" for name in COUNTED if (count := getattr(scenario, name))]
     outcome = "holds" if verdict.counterexample is None else f"BROKEN: {verdict.counterexample.broken}"
     return (
         f"| {scenario.name} | {scenario.about} | {bounds} | {budgets} | {', '.join(faults)} "
@@ -47,18 +60,25 @@ def _scenarios() -> Iterator[str]:
         yield verified(scenario, verdict)
     yield ""
     count = len({name for scenario in SCENARIOS for name in invariants(scenario)})
-    yield f"{states:,} states: the {count} invariants hold in each (keys in `submit`); every fair run finishes."
+    yield from wrapped(
+        f"{states:,} states: the {count} invariants hold in each (those of keys and queues where there are several); "
+        "every fair run finishes.",
+        "",
+    )
 
 
-def _removals() -> Iterator[str]:
-    yield "### One guard removed"
+def removals_table(
+    title: str, removals: Iterable[Removal], refuted: Callable[[Removal], Counterexample[S] | None]
+) -> Iterator[str]:
+    """A table of the properties that break without guards."""
+    yield title
     yield ""
     yield "| removed | property that breaks | scenario | steps to it |"
     yield "|---|---|---|---|"
-    for removal in REMOVALS:
-        found = refute(removal)
+    for removal in removals:
+        found = refuted(removal)
         length = len(found.trace) if found else "NOT FOUND"
-        yield f"| {_names(removal)} | {removal.breaks} | {removal.scenario} | {length} |"
+        yield f"| {guard_names(removal)} | {removal.breaks} | {removal.scenario} | {length} |"
 
 
 def _redundancies() -> Iterator[str]:
@@ -70,33 +90,32 @@ def _redundancies() -> Iterator[str]:
         broken = [verdict for _, verdict in verdicts if verdict.counterexample]
         outcome = "BROKEN" if broken else "every property holds"
         names = ", ".join(scenario.name for scenario, _ in verdicts)
-        yield from _wrapped(
-            f"- `{redundancy.guard}`: {outcome} in {states:,} states ({names}): {redundancy.why}.", "  "
-        )
+        yield from wrapped(f"- `{redundancy.guard}`: {outcome} in {states:,} states ({names}): {redundancy.why}.", "  ")
 
 
 def _traces() -> Iterator[str]:
     yield "### The shortest counterexamples"
     for removal in REMOVALS:
         yield ""
-        yield f"Without {_names(removal)}: {removal.breaks}."
+        yield f"Without {guard_names(removal)}: {removal.breaks}."
         yield ""
         yield "```text"
         found = refute(removal)
-        yield from _trace(found) if found else ["no counterexample"]
+        yield from [*run_lines(found), *_end(found.state)] if found else ["no counterexample"]
         yield "```"
 
 
-def _names(removal: Removal) -> str:
+def guard_names(removal: Removal) -> str:
+    """The guards of a removal, as code."""
     return " and ".join(f"`{guard}`" for guard in removal.guards)
 
 
-def _trace(found: Counterexample[State]) -> Iterator[str]:
+def run_lines(found: Counterexample[S]) -> Iterator[str]:
+    """The steps of a run, numbered, with those that may repeat for ever."""
     for number, label in enumerate(found.trace, 1):
         yield f"{number:2}. {label}"
     for label in found.loop:
         yield f" ∞. {label}"
-    yield from _end(found.state)
 
 
 def _end(state: State) -> Iterator[str]:
@@ -105,12 +124,13 @@ def _end(state: State) -> Iterator[str]:
         if row.status:
             history = " → ".join(map(_line, row.history))
             mark = "due" if row.due else "not due"
-            yield from _wrapped(f" => task {task}: {history}; {mark}, messages: {state.queue[task]}", "    ")
+            yield from wrapped(f" => task {task}: {history}; {mark}, messages: {state.queue[task]}", "    ")
         if state.requests[task].phase in ("acknowledged", "rejected"):
             yield f" => submit {task}: {state.requests[task].phase}{'' if row.status else ', and nothing is stored'}"
 
 
-def _wrapped(text: str, indent: str) -> Iterator[str]:
+def wrapped(text: str, indent: str) -> Iterator[str]:
+    """Prose in lines of at most 120 columns."""
     yield from wrap(text, COLUMNS, subsequent_indent=indent, drop_whitespace=True, break_on_hyphens=False)
 
 

@@ -9,13 +9,14 @@ class Scenario:
     `failovers` and `outages` count.
 
     `program`: good (completes), wrong (fails), flaky (may kill its simulator) or poison (kills its worker).
+    `queues` has the queue of each task, `a` or `b`; `takes` the queues that each slot takes.
     """
 
     name: str
     about: str
-    tasks: int = 1
-    workers: int = 2
-    messages: int = 1  # of one task at the broker, at most
+    queues: str = "a"
+    takes: tuple[str, ...] = ("a", "a")
+    messages: int = 1  # of one task on one queue, at most
     program: str = "good"
     max_attempts: int = 2
     crash_budget: int = 2
@@ -30,8 +31,26 @@ class Scenario:
     cut: bool = False  # connections break during COMMIT: applied, and the answer is lost
     wire: bool = False  # a dead process's last write may still arrive
     broker_faults: bool = False
+    misroutes: bool = False  # messages may move to the wrong queue
+    turns: bool = False  # another project may have its turn: a claim takes any dispatched task of the queue
     cancel: bool = False
     embedded: bool = False  # API, broker and workers are one process, killed and started again as one
+
+    @property
+    def tasks(self) -> int:
+        return len(self.queues)
+
+    @property
+    def workers(self) -> int:
+        return len(self.takes)
+
+    def queue_of(self, task: int, stray: bool) -> str:
+        """The queue that a message of the task is on; a stray one is on the other queue."""
+        queue = self.queues[task]
+        return "ba"["ab".index(queue)] if stray else queue
+
+    def is_served(self, queue: str) -> bool:
+        return any(queue in taken for taken in self.takes)
 
     def wider(self) -> "Scenario":
         """The same with one more message, attempt and lost worker, for `--deep`."""
@@ -47,7 +66,7 @@ SCENARIOS = (
     Scenario(
         name="submit",
         about="two submits with one key; API, worker and connections break",
-        tasks=2,
+        queues="aa",
         same_key=True,
         api_crash=True,
         cut=True,
@@ -56,7 +75,7 @@ SCENARIOS = (
     Scenario(
         name="delivery",
         about="one worker; API, dispatcher, worker and broker break",
-        workers=1,
+        takes=("a",),
         messages=2,
         api_crash=True,
         crash=True,
@@ -108,7 +127,7 @@ SCENARIOS = (
         name="flaky",
         about="a program that may kill its simulator, on a worker that dies and freezes",
         program="flaky",
-        workers=1,
+        takes=("a",),
         crash_budget=3,
         freeze=True,
         crash=True,
@@ -138,6 +157,39 @@ SCENARIOS = (
         embedded=True,
         stops=1,
     ),
-    Scenario(name="two tasks", about="two tasks, two workers that crash", tasks=2, crash=True),
+    Scenario(name="two tasks", about="two tasks, two workers that crash", queues="aa", crash=True),
+    Scenario(
+        name="projects",
+        about="two tasks of two projects, either of which may have its turn; workers crash, the broker loses messages",
+        queues="aa",
+        turns=True,
+        crash=True,
+        broker_faults=True,
+    ),
+    Scenario(
+        name="queues",
+        about="two queues with a worker each; messages move to the wrong queue, workers crash",
+        queues="ab",
+        takes=("a", "b"),
+        crash_budget=1,
+        crash=True,
+        misroutes=True,
+    ),
+    Scenario(
+        name="both queues",
+        about="two queues, one worker takes both, another takes one; messages move to the wrong queue",
+        queues="ab",
+        takes=("ab", "a"),
+        misroutes=True,
+    ),
+    Scenario(
+        name="unserved",
+        about="two queues, of which no worker takes one; the broker loses, repeats and moves messages",
+        queues="ab",
+        takes=("a",),
+        messages=2,
+        broker_faults=True,
+        misroutes=True,
+    ),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

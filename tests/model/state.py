@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """What a worker knows of its claim; `claim` is the observer's number for it."""
+    """What a worker knows of its claim of a task; `claim` is the observer's number for it."""
 
     task: int
     attempt: int
@@ -59,11 +59,11 @@ class Lease(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """One slot. Phases: idle, holding (a message), running, unsure (whether its write took effect), recorded, fenced,
-    returned (the task, after its simulator died).
+    """One slot, with the message of `task`. Phases: idle, holding (a message), running, unsure (whether its write took
+    effect), recorded, fenced, returned (the task, after its simulator died).
 
     Mode: sure (of its lease), frozen, or late (it has slept or is cut off, and its lease may be over). `held`: the
-    message is its own.
+    message is its own. `stray`: the message was on the wrong queue.
     """
 
     phase: str = "idle"
@@ -71,6 +71,7 @@ class Worker(NamedTuple):
     lease: Lease | None = None
     held: bool = False
     mode: str = "sure"
+    stray: bool = False
 
 
 class Request(NamedTuple):
@@ -84,7 +85,9 @@ class Request(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything. `queue[t]` counts the messages that wait for task t; `taken` is what the dispatcher is publishing.
+    """Everything. `queue[t]` counts the messages that wait for task t on its queue, `strays[t]` those on the wrong one.
+
+    `taken` is what the dispatcher is publishing.
 
     `wire` is a write that its dead sender left on the way, `cancelling` a task that a cancel has found unfinished and
     not yet ended; `stops`, `deferrals`, `failovers` and `outages` are how many may still come.
@@ -94,6 +97,7 @@ class State(NamedTuple):
     rows: tuple[Row, ...]
     queue: tuple[int, ...]
     workers: tuple[Worker, ...]
+    strays: tuple[int, ...]
     taken: int = -1
     wire: Lease | None = None
     cancelling: int = -1
@@ -114,7 +118,11 @@ class State(NamedTuple):
     def with_messages(self, task: int, count: int) -> "State":
         return self._replace(queue=(*self.queue[:task], count, *self.queue[task + 1 :]))
 
+    def with_strays(self, task: int, count: int) -> "State":
+        return self._replace(strays=(*self.strays[:task], count, *self.strays[task + 1 :]))
+
 
 def holds_surely(worker: Worker, task: int) -> bool:
     """Whether this worker simulates the task and has neither slept nor been cut off since it last renewed."""
-    return worker.phase == "running" and worker.mode == "sure" and worker.task == task
+    lease = worker.lease
+    return lease is not None and lease.task == task and worker.phase == "running" and worker.mode == "sure"

@@ -1,6 +1,6 @@
 """A worker slot: receive, claim, run, renew, record, acknowledge; and crash, freeze or stop at each step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tests.model import statements
 from tests.model.checker import Step
@@ -19,7 +19,7 @@ def worker_steps(state: State, number: int, scenario: Scenario, guards: Guards) 
         return
     match worker.phase:
         case "idle":
-            yield from _receive(state, number)
+            yield from _receive(state, number, scenario)
             return
         case "holding":
             yield from _claim(state, number, worker, scenario, guards)
@@ -42,29 +42,55 @@ def wire_steps(state: State, scenario: Scenario, guards: Guards) -> Steps:
     yield Step(label, False, landed.with_row(lease.task, row) if row else landed)
 
 
-def _receive(state: State, number: int) -> Steps:
+def _receive(state: State, number: int, scenario: Scenario) -> Steps:
+    taken = scenario.takes[number]
     for task, count in enumerate(state.queue):
-        if count:
+        if count and scenario.queues[task] in taken:
             holding = Worker(phase="holding", task=task, held=True)
             label = f"worker {number} receives task {task}"
             yield Step(label, True, state.with_messages(task, count - 1).with_worker(number, holding))
+    for task, count in enumerate(state.strays):
+        if count and scenario.queue_of(task, True) in taken:
+            holding = Worker(phase="holding", task=task, held=True, stray=True)
+            label = f"worker {number} receives task {task} on the wrong queue"
+            yield Step(label, True, state.with_strays(task, count - 1).with_worker(number, holding))
 
 
 def _claim(state: State, number: int, worker: Worker, scenario: Scenario, guards: Guards) -> Steps:
-    task = worker.task
-    row = statements.claim(state.rows[task], guards, number)
-    if row is None:
+    rows = _claimable(state, number, worker, scenario, guards)
+    if not rows:
         label = f"worker {number} finds nothing to claim and acknowledges"
         yield Step(label, True, state.with_worker(number, IDLE))
-        return
-    lease = Lease(task, row.attempt, row.token, row.claims)
-    running = Worker("running", task, lease, held=worker.held and guards.late_acknowledge)
-    claimed = state.with_row(task, row)
-    yield Step(f"worker {number} claims task {task}", True, claimed.with_worker(number, running))
-    if scenario.cut:
-        # The repeated claim finds the row processing: nobody knows of the lease.
-        label = f"worker {number} claims task {task}, the connection breaks, the repeat finds nothing"
-        yield Step(label, False, claimed.with_worker(number, IDLE))
+    for task, row in rows.items():
+        lease = Lease(task, row.attempt, row.token, row.claims)
+        running = worker._replace(phase="running", lease=lease, held=worker.held and guards.late_acknowledge)
+        claimed = state.with_row(task, row)
+        instead = "" if task == worker.task else f" in place of task {worker.task}"
+        label = f"worker {number} claims task {task}{instead}"
+        yield Step(label, True, claimed.with_worker(number, running))
+        if scenario.cut:
+            # The repeated claim finds the row processing: nobody knows of the lease.
+            lost = f"{label}, the connection breaks, the repeat finds nothing"
+            yield Step(lost, False, claimed.with_worker(number, IDLE))
+
+
+def _claimable(state: State, number: int, worker: Worker, scenario: Scenario, guards: Guards) -> Mapping[int, Row]:
+    """The message's own task after its claim; if it cannot be claimed, each dispatched task of the same queue.
+
+    Where projects take turns, it may be any of these: the model of turns has which.
+    """
+    named: dict[int, Row] = {}
+    if not (worker.stray and guards.claim_queue) and (own := statements.claim(state.rows[worker.task], guards, number)):
+        named = {worker.task: own}
+    if named and not scenario.turns:
+        return named
+    queue = scenario.queue_of(worker.task, worker.stray)
+    return named | {
+        task: claimed
+        for task, row in enumerate(state.rows)
+        if row.due == "sent" and (scenario.queues[task] == queue or not guards.another_queue)
+        if (claimed := statements.claim(row, guards, number))
+    }
 
 
 def _run(state: State, number: int, worker: Worker, scenario: Scenario, guards: Guards) -> Steps:
@@ -167,8 +193,8 @@ def _strikes(state: State, number: int, worker: Worker, scenario: Scenario) -> S
 
 def _frozen(state: State, number: int, worker: Worker, scenario: Scenario) -> Steps:
     mode = "sure" if worker.phase == "holding" else "late"
-    # A worker may sleep for ever, but not all of them.
-    fair = all(other.mode == "frozen" for other in state.workers)
+    # A worker may sleep for ever, but not all that take a queue.
+    fair = any(_all_frozen(state, scenario, queue) for queue in scenario.takes[number])
     yield Step(f"worker {number} resumes", fair, state.with_worker(number, worker._replace(mode=mode)))
     if worker.held:
         returned = _returned(state, worker, scenario).with_worker(number, worker._replace(held=False))
@@ -185,7 +211,15 @@ def _died(state: State, number: int, worker: Worker, scenario: Scenario) -> Stat
 def _returned(state: State, worker: Worker, scenario: Scenario) -> State:
     if not worker.held:
         return state
+    if worker.stray:
+        return state.with_strays(worker.task, min(state.strays[worker.task] + 1, scenario.messages))
     return state.with_messages(worker.task, min(state.queue[worker.task] + 1, scenario.messages))
+
+
+def _all_frozen(state: State, scenario: Scenario, queue: str) -> bool:
+    return all(
+        worker.mode == "frozen" for worker, taken in zip(state.workers, scenario.takes, strict=True) if queue in taken
+    )
 
 
 def _lease(worker: Worker) -> Lease:

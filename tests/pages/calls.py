@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+BELL_2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
 PAIR = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; h q[0]; cx q[0], q[1];'
 ROTATION = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit q; bit c; ry(theta) q; c = measure q;'
 WRONG = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nfoo q;\n'
@@ -32,6 +33,10 @@ class Call:
 
 def task_id(answer: Any) -> str:
     return str(answer["task_id"])
+
+
+def key_id(answer: Any) -> str:
+    return str(answer["key_id"])
 
 
 HEAD = """# The API, call by call
@@ -69,6 +74,15 @@ CALLS: Sequence[str | Call] = (
         keep={"sweep": task_id},
     ),
     Call(
+        text="With `kind` `convert` the program is converted: to flat OpenQASM 3, OpenQASM 2, QPY or QIR.",
+        method="POST",
+        path="/tasks",
+        body={"qc": PAIR, "kind": "convert", "target": "openqasm3"},
+        headers={"Prefer": "wait=30"},
+        keep={"conversion": task_id},
+    ),
+    Call(text="The output alone, as a file.", path="/tasks/{conversion}/output"),
+    Call(
         text="A task of higher priority runs first; a point counts as much as a minute of waiting.",
         method="POST",
         path="/tasks",
@@ -104,9 +118,34 @@ CALLS: Sequence[str | Call] = (
             "wrong": lambda a: str(a["tasks"][1]["task_id"]),
         },
     ),
+    Call(
+        text="The tasks of a batch that have ended, in one response; with `Prefer: wait`, once all of them have.",
+        method="POST",
+        path="/tasks/ended",
+        body={"task_ids": ["{first}", "{wrong}"]},
+        headers={"Prefer": "wait=30"},
+    ),
+    Call(
+        text="The body of clients of older services is translated into the same submission "
+        "([compatibility.md](compatibility.md)).",
+        method="POST",
+        path="/tasks",
+        body={
+            "task_type": "simulate",
+            "payload": {"circuit_type": "qasm", "circuit_data": BELL_2, "shots": 100},
+            "max_retries": 2,
+            "meta_data": {"experiment": 12},
+        },
+        status=202,
+        keep={"typed": task_id},
+    ),
     "## Read, wait, follow",
     Call(text="A task, once it has ended, or with its status after 30 s.", path="/tasks/{bell}?wait=30"),
     Call(text="A task with an invalid program fails, with the place of the mistake.", path="/tasks/{wrong}?wait=30"),
+    Call(
+        text="A task in the shape that clients of older services read.",
+        path="/tasks/{typed}?wait=30&shape=plain",
+    ),
     Call(text="A task without its result.", path="/tasks/{first}?wait=30&result=false"),
     Call(
         text="Each change as a server-sent event; `/tasks/events?tag=demo` has those of all tasks with a tag.",
@@ -200,7 +239,40 @@ CALLS: Sequence[str | Call] = (
     "## The service",
     Call(text="Methods, gates, versions and limits of the service.", path="/backends"),
     Call(text="The live workers and their tasks.", path="/workers"),
+    Call(
+        text="What the project's tasks took, by day or owner; with `format=csv` as CSV.",
+        path="/usage?group=owner",
+    ),
     Call(text="Health of database and queue.", path="/health"),
+    "## Keys and projects",
+    Call(text="What the credentials of a request stand for; here the service authenticates nobody.", path="/whoami"),
+    Call(text="Administrators create projects,", method="POST", path="/projects", body={"name": "optics"}, status=201),
+    Call(text="and list them.", path="/projects"),
+    Call(
+        text="Quotas of a project as a whole, and of each owner in it.",
+        method="PATCH",
+        path="/projects/optics",
+        body={"quotas": {"waiting": 1000, "shots_per_day": 10_000_000}, "owner_quotas": {"priority": 0}},
+    ),
+    Call(text="A project with its quotas.", path="/projects/optics"),
+    Call(
+        text="The whole key is in the response to its creation only.",
+        method="POST",
+        path="/keys",
+        body={"project": "optics", "role": "submitter", "owner": "ada", "name": "laptop", "lifetime_s": 7_776_000},
+        status=201,
+        keep={"key": key_id},
+    ),
+    Call(
+        text="A new key with the same rights; the old one ends in an hour.",
+        method="POST",
+        path="/keys/{key}/rotate",
+        body={"overlap_s": 3600},
+        status=201,
+    ),
+    Call(text="A key that is revoked is refused within two seconds.", method="DELETE", path="/keys/{key}"),
+    Call(text="The keys of a project, or of all.", path="/keys?project=optics"),
+    Call(text="Who did what, the newest first ([specs/audit.md](../specs/audit.md)).", path="/audit?limit=2"),
     "## Bad requests",
     Call(
         text="Each wrong field is named, no value is repeated.",

@@ -1,8 +1,9 @@
-"""Throwaway PostgreSQL, PgBouncer and RabbitMQ servers for tests, each with data, ports and processes of its own."""
+"""Throwaway PostgreSQL, PgBouncer, RabbitMQ and Redis servers for tests, each with data and ports of its own."""
 
 from tests.servers.binaries import MissingServer
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import PostgresServer
 from tests.servers.rabbitmq import RabbitServer
+from tests.servers.redis import RedisServer
 
-__all__ = ["MissingServer", "PgBouncer", "PostgresServer", "RabbitServer"]
+__all__ = ["MissingServer", "PgBouncer", "PostgresServer", "RabbitServer", "RedisServer"]

@@ -60,6 +60,17 @@ def find_pgbouncer(places: Sequence[str] = ("/usr/sbin",)) -> Path:
     return _find(("pgbouncer",), places, package="pgbouncer", elsewhere="Fedora: dnf install pgbouncer") / "pgbouncer"
 
 
+def find_redis(places: Sequence[str] = ("/usr/bin",)) -> Path:
+    """Redis's server program, in `places` or on PATH.
+
+    Raises:
+        MissingServer: it is not installed.
+    """
+    return (
+        _find(("redis-server",), places, package="redis-server", elsewhere="Fedora: dnf install redis") / "redis-server"
+    )
+
+
 def find_curl() -> Path:
     """The directory that holds `curl`, with which the documentation shows the API.
 
@@ -94,7 +105,7 @@ def find_chromium() -> Path:
 def missing_packages() -> list[str]:
     """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq, find_pgbouncer, find_curl, find_java, find_chromium):
+    for find in (find_postgres, find_rabbitmq, find_redis, find_pgbouncer, find_curl, find_java, find_chromium):
         try:
             find()
         except MissingServer as error:

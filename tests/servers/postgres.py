@@ -4,25 +4,26 @@ import asyncio
 import ctypes
 import os
 import signal
-from types import TracebackType
-from typing import Self
 
 import asyncpg
 
 from tests.servers.binaries import find_postgres
 from tests.servers.ports import free_ports
 from tests.servers.process import Account, ServerProcess
+from tests.servers.server import Server
 
-_START_SECONDS = 60.0
-_POLL_SECONDS = 0.05
 _IPC_RMID = 0
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """PostgreSQL on 127.0.0.1 with a data directory of its own that survives stop, kill and start.
 
     Holds nothing that belongs to an event loop: each method may be awaited from a different one.
     """
+
+    NAME = "PostgreSQL"
+    START_SECONDS = 60.0
+    POLL_SECONDS = 0.05
 
     def __init__(
         self, *, durable: bool = False, max_connections: int = 200, standby_of: "PostgresServer | None" = None
@@ -46,44 +47,20 @@ class PostgresServer:
             stop_signal=signal.SIGINT,  # "fast": ends sessions, rolls back, checkpoints
         )
 
-    @property
-    def running(self) -> bool:
-        """Whether the server was started and has not ended."""
-        return self._process.running
-
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of a database."""
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
 
     async def start(self) -> None:
-        """Starts the server, on the data it had before if any, and waits until it answers.
-
-        Raises:
-            ServerFailed: It ended or did not answer in time; the message holds its log.
-        """
         if not (self._directory / "data" / "PG_VERSION").exists():
             await asyncio.to_thread(self._make_cluster)
-        self._process.launch()
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                await self._wait_until_ready()
-        except TimeoutError as error:
-            await self._process.kill()
-            raise self._process.failure(f"PostgreSQL did not answer within {_START_SECONDS:.0f} s") from error
-
-    async def stop(self) -> None:
-        """Shuts down cleanly; the data stays."""
-        await self._process.stop()
-
-    async def kill(self) -> None:
-        """Kills every process of the server at once, as a crash would; the data stays."""
-        await self._process.kill()
+        await super().start()
 
     async def close(self) -> None:
         """Stops the server and deletes its data."""
         await self._process.stop()
         self._release_shared_memory()
-        await self._process.discard()
+        await super().close()
 
     async def create_database(self, name: str, template: str | None = None) -> None:
         """Makes a database, as a copy of `template` when given; nobody may be connected to the template."""
@@ -104,19 +81,6 @@ class PostgresServer:
         rules = self._directory / "data" / "pg_hba.conf"
         rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         await self._execute("SELECT pg_reload_conf()")
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def _settings(self, durable: bool, max_connections: int) -> list[str]:
         settings = {
@@ -151,7 +115,7 @@ class PostgresServer:
             ],
             cwd=self._directory,
             environment=self._environment,
-            timeout=_START_SECONDS,
+            timeout=self.START_SECONDS,
         )
 
     def _copy_cluster(self, primary: "PostgresServer") -> None:
@@ -167,7 +131,7 @@ class PostgresServer:
             ],
             cwd=self._directory,
             environment=self._environment,
-            timeout=_START_SECONDS,
+            timeout=self.START_SECONDS,
         )
 
     def _release_shared_memory(self) -> None:
@@ -178,16 +142,12 @@ class PostgresServer:
             segment = int(lock.read_text().splitlines()[6].split()[1])
             ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
 
-    async def _wait_until_ready(self) -> None:
-        while True:
-            try:
-                await self._execute("SELECT 1")
-            except (OSError, asyncpg.CannotConnectNowError):
-                if not self._process.running:
-                    raise self._process.failure("PostgreSQL ended while starting") from None
-                await asyncio.sleep(_POLL_SECONDS)
-            else:
-                return
+    async def _answers(self) -> bool:
+        try:
+            await self._execute("SELECT 1")
+        except (OSError, asyncpg.CannotConnectNowError):
+            return False
+        return True
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(

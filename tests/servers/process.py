@@ -110,7 +110,7 @@ class ServerProcess:
         """Starts the server without waiting for it to answer."""
         if self.running:
             raise ServerFailed(f"{self._directory}: the server is already running")
-        self._forget()
+        self._close_guard()
         with self._log.open("w") as log:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", *self._command],
@@ -162,9 +162,9 @@ class ServerProcess:
             await asyncio.to_thread(guard.wait, _STOP_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise self.failure(f"the server did not {order} within {_STOP_SECONDS:.0f} s") from error
-        self._forget()
+        self._close_guard()
 
-    def _forget(self) -> None:
+    def _close_guard(self) -> None:
         if self._guard is not None and self._guard.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._guard.stdin.close()

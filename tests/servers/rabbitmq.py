@@ -4,26 +4,26 @@ import asyncio
 import contextlib
 import os
 import signal
-from types import TracebackType
-from typing import Self
 
 from tests.servers.binaries import find_rabbitmq
 from tests.servers.ports import free_ports
 from tests.servers.process import Account, ServerProcess
+from tests.servers.server import Server
 
-_START_SECONDS = 90.0
 _CTL_SECONDS = 60.0
-_POLL_SECONDS = 0.05
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 
 
-class RabbitServer:
+class RabbitServer(Server):
     """RabbitMQ on 127.0.0.1 with data, node name, cookie and Erlang port mapper of its own; no plugins.
 
-    The data survives stop, kill and start. Holds nothing that belongs to an event loop: each method may be awaited from
-    a different one.
+    The data survives stop, kill and start.
     """
+
+    NAME = "RabbitMQ"
+    START_SECONDS = 90.0
+    POLL_SECONDS = 0.05
 
     def __init__(self) -> None:
         self._binaries = find_rabbitmq()
@@ -41,35 +41,9 @@ class RabbitServer:
         )
 
     @property
-    def running(self) -> bool:
-        """Whether the server was started and has not ended."""
-        return self._process.running
-
-    @property
     def url(self) -> str:
         """The AMQP URL of the vhost `/`."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
-
-    async def start(self) -> None:
-        """Starts the server, on the data it had before if any, and waits until it speaks AMQP.
-
-        Raises:
-            ServerFailed: It ended or did not answer in time; the message holds its log.
-        """
-        self._process.launch()
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                while not await self._speaks_amqp():
-                    if not self._process.running:
-                        raise self._process.failure("RabbitMQ ended while starting")
-                    await asyncio.sleep(_POLL_SECONDS)
-        except TimeoutError as error:
-            await self._process.kill()
-            raise self._process.failure(f"RabbitMQ did not answer within {_START_SECONDS:.0f} s") from error
-
-    async def stop(self) -> None:
-        """Shuts down cleanly; the data stays."""
-        await self._process.stop()
 
     async def kill(self) -> None:
         """Kills every process of the server at once, as a crash would; the data stays.
@@ -80,11 +54,7 @@ class RabbitServer:
         """
         if self.running:
             await self.ctl("eval", "lists:foreach(fun dets:sync/1, dets:all()).")
-        await self._process.kill()
-
-    async def close(self) -> None:
-        """Stops the server and deletes its data."""
-        await self._process.discard()
+        await super().kill()
 
     async def ctl(self, *arguments: str) -> str:
         """What `rabbitmqctl` prints for these arguments; starting it takes a second or two.
@@ -96,19 +66,6 @@ class RabbitServer:
         return await asyncio.to_thread(
             self._account.run, command, cwd=self._directory, environment=self._environment, timeout=_CTL_SECONDS
         )
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def _make_environment(self) -> dict[str, str]:
         own = {
@@ -147,7 +104,7 @@ class RabbitServer:
             (self._directory / name).write_text(text)
             self._account.own(self._directory / name)
 
-    async def _speaks_amqp(self) -> bool:
+    async def _answers(self) -> bool:
         # Listeners open last while RabbitMQ boots; the handshake also shows that no proxy or stranger has the port.
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -1,4 +1,4 @@
-"""A running stack from the outside, over HTTP only: every example, a wrong program, correlation ids and health.
+"""A running stack from the outside, over HTTP only: examples, a wrong program, older clients, correlation ids, health.
 
 docker compose --profile tests run --rm -T tests
 KETLINE_URL=http://127.0.0.1:8000 bash .ci/uv run pytest tests/stack
@@ -6,13 +6,17 @@ KETLINE_URL=http://127.0.0.1:8000 bash .ci/uv run pytest tests/stack
 
 import math
 import os
+import re
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import qirrunner
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _SHOTS = 4096
@@ -33,6 +37,7 @@ _DISTRIBUTIONS = {
         for told in range(4)
     },
 }
+_OPENQASM_2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
 # Deviations allowed, in standard deviations: a false alarm has a chance below 3e-9 per outcome, 1e-7 per run.
 _SIGMAS = 6
 
@@ -83,6 +88,72 @@ def test_unknown_task_is_a_problem_document(client: httpx.Client) -> None:
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert "not found" in answer.json()["detail"]
+
+
+def _polled(client: httpx.Client, body: dict[str, object]) -> dict[str, Any]:
+    """A task as a client of an older service submits and reads it, once it is no longer pending."""
+    answer = client.post("/tasks", json=body)
+    assert answer.status_code == 202, answer.text
+    address, deadline = answer.headers["Location"], time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        task: dict[str, Any] = client.get(address, params={"shape": "plain"}).json()
+        if task["status"] != "pending":
+            return task
+        assert time.monotonic() < deadline, f"{address} is still pending after {_PATIENCE_SECONDS:.0f} s"
+        time.sleep(_POLL_SECONDS)
+
+
+def test_client_of_an_older_service_runs_openqasm_2(client: httpx.Client) -> None:
+    payload = {"circuit_type": "qasm", "circuit_data": _OPENQASM_2, "shots": _SHOTS}
+    task = _polled(client, {"task_type": "simulate", "payload": payload, "max_retries": 1})
+    assert (task["status"], task["task_type"], task["max_retries"]) == ("completed", "simulate", 1)
+    _assert_drawn_from(_DISTRIBUTIONS["bell"], task["result"])
+    assert task["meta_data"]["gate_count"] == 2
+
+
+def test_client_of_an_older_service_converts_to_qir(client: httpx.Client) -> None:
+    payload = {"circuit_type": "qasm", "circuit_data": _OPENQASM_2}
+    task = _polled(client, {"task_type": "c_qir_convert", "payload": payload})
+    assert task["status"] == "completed", task
+    assert "__quantum__qis__h__body" in task["result"]
+    assert client.get(f"/tasks/{task['task_id']}/output").text == task["result"]
+
+
+def test_program_converted_to_qir_has_its_counts(client: httpx.Client) -> None:
+    body = {"qc": _OPENQASM_2, "kind": "convert", "target": "qir", "bitcode": True}
+    task = _finished(client, client.post("/tasks", json=body).headers["Location"])
+    assert task["status"] == "completed", task
+    counts = Counter[str]()
+    with tempfile.TemporaryDirectory() as directory:
+        module = Path(directory) / "program.bc"
+        module.write_bytes(client.get(f"/tasks/{task['task_id']}/output").content)
+        output = qirrunner.OutputHandler()
+        qirrunner.run(str(module), shots=_SHOTS, output_fn=output.handle)
+    for shot in output.get_output().split("START")[1:]:
+        bits = re.findall(r"^OUTPUT\tRESULT\t([01])", shot, re.MULTILINE)
+        counts["".join(reversed(bits))] += 1
+    assert sum(counts.values()) == _SHOTS
+    _assert_drawn_from(_DISTRIBUTIONS["bell"], counts)
+
+
+def test_every_external_backend_gives_the_counts_of_a_pair(client: httpx.Client) -> None:
+    """Of a stack with external backends; others have none to test."""
+    for backend in client.get("/backends").json()["external"]:
+        assert backend["online"], backend
+        body = {"qc": _OPENQASM_2, "kind": "run", "backend": backend["name"], "shots": _SHOTS}
+        task = _finished(client, client.post("/tasks", json=body).headers["Location"])
+        assert task["status"] == "completed", task
+        counts = task["result"]["counts"]
+        assert sum(counts.values()) == _SHOTS
+        if backend["noisy"]:
+            assert counts["00"] + counts["11"] > 0.8 * _SHOTS
+        else:
+            _assert_drawn_from(_DISTRIBUTIONS["bell"], counts)
+
+
+def test_client_of_an_older_service_finds_no_task(client: httpx.Client) -> None:
+    answer = client.get("/tasks/12345", params={"shape": "plain"})
+    assert (answer.status_code, answer.json()) == (404, {"status": "error", "message": "Task not found."})
 
 
 def test_health_reports_every_part(client: httpx.Client) -> None:

@@ -10,10 +10,11 @@ from hypothesis.stateful import precondition, rule
 
 from ketline.db.engine.dialect import SQLITE
 from ketline.domain.leases import Expiry, Outage
+from ketline.domain.queues import TaskQueue
 from ketline.domain.task import Dispatch, Reaped, TaskId
 from tests.statemachine.model import DRIFT_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.modelled import TWICE
-from tests.statemachine.submitting import SubmittingMachine
+from tests.statemachine.submitting import QUEUES, SubmittingMachine
 from tests.statemachine.task import ModelTask
 from tests.statemachine.working import WorkingMachine
 from tests.statemachine.world import Refusal, World
@@ -32,10 +33,11 @@ class TaskMachine(WorkingMachine):
         for answer in self.world.call(self.repository.take_due(limit), twice=twice):
             self._taken(answer, self.model.due(), limit)
 
-    @rule(limit=st.integers(1, 4), by=st.sampled_from([0.0, 3600.0]), twice=TWICE)
-    def take_overdue(self, limit: int, by: float, twice: bool) -> None:
-        for answer in self.world.call(self.repository.take_overdue(limit, by=timedelta(seconds=by)), twice=twice):
-            self._taken(answer, self.model.overdue(by), limit)
+    @rule(limit=st.integers(1, 4), by=st.sampled_from([0.0, 3600.0]), queue=QUEUES, twice=TWICE)
+    def take_overdue(self, limit: int, by: float, queue: TaskQueue, twice: bool) -> None:
+        taking = self.repository.take_overdue(limit, by=timedelta(seconds=by), queue=queue)
+        for answer in self.world.call(taking, twice=twice):
+            self._taken(answer, self.model.overdue(by, queue), limit)
 
     def _taken(self, answer: Any, due: Sequence[ModelTask], limit: int) -> None:
         taken = _some_of(due, answer, limit)
@@ -43,6 +45,7 @@ class TaskMachine(WorkingMachine):
         assert all(_due(one) <= _due(other) + DRIFT_SECONDS for one in taken for other in left), "longest due first"
         order = [task.available_at for task in taken]
         assert all(one <= next_ + DRIFT_SECONDS for one, next_ in pairwise(order)), "longest available first"
+        assert [one.queue for one in answer] == [task.queue for task in taken]
         for task in taken:
             task.take(self.model.now, REDISPATCH_SECONDS)
 

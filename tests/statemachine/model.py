@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 from math import inf
 from uuid import UUID
 
+from ketline.db.schema.visibility import key_in
+from ketline.db.tasks.turns import START_SECONDS
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.queues import SIMULATIONS, TaskQueue, queue_of
 from ketline.domain.task import Submission
 from tests.statemachine.task import Line, ModelTask
 
@@ -34,11 +38,14 @@ class Model:
     now: float = 0.0
     tasks: dict[UUID, ModelTask] = field(default_factory=dict)
     keys: dict[str, ModelKey] = field(default_factory=dict)
+    # What each project used lately of the slots of a queue, and the weights that are not 1.
+    used: dict[tuple[TaskQueue, ProjectName], float] = field(default_factory=dict)
+    weights: dict[ProjectName, float] = field(default_factory=dict)
 
-    def add(self, new: Submission) -> tuple[UUID, bool]:
+    def add(self, new: Submission, project: ProjectName = DEFAULT_PROJECT) -> tuple[UUID, bool]:
         """The task that was accepted, and whether an earlier submission made it."""
         if new.idempotency_key is not None:
-            name, fingerprint = new.idempotency_key.key, new.idempotency_key.fingerprint
+            name, fingerprint = key_in(project, new.idempotency_key.key), new.idempotency_key.fingerprint
             bound = self.keys.get(name)
             if bound is None or bound.until <= self.now:
                 self.keys[name] = ModelKey(fingerprint, new.task_id, self.now + KEY_SECONDS)
@@ -53,6 +60,7 @@ class Model:
             task.hold = task.held = new.spec.hold
             if task.held:
                 task.available_at = task.due_at = inf
+            task.queue, task.project = queue_of(new.spec), project
             task.scheduled = new.spec.scheduled_for is not None
             task.priority, task.submitted_at, task.came_at = new.spec.priority, self.now, start
             task.overtakes = new.spec.priority > 0
@@ -64,8 +72,8 @@ class Model:
         """Pending, due and never dispatched since they became pending."""
         return self._pending(lambda task: task.dispatches == 0 and self._is_due(task, 0))
 
-    def overdue(self, by: float) -> list[ModelTask]:
-        return self._pending(lambda task: task.dispatches > 0 and self._is_due(task, by))
+    def overdue(self, by: float, queue: TaskQueue) -> list[ModelTask]:
+        return self._pending(lambda task: task.dispatches > 0 and self._is_due(task, by) and task.queue == queue)
 
     def pending(self) -> list[ModelTask]:
         return self._pending(lambda task: True)
@@ -73,28 +81,49 @@ class Model:
     def dispatched(self) -> list[ModelTask]:
         return self._pending(lambda task: task.dispatches > 0)
 
-    def ready(self) -> list[ModelTask]:
-        """Tasks that a message about another may be taken for."""
-        return [task for task in self.dispatched() if task.claimable(self.now)]
+    def ready(self, queue: TaskQueue) -> list[ModelTask]:
+        """Tasks that a message on this queue about another task may be taken for."""
+        return [task for task in self.dispatched() if task.claimable(self.now) and task.queue == queue]
 
-    def claimable_by(self, told_of: UUID) -> set[UUID | None]:
-        """What a claim by a message about this task may take; None is nothing.
+    def claimable_by(self, told_of: UUID, queue: TaskQueue) -> set[UUID | None]:
+        """What a claim by a message on this queue about this task may take; None is nothing.
 
         It is one answer, but where ranks are so close that the clocks' drift decides.
         """
-        task, ready = self.tasks.get(told_of), self.ready()
-        best = _first_of(ready)
-        if task is None or not task.claimable(self.now) or task.priority < 0:
+        task, ready = self.tasks.get(told_of), self.ready(queue)
+        turns = self.turns(queue, ready)
+        best = {found for project in turns for found in _first_of(_of(project, ready))} or {None}
+        if task is None or task.queue != queue or not task.claimable(self.now) or task.priority < 0:
             return best
-        higher = [other.rank for other in ready if other.overtakes and other is not task]
+        if turns and task.project not in turns:
+            return best
+        higher = [other.rank for other in _of(task.project, ready) if other.overtakes and other is not task]
         if any(rank < task.rank - DRIFT_SECONDS for rank in higher):
             return best
         own: set[UUID | None] = {told_of}
-        return own | best if any(rank < task.rank + DRIFT_SECONDS for rank in higher) else own
+        sure = len(turns) < 2 and not any(rank < task.rank + DRIFT_SECONDS for rank in higher)
+        return own if sure else own | best
+
+    def turns(self, queue: TaskQueue, ready: Sequence[ModelTask]) -> set[ProjectName]:
+        """The projects of these tasks that may have the next turn: one, but where drift decides."""
+        use = {project: self._use(queue, project) for project in {task.project for task in ready}}
+        least = min((latest for _, latest in use.values()), default=inf)
+        return {project for project, (earliest, _) in use.items() if earliest <= least}
+
+    def _use(self, queue: TaskQueue, project: ProjectName) -> tuple[float, float]:
+        """The least and the most that a project can have used for its weight."""
+        tasks = [task for task in self.tasks.values() if (task.queue, task.project) == (queue, project)]
+        running = [START_SECONDS + self.now - task.claimed_at for task in tasks if task.status == "processing"]
+        used, drift = self.used.get((queue, project), 0.0) + sum(running), DRIFT_SECONDS * len(running)
+        weight = self.weights.get(project, 1.0)
+        return (used - drift) / weight, (used + drift) / weight
 
     def claimable_short(self) -> set[UUID | None]:
         """What a claim of a task that is not known to be long may take."""
-        return _first_of([task for task in self.ready() if not task.is_long])
+        ready = [task for task in self.ready(SIMULATIONS) if not task.is_long]
+        # A project whose ready tasks are all long has a turn without effect; the next one follows.
+        turns = self.turns(SIMULATIONS, ready)
+        return {found for project in turns for found in _first_of(_of(project, ready))} or {None}
 
     def expired(self) -> list[ModelTask]:
         return [task for task in self.tasks.values() if task.lease_until is not None and task.lease_until < self.now]
@@ -143,6 +172,10 @@ class Model:
 def _seconds_to(moment: datetime | None) -> float:
     """Seconds from now on, 0 for the past; for a submission that is being made, whose time is of the real clock."""
     return 0.0 if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _of(project: ProjectName, ready: Sequence[ModelTask]) -> Sequence[ModelTask]:
+    return [task for task in ready if task.project == project]
 
 
 def _first_of(ready: Sequence[ModelTask]) -> set[UUID | None]:

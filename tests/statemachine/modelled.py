@@ -5,8 +5,10 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.task import Submission
+from ketline.domain.access import ProjectName
+from ketline.domain.task import Submission, TaskId
 from tests.statemachine.comparing import compare
 from tests.statemachine.model import Model
 from tests.statemachine.world import World
@@ -25,10 +27,18 @@ class ModelledMachine(RuleBasedStateMachine):
         self.world.empty()
         self.model = Model()
         self.submissions: list[Submission] = []
+        self.projects: dict[TaskId, ProjectName] = {}
 
     @property
     def repository(self) -> SqlTaskRepository:
         return self.world.repository
+
+    def repository_of(self, task_id: TaskId) -> SqlTaskRepository:
+        """The repository of the project of this task."""
+        return self.world.repositories[self.projects[task_id]]
+
+    def catalogue_of(self, task_id: TaskId) -> SqlTaskCatalogue:
+        return self.world.catalogues[self.projects[task_id]]
 
     @invariant()
     def rows_are_as_modelled(self) -> None:

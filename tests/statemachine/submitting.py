@@ -1,5 +1,6 @@
 """Rules of clients: submit, under a key or not, cancel and read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,13 +9,15 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.lists import Changeable, TaskChange
-from ketline.domain.spec import TaskSpec
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.spec import Target, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine
-from tests.statemachine.world import Refusal
+from tests.statemachine.world import PROJECTS, Refusal
 
 # Few tasks have long lives within the steps of an example.
 MOST_TASKS = 6
@@ -25,6 +28,8 @@ KEYS = st.none() | st.builds(
 HOLD = st.sampled_from([False, False, True])
 # Seconds from the submission to the time it is scheduled for.
 PRIORITIES = st.sampled_from([0, 0, -50, 10, 100])
+QUEUES = st.sampled_from([SIMULATIONS, SIMULATIONS, CONVERSIONS, TaskQueue(TaskKind.RUN, "other")])
+PROJECT = st.sampled_from([DEFAULT_PROJECT, *PROJECTS])
 AHEAD = st.sampled_from([None, None, -500.0, 700.0, 5000.0])
 
 
@@ -43,12 +48,22 @@ class SubmittingMachine(ModelledMachine):
         ahead=AHEAD,
         priority=PRIORITIES,
         hold=HOLD,
+        queue=QUEUES,
+        project=PROJECT,
         twice=TWICE,
     )
     def submit(
-        self, key: IdempotencyKey | None, max_attempts: int, ahead: float | None, priority: int, hold: bool, twice: bool
+        self,
+        key: IdempotencyKey | None,
+        max_attempts: int,
+        ahead: float | None,
+        priority: int,
+        hold: bool,
+        queue: TaskQueue,
+        project: ProjectName,
+        twice: bool,
     ) -> Any:
-        task_id = self._submit(key, max_attempts, twice, ahead, priority, hold)
+        task_id = self._submit(key, max_attempts, twice, ahead, priority, hold, queue, project)
         return task_id if task_id in self.model.tasks else multiple()
 
     def _submit(
@@ -59,6 +74,8 @@ class SubmittingMachine(ModelledMachine):
         ahead: float | None = None,
         priority: int = 0,
         hold: bool = False,
+        queue: TaskQueue = SIMULATIONS,
+        project: ProjectName = DEFAULT_PROJECT,
     ) -> TaskId:
         new = Submission(
             task_id=TaskId(UUID(int=len(self.submissions) + 1)),
@@ -69,11 +86,15 @@ class SubmittingMachine(ModelledMachine):
                 scheduled_for=None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead),
                 priority=priority,
                 hold=hold,
+                kind=queue.kind,
+                target=Target.QIR if queue == CONVERSIONS else None,
+                backend=queue.backend,
             ),
             correlation_id=CorrelationId(f"c-{len(self.submissions)}"),
             idempotency_key=key,
         )
         self.submissions.append(new)
+        self.projects[new.task_id] = project
         self._add(new, twice)
         return new.task_id
 
@@ -84,12 +105,12 @@ class SubmittingMachine(ModelledMachine):
         self._add(data.draw(st.sampled_from(known)), twice)
 
     def _add(self, new: Submission, twice: bool) -> None:
-        answers: Sequence[object] = self.world.call(self.repository.add(new), twice=twice)
+        answers: Sequence[object] = self.world.call(self.repository_of(new.task_id).add(new), twice=twice)
         for answer in answers:
             if answer is None:
                 continue  # not known to be new: the transaction after it has the answer
             try:
-                expected = self.model.add(new)
+                expected = self.model.add(new, self.projects[new.task_id])
             except KeyReused:
                 assert isinstance(answer, IdempotencyKeyReused)
                 continue
@@ -100,7 +121,7 @@ class SubmittingMachine(ModelledMachine):
 
     @rule(task_id=tasks, twice=TWICE)
     def cancel(self, task_id: TaskId, twice: bool) -> None:
-        for run, answer in enumerate(self.world.call(self.repository.cancel(task_id), twice=twice)):
+        for run, answer in enumerate(self.world.call(self.repository_of(task_id).cancel(task_id), twice=twice)):
             task = self.model.tasks[task_id]
             if task.ended and not (run > 0 and task.status == "cancelled"):
                 assert (answer.status if isinstance(answer, TaskEnded) else answer) == task.status
@@ -111,7 +132,7 @@ class SubmittingMachine(ModelledMachine):
 
     @rule(task_id=tasks, twice=TWICE)
     def enqueue(self, task_id: TaskId, twice: bool) -> None:
-        for answer in self.world.call(self.repository.enqueue(task_id), twice=twice):
+        for answer in self.world.call(self.repository_of(task_id).enqueue(task_id), twice=twice):
             task = self.model.tasks[task_id]
             if not task.hold:
                 assert isinstance(answer, TaskNotHeld)
@@ -127,7 +148,7 @@ class SubmittingMachine(ModelledMachine):
         moment = None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead)
         change = TaskChange(fields=frozenset({Changeable.SCHEDULED_FOR}), scheduled_for=moment)
         task = self.model.tasks[task_id]
-        for run, answer in enumerate(self.world.call(self.world.catalogue.change(task_id, change), twice=twice)):
+        for run, answer in enumerate(self.world.call(self.catalogue_of(task_id).change(task_id, change), twice=twice)):
             if task.status == "pending":
                 assert answer is None
                 task.reschedule(self.model.now, ahead)
@@ -141,7 +162,7 @@ class SubmittingMachine(ModelledMachine):
     def change_priority(self, task_id: TaskId, priority: int) -> None:
         change = TaskChange(fields=frozenset({Changeable.PRIORITY}), priority=priority)
         task = self.model.tasks[task_id]
-        [answer] = self.world.call(self.world.catalogue.change(task_id, change))
+        [answer] = self.world.call(self.catalogue_of(task_id).change(task_id, change))
         if task.status == "pending":
             assert answer is None
             task.priority = priority
@@ -151,9 +172,9 @@ class SubmittingMachine(ModelledMachine):
 
     @precondition(lambda self: self.model.keys)
     @rule(limit=st.integers(1, 3))
-    def forget_keys(self, limit: int) -> None:
+    def delete_expired_keys(self, limit: int) -> None:
         expired = self.model.expired_keys()
-        assert self.world.call(self.repository.forget_keys(limit)) == [min(limit, len(expired))]
+        assert self.world.call(self.repository.delete_expired_keys(limit)) == [min(limit, len(expired))]
         left = set(self.world.look().keys)
         assert set(self.model.keys) - left <= expired
         self.model.keys = {name: key for name, key in self.model.keys.items() if name in left}
@@ -161,13 +182,15 @@ class SubmittingMachine(ModelledMachine):
     @rule(task_id=tasks, limit=st.integers(1, 3))
     def ask(self, task_id: TaskId, limit: int) -> None:
         """All questions at once: they change nothing."""
-        [read], task = self.world.call(self.repository.get(task_id)), self.model.tasks[task_id]
+        [read], task = self.world.call(self.repository_of(task_id).get(task_id)), self.model.tasks[task_id]
         assert not isinstance(read, Refusal)
         assert (read.status, read.attempt, read.counts) == (task.status, task.attempt, task.counts)
         assert (read.failure.code if read.failure else None) == task.code
         assert [line.status for line in read.history] == [line.status for line in task.lines]
         assert self.world.call(self.repository.count_pending(limit)) == [min(limit, len(self.model.pending()))]
-        assert self.world.call(self.repository.count_dispatched()) == [len(self.model.dispatched())]
+        assert self.world.call(self.repository.count_dispatched()) == [
+            Counter(task.queue for task in self.model.dispatched())
+        ]
         self._ask_for_an_unknown_task()
 
     def _ask_for_an_unknown_task(self) -> None:

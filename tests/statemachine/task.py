@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from math import inf
 from uuid import UUID
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.priority import SECONDS_PER_POINT
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Lease
 
 RETRY_SECONDS = 4000.0
@@ -57,6 +59,8 @@ class ModelTask:
     scheduled: bool = False
     hold: bool = False
     held: bool = False
+    queue: TaskQueue = SIMULATIONS
+    project: ProjectName = DEFAULT_PROJECT
     priority: int = 0
     submitted_at: float = 0.0
     came_at: float = 0.0

@@ -9,11 +9,14 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, precondition, rule
 
+from ketline.domain.access import ProjectName
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
 from tests.statemachine.model import LEASE_SECONDS
 from tests.statemachine.modelled import TWICE
-from tests.statemachine.submitting import UNKNOWN, SubmittingMachine
+from tests.statemachine.submitting import PROJECT, QUEUES, UNKNOWN, SubmittingMachine
 from tests.statemachine.task import ModelTask
+from tests.statemachine.world import Refusal
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
 PROFILE = Profile(
@@ -30,32 +33,60 @@ class WorkingMachine(SubmittingMachine):
 
     leases: Bundle[Lease] = Bundle("leases")
 
-    @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
-    def claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
-        return self._claim(task_id, worker, twice)
+    @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, queue=QUEUES, twice=TWICE)
+    def claim(self, task_id: TaskId, worker: WorkerId, queue: TaskQueue, twice: bool) -> Any:
+        """Claim by a message, which may be on another queue than the task's."""
+        return self._claim(task_id, worker, queue, twice)
 
     @precondition(lambda self: self.claimable())
     @rule(target=leases, data=st.data(), worker=WORKERS)
     def claim_one_that_is_there(self, data: st.DataObject, worker: WorkerId) -> Any:
-        return self._claim(data.draw(st.sampled_from(self.claimable())), worker, False)
+        task_id = data.draw(st.sampled_from(self.claimable()))
+        return self._claim(task_id, worker, self.model.tasks[task_id].queue, False)
 
     def claimable(self) -> list[TaskId]:
         return [TaskId(task.task_id) for task in self.model.tasks.values() if task.claimable(self.model.now)]
 
     @rule(target=leases, worker=WORKERS)
     def claim_by_a_message_about_no_task(self, worker: WorkerId) -> Any:
-        return self._claim(UNKNOWN, worker, False)
+        return self._claim(UNKNOWN, worker, SIMULATIONS, False)
+
+    @precondition(lambda self: self.model.ready(SIMULATIONS))
+    @rule(target=leases, worker=WORKERS)
+    def claim_as_often_as_tasks_wait(self, worker: WorkerId) -> Any:
+        """As many messages as tasks leave no task behind, however the projects' use and weights differ."""
+        leases = [self._claim(UNKNOWN, worker, SIMULATIONS, False) for _ in list(self.model.ready(SIMULATIONS))]
+        assert not self.model.ready(SIMULATIONS)
+        return multiple(*leases)
+
+    @rule(project=PROJECT, queue=QUEUES, seconds=st.sampled_from([0.0, 500.0, 5000.0]))
+    def use(self, project: ProjectName, queue: TaskQueue, seconds: float) -> None:
+        self.world.use(queue, project, seconds)
+        self.model.used[queue, project] = seconds
+
+    @rule(project=PROJECT, weight=st.sampled_from([1.0, 4.0]))
+    def weigh(self, project: ProjectName, weight: float) -> None:
+        [weighed] = self.world.call(self.world.projects.change(project, weight=weight))
+        assert not isinstance(weighed, Refusal)
+        self.model.weights[project] = weighed.weight
 
     @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
     def claim_short(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
         answers = self.world.call(self.repository.claim_short(task_id, worker, LEASE), twice=twice)
-        return self._claimed(answers, self.model.claimable_short(), task_id, worker)
+        return self._claimed(answers, self.model.claimable_short(), task_id, worker, SIMULATIONS)
 
-    def _claim(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
-        answers = self.world.call(self.repository.claim(task_id, worker, LEASE), twice=twice)
-        return self._claimed(answers, self.model.claimable_by(task_id), task_id, worker)
+    def _claim(self, task_id: TaskId, worker: WorkerId, queue: TaskQueue, twice: bool) -> Any:
+        answers = self.world.call(self.repository.claim(task_id, worker, LEASE, queue), twice=twice)
+        return self._claimed(answers, self.model.claimable_by(task_id, queue), task_id, worker, queue)
 
-    def _claimed(self, answers: Sequence[object], expected: set[UUID | None], task_id: TaskId, worker: WorkerId) -> Any:
+    def _claimed(
+        self,
+        answers: Sequence[object],
+        expected: set[UUID | None],
+        task_id: TaskId,
+        worker: WorkerId,
+        queue: TaskQueue,
+    ) -> Any:
         claims = [answer for answer in answers if isinstance(answer, Claim)]
         assert all(claim == answers[-1] for claim in claims), "a repeat finds its own claim"
         if not claims:
@@ -64,7 +95,7 @@ class WorkingMachine(SubmittingMachine):
         lease = claims[-1].lease
         assert lease.task_id in expected
         told_of, task = self.model.tasks.get(task_id), self.model.tasks[lease.task_id]
-        if told_of and told_of is not task and told_of.claimable(self.model.now):
+        if told_of and told_of is not task and told_of.queue == queue and told_of.claimable(self.model.now):
             told_of.overtakes = True
         task.claim(self.model.now, lease.token, worker, LEASE_SECONDS)
         assert (lease.attempt, lease.worker_id) == (task.attempt, worker)

@@ -9,16 +9,19 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, delete, select, text
+from sqlalchemy import Connection, Row, Table, delete, insert, select, text, update
 
+from ketline.db.access import SqlProjectStore
 from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database, open_database
 from ketline.db.engine.dialect import POSTGRESQL, SQLITE
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.catalogue import SqlTaskCatalogue
-from ketline.db.schema.tables import idempotency_keys, status_history, tasks
+from ketline.db.schema.tables import idempotency_keys, project_shares, projects, status_history, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
+from ketline.domain.queues import TaskQueue
 from ketline.domain.retry import RetryPolicy
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS
@@ -28,7 +31,8 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 Refusal = TaskEnded | TaskNotFound | TaskNotHeld | TaskNotPending | IdempotencyKeyReused
-TABLES = (status_history, idempotency_keys, tasks)
+TABLES = (status_history, idempotency_keys, project_shares, tasks)
+PROJECTS = (DEFAULT_PROJECT, ProjectName("other"))
 SHIFTS = {
     SQLITE: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')",
     POSTGRESQL: "{column} - {seconds} * interval '1 second'",
@@ -91,14 +95,27 @@ class World:
     def __enter__(self) -> Self:
         opened = self._runner.run(self._stack.enter_async_context(open_database(self._url)))
         self.database = RepeatingDatabase(opened)
-        self.repository = SqlTaskRepository(
+        self.repositories = {project: self._repository(project) for project in PROJECTS}
+        self.catalogues = {project: SqlTaskCatalogue(self.database, project=project) for project in PROJECTS}
+        self.projects = SqlProjectStore(self.database)
+        for project in PROJECTS:
+            if project != DEFAULT_PROJECT:  # which the migration stored
+                self._runner.run(self.projects.add(project))
+        return self
+
+    @property
+    def repository(self) -> SqlTaskRepository:
+        """Workers see all projects in any of them."""
+        return self.repositories[DEFAULT_PROJECT]
+
+    def _repository(self, project: ProjectName) -> SqlTaskRepository:
+        return SqlTaskRepository(
             self.database,
             redispatch=timedelta(seconds=REDISPATCH_SECONDS),
             retry_policy=RetryPolicy(delay=timedelta(seconds=RETRY_SECONDS), max_crashes=MAX_CRASHES),
             key_lifetime=timedelta(seconds=KEY_SECONDS),
+            project=project,
         )
-        self.catalogue = SqlTaskCatalogue(self.database)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -137,7 +154,18 @@ class World:
 
         def work(connection: Connection) -> None:
             for table in TABLES:
-                connection.execute(text(self._shift(table, seconds)))
+                if table is not project_shares:  # which has no times
+                    connection.execute(text(self._shift(table, seconds)))
+
+        self._runner.run(self.database.write(work))
+
+    def use(self, queue: TaskQueue, project: ProjectName, seconds: float) -> None:
+        """Let a project have used so much of the slots of a queue lately."""
+
+        def work(connection: Connection) -> None:
+            key = {"queue": queue.name, "project": project}
+            connection.execute(delete(project_shares).where(*(project_shares.c[name] == key[name] for name in key)))
+            connection.execute(insert(project_shares).values(**key, used_seconds=seconds))
 
         self._runner.run(self.database.write(work))
 
@@ -145,6 +173,7 @@ class World:
         def work(connection: Connection) -> None:
             for table in TABLES:
                 connection.execute(delete(table))
+            connection.execute(update(projects).values(weight=1.0))
 
         self._runner.run(self.database.write(work))
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from ketline.cli import server
-from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_api_key, variables
+from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_open_service, variables
+from ketline.domain.access import AuthMode
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.older_variables import OLDER_VARIABLES
 
 SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -15,9 +17,9 @@ SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for names in variables().values():
-        for name in names:
-            monkeypatch.delenv(name, raising=False)
+    older = (variable.name for variable in OLDER_VARIABLES)
+    for name in (*older, *(name for names in variables().values() for name in names)):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,9 @@ def test_other_database_url_is_refused_without_its_secret(monkeypatch: pytest.Mo
         ("KETLINE_LEASE_S", "-1"),
         ("NUM_SHOTS", "many"),
         ("RABBITMQ_URL", "http://u:hunter2@h"),
+        ("RABBITMQ_URL", "redis://u:hunter2@h"),
+        ("REDIS_URL", "amqp://u:hunter2@h"),
+        ("KETLINE_QUEUE_URL", "sqs://u:hunter2@h"),
         ("WORKER_ID", "a b"),
         ("LOG_LEVEL", "loud"),
     ],
@@ -149,13 +154,52 @@ def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) 
     assert load_settings().host_names == ("api", "*.example.org", "[::1]", "2001:db8::7", "*")
 
 
+@pytest.mark.parametrize(("text", "used"), [("aer", False), ("lightning, aer", True), ("aer,lightning", True)])
+def test_engines_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch, text: str, used: bool) -> None:
+    monkeypatch.setenv("KETLINE_ENGINES", text)
+    assert load_settings().lightning is used
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("aer,quest", "'quest' is not an engine"), ("lightning", "'aer' has to be among")]
+)
+def test_engines_that_cannot_run_everything_are_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str, problem: str
+) -> None:
+    monkeypatch.setenv("KETLINE_ENGINES", text)
+    with pytest.raises(ConfigurationInvalid, match=problem):
+        load_settings()
+
+
 def test_api_key_that_nobody_would_check_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("KETLINE_API_KEY", raising=False)
-    refuse_api_key()
+    refuse_open_service(load_settings())
     (tmp_path / ".env").write_text("KETLINE_API_KEY=hunter2\n")
     with pytest.raises(ConfigurationInvalid, match="checks no keys") as refusal:
-        refuse_api_key()
+        refuse_open_service(load_settings(auth="off"))
     assert "hunter2" not in str(refusal.value)
+    refuse_open_service(load_settings(auth="keys"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "ketline.example.org"])
+def test_service_that_authenticates_nobody_is_not_opened_to_others_by_mistake(host: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match="KETLINE_AUTH=keys"):
+        refuse_open_service(load_settings(host=host))
+    for auth in ("off", "keys"):
+        refuse_open_service(load_settings(host=host, auth=auth))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_service_on_loopback_needs_no_authentication(host: str) -> None:
+    refuse_open_service(load_settings(host=host))
+    assert load_settings(host=host).auth_modes == {AuthMode.OFF}
+
+
+@pytest.mark.parametrize("modes", ["none", "off,keys", ",", "keys,password"])
+def test_unknown_ways_to_authenticate_are_refused(monkeypatch: pytest.MonkeyPatch, modes: str) -> None:
+    monkeypatch.setenv("KETLINE_AUTH", modes)
+    with pytest.raises(ConfigurationInvalid, match=r"KETLINE_AUTH.*write one of off, keys"):
+        load_settings()
 
 
 @pytest.mark.parametrize("command", ["up", "api"])
@@ -177,6 +221,26 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(load_settings())
 
 
+@pytest.mark.parametrize(
+    ("environment", "chosen"),
+    [
+        ({}, "amqp://guest:guest@localhost:5672/"),
+        ({"RABBITMQ_URL": "amqp://rabbit/"}, "amqp://rabbit/"),
+        ({"REDIS_URL": "redis://redis/"}, "redis://redis/"),
+        ({"RABBITMQ_URL": "amqp://rabbit/", "REDIS_URL": "redis://redis/"}, "amqp://rabbit/"),
+        ({"RABBITMQ_URL": "amqp://rabbit/", "KETLINE_QUEUE_URL": "rediss://redis/1"}, "rediss://redis/1"),
+        ({"REDIS_URL": "redis://redis/", "KETLINE_QUEUE_URL": "amqps://rabbit/"}, "amqps://rabbit/"),
+        ({"REDIS_URL": "redis://redis/", "KETLINE_RABBITMQ_URL": "amqp://rabbit/"}, "amqp://rabbit/"),
+    ],
+)
+def test_broker_is_the_one_named_most_specifically(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], chosen: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().broker_url == chosen
+
+
 def test_every_variable_has_a_row_in_the_table() -> None:
     text = SETTINGS.read_text()
     for field, names in variables().items():
@@ -191,5 +255,41 @@ def test_every_setting_is_read() -> None:
     source = Path(__file__).parents[2] / "src" / "ketline"
     text = "\n".join(path.read_text(encoding="utf-8") for path in source.rglob("*.py"))
     read = set(re.findall(r"\bsettings\.([a-z_]+)", text))
-    # `Settings` itself splits the one, and reads the files of the other.
-    assert set(Settings.model_fields) - read == {"allowed_hosts", "secrets_dir"}
+    # `Settings` itself splits the lists, reads the files of the directory, and chooses one of the URLs.
+    assert set(Settings.model_fields) - read == {
+        "allowed_hosts",
+        "worker_kinds",
+        "engines",
+        "worker_backends",
+        "backends",
+        "rate_limit",
+        "secrets_dir",
+        "queue_url",
+        "rabbitmq_url",
+        "redis_url",
+    }
+
+
+OIDC = {"oidc_issuer": "https://id.example.org", "oidc_audience": "ketline", "oidc_groups": "a=physics:reader"}
+
+
+def test_tokens_of_an_issuer_need_its_settings() -> None:
+    assert load_settings(auth="keys,oidc", **OIDC).auth_modes == {AuthMode.KEYS, AuthMode.OIDC}
+    for name in OIDC:
+        with pytest.raises(ConfigurationInvalid, match=f"KETLINE_{name.upper()}"):
+            load_settings(auth="oidc", **(OIDC | {name: ""}))
+
+
+def test_sign_in_at_the_issuer_needs_client_and_address() -> None:
+    both = {"oidc_client_id": "pages", "oidc_redirect_url": "https://ketline.example.org/ui/sign-in/callback"}
+    load_settings(auth="oidc", **OIDC, **both)
+    for name in both:
+        with pytest.raises(ConfigurationInvalid, match="need each other"):
+            load_settings(auth="oidc", **OIDC, **(both | {name: None}))
+
+
+@pytest.mark.parametrize("issuer", ["http://id.example.org", "id.example.org", "ftp://127.0.0.1"])
+def test_issuer_is_reached_securely(issuer: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match="KETLINE_OIDC_ISSUER"):
+        load_settings(oidc_issuer=issuer)
+    load_settings(oidc_issuer="http://127.0.0.1:8080/realm")

@@ -14,8 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from aiormq.abc import ChannelFrame
+from aiormq.channel import Channel
 from antlr4 import InputStream
 from openqasm3._antlr import qasm3Lexer, qasm3Parser
+from pennylane_lightning import lightning_qubit_ops
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import HGate
 from qiskit_aer.backends.controller_wrappers import AerStateWrapper
@@ -52,7 +55,7 @@ USES = [
         names=("add_qreg", "add_creg", "extend"),
         users="execution/frontend/scanner/{registers,statements}.py",
     ),
-    Use(library="qiskit", owner=HGate(), names=("_standard_gate",), users="execution/frontend/scanner/gates.py"),
+    Use(library="qiskit", owner=HGate(), names=("_standard_gate",), users="execution/circuit/library.py"),
     Use(
         library="qiskit-aer",
         owner=AerStateWrapper(),
@@ -69,7 +72,23 @@ USES = [
             ),
             *("apply_mcphase", "apply_diagonal", "apply_mcx", "apply_mcy", "apply_mcz", "apply_mcswap"),
         ),
-        users="execution/simulators/methods/{statevector,gate_calls}.py",
+        users="execution/simulators/states/{aer_state,aer_calls}.py",
+    ),
+    Use(
+        library="pennylane-lightning",
+        owner=lightning_qubit_ops.StateVectorC128(1),
+        names=(
+            *("PauliX", "PauliY", "PauliZ", "Hadamard", "S", "T", "PhaseShift", "Rot", "CNOT", "CY", "CZ", "SWAP"),
+            *("CSWAP", "Toffoli", "ControlledPhaseShift", "CRot", "IsingXX", "IsingYY", "IsingZZ"),
+            *("applyMatrix", "getState"),
+        ),
+        users="execution/simulators/states/{lightning_state,lightning_calls}.py",
+    ),
+    Use(
+        library="pennylane-lightning",
+        owner=lightning_qubit_ops.MeasurementsC128,
+        names=("probs",),
+        users="execution/simulators/states/lightning_state.py",
     ),
     Use(
         library="qiskit-qasm3-import",
@@ -118,6 +137,16 @@ USES = [
         names=("positiontup", "binds"),
         users="db/engine/prepared.py",
     ),
+    Use(
+        library="aiormq",
+        owner=Channel,
+        names=(
+            *("confirmations", "create_future", "create_task", "delivery_tag", "message_id_delivery_tag", "number"),
+            "write_queue",
+        ),
+        users="messaging/rabbit/confirmed_writes.py",
+    ),
+    Use(library="aiormq", owner=ChannelFrame(b"", False), names=("payload", "should_close"), users="the same"),
     Use(
         library="uvicorn",
         owner=HttpToolsProtocol,

@@ -1,10 +1,12 @@
-"""Which of a file's tests a session runs."""
+"""Which of a file's tests a session runs, and in how many processes."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.schedule import number_of_workers
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -43,3 +45,17 @@ def test_session_runs(tmp_path: Path, arguments: list[str], expected: list[str])
     passed = {word.partition("::")[2] for word in done.stdout.split() if "::" in word}
     assert done.returncode == 0, done.stdout + done.stderr
     assert passed == set(expected)
+
+
+@pytest.mark.parametrize(
+    ("paths", "cores", "expected"),
+    [
+        (["tests"], 2, 4),
+        (["tests/unit", "tests/contract"], 2, 4),
+        (["tests"], 16, 8),
+        (["tests/unit"], 2, 2),
+        (["tests/unit/api/test_docs.py", "tests/unit/db"], 2, 2),
+    ],
+)
+def test_unit_tests_alone_get_one_worker_for_each_core(paths: list[str], cores: int, expected: int) -> None:
+    assert number_of_workers(paths, cores) == expected

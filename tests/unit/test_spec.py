@@ -26,12 +26,16 @@ from tests.specs import CHANGED, IN_A_VIEW, PLAIN
 
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs"}
+OF_THE_CHILD |= {"kind", "target", "profile", "bitcode"}
+OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
 NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "observables", "metadata", "scheduled_for", "max_attempts"}
+# `ketline convert` has these.
+NOT_ON_THE_COMMAND_LINE |= {"kind", "target", "profile", "bitcode"}
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format"}
+NOT_IN_LISTS = {"format", "profile", "bitcode"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
@@ -68,6 +72,11 @@ def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
         # Values are exact: a body with observables has no shots.
         spec = replace(spec, shots=DEFAULT_SHOTS)
         body = {"qc": spec.circuit, "observables": field.stored(spec)}
+    elif field.name in OF_A_KIND:
+        given = {one.name: one.stored(spec) for one in SPEC_FIELDS if one.name in OF_A_KIND}
+        body |= {name: value for name, value in given.items() if value}
+        if not spec.shots:
+            del body["shots"]
     elif (value := field.stored(spec)) is not None:
         body[field.name] = value.isoformat() if isinstance(value, datetime) else value
     assert digest_of(spec_of(SubmitRequest.model_validate_json(json.dumps(body)))) == digest_of(spec)

@@ -1,0 +1,1 @@
+"""The HTTP API: the application, its routes, and the pages for browsers."""

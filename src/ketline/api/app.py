@@ -1,15 +1,21 @@
-"""The HTTP application: routes, middleware and exception handlers together."""
+"""The HTTP application, with its routes, middleware and exception handlers; `cli/serve.py` serves it."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from fastapi.params import Depends
 from starlette.middleware import Middleware
 
-from ketline.api import backends, docs, health, validate, workers
+from ketline.api import backends, docs, health, usage, validate, workers
+from ketline.api.access import audit, keys, projects, whoami
+from ketline.api.guard import Guard, require_rights
 from ketline.api.openapi import DescribedApi
-from ketline.api.pages import bulk, downloads, files, submit, system, task, tasks
+from ketline.api.pages import audit as audit_page
+from ketline.api.pages import bulk, downloads, files, provider_sign_in, sign_in, submit, system, task, tasks
+from ketline.api.pages import keys as keys_page
+from ketline.api.pages import usage as usage_page
 from ketline.api.requests.cross_site import SameOrigin
 from ketline.api.requests.hosts import AllowedHosts
 from ketline.api.requests.middleware import BodyLimit, RequestContext
@@ -17,8 +23,7 @@ from ketline.api.requests.query_parameters import StorableParameters
 from ketline.api.responses.compression import LargeResults
 from ketline.api.responses.handlers import install_handlers
 from ketline.api.services import ApiOptions
-from ketline.api.tasks import batch, changes, circuit, events, feed, lists, results, routes
-from ketline.api.tasks.broadcast import Broadcasts
+from ketline.api.tasks import batch, changes, circuit, ended, events, feed, lists, output, results, routes
 from ketline.service.services import Services
 from ketline.web.time_series import TimeSeries
 
@@ -33,47 +38,52 @@ id, read the counts. Errors are problem documents (RFC 9457) with a stable `code
 _TAGS = [
     {"name": "tasks", "description": "Submit programs, and read their tasks and results."},
     {"name": "service", "description": "Simulators and workers of the service."},
+    {"name": "access", "description": "API keys, projects, and who one is."},
     {"name": "health", "description": "For load balancers and orchestrators."},
 ]
 
 
-# Without dependencies such as authentication, because orchestrators and load balancers have no credentials.
-_OPEN = (health,)
 # Lists first, so that `/tasks/stats` is not taken for a task.
-_GUARDED = (
+_MODULES = (
+    health,
     lists,
+    ended,
     feed,
     changes,
     batch,
     routes,
     results,
+    output,
     circuit,
     events,
     validate,
     backends,
     workers,
+    keys,
+    projects,
+    whoami,
+    audit,
+    audit_page,
+    keys_page,
+    usage,
     docs,
     files,
+    sign_in,
+    provider_sign_in,
     submit,
     tasks,
     bulk,
+    usage_page,
     system,
     downloads,
     task,
 )
 
 
-def create_app(
-    services: Services,
-    options: ApiOptions,
-    *,
-    lifespan: Lifespan | None = None,
-    dependencies: Sequence[Depends] = (),
-) -> FastAPI:
-    """Create the application.
+def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | None = None) -> FastAPI:
+    """Create the application; `lifespan` opens and closes the services.
 
-    `lifespan` opens and closes the services. `dependencies` apply to all routes, including pages, static files and the
-    OpenAPI document, except the probes of `ketline.api.health`.
+    The guard is before every route, including pages, static files, the OpenAPI document and the probes.
     """
     app = DescribedApi(
         title="Ketline",
@@ -97,13 +107,13 @@ def create_app(
     )
     app.state.services = services
     app.state.options = options
-    app.state.time_series = TimeSeries()
-    app.state.broadcasts = Broadcasts(services.catalogue, services.watch)
+    app.state.time_series = defaultdict(TimeSeries)
+    app.state.broadcasts = {}
     app.state.large_results = LargeResults()
     install_handlers(app)
-    routes.add_submission(app.router, dependencies)
-    for module in _GUARDED:
-        app.include_router(module.router, dependencies=dependencies)
-    for module in _OPEN:
-        app.include_router(module.router)
+    guard = [Depends(Guard(services))]
+    routes.add_submission(app.router, guard)
+    for module in _MODULES:
+        app.include_router(module.router, dependencies=guard)
+    require_rights(app)
     return app

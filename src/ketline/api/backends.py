@@ -5,18 +5,48 @@ from fastapi import APIRouter, Request
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
 from ketline.domain.backend import BACKEND_NAME, METHODS, OPENQASM_VERSIONS, Backend, BackendLimits
+from ketline.domain.backend_jobs import BackendDescription
 from ketline.domain.gates import GATES
-from ketline.schemas.inspection import BackendsView, BackendView, LimitsView, MethodView
+from ketline.domain.queues import TaskQueue
+from ketline.schemas.inspection import BackendsView, BackendView, ExternalBackendView, LimitsView, MethodView
 
 router = APIRouter(prefix="/backends", tags=["service"])
 
 _DESCRIPTION = "Ideal simulation on Qiskit Aer and stim"
 
 
-@router.get("", operation_id="read_backends", responses=problem_responses())
+@router.get(
+    "",
+    operation_id="read_backends",
+    response_model_exclude_none=True,
+    responses=problem_responses("database_unavailable"),
+)
 async def read_backends(request: Request) -> BackendsView:
-    """Read what programs are run on: methods, limits, gates and versions."""
-    return BackendsView(backends=[_view(services_of(request).backend)])
+    """Read what programs are run on: the methods, limits, gates and versions of this service's simulators, and the
+    external backends for tasks of kind `run`."""
+    services = services_of(request)
+    external = [_view_external(queue, described) for queue, described in (await services.external_backends()).items()]
+    return BackendsView(backends=[_view(services.backend)], external=external)
+
+
+def _view_external(queue: TaskQueue, described: BackendDescription) -> ExternalBackendView:
+    assert queue.backend is not None  # the queue of a backend has its name
+    return ExternalBackendView(
+        name=queue.backend,
+        description=described.description,
+        queue=queue.name,
+        online=described.online,
+        offline_reason=described.offline_reason,
+        simulator=described.simulator,
+        noisy=described.noisy,
+        dynamic=described.dynamic,
+        num_qubits=described.num_qubits,
+        max_shots=described.max_shots,
+        formats=list(described.formats),
+        gates=list(described.gates),
+        coupling=None if described.coupling is None else [list(pair) for pair in described.coupling],
+        pending_jobs=described.pending_jobs,
+    )
 
 
 def _view(backend: Backend) -> BackendView:

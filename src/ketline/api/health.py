@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response, status
 
-from ketline.api.services import options_of, services_of
+from ketline.api.services import options_of
 from ketline.schemas.tasks import Connection, HealthView, LivenessView, ReadinessView
+from ketline.service.health.check import HealthReport
+from ketline.service.services import Services
 
 router = APIRouter(tags=["health"])
 
@@ -17,9 +19,9 @@ router = APIRouter(tags=["health"])
     responses={503: {"model": HealthView, "description": "The database or the queue does not work"}},
 )
 async def read_health(request: Request, response: Response) -> HealthView:
-    """Whether the database takes writes and the queue answers, as of the last second. A problem has the code with
+    """Whether the database accepts writes and the queue responds, as of the last second. A problem has the code with
     which requests are rejected meanwhile."""
-    report = await services_of(request).health()
+    report = await _report(request)
     _set_status(response, good=report.healthy)
     return HealthView(
         status="healthy" if report.healthy else "unhealthy",
@@ -47,7 +49,7 @@ async def read_liveness(response: Response) -> LivenessView:
 async def read_readiness(request: Request, response: Response) -> ReadinessView:
     """Whether this process is ready for requests: the database takes writes and, if it has a worker, a simulator is
     ready. With only the queue down it is ready, because submissions are stored and run once the queue is back."""
-    report = await services_of(request).health()
+    report = await _report(request)
     stopping = options_of(request).stopping()
     ready = report.database_connected and report.simulator_problem is None and not stopping
     _set_status(response, good=ready)
@@ -59,6 +61,12 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
         queue_problem=report.queue_problem,
         simulator_problem=report.simulator_problem,
     )
+
+
+async def _report(request: Request) -> HealthReport:
+    """The health of the service, which is no project's."""
+    services: Services = request.app.state.services
+    return await services.health()
 
 
 def _set_status(response: Response, *, good: bool) -> None:

@@ -1,4 +1,7 @@
-"""The parts of the OpenAPI document that FastAPI cannot derive: problem documents and request bodies."""
+"""The parts of the OpenAPI document that FastAPI cannot derive: problem documents and request bodies.
+
+The routes declare theirs with `body_of` and `problem_responses`; `app.py` creates the `DescribedApi`.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,8 +12,10 @@ from pydantic import BaseModel
 
 from ketline.api.responses.errors import KINDS, PROBLEM_MEDIA_TYPE, ProblemKind
 from ketline.api.services import ApiOptions
+from ketline.schemas.access import KeyRequest, ProjectChange, ProjectRequest, RotationRequest
+from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
-from ketline.schemas.tasks import BELL, BatchRequest, Problem, SubmitRequest
+from ketline.schemas.tasks import BELL, BatchRequest, EndedRequest, Problem, SubmitRequest
 
 _REFERENCE = "#/components/schemas/{model}"
 _EXAMPLE_ID = "0f8b6a4f2c1d4e7f9a3b5c6d7e8f9a0b"
@@ -34,7 +39,15 @@ def body_of(shape: type[BaseModel], example: Mapping[str, object], *, required: 
     return {"required": required, "content": {"application/json": content}}
 
 
+# A media type of its own, which the service takes as it takes application/json: with two shapes under one media type,
+# openapi-generator's clients would have to wrap each request.
+LEGACY_MEDIA_TYPE = "application/vnd.ketline.legacy+json"
+_LEGACY_EXAMPLE = {"task_type": "simulate", "payload": {"circuit_type": "qasm", "circuit_data": BELL, "shots": 1024}}
 SUBMIT_BODY = body_of(SubmitRequest, {"qc": BELL, "shots": 1024})
+SUBMIT_BODY["content"][LEGACY_MEDIA_TYPE] = {
+    "schema": {"$ref": _REFERENCE.format(model="LegacyRequest")},
+    "example": _LEGACY_EXAMPLE,
+}
 
 BATCH_BODY = body_of(BatchRequest, {"tasks": [{"qc": BELL}, {"qc": BELL, "shots": 10, "name": "short"}]})
 
@@ -65,8 +78,23 @@ class DescribedApi(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(_shapes(self.state.options))
+        shapes: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+        shapes.update(_shapes(self.state.options))
+        if self.state.options.result_shape is ResultShape.PLAIN:
+            _describe_plain_tasks(document["paths"]["/tasks/{task_id}"]["get"]["responses"], shapes)
         return document
+
+
+def _describe_plain_tasks(responses: dict[str, Any], shapes: dict[str, Any]) -> None:
+    """Describe the responses to reads of a task as a service with the plain shape gives them."""
+    shapes["PlainTask"] = plain_schema(shapes["TaskView"])
+    shapes["PlainNotFound"] = PlainNotFound.model_json_schema()
+    responses["200"]["content"] = _json_content("PlainTask")
+    responses["404"] = {"description": "Task not found", "content": _json_content("PlainNotFound")}
+
+
+def _json_content(model: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _REFERENCE.format(model=model)}}}
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -92,6 +120,7 @@ def _example(kind: ProblemKind) -> dict[str, Any]:
         title=kind.title,
         status=kind.status,
         detail=kind.detail,
+        message=kind.detail,
         code=kind.code,
         correlation_id=_EXAMPLE_ID,
     ).model_dump(mode="json", exclude_none=True)
@@ -100,14 +129,30 @@ def _example(kind: ProblemKind) -> dict[str, Any]:
 SUBMIT_PROBLEMS = problem_responses(
     "idempotency_key_reused",
     "backlog_full",
+    "quota_exceeded",
+    "quota_exhausted",
     "program_too_large",
     "body_too_large",
     "unsupported_media_type",
     "invalid_request",
     "invalid_json",
+    "python_source_refused",
     "qpy_invalid",
     "qpy_version_unsupported",
     "database_unavailable",
+)
+
+
+_PARSED_BY_ROUTES = (
+    BatchRequest,
+    EndedRequest,
+    ChangeRequest,
+    RerunRequest,
+    LegacyRequest,
+    KeyRequest,
+    RotationRequest,
+    ProjectRequest,
+    ProjectChange,
 )
 
 
@@ -123,7 +168,7 @@ def _shapes(options: ApiOptions) -> dict[str, Any]:
         "description": f"How often the program is run; {options.default_shots} if left out or null",
     }
     shapes = {"Problem": problem, "SubmitRequest": submission}
-    for other in (BatchRequest, ChangeRequest, RerunRequest):
+    for other in _PARSED_BY_ROUTES:
         shapes[other.__name__] = other.model_json_schema(ref_template=_REFERENCE)
     found = {name: shape for whole in shapes.values() for name, shape in whole.pop("$defs", {}).items()} | shapes
     for shape in found.values():

@@ -27,6 +27,8 @@ def _view(worker: LiveWorker) -> WorkerView:
         worker_id=worker.identity.worker_id,
         slots=worker.identity.slots,
         version=worker.identity.version,
+        conversion_slots=worker.identity.conversion_slots,
+        queues=None if worker.identity.queues is None else list(worker.identity.queues),
         started_at=worker.started_at,
         last_seen_at=worker.last_seen_at,
         ready_slots=worker.condition.ready_slots if worker.condition is not None else None,

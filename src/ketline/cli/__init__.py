@@ -1,0 +1,1 @@
+"""The `ketline` command: `main.py` lists its commands."""

@@ -1,4 +1,4 @@
-"""The connection check of `ketline check`: whether the database and the broker of a distributed service answer."""
+"""The connection check of `ketline check`: whether the database and the broker of a distributed service respond."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ PAUSE_SECONDS = 0.1
 
 
 async def check_connections(settings: Settings) -> list[str]:
-    """Return a sentence for each part that does not answer within the timeout; an empty list if all answer."""
+    """Return a sentence for each part that does not respond within the timeout; an empty list if all respond."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     async with open_api(settings) as services:
         # The connection to the broker opens in the background, so the first health check may come too early.

@@ -1,4 +1,7 @@
-"""An ephemeral server: an embedded service in this process that lives as long as one command, for `ketline run`."""
+"""An ephemeral server: an embedded service in this process that lives as long as one command.
+
+`ketline run` and `ketline convert` start one if they are given no service.
+"""
 
 import asyncio
 import threading
@@ -25,7 +28,8 @@ async def with_ephemeral_server(settings: Settings, programs: int, use: Callable
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     with TemporaryDirectory(prefix="ketline-") as directory:
         slots = min(settings.worker_slots, programs)
-        private = settings.model_copy(update={"host": "127.0.0.1", "port": 0, "worker_slots": slots})
+        own = {"host": "127.0.0.1", "port": 0, "worker_slots": slots, "tls_cert": None, "tls_key": None}
+        private = settings.model_copy(update=own)
         serving = asyncio.create_task(serve_until(private, Path(directory), stop, ready.set_result))
         try:
             waited: list[asyncio.Future[Any]] = [ready, serving]

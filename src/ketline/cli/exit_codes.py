@@ -1,4 +1,4 @@
-"""Exit statuses of the command line, and the functions that end a command with one line on standard error."""
+"""The exit codes of the command line, and the functions that end a command with one and a line on standard error."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ def fail(message: str, status: int) -> NoReturn:
 
 
 @contextmanager
-def server_libraries(command: str) -> Iterator[None]:
+def require_server_libraries(command: str) -> Iterator[None]:
     """Wrap the late imports of `command`: if a library of the service is missing, end with a message that names it."""
     try:
         yield
@@ -35,7 +35,7 @@ def server_libraries(command: str) -> Iterator[None]:
         )
 
 
-def end_without_output(error: OSError) -> NoReturn:
+def exit_on_output_error(error: OSError) -> NoReturn:
     """End a command whose output cannot be written; without a message if the pipe was closed, as by `| head`.
 
     Raises:
@@ -48,4 +48,4 @@ def end_without_output(error: OSError) -> NoReturn:
     os.dup2(null_device, sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         raise SystemExit(BROKEN_PIPE)
-    fail(f"cannot write: {error.strerror}", USAGE_ERROR)
+    fail(f"Cannot write the output: {error.strerror}.", USAGE_ERROR)

@@ -1,4 +1,7 @@
-"""The HTTP server of the API and of worker health: uvicorn on one socket, within the operator's limits."""
+"""The HTTP server of the API and of worker health: uvicorn on one socket, within the operator's limits.
+
+`serve.py` runs it.
+"""
 
 import asyncio
 import resource
@@ -6,6 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from ssl import SSLContext
 from typing import cast
 
 import structlog
@@ -63,8 +67,9 @@ async def serve_http(
     listener: socket.socket,
     stop: asyncio.Event,
     before_stop: Callable[[], None] = lambda: None,
+    tls: SSLContext | None = None,
 ) -> None:
-    """Serve requests until `stop` is set; then give open requests a few seconds to end.
+    """Serve requests, with `tls` by HTTPS, until `stop` is set; then give open requests a few seconds to end.
 
     `before_stop` is called first; it ends responses that would otherwise stay open, such as event streams.
     """
@@ -80,6 +85,7 @@ async def serve_http(
         backlog=BACKLOG,
         timeout_keep_alive=cast("int", settings.idle_timeout_s),
         timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -115,7 +121,8 @@ def listen(settings: Settings, port: int | None = None) -> socket.socket:
         ) from error
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, tls: SSLContext | None = None) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if tls is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -10,14 +10,14 @@ from typing import Any
 
 import typer
 
-from ketline.cli import programs, server, service, tasks
+from ketline.cli import administration, convert, programs, server, service, tasks
 from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
     TASK_FAILED,
     TIMED_OUT,
     USAGE_ERROR,
-    end_without_output,
+    exit_on_output_error,
     fail,
 )
 from ketline.client import (
@@ -37,16 +37,38 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     help="Run OpenQASM programs as durable tasks on Qiskit Aer.\n\nExit status: 0 success, 1 a task failed or a "
-    "program is not valid, 2 wrong command line, file or request, 3 no answer from the service, 4 the time ran out, "
+    "program is not valid, 2 invalid command line, file or request, 3 service unavailable, 4 timeout, "
     "130 interrupted.",
 )
 
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "Programs": [programs.run, programs.submit, service.validate],
+    "Programs": [programs.run, programs.submit, convert.convert, service.validate],
     "Tasks": [tasks.get, programs.wait, tasks.enqueue, tasks.cancel, tasks.rerun, tasks.logs],
-    "The service": [service.workers, service.stats, service.bench],
-    "Run the service": [server.up, server.api, server.worker, server.migrate, server.check],
+    "The service": [service.workers, service.whoami, service.stats, service.usage, service.backends, service.bench],
+    "Run the service": [server.up, server.api, server.worker, server.migrate, server.check, administration.audit],
 }
+# Commands with subcommands, by name: what they are for, and the function of each subcommand.
+GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "keys": (
+        "Create, list, rotate and revoke API keys, on the service's database.",
+        {
+            "create": administration.create_key,
+            "list": administration.list_keys,
+            "rotate": administration.rotate_key,
+            "revoke": administration.revoke_key,
+        },
+    ),
+    "projects": (
+        "Create and list projects, and set their quotas, on the service's database.",
+        {
+            "create": administration.create_project,
+            "list": administration.list_projects,
+            "set": administration.change_project,
+        },
+    ),
+}
+# Codes of errors that are mistakes in the command line or the configuration.
+MISTAKES = frozenset({"configuration_invalid", "key_unknown", "project_exists", "project_unknown"})
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,11 +82,11 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
         except ClientError as error:
             fail(str(error), _status_of(error))
         except KetlineError as error:
-            fail(str(error), USAGE_ERROR if error.code == "configuration_invalid" else SERVICE_ERROR)
+            fail(str(error), USAGE_ERROR if error.code in MISTAKES else SERVICE_ERROR)
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
         except BrokenPipeError as error:
-            end_without_output(error)
+            exit_on_output_error(error)
 
     return guarded
 
@@ -91,6 +113,11 @@ def show_version() -> None:
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(_guarded(command))
+for group, (purpose, subcommands) in GROUPS.items():
+    subcommand_app = typer.Typer(no_args_is_help=True, help=purpose)
+    for name, command in subcommands.items():
+        subcommand_app.command(name)(_guarded(command))
+    app.add_typer(subcommand_app, name=group, rich_help_panel="Run the service")
 app.command("list", rich_help_panel="Tasks")(_guarded(tasks.list_tasks))
 app.command("version", rich_help_panel="Run the service")(_guarded(show_version))
 
@@ -106,4 +133,4 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        end_without_output(error)
+        exit_on_output_error(error)

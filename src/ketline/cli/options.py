@@ -13,9 +13,9 @@ from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
 from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.spec import InputValue, Method
+from ketline.domain.spec import InputValue, Method, TaskKind
 
-# Retry a service that has never answered for this long; one that has answered, for the client's two minutes.
+# Retry a service that has never responded for this long; one that has, for the client's two minutes.
 FIRST_CONTACT_SECONDS = 3.0
 
 
@@ -30,7 +30,8 @@ Url = Annotated[
     str | None, typer.Option(envvar="KETLINE_URL", help="Address of the service; default: http://127.0.0.1:8000.")
 ]
 OwnUrl = Annotated[
-    str | None, typer.Option(envvar="KETLINE_URL", help="A running service; default: one started for this run.")
+    str | None,
+    typer.Option(envvar="KETLINE_URL", help="Address of a running service; default: start one for this run."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds to wait; default: no limit.")]
@@ -59,24 +60,28 @@ Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of ever
 Priority = Annotated[
     int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority run first; default: 0.")
 ]
-Hold = Annotated[bool, typer.Option("--hold", help="Do not run them before 'ketline enqueue' releases them.")]
+Hold = Annotated[bool, typer.Option("--hold", help="Hold the tasks until 'ketline enqueue' releases them.")]
+Backend = Annotated[
+    str | None, typer.Option(help="Run on this external backend in place of a simulator; see 'ketline backends'.")
+]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
 
 
 def program_options(
     *,
-    shots: int | None,
-    seed: int | None,
-    method: Method | None,
-    given: Sequence[str] | None,
-    name: str | None,
-    tags: Sequence[str] | None,
-    memory: bool,
-    time_limit: float | None,
+    shots: int | None = None,
+    seed: int | None = None,
+    method: Method | None = None,
+    given: Sequence[str] | None = None,
+    name: str | None = None,
+    tags: Sequence[str] | None = None,
+    memory: bool = False,
+    time_limit: float | None = None,
     priority: int | None = None,
     hold: bool = False,
+    backend: str | None = None,
 ) -> Options:
-    """The options of each submitted program, as the client takes them."""
+    """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
         "shots": shots,
         "seed": seed,
@@ -88,6 +93,8 @@ def program_options(
         "time_limit_seconds": time_limit,
         "priority": priority,
         "hold": hold or None,
+        "kind": None if backend is None else TaskKind.RUN.value,
+        "backend": backend,
     }
 
 

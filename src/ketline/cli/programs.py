@@ -8,9 +8,10 @@ from uuid import UUID
 
 import typer
 
-from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, server_libraries
+from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, require_server_libraries
 from ketline.cli.options import (
     AsJson,
+    Backend,
     Given,
     Hold,
     Memory,
@@ -34,8 +35,7 @@ from ketline.cli.server import configured, run_loop
 from ketline.cli.sources import STDIN, Source, read_sources
 from ketline.client import BatchIncomplete, Client, Task, TaskHandle
 from ketline.client.programs import Options
-
-LONGEST_NAME = 200
+from ketline.domain.limits import MAX_NAME_CHARACTERS
 
 Key = Annotated[
     str | None,
@@ -54,6 +54,7 @@ def submit(
     memory: Memory = False,
     time_limit: TimeLimit = None,
     priority: Priority = None,
+    backend: Backend = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -72,6 +73,7 @@ def submit(
         memory=memory,
         time_limit=time_limit,
         priority=priority,
+        backend=backend,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -103,6 +105,7 @@ def run(
     memory: Memory = False,
     time_limit: TimeLimit = None,
     priority: Priority = None,
+    backend: Backend = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -118,6 +121,7 @@ def run(
         memory=memory,
         time_limit=time_limit,
         priority=priority,
+        backend=backend,
     )
     sources = read_sources(programs)
 
@@ -127,10 +131,10 @@ def run(
     if url:
         with client_of(url) as client:
             raise typer.Exit(use(client))
-    with server_libraries("ketline run without --url or KETLINE_URL"):
+    with require_server_libraries("ketline run without --url or KETLINE_URL"):
         from ketline.cli.ephemeral_server import with_ephemeral_server
 
-    raise typer.Exit(run_loop(with_ephemeral_server(configured(log_level="error"), len(sources), use)))
+    raise typer.Exit(run_loop(with_ephemeral_server(configured(embedded=True, log_level="error"), len(sources), use)))
 
 
 def wait(tasks: TaskIds, timeout: Timeout = None, url: Url = None, as_json: AsJson = False) -> None:
@@ -173,7 +177,7 @@ def _submit(client: Client, sources: Sequence[Source], options: Options, key: st
 
 def _named(source: Source, options: Options) -> Options:
     nameable = source.name != STDIN and source.name.isprintable() and source.name.strip()
-    name = options.get("name") or (source.name[-LONGEST_NAME:] if nameable else None)
+    name = options.get("name") or (source.name[-MAX_NAME_CHARACTERS:] if nameable else None)
     return {**options, "name": name}
 
 

@@ -1,4 +1,4 @@
-"""The progress line of a batch: how many tasks are queued, running, done and failed, and the time left."""
+"""The progress line of `ketline run`: how many tasks are queued, running, done and failed, and the time left."""
 
 from collections.abc import Iterable
 from types import TracebackType

@@ -1,13 +1,19 @@
-"""Runs the processes of the service: API, worker, or both in one, from start to graceful stop."""
+"""Runs the processes of the service: API, worker, or both in one, from start to graceful stop.
+
+The commands of `server.py` and the ephemeral server call it.
+"""
 
 import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from ssl import SSLContext
 
 import structlog
 from fastapi import FastAPI
@@ -15,12 +21,19 @@ from fastapi import FastAPI
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
+from ketline.cli.tls import tls_context
 from ketline.config import Settings
+from ketline.domain.backend_jobs import BackendName
+from ketline.domain.queues import CONVERSIONS, TaskQueue
+from ketline.domain.spec import TaskKind
 from ketline.logs import drain_logs
 from ketline.runtime import WorkerParts, open_api, open_embedded, open_worker
+from ketline.service.attempts.remote import RunOnBackend
 from ketline.service.services import Services
+from ketline.worker.backend_slots import BackendSlots
 from ketline.worker.health import create_health_app
-from ketline.worker.loop import Worker
+from ketline.worker.loop import OtherSlots, Worker
+from ketline.worker.queue_slots import QueueSlots
 from ketline.worker.short_slot import ShortPrograms
 
 log = structlog.get_logger()
@@ -31,9 +44,10 @@ LOG_DRAIN_SECONDS = 0.5
 async def serve_api(settings: Settings) -> None:
     """Serve the API of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
+    tls = tls_context(settings)
     with listen(settings) as listener:
         async with open_api(settings) as services:
-            await serve_application(settings, services, listener, stop)
+            await serve_application(settings, services, listener, stop, tls)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -52,22 +66,23 @@ async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> No
 
 async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
     """Run the embedded service on `directory` until `stop` is set; call `ready` with its URL once it listens."""
+    tls = tls_context(settings)
     with listen(settings) as listener:
         async with open_embedded(settings, directory) as (services, parts):
-            ready(url_of(listener))
+            ready(url_of(listener, tls))
             await asyncio.gather(
-                serve_application(settings, services, listener, stop),
+                serve_application(settings, services, listener, stop, tls),
                 worker(settings, parts).run(stop),
             )
 
 
 async def serve_application(
-    settings: Settings, services: Services, listener: socket.socket, stop: asyncio.Event
+    settings: Settings, services: Services, listener: socket.socket, stop: asyncio.Event, tls: SSLContext | None
 ) -> None:
     """Serve the API on open services until `stop` is set."""
-    log.info("api.listening", url=url_of(listener))
+    log.info("api.listening", url=url_of(listener, tls))
     app = application(settings, services, stop)
-    await serve_http(app, settings, listener, stop, services.watch.close)
+    await serve_http(app, settings, listener, stop, services.watch.close, tls)
     log.info("api.stopped")
 
 
@@ -96,6 +111,7 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
         max_timeout_seconds=settings.max_time_limit_s,
         max_attempts=settings.max_attempts,
         max_wait_seconds=settings.max_wait_s,
+        result_shape=settings.result_shape,
         hosts=HostRule.of(settings.host_names, settings.host),
         stopping=stop.is_set,
     )
@@ -114,11 +130,29 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
         runners=parts.runners,
         process=parts.process,
         clock=parts.clock,
-        slots=settings.worker_slots,
+        slots=settings.simulation_slots,
         grace_seconds=settings.shutdown_grace_s,
         simulators=parts.simulators,
         short_programs=short_programs,
+        other_queues=partial(_other_queues, settings, parts),
     )
+
+
+def _other_queues(settings: Settings, parts: WorkerParts, stop: asyncio.Event) -> Sequence[OtherSlots]:
+    """The slots for the kinds of tasks that are not simulated."""
+    runners = parts.conversion_runners
+    backends = [_backend_slots(parts, name, stop) for name in parts.backends.adapters]
+    if TaskKind.CONVERT not in settings.kinds:
+        return backends
+    process = replace(parts.process, queue=CONVERSIONS)
+    return [QueueSlots(parts.consumer, process, runners, settings.conversion_slots, stop), *backends]
+
+
+def _backend_slots(parts: WorkerParts, name: BackendName, stop: asyncio.Event) -> BackendSlots:
+    process = replace(parts.process, queue=TaskQueue(TaskKind.RUN, name))
+    run = RunOnBackend(process, parts.repository, parts.backends.adapters[name])
+    slots = QueueSlots(parts.consumer, run, parts.conversion_runners, 1, stop)
+    return BackendSlots(slots, run, parts.backend_registry, parts.clock)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -1,8 +1,9 @@
-"""The commands that query or measure a running service: `workers`, `stats`, `validate` and `bench`."""
+"""The commands that query or measure a running service: its workers, backends and statistics, and who one is there."""
 
 import time
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +11,7 @@ from ketline.cli.exit_codes import SUCCESS, TASK_FAILED
 from ketline.cli.options import AsJson, Given, Programs, Shots, SimulationMethod, Url, client_of, program_options
 from ketline.cli.sources import Source, read_sources
 from ketline.client import Client, Validation
+from ketline.domain.usage import UsageGroup
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
@@ -24,13 +26,33 @@ def workers(url: Url = None, as_json: AsJson = False) -> None:
         show_json([worker.data for worker in found])
         return
     rows = [
-        (worker.worker_id, str(worker.slots), worker.version, ", ".join(map(str, worker.task_ids))) for worker in found
+        (
+            worker.worker_id,
+            str(worker.slots),
+            worker.version,
+            ", ".join(map(str, worker.task_ids)),
+            ", ".join(worker.queues or ()),
+            str(worker.conversion_slots),
+        )
+        for worker in found
     ]
-    show_rows(("worker", "slots", "version", "runs"), rows)
+    show_rows(("worker", "slots", "version", "runs", "queues", "conversion slots"), rows)
+
+
+def whoami(url: Url = None, as_json: AsJson = False) -> None:
+    """Show what the key in KETLINE_API_KEY stands for: project, role, owner, and when it ends."""
+    from ketline.cli.show import show_json, show_rows
+
+    with client_of(url) as client:
+        found = client.whoami()
+    if as_json:
+        show_json(found.data)
+    else:
+        show_rows(("property", "value"), [(name, str(value)) for name, value in found.data.items()])
 
 
 def stats(url: Url = None, as_json: AsJson = False) -> None:
-    """Show the number of tasks of each status, and how many end per minute."""
+    """Show the number of tasks of each status and queue, and how many end per minute."""
     from ketline.cli.show import show_json, show_rows
 
     with client_of(url) as client:
@@ -44,7 +66,65 @@ def stats(url: Url = None, as_json: AsJson = False) -> None:
         for rate in found.data.get("rates", ())
         for kind in ("completed", "failed")
     ]
+    rows += [
+        (f"{state} in queue {name}", str(counts[state]))
+        for name, counts in found.queues.items()
+        for state in ("waiting", "processing")
+    ]
     show_rows(("tasks", "number"), rows)
+
+
+def usage(
+    first_day: Annotated[str | None, typer.Option("--from", help="First day in UTC; default: 29 days before.")] = None,
+    last_day: Annotated[str | None, typer.Option("--to", help="Last day in UTC; default: today.")] = None,
+    by: Annotated[list[UsageGroup] | None, typer.Option(help="May be repeated; default: day.")] = None,
+    project: Annotated[str | None, typer.Option(help="For administrators: another project, or '*' for all.")] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the tasks of the project took, by day or owner."""
+    from ketline.cli.show import show_json, show_rows
+
+    first, last = _day(first_day), _day(last_day)
+    with client_of(url) as client:
+        found = client.usage(first, last, by or [UsageGroup.DAY], project)
+    if as_json:
+        show_json(found)
+        return
+    columns = ("project", "day", "owner", *found["total"])
+    show_rows(columns, [[str(row.get(name, "")) for name in columns] for row in found["rows"]])
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-11-30.") from error
+
+
+def backends(url: Url = None, as_json: AsJson = False) -> None:
+    """List what programs run on: the service's own simulators, and the external backends for --backend."""
+    from ketline.cli.show import show_json, show_rows
+
+    with client_of(url) as client:
+        found = client.backends()
+    if as_json:
+        show_json(found)
+        return
+    show_rows(("backend", "where", "status", "qubits", "shots", "description"), map(_backend_row, found))
+
+
+def _backend_row(backend: Mapping[str, Any]) -> Sequence[str]:
+    is_own = "queue" not in backend
+    limits = backend["limits"] if is_own else {**backend, "max_qubits": backend.get("num_qubits")}
+    status = "online" if backend.get("online", is_own) else f"offline: {backend.get('offline_reason', '')}"
+    return (
+        backend["name"],
+        "own" if is_own else "external",
+        status,
+        *(str(limits.get(name) or "") for name in ("max_qubits", "max_shots")),
+        backend["description"],
+    )
 
 
 def validate(

@@ -1,4 +1,4 @@
-"""Output of tasks, counts and failures: formatted on a terminal, plain with tabs elsewhere."""
+"""Output of the commands: tasks, counts and failures, formatted on a terminal, plain with tabs elsewhere."""
 
 import json
 import sys
@@ -55,6 +55,14 @@ def show_counts(console: Console, result: Result) -> None:
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
         return
+    if result.output is not None:
+        text = (
+            result.output
+            if isinstance(result.output, str)
+            else f"{len(result.output)} bytes; --output FILE writes them"
+        )
+        console.print(Text(printable(text)), soft_wrap=True)
+        return
     if not console.is_terminal:
         console.width = max(console.width, _WIDEST)  # elsewhere lines have no limit, so fold none
     for number, counts in enumerate(result.points):
@@ -82,15 +90,17 @@ def show_task(task: Task, program: str | None = None) -> None:
         "task": str(task.task_id),
         "status": str(task.status),
         "name": task.name or "",
+        "owner": task.owner or "",
         "tags": ", ".join(task.tags),
         "submitted": _time(task.data["submitted_at"]),
         "completed": _time(task.data.get("completed_at", "")),
         "queue": _queue_position(task),
         "hold": _hold(task),
+        "kind": kind_of(task),
         "priority": str(task.priority or ""),
-        "shots": str(task.shots),
+        "shots": str(task.shots or ""),
         "seed": "" if task.seed is None else str(task.seed),
-        "method": "" if task.profile is None else f"{task.profile.method} ({task.profile.method_reason})",
+        "method": _method(task),
     }
     console = output_console()
     for name, value in facts.items():
@@ -102,6 +112,18 @@ def show_task(task: Task, program: str | None = None) -> None:
     show_warnings(task, name=shown_as, program=program or "")
     if task.result is not None:
         show_counts(console, task.result)
+
+
+def kind_of(task: Task) -> str:
+    """The kind of a task with its target or backend; empty for a simulation."""
+    return "" if task.kind == "simulate" else " ".join(filter(None, (task.kind, task.target, task.backend)))
+
+
+def _method(task: Task) -> str:
+    if task.profile is None or task.kind != "simulate":
+        return ""
+    engine = f" on {task.profile.engine}" if task.profile.engine not in (None, task.profile.method) else ""
+    return f"{task.profile.method}{engine} ({task.profile.method_reason})"
 
 
 def printable(text: str) -> str:
@@ -130,6 +152,8 @@ def outcomes(result: Result | None) -> str:
         return ""
     if result.expectation_values is not None:
         return f": {len(result.expectation_values)} expectation values"
+    if result.output is not None:
+        return f": {len(result.output)} {'characters' if isinstance(result.output, str) else 'bytes'}"
     if len(result.points) != 1:
         return f": {len(result.points)} points"
     ranked = _ranked(result.counts)
@@ -148,7 +172,9 @@ def _queue_position(task: Task) -> str:
         return ""
     least = "at least " if task.queue.at_least else ""
     starts = task.queue.estimated_start
-    return f"{least}number {task.queue.position}" + (f", to start about {_time(starts.isoformat())}" if starts else "")
+    return f"{least}number {task.queue.position}" + (
+        f", expected to start at {_time(starts.isoformat())}" if starts else ""
+    )
 
 
 def _show_table(console: Console, counts: Counts, shots: int) -> None:

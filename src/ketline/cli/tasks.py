@@ -1,13 +1,16 @@
 """The commands about stored tasks: `get`, `list`, `cancel`, `rerun` and `logs`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ketline.cli.convert import write_output
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail
 from ketline.cli.options import AnyTaskId, AsJson, Shots, Tags, TaskIds, Url, client_of, read_id
 from ketline.client import Client, RequestRefused, Task
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import FailureCode, TaskStatus
 
 SHOWN_FORMS = ("text", "svg", "flat", "source")
@@ -18,6 +21,12 @@ def get(
     url: Url = None,
     as_json: AsJson = False,
     counts: Annotated[bool, typer.Option("--counts", help="Print only the counts, as JSON.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write the output of a conversion to this file, or to - for standard output."
+        ),
+    ] = None,
     circuit: Annotated[
         str | None, typer.Option(metavar="FORM", help="Print the circuit instead: text, svg, flat or source.")
     ] = None,
@@ -32,6 +41,8 @@ def get(
             print(client.circuit(read_id(task), circuit).rstrip("\n"))
         elif counts:
             show_json(client.counts(read_id(task)))
+        elif output is not None:
+            _write_output(client.get(read_id(task)), output)
         else:
             found = client.get(read_id(task))
             if as_json:
@@ -41,13 +52,22 @@ def get(
                 show_task(found, client.circuit(found.task_id, "source") if has_position else None)
 
 
+def _write_output(task: Task, output: Path) -> None:
+    if task.result is None or task.result.output is None:
+        what = f"is {task.status}" if task.kind == TaskKind.CONVERT else "is not a conversion"
+        fail(f"Task {task.task_id} has no output: it {what}.", TASK_FAILED)
+    write_output(task.result.output, None if str(output) == "-" else output)
+
+
 def list_tasks(
     status: Annotated[
         list[TaskStatus] | None, typer.Option(help="Only tasks with this status; may be repeated.")
     ] = None,
     tags: Tags = None,
     name: Annotated[str | None, typer.Option(help="Only tasks with this name, or a prefix of it: 'run*'.")] = None,
+    kind: Annotated[TaskKind | None, typer.Option(help="Only tasks of this kind.")] = None,
     worker: Annotated[str | None, typer.Option(help="Only tasks whose last attempt this worker ran.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only tasks that were submitted with a key of this owner.")] = None,
     error: Annotated[FailureCode | None, typer.Option(help="Only tasks that failed with this code.")] = None,
     after: Annotated[
         str | None, typer.Option(help="Only tasks submitted at or after this time, such as 2026-01-02T03:04:05Z.")
@@ -57,13 +77,15 @@ def list_tasks(
     as_json: AsJson = False,
 ) -> None:
     """List tasks, the newest first."""
-    from ketline.cli.show import show_json, show_rows
+    from ketline.cli.show import kind_of, show_json, show_rows
 
     filters: Mapping[str, Any] = {
         "status": [each.value for each in status or ()] or None,
         "tag": tags or None,
         "name": name,
+        "kind": None if kind is None else kind.value,
         "worker": worker,
+        "owner": owner,
         "error_code": None if error is None else error.value,
         "submitted_after": after,
         "limit": min(limit, 200),
@@ -73,7 +95,10 @@ def list_tasks(
     if as_json:
         show_json([task.data for task in found])
     else:
-        show_rows(("task", "status", "submitted", "shots", "name", "tags"), [_row(task) for task in found])
+        show_rows(
+            ("task", "status", "submitted", "shots", "name", "tags", "kind"),
+            [(*_row(task), kind_of(task)) for task in found],
+        )
 
 
 def cancel(tasks: TaskIds, url: Url = None, as_json: AsJson = False) -> None:
@@ -159,4 +184,11 @@ def _each(client: Client, tasks: Sequence[str], do: Callable[[str], Mapping[str,
 
 def _row(task: Task) -> Sequence[str]:
     submitted = task.data["submitted_at"][:19].replace("T", " ")
-    return (str(task.task_id), str(task.status), submitted, str(task.shots), task.name or "", ", ".join(task.tags))
+    return (
+        str(task.task_id),
+        str(task.status),
+        submitted,
+        str(task.shots or ""),
+        task.name or "",
+        ", ".join(task.tags),
+    )

@@ -1,4 +1,7 @@
-"""The URL of a service and the headers of requests, from arguments and environment variables."""
+"""The URL of a service and the headers of requests, from arguments and environment variables.
+
+Both clients, the command line and the adapter `ketline` of backends resolve them here.
+"""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The handle of a submitted task, for programs with asyncio."""
+"""The handle of a submitted task, for programs with asyncio; `AsyncClient` returns it."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime

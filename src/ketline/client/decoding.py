@@ -1,5 +1,9 @@
-"""Decoding of the service's JSON into values; unknown fields are ignored, so that newer services can be read."""
+"""Decoding of the service's JSON into values; unknown fields are ignored, so that newer services can be read.
 
+The flows decode responses with it, and `streams.py` events.
+"""
+
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -10,8 +14,10 @@ from ketline.client.models import (
     Accepted,
     Change,
     Diagnostic,
+    EndedTasks,
     Event,
     Failure,
+    Principal,
     Profile,
     ProgramWarning,
     Queue,
@@ -38,6 +44,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "estimated_start": datetime.fromisoformat,
     "counted_at": datetime.fromisoformat,
     "started_at": datetime.fromisoformat,
+    "expires_at": datetime.fromisoformat,
     "last_seen_at": datetime.fromisoformat,
 }
 
@@ -66,6 +73,14 @@ def read_page(document: Document) -> TaskPage:
     return TaskPage(tasks=tuple(map(read_task, document["tasks"])), next=document.get("next"))
 
 
+def read_ended(document: Document) -> EndedTasks:
+    return EndedTasks(
+        tasks=tuple(map(read_task, document["tasks"])),
+        unread=tuple(map(UUID, document["unread"])),
+        missing=tuple(map(UUID, document["missing"])),
+    )
+
+
 def read_event(event_id: int, document: Document) -> Event:
     return Event(event_id=event_id, task_id=UUID(document["task_id"]), change=_read_change(document))
 
@@ -82,6 +97,14 @@ def read_workers(document: Document) -> tuple[Worker, ...]:
     )
 
 
+def read_principal(document: Document) -> Principal:
+    return _read(Principal, document, data=document)
+
+
+def read_backends(document: Document) -> tuple[Document, ...]:
+    return (*document["backends"], *document.get("external", ()))
+
+
 def read_statistics(document: Document) -> Statistics:
     return _read(Statistics, document, data=document)
 
@@ -96,8 +119,8 @@ def _read_change(document: Document) -> Change:
 
 
 def _read_result(task: Document, result: Document, profile: Profile | None) -> Result:
-    if "expectation_values" in result:
-        return _read_expectation_values(task, result, profile)
+    if "counts" not in result:
+        return _read_other_result(task, result, profile)
     counts, memory = result["counts"], result.get("memory")
     sweep = isinstance(counts, list)
     return Result(
@@ -111,13 +134,15 @@ def _read_result(task: Document, result: Document, profile: Profile | None) -> R
     )
 
 
-def _read_expectation_values(task: Document, result: Document, profile: Profile | None) -> Result:
-    """The expectation values of observables; such a result has no counts."""
+def _read_other_result(task: Document, result: Document, profile: Profile | None) -> Result:
+    """A result that has no counts: the expectation values of observables, or the output of a conversion."""
+    output = result.get("output")
     return Result(
         task_id=UUID(task["task_id"]),
         points=(),
         shots=0,
-        expectation_values=result["expectation_values"],
+        expectation_values=result.get("expectation_values"),
+        output=b64decode(output) if output is not None and result.get("encoding") == "base64" else output,
         profile=profile,
         data=result,
     )

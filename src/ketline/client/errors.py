@@ -4,6 +4,8 @@ ClientError
 ├── ServiceUnreachable
 ├── UnexpectedAnswer
 ├── RequestInvalid
+├── CircuitNotConvertible
+├── LibraryMissing
 ├── RequestRefused
 │   ├── TaskNotFound
 │   ├── BacklogFull
@@ -139,3 +141,15 @@ class WaitTimeout(ClientError, TimeoutError):
     """The caller's timeout ended before the task did; the task continues."""
 
     code = "wait_timeout"
+
+
+class CircuitNotConvertible(ClientError, ValueError):
+    """A circuit of another library has a part that no program of the service describes; the message names it."""
+
+    code = "circuit_not_convertible"
+
+
+class LibraryMissing(ClientError, ImportError):
+    """The library whose circuits are to be converted is not installed; the message says how to install it."""
+
+    code = "library_missing"

@@ -1,4 +1,7 @@
-"""The client's calls as flows: generators that say which requests to send and how to retry, without any I/O."""
+"""The client's calls as flows: generators that say which requests to send and how to retry, without any I/O.
+
+`Client` and `AsyncClient` run them by the drivers of `http.py`.
+"""
 
 import json
 import random
@@ -7,37 +10,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from ketline.client.decoding import (
     read_accepted,
+    read_backends,
+    read_ended,
     read_page,
+    read_principal,
     read_statistics,
     read_task,
     read_validation,
     read_workers,
 )
 from ketline.client.errors import BatchIncomplete, ClientError, RequestRefused, TaskNotFound, WaitTimeout
-from ketline.client.models import Accepted, Statistics, Task, TaskPage, Validation, Worker
+from ketline.client.models import Accepted, EndedTasks, Principal, Statistics, Task, TaskPage, Validation, Worker
 from ketline.client.problems import document_of, error_of, not_ketline
 from ketline.client.programs import Options, body_of
 from ketline.client.retries import Retries, pause_before_retry
 from ketline.client.steps import Flow, Lost, Pause, Request, Response, send
+from ketline.domain.limits import MAX_BATCH_TASKS
 from ketline.domain.task import TaskStatus
 
 # Below the minute after which many proxies close a connection without traffic.
 LONGEST_WAIT_SECONDS = 30
 # How long a submission waits for its task to end before it returns the task's id.
 FIRST_WAIT_SECONDS = 1
-# The limits of one batch request; the service accepts as many.
-MOST_IN_A_REQUEST = 1000
+# A batch request of more bytes is split.
 MOST_BYTES_IN_A_REQUEST = 4 << 20
 # Pauses between polls of a task, if the service does not wait.
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.02, 2.0, 1.5
 QUICK_SECONDS = 0.5
 
+# A service may show tasks in the shape of older services to clients that do not prefer another.
+FULL_SHAPE = "shape=full"
 JSON = {"content-type": "application/json"}
 
 
@@ -149,11 +157,11 @@ class Flows:
 
     def read(self, task_id: UUID, *, wait_seconds: int = 0, deadline: float = inf, queue: bool = False) -> Flow[Task]:
         """Read a task, once it has ended or after `wait_seconds`; with `queue`, also its position in the queue."""
-        # `Prefer` instead of `?wait=`, because the service then shortens it to its own limit.
-        headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else {}
-        silence = wait_seconds + min(self.silence_seconds, max(deadline - self.now(), 1.0))
+        # `Prefer` instead of parameters: the service shortens a wait to its own limit, and ignores unknown preferences.
+        preferences = [FULL_SHAPE, *([f"wait={wait_seconds}"] if wait_seconds else [])]
+        silence = self._silence_with(wait_seconds, deadline)
         path = f"/tasks/{task_id}?queue=true" if queue else f"/tasks/{task_id}"
-        request = Request(method="GET", path=path, headers=headers, silence_seconds=silence)
+        request = Request(method="GET", path=path, headers={"prefer": ", ".join(preferences)}, silence_seconds=silence)
         task: Task = yield from self.request_json(request, read_task, deadline=deadline)
         return task
 
@@ -177,6 +185,68 @@ class Flows:
                 # The service did not wait: it is stopping, or has waiting turned off.
                 yield Pause(min(pause, left))
                 pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+
+    def wait_for_all(self, task_ids: Sequence[UUID], timeout_seconds: float | None) -> Flow[Mapping[UUID, Task | None]]:
+        """Wait until all these tasks have ended, and read them, many in one request; None for a task that is missing.
+
+        Raises:
+            WaitTimeout: not all of them have ended in time.
+        """
+        deadline = inf if timeout_seconds is None else self.now() + timeout_seconds
+        found: dict[UUID, Task | None] = {}
+        left = list(dict.fromkeys(task_ids))
+        while left:
+            try:
+                found |= yield from self.wait_for_some(left[:MAX_BATCH_TASKS], "all", deadline)
+            except WaitTimeout as error:
+                text = f"{len(left)} of the tasks have not ended after {timeout_seconds:g} s."
+                raise WaitTimeout(text) from error
+            left = [task_id for task_id in left if task_id not in found]
+        return found
+
+    def wait_for_some(
+        self, task_ids: Sequence[UUID], until: Literal["all", "any"], deadline: float
+    ) -> Flow[dict[UUID, Task | None]]:
+        """Wait until all or any of up to 1,000 tasks have ended, and read those that have, at least one.
+
+        When the service stops waiting before all have ended, some of them may be read.
+
+        Raises:
+            WaitTimeout: none has ended in time.
+        """
+        pause = FIRST_POLL_SECONDS
+        while True:
+            started = self.now()
+            wait = int(min(LONGEST_WAIT_SECONDS, max(deadline - started, 0)))
+            if found := (yield from self._ended(task_ids, until, wait, deadline)):
+                return found
+            if (seconds_left := deadline - self.now()) <= 0:
+                raise WaitTimeout("The timeout has ended; the tasks continue.")
+            if self.now() - started < QUICK_SECONDS:
+                # The service did not wait, see `wait`.
+                yield Pause(min(pause, seconds_left))
+                pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+
+    def _ended(
+        self, task_ids: Sequence[UUID], until: Literal["all", "any"], wait_seconds: int, deadline: float
+    ) -> Flow[dict[UUID, Task | None]]:
+        """Wait for tasks and read those that have ended; one whose result is too large to be read with others alone."""
+        headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else None
+        request = _post("/tasks/ended", {"task_ids": list(map(str, task_ids)), "until": until}, headers)
+        request = replace(request, silence_seconds=self._silence_with(wait_seconds, deadline))
+        ended: EndedTasks = yield from self.request_json(request, read_ended, deadline=deadline)
+        requested = set(task_ids)
+        found: dict[UUID, Task | None] = {task.task_id: task for task in ended.tasks if task.task_id in requested}
+        if ended.unread and not found:
+            try:
+                found[ended.unread[0]] = yield from self.read(ended.unread[0], deadline=deadline)
+            except TaskNotFound:
+                found[ended.unread[0]] = None
+        return found | dict.fromkeys(requested.intersection(ended.missing))
+
+    def _silence_with(self, wait_seconds: int, deadline: float) -> float:
+        """How long the response to a request that waits may take."""
+        return wait_seconds + min(self.silence_seconds, max(deadline - self.now(), 1.0))
 
     def cancel(self, task_id: UUID) -> Flow[Task]:
         """Cancel a task; a task that is already cancelled is returned as it is."""
@@ -255,10 +325,23 @@ class Flows:
         found: Statistics = yield from self.request_json(Request(method="GET", path="/tasks/stats"), read_statistics)
         return found
 
-    def backends(self) -> Flow[Any]:
-        return (
-            yield from self.request_json(Request(method="GET", path="/backends"), lambda answer: answer["backends"])
+    def usage(self, parameters: Mapping[str, object]) -> Flow[Mapping[str, Any]]:
+        """Read what tasks took, with the query `parameters`."""
+        found: Mapping[str, Any] = yield from self.request_json(
+            Request(method="GET", path=_address("/usage", parameters)), _as_is
         )
+        return found
+
+    def whoami(self) -> Flow[Principal]:
+        found: Principal = yield from self.request_json(Request(method="GET", path="/whoami"), read_principal)
+        return found
+
+    def backends(self) -> Flow[Sequence[Mapping[str, Any]]]:
+        """Read the service's own backends, and the external ones after them."""
+        found: Sequence[Mapping[str, Any]] = yield from self.request_json(
+            Request(method="GET", path="/backends"), read_backends
+        )
+        return found
 
 
 def parts_of(items: Sequence[Mapping[str, object]]) -> Iterator[Sequence[bytes]]:
@@ -267,7 +350,7 @@ def parts_of(items: Sequence[Mapping[str, object]]) -> Iterator[Sequence[bytes]]
     size = 0
     for item in items:
         written = json.dumps(item, separators=(",", ":")).encode()
-        if part and (len(part) == MOST_IN_A_REQUEST or size + len(written) > MOST_BYTES_IN_A_REQUEST):
+        if part and (len(part) == MAX_BATCH_TASKS or size + len(written) > MOST_BYTES_IN_A_REQUEST):
             yield part
             part, size = [], 0
         part.append(written)

@@ -1,4 +1,4 @@
-"""The handle of a submitted task, for programs without asyncio."""
+"""The handle of a submitted task, for programs without asyncio; `Client` returns it."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""HTML of a task for notebooks, with a small histogram; all text from the service and its users is escaped."""
+"""HTML of a task for notebooks, with a small histogram; all text from the service and its users is escaped.
+
+Tasks and handles return it from `_repr_html_`.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence

@@ -56,9 +56,12 @@ class Profile:
     parsing_seconds: float
     simulating_seconds: float
     method_reason: str | None = None
+    engine: str | None = None
     tier: str | None = None
     seed_scheme: int | None = None
     warnings: Sequence[ProgramWarning] = ()
+    processor_seconds: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,8 @@ class Result:
     `points` has the counts of each point of a sweep, in order, and one mapping for a task without a sweep; `memories`
     has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
     shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
-    point. `data` is the JSON of the result.
+    point. A task of kind "convert" has an `output` instead: text, or bytes for QPY and bitcode. `data` is the JSON of
+    the result.
     """
 
     task_id: UUID
@@ -76,6 +80,7 @@ class Result:
     shots: int
     memories: Sequence[Sequence[str]] | None = None
     expectation_values: ExpectationValues | None = None
+    output: str | bytes | None = None
     seed: int | None = None
     profile: Profile | None = None
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -159,9 +164,14 @@ class Task:
     scheduled_for: datetime | None = None
     priority: int = 0
     hold: bool = False
+    kind: str = "simulate"
+    target: str | None = None
+    backend: str | None = None
     released_at: datetime | None = None
     queue: Queue | None = None
     rerun_of: UUID | None = None
+    owner: str | None = None
+    project: str = "default"
     worker_id: str | None = None
     result: Result | None = None
     error: Failure | None = None
@@ -186,6 +196,15 @@ class Task:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTasks:
+    """Which of some tasks have ended: `tasks` have no history, profile and labels, `unread` are to be read again."""
+
+    tasks: Sequence[Task]
+    unread: Sequence[UUID] = ()
+    missing: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,16 +252,39 @@ class Worker:
     started_at: datetime
     last_seen_at: datetime
     task_ids: Sequence[UUID]
+    conversion_slots: int = 0
+    queues: Sequence[str] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """What the client's credentials stand for: a member of a project, with a role. `data` is its JSON.
+
+    `owner` is the owner of the tasks that the client submits. `key_id` names the API key; the rights end at
+    `expires_at`.
+    """
+
+    project: str
+    role: str
+    owner: str | None = None
+    key_id: str | None = None
+    expires_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """The number of tasks of each status, and how long the oldest pending one has waited."""
+    """The number of tasks of each status, and how long the oldest pending one has waited.
+
+    `queues` has, by the name of the queue, the numbers of its "waiting" and "processing" tasks; a held task, and
+    one that is scheduled for later, does not wait.
+    """
 
     counted_at: datetime
     counts: Mapping[str, int]
     oldest_pending_seconds: float | None = None
+    queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -1,4 +1,4 @@
-"""Conversion of failed responses and failed tasks into the client's exceptions."""
+"""Conversion of failed responses and failed tasks into the client's exceptions, which flows and handles raise."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _CLASSES: Mapping[str, type[RequestRefused]] = {
 def error_of(outcome: Response | Lost, url: str) -> ClientError:
     """The exception for a lost response, or for one with an error status."""
     if isinstance(outcome, Lost):
-        return ServiceUnreachable(f"No answer from {url}: {outcome.reason}.")
+        return ServiceUnreachable(f"Cannot reach {url}: {outcome.reason}.")
     try:
         problem = json.loads(outcome.body)
         return _rejection(problem, outcome.status)
@@ -55,7 +55,7 @@ def document_of(response: Response, url: str) -> Any:
 
 def not_ketline(url: str) -> UnexpectedAnswer:
     """The exception for a response of an unexpected shape."""
-    return UnexpectedAnswer(f"What answers at {url} is not Ketline, or another version of it.")
+    return UnexpectedAnswer(f"The server at {url} is not Ketline, or a version that this client does not know.")
 
 
 def failure_of(task: Task, program: str | None = None) -> TaskFailed:

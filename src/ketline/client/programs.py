@@ -1,9 +1,13 @@
-"""Programs and their options, and how they are encoded in a request."""
+"""Programs and their options, and how they are encoded in a request.
+
+A program is its text, or a circuit of another library, which is converted.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
+from ketline.client.convert import ConvertedProgram, convert
 from ketline.domain.spec import Inputs, Observables, ProgramFormat
 
 
@@ -16,6 +20,10 @@ class Options(TypedDict, total=False):
     coefficients by label; the result has their expectation values instead of counts. `hold`: the task does not run
     before `enqueue` releases it. `format`: "openqasm3", "openqasm2", or "qpy" for a circuit in QPY, encoded as base64;
     by default the program's header decides. `program_format` is another name for `format`.
+
+    `kind`: "simulate" by default, "convert" or "run". A conversion has a `target` ("openqasm3", "openqasm2", "qpy" or
+    "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 in place of text.
+    `backend`: the external backend of a task of kind "run".
     """
 
     shots: int | None
@@ -34,10 +42,33 @@ class Options(TypedDict, total=False):
     max_attempts: int | None
     priority: int | None
     hold: bool | None
+    kind: str | None
+    target: str | None
+    profile: str | None
+    bitcode: bool | None
+    backend: str | None
 
 
-# A program of a batch: its text, or a mapping with `program` and its own options.
-BatchItem = str | Mapping[str, Any]
+# A program's text, a circuit of another library, or what one was converted to.
+Program = str | ConvertedProgram | Any
+# A program of a batch, or a mapping with `program` and its own options.
+BatchItem = Program | Mapping[str, Any]
+
+
+def as_text(program: Program, options: Options) -> tuple[str, Options]:
+    """The text of a program, and its options with the format and the names of inputs that the text has.
+
+    Raises:
+        TypeError: it is neither text nor a circuit of a known library, or `format` is given for a circuit.
+        CircuitNotConvertible: a part of the circuit is not supported.
+    """
+    if isinstance(program, str):
+        return program, options
+    converted = program if isinstance(program, ConvertedProgram) else convert(program)
+    if (given := options.get("format") or options.get("program_format")) not in (None, converted.format):
+        raise TypeError(f"A circuit is sent as {converted.format}: leave out the format {given!r}.")
+    inputs = {converted.inputs.get(name, name): value for name, value in (options.get("inputs") or {}).items()}
+    return converted.text, {**options, "format": converted.format, "inputs": inputs or None}
 
 
 def body_of(program: str, options: Options) -> dict[str, object]:
@@ -61,8 +92,8 @@ def body_of(program: str, options: Options) -> dict[str, object]:
 
 
 def items_of(programs: Iterable[BatchItem], shared: Options) -> list[tuple[str, Options]]:
-    """Each program of a batch with its options; its own options override the shared ones."""
-    return [_item(item, shared) for item in programs]
+    """The text of each program of a batch with its options; its own options override the shared ones."""
+    return [as_text(*_item(item, shared)) for item in programs]
 
 
 def changes_of(changes: Mapping[str, object]) -> dict[str, object]:
@@ -70,11 +101,11 @@ def changes_of(changes: Mapping[str, object]) -> dict[str, object]:
     return {name: _json_value(value) for name, value in changes.items()}
 
 
-def _item(item: BatchItem, shared: Options) -> tuple[str, Options]:
-    if isinstance(item, str):
+def _item(item: BatchItem, shared: Options) -> tuple[Program, Options]:
+    if not isinstance(item, Mapping):
         return item, shared
     if "program" not in item:
-        raise TypeError("An item of a batch is a program's text, or a mapping with `program` and its options.")
+        raise TypeError("An item of a batch is a program, or a mapping with `program` and its options.")
     own = {name: value for name, value in item.items() if name != "program"}
     return item["program"], cast("Options", {**shared, **own})
 

@@ -1,4 +1,4 @@
-"""Retries of requests: whether to send one again, and after what pause."""
+"""Retries of requests: whether a flow sends one again, and after what pause."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ TEMPORARY = frozenset({429, 502, 503, 504})
 class Retries:
     """How long a client retries a request, and the pauses between attempts.
 
-    It retries for `patience_seconds`, or for `first_contact_seconds` while the service has never answered, because its
+    It retries for `patience_seconds`, or for `first_contact_seconds` while the service has never responded, because its
     address may be wrong. The first pause is `first_pause_seconds`; each is `growth` times the one before, up to
     `longest_pause_seconds`.
     """
@@ -26,7 +26,7 @@ class Retries:
 
     @property
     def at_first_contact(self) -> "Retries":
-        """These retries with the retry time that applies while the service has never answered."""
+        """These retries with the retry time that applies while the service has never responded."""
         return replace(self, patience_seconds=min(self.first_contact_seconds, self.patience_seconds))
 
 

@@ -1,4 +1,4 @@
-"""A parser of server-sent events.
+"""A parser of server-sent events, for the flows of `watch.py`.
 
 Source: WHATWG HTML, section 9.2 "Server-sent events".
 """

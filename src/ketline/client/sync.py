@@ -1,6 +1,7 @@
 """The client for programs without asyncio: each call blocks until it has its result."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from ketline.client.handle import TaskHandle
 from ketline.client.models import (
     Accepted,
     Event,
+    Principal,
     Result,
     Statistics,
     Task,
@@ -19,7 +21,7 @@ from ketline.client.models import (
     Validation,
     Worker,
 )
-from ketline.client.programs import BatchItem, Options, changes_of, items_of
+from ketline.client.programs import BatchItem, Options, Program, as_text, changes_of, items_of
 from ketline.client.retries import Retries
 from ketline.client.steps import Flow
 from ketline.client.watch import Completion, follow_task, follow_tasks
@@ -79,36 +81,39 @@ class Client:
         """Close the connections."""
         self._driver.close()
 
-    def submit(self, program: str, *, idempotency_key: str | None = None, **options: Unpack[Options]) -> TaskHandle:
-        """Submit an OpenQASM program; return as soon as it is stored.
+    def submit(self, program: Program, *, idempotency_key: str | None = None, **options: Unpack[Options]) -> TaskHandle:
+        """Submit a program; return as soon as it is stored. It is OpenQASM text, or a circuit of another library.
 
         The same `idempotency_key` gives the same task, also from another process; by default each call makes a new key.
 
         Raises:
+            CircuitNotConvertible: a part of the circuit is not supported.
             RequestRefused: the service rejected the program or an option.
             ServiceUnreachable: it is unknown whether the program was stored; submit again with the same key.
         """
-        accepted = self._run(self._flows.submit(program, options, key_of(idempotency_key)))
-        return self._handle(accepted, program)
+        text, options = as_text(program, options)
+        accepted = self._run(self._flows.submit(text, options, key_of(idempotency_key)))
+        return self._handle(accepted, text)
 
     def run(
         self,
-        program: str,
+        program: Program,
         *,
         timeout_seconds: float | None = None,
         idempotency_key: str | None = None,
         **options: Unpack[Options],
     ) -> Result:
         """Submit a program and wait for its result. Raises as `submit` and `TaskHandle.result` do."""
-        answer = self._run(self._flows.run(program, options, key_of(idempotency_key)))
-        handle = self._handle(answer, program)
+        text, options = as_text(program, options)
+        answer = self._run(self._flows.run(text, options, key_of(idempotency_key)))
+        handle = self._handle(answer, text)
         handle.task = answer if isinstance(answer, Task) else None
         return handle.result(timeout_seconds=timeout_seconds)
 
     def submit_batch(
         self, programs: Iterable[BatchItem], *, idempotency_key: str | None = None, **options: Unpack[Options]
     ) -> list[TaskHandle]:
-        """Submit many programs: texts, or mappings with `program` and options that override `options`.
+        """Submit many programs: those of `submit`, or mappings with `program` and options that override `options`.
 
         Up to 1,000 programs of 4 MB in total are sent in one request, which stores all of them or none; more are sent
         in several requests.
@@ -125,10 +130,26 @@ class Client:
         accepted = self._run(flow)
         return [self._handle(task, text) for task, (text, _) in zip(accepted, items, strict=True)]
 
+    def wait_for_all(self, tasks: Iterable[TaskHandle], *, timeout_seconds: float | None = None) -> None:
+        """Wait until all of these tasks have ended, and read them into their handles, many in one request.
+
+        The tasks have no history and labels; `refresh` reads these. A handle whose task was deleted meanwhile
+        stays as it is.
+
+        Raises:
+            WaitTimeout: not all of them have ended in time.
+        """
+        handles = list(tasks)
+        found = self._run(self._flows.wait_for_all([handle.task_id for handle in handles], timeout_seconds))
+        for handle in handles:
+            handle.task = found[handle.task_id] or handle.task
+
     def as_completed(
         self, tasks: Iterable[TaskHandle], *, timeout_seconds: float | None = None
     ) -> Iterator[TaskHandle]:
         """Yield each of these tasks as soon as it has ended.
+
+        The tasks may have no history and labels; `refresh` reads these.
 
         Raises:
             WaitTimeout: some tasks have not ended in time.
@@ -253,22 +274,41 @@ class Client:
         """Read the first page of a list of tasks; the filters are those of `tasks`."""
         return self._run(self._flows.page(filters))
 
-    def validate(self, program: str, **options: Unpack[Options]) -> Validation:
+    def validate(self, program: Program, **options: Unpack[Options]) -> Validation:
         """Validate a program without running it."""
-        return self._run(self._flows.validate(program, options))
+        return self._run(self._flows.validate(*as_text(program, options)))
 
     def workers(self) -> Sequence[Worker]:
         """List the live workers."""
         return self._run(self._flows.workers())
 
     def statistics(self) -> Statistics:
-        """Count the tasks of each status."""
+        """Count the tasks of each status and queue."""
         return self._run(self._flows.statistics())
 
+    def usage(
+        self,
+        first_day: date | None = None,
+        last_day: date | None = None,
+        groups: Sequence[str] = ("day",),
+        project: str | None = None,
+    ) -> Mapping[str, Any]:
+        """Read what the tasks of a project took that ended on some days in UTC, by default the last 30.
+
+        `groups` are "day", "owner" or both. Administrators may name another `project`, or "*" for all.
+        """
+        parameters = {"from": first_day, "to": last_day, "group": ",".join(groups), "project": project}
+        return self._run(self._flows.usage(parameters))
+
+    def whoami(self) -> Principal:
+        """Read what the client's credentials stand for: project, role and owner."""
+        return self._run(self._flows.whoami())
+
     def backends(self) -> Sequence[Mapping[str, Any]]:
-        """Read which gates, methods and limits the service has."""
-        found: Sequence[Mapping[str, Any]] = self._run(self._flows.backends())
-        return found
+        """Read the gates, methods and limits of the service's own simulators, which come first, and what each external
+        backend is: only those have a `queue`. Tasks of kind "run" name one as their `backend`.
+        """
+        return self._run(self._flows.backends())
 
     def _watch(
         self, tasks: Iterable[TaskHandle], timeout_seconds: float | None, *, changes: bool

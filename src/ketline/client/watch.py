@@ -1,4 +1,4 @@
-"""Flows that follow tasks over event streams; a stream that breaks is reopened after its last event."""
+"""Flows that follow tasks over event streams, for both clients; a broken stream is reopened after its last event."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from ketline.client.models import Event, Task, TaskPage
 from ketline.client.problems import error_of, not_ketline
 from ketline.client.steps import Close, Emit, Flow, Lost, Pause, Request, Response, open_stream, read_stream
 from ketline.client.streams import EventReader
+from ketline.domain.limits import MAX_BATCH_TASKS, MAX_PAGE_TASKS
 from ketline.domain.task import TaskStatus
 
 MEDIA_TYPE = "text/event-stream"
@@ -27,8 +28,7 @@ REMEMBERED_EVENTS = 2000
 # After this time without an event, some tasks are read, because they may have been deleted.
 CHECK_SECONDS = 10.0
 CHECKED_AT_ONCE = 20
-MOST_ON_A_PAGE = 200
-# This many tasks or more that ended together are read as a list, with one request for all of them.
+# This many tasks or more that ended at the same time are read as a list, with one request for all of them.
 FEWEST_LISTED = 3
 ENDED = [status.value for status in TaskStatus if status.terminal]
 ALL_FIELDS = ["result", "history", "profile", "metadata"]
@@ -148,8 +148,9 @@ def follow_tasks(flows: Flows, tags: Iterable[str], after: int | None) -> Flow[N
 class Completion:
     """A flow that emits each task once when it has ended: (id, status, task), or (id, None, None) if it was deleted.
 
-    With `changes` it also emits other changes of status, with None for the task. It follows one event stream of all
-    tasks. Tasks may end before the stream is open, so their statuses are read whenever the stream starts anew.
+    With `changes` it also emits other changes of status, with None for the task. For these, and while there are more
+    tasks than one request can wait for, it follows one event stream of all tasks. Tasks may end before the stream is
+    open, so their statuses are read whenever the stream starts anew.
     """
 
     def __init__(
@@ -177,7 +178,7 @@ class Completion:
         try:
             while self._tasks_left:
                 if len(self._tasks_left) <= self._most_polled:
-                    yield from self._wait_for_last()
+                    yield from self._wait_for_rest()
                     return
                 yield from stream.open()
                 if stream.after is None:
@@ -194,17 +195,14 @@ class Completion:
 
     @property
     def _most_polled(self) -> int:
-        # A long poll is cheaper for the last task, but reports only its end.
-        return 0 if self._changes else 1
+        # A request that waits for these tasks alone costs nothing for the tasks of others, but reports only ends.
+        return 0 if self._changes else MAX_BATCH_TASKS
 
-    def _wait_for_last(self) -> Flow[None]:
-        (task_id,) = self._tasks_left
-        seconds_left = None if self._deadline == inf else max(0.0, self._deadline - self._flows.now())
-        try:
-            task: Task | None = yield from self._flows.wait(task_id, seconds_left)
-        except TaskNotFound:
-            task = None
-        yield from self._emit(task_id, task)
+    def _wait_for_rest(self) -> Flow[None]:
+        while self._tasks_left:
+            found = yield from self._flows.wait_for_some(list(self._tasks_left), "any", self._deadline)
+            for task_id, task in found.items():
+                yield from self._emit(task_id, task)
 
     def _emit(self, task_id: UUID, task: Task | None) -> Flow[None]:
         del self._tasks_left[task_id]
@@ -233,7 +231,7 @@ class Completion:
     def _list_since(self, moment: datetime, expected: int) -> Flow[None]:
         """Emit the tasks that ended since `moment`, from the list of all ended tasks, which may contain others."""
         parameters = {"completed_after": moment.isoformat(), "status": ENDED, "order": "completed_at"}
-        limit = min(MOST_ON_A_PAGE, 2 * expected)
+        limit = min(MAX_PAGE_TASKS, 2 * expected)
         page = yield from self._flows.page({**parameters, "fields": ALL_FIELDS, "limit": limit})
         yield from self._emit_listed(page)
 
@@ -256,7 +254,7 @@ class Completion:
             "status": ENDED,
             "order": "submitted_at",
             "fields": ALL_FIELDS,
-            "limit": MOST_ON_A_PAGE,
+            "limit": MAX_PAGE_TASKS,
         }
         page = yield from self._flows.page(parameters)
         # Read at most two pages, and one more for every `CHECKED_AT_ONCE` tasks.

@@ -1,11 +1,11 @@
 """The registry of live workers: one small row for each, written at every heartbeat."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, delete, func, select
 from sqlalchemy.sql.dml import ReturningInsert
@@ -16,6 +16,8 @@ from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import Dialect, dialect_of
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import tasks, workers
+from ketline.db.schema.visibility import is_of
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.task import TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import CurrentTask, LiveWorker, WorkerCondition, WorkerIdentity
 
@@ -27,14 +29,20 @@ _BEAT_PARAMETERS = BindParameters(
     lifetime_seconds=Float(),
     ready_slots=Integer(),
     problem=Text(),
+    conversion_slots=Integer(),
+    queues=workers.c.queues.type,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SqlWorkerRegistry:
-    """The `WorkerRegistry` on a database."""
+    """The `WorkerRegistry` on a database, which shows the tasks of `project`."""
 
     database: Database
+    project: ProjectName = DEFAULT_PROJECT
+
+    def within(self, project: ProjectName) -> Self:
+        return replace(self, project=project)
 
     async def beat(
         self,
@@ -44,6 +52,7 @@ class SqlWorkerRegistry:
         condition: WorkerCondition | None = None,
     ) -> datetime:
         beat: dict[str, object] = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
+        beat |= {"conversion_slots": worker.conversion_slots, "queues": worker.queues and list(worker.queues)}
         beat |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
         values = _BEAT_PARAMETERS.parameters(
             {**beat, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()}
@@ -60,12 +69,12 @@ class SqlWorkerRegistry:
 
     async def live(self) -> Sequence[LiveWorker]:
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(_select_live()).all()
+            return connection.execute(_select_live(), {"bound_project": self.project}).all()
 
         rows = await self.database.read(work)
         return [_to_worker(list(group)) for _, group in groupby(rows, key=lambda row: row.worker_id)]
 
-    async def forget_lost(self, after: timedelta) -> int:
+    async def remove_lost(self, after: timedelta) -> int:
         return await self._delete(delete(workers).where(workers.c.live_until < from_now(-after.total_seconds())))
 
     async def _delete(self, statement: Delete) -> int:
@@ -86,6 +95,8 @@ def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
         "live_until": from_now(request.lifetime_seconds),
         "ready_slots": request.ready_slots,
         "problem": request.problem,
+        "conversion_slots": request.conversion_slots,
+        "queues": request.queues,
     }
     statement: ReturningInsert[Any] = (
         dialect.insert(workers)
@@ -98,8 +109,9 @@ def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
 
 @cache
 def _select_live() -> Select[Any]:
-    """Selects a row for each task of each live worker, and one without a task for an idle worker."""
-    held = and_(tasks.c.lease_owner == workers.c.worker_id, tasks.c.current_status == TaskStatus.PROCESSING)
+    """Selects a row for each task of `bound_project` of each live worker, and one without a task for other workers."""
+    processing = tasks.c.current_status == TaskStatus.PROCESSING
+    held = and_(tasks.c.lease_owner == workers.c.worker_id, processing, is_of(None))
     columns = [tasks.c.task_id, tasks.c.attempt, tasks.c.claimed_at, tasks.c.lease_expires_at]
     return (
         select(*workers.c, *columns, now().label("at"))
@@ -113,7 +125,13 @@ def _select_live() -> Select[Any]:
 def _to_worker(rows: Sequence[Row[Any]]) -> LiveWorker:
     row = rows[0]
     return LiveWorker(
-        identity=WorkerIdentity(worker_id=WorkerId(row.worker_id), slots=row.slots, version=row.version),
+        identity=WorkerIdentity(
+            worker_id=WorkerId(row.worker_id),
+            slots=row.slots,
+            version=row.version,
+            conversion_slots=row.conversion_slots or 0,
+            queues=row.queues,
+        ),
         started_at=row.started_at,
         last_seen_at=row.last_seen_at,
         condition=_condition(row),

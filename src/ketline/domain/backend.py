@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ketline.domain.spec import Method
 
@@ -19,6 +20,19 @@ METHODS: Mapping[Method, str] = {
     Method.MATRIX_PRODUCT_STATE: "Many qubits with little entanglement: memory follows the bonds, not 2^n",
     Method.STIM: "Clifford gates only, without branches, by stim: a thousand qubits",
 }
+
+
+class Engine(StrEnum):
+    """The library that simulated a program."""
+
+    AER = "aer"
+    LIGHTNING = "lightning"
+    STIM = "stim"
+    NUMPY = "numpy"
+
+
+# Those that an operator can allow or not; Aer runs everything.
+CHOSEN_ENGINES = (Engine.AER, Engine.LIGHTNING)
 WITHDRAWN = "'extended_stabilizer' is no longer offered, because its counts were wrong"
 
 

@@ -8,6 +8,13 @@ KetlineError
 ├── TaskNotEnded
 ├── IdempotencyKeyReused
 ├── BacklogFull
+├── QuotaExceeded
+│   └── QuotaExhausted
+├── CredentialsMissing
+├── CredentialsInvalid
+├── KeyUnknown
+├── ProjectUnknown
+├── ProjectExists
 ├── ConfigurationInvalid
 ├── QpyInvalid
 ├── QpyVersionUnsupported
@@ -23,8 +30,17 @@ KetlineError
 │   │   ├── DatabaseFileLost
 │   │   ├── DatabaseNotMigrated
 │   │   └── DatabaseConnectionsExhausted
+│   ├── IssuerUnavailable
 │   └── QueueUnavailable
 │       └── PublishFailed
+│           └── QueueFull
+├── BackendFailed
+│   ├── BackendUnavailable
+│   ├── BackendAccessDenied
+│   ├── BackendRefused
+│   ├── BackendOutcomeUnknown
+│   ├── BackendJobNotFound
+│   └── BackendResultInvalid
 └── ExecutionFailed
     ├── ProgramInvalid
     ├── InputMissing
@@ -38,7 +54,7 @@ KetlineError
             └── SimulatorNotStarted
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from ketline.domain.task import Failure, FailureCode, TaskStatus
@@ -106,6 +122,71 @@ class BacklogFull(KetlineError):
 
     code = "backlog_full"
     retryable = True
+
+
+class QuotaExceeded(KetlineError):
+    """A submission needs more than a quota permits at any time; the message says which, and what it permits.
+
+    `quota` is the name of the quota, `scope` says whose it is, and `used` is what the submission needs.
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, *, quota: str, scope: str, used: float, limit: float) -> None:
+        super().__init__(message)
+        self.quota = quota
+        self.scope = scope
+        self.used = used
+        self.limit = limit
+
+
+class QuotaExhausted(QuotaExceeded):
+    """A quota has no room for a submission now; `used` is what others use of it.
+
+    It is free at `free_at`, which is `retry_after` from now. Both are None where it is free when tasks have ended.
+    """
+
+    code = "quota_exhausted"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        quota: str,
+        scope: str,
+        used: float,
+        limit: float,
+        free_at: datetime | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message, quota=quota, scope=scope, used=used, limit=limit)
+        self.free_at = free_at
+        self.retry_after = retry_after
+
+
+class CredentialsMissing(KetlineError):
+    """The request has no credentials, and the service serves only those whom it knows."""
+
+    code = "credentials_missing"
+
+
+class CredentialsInvalid(KetlineError):
+    """The credentials stand for nobody, or no longer do."""
+
+    code = "credentials_invalid"
+
+
+class KeyUnknown(KetlineError):
+    code = "key_unknown"
+
+
+class ProjectUnknown(KetlineError):
+    code = "project_unknown"
+
+
+class ProjectExists(KetlineError):
+    code = "project_exists"
 
 
 class ConfigurationInvalid(KetlineError):
@@ -202,6 +283,12 @@ class DatabaseConnectionsExhausted(DatabaseUnavailable):
     code = "database_connections_exhausted"
 
 
+class IssuerUnavailable(ServiceUnavailable):
+    """The issuer of tokens does not respond, so that they cannot be verified."""
+
+    code = "issuer_unavailable"
+
+
 class QueueUnavailable(ServiceUnavailable):
     code = "queue_unavailable"
 
@@ -210,6 +297,57 @@ class PublishFailed(QueueUnavailable):
     """The broker did not confirm a message: unroutable, rejected or timed out. It may still be delivered."""
 
     code = "publish_failed"
+
+
+class QueueFull(PublishFailed):
+    """A queue has no room for another message now; the other queues may have."""
+
+
+class BackendFailed(KetlineError):
+    """An external backend did not do what was requested; the message comes from its adapter."""
+
+    code = "backend_failed"
+
+
+class BackendUnavailable(BackendFailed):
+    """The backend cannot be reached, is offline or busy; nothing was changed. Retry after `delay`, if it is known."""
+
+    code = "backend_unavailable"
+    retryable = True
+
+    def __init__(self, message: str, *, delay: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.delay = delay
+
+
+class BackendAccessDenied(BackendFailed):
+    """The credentials of the backend are missing, or it rejects them; an operator must correct them."""
+
+    code = "backend_access_denied"
+
+
+class BackendRefused(BackendFailed):
+    """The backend cannot run the job, now or later."""
+
+    code = "backend_refused"
+
+
+class BackendOutcomeUnknown(BackendFailed):
+    """A request may have reached the backend or not: a repetition could run, and cost, twice."""
+
+    code = "outcome_unknown"
+
+
+class BackendJobNotFound(BackendFailed):
+    """The backend has no job of this id; it may have been deleted, or ended with its worker."""
+
+    code = "backend_job_not_found"
+
+
+class BackendResultInvalid(BackendFailed):
+    """The result of a backend is not one of the job: wrong bitstrings, or not as many shots."""
+
+    code = "backend_result_invalid"
 
 
 class ExecutionFailed(KetlineError):

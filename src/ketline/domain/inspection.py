@@ -39,7 +39,7 @@ class Inspection:
     `tier`, `qubits`, `depth`, `operations` and `warnings` are those that its `Profile` would have; `unused_qubits`
     counts declared qubits on which no measurement depends, which are not simulated. `memory_bytes` is the most that the
     state takes, `estimated_seconds` the time of reading and simulating by the model of
-    `execution/simulators/durations.py`; each is None where it cannot be estimated. A program with a `refusal` cannot be
+    `execution/simulators/durations.py`; each is None where it cannot be estimated. A program with a `failure` cannot be
     simulated, and has no method.
     """
 
@@ -52,7 +52,7 @@ class Inspection:
     method_reason: str | None = None
     memory_bytes: int | None = None
     estimated_seconds: float | None = None
-    refusal: Failure | None = None
+    failure: Failure | None = None
     warnings: Sequence[ProgramWarning] = ()
 
 

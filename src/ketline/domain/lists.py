@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ketline.domain.access import Owner, ProjectName
 from ketline.domain.labels import Labels
-from ketline.domain.task import FailureCode, Task, TaskId, TaskStatus, WorkerId
+from ketline.domain.spec import TaskKind
+from ketline.domain.task import CorrelationId, Failure, FailureCode, Profile, Task, TaskId, TaskStatus, WorkerId
 
 
 class Order(StrEnum):
@@ -41,9 +43,10 @@ class TaskFilter:
     """Selects the tasks that meet all of its conditions. Ranges include their start and exclude their end.
 
     A task has one of the `statuses`, if there are any, and every one of the `tags`. `worker_id` is the worker that ran
-    it last.
+    it last. With `project` None, tasks of all projects are selected.
     """
 
+    project: ProjectName | None = None
     statuses: Sequence[TaskStatus] = ()
     tags: Sequence[str] = ()
     name: str | None = None
@@ -54,6 +57,8 @@ class TaskFilter:
     completed_before: datetime | None = None
     worker_id: WorkerId | None = None
     error_code: FailureCode | None = None
+    kind: TaskKind | None = None
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,37 @@ class TaskPage:
     next: Position | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTask:
+    """A task that has ended, without its options and history.
+
+    `result` is JSON text, as `TaskReader.result_text` returns it; None without a result.
+    """
+
+    task_id: TaskId
+    status: TaskStatus
+    submitted_at: datetime
+    completed_at: datetime | None
+    shots: int
+    seed: int | None
+    correlation_id: CorrelationId
+    failure: Failure | None
+    profile: Profile | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedTasks:
+    """Which of some tasks have ended: those that were read, and the ids of others whose results are too large.
+
+    The ids of those that are still pending or processing are `running`.
+    """
+
+    tasks: Sequence[EndedTask]
+    unread: Sequence[TaskId]
+    running: Sequence[TaskId]
+
+
 class Changeable(StrEnum):
     """The fields of a task that a client may change."""
 
@@ -128,14 +164,25 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCounts:
+    """The tasks of one queue that have not ended: those that wait, neither held nor scheduled for later, and those that
+    are processing."""
+
+    waiting: int = 0
+    processing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatistics:
-    """The state of the queue at one moment of the database's clock.
+    """The state of the queues at one moment of the database's clock.
 
     `oldest_pending_seconds` is the waiting time of the task that has waited longest, None if there is none; a task that
-    is scheduled for later does not count.
+    is scheduled for later does not count. `queues` has the counts of each queue by its name, in alphabetical order; a
+    queue whose tasks have all ended is left out.
     """
 
     at: datetime
     counts: Mapping[TaskStatus, int]
     oldest_pending_seconds: float | None
     rates: Sequence[Rate]
+    queues: Mapping[str, QueueCounts] = field(default_factory=dict)

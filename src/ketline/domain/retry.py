@@ -1,4 +1,7 @@
-"""The policy of retries: how often, and after which delays, a task is tried again."""
+"""The policy of retries: how often, and after which delays, a task is tried again.
+
+`runtime/database.py` builds it from the settings; `db/tasks/retry.py` applies it.
+"""
 
 import random
 from dataclasses import dataclass

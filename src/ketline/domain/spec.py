@@ -25,6 +25,30 @@ class Method(StrEnum):
     STIM = "stim"
 
 
+class TaskKind(StrEnum):
+    """What is done with the program: it is simulated, converted to another format, or run on another backend."""
+
+    SIMULATE = "simulate"
+    CONVERT = "convert"
+    RUN = "run"
+
+
+class Target(StrEnum):
+    """The formats to which a task of kind `convert` can convert a program."""
+
+    OPENQASM3 = "openqasm3"
+    OPENQASM2 = "openqasm2"
+    QPY = "qpy"
+    QIR = "qir"
+
+
+class QirProfile(StrEnum):
+    """The profiles of QIR: `base` has all measurements at the end, `adaptive` may act on their outcomes."""
+
+    BASE = "base"
+    ADAPTIVE = "adaptive"
+
+
 class ProgramFormat(StrEnum):
     """The format of a program; QPY is stored as base64 text."""
 
@@ -85,6 +109,10 @@ class TaskSpec:
     the worker's own limit applies, and without `max_attempts` the service's. The task does not run before
     `scheduled_for`, by the database's clock; a time in the past has no effect. `priority` is from -100 to 100, see
     `priority.py`. With `hold` the task does not run before it is released.
+
+    A task of kind `convert` has a `target`, and no use for `shots`; for QIR, `profile` is the profile, the simplest one
+    that can hold the program if it is None, and with `bitcode` the output is bitcode in place of text. A task of kind
+    `run` has the name of a `backend`.
     """
 
     circuit: str
@@ -97,6 +125,11 @@ class TaskSpec:
     scheduled_for: datetime | None = None
     priority: int = 0
     hold: bool = False
+    kind: TaskKind = TaskKind.SIMULATE
+    target: Target | None = None
+    profile: QirProfile | None = None
+    bitcode: bool = False
+    backend: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +184,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
         lambda spec: spec.options.format.value,
         column="program_format",
         option="program_format",
-        digested=lambda spec: _told_format(spec),
+        digested=lambda spec: _explicit_format(spec),
     ),
     _field(
         "observables",
@@ -173,6 +206,11 @@ SPEC_FIELDS: Sequence[SpecField] = (
     ),
     _field("priority", lambda spec: spec.priority),
     _field("hold", lambda spec: spec.hold),
+    _field("kind", lambda spec: spec.kind.value, digested=lambda spec: _unless(spec.kind, TaskKind.SIMULATE)),
+    _field("target", lambda spec: spec.target and spec.target.value),
+    _field("profile", lambda spec: spec.profile and spec.profile.value, column="qir_profile"),
+    _field("bitcode", lambda spec: spec.bitcode),
+    _field("backend", lambda spec: spec.backend),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4
@@ -184,11 +222,11 @@ def digest_of(spec: TaskSpec) -> list[object]:
     return [*(one.digested(spec) for one in SPEC_FIELDS[:_UNNAMED]), *(pair for pair in named if pair[1])]
 
 
-def _told_format(spec: TaskSpec) -> str | None:
+def _explicit_format(spec: TaskSpec) -> str | None:
     """The format, unless the text implies it; older digests, from before the format of version 2, have none."""
     written = spec.options.format
-    is_told = written is ProgramFormat.QPY or written is not format_by_header(spec.circuit)
-    return written.value if is_told else None
+    is_explicit = written is ProgramFormat.QPY or written is not format_by_header(spec.circuit)
+    return written.value if is_explicit else None
 
 
 def _text(number: int | None) -> str | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
+from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
 from ketline.domain.labels import Labels
-from ketline.domain.spec import ExpectationValues, Inputs, RunOptions, TaskSpec
+from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.spec import ExpectationValues, Inputs, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 
 TaskId = NewType("TaskId", UUID)
 LeaseToken = NewType("LeaseToken", UUID)
@@ -52,6 +54,12 @@ class FailureCode(StrEnum):
     SIMULATION_ERROR = "simulation_error"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
+    BACKEND_REFUSED = "backend_refused"
+    BACKEND_FAILED = "backend_failed"
+    BACKEND_ACCESS_DENIED = "backend_access_denied"
+    BACKEND_JOB_NOT_FOUND = "backend_job_not_found"
+    BACKEND_RESULT_INVALID = "backend_result_invalid"
+    OUTCOME_UNKNOWN = "outcome_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,11 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A program accepted for execution, before it is stored."""
+    """A program accepted for execution, before it is stored.
+
+    `task_type` is the kind of task by the name of older services, if a client of one submitted it; with
+    `wait_for_completion` that client wants no result of a task on a backend before its job is done.
+    """
 
     task_id: TaskId
     spec: TaskSpec
@@ -72,6 +84,9 @@ class Submission:
     trace_context: str | None = None
     idempotency_key: IdempotencyKey | None = None
     rerun_of: TaskId | None = None
+    owner: Owner | None = None
+    task_type: str | None = None
+    wait_for_completion: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +154,8 @@ class WarningCode(StrEnum):
     PRAGMA_IGNORED = "pragma_ignored"
     ANNOTATION_IGNORED = "annotation_ignored"
     GATE_PHASE = "gate_phase"
+    BRAKET_DIALECT = "braket_dialect"
+    CONVERSION_DIFFERS = "conversion_differs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,15 +172,17 @@ class ProgramWarning:
 class Profile:
     """Facts about the execution of a program.
 
-    `method` is the simulation method used and `method_reason` the reason for it, `operations` maps names of operations
-    in the simulated circuit to their numbers (control-flow blocks count once), `depth` is the circuit's depth. `tier`
+    `method` is the simulation method used, `method_reason` the reason for it, and `engine` the library that ran it:
+    aer, lightning or stim; None for tasks from before it was recorded. `operations` maps names of operations in the
+    simulated circuit to their numbers (control-flow blocks count once), `depth` is the circuit's depth. `tier`
     is the front end that read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks from before it
     was recorded. `registers` are the groups of the bitstrings in the order of declaration, the rightmost first; None
     likewise. `seed_scheme` names the rule by which random numbers come from the seed: only tasks with the same rule
     give the same counts for the same seed. It is None for tasks from before it was recorded, and if nothing is drawn.
     `warnings` are those about the program, in the order of its text. Times are wall-clock seconds; `queued_seconds` is
     the whole wait from the submission, or the scheduled time, to the claim of the last attempt, including delays and
-    earlier attempts.
+    earlier attempts. `processor_seconds` is the processor time that the simulator took, of all threads, and
+    `memory_bytes` the peak of its resident memory meanwhile; None where they were not measured.
     """
 
     method: str
@@ -174,10 +193,13 @@ class Profile:
     simulating_seconds: float
     queued_seconds: float = 0.0
     method_reason: str | None = None
+    engine: str | None = None
     tier: str | None = None
     seed_scheme: int | None = None
     registers: Sequence[Register] | None = None
     warnings: Sequence[ProgramWarning] = ()
+    processor_seconds: float | None = None
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +210,22 @@ class Point:
     memory: Sequence[str] | None = None
 
 
+class MediaType(StrEnum):
+    """The media types of converted programs; those of OpenQASM, QPY and QIR are not registered."""
+
+    TEXT = "text/plain"
+    BINARY = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted program: text, or `base64` of a binary format, whose media type is `media_type`."""
+
+    content: str
+    media_type: MediaType
+    base64: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """Counts of one execution.
@@ -195,7 +233,8 @@ class RunResult:
     Bitstrings are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first. The
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
-    `expectation_values` in their order, for a sweep a sequence for each point, and no counts.
+    `expectation_values` in their order, for a sweep a sequence for each point, and no counts. A task of kind `convert`
+    has a `conversion`, no counts and no shots.
     """
 
     counts: Mapping[str, int]
@@ -204,6 +243,7 @@ class RunResult:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    conversion: Conversion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +254,37 @@ class Failure:
     message: str
     line: int | None = None
     column: int | None = None
+
+
+class RemoteStatus(StrEnum):
+    """The status of a job at its backend."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RemoteStatus.DONE, RemoteStatus.FAILED, RemoteStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteJob:
+    """The job of a task at an external backend; it has no id and no status while it is being submitted."""
+
+    remote_id: str | None = None
+    status: RemoteStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobToCancel:
+    """The job of a task that was cancelled, or failed at its time limit, `ended_for` ago by the database's clock."""
+
+    task_id: TaskId
+    job: RemoteJob
+    ended_for: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +314,19 @@ class Task:
     scheduled_for: datetime | None = None
     priority: int = 0
     hold: bool = False
+    kind: TaskKind = TaskKind.SIMULATE
+    target: Target | None = None
+    qir_profile: QirProfile | None = None
+    bitcode: bool = False
+    backend: str | None = None
+    conversion: Conversion | None = None
+    remote_job: RemoteJob | None = None
     released_at: datetime | None = None
     rerun_of: TaskId | None = None
+    project: ProjectName = DEFAULT_PROJECT
+    owner: Owner | None = None
+    task_type: str | None = None
+    wait_for_completion: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,22 +341,28 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A task claimed by one worker for one attempt, with all that the worker needs to run it."""
+    """A task claimed by one worker for one attempt, with all that the worker needs to run it.
+
+    `job_seconds` is the time since the submission of `remote_job` began.
+    """
 
     lease: Lease
     spec: TaskSpec
     correlation_id: CorrelationId
     queued_seconds: float
     trace_context: str | None = None
+    remote_job: RemoteJob | None = None
+    job_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """The content of a queue message: ids only, never the program."""
+    """The content of a queue message, which has ids only and never the program, and the queue that it goes to."""
 
     task_id: TaskId
     correlation_id: CorrelationId
     trace_context: str | None = None
+    queue: TaskQueue = SIMULATIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ _PAULIS: Mapping[str, Matrix] = {"x": ((0, 1), (1, 0)), "y": ((0, -1j), (1j, 0))
 
 
 class Unitary(Protocol):
-    """What a gate does to so many targets."""
+    """What a gate does to its `qubits` targets."""
 
     @property
     def qubits(self) -> int: ...
@@ -100,7 +100,7 @@ SWAP = Dense(2, lambda: {(1, 1): 0, (1, 2): 1, (2, 1): 1, (2, 2): 0})
 
 
 def controlled(matrix: Matrix, controls: int) -> Matrix:
-    """A matrix behind so many controls by 1, which are the first qubits."""
+    """A matrix controlled by `controls` qubits, which are the first ones, each in state 1."""
     size, active = range(len(matrix) << controls), (1 << controls) - 1
 
     def entry(row: int, column: int) -> complex:

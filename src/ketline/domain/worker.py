@@ -9,11 +9,13 @@ from ketline.domain.task import TaskId, WorkerId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerIdentity:
-    """The identity of a worker in its heartbeats."""
+    """The identity of a worker in its heartbeats; `queues` are the names of those that it consumes, None if unknown."""
 
     worker_id: WorkerId
     slots: int
     version: str
+    conversion_slots: int = 0
+    queues: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""The limits of one execution: time, memory, threads, and the sizes of programs and results."""
+"""The limits of one execution: time, memory, threads, and the sizes of programs and results.
+
+`runtime/limits.py` computes them, and the parent sends them to each simulator process.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +20,7 @@ class ExecutionLimits:
     when it was ready is replaced after its response. A process for short programs has `longest_seconds`: it requests
     admission before it runs a program that is predicted to take longer, or whose duration cannot be predicted.
     `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting` counts
-    open brackets of any kind.
+    open brackets of any kind. With `lightning`, states are built on Lightning where it is faster than Aer.
     """
 
     soft_time_limit: timedelta = timedelta(seconds=60)
@@ -36,6 +39,7 @@ class ExecutionLimits:
     max_bits: int = 4096
     max_nesting: int = 64
     max_result_bytes: int = 16 << 20
+    lightning: bool = True
 
     @property
     def share_bytes(self) -> int:

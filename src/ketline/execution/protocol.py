@@ -8,13 +8,16 @@ and on `busy` the process drops the request and sends no response.
 import json
 import math
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
+from ketline.domain.counts import EncodedCounts
 from ketline.domain.errors import (
     ExecutionFailed,
     InputMissing,
@@ -28,9 +31,20 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.observables import observables_at
-from ketline.domain.spec import Method, Observable, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.spec import Method, Observable, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 from ketline.domain.sweep import number_of_points
-from ketline.domain.task import FailureCode, Point, Profile, ProgramWarning, Register, RunResult, WarningCode
+from ketline.domain.task import (
+    Conversion,
+    FailureCode,
+    MediaType,
+    Point,
+    Profile,
+    ProgramWarning,
+    Register,
+    RunResult,
+    WarningCode,
+)
+from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
 
 READY = b'"ready"'
@@ -38,14 +52,19 @@ GRANTED = b'"granted"'
 BUSY = b'"busy"'
 
 _ADMISSION_PREFIX = b'{"needed_bytes":'
+_COUNTS_PREFIX = b'{"counts":'
 
-_KEY = re.compile("[01]+(?: [01]+)*")
+# The keys of counts, with a comma after each.
+_COUNTS_KEYS = re.compile("(?:[01]++(?: [01]++)*+,)*+")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 # A message may quote a name from the program, and names can be as long as programs.
 _MAX_MESSAGE_CHARACTERS = 500
-_LONGEST_NAME = 255
-_MOST_WARNINGS = 100
-_MOST_MISTAKES = 20
+_MAX_NAME_CHARACTERS = 255
+_MAX_WARNINGS = 100
+_MAX_MISTAKES = 20
+# Of a profile: numbers that the statements of usage add up.
+_MEASURES = ("parsing_seconds", "simulating_seconds", "processor_seconds", "memory_bytes")
+_MOST_MEASURED = 2.0**53
 
 _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
     kind.failure_code: kind
@@ -66,12 +85,13 @@ class Command(StrEnum):
     """What a child does with the program of a request."""
 
     RUN = "run"
+    CONVERT = "convert"
     INSPECT = "inspect"
     DRAW = "draw"
 
 
 # The result of each command: counts, an inspection, or a drawing.
-Outcome = RunResult | Inspection | str
+CommandResult = RunResult | Inspection | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +112,16 @@ class Request:
 class Response:
     """The outcome of a request. `retiring` says that the process ends after it and must be replaced."""
 
-    outcome: Outcome | ExecutionFailed
+    outcome: CommandResult | ExecutionFailed
     retiring: bool = False
 
 
 def encode_limits(limits: ExecutionLimits) -> str:
     return json.dumps(
-        {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in _items(limits)}
+        {
+            name: value.total_seconds() if isinstance(value, timedelta) else value
+            for name, value in _fields_of(limits).items()
+        }
     )
 
 
@@ -114,13 +137,17 @@ def encode_request(request: Request) -> bytes:
         "circuit": spec.circuit,
         "shots": spec.shots,
         "inputs": spec.inputs,
-        "options": _members(spec.options),
+        "options": _fields_of(spec.options),
         "time_limit_seconds": spec.time_limit_seconds,
+        "kind": spec.kind,
+        "target": spec.target,
+        "profile": spec.profile,
+        "bitcode": spec.bitcode,
         "token": request.token,
         "command": request.command,
         "drawing": request.drawing,
     }
-    return json.dumps(message, default=_members).encode()
+    return json.dumps(message, default=_fields_of).encode()
 
 
 def decode_request(data: bytes) -> Request:
@@ -129,13 +156,17 @@ def decode_request(data: bytes) -> Request:
         circuit=message["circuit"],
         shots=message["shots"],
         inputs=message["inputs"],
-        options=_options(message["options"]),
+        options=_decode_options(message["options"]),
         time_limit_seconds=message["time_limit_seconds"],
+        kind=TaskKind(message["kind"]),
+        target=None if message["target"] is None else Target(message["target"]),
+        profile=None if message["profile"] is None else QirProfile(message["profile"]),
+        bitcode=message["bitcode"],
     )
     return Request(spec, message["token"], Command(message["command"]), Drawing(message["drawing"]))
 
 
-def _options(data: dict[str, Any]) -> RunOptions:
+def _decode_options(data: dict[str, Any]) -> RunOptions:
     return RunOptions(
         seed=data["seed"],
         method=Method(data["method"]),
@@ -173,28 +204,42 @@ def decode_admission_request(data: bytes, request: Request, limits: ExecutionLim
 
 
 def encode_response(response: Response, request: Request) -> bytes:
-    message = _outcome_fields(response.outcome) | {"retiring": response.retiring, "token": request.token}
-    if request.command is Command.INSPECT and isinstance(response.outcome, ExecutionFailed):
-        message["others"] = [asdict(other.failure) for other in response.outcome.others]
-    # Without spaces: the limit on the size of a result assumes that.
-    return json.dumps(message, separators=(",", ":"), default=_members).encode()
+    outcome = response.outcome
+    message = _encoded_outcome(outcome) | {"retiring": response.retiring, "token": request.token}
+    if request.command is Command.INSPECT and isinstance(outcome, ExecutionFailed):
+        message["others"] = [asdict(other.failure) for other in outcome.others]
+    if isinstance(outcome, RunResult) and outcome.counts and outcome.memory is None:
+        # First, where the parent finds them without decoding the message.
+        message = {"counts": outcome.counts} | message
+        message["result"] = {"profile": outcome.profile}
+    return _ENCODER.encode(message).encode()
 
 
-def _outcome_fields(outcome: Outcome | ExecutionFailed) -> dict[str, object]:
+def _encoded_outcome(outcome: CommandResult | ExecutionFailed) -> dict[str, object]:
     match outcome:
         case ExecutionFailed():
             return {"failure": asdict(outcome.failure)}
         case RunResult():
-            return {"result": _members(outcome)}
+            return {"result": _fields_of(outcome)}
         case Inspection():
             return {"inspection": asdict(outcome)}
         case str():
             return {"drawing": outcome}
 
 
-def _members(value: Any) -> dict[str, object]:
+def _fields_of(value: Any) -> dict[str, Any]:
     """The fields of a dataclass, not copied: `asdict` would copy each key of the counts, which takes longer."""
-    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _field_names(kind)}
+
+
+@cache
+def _field_names(kind: Any) -> Sequence[str]:
+    return [entry.name for entry in fields(kind)]
+
+
+# Without spaces: the limit on the size of a result assumes that.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields_of)
 
 
 def decode_response(data: bytes, request: Request) -> Response:
@@ -204,69 +249,119 @@ def decode_response(data: bytes, request: Request) -> Response:
         ValueError: it is not a response to this request.
     """
     try:
-        message = json.loads(data)
+        counts, rest = _split_counts(data, request)
+        message = json.loads(rest)
         if message["token"] != request.token:  # guard: wire.token
             raise ValueError("a response to another request")
-        outcome = _failure(message) if "failure" in message else _outcome(message, request)
+        outcome = _decode_failure(message) if "failure" in message else _decode_result(message, request, counts)
         return Response(outcome, retiring=bool(message["retiring"]))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not a response") from error
 
 
-def _outcome(message: dict[str, Any], request: Request) -> Outcome:
+def _split_counts(data: bytes, request: Request) -> tuple[EncodedCounts | None, bytes]:
+    """The counts with which the response to a single run begins, and the rest of it as JSON."""
+    if not data.startswith(_COUNTS_PREFIX):
+        return None, data
+    start = len(_COUNTS_PREFIX)
+    end = end_of_counts(data, start)
+    if end is None or not _is_single_run(request):
+        raise ValueError("not a response")
+    return checked_counts(data[start:end], request.spec.shots), b"{" + data[end:].removeprefix(b",")
+
+
+def _is_single_run(request: Request) -> bool:
+    """Whether the result is the counts of one run, without its shots."""
+    options = request.spec.options
+    counted = request.command is Command.RUN and not options.observables and not options.memory
+    return counted and number_of_points(request.spec.inputs) is None
+
+
+def _decode_result(message: dict[str, Any], request: Request, counts: EncodedCounts | None) -> CommandResult:
+    if counts is not None:
+        profile = _decode_profile(message["result"]["profile"])
+        return RunResult(counts=counts, shots=request.spec.shots, profile=profile)
     match request.command:
         case Command.RUN:
-            return (_values if request.spec.options.observables else _result)(message["result"], request)
+            return (_decode_expectation_values if request.spec.options.observables else _decode_counts)(
+                message["result"], request
+            )
+        case Command.CONVERT:
+            return _decode_conversion(message["result"])
         case Command.INSPECT:
-            return _inspection(message["inspection"])
+            return _decode_inspection(message["inspection"])
         case Command.DRAW:
             drawing = message["drawing"]
             drawing.encode()  # raises on a lone surrogate, which no response could contain
             return str(drawing)
 
 
-def _result(data: dict[str, Any], request: Request) -> RunResult:
-    profile, points = _profile(data["profile"]), number_of_points(request.spec.inputs)
+def _decode_conversion(data: dict[str, Any]) -> RunResult:
+    found = data["conversion"]
+    content, media_type, binary = str(found["content"]), MediaType(found["media_type"]), bool(found["base64"])
+    if binary:
+        b64decode(content, validate=True)
+    else:
+        content.encode()  # raises on a lone surrogate
+        if "\x00" in content:
+            raise ValueError("a NUL character in text")
+    conversion = Conversion(content, media_type=media_type, base64=binary)
+    return RunResult(counts={}, shots=0, profile=_decode_profile(data["profile"]), conversion=conversion)
+
+
+def _decode_counts(data: dict[str, Any], request: Request) -> RunResult:
+    profile, points = _decode_profile(data["profile"]), number_of_points(request.spec.inputs)
     if points is None:
-        point = _point(data, request.spec.shots)
+        point = _decode_point(data, request.spec.shots)
         return RunResult(counts=point.counts, shots=request.spec.shots, profile=profile, memory=point.memory)
-    results = [_point(result, request.spec.shots) for result in data["points"]]
+    results = [_decode_point(result, request.spec.shots) for result in data["points"]]
     if len(results) != points:
         raise ValueError(f"{len(results)} results of {points} points")
     return RunResult(counts={}, shots=request.spec.shots, profile=profile, points=results)
 
 
-def _profile(data: dict[str, Any]) -> Profile:
+def _decode_profile(data: dict[str, Any]) -> Profile:
     registers = data["registers"]
     if registers is not None:
-        registers = tuple(Register(bits=int(one["bits"]), name=_name(one["name"])) for one in registers)
-    return Profile(**data | {"registers": registers, "warnings": _warnings(data["warnings"])})
+        registers = tuple(Register(bits=int(one["bits"]), name=_decode_register_name(one["name"])) for one in registers)
+    measures = {name: _decode_measure(data[name]) for name in _MEASURES}
+    return Profile(**data | measures | {"registers": registers, "warnings": _decode_warnings(data["warnings"])})
 
 
-def _warnings(data: Sequence[Mapping[str, Any]]) -> tuple[ProgramWarning, ...]:
-    if len(data) > _MOST_WARNINGS:
+def _decode_measure(value: float | None) -> float | None:
+    """Seconds or bytes that can be added to those of other tasks; None if they were not measured."""
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= _MOST_MEASURED:  # guard: wire.measures
+        raise ValueError("not a number of seconds or bytes")
+    return value
+
+
+def _decode_warnings(data: Sequence[Mapping[str, Any]]) -> tuple[ProgramWarning, ...]:
+    if len(data) > _MAX_WARNINGS:
         raise ValueError(f"{len(data)} warnings")
-    return tuple(ProgramWarning(code=WarningCode(one["code"]), message=_message(one), **_place(one)) for one in data)
+    return tuple(
+        ProgramWarning(code=WarningCode(one["code"]), message=_decode_message(one), **_decode_position(one))
+        for one in data
+    )
 
 
-def _message(data: Mapping[str, Any]) -> str:
+def _decode_message(data: Mapping[str, Any]) -> str:
     return _UNPRINTABLE.sub("?", str(data["message"]))[:_MAX_MESSAGE_CHARACTERS]
 
 
-def _place(data: Mapping[str, Any]) -> Mapping[str, int | None]:
+def _decode_position(data: Mapping[str, Any]) -> Mapping[str, int | None]:
     return {name: None if data[name] is None else int(data[name]) for name in ("line", "column")}
 
 
-def _name(data: object) -> str | None:
+def _decode_register_name(data: object) -> str | None:
     """A register's name, or None if no request can contain it or no database can store it: QPY allows any name."""
     name = None if data is None else str(data)
-    return None if name is None or len(name) > _LONGEST_NAME or _UNPRINTABLE.search(name) else name
+    return None if name is None or len(name) > _MAX_NAME_CHARACTERS or _UNPRINTABLE.search(name) else name
 
 
-def _point(data: dict[str, Any], shots: int) -> Point:
-    counts = {str(key): int(count) for key, count in data["counts"].items()}
-    if not all(map(_KEY.fullmatch, counts)):
-        raise ValueError("not the keys of counts")
+def _decode_point(data: dict[str, Any], shots: int) -> Point:
+    counts = _decode_keyed_counts(data["counts"])
     if min(counts.values(), default=0) < 0 or sum(counts.values()) != shots:
         raise ValueError(f"the counts do not add up to {shots} shots")
     memory = data.get("memory")
@@ -275,57 +370,66 @@ def _point(data: dict[str, Any], shots: int) -> Point:
     return Point(counts=counts, memory=memory)
 
 
-def _values(data: dict[str, Any], request: Request) -> RunResult:
+def _decode_keyed_counts(data: Any) -> dict[str, int]:
+    """Counts by key; there can be many, so that all keys are checked at once."""
+    if not isinstance(data, dict):
+        raise ValueError("not counts")  # noqa: TRY004 - callers handle one error for all that is not a response
+    counts: dict[str, int] = data
+    if not {int}.issuperset(map(type, counts.values())):
+        raise ValueError("a count is not an integer")
+    keys = "".join([f"{key}," for key in counts])
+    if keys.count(",") != len(counts) or not _COUNTS_KEYS.fullmatch(keys):
+        raise ValueError("not the keys of counts")
+    return counts
+
+
+def _decode_expectation_values(data: dict[str, Any], request: Request) -> RunResult:
     points = number_of_points(request.spec.inputs)
     requested = observables_at(request.spec.options.observables, points or 1)
     found_values = data["expectation_values"]
     values = [
-        _values_of(at_point, observables)
+        _decode_values(at_point, observables)
         for at_point, observables in zip([found_values] if points is None else found_values, requested, strict=True)
     ]
-    profile = _profile(data["profile"])
+    profile = _decode_profile(data["profile"])
     found = values[0] if points is None else values
     return RunResult(counts={}, shots=request.spec.shots, profile=profile, expectation_values=found)
 
 
-def _values_of(data: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:
+def _decode_values(data: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:
     values = [float(value) for value in data]
     if len(values) != len(observables) or not all(map(math.isfinite, values)):
         raise ValueError("not an expectation value for each observable")
     return values
 
 
-def _inspection(data: dict[str, Any]) -> Inspection:
-    refusal = data["refusal"]
+def _decode_inspection(data: dict[str, Any]) -> Inspection:
+    failure = data["failure"]
     known: dict[str, Any] = {
         "operations": {str(name): int(count) for name, count in data["operations"].items()},
         "method": None if data["method"] is None else Method(data["method"]),
-        "refusal": None if refusal is None else _failed(refusal).failure,
-        "warnings": _warnings(data["warnings"]),
+        "failure": None if failure is None else _decode_error(failure).failure,
+        "warnings": _decode_warnings(data["warnings"]),
     }
     known |= {name: int(data[name]) for name in ("qubits", "unused_qubits", "depth")}
     memory, seconds = data["memory_bytes"], data["estimated_seconds"]
     known["memory_bytes"] = None if memory is None else int(memory)
     known["estimated_seconds"] = None if seconds is None else float(seconds)
     inspection = Inspection(**data | known)
-    if (inspection.method is None) is (inspection.refusal is None):
-        raise ValueError("neither a method nor a refusal")
+    if (inspection.method is None) is (inspection.failure is None):
+        raise ValueError("not either a method or a failure")
     return inspection
 
 
-def _failure(data: dict[str, Any]) -> ExecutionFailed:
+def _decode_failure(data: dict[str, Any]) -> ExecutionFailed:
     """The failure of a request; that of an inspection contains all mistakes of the program."""
-    error, others = _failed(data["failure"]), data.get("others", ())
-    if len(others) >= _MOST_MISTAKES:
+    error, others = _decode_error(data["failure"]), data.get("others", ())
+    if len(others) >= _MAX_MISTAKES:
         raise ValueError(f"{len(others)} more mistakes")
-    error.others = tuple(map(_failed, others))
+    error.others = tuple(map(_decode_error, others))
     return error
 
 
-def _failed(data: dict[str, Any]) -> ExecutionFailed:
+def _decode_error(data: dict[str, Any]) -> ExecutionFailed:
     kind = _FAILURES[FailureCode(data["code"])]
-    return kind(_message(data), **_place(data))
-
-
-def _items(limits: ExecutionLimits) -> list[tuple[str, Any]]:
-    return [(entry.name, getattr(limits, entry.name)) for entry in fields(limits)]
+    return kind(_decode_message(data), **_decode_position(data))

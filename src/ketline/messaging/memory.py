@@ -1,66 +1,65 @@
-"""The queue of the embedded service: in memory, bounded, first in first out."""
+"""The queues of the embedded service: in memory, bounded, first in first out."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from ketline.domain.errors import PublishFailed
+from ketline.domain.errors import QueueFull
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
+
+# Some 30 MB of messages for each queue. Tasks beyond that wait in the database.
+CAPACITY = 100_000
 
 
 class MemoryQueue:
-    """Both `TaskPublisher` and `TaskConsumer`, for the embedded mode.
+    """Both `TaskPublisher` and `TaskConsumer`, for the embedded mode: holds one queue for each `TaskQueue`.
 
-    It holds up to `capacity` waiting messages, briefly more when slots hand messages back. After a restart the
-    dispatcher fills it from the database. Calls that wait for a message or for room are served in their order, and only
-    the first one is woken.
+    Each holds up to `capacity` waiting messages, briefly more when slots hand messages back. After a restart the
+    dispatcher fills them from the database.
     """
 
-    def __init__(self, *, capacity: int = 1000, publish_timeout_seconds: float = 5.0) -> None:
+    def __init__(self, *, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._publish_timeout_seconds = publish_timeout_seconds
-        self._waiting: deque[Dispatch] = deque()
-        self._receiving: deque[asyncio.Future[Dispatch]] = deque()
-        self._publishing: deque[tuple[Dispatch, asyncio.Future[None]]] = deque()
+        self._queues: defaultdict[TaskQueue, _Messages] = defaultdict(_Messages)
 
     async def publish(self, dispatch: Dispatch) -> None:
-        if len(self._waiting) < self._capacity:
-            self._put(dispatch)
-            return
-        put: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._publishing.append((dispatch, put))
-        try:
-            async with asyncio.timeout(self._publish_timeout_seconds):
-                await put
-        except TimeoutError as error:
-            if put.cancelled():
-                raise PublishFailed(f"Task {dispatch.task_id} not published: the queue is full") from error
-        finally:
-            if put.cancelled():
-                with suppress(ValueError):  # it was removed before
-                    self._publishing.remove((dispatch, put))
+        messages = self._queues[dispatch.queue]
+        if messages.depth >= self._capacity:
+            raise QueueFull(f"Task {dispatch.task_id} not published: the queue {dispatch.queue.name} is full")
+        messages.put(dispatch)
 
     async def ping(self) -> None:
         return
 
-    async def depth(self) -> int:
-        return len(self._waiting)
+    async def depth(self, queue: TaskQueue = SIMULATIONS) -> int:
+        return self._queues[queue].depth
 
     @asynccontextmanager
-    async def open_slot(self) -> "AsyncIterator[MemorySlot]":
-        slot = MemorySlot(self)
+    async def open_slot(self, queue: TaskQueue = SIMULATIONS, *, name: str = "slot") -> "AsyncIterator[MemorySlot]":
+        slot = MemorySlot(self._queues[queue])
         try:
             yield slot
         finally:
             slot.hand_back()  # guard: queue.hand_back
 
+
+class _Messages:
+    """The messages of one queue. Calls that wait for one are served in their order, and only the first is woken."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Dispatch] = deque()
+        self._receiving: deque[asyncio.Future[Dispatch]] = deque()
+
+    @property
+    def depth(self) -> int:
+        return len(self._waiting)
+
     async def take(self) -> Dispatch:
         """Wait for the first message and remove it; a cancelled call removes none."""
         if self._waiting:
-            dispatch = self._waiting.popleft()
-            self._admit_publishers()
-            return dispatch
+            return self._waiting.popleft()
         received: asyncio.Future[Dispatch] = asyncio.get_running_loop().create_future()
         self._receiving.append(received)
         try:
@@ -70,14 +69,15 @@ class MemoryQueue:
                 self.give_back(received.result())
             raise
 
+    def put(self, dispatch: Dispatch) -> None:
+        """Put a message at the end of the queue."""
+        if not self._hand_over(dispatch):
+            self._waiting.append(dispatch)
+
     def give_back(self, dispatch: Dispatch) -> None:
         """Put a message back at the front of the queue."""
         if not self._hand_over(dispatch):
             self._waiting.appendleft(dispatch)
-
-    def _put(self, dispatch: Dispatch) -> None:
-        if not self._hand_over(dispatch):
-            self._waiting.append(dispatch)
 
     def _hand_over(self, dispatch: Dispatch) -> bool:
         """Pass the message to a waiting `take`; return False if none waits."""
@@ -88,26 +88,19 @@ class MemoryQueue:
                 return True
         return False
 
-    def _admit_publishers(self) -> None:
-        while self._publishing and len(self._waiting) < self._capacity:
-            dispatch, put = self._publishing.popleft()
-            if not put.cancelled():
-                self._put(dispatch)
-                put.set_result(None)
-
 
 class MemorySlot:
-    """A `ConsumerSlot` on a `MemoryQueue`."""
+    """A `ConsumerSlot` on one queue of a `MemoryQueue`."""
 
-    def __init__(self, queue: MemoryQueue) -> None:
-        self._queue = queue
+    def __init__(self, messages: _Messages) -> None:
+        self._messages = messages
         self._unacknowledged: MemoryDelivery | None = None
         self._free = asyncio.Event()
         self._free.set()
 
     async def receive(self) -> "MemoryDelivery":
         await self._free.wait()
-        self._unacknowledged = MemoryDelivery(await self._queue.take(), self)
+        self._unacknowledged = MemoryDelivery(await self._messages.take(), self)
         self._free.clear()
         return self._unacknowledged
 
@@ -120,7 +113,7 @@ class MemorySlot:
     def hand_back(self) -> None:
         """Put an unacknowledged message back at the front of the queue."""
         if self._unacknowledged is not None:
-            self._queue.give_back(self._unacknowledged.dispatch)
+            self._messages.give_back(self._unacknowledged.dispatch)
             self._unacknowledged = None
 
 

@@ -1,4 +1,7 @@
-"""The form of a queue message: JSON with ids only; decoding checks it strictly."""
+"""The form of a queue message: JSON with ids only; decoding checks it strictly.
+
+The adapters for RabbitMQ and for Redis encode and decode theirs with it.
+"""
 
 import json
 import re

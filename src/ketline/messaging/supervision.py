@@ -1,4 +1,7 @@
-"""Supervision of broker connections: runs them again after failures, and handles aiormq's cancellations."""
+"""Supervision of broker connections: runs them again after failures, and handles their libraries' cancellations.
+
+The links, slots and publishers of `messaging.rabbit` and `messaging.redis` use it.
+"""
 
 import asyncio
 import random
@@ -34,11 +37,11 @@ class Backoff:
 
 @contextmanager
 def real_cancellation_only() -> Iterator[None]:
-    """Around calls to aiormq: raises CancelledError exactly when this task was cancelled meanwhile.
+    """Around calls to aiormq or redis-py: raises CancelledError exactly when this task was cancelled meanwhile.
 
     aiormq fails the futures of a lost connection with CancelledError, which would end the caller silently; here it
-    becomes ConnectionResetError. Conversely, a call that is cancelled while its channel closes may return or raise the
-    channel's error, so that the caller would never stop; here it becomes CancelledError.
+    becomes ConnectionResetError. Conversely, a call that is cancelled may return or raise the connection's error in
+    both libraries, so that the caller would never stop; here it becomes CancelledError.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
@@ -62,10 +65,23 @@ def real_cancellation_only() -> Iterator[None]:
 
 @asynccontextmanager
 async def bounded(timeout_seconds: float) -> AsyncIterator[None]:
-    """Around calls to aiormq: `real_cancellation_only`, and TimeoutError after `timeout_seconds`."""
+    """Around calls to aiormq or redis-py: `real_cancellation_only`, and TimeoutError after `timeout_seconds`."""
     with real_cancellation_only():
         async with asyncio.timeout(timeout_seconds):
             yield
+
+
+def keep_connected(
+    connect: Callable[[], Awaitable[None]],
+    *,
+    backoff: Backoff,
+    expected: tuple[type[Exception], ...],
+    log: structlog.stdlib.BoundLogger,
+) -> asyncio.Task[None]:
+    """Start to `supervise` the connection of a link, which ends the returned task by `end_task` when it closes."""
+    return asyncio.create_task(
+        supervise(connect, backoff=backoff, expected=expected, log=log, event="broker.connection_failed")
+    )
 
 
 async def supervise(
@@ -80,8 +96,8 @@ async def supervise(
 
     Failures are logged as `event`: the 1st, 2nd, 4th, 8th … in a row as a warning, the others at debug level.
 
-    This is not a `service.loop.Loop`, because it must tell aiormq's cancellations from its own, and because the pauses
-    grow while a broker is down: each attempt opens a connection and declares the queues.
+    This is not a `service.loop.Loop`, because it must tell a library's cancellations from its own, and because the
+    pauses grow while a broker is down: each attempt opens a connection and declares the queues.
     """
     while True:
         try:
@@ -104,7 +120,7 @@ async def end_task(task: asyncio.Task[None]) -> None:
     """Cancel a task, wait until it has ended, and raise its error if it ended with one."""
     while not task.done():
         task.cancel()
-        # Repeated, because a cancellation may be lost in aiormq, and the process must stop.
+        # Repeated, because a cancellation may be lost in a library, and the process must stop.
         await asyncio.wait([task], timeout=_END_SECONDS)
     if not task.cancelled():
         task.result()

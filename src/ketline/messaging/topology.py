@@ -1,5 +1,6 @@
-"""The queues on RabbitMQ, declared with arguments that versions 3.10 and 4.x accept."""
+"""The queues on RabbitMQ, declared with arguments that versions 3.10 and 4.x accept; each link declares them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import structlog
@@ -7,9 +8,10 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelPreconditionFailed
 from pamqp.common import FieldTable
 
+from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.messaging.queue_names import QueueNames
 from ketline.messaging.supervision import real_cancellation_only
 
-DEFAULT_QUEUE_NAME = "quantum_tasks"
 _NEVER_REACHED = 1_000_000_000
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -17,32 +19,38 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Topology:
-    """The task queue and the dead-letter queue.
+    """The queues of tasks that a connection uses, and the dead-letter queue that they share.
 
     A queue that exists with other arguments, from an older deployment or an operator, is used as it is.
     """
 
-    queue_name: str = DEFAULT_QUEUE_NAME
+    names: QueueNames
+    _used: set[TaskQueue] = field(default_factory=lambda: {SIMULATIONS}, init=False)
     _foreign: set[str] = field(default_factory=set, init=False)
 
-    @property
-    def dead_queue_name(self) -> str:
-        return f"{self.queue_name}.dead"
+    def uses(self, queue: TaskQueue) -> bool:
+        """Whether `declare` creates this queue."""
+        return queue in self._used
 
-    async def declare(self, connection: AbstractConnection) -> None:
-        """Create both queues if they do not exist; safe to repeat, and to run concurrently."""
+    def use(self, queue: TaskQueue) -> None:
+        """Have `declare` create this queue too from now on."""
+        self._used.add(queue)
+
+    async def declare(self, connection: AbstractConnection, queues: Collection[TaskQueue] | None = None) -> None:
+        """Create those of these queues, or of all used ones, that do not exist; safe to repeat, and concurrently."""
         # By default RabbitMQ 4 drops a message after 20 deliveries, and each look at a dead letter is one.
         dead: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": _NEVER_REACHED}
-        await self._declare(connection, self.dead_queue_name, dead)
-        await self._declare(
-            connection,
-            self.queue_name,
-            {
-                "x-queue-type": "quorum",
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": self.dead_queue_name,
-            },
-        )
+        await self._declare(connection, self.names.dead, dead)
+        for queue in tuple(self._used if queues is None else queues):
+            await self._declare(
+                connection,
+                self.names.of(queue),
+                {
+                    "x-queue-type": "quorum",
+                    "x-dead-letter-exchange": "",
+                    "x-dead-letter-routing-key": self.names.dead,
+                },
+            )
 
     async def _declare(self, connection: AbstractConnection, name: str, arguments: FieldTable) -> None:
         try:

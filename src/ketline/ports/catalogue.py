@@ -2,20 +2,26 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
-from ketline.domain.lists import Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
+from ketline.domain.access import ProjectName
+from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.lists import EndedTasks, Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, IdempotencyKey, TaskId, TaskLine
 
 
 class TaskCatalogue(Protocol):
-    """The stored tasks, as lists and as single tasks that change.
+    """The stored tasks of a project, as lists and as single tasks that change; retention deletes tasks of all projects.
 
     Every method that changes something is one transaction and raises `DatabaseUnavailable`, as in
     `ports.repositories`.
     """
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the port for the tasks of another project."""
+        ...
 
     async def find(self, query: TaskQuery) -> TaskPage:
         """Return a page of a list, in bounded time however many tasks there are.
@@ -25,8 +31,15 @@ class TaskCatalogue(Protocol):
         """
         ...
 
+    async def ended(self, task_ids: Sequence[TaskId], most_bytes: int) -> EndedTasks:
+        """Return those of these tasks that have ended, in this order; ids without a task are left out.
+
+        Results are read up to a total of `most_bytes` in the database, the small ones first; a larger one never is.
+        """
+        ...
+
     async def last_line(self) -> int:
-        """Return the id of the newest line of all histories, 0 if there is none."""
+        """Return the id of the newest line of all histories of all projects, 0 if there is none."""
         ...
 
     async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
@@ -42,7 +55,7 @@ class TaskCatalogue(Protocol):
         ...
 
     async def queue_position(self, task_id: TaskId) -> QueuePosition | None:
-        """Return the queue position of a task, None if it does not wait for a worker."""
+        """Return the queue position of a task among those of its project, None if it does not wait for a worker."""
         ...
 
     async def change(self, task_id: TaskId, change: TaskChange) -> None:
@@ -70,8 +83,10 @@ class TaskCatalogue(Protocol):
         """
         ...
 
-    async def delete(self, task_id: TaskId) -> None:
-        """Delete a task that has ended, with its history, its labels and the keys that name it.
+    async def delete(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+        """Delete a task that has ended, with its history, its labels and the keys that name it, and record who did it.
+
+        Its usage remains.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -79,10 +94,10 @@ class TaskCatalogue(Protocol):
         """
         ...
 
-    async def forget_older(self, age: timedelta, limit: int) -> int:
+    async def delete_older(self, age: timedelta, limit: int) -> int:
         """Delete up to `limit` tasks that ended longer ago than `age`, and return their number.
 
-        Concurrent callers delete different tasks, and do not wait for each other.
+        Concurrent callers delete different tasks, and wait for each other only to add up the usage of these.
         """
         ...
 
@@ -93,6 +108,6 @@ class TaskCatalogue(Protocol):
         """
         ...
 
-    async def forget_before(self, last_kept: Position, limit: int) -> int:
-        """Delete up to `limit` tasks that ended before the position of `last_kept`, otherwise like `forget_older`."""
+    async def delete_before(self, last_kept: Position, limit: int) -> int:
+        """Delete up to `limit` tasks that ended before the position of `last_kept`, otherwise like `delete_older`."""
         ...

@@ -1,7 +1,8 @@
 """Validates and draws programs without running them, and reads the programs of stored tasks."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
+from ketline.domain.access import ProjectName
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import TaskId
@@ -28,7 +29,11 @@ class Inspector(Protocol):
 
 
 class ProgramLibrary(Protocol):
-    """Reads the programs of tasks, which no other read of a task includes."""
+    """Reads the programs of tasks of a project, which no other read of a task includes."""
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the port for the tasks of another project."""
+        ...
 
     async def get(self, task_id: TaskId) -> ProgramSource:
         """Return a task's program as it was submitted.

@@ -1,12 +1,14 @@
-"""The queue between the dispatcher, which publishes task ids, and the workers, which consume them.
+"""The queues between the dispatcher, which publishes task ids, and the workers, which consume them.
 
-The queue may lose, repeat, delay or reorder messages; the row of a task in the database decides what happens.
+There is one queue for each kind of task and each backend, see `domain.queues`. A queue may lose, repeat, delay or
+reorder messages; the row of a task in the database decides what happens.
 """
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from ketline.domain.dead_letters import DeadLetters
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
 
 
@@ -14,15 +16,16 @@ class TaskPublisher(Protocol):
     """Publishes dispatches; may lose, repeat or reorder them."""
 
     async def publish(self, dispatch: Dispatch) -> None:
-        """Return once the queue has confirmed the message; bounded in time.
+        """Return once the queue of the dispatch has confirmed the message; bounded in time.
 
         Raises:
+            QueueFull: that queue has no room now; others may have.
             PublishFailed: the queue has not confirmed it; the message may or may not arrive.
         """
         ...
 
-    async def depth(self) -> int:
-        """Count the messages on the queue that no consumer holds; bounded in time.
+    async def depth(self, queue: TaskQueue = SIMULATIONS) -> int:
+        """Count the messages on a queue that no consumer holds; bounded in time.
 
         Raises:
             QueueUnavailable: the queue cannot be reached.
@@ -30,7 +33,7 @@ class TaskPublisher(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Return if the queue can be reached.
+        """Return if the broker can be reached.
 
         Raises:
             QueueUnavailable: it cannot be reached.
@@ -61,18 +64,23 @@ class ConsumerSlot(Protocol):
 
 
 class TaskConsumer(Protocol):
-    """Delivers the messages of the queue to slots, each message to one slot at a time.
+    """Delivers the messages of the queues to slots, each message to one slot at a time.
 
     A message that is not Ketline's goes to the dead-letter queue and never reaches a slot.
     """
 
-    def open_slot(self) -> AbstractAsyncContextManager[ConsumerSlot]:
-        """Open a slot that consumes while the context is entered; leaving it returns unacknowledged messages."""
+    def open_slot(
+        self, queue: TaskQueue = SIMULATIONS, *, name: str = "slot"
+    ) -> AbstractAsyncContextManager[ConsumerSlot]:
+        """Open a slot that consumes a queue while the context is open; leaving it returns unacknowledged messages.
+
+        `name` says to operators, who see it at the broker, which consumer of the worker this is.
+        """
         ...
 
 
 class DeadLetterBox(Protocol):
-    """The dead letters: messages that no consumer could read, or that were delivered too often."""
+    """The dead letters of all queues: messages that no consumer could read, or that were delivered too often."""
 
     async def look(self, most: int) -> DeadLetters:
         """Count them and return up to `most` of the oldest; they stay in place.
@@ -83,7 +91,7 @@ class DeadLetterBox(Protocol):
         ...
 
     async def requeue(self, most: int) -> int:
-        """Requeue the readable ones among the oldest `most`, and return their number.
+        """Put the readable ones among the oldest `most` back on the queues they were on, and return their number.
 
         None is lost; one may be delivered twice, which does no harm.
 

@@ -7,17 +7,22 @@ status appends exactly one line of history in the same transaction.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
+from ketline.domain.access import ProjectName
+from ketline.domain.audit import UNKNOWN, Actor
 from ketline.domain.errors import MachineBusy
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import (
     Accepted,
     Claim,
     Dispatch,
     Failure,
+    JobToCancel,
     Lease,
     Reaped,
+    RemoteJob,
     RunResult,
     StatusChange,
     Submission,
@@ -29,32 +34,39 @@ from ketline.domain.task import (
 
 
 class TaskSubmissions(Protocol):
-    """Stores and cancels tasks, for requests of clients."""
+    """Stores and cancels tasks of a project, for requests of clients; a task of another project is not found."""
 
-    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+    def within(self, project: ProjectName) -> Self:
+        """Return the port for the tasks of another project."""
+        ...
+
+    async def add(self, submission: Submission, *, taken: bool = False, limited: bool = False) -> Accepted:
         """Store a pending task that is due for dispatch at once, or that is already taken for dispatch if `taken`.
 
         A task that is scheduled for later is neither: it is available, and due, when its time comes, and a held task
         when it is released. Of any number of submissions under one idempotency key one creates a task, and
-        all return that task.
+        all return that task. If it is `limited`, the quotas of the project are checked in the same transaction:
+        however many callers there are, in whatever process, what is stored is within the quotas.
 
         Raises:
+            QuotaExceeded: a quota does not permit it, now or at any time; never for a task that is stored already.
             IdempotencyKeyReused: the key was used for something else, and has not expired.
         """
         ...
 
-    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
+    async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
         """Store pending tasks that are due for dispatch at once: all of them, or none if it raises.
 
-        Idempotency keys work as for `add`, for each submission.
+        Idempotency keys and quotas work as for `add`, for each submission.
 
         Raises:
+            QuotaExceeded: a quota does not permit all that are new.
             IdempotencyKeyReused: a key was used for something else, and has not expired.
         """
         ...
 
-    async def cancel(self, task_id: TaskId) -> None:
-        """Cancel a task that has not ended; the worker that runs it loses the lease.
+    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+        """Cancel a task that has not ended, and record who did it; the worker that runs it loses the lease.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -73,12 +85,16 @@ class TaskSubmissions(Protocol):
         ...
 
     async def count_pending(self, limit: int) -> int:
-        """Count the pending tasks, up to `limit`."""
+        """Count the pending tasks of all projects, up to `limit`."""
         ...
 
 
 class TaskReader(Protocol):
-    """Reads single tasks; a `TaskCatalogue` reads lists."""
+    """Reads single tasks of a project; a task of another project is not found. A `TaskCatalogue` reads lists."""
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the port for the tasks of another project."""
+        ...
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         """Return a task with its whole history, oldest line first.
@@ -108,7 +124,10 @@ class TaskReader(Protocol):
         ...
 
     async def statuses(self, task_ids: Sequence[TaskId]) -> Mapping[TaskId, tuple[TaskStatus, int]]:
-        """Return the status and the number of the last attempt of each of these tasks that exists."""
+        """Return the status and the number of the last attempt of each of these tasks that exists, in any project.
+
+        It serves the poll of `Watch`, which wakes those who wait and shows them nothing.
+        """
         ...
 
 
@@ -132,17 +151,20 @@ class DeferredTasks(Protocol):
 class TaskAttempts(DeferredTasks, Protocol):
     """Claims tasks and records their outcomes, for workers."""
 
-    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        """Claim a pending, available task for one attempt; None if there is none.
+    async def claim(
+        self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
+    ) -> Claim | None:
+        """Claim a pending, available task of a queue for one attempt; None if there is none.
 
         It is the task with this id, unless that one is not available or must wait for another: then it is the one with
-        the lowest rank, by priority and age, of those that were dispatched. Of any number of concurrent claims at most
-        one gets a task.
+        the lowest rank, by priority and age, of those that were dispatched to this queue. Of any number of concurrent
+        claims at most one gets a task.
         """
         ...
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        """Claim the task with the lowest rank of those dispatched that are not known to be long; None if there is none.
+        """Claim the simulation with the lowest rank of those dispatched that are not known to be long; None if there
+        is none.
 
         As with `claim`, the message that named `task_id` is used up if a task was claimed.
         """
@@ -173,6 +195,28 @@ class TaskAttempts(DeferredTasks, Protocol):
         ...
 
 
+class RemoteAttempts(TaskAttempts, Protocol):
+    """Records the jobs of claimed tasks at external backends, for workers."""
+
+    async def record_job(self, lease: Lease, job: RemoteJob | None) -> bool:
+        """Record the job of a task at its backend, None if it has none; False if the lease is lost.
+
+        The time limit of a job counts from when it was recorded without a status: then its submission begins.
+        """
+        ...
+
+    async def jobs_to_cancel(self, backend: str, limit: int) -> Sequence[JobToCancel]:
+        """Return up to `limit` jobs that are to be cancelled at a backend, those with an id first.
+
+        They are those of tasks that were cancelled, or failed at their time limit, and have not ended.
+        """
+        ...
+
+    async def end_job(self, task_id: TaskId, job: RemoteJob) -> None:
+        """Record how the job of such a task ended."""
+        ...
+
+
 class TaskUpkeep(Protocol):
     """Finds the tasks to dispatch, reap or correct, for the periodic loops of every process."""
 
@@ -184,12 +228,14 @@ class TaskUpkeep(Protocol):
         """
         ...
 
-    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
-        """Take up to `limit` pending tasks that were dispatched and are overdue by at least `by`, longest first."""
+    async def take_overdue(self, limit: int, *, by: timedelta, queue: TaskQueue = SIMULATIONS) -> Sequence[Dispatch]:
+        """Take up to `limit` pending tasks that were dispatched to a queue and are overdue by at least `by`, longest
+        first.
+        """
         ...
 
-    async def count_dispatched(self) -> int:
-        """Count the tasks that are pending and were dispatched: those that should have a message on the queue."""
+    async def count_dispatched(self) -> Mapping[TaskQueue, int]:
+        """Count, by queue, the pending tasks that were dispatched: those that should have a message on the queue."""
         ...
 
     async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:
@@ -215,7 +261,7 @@ class TaskUpkeep(Protocol):
         """
         ...
 
-    async def forget_keys(self, limit: int) -> int:
+    async def delete_expired_keys(self, limit: int) -> int:
         """Delete up to `limit` expired idempotency keys, and return their number."""
         ...
 

@@ -1,9 +1,11 @@
-"""The registry of live workers, which workers write and the API reads."""
+"""The registries of live workers and of external backends, which workers write and the API reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
+from ketline.domain.access import ProjectName
+from ketline.domain.backend_jobs import BackendDescription
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 
@@ -11,9 +13,13 @@ from ketline.domain.worker import LiveWorker, WorkerCondition, WorkerIdentity
 class WorkerRegistry(Protocol):
     """The workers that are alive, by their heartbeats; times are the database's.
 
-    It decides nothing about tasks: leases do. Every method raises `DatabaseUnavailable` if the database cannot be read
-    or written.
+    It decides nothing about tasks: leases do. It shows the tasks of one project. Every method raises
+    `DatabaseUnavailable` if the database cannot be read or written.
     """
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the registry that shows the tasks of another project."""
+        ...
 
     async def beat(
         self,
@@ -34,9 +40,24 @@ class WorkerRegistry(Protocol):
         ...
 
     async def live(self) -> Sequence[LiveWorker]:
-        """Return the live workers, ordered by id, with the tasks that each holds."""
+        """Return the live workers, ordered by id, with the tasks of the project that each holds."""
         ...
 
-    async def forget_lost(self, after: timedelta) -> int:
+    async def remove_lost(self, after: timedelta) -> int:
         """Remove workers whose lifetime ended longer ago than `after`, and return their number."""
+        ...
+
+
+class BackendRegistry(Protocol):
+    """The external backends, as the workers that have them describe them.
+
+    Every method raises `DatabaseUnavailable` if the database cannot be read or written.
+    """
+
+    async def register(self, name: str, description: BackendDescription) -> None:
+        """Record the description of a backend, in place of an earlier one."""
+        ...
+
+    async def known(self) -> Mapping[str, BackendDescription]:
+        """Return the backends that were ever registered, by name, in alphabetical order."""
         ...

@@ -26,10 +26,11 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qiskit.transpiler import Target
 
 from ketline.client import Client
-from ketline.domain.seeds import derived_seed
-from ketline.qiskit.job import KetlineJob, TaskGroup, TaskRequest
-from ketline.qiskit.resolve_client import client_of, description_of
-from ketline.qiskit.serialization import serialized
+from ketline.domain.seeds import derived_seed, point_seed
+from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
+from ketline.qiskit.job import KetlineJob, TaskGroup
+from ketline.qiskit.resolve_client import client_of, description_of, task_limits
+from ketline.qiskit.sweeps import characters_of_counts
 
 # Added to the target as classes, because they act on any number of qubits and bits.
 _VARIABLE_SIZE = {
@@ -101,10 +102,10 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         return Options(shots=1024, memory=False, seed_simulator=None, method=None)
 
     def run(self, run_input: Any, **options: Any) -> KetlineJob:
-        """Submit circuits, each as a task; options are `shots`, `memory`, `seed_simulator` and `method`.
+        """Submit circuits; options are `shots`, `memory`, `seed_simulator` and `method`.
 
-        `seed_simulator` is the seed of the first circuit; the seeds of the others are derived from it and are part of
-        the result.
+        Each circuit is a task, except that small ones which differ in angles only share tasks. `seed_simulator` is the
+        seed of the first task; all other seeds are derived from it. The result has the seed of each circuit.
 
         Raises:
             QiskitError: a circuit has parameters without values, or an option does not exist.
@@ -112,11 +113,23 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
         run_options = self._run_options(options)
-        group = TaskGroup(
+        groups = self._groups(circuits, run_options)
+        tasks = TaskGroup(
             self.client,
-            [_task_of(circuit, run_options | _seed_of(run_options, number)) for number, circuit in enumerate(circuits)],
+            [
+                (group.circuit, run_options | _seed_of(run_options, group.members[0]) | _inputs_of(group))
+                for group in groups
+            ],
         )
-        return KetlineJob(self, group, lambda results: self._result(group.job_id, circuits, results))
+        return KetlineJob(self, tasks, lambda results: self._result(tasks.job_id, circuits, groups, results))
+
+    def _groups(self, circuits: Sequence[Any], run_options: Mapping[str, Any]) -> Sequence[CircuitGroup]:
+        for circuit in circuits:
+            if circuit.parameters:
+                raise QiskitError(f"Circuit {circuit.name!r} has parameters without values: assign them first.")
+        shots, memory = run_options["shots"], bool(run_options["memory"])
+        characters = [characters_of_counts(circuit, shots, memory=memory) for circuit in circuits]
+        return groups_of(circuits, task_limits(self._service_description), max(characters, default=0))
 
     def _run_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         known = dict(self.options)
@@ -126,8 +139,13 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         run_options["seed"] = run_options.pop("seed_simulator")
         return {**run_options, "memory": run_options["memory"] or None}
 
-    def _result(self, job_id: str, circuits: Sequence[Any], results: Sequence[Any]) -> Any:
-        found = [_experiment(circuit, result) for circuit, result in zip(circuits, results, strict=True)]
+    def _result(
+        self, job_id: str, circuits: Sequence[Any], groups: Sequence[CircuitGroup], results: Sequence[Any]
+    ) -> Any:
+        found: list[Any] = [None] * len(circuits)
+        for group, result in zip(groups, results, strict=True):
+            for point, member in enumerate(group.members):
+                found[member] = _experiment(circuits[member], result, point, swept=bool(group.inputs))
         return Result(
             backend_name=self.name,
             backend_version=self.backend_version,
@@ -143,17 +161,17 @@ def _seed_of(options: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {"seed": derived_seed(int(seed), "circuit", number) if number and seed is not None else seed}
 
 
-def _task_of(circuit: Any, options: Mapping[str, Any]) -> TaskRequest:
-    if circuit.parameters:
-        raise QiskitError(f"Circuit {circuit.name!r} has parameters without values: assign them first.")
-    return serialized(circuit), dict(options)
+def _inputs_of(group: CircuitGroup) -> dict[str, Any]:
+    return {"inputs": group.inputs} if group.inputs else {}
 
 
-def _experiment(circuit: Any, result: Any) -> Any:
-    keys = {key: hex(int(key.replace(" ", ""), 2)) for key in result.counts}
-    data: dict[str, Any] = {"counts": {keys[key]: count for key, count in result.counts.items()}}
-    if result.memory is not None:
-        data["memory"] = [keys[key] for key in result.memory]
+def _experiment(circuit: Any, result: Any, point: int, *, swept: bool) -> Any:
+    """The part of the result of a circuit that is this point of a task."""
+    counts = result.points[point]
+    keys = {key: hex(int(key.replace(" ", ""), 2)) for key in counts}
+    data: dict[str, Any] = {"counts": {keys[key]: count for key, count in counts.items()}}
+    if result.memories is not None:
+        data["memory"] = [keys[key] for key in result.memories[point]]
     header = {
         "name": circuit.name,
         "creg_sizes": [[register.name, register.size] for register in circuit.cregs],
@@ -166,7 +184,7 @@ def _experiment(circuit: Any, result: Any) -> Any:
         success=True,
         data=ExperimentResultData(**data),
         status="DONE",
-        seed=result.seed,
+        seed=point_seed(result.seed, point) if swept else result.seed,
         header=header,
     )
 

@@ -1,21 +1,23 @@
 """The estimator: computes expectation values of PUBs on a service."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
-from qiskit.quantum_info import SparsePauliOp
 
 from ketline.client import Client
+from ketline.client.convert.qiskit import serialized
+from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
+from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
 from ketline.qiskit.job import KetlinePrimitiveJob, TaskGroup, TaskRequest
 from ketline.qiskit.resolve_client import client_of, limits_of
-from ketline.qiskit.serialization import SerializedCircuit, serialized
 from ketline.qiskit.sweeps import (
     CHARACTERS_OF_A_NUMBER,
-    MOST_INPUTS,
     TaskLimits,
     inputs_of,
     points_in_a_task,
@@ -23,17 +25,32 @@ from ketline.qiskit.sweeps import (
     values_of,
 )
 
-# Limits of the service: observables of a point, and terms of a task.
-MOST_OBSERVABLES = 1_000
-MOST_TERMS = 100_000
-
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A task of a PUB; `positions` are the flat indices in the PUB's values, for each point and observable."""
+    """A task; `positions` are the flat indices in a PUB's values, for each point and observable.
+
+    `pubs` has the index of the PUB of each point.
+    """
 
     request: TaskRequest
     positions: Sequence[Sequence[Sequence[int]]]
+    pubs: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bound:
+    """A circuit without parameters, with observables of a point of a PUB; `whole` if they are all of that point."""
+
+    pub: int
+    circuit: Any
+    observables: Sequence[Mapping[str, float]]
+    positions: Sequence[Sequence[int]]
+    whole: bool
+
+
+# A point of a PUB, observables of it by index, and for each of them the flat indices of its values.
+_Requested = tuple[int, Sequence[int], Sequence[Sequence[int]]]
 
 
 class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
@@ -60,8 +77,13 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
     def default_precision(self) -> float:
         return self._default_precision
 
+    @cached_property
+    def _limits(self) -> TaskLimits:
+        """The limits of the service, read once: a request for each job would take as long as a small task."""
+        return limits_of(self._client)
+
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> KetlinePrimitiveJob:
-        """Submit all PUBs, usually one task for each; the job's result is a `PrimitiveResult`.
+        """Submit all PUBs, usually one task for each or for several alike; the job's result is a `PrimitiveResult`.
 
         Raises:
             ValueError: an observable is not Hermitian.
@@ -69,27 +91,22 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """
         precision = self._default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        limits = limits_of(self._client)
-        parts = [_parts_of(pub, limits, {"method": self._method}) for pub in coerced]
-        group = TaskGroup(self._client, [part.request for pub_parts in parts for part in pub_parts])
+        parts = _parts_of(coerced, self._limits, {"method": self._method})
+        group = TaskGroup(self._client, [part.request for part in parts])
         return KetlinePrimitiveJob(group, lambda results: self._read(coerced, parts, results))
 
-    def _read(self, pubs: Sequence[Any], parts: Sequence[Sequence[_Part]], results: Sequence[Any]) -> Any:
-        left = iter(results)
-        found = [
-            self._pub_result(pub, pub_parts, [next(left) for _ in pub_parts])
-            for pub, pub_parts in zip(pubs, parts, strict=True)
-        ]
-        return PrimitiveResult(found, metadata={"version": 2})
-
-    def _pub_result(self, pub: Any, parts: Sequence[_Part], results: Sequence[Any]) -> Any:
-        values = np.zeros(int(np.prod(pub.shape, dtype=int)))
+    def _read(self, pubs: Sequence[Any], parts: Sequence[_Part], results: Sequence[Any]) -> Any:
+        values = [np.zeros(int(np.prod(pub.shape, dtype=int))) for pub in pubs]
         for part, result in zip(parts, results, strict=True):
             swept = "inputs" in part.request[1]
             at_points = result.expectation_values if swept else [result.expectation_values]
-            for positions, found in zip(part.positions, at_points, strict=True):
+            for pub, positions, found in zip(part.pubs, part.positions, at_points, strict=True):
                 for indices, value in zip(positions, found, strict=True):
-                    values[list(indices)] = value
+                    values[pub][list(indices)] = value
+        found = [self._pub_result(pub, own) for pub, own in zip(pubs, values, strict=True)]
+        return PrimitiveResult(found, metadata={"version": 2})
+
+    def _pub_result(self, pub: Any, values: Any) -> Any:
         if pub.precision:
             values = np.random.default_rng(self._seed).normal(values, pub.precision)
         values = values.reshape(pub.shape)
@@ -98,33 +115,77 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         return PubResult(data, metadata=metadata)
 
 
-def _parts_of(pub: Any, limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
-    terms = _terms_of(pub.observables)
-    by_point = _observables_by_point(pub)
-    requested = [
-        (point, list(of_point)[part], list(of_point.values())[part])
-        for point, of_point in by_point.items()
-        for part in _slices([len(terms[index]) for index in of_point])
-    ]
-    if not requested:
-        return []
-    values = values_of(pub)
-    circuit = pub.circuit
-    if not circuit.parameters or len(circuit.parameters) > MOST_INPUTS:
-        bound = pub.parameter_values.bind_all(circuit).ravel()
-        circuits = [serialized(assigned) for assigned in bound]
-        return [
-            _Part((circuits[point], {**options, "observables": [terms[index] for index in observables]}), [positions])
-            for point, observables, positions in requested
-        ]
-    return list(_swept(serialized(circuit), requested, values, terms, limits, options))
+def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
+    """The tasks of PUBs, in the order of their first PUBs."""
+    parts: list[_Part] = []
+    bound: list[_Bound] = []
+    for number, pub in enumerate(pubs):
+        terms = _terms_of(pub.observables)
+        requested = list(_requested_of(pub, terms))
+        if 0 < len(pub.circuit.parameters) <= MAX_INPUTS and requested:
+            parts += _swept(pub, number, requested, terms, limits, options)
+        elif requested:
+            bound += _bound_of(pub, number, requested, terms)
+    return sorted([*parts, *_grouped(bound, limits, options)], key=lambda part: part.pubs[0])
+
+
+def _requested_of(pub: Any, terms: Sequence[Mapping[str, float]]) -> Iterator[_Requested]:
+    """The observables of each point of a PUB, in slices that fit into one task."""
+    for point, of_point in _observables_by_point(pub).items():
+        for part in _slices([len(terms[index]) for index in of_point]):
+            yield point, list(of_point)[part], list(of_point.values())[part]
+
+
+def _bound_of(
+    pub: Any, number: int, requested: Sequence[_Requested], terms: Sequence[Mapping[str, float]]
+) -> Iterator[_Bound]:
+    circuits = pub.parameter_values.bind_all(pub.circuit).ravel()
+    slices = Counter(point for point, _, _ in requested)
+    for point, observables, positions in requested:
+        yield _Bound(
+            pub=number,
+            circuit=circuits[point],
+            observables=[terms[index] for index in observables],
+            positions=positions,
+            whole=slices[point] == 1,
+        )
+
+
+def _grouped(bound: Sequence[_Bound], limits: TaskLimits, options: Mapping[str, Any]) -> Iterator[_Part]:
+    """Tasks of circuits without parameters, with one for all circuits of a group."""
+    whole = [each for each in bound if each.whole]
+    for each in bound:
+        if not each.whole:
+            yield _part_of(CircuitGroup(members=[0], circuit=serialized(each.circuit)), [each], options)
+    if not whole:
+        return
+    values = max(len(each.observables) for each in whole)
+    terms = max(sum(map(len, each.observables)) for each in whole)
+    label = max(len(label) for each in whole for label in each.observables[0])
+    most = _most_points(limits, terms, label)
+    for group in groups_of([each.circuit for each in whole], limits, values * CHARACTERS_OF_A_NUMBER, most):
+        yield _part_of(group, [whole[member] for member in group.members], options)
+
+
+def _part_of(group: CircuitGroup, members: Sequence[_Bound], options: Mapping[str, Any]) -> _Part:
+    by_point = [each.observables for each in members]
+    same = all(observables == by_point[0] for observables in by_point)
+    options = {**options, "observables": by_point[0] if same else by_point}
+    if group.inputs:
+        options["inputs"] = group.inputs
+    return _Part((group.circuit, options), [each.positions for each in members], [each.pub for each in members])
+
+
+def _most_points(limits: TaskLimits, terms: int, label: int) -> int:
+    """How many points with so many terms of so many letters each fit into one task."""
+    return max(1, min(MAX_OBSERVABLE_TERMS // terms, limits.input_characters // (terms * (label + 32))))
 
 
 def _slices(terms: Sequence[int]) -> Iterator[slice]:
     """Slices of a point's observables, with these numbers of terms, of which each fits into one task."""
     first, total = 0, 0
     for number, more in enumerate(terms):
-        if number - first == MOST_OBSERVABLES or (number > first and total + more > MOST_TERMS):
+        if number - first == MAX_OBSERVABLES or (number > first and total + more > MAX_OBSERVABLE_TERMS):
             yield slice(first, number)
             first, total = number, 0
         total += more
@@ -133,21 +194,22 @@ def _slices(terms: Sequence[int]) -> Iterator[slice]:
 
 
 def _swept(
-    circuit: SerializedCircuit,
-    requested: Sequence[tuple[int, Sequence[int], Sequence[Sequence[int]]]],
-    values: Any,
+    pub: Any,
+    number: int,
+    requested: Sequence[_Requested],
     terms: Sequence[Mapping[str, float]],
     limits: TaskLimits,
     options: Mapping[str, Any],
 ) -> Iterable[_Part]:
     """Tasks of many points each; observables that all points share are sent once."""
+    circuit, values = serialized(pub.circuit), values_of(pub)
     same = len({tuple(observables) for _, observables, _ in requested}) == 1
     most_values = max(len(observables) for _, observables, _ in requested)
     most_terms = max(sum(len(terms[index]) for index in observables) for _, observables, _ in requested)
     label = len(next(iter(terms[0])))
     most = points_in_a_task(limits, values.shape[1], most_values * CHARACTERS_OF_A_NUMBER)
     if not same:
-        most = max(1, min(most, MOST_TERMS // most_terms, limits.input_characters // (most_terms * (label + 32))))
+        most = min(most, _most_points(limits, most_terms, label))
     for part in portions(len(requested), most):
         points = [point for point, _, _ in requested[part]]
         by_point = [[terms[index] for index in observables] for _, observables, _ in requested[part]]
@@ -155,6 +217,7 @@ def _swept(
         yield _Part(
             (circuit, {**options, "inputs": inputs, "observables": by_point[0] if same else by_point}),
             [positions for _, _, positions in requested[part]],
+            [number] * len(points),
         )
 
 
@@ -171,12 +234,17 @@ def _observables_by_point(pub: Any) -> dict[int, dict[int, list[int]]]:
 
 def _terms_of(observables: Any) -> list[dict[str, float]]:
     """Each observable as coefficients by Pauli label; projectors are expanded to sums of Paulis."""
-    flat = observables.ravel().sparse_observables_array()
-    return [_terms(SparsePauliOp.from_sparse_observable(observable.as_paulis())) for observable in flat]
+    return [_terms(observable.as_paulis()) for observable in observables.ravel().sparse_observables_array()]
 
 
-def _terms(operator: Any) -> dict[str, float]:
-    summed = operator.simplify(atol=0)
-    if np.any(np.abs(summed.coeffs.imag) > 0):
-        raise ValueError("An observable is not Hermitian: it has complex coefficients.")
-    return {label: float(factor.real) for label, factor in summed.to_list()}
+def _terms(observable: Any) -> dict[str, float]:
+    identity = "I" * observable.num_qubits
+    terms: dict[str, float] = {}
+    for letters, qubits, factor in observable.simplify(tol=0).to_sparse_list():
+        if factor.imag:
+            raise ValueError("An observable is not Hermitian: it has complex coefficients.")
+        label = list(identity)
+        for letter, qubit in zip(letters, qubits, strict=True):
+            label[-1 - qubit] = letter
+        terms["".join(label)] = float(factor.real)
+    return terms or {identity: 0.0}

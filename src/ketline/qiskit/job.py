@@ -8,15 +8,15 @@ from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobError, JobStatus, JobV1
 
 from ketline.client import Client, ClientError, TaskHandle
+from ketline.client.convert.qiskit import SerializedCircuit
 from ketline.domain.task import TaskStatus
-from ketline.qiskit.serialization import SerializedCircuit
 
 # A serialized circuit and the options of its task.
 TaskRequest = tuple[SerializedCircuit, dict[str, Any]]
 
 
 class TaskGroup:
-    """The tasks of one job; they are submitted as a batch under one idempotency key, so retries store them once."""
+    """The tasks of one job; they are one batch under one idempotency key, so retries store them once."""
 
     def __init__(self, client: Client, requests: Sequence[TaskRequest]) -> None:
         self.job_id = str(uuid4())
@@ -30,7 +30,13 @@ class TaskGroup:
             }
             for circuit, options in requests
         ]
-        self.handles: Sequence[TaskHandle] = client.submit_batch(items, idempotency_key=self.job_id) if items else ()
+        self.handles: Sequence[TaskHandle] = self._submit(items)
+
+    def _submit(self, items: Sequence[dict[str, Any]]) -> Sequence[TaskHandle]:
+        if len(items) > 1:
+            return self._client.submit_batch(items, idempotency_key=self.job_id)
+        # A service publishes a single submission sooner than a batch.
+        return [self._client.submit(idempotency_key=self.job_id, **item) for item in items]
 
     def results(self, timeout_seconds: float | None = None) -> list[Any]:
         """Wait until all tasks have ended, and return their results in the order of the requests.
@@ -39,8 +45,7 @@ class TaskGroup:
             JobError: a task failed or was cancelled; the message has its id and the reason.
             ClientError: the service cannot be reached, or the tasks have not ended in time.
         """
-        for _ in self._client.as_completed(self._unended(), timeout_seconds=timeout_seconds):
-            pass
+        self._client.wait_for_all(self._unended(), timeout_seconds=timeout_seconds)
         return [self._result_of(number, handle) for number, handle in enumerate(self.handles)]
 
     def _result_of(self, number: int, handle: TaskHandle) -> Any:
@@ -84,7 +89,7 @@ class TaskGroup:
 
 
 class KetlineJob(JobV1):  # type: ignore[misc]
-    """The job of `KetlineBackend.run`, with a task for each circuit."""
+    """The job of `KetlineBackend.run`, with a task for each circuit or group of circuits."""
 
     def __init__(self, backend: Any, group: TaskGroup, convert: Callable[[Sequence[Any]], Any]) -> None:
         super().__init__(backend, group.job_id)
@@ -94,7 +99,7 @@ class KetlineJob(JobV1):  # type: ignore[misc]
 
     @property
     def task_ids(self) -> list[str]:
-        """The ids of the tasks, in the order of the circuits."""
+        """The ids of the tasks, in the order of their first circuits."""
         return [str(handle.task_id) for handle in self._group.handles]
 
     def submit(self) -> None:
@@ -118,7 +123,7 @@ class KetlineJob(JobV1):  # type: ignore[misc]
 
 
 class KetlinePrimitiveJob(BasePrimitiveJob[Any, JobStatus]):  # type: ignore[misc]
-    """The job of a primitive, usually with a task for each PUB."""
+    """The job of a primitive, usually with a task for each PUB or group of PUBs."""
 
     def __init__(self, group: TaskGroup, convert: Callable[[Sequence[Any]], Any]) -> None:
         super().__init__(group.job_id)
@@ -128,7 +133,7 @@ class KetlinePrimitiveJob(BasePrimitiveJob[Any, JobStatus]):  # type: ignore[mis
 
     @property
     def task_ids(self) -> list[str]:
-        """The ids of the tasks, in the order of the PUBs."""
+        """The ids of the tasks, in the order of their first PUBs."""
         return [str(handle.task_id) for handle in self._group.handles]
 
     def result(self, timeout: float | None = None) -> Any:

@@ -32,7 +32,12 @@ def description_of(client: Client) -> Mapping[str, Any]:
 
 def limits_of(client: Client) -> TaskLimits:
     """How much one task of this service may send and return."""
-    limits = description_of(client)["limits"]
+    return task_limits(description_of(client))
+
+
+def task_limits(description: Mapping[str, Any]) -> TaskLimits:
+    """As `limits_of`, from the description of the service's backend."""
+    limits = description["limits"]
     return TaskLimits(
         input_characters=limits["max_program_bytes"] // _DIVISOR,
         result_characters=(limits["max_result_megabytes"] << 20) // _DIVISOR,

@@ -1,7 +1,9 @@
 """The sampler: samples the circuits of PUBs on a service."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,29 @@ from qiskit.primitives import BaseSamplerV2, BitArray, DataBin, PrimitiveResult,
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 
 from ketline.client import Client
+from ketline.client.convert.qiskit import serialized
+from ketline.domain.limits import MAX_INPUTS
 from ketline.domain.seeds import derived_seed
+from ketline.domain.sweep import number_of_points
+from ketline.qiskit.circuit_groups import groups_of
 from ketline.qiskit.job import KetlinePrimitiveJob, TaskGroup, TaskRequest
 from ketline.qiskit.resolve_client import client_of, limits_of
-from ketline.qiskit.serialization import serialized
-from ketline.qiskit.sweeps import MOST_INPUTS, TaskLimits, inputs_of, points_in_a_task, portions, values_of
+from ketline.qiskit.sweeps import (
+    TaskLimits,
+    characters_of_counts,
+    inputs_of,
+    points_in_a_task,
+    portions,
+    values_of,
+)
 
-# Characters of a counts entry besides the bits of its key.
-_CHARACTERS_OF_A_COUNT = 14
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A task of a job; `cells` are the PUB and its point, both by index, of each of the task's points."""
+
+    request: TaskRequest
+    cells: Sequence[tuple[int, int]]
 
 
 class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
@@ -43,8 +60,13 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
     def default_shots(self) -> int:
         return self._default_shots
 
+    @cached_property
+    def _limits(self) -> TaskLimits:
+        """The limits of the service, read once: a request for each job would take as long as a small task."""
+        return limits_of(self._client)
+
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> KetlinePrimitiveJob:
-        """Submit all PUBs, usually one task for each; the job's result is a `PrimitiveResult`.
+        """Submit all PUBs, usually one task for each or for several alike; the job's result is a `PrimitiveResult`.
 
         Raises:
             ClientError: the service rejected the PUBs, or it is unknown whether it stored them.
@@ -52,38 +74,62 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         coerced = [SamplerPub.coerce(pub, self._default_shots if shots is None else shots) for pub in pubs]
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn("A circuit has no classical registers: its result will be empty.", UserWarning, stacklevel=2)
-        limits = limits_of(self._client)
-        requests = [_tasks_of(pub, limits, self._options(number)) for number, pub in enumerate(coerced)]
-        group = TaskGroup(self._client, [task for tasks in requests for task in tasks])
-        task_counts = [len(tasks) for tasks in requests]
-        return KetlinePrimitiveJob(group, lambda results: self._read(coerced, task_counts, results))
+        parts = sorted([*self._swept(coerced), *self._grouped(coerced)], key=lambda part: part.cells[0])
+        group = TaskGroup(self._client, [part.request for part in parts])
+        return KetlinePrimitiveJob(group, lambda results: self._read(coerced, parts, results))
+
+    def _swept(self, pubs: Sequence[Any]) -> Iterator[_Part]:
+        """The tasks of PUBs whose circuits have parameters."""
+        for number, pub in enumerate(pubs):
+            if not pub.circuit.parameters or not _measures(pub.circuit):
+                continue
+            first = 0
+            for request in _tasks_of(pub, self._limits, self._options(number)):
+                last = first + (number_of_points(request[1].get("inputs", {})) or 1)
+                yield _Part(request=request, cells=[(number, point) for point in range(first, last)])
+                first = last
+
+    def _grouped(self, pubs: Sequence[Any]) -> Iterator[_Part]:
+        """The tasks of PUBs whose circuits have no parameters, with one for all circuits of a group."""
+        by_shots: dict[int, list[tuple[int, int]]] = {}
+        for number, pub in enumerate(pubs):
+            if not pub.circuit.parameters and _measures(pub.circuit):
+                points = int(np.prod(pub.shape, dtype=int))
+                by_shots.setdefault(pub.shots, []).extend((number, point) for point in range(points))
+        for shots, cells in by_shots.items():
+            circuits = [pubs[number].circuit for number, _ in cells]
+            characters = max(characters_of_counts(circuit, shots) for circuit in circuits)
+            for group in groups_of(circuits, self._limits, characters):
+                number, point = cells[group.members[0]]
+                options = {**_options_at(self._options(number), point), "shots": shots}
+                if group.inputs:
+                    options["inputs"] = group.inputs
+                yield _Part(request=(group.circuit, options), cells=[cells[member] for member in group.members])
 
     def _options(self, pub: int) -> dict[str, Any]:
         return {"seed": _derived(self._seed, "pub", pub), "method": self._method}
 
-    def _read(self, pubs: Sequence[Any], task_counts: Sequence[int], results: Sequence[Any]) -> Any:
-        left = iter(results)
-        found = []
-        for index, (pub, tasks) in enumerate(zip(pubs, task_counts, strict=True)):
-            points = [counts for _ in range(tasks) for counts in next(left).points]
-            found.append(_pub_result(pub, points, np.random.default_rng(_derived(self._seed, "order", index))))
+    def _read(self, pubs: Sequence[Any], parts: Sequence[_Part], results: Sequence[Any]) -> Any:
+        points: list[dict[int, Mapping[str, int]]] = [{} for _ in pubs]
+        for part, result in zip(parts, results, strict=True):
+            for (number, point), counts in zip(part.cells, result.points, strict=True):
+                points[number][point] = counts
+        found = [
+            _pub_result(pub, points[index], np.random.default_rng(_derived(self._seed, "order", index)))
+            for index, pub in enumerate(pubs)
+        ]
         return PrimitiveResult(found, metadata={"version": 2})
 
 
 def _tasks_of(pub: Any, limits: TaskLimits, options: Mapping[str, Any]) -> list[TaskRequest]:
+    """The tasks of a PUB whose circuit has parameters."""
     circuit = pub.circuit
-    if not _measures(circuit):
-        return []
     values, shots = values_of(pub), {"shots": pub.shots}
-    if len(circuit.parameters) > MOST_INPUTS:
+    if len(circuit.parameters) > MAX_INPUTS:
         bound = pub.parameter_values.bind_all(circuit).ravel()
         return [(serialized(each), _options_at(options, number) | shots) for number, each in enumerate(bound)]
     program = serialized(circuit)
-    if not circuit.parameters:
-        return [(program, _options_at(options, number) | shots) for number in range(len(values))]
-    bits = sum(register.size + 1 for register in circuit.cregs)
-    outcomes = min(pub.shots, 2 ** min(bits, 32))
-    most = points_in_a_task(limits, values.shape[1], outcomes * (bits + _CHARACTERS_OF_A_COUNT))
+    most = points_in_a_task(limits, values.shape[1], characters_of_counts(circuit, pub.shots))
     return [
         (program, {**_options_at(options, part.start), **shots, "inputs": inputs_of(program.parameters, values[part])})
         for part in portions(len(values), most)
@@ -104,12 +150,13 @@ def _measures(circuit: Any) -> bool:
     return any(instruction.clbits for instruction in circuit.data)
 
 
-def _pub_result(pub: Any, points: Sequence[Mapping[str, int]], random: Any) -> Any:
+def _pub_result(pub: Any, points: Mapping[int, Mapping[str, int]], random: Any) -> Any:
     circuit, shape = pub.circuit, pub.shape
     loose = any(not circuit.find_bit(bit).registers for bit in circuit.clbits)
     arrays = {register.name: _zeros(shape, pub.shots, register.size) for register in circuit.cregs}
     shown = [register for register in circuit.cregs if register.size]
-    for number, counts in enumerate(points):
+    for number in sorted(points):
+        counts = points[number]
         order = random.permutation(np.repeat(np.arange(len(counts)), list(counts.values())))
         groups = [key.split(" ")[::-1][1 if loose else 0 :] for key in counts]
         for index, register in enumerate(shown):

@@ -1,4 +1,7 @@
-"""Sweeps: the parameter values of a PUB as inputs of one task, or of several if one would be too large."""
+"""Sweeps: the parameter values of a PUB as inputs of one task, or of several if one would be too large.
+
+The sampler and the estimator call it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-# Limits of the service: points of a sweep, inputs of a task.
-MOST_POINTS = 10_000
-MOST_INPUTS = 1_000
+from ketline.domain.limits import MAX_SWEEP_POINTS
+
 # Approximate length of a number in JSON, with its comma.
 CHARACTERS_OF_A_NUMBER = 24
+# Characters of an entry of counts, and of a shot, besides the bits of the outcome.
+_CHARACTERS_OF_A_COUNT = 14
+_CHARACTERS_OF_A_SHOT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,15 @@ class TaskLimits:
 def points_in_a_task(limits: TaskLimits, parameters: int, result_characters: float) -> int:
     """How many points fit into one task, if each has this many parameters and characters of its result."""
     by_inputs = limits.input_characters // max(1, parameters * CHARACTERS_OF_A_NUMBER)
-    return int(max(1, min(MOST_POINTS, by_inputs, limits.result_characters // max(1, result_characters))))
+    return int(max(1, min(MAX_SWEEP_POINTS, by_inputs, limits.result_characters // max(1, result_characters))))
+
+
+def characters_of_counts(circuit: Any, shots: int, *, memory: bool = False) -> int:
+    """The approximate size of the counts of one point as JSON, and with `memory` of the outcomes of all shots."""
+    bits = int(sum(register.size + 1 for register in circuit.cregs))
+    outcomes = min(shots, 1 << min(bits, 32))
+    counts = outcomes * (bits + _CHARACTERS_OF_A_COUNT)
+    return counts + shots * (bits + _CHARACTERS_OF_A_SHOT) if memory else counts
 
 
 def portions(total: int, most: int) -> Iterator[slice]:

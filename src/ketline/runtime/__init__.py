@@ -1,5 +1,6 @@
 """The composition root: opens the embedded and the distributed service with an adapter behind each port."""
 
+from ketline.runtime.administration import open_administration
 from ketline.runtime.api import open_api
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import migrate_database
@@ -12,6 +13,7 @@ __all__ = [
     "WorkerParts",
     "execution_limits",
     "migrate_database",
+    "open_administration",
     "open_api",
     "open_embedded",
     "open_worker",

@@ -1,4 +1,4 @@
-"""The API process of the distributed service."""
+"""Opens the services of an API process of the distributed service, for `ketline api`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

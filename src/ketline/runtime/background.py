@@ -1,4 +1,4 @@
-"""Background tasks that run while a context is open."""
+"""Background tasks that run while a context is open, for the other modules of this package."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

@@ -1,4 +1,4 @@
-"""The local clock."""
+"""The system's clock, behind the port `Clock`."""
 
 import asyncio
 import time

@@ -1,4 +1,7 @@
-"""The database of a process: its repository, its migrations, and the notifications of changes."""
+"""Opens the database of a process: its repository, its migrations, and the notifications of changes.
+
+The modules of the roles (`api.py`, `worker.py`, `embedded.py`) call it, and `ketline migrate`.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,7 +43,7 @@ def repository_on(database: Database, settings: Settings, notifier: Notifier) ->
 
 @asynccontextmanager
 async def listening(settings: Settings, database: Database, watch: Watch) -> AsyncIterator[None]:
-    """Pass notifications of committed changes to `watch` while the context is open; SQLite has none, only the poll."""
+    """Pass notifications of committed changes to `watch` while the context is open; SQLite has only the poll."""
     if not database.dialect.notifies:
         yield
         return

@@ -1,4 +1,4 @@
-"""The embedded service: the whole service in one process, on a SQLite database in its own directory."""
+"""Opens the embedded service, for `ketline up` and `ketline run`: one process, on SQLite in its own directory."""
 
 import fcntl
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +9,7 @@ from ketline.config import Settings
 from ketline.db.engine.database import open_database
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.messaging.memory import MemoryQueue
+from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.database import migrate, repository_on
 from ketline.runtime.services import open_services
@@ -28,7 +29,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
         DatabaseUnavailable: the database file cannot be opened or migrated.
     """
     with _sole_owner(directory):
-        url = f"sqlite+aiosqlite:///{directory / 'ketline.db'}"
+        url = database_in(directory)
         await migrate(url)
         async with open_database(url) as database:
             local = LocalNotifier()
@@ -37,27 +38,45 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             queue = MemoryQueue()
             watch = Watch(repository)
             local.on_change = watch.on_change
-            simulators = SimulatorStatus(settings.worker_slots)
+            simulators = SimulatorStatus(settings.simulation_slots)
             # All leases were granted to an earlier process, which has ended.
             contact = database_contact(settings, steady_at_start=True)
             async with (
                 open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,
-                running(heartbeat(settings, database, simulators).run()),
+                open_backends(settings) as backends,
+                running(heartbeat(settings, database, simulators, backends).run()),
             ):
                 outbox, health = services.submit.outbox, services.health
-                yield services, worker_parts(settings, repository, queue, outbox, contact, health, simulators)
+                yield services, worker_parts(settings, repository, queue, outbox, contact, health, simulators, backends)
+
+
+def database_in(directory: Path) -> str:
+    """The URL of the embedded service's database in this directory, which is created if it does not exist.
+
+    Raises:
+        ConfigurationInvalid: the directory cannot be used.
+    """
+    with _usable():
+        directory.mkdir(parents=True, exist_ok=True)
+    return f"sqlite+aiosqlite:///{directory / 'ketline.db'}"
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"The data directory cannot be used ({error.strerror}); set KETLINE_DATA_DIR."
+        ) from error
 
 
 @contextmanager
 def _sole_owner(directory: Path) -> Iterator[None]:
     """Lock the directory while the context is open; the operating system releases the lock if the process dies."""
-    try:
+    with _usable():
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "ketline.lock").open("w")
-    except OSError as error:
-        raise ConfigurationInvalid(
-            f"The data directory cannot be used ({error.strerror}); set KETLINE_DATA_DIR."
-        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # guard: start.owner

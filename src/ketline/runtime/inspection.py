@@ -1,4 +1,4 @@
-"""The program inspector of an API process, and the description of its backend."""
+"""Opens the program inspector of an API process, and describes its backend for `GET /backends`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from ketline.domain.backend import Backend, BackendLimits
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 
-# The inspector's process reads programs and simulates none.
+# The inspector's process reads programs, and simulates none but for a few seconds where nothing else tells the cost.
 INSPECTOR_MEMORY_BYTES = 512 << 20
 INSPECTOR_IDLE_TIME = timedelta(seconds=60)
 VERSIONED = ("ketline", "qiskit", "qiskit-aer", "stim")

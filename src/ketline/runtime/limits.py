@@ -1,4 +1,7 @@
-"""The limits of simulators: divides the machine's memory and cores between the slots of a worker."""
+"""The limits of simulators: divides the machine's memory and cores between the slots of a worker.
+
+`worker.py` gives them to its simulators, and `services.py` to the inspector.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -36,6 +39,7 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
         max_result_bytes=settings.max_result_mb * 1024 * 1024,
         threads=threads,
         share_threads=min(threads, max(1, cores // slots)),
+        lightning=settings.lightning,
     )
 
 

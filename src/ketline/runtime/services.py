@@ -1,30 +1,46 @@
-"""The services of an API process, and the loops that run beside them."""
+"""Opens the services of an API process, and the loops that run beside them; for `api.py` and `embedded.py`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 from ketline.config import Settings
+from ketline.db.access import SqlKeyStore, SqlProjectStore
+from ketline.db.audit import SqlAuditLog
+from ketline.db.backends import SqlBackendRegistry
+from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.usage import SqlUsageLedger
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.access import ANYONE, AuthMode
+from ketline.ports.access import ProviderSignIn, TokenVerifier
+from ketline.ports.clock import Clock
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
+from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.upkeep import open_upkeep
+from ketline.service.access.authentication import Authenticate
+from ketline.service.access.keys import ManageKeys, VerifyKey
+from ketline.service.access.sessions import ManageSessions, VerifySession
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.health.heartbeat import LostWorkerCleanup
 from ketline.service.health.simulators import SimulatorStatus
+from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
 from ketline.service.upkeep.contact import DatabaseContact
 
@@ -45,13 +61,25 @@ async def open_services(
     clock, limits = SystemClock(), execution_limits(settings)
     backlog = Backlog(repository, clock, settings.max_backlog)
     catalogue = SqlTaskCatalogue(repository.database)
-    workers = SqlWorkerRegistry(repository.database)
+    audit = SqlAuditLog(repository.database)
+    workers, keys = SqlWorkerRegistry(repository.database), SqlKeyStore(repository.database)
+    sessions = SqlSessionStore(repository.database)
+    projects = SqlProjectStore(repository.database)
+    quotas = KnownQuotas(projects, clock)
     async with (
+        _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
         open_program_inspector(settings, limits) as inspector,
         open_upkeep(settings, repository, publisher, contact) as dispatcher,
-        running(backlog.run(), watch.run(), LostWorkerCleanup(workers, clock).run()),
+        running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run()),
     ):
-        submit = SubmitTask(repository, dispatcher, backlog, max_attempts=1 + settings.worker_max_retries)
+        submit = SubmitTask(
+            repository,
+            dispatcher,
+            backlog,
+            max_attempts=1 + settings.worker_max_retries,
+            quotas=quotas,
+            time_limit_seconds=limits.time_limit.total_seconds(),
+        )
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWING_CACHE_CHARACTERS)
         yield Services(
             submit=submit,
@@ -60,13 +88,45 @@ async def open_services(
             health=CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators),
             watch=watch,
             catalogue=catalogue,
-            change=ChangeTask(catalogue, dispatcher.nudge),
+            change=ChangeTask(catalogue, dispatcher.nudge, quotas),
             enqueue=EnqueueTask(repository, dispatcher.nudge),
             rerun=RerunTask(catalogue, submit),
             statistics=CountTasks(catalogue, clock),
             validate=ValidateProgram(inspector, limits.time_limit),
             draw=DrawCircuit(library, inspector, drawings),
             workers=workers,
+            external_backends=ListExternalBackends(workers, SqlBackendRegistry(repository.database)),
             backend=backend(settings, limits),
-            dead_letters=ManageDeadLetters(clock, dead_letter_box),
+            dead_letters=ManageDeadLetters(clock, audit, dead_letter_box),
+            authenticate=authenticate,
+            provider=provider,
+            keys=ManageKeys(keys),
+            sessions=ManageSessions(sessions, timedelta(hours=settings.session_hours)),
+            projects=projects,
+            audit=audit,
+            usage=SumUsage(SqlUsageLedger(repository.database), clock),
+            rate_limiter=MemoryRateLimiter(settings.rate_limits) if settings.rate_limits else None,
         )
+
+
+@asynccontextmanager
+async def _open_authentication(
+    settings: Settings, keys: SqlKeyStore, sessions: SqlSessionStore, clock: Clock
+) -> AsyncIterator[tuple[Authenticate, ProviderSignIn | None]]:
+    """Requests are authenticated as the operator chose; without authentication everyone may do everything."""
+    modes = settings.auth_modes
+    if modes == {AuthMode.OFF}:
+        yield Authenticate([], clock, anyone=ANYONE), None
+        return
+    verifiers: list[TokenVerifier] = [VerifySession(sessions)]
+    if AuthMode.KEYS in modes:
+        verifiers.append(VerifyKey(keys, clock))
+    provider: ProviderSignIn | None = None
+    async with AsyncExitStack() as stack:
+        if AuthMode.OIDC in modes:
+            # Libraries that take time to import, and that only those who use an issuer need.
+            from ketline.runtime.issuer import open_issuer
+
+            verify, provider = await stack.enter_async_context(open_issuer(settings))
+            verifiers.append(verify)
+        yield Authenticate(verifiers, clock), provider

@@ -1,15 +1,18 @@
-"""The upkeep loops that every API and worker process runs: dispatcher, reaper and retention."""
+"""The upkeep loops that every API and worker process runs: dispatcher, reaper, retention and shares of projects."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from ketline.config import Settings
+from ketline.db.audit import SqlAuditLog
 from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.ports.queue import TaskPublisher
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
+from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.service.upkeep.reaper import Reaper
@@ -20,7 +23,7 @@ from ketline.service.upkeep.retention import Retention
 async def open_upkeep(
     settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, contact: DatabaseContact
 ) -> AsyncIterator[Dispatcher]:
-    """Run the dispatcher, the reaper and the retention while the context is open; yields the dispatcher."""
+    """Run the upkeep loops while the context is open; yields the dispatcher."""
     clock = SystemClock()
     dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s)
     reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact)
@@ -29,11 +32,23 @@ async def open_upkeep(
         clock,
         age=timedelta(days=settings.retain_days) if settings.retain_days else None,
         most=settings.retain_tasks or None,
+        audit=SqlAuditLog(repository.database),
+        audit_age=timedelta(days=settings.audit_retain_days) if settings.audit_retain_days else None,
+    )
+    shares = SqlProjectShares(repository.database)
+    measuring = Loop(
+        shares.measure,
+        INTERVAL_SECONDS,
+        delayed="shares.delayed",
+        crashed="shares.crashed",
+        sleep=clock.sleep,
+        quiet=True,
     )
     async with running(
         dispatcher.run(),
         reaper.run(),  # guard: reaper
         retention.run(),
+        measuring.run(),
     ):
         yield dispatcher
 

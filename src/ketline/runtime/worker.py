@@ -1,4 +1,4 @@
-"""The worker process of the distributed service, and the parts of a worker, which the embedded service uses too."""
+"""Opens the parts of a worker, for `ketline worker` and for the embedded service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,9 +8,14 @@ from importlib.metadata import version
 
 import structlog
 
+from ketline.backends.registry import Backends
 from ketline.config import Settings
+from ketline.db.backends import SqlBackendRegistry
 from ketline.db.engine.database import Database
+from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerIdentity
 from ketline.execution.parent.admission import Admission, ShortProgramsOnly
@@ -18,8 +23,10 @@ from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.ports.clock import Clock
 from ketline.ports.queue import TaskConsumer
-from ketline.ports.repositories import TaskAttempts
+from ketline.ports.repositories import RemoteAttempts
 from ketline.ports.runner import RunnerFactory
+from ketline.ports.workers import BackendRegistry
+from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository
@@ -48,6 +55,10 @@ class WorkerParts:
     health: CheckHealth
     simulators: SimulatorStatus
     short_runners: RunnerFactory | None
+    conversion_runners: RunnerFactory
+    backends: Backends
+    repository: RemoteAttempts
+    backend_registry: BackendRegistry
     outbox: Outbox
 
 
@@ -55,24 +66,26 @@ class WorkerParts:
 async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
     """Open the parts of a worker process; works also while the database or the broker is down."""
     async with open_repository(settings) as repository, open_publisher(settings) as (publisher, _):
-        simulators, contact = SimulatorStatus(settings.worker_slots), database_contact(settings)
+        simulators, contact = SimulatorStatus(settings.simulation_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with (
             open_upkeep(settings, repository, publisher, contact) as dispatcher,
             open_consumer(settings) as consumer,
-            running(heartbeat(settings, repository.database, simulators).run()),
+            open_backends(settings) as backends,
+            running(heartbeat(settings, repository.database, simulators, backends).run()),
         ):
-            yield worker_parts(settings, repository, consumer, dispatcher, contact, health, simulators)
+            yield worker_parts(settings, repository, consumer, dispatcher, contact, health, simulators, backends)
 
 
 def worker_parts(
     settings: Settings,
-    repository: TaskAttempts,
+    repository: SqlTaskRepository,
     consumer: TaskConsumer,
     outbox: Outbox,
     contact: DatabaseContact,
     health: CheckHealth,
     simulators: SimulatorStatus,
+    backends: Backends,
 ) -> WorkerParts:
     """Build the parts of a worker on a repository and a consumer; `outbox` is the dispatcher of its process."""
     clock = SystemClock()
@@ -88,6 +101,11 @@ def worker_parts(
         health=health,
         simulators=simulators,
         short_runners=_short_runners(settings),
+        # Programs for external backends are written by processes like those of conversions.
+        conversion_runners=ChildRunnerFactory(execution_limits(settings)),
+        backends=backends,
+        repository=repository,
+        backend_registry=SqlBackendRegistry(repository.database),
         outbox=outbox,
     )
 
@@ -98,9 +116,15 @@ def _short_runners(settings: Settings) -> RunnerFactory | None:
     return ChildRunnerFactory(short_program_limits(settings), admission=ShortProgramsOnly())
 
 
-def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus) -> Heartbeat:
-    """Build the heartbeat of this process's worker and its simulators."""
+def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus, backends: Backends) -> Heartbeat:
+    """Build the heartbeat of this process's worker, its simulators and its external backends."""
+    own = [queue for queue in (SIMULATIONS, CONVERSIONS) if queue.kind in settings.kinds]
+    external = [TaskQueue(TaskKind.RUN, name) for name in backends.adapters]
     identity = WorkerIdentity(
-        worker_id=WorkerId(settings.worker_id), slots=settings.worker_slots, version=version("ketline")
+        worker_id=WorkerId(settings.worker_id),
+        slots=settings.simulation_slots,
+        version=version("ketline"),
+        conversion_slots=settings.conversion_slots if TaskKind.CONVERT in settings.kinds else 0,
+        queues=[queue.name for queue in (*own, *external)],
     )
     return Heartbeat(SqlWorkerRegistry(database), SystemClock(), identity, settings.worker_beat_s, simulators)

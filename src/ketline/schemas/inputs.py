@@ -6,20 +6,17 @@ from typing import Annotated
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ketline.domain.limits import MAX_ARRAY_DIMENSIONS, MAX_ARRAY_ELEMENTS, MAX_INPUT_BITS, MAX_INPUTS, MAX_SWEEP_POINTS
 from ketline.domain.spec import InputValue
 
-MOST_INPUTS = 1000
-MOST_POINTS = 10_000
-MOST_ELEMENTS = 10_000
-MOST_DIMENSIONS = 7  # of arrays; Source: OpenQASM 3 specification, "Arrays"
 LONGEST_INPUT_NAME = 255
 _LARGEST_INPUT = 2**64
-_BITS = re.compile("[01]{1,4096}")
+_BITS = re.compile(f"[01]{{1,{MAX_INPUT_BITS}}}")
 _INDEX = re.compile(r"\[[0-9]+\]$")
 
 _ARRAY = {
     "type": "object",
-    "properties": {"array": {"type": "array", "items": {}, "minItems": 1, "maxItems": MOST_ELEMENTS}},
+    "properties": {"array": {"type": "array", "items": {}, "minItems": 1, "maxItems": MAX_ARRAY_ELEMENTS}},
     "required": ["array"],
     "additionalProperties": False,
 }
@@ -34,9 +31,9 @@ _VALUE = {
 }
 _SCHEMA = {
     "type": "object",
-    "maxProperties": MOST_INPUTS,
+    "maxProperties": MAX_INPUTS,
     "additionalProperties": {
-        "anyOf": [*_VALUE["anyOf"], {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MOST_POINTS}]
+        "anyOf": [*_VALUE["anyOf"], {"type": "array", "items": _VALUE, "minItems": 1, "maxItems": MAX_SWEEP_POINTS}]
     },
 }
 
@@ -45,8 +42,8 @@ def _check(inputs: object) -> object:
     """Check by hand, up to the first error: Pydantic's union would list errors of each member for 10,000 values."""
     if not isinstance(inputs, dict):
         raise _error("must be a JSON object of values by name")
-    if len(inputs) > MOST_INPUTS:
-        raise _error(f"must have at most {MOST_INPUTS} names")
+    if len(inputs) > MAX_INPUTS:
+        raise _error(f"must have at most {MAX_INPUTS} names")
     lengths = set()
     for name, values in inputs.items():
         _check_name(name)
@@ -67,8 +64,8 @@ def _check_name(name: str) -> None:
 
 
 def _check_length(values: list[object]) -> None:
-    if not 1 <= len(values) <= MOST_POINTS:
-        raise _error(f"must have lists of 1 to {MOST_POINTS} values")
+    if not 1 <= len(values) <= MAX_SWEEP_POINTS:
+        raise _error(f"must have lists of 1 to {MAX_SWEEP_POINTS} values")
 
 
 def _check_value(value: object) -> None:
@@ -82,15 +79,15 @@ def _check_array(value: dict[object, object]) -> None:
     if value.keys() != {"array"} or not isinstance(value["array"], list):
         raise _error('must have objects with an "array" only, which is a list')
     rows: list[object] = [value["array"]]
-    for _ in range(MOST_DIMENSIONS):
+    for _ in range(MAX_ARRAY_DIMENSIONS):
         inner: list[object] = []
         for row in rows:
             if isinstance(row, list):
                 inner += row or [None]
             else:
                 _check_scalar(row)
-        if len(inner) > MOST_ELEMENTS:
-            raise _error(f"must have arrays of at most {MOST_ELEMENTS} elements")
+        if len(inner) > MAX_ARRAY_ELEMENTS:
+            raise _error(f"must have arrays of at most {MAX_ARRAY_ELEMENTS} elements")
         rows = inner
     for element in rows:
         _check_scalar(element)

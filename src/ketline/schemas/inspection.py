@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.inspection import Severity
-from ketline.domain.spec import Method
+from ketline.domain.spec import Method, ProgramFormat
 from ketline.schemas.tasks import Timestamp
 
 _TASK_ID = "109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f"
@@ -115,10 +115,32 @@ class BackendView(BaseModel):
     versions: dict[str, str] = Field(examples=[{"ketline": "0.1.0", "qiskit": "2.6.2"}], description="Of this process")
 
 
+class ExternalBackendView(BaseModel):
+    """A backend that is not of this service; tasks of kind `run` run on it."""
+
+    name: str = Field(examples=["braket-local"])
+    description: str = Field(examples=["Amazon Braket's simulator on the worker's machine"])
+    queue: str = Field(examples=["run.braket-local"], description="The queue that its tasks travel on")
+    online: bool
+    offline_reason: str | None = None
+    simulator: bool = Field(description="Whether it is a simulator")
+    noisy: bool = Field(description="Whether results have noise")
+    dynamic: bool = Field(description="Whether it measures in mid-circuit and branches on results")
+    num_qubits: int | None = Field(default=None, examples=[5])
+    max_shots: int | None = Field(default=None, examples=[100_000])
+    formats: list[ProgramFormat] = Field(description="Formats of the programs that it is sent")
+    gates: list[str] = Field(examples=[["cx", "rz", "sx"]], description="Its native gates; others are translated")
+    coupling: list[list[int]] | None = Field(
+        default=None, description="Pairs of qubits that a two-qubit gate may act on; absent if all"
+    )
+    pending_jobs: int | None = Field(default=None, description="Length of the backend's own queue, if known")
+
+
 class BackendsView(BaseModel):
-    """All backends of this service."""
+    """All backends of this service: its own simulators, and the external ones that its workers have."""
 
     backends: list[BackendView]
+    external: list[ExternalBackendView] = []
 
 
 class CurrentTaskView(BaseModel):
@@ -140,6 +162,10 @@ class WorkerView(BaseModel):
     version: str = Field(examples=["0.1.0"])
     started_at: Timestamp
     last_seen_at: Timestamp
+    conversion_slots: int = Field(default=0, examples=[1], description="Conversions that it runs at once")
+    queues: list[str] | None = Field(
+        default=None, examples=[["simulate", "convert"]], description="The queues that it consumes, if known"
+    )
     ready_slots: int | None = Field(default=None, examples=[2], description="Slots that have a simulator, if known")
     problem: str | None = Field(default=None, description="Why another slot has no simulator")
     tasks: list[CurrentTaskView] = Field(description="Sorted by the time since they were claimed, longest first")

@@ -11,12 +11,16 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
-LONGEST_NAME = 200
-LONGEST_TAG = 64
-MOST_TAGS = 20
-MOST_METADATA_BYTES = 8 * 1024
-DEEPEST_METADATA = 16
-FARTHEST_SCHEDULE = timedelta(days=366)
+from ketline.domain.limits import (
+    MAX_METADATA_BYTES,
+    MAX_METADATA_DEPTH,
+    MAX_NAME_CHARACTERS,
+    MAX_SCHEDULE_DAYS,
+    MAX_TAG_CHARACTERS,
+    MAX_TAGS,
+)
+
+FARTHEST_SCHEDULE = timedelta(days=MAX_SCHEDULE_DAYS)
 
 _LARGEST_NUMBER = 2**64
 # Control characters, surrogates, and the separators that end a line.
@@ -51,23 +55,23 @@ def _reject_repeated(tags: list[str]) -> list[str]:
 
 def _check_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     too_large = PydanticCustomError(
-        "metadata_size", "must have at most {most} bytes as JSON", {"most": MOST_METADATA_BYTES}
+        "metadata_size", "must have at most {most} bytes as JSON", {"most": MAX_METADATA_BYTES}
     )
     level: list[JsonValue] = [metadata]
-    for _ in range(DEEPEST_METADATA + 1):
+    for _ in range(MAX_METADATA_DEPTH + 1):
         # Each value takes at least one byte, so more values than bytes need not be checked or encoded.
-        level = list(islice(chain.from_iterable(map(_children, level)), MOST_METADATA_BYTES + 1))
-        if len(level) > MOST_METADATA_BYTES or any(
-            isinstance(value, str) and len(value) > MOST_METADATA_BYTES for value in level
+        level = list(islice(chain.from_iterable(map(_children, level)), MAX_METADATA_BYTES + 1))
+        if len(level) > MAX_METADATA_BYTES or any(
+            isinstance(value, str) and len(value) > MAX_METADATA_BYTES for value in level
         ):
             raise too_large
         for value in level:
             _reject_unstorable(value)
     if level:
         raise PydanticCustomError(
-            "metadata_depth", "must be nested at most {most} levels deep", {"most": DEEPEST_METADATA}
+            "metadata_depth", "must be nested at most {most} levels deep", {"most": MAX_METADATA_DEPTH}
         )
-    if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MOST_METADATA_BYTES:
+    if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_METADATA_BYTES:
         raise too_large
     return metadata
 
@@ -108,12 +112,12 @@ def _reject_far(moment: datetime) -> datetime:
 
 TaskName = Annotated[
     str,
-    Field(min_length=1, max_length=LONGEST_NAME),
+    Field(min_length=1, max_length=MAX_NAME_CHARACTERS),
     AfterValidator(_reject_unprintable),
     AfterValidator(_reject_blank),
 ]
-Tag = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(_reject_ambiguous)]
-TaskTags = Annotated[list[Tag], Field(max_length=MOST_TAGS), AfterValidator(_reject_repeated)]
+Tag = Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS), AfterValidator(_reject_ambiguous)]
+TaskTags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_reject_repeated)]
 TaskMetadata = Annotated[dict[str, JsonValue], AfterValidator(_check_metadata)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc_3339), AfterValidator(_to_utc)]
 Schedule = Annotated[Moment, AfterValidator(_reject_far)]

@@ -6,20 +6,20 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from ketline.domain.access import MAX_OWNER_CHARACTERS
+from ketline.domain.limits import DEFAULT_PAGE_TASKS, MAX_PAGE_TASKS, MAX_TAGS
 from ketline.domain.lists import Order, TaskPart
 from ketline.domain.priority import HIGHEST, LOWEST
-from ketline.domain.spec import ProgramFormat
+from ketline.domain.spec import ProgramFormat, Target, TaskKind
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
 
-MOST_LISTED = 200
-DEFAULT_LISTED = 50
 LONGEST_CURSOR = 200
 _LARGEST_SEED = 2**63 - 1
 
 
-def _split(values: object) -> object:
+def split_at_commas(values: object) -> object:
     """Split each value at commas."""
     if isinstance(values, list) and all(isinstance(value, str) for value in values):
         return [part for value in values for part in value.split(",")]
@@ -32,7 +32,7 @@ class ListParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Annotated[list[TaskStatus], Field(max_length=len(TaskStatus), description="Has one of these statuses")] = []
-    tag: Annotated[list[Tag], Field(max_length=20, description="Has all of these tags", examples=[["vqe"]])] = []
+    tag: Annotated[list[Tag], Field(max_length=MAX_TAGS, description="Has all of these tags", examples=[["vqe"]])] = []
     name: Annotated[
         TaskName | None, Field(description="Has this name; if it ends with `*`, a name with this prefix")
     ] = None
@@ -40,8 +40,13 @@ class ListParameters(BaseModel):
     submitted_before: Annotated[Moment | None, Field(description="Submitted before this time")] = None
     completed_after: Annotated[Moment | None, Field(description="Ended at this time or later")] = None
     completed_before: Annotated[Moment | None, Field(description="Ended before this time")] = None
+    kind: Annotated[TaskKind | None, Field(description="Is of this kind")] = None
     worker: Annotated[
         str | None, Field(pattern=r"^[A-Za-z0-9._:@-]{1,128}$", description="Its last attempt is run by this worker")
+    ] = None
+    owner: Annotated[
+        str | None,
+        Field(min_length=1, max_length=MAX_OWNER_CHARACTERS, description="Was submitted with a key of theirs"),
     ] = None
     error_code: Annotated[FailureCode | None, Field(description="Failed with this code")] = None
     order: Annotated[Order, Field(description="Sorted by; a list by `completed_at` has only tasks that have ended")] = (
@@ -51,10 +56,10 @@ class ListParameters(BaseModel):
         str | None,
         Field(max_length=LONGEST_CURSOR, description="Start of the page: from `next` of a page with the same filters"),
     ] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_LISTED, description="Most tasks of a page")] = DEFAULT_LISTED
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_TASKS, description="Most tasks of a page")] = DEFAULT_PAGE_TASKS
     fields: Annotated[
         list[TaskPart],
-        BeforeValidator(_split),
+        BeforeValidator(split_at_commas),
         Field(max_length=20, description="Parts of each task to add, separated by commas"),
     ] = []
 
@@ -93,9 +98,14 @@ class TaskSummary(BaseModel):
     program_format: ProgramFormat | None = Field(
         default=None, description="`openqasm2` or `qpy` if the program is not OpenQASM 3"
     )
+    kind: TaskKind | None = Field(default=None, description="Left out for a simulation")
+    target: Target | None = None
+    backend: str | None = None
     hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
     released_at: Timestamp | None = None
     rerun_of: UUID | None = None
+    owner: str | None = Field(default=None, examples=["ada"])
+    project: str | None = Field(default=None, examples=["optics"], description="Left out where it is `default`")
     worker_id: str | None = Field(default=None, description="The worker of its last attempt")
     error: TaskFailure | None = None
     correlation_id: str
@@ -121,6 +131,13 @@ class RateView(BaseModel):
     failed_per_minute: float = Field(examples=[0.2])
 
 
+class QueueCountsView(BaseModel):
+    """The tasks of one queue that have not ended."""
+
+    waiting: int = Field(examples=[3], description="Pending, and neither held nor scheduled for later")
+    processing: int = Field(examples=[2])
+
+
 class StatisticsView(BaseModel):
     """Counts of tasks; updated at most every two seconds."""
 
@@ -134,6 +151,11 @@ class StatisticsView(BaseModel):
         description="How long the oldest pending task has waited; left out if there is none",
     )
     rates: list[RateView]
+    queues: dict[str, QueueCountsView] = Field(
+        examples=[{"simulate": {"waiting": 3, "processing": 2}}],
+        description="By the name of the queue, `simulate`, `convert` or `run.` and a backend; "
+        "a queue whose tasks have all ended is left out",
+    )
 
 
 class ChangeRequest(BaseModel):

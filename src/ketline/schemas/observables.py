@@ -8,13 +8,13 @@ from typing import Annotated
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-MOST_OBSERVABLES = 1000
-MOST_TERMS = 100_000
+from ketline.domain.limits import MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
+
 _LABEL = re.compile("[IXYZ]{1,4096}")
 
 Observable = dict[str, float]
 _TERMS = {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 1}
-_LIST = {"type": "array", "items": _TERMS, "maxItems": MOST_OBSERVABLES}
+_LIST = {"type": "array", "items": _TERMS, "maxItems": MAX_OBSERVABLES}
 
 
 def _check(value: object) -> object:
@@ -37,8 +37,8 @@ def _check(value: object) -> object:
 def _check_list(value: object) -> None:
     if not isinstance(value, list):
         raise _error("must be a list of observables, or one for each point")
-    if len(value) > MOST_OBSERVABLES:
-        raise _error(f"must have at most {MOST_OBSERVABLES} observables")
+    if len(value) > MAX_OBSERVABLES:
+        raise _error(f"must have at most {MAX_OBSERVABLES} observables")
     for observable in value:
         if not isinstance(observable, dict) or not observable:
             raise _error("must be objects of coefficients by label, which must not be empty")
@@ -48,8 +48,8 @@ def _check_list(value: object) -> None:
 
 def _check_labels(labels: Iterable[str]) -> None:
     labels = list(labels)
-    if len(labels) > MOST_TERMS:
-        raise _error(f"must have at most {MOST_TERMS} terms in all")
+    if len(labels) > MAX_OBSERVABLE_TERMS:
+        raise _error(f"must have at most {MAX_OBSERVABLE_TERMS} terms in all")
     if not all(map(_LABEL.fullmatch, labels)):
         raise _error("must have labels of the letters I, X, Y and Z")
     if len(set(map(len, labels))) > 1:

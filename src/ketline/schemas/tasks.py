@@ -19,8 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ketline.domain.backend import METHODS, WITHDRAWN
+from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
+from ketline.domain.limits import MAX_BATCH_TASKS
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
-from ketline.domain.spec import Method, ProgramFormat, format_by_header
+from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
@@ -73,10 +75,25 @@ OfferedMethod = Annotated[
     WithJsonSchema({"type": "string", "enum": [method.value for method in METHODS]}),
 ]
 ProgramText = Annotated[str, AfterValidator(_reject_unstorable), Field(min_length=1)]
+BackendId = Annotated[str, Field(pattern=BACKEND_NAME_PATTERN, examples=["braket-local"])]
 QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
 _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
+
+
+# The fields that only tasks of one kind have.
+_OF_KIND = {
+    "target": TaskKind.CONVERT,
+    "profile": TaskKind.CONVERT,
+    "bitcode": TaskKind.CONVERT,
+    "backend": TaskKind.RUN,
+}
+# The fields of a simulation that the other kinds do not have.
+_NOT_OF_KIND = {
+    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables"),
+    TaskKind.RUN: ("method", "memory", "observables"),
+}
 
 
 class SubmitRequest(BaseModel):
@@ -106,7 +123,13 @@ class SubmitRequest(BaseModel):
     method: Annotated[OfferedMethod, Field(description="Simulation method")] = Method.AUTOMATIC
     memory: Annotated[bool, Field(description="Whether the result has the outcome of every shot, in order")] = False
     timeout_s: Annotated[
-        float | None, Field(gt=0, allow_inf_nan=False, description="Seconds after which the program is stopped")
+        float | None,
+        Field(
+            gt=0,
+            allow_inf_nan=False,
+            description="Seconds after which the program is stopped; "
+            "of the kind `run`, after whose submission to the backend the job is cancelled",
+        ),
     ] = None
     max_attempts: Annotated[
         int | None, Field(ge=1, description="Most attempts, if workers are lost while they run it")
@@ -147,6 +170,23 @@ class SubmitRequest(BaseModel):
 
     hold: Annotated[bool, Field(description="Not run before `POST /tasks/{task_id}/enqueue` releases it")] = False
 
+    kind: Annotated[
+        TaskKind,
+        Field(
+            strict=False,
+            description="What is done with the program: it is simulated, converted to `target`, "
+            "or run on the external backend `backend`",
+        ),
+    ] = TaskKind.SIMULATE
+    target: Annotated[
+        Target | None, Field(strict=False, description="The format to which a task of kind `convert` converts")
+    ] = None
+    profile: Annotated[QirProfile | None, Field(strict=False, description="The profile of QIR; default: `base`")] = None
+    bitcode: Annotated[bool, Field(description="QIR as bitcode, encoded as base64, in place of text")] = False
+    backend: Annotated[
+        BackendId | None, Field(description="The external backend on which a task of kind `run` runs")
+    ] = None
+
     observables: Annotated[
         Observables,
         Field(
@@ -181,6 +221,23 @@ class SubmitRequest(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _require_fields_of_kind(self) -> Self:
+        required = {TaskKind.CONVERT: "target", TaskKind.RUN: "backend"}.get(self.kind)
+        if required is not None and getattr(self, required) is None:
+            raise PydanticCustomError("kind_field", f"is required for the kind {self.kind}", {"field": required})
+        foreign = [name for name, kind in _OF_KIND.items() if kind is not self.kind]
+        for name in (*foreign, *_NOT_OF_KIND.get(self.kind, ())):
+            if getattr(self, name) != type(self).model_fields[name].get_default():
+                raise PydanticCustomError("kind_field", f"has no meaning for the kind {self.kind}", {"field": name})
+        if self.target is not Target.QIR and (self.profile is not None or self.bitcode):
+            field = "bitcode" if self.bitcode else "profile"
+            raise PydanticCustomError("kind_field", "has a meaning for the target qir only", {"field": field})
+        if self.kind is not TaskKind.SIMULATE and self._points is not None:
+            text = "must not have lists: a sweep is for simulations only"
+            raise PydanticCustomError("kind_field", text, {"field": "inputs"})
+        return self
+
+    @model_validator(mode="after")
     def _reject_mixed_results(self) -> Self:
         if self.observables and self.memory:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: there are no shots", _MEMORY)
@@ -193,9 +250,6 @@ class SubmitRequest(BaseModel):
         return self
 
 
-MOST_IN_A_BATCH = 1000
-
-
 class BatchRequest(BaseModel):
     """Programs to run; either all of them are stored, or none."""
 
@@ -203,7 +257,7 @@ class BatchRequest(BaseModel):
         extra="forbid", strict=True, json_schema_extra={"examples": [{"tasks": [{"qc": BELL, "shots": 100}]}]}
     )
 
-    tasks: Annotated[list[SubmitRequest], Field(min_length=1, max_length=MOST_IN_A_BATCH)]
+    tasks: Annotated[list[SubmitRequest], Field(min_length=1, max_length=MAX_BATCH_TASKS)]
 
 
 class TaskAccepted(BaseModel):
@@ -225,7 +279,7 @@ class TaskResult(BaseModel):
     """Counts in Qiskit's format: bit 0 rightmost, a space between registers, the last declared register first.
 
     A sweep has an array of counts, one for each point. A task with observables has no counts and shots, but their
-    expectation values in the same order; for a sweep, an array of them for each point.
+    expectation values in the same order; for a sweep, an array of them for each point. A conversion has an output.
     """
 
     counts: dict[str, int] | list[dict[str, int]] | None = Field(default=None, examples=[{"00": 512, "11": 512}])
@@ -236,6 +290,11 @@ class TaskResult(BaseModel):
     expectation_values: list[float] | list[list[float]] | None = Field(
         default=None, examples=[[1.0, 0.5]], description="Of the observables, if the request has any"
     )
+    output: str | None = Field(
+        default=None, description="The converted program; `GET /tasks/{task_id}/output` has it as a file"
+    )
+    encoding: Literal["base64"] | None = Field(default=None, description="Of a binary output; absent for text")
+    media_type: str | None = Field(default=None, examples=["text/plain"], description="Of the output")
     # Not `const`: a generated client would compare it with the text "true".
     success: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = True
 
@@ -270,6 +329,9 @@ class TaskProfile(BaseModel):
 
     method: str = Field(examples=["stabilizer"], description="Simulation method used")
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
+    engine: str | None = Field(
+        default=None, examples=["stim"], description="The library that ran it: aer, lightning or stim"
+    )
     tier: str | None = Field(
         default=None,
         examples=["scanner"],
@@ -293,6 +355,12 @@ class TaskProfile(BaseModel):
     queued_seconds: float = Field(examples=[0.0021])
     parsing_seconds: float = Field(examples=[0.0004])
     simulating_seconds: float = Field(examples=[0.0011])
+    processor_seconds: float | None = Field(
+        default=None, examples=[0.0014], description="Processor time of the simulator, of all threads"
+    )
+    memory_bytes: int | None = Field(
+        default=None, examples=[201326592], description="Peak of the simulator's resident memory"
+    )
 
 
 class StatusEntry(BaseModel):
@@ -326,6 +394,13 @@ class QueueView(BaseModel):
     )
 
 
+class RemoteJobView(BaseModel):
+    """The job of a task at its external backend; it has no id while it is being submitted."""
+
+    id: str | None = Field(default=None, examples=["6f3b1c9e"], description="The backend's id of the job")
+    status: str = Field(examples=["queued"], description="submitting, queued, running, done, failed or cancelled")
+
+
 class TaskView(BaseModel):
     """A task without its program; fields without a value are left out."""
 
@@ -346,9 +421,19 @@ class TaskView(BaseModel):
     metadata: dict[str, JsonValue] | None = Field(default=None, examples=[{"experiment": 12}])
     scheduled_for: Timestamp | None = Field(default=None, description="The task is not run before this time")
     priority: int | None = Field(default=None, examples=[10], description="Left out where it is 0")
+    kind: TaskKind | None = Field(default=None, description="Left out for a simulation")
+    target: Target | None = Field(default=None, description="The format to which the program is converted")
+    qir_profile: QirProfile | None = Field(default=None, description="The profile of QIR that was requested")
+    bitcode: bool | None = Field(default=None, description="True if QIR was requested as bitcode")
+    backend: str | None = Field(default=None, description="The external backend that runs the program")
+    remote_job: RemoteJobView | None = Field(default=None, description="The job at the backend")
     hold: bool | None = Field(default=None, description="True for a task that is held until it is released")
     released_at: Timestamp | None = Field(default=None, description="When a held task was released")
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
+    owner: str | None = Field(
+        default=None, examples=["ada"], description="The owner of the key with which it was submitted"
+    )
+    project: str | None = Field(default=None, examples=["optics"], description="Left out where it is `default`")
     queue: QueueView | None = Field(default=None, description="With `?queue=true`, while the task waits for a worker")
     result: TaskResult | None = None
     error: TaskFailure | None = None
@@ -364,8 +449,55 @@ class TaskView(BaseModel):
     retry_count: int = Field(default=0, description="How many attempts were followed by another one")
     max_retries: int | None = Field(default=None, examples=[2], description="`max_attempts` less the first")
     updated_at: Timestamp | None = Field(default=None, description="When its status changed last, or it was released")
+    task_type: str | None = Field(
+        default=None, examples=["simulate"], description="Its kind, if a client of an older service submitted it"
+    )
+    created_at: Timestamp | None = Field(default=None, description="With `task_type`: `submitted_at`")
+    meta_data: dict[str, JsonValue] | None = Field(
+        default=None, description="With `task_type`: `metadata`, and facts about the program that was run"
+    )
     status_history: list[StatusEntry]
     correlation_id: str
+
+
+class EndedRequest(BaseModel):
+    """The tasks to read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task_ids: Annotated[
+        list[UUID], Field(min_length=1, max_length=MAX_BATCH_TASKS, examples=[["0199a1b2-0000-7000-8000-000000000001"]])
+    ]
+    until: Literal["all", "any"] = Field(
+        default="all", description="What `Prefer: wait` waits for: the end of all of these tasks, or of any"
+    )
+
+
+class EndedTaskView(BaseModel):
+    """A task that has ended, with its result or the reason why it has none; without its options and history."""
+
+    task_id: UUID
+    status: TaskStatus
+    submitted_at: Timestamp
+    completed_at: Timestamp | None = None
+    shots: int = Field(examples=[1024])
+    seed: int | None = Field(default=None, examples=[3472614])
+    correlation_id: str
+    profile: TaskProfile | None = None
+    result: TaskResult | None = None
+    error: TaskFailure | None = None
+
+
+class EndedTasksView(BaseModel):
+    """Those of the requested tasks that have ended, in the order of the request, and the ids of the others."""
+
+    tasks: list[EndedTaskView]
+    running: list[UUID] = Field(description="Pending or processing")
+    unread: list[UUID] = Field(
+        description="Ended, but not in `tasks`, because the response would be too large: request them again, and "
+        "read the tasks one by one if there is nothing in `tasks`"
+    )
+    missing: list[UUID] = Field(description="No task has this id")
 
 
 class FieldError(BaseModel):
@@ -383,11 +515,23 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    message: str = Field(description="The same text as `detail`, for clients that look for a message")
     code: str
     correlation_id: str
     errors: list[FieldError] | None = Field(default=None, description="The errors of single fields")
     task_status: TaskStatus | None = Field(default=None, description="Status of the task, if that is the problem")
     error: TaskFailure | None = Field(default=None, description="Why the task failed, if that is the problem")
+    quota: str | None = Field(default=None, description="Name of the quota that does not permit the request")
+    quota_of: Literal["project", "owner"] | None = Field(
+        default=None, description="Whether the quota is that of the whole project or of each owner in it"
+    )
+    used: float | None = Field(
+        default=None, description="What is used of the quota; what the request needs, if it needs more than the limit"
+    )
+    limit: float | None = Field(default=None, description="The limit of the quota")
+    free_at: Timestamp | None = Field(
+        default=None, description="When the quota is free again; left out if it is free when tasks have ended"
+    )
 
 
 Connection = Literal["connected", "disconnected"]

@@ -1,0 +1,1 @@
+"""The use cases, on ports only: `runtime` gives them their adapters."""

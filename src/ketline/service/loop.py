@@ -1,8 +1,8 @@
 """A background loop: runs a step at intervals until it is cancelled, and survives steps that fail.
 
 Every loop of the services uses it. Loops that end or give a result do not: `attempts.attempt` renews a lease until it
-is lost, and retries the write of an outcome until the database answers; a worker's consumers end with their process,
-event streams with their client; `messaging.supervision` must tell cancellations by aiormq from real ones.
+is lost, and retries the write of an outcome until the database responds; a worker's consumers end with their process,
+event streams with their client; `messaging.supervision` must distinguish cancellations by aiormq from real ones.
 """
 
 import asyncio

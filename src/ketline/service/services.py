@@ -1,24 +1,34 @@
 """The services that the API calls, in one value; `runtime.services` builds it once for each process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from ketline.domain.access import ProjectName
 from ketline.domain.backend import Backend
+from ketline.ports.access import ProjectStore, ProviderSignIn
+from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.ports.workers import WorkerRegistry
+from ketline.service.access.authentication import Authenticate
+from ketline.service.access.keys import ManageKeys
+from ketline.service.access.sessions import ManageSessions
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All services of an API process; usable while the context that opened them is open."""
+    """All services of an API process for one project; usable while the context that opened them is open."""
 
     submit: SubmitTask
     submissions: TaskSubmissions
@@ -33,5 +43,32 @@ class Services:
     validate: ValidateProgram
     draw: DrawCircuit
     workers: WorkerRegistry
+    external_backends: ListExternalBackends
     backend: Backend
     dead_letters: ManageDeadLetters
+    authenticate: Authenticate
+    keys: ManageKeys
+    sessions: ManageSessions
+    provider: ProviderSignIn | None = None
+    projects: ProjectStore
+    audit: AuditLog
+    usage: SumUsage
+    rate_limiter: RateLimiter | None = None
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the services for the tasks of another project."""
+        submissions, catalogue = self.submissions.within(project), self.catalogue.within(project)
+        submit = self.submit.within(project, submissions)
+        return replace(
+            self,
+            submit=submit,
+            submissions=submissions,
+            reader=self.reader.within(project),
+            catalogue=catalogue,
+            change=replace(self.change, catalogue=catalogue, project=project),
+            enqueue=replace(self.enqueue, repository=submissions),
+            rerun=replace(self.rerun, catalogue=catalogue, submit=submit),
+            statistics=CountTasks(catalogue, self.statistics.clock),
+            draw=self.draw.within(project),
+            workers=self.workers.within(project),
+        )

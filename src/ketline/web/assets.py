@@ -1,4 +1,7 @@
-"""The static files of the pages, and the version in their URLs, which changes with their content."""
+"""The static files of the pages, and the version in their URLs, which changes with their content.
+
+`api/pages/files.py` serves them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

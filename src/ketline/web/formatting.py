@@ -1,4 +1,4 @@
-"""Formatting of times, durations, sizes and observables for people."""
+"""Formats times, durations, sizes and observables for people; the templates use these functions as filters."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

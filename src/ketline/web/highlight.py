@@ -1,4 +1,7 @@
-"""Syntax highlighting of programs: lines of tokens with CSS classes, and the position of an error."""
+"""Syntax highlighting of programs: lines of tokens with CSS classes, and the position of an error.
+
+The page of a task and the preview of the form show programs by it.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -57,11 +60,13 @@ class Listing:
     cut: bool = False
 
 
-def listing(program: str, *, line: int | None = None, column: int | None = None) -> Listing:
-    """The beginning of a program, up to `MOST_LINES`, with a caret at the given position."""
+def listing(program: str, *, line: int | None = None, column: int | None = None, openqasm: bool = True) -> Listing:
+    """The beginning of a program, up to `MOST_LINES`, with a caret at the given position; only OpenQASM is coloured."""
     text = _normalized(program)
     shown = _truncated(text[:MOST_CHARACTERS].split("\n", MOST_LINES)[:MOST_LINES])
-    return Listing(lines=_lines(shown, first=1, wrong=line, column=column), cut=len(shown) < len(text))
+    return Listing(
+        lines=_lines(shown, first=1, wrong=line, column=column, openqasm=openqasm), cut=len(shown) < len(text)
+    )
 
 
 def excerpt(program: str, line: int, column: int | None = None) -> Listing:
@@ -78,10 +83,11 @@ def _truncated(lines: Sequence[str]) -> str:
     return "\n".join(line if len(line) <= MOST_IN_A_LINE else f"{line[:MOST_IN_A_LINE]} …" for line in lines)
 
 
-def _lines(text: str, *, first: int, wrong: int | None, column: int | None) -> Sequence[Line]:
+def _lines(text: str, *, first: int, wrong: int | None, column: int | None, openqasm: bool = True) -> Sequence[Line]:
+    tokens = _tokens(text) if openqasm else iter([Token(text)])
     return [
-        Line(number=number, tokens=tokens, wrong=number == wrong, caret=column if number == wrong else None)
-        for number, tokens in enumerate(_split(_tokens(text)), start=first)
+        Line(number=number, tokens=found, wrong=number == wrong, caret=column if number == wrong else None)
+        for number, found in enumerate(_split(tokens), start=first)
     ]
 
 

@@ -1,4 +1,7 @@
-"""Histograms of counts: a bar for each of the most frequent outcomes, and the sum of the others."""
+"""Histograms of counts: a bar for each of the most frequent outcomes, and the sum of the others.
+
+The page of a task shows them, and its downloads as SVG.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rendering of the page templates; all values are escaped."""
+"""Rendering of the page templates, for the routes in `api.pages`; all values are escaped."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

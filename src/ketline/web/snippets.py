@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from ketline.domain.spec import SPEC_FIELDS, ProgramFormat, format_by_header
+from ketline.domain.spec import SPEC_FIELDS, ProgramFormat, TaskKind, format_by_header
 from ketline.schemas.tasks import SubmitRequest
 
 Snippet = tuple[str, str]
@@ -25,6 +25,8 @@ _DEFAULTS: Sequence[object] = ("automatic", None, "", [], {})
 def body_of(submission: SubmitRequest) -> Mapping[str, object]:
     """The body of the request, without fields that have their default values."""
     given = submission.model_dump(mode="json", exclude_unset=True)
+    if submission.kind is TaskKind.CONVERT:
+        given.pop("shots", None)  # the service fills in its default, which a conversion must not have
     return {name: value for name, value in given.items() if value not in _DEFAULTS}
 
 
@@ -35,11 +37,11 @@ def form_address(fields: Mapping[str, str]) -> str | None:
 
 
 def snippets(submission: SubmitRequest, base: str) -> Sequence[Snippet]:
-    """The submission as a curl command, with the Python client and with Qiskit, each with its title."""
+    """The submission as a curl command, with the Python client and, if Qiskit can make it, with that, with titles."""
     body = body_of(submission)
     shown = [("curl", _curl(body, base)), ("Python", _python(body, base))]
     # In Qiskit expectation values need an estimator and operators, which is more than a snippet.
-    return shown if "observables" in body else [*shown, ("Qiskit", _qiskit(body, base))]
+    return shown if "observables" in body or "kind" in body else [*shown, ("Qiskit", _qiskit(body, base))]
 
 
 def _curl(body: Mapping[str, object], base: str) -> str:
@@ -54,8 +56,14 @@ PROGRAM = {_literal(body.get("qc", ""))}
 
 with Client({base!r}) as client:
     result = client.run(PROGRAM{_keywords(body, _CLIENT_NAMES)})
-    print(result.{"expectation_values" if "observables" in body else "counts"})
+    print(result.{_part_of_result(body)})
 """
+
+
+def _part_of_result(body: Mapping[str, object]) -> str:
+    if body.get("kind") == TaskKind.CONVERT:
+        return "output"
+    return "expectation_values" if "observables" in body else "counts"
 
 
 def _qiskit(body: Mapping[str, object], base: str) -> str:

@@ -1,4 +1,7 @@
-"""Timelines of tasks: the history with durations, and the phases of the last attempt as one bar."""
+"""Timelines of tasks: the history with durations, and the phases of the last attempt as one bar.
+
+The page of a task shows them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,40 +1,45 @@
-"""The limit on active consumers of a worker: one for each simulator, and more while programs are short."""
+"""The limit on active consumers of a worker: one for each simulator, and more while programs are short.
+
+The loops of all slots consume within it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from ketline.ports.queue import ConsumerSlot, Delivery
 
 
 @dataclass(slots=True)
 class ConsumerLimit:
-    """Lets at most `allowed` consumers be active; surplus ones stop once they hold no message."""
+    """Lets at most `allowed` consumers be active, those with the lowest numbers; others stop once they hold no message.
+
+    Numbers begin at 0, and no two consumers have the same.
+    """
 
     allowed: int = 0
     _active: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _receiving: list[asyncio.Future[Any]] = field(default_factory=list, init=False)
+    _receiving: dict[int, asyncio.Future[Delivery]] = field(default_factory=dict, init=False)
 
     def allow(self, consumers: int) -> None:
         """Change the limit; if it is lower, consumers that wait for a message stop until it is met."""
         self.allowed = consumers
         self._changed.set()
-        self._stop_waiting(self._active - consumers)
+        self._stop_waiting(consumers)
 
     def close(self) -> None:
         """Let no further consumer become active, and stop those that hold no message."""
         self._closed = True
         self._changed.set()
-        self._stop_waiting(len(self._receiving))
+        self._stop_waiting(0)
 
     @asynccontextmanager
-    async def active(self) -> AsyncIterator[bool]:
-        """Wait until another consumer may be active, and count it while the context is open; False once closed."""
-        while not self._closed and self._active >= self.allowed:
+    async def active(self, number: int) -> AsyncIterator[bool]:
+        """Wait until this consumer may be active, and count it while the context is open; False once closed."""
+        while not self._closed and max(number, self._active) >= self.allowed:
             self._changed.clear()
             await self._changed.wait()
         if self._closed:
@@ -47,12 +52,11 @@ class ConsumerLimit:
             self._active -= 1
             self._changed.set()
 
-    async def receive(self, slot: ConsumerSlot) -> Delivery | None:
+    async def receive(self, number: int, slot: ConsumerSlot) -> Delivery | None:
         """Receive the next message for an active consumer; None when the consumer must stop."""
-        if self._closed or self._active > self.allowed:
+        if self._closed or number >= self.allowed or self._active > self.allowed:
             return None
-        receiving = asyncio.ensure_future(slot.receive())
-        self._receiving.append(receiving)
+        receiving = self._receiving[number] = asyncio.ensure_future(slot.receive())
         try:
             return await receiving
         except asyncio.CancelledError:
@@ -61,11 +65,13 @@ class ConsumerLimit:
                 raise
             return None
         finally:
-            self._receiving.remove(receiving)
+            del self._receiving[number]
             if not receiving.done():
                 receiving.cancel()
 
-    def _stop_waiting(self, consumers: int) -> None:
-        waiting = [receiving for receiving in self._receiving if not receiving.done()]
-        for receiving in waiting[: max(0, consumers)]:
-            receiving.cancel()
+    def _stop_waiting(self, allowed: int) -> None:
+        """Stop waiting consumers, the highest numbers first: all above the limit, and more if too many are active."""
+        waiting = sorted(number for number, receiving in self._receiving.items() if not receiving.done())
+        surplus = max(self._active - allowed, sum(number >= allowed for number in waiting))
+        for number in waiting[len(waiting) - min(surplus, len(waiting)) :]:
+            self._receiving[number].cancel()

@@ -15,7 +15,7 @@ from ketline.service.health.check import CheckHealth
 def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:
     """The ASGI application with both endpoints; their bodies have the shapes of the API's health endpoints.
 
-    A worker is ready while its database accepts writes, its broker answers and at least one slot has a simulator.
+    A worker is ready while its database accepts writes, its broker responds and at least one slot has a simulator.
     It is not ready once `stopping` returns True.
     """
     return Starlette(routes=[Route("/livez", _liveness), Route("/readyz", _readiness(check, stopping))])

@@ -1,9 +1,13 @@
-"""The worker: consumers receive queue messages and run their tasks in a pool of simulators, until a graceful stop."""
+"""The worker: consumers receive queue messages and run their tasks in a pool of simulators, until a graceful stop.
+
+`cli/serve.py` builds and runs the `Worker`.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -24,13 +28,22 @@ log = structlog.get_logger()
 CONSUMERS_PER_SLOT = 16
 
 
+class OtherSlots(Protocol):
+    """The slots of another queue than that of simulations."""
+
+    async def run(self) -> None:
+        """Run tasks until the worker stops."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Runs tasks in `slots` simulator processes; consumers with a prefetch of 1 receive the messages.
 
     There is one consumer for each slot, and up to `consumers_per_slot` while programs are short: then one SQL statement
     claims or records several tasks, and a simulator's next task is already claimed. While all slots run long programs,
-    `short_programs` runs short ones beside them.
+    `short_programs` runs short ones beside them. `other_queues` gives the slots of the other queues that this worker
+    consumes; a worker that consumes no simulations has no `slots`.
     """
 
     consumer: TaskConsumer
@@ -41,6 +54,7 @@ class Worker:
     grace_seconds: float
     consumers_per_slot: int = CONSUMERS_PER_SLOT
     simulators: SimulatorStatus | None = None
+    other_queues: Callable[[asyncio.Event], Sequence[OtherSlots]] = lambda _stop: ()
     short_programs: ShortPrograms | None = None
     acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
 
@@ -59,7 +73,8 @@ class Worker:
             asyncio.create_task(self._consumer(number, limit, pool, stop))
             for number in range(self.slots * self.consumers_per_slot)
         ]
-        if self.short_programs is not None:
+        consumers += [asyncio.create_task(others.run()) for others in self.other_queues(stop)]
+        if self.short_programs is not None and self.slots:
             short_slot = ShortSlot(self.consumer, self.process, self.short_programs, occupancy, stop)
             consumers.append(asyncio.create_task(short_slot.run()))
         log.info("worker.started", slots=self.slots)
@@ -101,18 +116,23 @@ class Worker:
     async def _consumer(self, number: int, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                async with limit.active() as active:
+                async with limit.active(number) as active:
                     if active:
-                        async with self.consumer.open_slot() as slot:
-                            await self._consume(slot, limit, runner, stop)
+                        async with self.consumer.open_slot(name=self._name(number)) as slot:
+                            await self._consume(number, slot, limit, runner, stop)
             except Exception:
                 log.exception("slot.crashed", slot=number)
                 await pause(stop)
 
+    def _name(self, number: int) -> str:
+        """A consumer's name at the broker; those of a slot that claim ahead are active while programs are short."""
+        ahead, slot = divmod(number, self.slots)
+        return f"slot {slot + 1} ahead {ahead}" if ahead else f"slot {slot + 1}"
+
     async def _consume(
-        self, slot: ConsumerSlot, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
+        self, number: int, slot: ConsumerSlot, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
     ) -> None:
-        while (delivery := await limit.receive(slot)) is not None:
+        while (delivery := await limit.receive(number, slot)) is not None:
             if await until_available(delivery, partial(self.process, delivery.task_id, runner), stop):
                 await delivery.acknowledge()
 

@@ -1,4 +1,7 @@
-"""Occupancy: whether all simulators of a worker run long programs, so that a new program would wait long."""
+"""Occupancy: whether all simulators of a worker run long programs, so that a new program would wait long.
+
+The pool reports to it, and the slot for short programs opens by it.
+"""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The pool of a worker's simulators, and whether programs are short enough for consumers to claim tasks ahead."""
+"""The pool of a worker's simulators, and whether programs are short enough for consumers to claim tasks ahead.
+
+The consumers of `loop.py` run their tasks on it.
+"""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,7 @@
-"""Retries of a worker: repeats work while the database or the queue is unavailable, until the worker stops."""
+"""Retries of a worker: repeats work while the database or the queue is unavailable, until the worker stops.
+
+The loops of all slots call it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,7 @@
-"""The slot for short programs: one more simulator, which runs them while long programs occupy all other slots."""
+"""The slot for short programs: one more simulator, which runs them while long programs occupy all other slots.
+
+`loop.py` runs it beside the other slots.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +10,15 @@ from functools import partial
 
 import structlog
 
-from ketline.domain.errors import ExecutionFailed, LongProgram, SimulatorNotStarted
-from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Dispatch, RunResult
+from ketline.domain.errors import ExecutionFailed, SimulatorNotStarted
+from ketline.domain.task import Dispatch
 from ketline.ports.queue import Delivery, TaskConsumer
 from ketline.ports.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
+from ketline.worker.slot_runner import SlotRunner
 
 log = structlog.get_logger()
 
@@ -42,30 +45,6 @@ class ShortPrograms:
 
 
 @dataclass(slots=True)
-class ShortRunner:
-    """A `CircuitRunner` that stops programs that run too long; `failed` is True once it has no simulator."""
-
-    runner: CircuitRunner
-    most_seconds: float
-    failed: bool = False
-
-    async def run(self, spec: TaskSpec) -> RunResult:
-        """Run a program; see `CircuitRunner.run`.
-
-        Raises:
-            LongProgram: the program is predicted to take long, or was stopped because it did.
-        """
-        try:
-            async with asyncio.timeout(self.most_seconds):
-                return await self.runner.run(spec)
-        except TimeoutError:
-            raise LongProgram(f"stopped after {self.most_seconds:g} s; it waits for another slot") from None
-        except SimulatorNotStarted:
-            self.failed = True
-            raise
-
-
-@dataclass(slots=True)
 class ShortSlot:
     """Receives messages only while all other slots are occupied, and claims only tasks that are not known to be long.
 
@@ -87,7 +66,7 @@ class ShortSlot:
                 async with self.programs.runners.open_runner() as runner:
                     log.info("short_slot.opened")
                     seconds = RETRY_SECONDS
-                    await self._serve(ShortRunner(runner, OVERRUN * self.programs.seconds))
+                    await self._serve(SlotRunner(runner, OVERRUN * self.programs.seconds))
                 log.info("short_slot.closed")
                 continue
             except ExecutionFailed as error:
@@ -97,7 +76,7 @@ class ShortSlot:
             await pause(self.stop, seconds)
             seconds = min(2 * seconds, LONGEST_RETRY_SECONDS)
 
-    async def _serve(self, runner: ShortRunner) -> None:
+    async def _serve(self, runner: SlotRunner) -> None:
         """Run tasks on this runner; return when it has been idle for `idle_seconds`.
 
         Raises:
@@ -106,8 +85,8 @@ class ShortSlot:
         limit = ConsumerLimit(int(self.occupancy.occupied))
         self.occupancy.changed = lambda occupied: limit.allow(int(occupied))
         while await self.occupancy.wait(self.programs.idle_seconds):
-            async with limit.active(), self.consumer.open_slot() as slot:
-                while (delivery := await limit.receive(slot)) is not None:
+            async with limit.active(0), self.consumer.open_slot(name="short slot") as slot:
+                while (delivery := await limit.receive(0, slot)) is not None:
                     if await until_available(delivery, partial(self._process, delivery, runner), self.stop):
                         await delivery.acknowledge()
                     if runner.failed:

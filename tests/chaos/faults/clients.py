@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from tests.chaos.faults.scene import Fault, Scene
+from tests.chaos.faults.context import Fault, FaultContext
 
 CONNECTIONS = 200
 _BEGINNINGS: Sequence[bytes] = (
@@ -14,13 +14,13 @@ _BEGINNINGS: Sequence[bytes] = (
 )
 
 
-async def stay_silent(scene: Scene) -> str:
+async def stay_silent(context: FaultContext) -> str:
     """Many connections to an API, on none of which a request is completed, for a while."""
-    port = scene.rng.choice(scene.site.ports)
+    port = context.rng.choice(context.deployment.ports)
     opened = await asyncio.gather(*(_open(port, number) for number in range(CONNECTIONS)))
     writers = [writer for writer in opened if writer is not None]
     try:
-        await scene.last()
+        await context.last()
     finally:
         for writer in writers:
             writer.transport.abort()

@@ -6,22 +6,22 @@ import errno
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.chaos.faults.scene import Fault, Scene
-from tests.chaos.storm.plan import DISK_FAULT
+from tests.chaos.faults.context import Fault, FaultContext
+from tests.chaos.run.plan import DISK_FAULT
 
 FULL_SECONDS = (1.0, 4.0)
 _CHUNK = b"\0" * 65536
 
 
-async def fill_disk(scene: Scene) -> str | None:
+async def fill_disk(context: FaultContext) -> str | None:
     """Leave no byte free on the database's disk for a while."""
-    disk = scene.site.disk
+    disk = context.deployment.disk
     if disk is None:
         return None
     filler = disk / "filler"
     try:
         written = await asyncio.to_thread(_fill, filler)
-        await asyncio.sleep(scene.rng.uniform(*FULL_SECONDS))
+        await asyncio.sleep(context.rng.uniform(*FULL_SECONDS))
     finally:
         filler.unlink(missing_ok=True)
     return f"{written >> 20} MB"

@@ -8,113 +8,114 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
-from tests.chaos.faults.scene import Fault, Scene
-from tests.chaos.site.procfs import processes_of
-from tests.chaos.site.store import DATABASE_AWAY
-from tests.chaos.site.supervisor import Role
-from tests.chaos.storm.ledger import Cancellation
-from tests.chaos.storm.plan import LEASE_SECONDS
+from tests.chaos.faults.context import Fault, FaultContext
+from tests.chaos.run.ledger import Cancellation
+from tests.chaos.run.plan import LEASE_SECONDS
+from tests.chaos.testbed.procfs import processes_of
+from tests.chaos.testbed.store import DATABASE_DOWN
+from tests.chaos.testbed.supervisor import Role
 
 BUSY_SHARE = 0.75
 BUSY_SECONDS = 3.0
-START_SECONDS = 20.0
+# Of a simulator or a service on a busy machine.
+START_SECONDS = 100.0
 POLL_SECONDS = 0.02
 
 
-async def kill_worker(scene: Scene) -> str | None:
+async def kill_worker(context: FaultContext) -> str | None:
     """kill -9 one worker, more often than not one that holds a task."""
-    role = await pick_worker(scene)
-    return _kill(scene, role) if role else None
+    role = await pick_worker(context)
+    return _kill(context, role) if role else None
 
 
-async def kill_every_worker(scene: Scene) -> str | None:
+async def kill_every_worker(context: FaultContext) -> str | None:
     """kill -9 all workers at one moment."""
-    killed = [_kill(scene, role) for role in scene.site.supervisor.of_kind("worker")]
+    killed = [_kill(context, role) for role in context.deployment.supervisor.of_kind("worker")]
     return " ".join(filter(None, killed)) or None
 
 
-async def kill_api(scene: Scene) -> str | None:
+async def kill_api(context: FaultContext) -> str | None:
     """kill -9 one API."""
-    roles = scene.site.supervisor.of_kind("api")
-    return _kill(scene, scene.rng.choice(roles)) if roles else None
+    roles = context.deployment.supervisor.of_kind("api")
+    return _kill(context, context.rng.choice(roles)) if roles else None
 
 
-async def kill_simulator(scene: Scene) -> str | None:
+async def kill_simulator(context: FaultContext) -> str | None:
     """kill -9 one simulator process, more often than not one that runs a program."""
-    role = await pick_worker(scene)
+    role = await pick_worker(context)
     if role is None:
         return None
     instance = role.instance
-    await _until(lambda: asyncio.to_thread(lambda: bool(simulators_of(scene, role))))
-    children = simulators_of(scene, role)
+    await _until(lambda: asyncio.to_thread(lambda: bool(simulators_of(context, role))))
+    children = simulators_of(context, role)
     if not children:
         return None
-    os.kill(victim := scene.rng.choice(children), signal.SIGKILL)
+    os.kill(victim := context.rng.choice(children), signal.SIGKILL)
     return f"{victim} of {instance}"
 
 
-async def kill_service(scene: Scene) -> str | None:
+async def kill_service(context: FaultContext) -> str | None:
     """kill -9 the whole embedded service, in most cases after it has begun to work on a task."""
-    (role,), (port,) = scene.site.supervisor.roles.values(), scene.site.ports
-    if scene.rng.random() < BUSY_SHARE:
-        await _until(lambda: asyncio.to_thread(_at_work, scene, role))
-        await asyncio.sleep(scene.rng.uniform(0.0, 1.5))
+    (role,), (port,) = context.deployment.supervisor.roles.values(), context.deployment.ports
+    if context.rng.random() < BUSY_SHARE:
+        await _until(lambda: asyncio.to_thread(_at_work, context, role))
+        await asyncio.sleep(context.rng.uniform(0.0, 1.5))
     else:
         await _until(lambda: _listens(port))
-    return _kill(scene, role)
+    return _kill(context, role)
 
 
-async def kill_starting_service(scene: Scene) -> str | None:
+async def kill_starting_service(context: FaultContext) -> str | None:
     """kill -9 the embedded service twice, the second time somewhere in its start."""
-    (role,) = scene.site.supervisor.roles.values()
-    first, generation = _kill(scene, role), role.generation
+    (role,) = context.deployment.supervisor.roles.values()
+    first, generation = _kill(context, role), role.generation
 
     async def restarted() -> bool:
         return role.generation != generation and role.alive
 
     await _until(restarted)
-    await asyncio.sleep(scene.rng.uniform(0.0, 1.5))
-    return " ".join(filter(None, (first, _kill(scene, role)))) or None
+    await asyncio.sleep(context.rng.uniform(0.0, 1.5))
+    return " ".join(filter(None, (first, _kill(context, role)))) or None
 
 
-async def freeze(scene: Scene) -> str | None:
+async def freeze(context: FaultContext) -> str | None:
     """SIGSTOP a worker, or the whole embedded service, for two leases, then wake it."""
-    role = await pick_worker(scene)
+    role = await pick_worker(context)
     if role is None:
         return None
     instance, generation, role.frozen = role.instance, role.generation, True
-    scene.site.supervisor.signal(role, signal.SIGSTOP)
+    context.deployment.supervisor.signal(role, signal.SIGSTOP)
     await asyncio.sleep(2 * LEASE_SECONDS)
     if role.generation == generation:
-        scene.site.supervisor.signal(role, signal.SIGCONT)
+        context.deployment.supervisor.signal(role, signal.SIGCONT)
         role.frozen = False
     return instance
 
 
-async def stop_gracefully(scene: Scene) -> str | None:
+async def stop_gracefully(context: FaultContext) -> str | None:
     """SIGTERM a worker, or the whole embedded service."""
-    role = await pick_worker(scene)
-    return await _stop(scene, role) if role else None
+    role = await pick_worker(context)
+    return await _stop(context, role) if role else None
 
 
-async def stop_api(scene: Scene) -> str | None:
+async def stop_api(context: FaultContext) -> str | None:
     """SIGTERM an API."""
-    roles = scene.site.supervisor.of_kind("api")
-    return await _stop(scene, scene.rng.choice(roles)) if roles else None
+    roles = context.deployment.supervisor.of_kind("api")
+    return await _stop(context, context.rng.choice(roles)) if roles else None
 
 
-async def cancel_task(scene: Scene) -> str | None:
+async def cancel_task(context: FaultContext) -> str | None:
     """Cancel a task that has not ended."""
-    unfinished = await scene.site.store.unfinished(100) if scene.site.features.cancellation else ()
+    unfinished = await context.deployment.store.unfinished(100) if context.deployment.features.cancellation else ()
     if not unfinished:
         return None
-    task_id, port = scene.rng.choice(unfinished), scene.rng.choice(scene.site.ports)
-    scene.ledger.cancel(Cancellation(task_id=task_id, status=None))
+    task_id, port = context.rng.choice(unfinished), context.rng.choice(context.deployment.ports)
+    context.ledger.cancel(Cancellation(task_id=task_id, status=None))
     try:
-        answer = await scene.http.post(f"http://127.0.0.1:{port}/tasks/{task_id}/cancel")
+        answer = await context.http.post(f"http://127.0.0.1:{port}/tasks/{task_id}/cancel")
     except httpx.HTTPError as error:
         return f"{task_id}: {type(error).__name__}"
-    scene.ledger.cancel(Cancellation(task_id=task_id, status=answer.status_code))
+    context.ledger.cancel(Cancellation(task_id=task_id, status=answer.status_code))
     return f"{task_id}: {answer.status_code}"
 
 
@@ -134,53 +135,53 @@ COMMON_FAULTS: Mapping[str, Fault] = {
 }
 
 
-async def pick_worker(scene: Scene) -> Role | None:
+async def pick_worker(context: FaultContext) -> Role | None:
     """One that works on a task, if one is wanted and soon found; any other else."""
-    if scene.rng.random() < BUSY_SHARE:
+    if context.rng.random() < BUSY_SHARE:
         deadline = time.monotonic() + BUSY_SECONDS
         while time.monotonic() < deadline:
-            if busy := await _busy(scene):
-                return scene.rng.choice(busy)
+            if busy := await _busy(context):
+                return context.rng.choice(busy)
             await asyncio.sleep(POLL_SECONDS)
-    roles = _awake(scene)
-    return scene.rng.choice(roles) if roles else None
+    roles = _awake(context)
+    return context.rng.choice(roles) if roles else None
 
 
-async def _busy(scene: Scene) -> list[Role]:
+async def _busy(context: FaultContext) -> list[Role]:
     try:
-        owners = set(await scene.site.store.busy_workers())
-    except DATABASE_AWAY:
+        owners = set(await context.deployment.store.busy_workers())
+    except DATABASE_DOWN:
         return []  # the database is away: any worker will do
-    return [role for role in _awake(scene) if role.instance in owners]
+    return [role for role in _awake(context) if role.instance in owners]
 
 
-def _awake(scene: Scene) -> list[Role]:
-    return [role for role in scene.site.supervisor.of_kind("worker", "service") if not role.frozen]
+def _awake(context: FaultContext) -> list[Role]:
+    return [role for role in context.deployment.supervisor.of_kind("worker", "service") if not role.frozen]
 
 
-def simulators_of(scene: Scene, role: Role) -> list[int]:
+def simulators_of(context: FaultContext, role: Role) -> list[int]:
     """Process ids of a worker's simulators."""
     pid = role.pid
-    found = processes_of(scene.site.directory).values()
+    found = processes_of(context.deployment.directory).values()
     return [process.pid for process in found if process.simulator and process.parent == pid]
 
 
-def _at_work(scene: Scene, role: Role) -> bool:
+def _at_work(context: FaultContext, role: Role) -> bool:
     """Whether the process has begun a task; its log is read, since a second reader might disturb its database."""
-    log = scene.site.directory / f"{role.instance}.log"
+    log = context.deployment.directory / f"{role.instance}.log"
     return role.alive and log.exists() and "task.started" in log.read_text(errors="replace")
 
 
-def _kill(scene: Scene, role: Role) -> str | None:
+def _kill(context: FaultContext, role: Role) -> str | None:
     if not role.alive:
         return None
-    scene.site.supervisor.signal(role, signal.SIGKILL)
+    context.deployment.supervisor.signal(role, signal.SIGKILL)
     return role.instance
 
 
-async def _stop(scene: Scene, role: Role) -> str:
+async def _stop(context: FaultContext, role: Role) -> str:
     instance = role.instance
-    await scene.site.supervisor.stop(role)
+    await context.deployment.supervisor.stop(role)
     return instance
 
 

@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.chaos.site.deployment import Site
-from tests.chaos.storm.ledger import Ledger
-from tests.chaos.storm.plan import bounds_crashes
-from tests.chaos.storm.programs import KnownTask
-from tests.chaos.storm.submit import number_of
+from tests.chaos.run.ledger import Ledger
+from tests.chaos.run.plan import bounds_crashes
+from tests.chaos.run.programs import KnownTask
+from tests.chaos.run.submit import number_of
+from tests.chaos.testbed.brokers import COUNTED_SECONDS
+from tests.chaos.testbed.deployment import Deployment
 from tests.chaos.verdict import invariants
 from tests.chaos.verdict.journal import Journal
 from tests.chaos.verdict.records import StoredTask, Violation
 from tests.chaos.verdict.replay import seeded_result_is_recomputed
-from tests.servers import RabbitServer
 
 IDLE_SECONDS = 1.0
 READERS = 16
-# The broker counts the messages of a quorum queue only every few seconds; each look takes about one more.
-COUNTED_SECONDS = 20.0
-_OURS = -5
-_LIST_QUEUES = ("list_queues", "name", "messages_ready", "messages_unacknowledged", "messages", "--no-table-headers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +76,15 @@ def _complete(numbers: set[int], known: Iterable[KnownTask]) -> Iterator[Violati
             yield Violation(invariant="every task is accepted", subject=str(task.number), detail="never acknowledged")
 
 
-async def api_agrees(site: Site, http: httpx.AsyncClient, tasks: Sequence[StoredTask]) -> Sequence[Violation]:
+async def api_agrees(
+    deployment: Deployment, http: httpx.AsyncClient, tasks: Sequence[StoredTask]
+) -> Sequence[Violation]:
     """Read every task through the API and compare it with its row."""
     places = asyncio.Semaphore(READERS)
 
     async def read(task: StoredTask) -> Violation | None:
         async with places:
-            port = site.ports[number_of(task.correlation_id) % len(site.ports)]
+            port = deployment.ports[number_of(task.correlation_id) % len(deployment.ports)]
             answer = await http.get(f"http://127.0.0.1:{port}/tasks/{task.task_id}")
         view = answer.json()
         counts = (view.get("result") or {}).get("counts")
@@ -98,22 +96,18 @@ async def api_agrees(site: Site, http: httpx.AsyncClient, tasks: Sequence[Stored
     return [violation for violation in await asyncio.gather(*map(read, tasks)) if violation]
 
 
-async def servers_at_rest(site: Site) -> Sequence[Violation]:
+async def servers_at_rest(deployment: Deployment) -> Sequence[Violation]:
     """No session of the database is left inside a transaction, and no message stays on a queue."""
-    if site.servers is None:
+    if deployment.servers is None:
         return []
     await asyncio.sleep(IDLE_SECONDS)
-    sessions = await site.servers.database.transactions_left_open(IDLE_SECONDS)
-    queues = await _queues_with_messages(site.servers.rabbit)
+    sessions = await deployment.servers.database.transactions_left_open(IDLE_SECONDS)
+    broker = deployment.servers.broker
+    queues = await broker.left_over()
     deadline = time.monotonic() + COUNTED_SECONDS
     while queues and time.monotonic() < deadline:
-        queues = await _queues_with_messages(site.servers.rabbit)
+        queues = await broker.left_over()
     return [
         *(Violation(invariant="no idle transaction", subject=session, detail="") for session in sessions),
         *(Violation(invariant="queues are empty", subject=line, detail="") for line in queues),
     ]
-
-
-async def _queues_with_messages(rabbit: RabbitServer) -> Sequence[str]:
-    listing = await rabbit.ctl(*_LIST_QUEUES)
-    return [line for line in listing.splitlines()[_OURS:] if line.strip() and not line.endswith("\t0")]

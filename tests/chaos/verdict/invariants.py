@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from tests.chaos.storm.ledger import Acknowledgement, Cancellation
-from tests.chaos.storm.programs import KnownTask
+from tests.chaos.run.ledger import Acknowledgement, Cancellation
+from tests.chaos.run.programs import KnownTask
 from tests.chaos.verdict.records import TERMINAL, HistoryLine, StoredTask, Violation
 from tests.reference import assert_counts_match
 

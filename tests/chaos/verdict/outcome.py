@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tests.chaos.site.deployment import Features
-from tests.chaos.storm.plan import KILLS, Plan
-from tests.chaos.storm.storm import Strike
+from tests.chaos.run.injector import Injection
+from tests.chaos.run.plan import KILLS, Plan
+from tests.chaos.testbed.deployment import Features
 from tests.chaos.verdict.journal import Journal
 from tests.chaos.verdict.records import Violation
 from tests.chaos.verdict.recovery import Recovery
@@ -34,7 +34,7 @@ class Outcome:
     starts: int
     statuses: Mapping[str, int]
     attempts: int
-    strikes: Sequence[Strike]
+    injections: Sequence[Injection]
     missed: Sequence[str]
     violations: Sequence[Violation]
     recoveries: Sequence[Recovery]
@@ -50,11 +50,11 @@ class Outcome:
     @property
     def kills(self) -> int:
         """Processes and servers ended by SIGKILL; a server's processes count as one."""
-        return sum(kills_of(strike) for strike in self.strikes)
+        return sum(kills_of(injection) for injection in self.injections)
 
 
-def kills_of(strike: Strike) -> int:
-    """How many of the service's processes, or servers, a strike killed."""
-    if strike.kind in _OF_SEVERAL:
-        return len(strike.target.split())
-    return int(strike.kind in KILLS)
+def kills_of(injection: Injection) -> int:
+    """How many of the service's processes, or servers, a injection killed."""
+    if injection.kind in _OF_SEVERAL:
+        return len(injection.target.split())
+    return int(injection.kind in KILLS)

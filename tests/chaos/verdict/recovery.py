@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.chaos.storm.plan import OF_SERVICE, OUTAGES
-from tests.chaos.storm.storm import Strike
+from tests.chaos.run.injector import Injection
+from tests.chaos.run.plan import OF_SERVICE, OUTAGES
 from tests.chaos.verdict.records import HistoryLine, StoredTask
 
 # After an outage has ended the service needs a moment to connect again.
@@ -29,14 +29,14 @@ class Recovery:
 
 
 def worker_recoveries(
-    tasks: Iterable[StoredTask], killed: Mapping[str, datetime], strikes: Sequence[Strike]
+    tasks: Iterable[StoredTask], killed: Mapping[str, datetime], injections: Sequence[Injection]
 ) -> Sequence[Recovery]:
     """One for each task that a killed worker held; `killed` has the moment by the worker's name."""
-    outages = [strike for strike in strikes if strike.kind in OUTAGES]
+    outages = [injection for injection in injections if injection.kind in OUTAGES]
     return [found for task in tasks for found in _recoveries(task, killed, outages)]
 
 
-def broker_recoveries(tasks: Iterable[StoredTask], strikes: Sequence[Strike]) -> Sequence[float]:
+def broker_recoveries(tasks: Iterable[StoredTask], injections: Sequence[Injection]) -> Sequence[float]:
     """For each restart of the broker: seconds until a task was begun and completed, from when both were there."""
     begun = sorted(
         (line.at, before.at)
@@ -44,7 +44,7 @@ def broker_recoveries(tasks: Iterable[StoredTask], strikes: Sequence[Strike]) ->
         for before, line, end in zip(task.history, task.history[1:], task.history[2:], strict=False)
         if (line.status, end.status) == ("processing", "completed")
     )
-    back = [strike.until for strike in strikes if strike.kind == "kill_broker"]
+    back = [injection.until for injection in injections if injection.kind == "kill_broker"]
     firsts = (next(((at, ready) for at, ready in begun if at >= moment), None) for moment in back)
     pairs = zip(firsts, back, strict=True)
     return [(first[0] - max(first[1], moment)).total_seconds() for first, moment in pairs if first is not None]
@@ -57,7 +57,7 @@ def completions(tasks: Iterable[StoredTask], start: datetime, seconds: float = 1
     return [spans[number] for number in range(max(spans, default=-1) + 1)]
 
 
-def _recoveries(task: StoredTask, killed: Mapping[str, datetime], outages: Sequence[Strike]) -> Iterator[Recovery]:
+def _recoveries(task: StoredTask, killed: Mapping[str, datetime], outages: Sequence[Injection]) -> Iterator[Recovery]:
     for losses, (claim, lost, resumed) in enumerate(_losses(task)):
         at = killed.get(claim.worker or "")
         if at is not None and claim.at <= at <= lost.at:
@@ -84,7 +84,7 @@ def _completed_attempts(task: StoredTask) -> Iterator[tuple[HistoryLine, History
             yield line, end
 
 
-def _disturbs(outage: Strike, worker: str | None, start: datetime, end: datetime) -> bool:
+def _disturbs(outage: Injection, worker: str | None, start: datetime, end: datetime) -> bool:
     """Whether it was felt in this span; the fault that killed the worker itself does not count."""
     aftermath = timedelta() if outage.kind in OF_SERVICE else _AFTERMATH
     overlaps = outage.at <= end and outage.until + aftermath >= start

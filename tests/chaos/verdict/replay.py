@@ -7,7 +7,7 @@ from ketline.domain.spec import RunOptions
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from tests.chaos.storm.programs import KnownTask
+from tests.chaos.run.programs import KnownTask
 from tests.chaos.verdict.records import StoredTask, Violation
 
 

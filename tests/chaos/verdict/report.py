@@ -12,7 +12,7 @@ from benchmarks.machine import commit
 from tests.chaos.verdict.outcome import Outcome, kills_of
 
 RESULTS = Path(__file__).parents[1] / "results"
-_TOLD = (
+_REPORTED = (
     "task.fenced_off",
     "task.lease_lost",
     "task.reaped",
@@ -25,7 +25,7 @@ _TOLD = (
     "reap.delayed",
     "simulator.died",
     "queue.consumer_lost",
-    "queue.consumer_deaf",
+    "queue.consumer_stalled",
     "queue.message_set_aside",
 )
 
@@ -58,19 +58,19 @@ def describe(outcome: Outcome) -> dict[str, Any]:
         "process_starts": outcome.starts,
         "statuses": outcome.statuses,
         "attempts": outcome.attempts,
-        "faults": Counter(strike.kind for strike in outcome.strikes),
+        "faults": Counter(injection.kind for injection in outcome.injections),
         "kills": outcome.kills,
         "kills_by_kind": _kills(outcome),
         "missed": Counter(miss.partition(":")[0] for miss in outcome.missed),
         "misses": outcome.missed,
-        "events": {event: outcome.journal.events.get(event, 0) for event in _TOLD},
+        "events": {event: outcome.journal.events.get(event, 0) for event in _REPORTED},
         "crashes": outcome.journal.crashes,
         "tracebacks": outcome.journal.tracebacks,
         "recoveries": [asdict(recovery) for recovery in recoveries],
         "broker_seconds": outcome.broker_seconds,
         "completions": outcome.completions,
         "violations": [asdict(violation) for violation in outcome.violations],
-        "strikes": [asdict(strike) for strike in outcome.strikes],
+        "strikes": [asdict(injection) for injection in outcome.injections],
     }
 
 
@@ -139,9 +139,9 @@ def _column(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _kills(outcome: Outcome) -> Counter[str]:
     kills: Counter[str] = Counter()
-    for strike in outcome.strikes:
-        if number := kills_of(strike):
-            kills[strike.kind] += number
+    for injection in outcome.injections:
+        if number := kills_of(injection):
+            kills[injection.kind] += number
     return kills
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.ports.runner import CircuitRunner
@@ -19,6 +19,7 @@ from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until
 
 MEBIBYTE = 1 << 20
+STATEVECTOR = RunOptions(method=Method.STATEVECTOR)
 LIMITS = ExecutionLimits(time_limit=timedelta(seconds=60), memory_bytes=256 * MEBIBYTE, small_memory_bytes=MEBIBYTE)
 # It does what the program's text says, and says through a file that it was let in.
 CHILD = """
@@ -31,7 +32,7 @@ def say(**said):
 
 def answer(retiring=False):
     profile = {"method": "m", "qubits": 1, "depth": 1, "operations": {}, "parsing_seconds": 0, "simulating_seconds": 0,
-               "registers": None, "warnings": []}
+               "processor_seconds": 0, "memory_bytes": 0, "registers": None, "warnings": []}
     say(result={"counts": {"0": order["shots"]}, "profile": profile}, retiring=retiring)
 
 pipe = Connection(int(sys.argv[1]))
@@ -154,7 +155,7 @@ async def test_machine_is_free_after_running_out_of_memory(slots: Slots) -> None
 
 
 async def test_machine_is_free_after_its_holder_asks_again(slots: Slots) -> None:
-    with pytest.raises(SimulatorDied, match="no sensible answer"):
+    with pytest.raises(SimulatorDied, match="sent an invalid response"):
         await slots.first.run(TaskSpec(circuit="asks again", shots=1))
     assert await slots.machine_is_free()
 
@@ -172,7 +173,7 @@ async def test_machine_is_free_after_its_slot_is_closed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("needed", [0, -1, True, "many", 257 * MEBIBYTE])
 async def test_senseless_request_ends_its_child(slots: Slots, needed: int | str) -> None:
-    with pytest.raises(SimulatorDied, match="no sensible answer"):
+    with pytest.raises(SimulatorDied, match="sent an invalid response"):
         await slots.first.run(TaskSpec(circuit="large", shots=1, inputs={"needed": needed}))
     assert await slots.machine_is_free()
 
@@ -188,13 +189,13 @@ async def test_real_programs_take_turns_and_small_ones_run_meanwhile() -> None:
     async with factory.open_runner() as first, factory.open_runner() as second:
         assert isinstance(first, ChildRunner)
         confined = address_space(first)
-        running = asyncio.create_task(first.run(TaskSpec(circuit=long_program(19, 20), shots=10)))
+        running = asyncio.create_task(first.run(TaskSpec(circuit=long_program(19, 120), shots=10, options=STATEVECTOR)))
         await until(lambda: address_space(first) > confined)
         with pytest.raises(MachineBusy):
-            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10))
+            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR))
         assert (await second.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
         assert not running.done()
         assert (await running).profile.method == "statevector"
-        assert (await second.run(TaskSpec(circuit=long_program(19, 1), shots=10))).shots == 10
+        assert (await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR))).shots == 10
         await first.run(TaskSpec(circuit=BELL, shots=10))
         assert address_space(first) == confined

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)
 
 QPY = RunOptions(format=ProgramFormat.QPY)
 HEADER_BYTES = 20
-DAMAGED = 80
+DAMAGED, DAMAGED_OF_LONG_RUNS = 25, 80
 # Of the address space a process may take, by RLIMIT_AS: what importing takes, and 256 MiB of memory.
 MOST_BYTES = 3 << 30
 
@@ -48,11 +48,11 @@ async def outcome_of(runner: ChildRunner, data: bytes) -> RunResult | ExecutionF
         return error
 
 
-async def test_every_damaged_file_has_an_answer(runner: ChildRunner) -> None:
+async def test_every_damaged_file_has_an_answer(runner: ChildRunner, long_run: bool) -> None:
     choose = random.Random(5)
     whole = {version: base64.b64decode(as_qpy(circuit(), version)) for version in VERSIONS}
     outcomes = []
-    for number in range(DAMAGED):
+    for number in range(DAMAGED_OF_LONG_RUNS if long_run else DAMAGED):
         data = bytearray(whole[VERSIONS[number % len(VERSIONS)]])
         for _ in range(choose.choice((1, 1, 2, 4))):
             data[choose.randrange(HEADER_BYTES, len(data))] = choose.choice((0, 127, 255, choose.randrange(256)))

@@ -19,7 +19,7 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import Method, TaskSpec
+from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 from ketline.execution.parent.runner import CHILD
@@ -83,7 +83,9 @@ async def test_program_is_inspected_in_a_child(inspector: ChildInspector) -> Non
 
 async def test_memory_of_a_worker_decides_not_that_of_the_child(inspector: ChildInspector) -> None:
     wide = TaskSpec(
-        circuit="qubit[34] q; bit c; U(1, 1, 1) q; c = measure q[0]; if (c) U(1, 1, 1) q; c = measure q[0];", shots=100
+        circuit="qubit[34] q; bit c; U(1, 1, 1) q; c = measure q[0]; if (c) U(1, 1, 1) q; c = measure q[0];",
+        shots=100,
+        options=RunOptions(method=Method.STATEVECTOR),
     )
     inspection = await inspector.inspect(wide)
     assert (inspection.method, inspection.memory_bytes) == (Method.STATEVECTOR, 16 << 34)

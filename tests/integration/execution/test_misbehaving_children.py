@@ -51,12 +51,12 @@ MISBEHAVIOUR: dict[str, tuple[str, type[ExecutionFailed], str]] = {
         MemoryLimitExceeded,
         "more than 1024 MiB",
     ),
-    "talks nonsense": ("pipe.send_bytes(b'nonsense')", SimulatorDied, "no sensible answer"),
+    "talks nonsense": ("pipe.send_bytes(b'nonsense')", SimulatorDied, "sent an invalid response"),
     "invents counts": (
         "import json; said = {'counts': {'0': 99}, 'profile': {}}; token = json.loads(order)['token']; "
         "pipe.send_bytes(json.dumps({'result': said, 'retiring': False, 'token': token}).encode())",
         SimulatorDied,
-        "no sensible answer",
+        "sent an invalid response",
     ),
     "talks too much": ("pipe.send_bytes(b'x' * (4 << 20))", SimulatorDied, "while running the program"),
     "breaks off": ("os.write(pipe.fileno(), b'\\0\\0'); sys.exit(0)", SimulatorDied, "while running the program"),

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
@@ -34,6 +34,26 @@ async def test_result_has_a_profile(runner: ChildRunner) -> None:
     assert profile.simulating_seconds > 0
     assert profile.queued_seconds == 0
     assert profile.tier == "scanner"
+
+
+async def test_profile_has_what_the_program_alone_took(runner: ChildRunner) -> None:
+    turns = "".join(f"ry(0.{number + 1}) q[{number}]; " for number in range(22))
+    links = "".join(f"cx q[{number}], q[{number + 1}]; " for number in range(21))
+    program = f'include "stdgates.inc"; qubit[22] q; bit[22] c; {turns}{links}{turns}c = measure q;'
+    options = RunOptions(method=Method.STATEVECTOR)
+    small, large, again = [
+        (await runner.run(TaskSpec(circuit=circuit, shots=10, options=options))).profile
+        for circuit in (BELL, program, BELL)
+    ]
+    assert small.memory_bytes is not None
+    assert large.memory_bytes is not None
+    assert again.memory_bytes is not None
+    assert large.memory_bytes - small.memory_bytes > 16 << 22  # its state has 2**22 amplitudes
+    assert large.memory_bytes - again.memory_bytes > 16 << 22
+    assert small.processor_seconds is not None
+    assert large.processor_seconds is not None
+    assert large.processor_seconds > small.processor_seconds > 0
+    assert large.processor_seconds < LIMITS.threads * (large.parsing_seconds + large.simulating_seconds) + 0.5
 
 
 async def test_inputs_cross_the_pipe(runner: ChildRunner) -> None:

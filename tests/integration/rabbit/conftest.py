@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
-from tests.brokers import QueueView, connected
+from tests.brokers import WAIT_SECONDS, QueueView, connected
 from tests.servers import RabbitServer
 
 
@@ -19,7 +19,7 @@ async def view(rabbit_server: RabbitServer) -> AsyncIterator[QueueView]:
 
 @pytest.fixture
 async def publisher(view: QueueView) -> AsyncIterator[RabbitPublisher]:
-    async with RabbitPublisher(view.url, queue_name=view.name) as publisher:
+    async with RabbitPublisher(view.url, queue_name=view.name, ping_timeout_seconds=WAIT_SECONDS) as publisher:
         await connected(publisher)
         yield publisher
 

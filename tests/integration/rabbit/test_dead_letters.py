@@ -1,13 +1,15 @@
 """Messages that were set aside, looked at and put back."""
 
 import json
+from dataclasses import replace
 
 import aio_pika
 import pytest
 
 from ketline.domain.errors import QueueUnavailable
+from ketline.domain.queues import CONVERSIONS
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
-from tests.brokers import QueueView, new_dispatch, receive
+from tests.brokers import WAIT_SECONDS, QueueView, eventually, new_dispatch, receive
 
 
 async def set_aside(view: QueueView, consumer: RabbitConsumer, *bodies: bytes) -> None:
@@ -48,6 +50,21 @@ async def test_only_those_that_can_be_read_are_put_back(
         await delivery.acknowledge()
     await view.wait_for_messages(1, dead=True)
     assert await publisher.dead_letters.requeue(10) == 0
+
+
+async def test_dead_letter_returns_to_the_queue_that_it_came_from(publisher: RabbitPublisher, view: QueueView) -> None:
+    dispatch = replace(new_dispatch(), queue=CONVERSIONS)
+    await publisher.publish(dispatch)
+    async with view.channel() as channel:
+        found = await (await channel.get_queue(f"{view.name}.convert")).get(timeout=WAIT_SECONDS)
+        await found.reject()
+    await view.wait_for_messages(1, dead=True)
+    assert await publisher.dead_letters.requeue(10) == 1
+
+    async def returned() -> bool:
+        return (await publisher.depth(), await publisher.depth(CONVERSIONS)) == (0, 1)
+
+    await eventually(returned)
 
 
 async def set_aside_one_more(view: QueueView, consumer: RabbitConsumer) -> None:

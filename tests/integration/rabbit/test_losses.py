@@ -112,7 +112,7 @@ async def test_publishes_under_way_fail_or_arrive_when_all_connections_are_close
     assert (state.message_count or 0) >= confirmed > 0
 
 
-async def test_deaf_consumer_is_noticed(publisher: RabbitPublisher, view: QueueView) -> None:
+async def test_stalled_consumer_is_noticed(publisher: RabbitPublisher, view: QueueView) -> None:
     async with (
         RabbitConsumer(view.url, queue_name=view.name, timing=QUICK) as consumer,
         consumer.open_slot() as slot,

@@ -19,6 +19,18 @@ async def test_queues_are_durable_quorum_queues(
     assert found == {(view.name, "quorum", "true", "false"), (view.dead_name, "quorum", "true", "false")}
 
 
+async def test_consumers_are_named_after_their_worker_and_slot(view: QueueView, rabbit_server: RabbitServer) -> None:
+    async with (
+        RabbitConsumer(view.url, queue_name=view.name, name="w-1") as consumer,
+        consumer.open_slot(name="slot 1"),
+        consumer.open_slot(name="slot 1 ahead 3"),
+    ):
+        await view.wait_for_consumers(2)
+        rows = await rabbit_server.ctl("list_consumers", "queue_name", "consumer_tag", "prefetch_count")
+    found = {tuple(row.split("\t")) for row in rows.splitlines() if row.startswith(view.name)}
+    assert found == {(view.name, "w-1 slot 1", "1"), (view.name, "w-1 slot 1 ahead 3", "1")}
+
+
 async def test_classic_queue_of_an_older_deployment_is_used_as_it_is(view: QueueView) -> None:
     async with view.channel() as channel:
         await channel.declare_queue(view.name, durable=True)

@@ -11,12 +11,12 @@ from qiskit.circuit.library import AndGate, CUGate, MSGate
 from qiskit.quantum_info import Statevector
 
 from benchmarks.library import library_circuit, library_names
+from ketline.client.convert.qiskit import serialized
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from ketline.qiskit.serialization import serialized
 from tests.circuits import as_qpy
 
 LIMITS = ExecutionLimits()

@@ -12,16 +12,14 @@ from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
+from ketline.client.convert import qiskit as module
+from ketline.client.convert.qiskit import serialized
 from ketline.domain.spec import ProgramFormat
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from ketline.qiskit import serialization as module
-from ketline.qiskit.serialization import serialized
 
-GATES = {
-    name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT and gate.num_qubits
-}
+GATES = {name: gate for name, gate in get_standard_gate_name_mapping().items() if name in module._EXACT}
 
 
 @pytest.mark.parametrize("name", sorted(GATES))

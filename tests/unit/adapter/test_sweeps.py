@@ -8,12 +8,12 @@ import pytest
 from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
 from ketline.qiskit.backend import _seed_of
-from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices
+from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, _terms_of
 from ketline.qiskit.sampler import KetlineSampler, _tasks_of
 from ketline.qiskit.sweeps import TaskLimits
 
@@ -75,25 +75,37 @@ def observed(observables: Any, points: Any) -> Any:
 
 def test_observables_shared_by_all_points_are_sent_once() -> None:
     pub = observed([["Z"], ["X"]], [[0.1], [0.2], [0.3]])
-    (part,) = _parts_of(pub, AMPLE, {})
+    (part,) = _parts_of([pub], AMPLE, {})
     assert part.request[1] == {"inputs": {"p0": [0.1, 0.2, 0.3]}, "observables": [{"Z": 1.0}, {"X": 1.0}]}
     assert part.positions == [[[0], [3]], [[1], [4]], [[2], [5]]]
 
 
+def test_terms_of_observables_are_those_of_qiskit() -> None:
+    """Terms of one label are added up; a sum that is zero keeps an identity, since no observable may be empty."""
+    projectors = SparseObservable.from_list([("0Z", 2.0), ("IZ", 0.5), ("+l", -1.0)])
+    nothing = SparseObservable.from_list([("0I", 1.0), ("II", -0.5), ("ZI", -0.5)])
+    expected = SparsePauliOp.from_sparse_observable(projectors.as_paulis()).simplify(atol=0).to_list()
+    (first,), (second,) = (
+        _terms_of(EstimatorPub.coerce((QuantumCircuit(2), one), 0.0).observables) for one in (projectors, nothing)
+    )
+    assert first == {label: factor.real for label, factor in expected}
+    assert second == {"II": 0.0}
+
+
 def test_points_have_only_their_own_observables() -> None:
     pub = observed(["Z", "X", "Y"], [[0.1], [0.2], [0.3]])
-    (part,) = _parts_of(pub, AMPLE, {})
+    (part,) = _parts_of([pub], AMPLE, {})
     assert part.request[1]["observables"] == [[{"Z": 1.0}], [{"X": 1.0}], [{"Y": 1.0}]]
     assert part.positions == [[[0]], [[1]], [[2]]]
 
 
 def test_many_observables_and_terms_are_split() -> None:
     operators = [SparsePauliOp("Z", factor) for factor in range(1, 2502)]
-    (part,) = _parts_of(observed(operators, [0.5]), AMPLE, {})
+    (part,) = _parts_of([observed(operators, [0.5])], AMPLE, {})
     assert part.request[1]["inputs"] == {"p0": [0.5] * 3}
     assert list(map(len, part.request[1]["observables"])) == list(map(len, part.positions)) == [1000, 1000, 501]
     own = _parts_of(
-        observed(operators[:100], np.zeros((100, 1))), TaskLimits(input_characters=330, result_characters=1 << 20), {}
+        [observed(operators[:100], np.zeros((100, 1)))], TaskLimits(input_characters=330, result_characters=1 << 20), {}
     )
     assert sum(len(part.positions) for part in own) == 100
     assert max(len(part.positions) for part in own) == 10
@@ -113,11 +125,36 @@ def test_pub_without_points_has_no_task_and_no_values(points: Any) -> None:
     assert found.evs.shape == found.stds.shape == found.shape == points.shape[:-1]
 
 
+def turned(angle: float) -> Any:
+    circuit = QuantumCircuit(1)
+    circuit.ry(angle, 0)
+    return circuit
+
+
+def test_pubs_of_circuits_that_differ_in_angles_share_a_task() -> None:
+    swept = observed(["Z"], [[0.1], [0.2]])
+    pubs = [EstimatorPub.coerce((turned(0.1 * number), ["Z", "X"]), 0.0) for number in range(3)]
+    first, second = _parts_of([pubs[0], swept, *pubs[1:]], AMPLE, {"method": None})
+    assert first.pubs == [0, 2, 3]
+    assert first.positions == [[[0], [1]]] * 3
+    assert first.request[1]["observables"] == [{"Z": 1.0}, {"X": 1.0}]
+    assert first.request[1]["inputs"] == {"p0": [0.0, 0.1, 0.2]}
+    assert (second.pubs, second.positions) == ([1, 1], [[[0]], [[1]]])
+
+
+def test_pubs_that_share_a_task_may_have_observables_of_their_own() -> None:
+    pubs = [EstimatorPub.coerce((turned(number), ["Z", "X"][: number + 1]), 0.0) for number in range(2)]
+    (part,) = _parts_of(pubs, AMPLE, {})
+    assert part.request[1]["observables"] == [[{"Z": 1.0}], [{"Z": 1.0}, {"X": 1.0}]]
+    tight = TaskLimits(input_characters=3 * 33, result_characters=1 << 20)
+    assert [part.pubs for part in _parts_of(pubs, tight, {})] == [[0], [1]]
+
+
 @pytest.mark.long
 def test_observables_of_a_point_are_split_by_their_total_of_terms() -> None:
     operators = [SparsePauliOp([f"{number:016b}".translate({48: "I", 49: "Z"}) for number in range(1, 60_001)])] * 2
     pub = EstimatorPub.coerce((QuantumCircuit(16), operators), 0.0)
-    parts = _parts_of(pub, AMPLE, {})
+    parts = _parts_of([pub], AMPLE, {})
     assert [[len(one) for one in part.request[1]["observables"]] for part in parts] == [[60_000], [60_000]]
     assert [part.positions for part in parts] == [[[[0]]], [[[1]]]]
 

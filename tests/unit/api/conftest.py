@@ -9,20 +9,29 @@ from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
+from ketline.domain.access import ANYONE
 from ketline.runtime import SystemClock
+from ketline.service.access.authentication import Authenticate
+from ketline.service.access.keys import ManageKeys
+from ketline.service.access.sessions import ManageSessions
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
+from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
+from tests.fake_access import FakeAuditLog, FakeKeyStore, FakeProjectStore, FakeSessionStore
 from tests.fake_catalogue import FakeTaskCatalogue
+from tests.fake_usage import FakeUsageLedger
 from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher, FakeTaskRepository
-from tests.inspectors import BACKEND, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
+from tests.inspectors import BACKEND, FakeBackendRegistry, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
 
 MAX_PROGRAM_BYTES = 2000
 
@@ -85,6 +94,16 @@ def dead_letters() -> FakeDeadLetterBox:
 
 
 @pytest.fixture
+def audit_log() -> FakeAuditLog:
+    return FakeAuditLog()
+
+
+@pytest.fixture
+def ledger() -> FakeUsageLedger:
+    return FakeUsageLedger()
+
+
+@pytest.fixture
 def services(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
@@ -96,15 +115,20 @@ def services(
     library: FakeProgramLibrary,
     workers: FakeWorkerRegistry,
     dead_letters: FakeDeadLetterBox,
+    audit_log: FakeAuditLog,
+    ledger: FakeUsageLedger,
 ) -> Services:
-    submit = SubmitTask(repository, outbox, backlog, max_attempts=3)
+    projects = FakeProjectStore()
+    quotas = KnownQuotas(projects, SystemClock())
+    submit = SubmitTask(repository, outbox, backlog, max_attempts=3, quotas=quotas, time_limit_seconds=300.0)
+    keys = FakeKeyStore(projects)
     return Services(
         submit=submit,
         submissions=repository,
         reader=repository,
         health=CheckHealth(repository, publisher, timeout_seconds=0.2),
         catalogue=catalogue,
-        change=ChangeTask(catalogue, outbox.nudge),
+        change=ChangeTask(catalogue, outbox.nudge, quotas),
         enqueue=EnqueueTask(repository, outbox.nudge),
         rerun=RerunTask(catalogue, submit),
         statistics=CountTasks(catalogue, SystemClock()),
@@ -112,8 +136,15 @@ def services(
         validate=ValidateProgram(inspector, timedelta(seconds=90)),
         draw=DrawCircuit(library, inspector, DrawingCache(1000)),
         workers=workers,
+        external_backends=ListExternalBackends(workers, FakeBackendRegistry()),
         backend=BACKEND,
-        dead_letters=ManageDeadLetters(SystemClock(), dead_letters),
+        dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
+        authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
+        keys=ManageKeys(keys),
+        sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
+        projects=projects,
+        audit=audit_log,
+        usage=SumUsage(ledger, SystemClock()),
     )
 
 

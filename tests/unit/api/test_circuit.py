@@ -111,4 +111,4 @@ async def test_unknown_and_malformed_ids(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"/tasks/{missing}/circuit")
     assert (answer.status_code, answer.json()["code"]) == (404, "task_not_found")
     assert str(missing) in answer.json()["detail"]
-    assert (await client.get("/tasks/7/circuit")).status_code == 422
+    assert (await client.get("/tasks/7/circuit")).status_code == 404

@@ -83,6 +83,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
     assert {name: operation["operationId"] for name, operation in operations.items()} == {
         "POST /tasks": "submit_task",
         "POST /tasks/batch": "submit_batch",
+        "POST /tasks/ended": "read_ended_tasks",
         "GET /tasks": "list_tasks",
         "GET /tasks/stats": "read_statistics",
         "GET /tasks/events": "follow_tasks",
@@ -93,12 +94,24 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "GET /tasks/{task_id}": "read_task",
         "GET /tasks/{task_id}/counts": "read_counts",
         "GET /tasks/{task_id}/memory": "read_memory",
+        "GET /tasks/{task_id}/output": "read_output",
         "GET /tasks/{task_id}/events": "follow_task",
         "POST /tasks/{task_id}/cancel": "cancel_task",
         "GET /tasks/{task_id}/circuit": "read_circuit",
         "POST /validate": "validate_program",
         "GET /backends": "read_backends",
         "GET /workers": "read_workers",
+        "GET /whoami": "read_principal",
+        "GET /keys": "list_keys",
+        "POST /keys": "create_key",
+        "DELETE /keys/{key_id}": "revoke_key",
+        "POST /keys/{key_id}/rotate": "rotate_key",
+        "GET /projects": "list_projects",
+        "POST /projects": "create_project",
+        "GET /projects/{name}": "read_project",
+        "PATCH /projects/{name}": "change_project",
+        "GET /audit": "read_audit",
+        "GET /usage": "read_usage",
         "GET /health": "read_health",
         "GET /livez": "read_liveness",
         "GET /readyz": "read_readiness",
@@ -110,7 +123,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
 async def test_openapi_documents_errors_as_problem_documents(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     submit = document["paths"]["/tasks"]["post"]["responses"]
-    assert set(submit) == {"200", "202", "413", "415", "422", "429", "500", "503"}
+    assert set(submit) == {"200", "202", "403", "413", "415", "422", "429", "500", "503"}
     for status, response in submit.items():
         if status not in {"200", "202"}:
             (media_type,) = response["content"]

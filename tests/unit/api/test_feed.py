@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from ketline.api.tasks import broadcast
 from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, StreamStart
 from ketline.api.tasks.feed import events
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
 from ketline.service.tasks.watch import Watch
@@ -25,10 +26,10 @@ HELD_BYTES = 300_000
 @pytest.fixture(autouse=True)
 def broadcasts(app: FastAPI, catalogue: FakeTaskCatalogue, watch: Watch) -> Broadcasts:
     """Those of the application, which wait for nothing."""
-    app.state.broadcasts = Broadcasts(
+    app.state.broadcasts[DEFAULT_PROJECT] = Broadcasts(
         catalogue, watch, BroadcastOptions(gather_seconds=0.0, retry_seconds=0.0, held_bytes=HELD_BYTES)
     )
-    return app.state.broadcasts  # type: ignore[no-any-return]
+    return app.state.broadcasts[DEFAULT_PROJECT]  # type: ignore[no-any-return]
 
 
 async def submitted(client: httpx.AsyncClient, repository: FakeTaskRepository, *tags: str) -> TaskId:

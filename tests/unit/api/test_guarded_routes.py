@@ -1,21 +1,28 @@
-"""What every request must pass before a route answers it: an application-wide dependency."""
+"""What every request must pass before a route answers it: the guard, and the table of rights."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.api.responses.errors import HTTPProblem
+from ketline.api.guard import require_rights
+from ketline.api.rights import PUBLIC, RIGHTS
+from ketline.domain.access import Owner, Principal, ProjectName, Role
+from ketline.domain.errors import CredentialsInvalid, DatabaseUnavailable
+from ketline.runtime import SystemClock
+from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
 
-OPEN = {("GET", "/health"), ("GET", "/livez"), ("GET", "/readyz")}
+SPEC = Path(__file__).parents[3] / "specs" / "access.md"
 SOME_ID = "7f0c6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
-# Whatever is sent, it is not looked at before the dependency: neither forms nor JSON that is none.
+# Whatever is sent, it is not looked at before the guard: neither forms nor JSON that is none.
 BODIES = [
     {},
     {"content": b"{", "headers": {"Content-Type": "application/json"}},
@@ -23,21 +30,24 @@ BODIES = [
 ]
 
 
-@pytest.fixture
-def seen() -> list[tuple[str, str]]:
-    """The requests that the dependency was asked about."""
-    return []
+class Names:
+    """Tokens that are names of roles; it is down while the token says so."""
+
+    def takes(self, token: str) -> bool:
+        return True
+
+    async def __call__(self, token: str) -> Principal:
+        if token == "down":
+            raise DatabaseUnavailable("no database")
+        if token not in set(Role):
+            raise CredentialsInvalid("nobody")
+        return Principal(role=Role(token), project=ProjectName("p"), owner=Owner(token))
 
 
 @pytest.fixture
-def guarded(services: Services, options: ApiOptions, seen: list[tuple[str, str]]) -> FastAPI:
-    """The application with a dependency that refuses every request."""
-
-    async def invalid_request(request: Request) -> None:
-        seen.append((request.method, request.url.path))
-        raise HTTPProblem("cross_site_refused")
-
-    return create_app(services, options, dependencies=[Depends(invalid_request)])
+def guarded(services: Services, options: ApiOptions) -> FastAPI:
+    """The application for those who have a role."""
+    return create_app(replace(services, authenticate=Authenticate([Names()], SystemClock())), options)
 
 
 @pytest.fixture
@@ -59,17 +69,63 @@ def _address(path: str) -> str:
     return re.sub(r"\{[^}]+\}", SOME_ID, path)
 
 
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 @pytest.mark.parametrize("body", BODIES, ids=["empty", "json", "form"])
-async def test_dependency_reaches_every_route_but_the_probes(
-    guarded: FastAPI, http: httpx.AsyncClient, seen: list[tuple[str, str]], body: dict[str, object]
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), (_bearer("stranger"), 401), ({"Authorization": "Basic cmVhZGVyOg=="}, 401), (_bearer("down"), 503)],
+    ids=["nobody", "stranger", "other scheme", "unknown for now"],
+)
+async def test_guard_is_before_every_route(
+    guarded: FastAPI, http: httpx.AsyncClient, body: dict[str, object], headers: dict[str, str], status: int
 ) -> None:
-    routes = set(_routes(guarded))
-    answered = {
-        (method, path): (await http.request(method, _address(path), **body)).status_code  # type: ignore[arg-type]
-        for method, path in routes
-    }
-    assert {route for route, status in answered.items() if status != 403} == OPEN
-    assert sorted(seen) == sorted((method, _address(path)) for method, path in routes - OPEN)
+    answered = {}
+    for method, path in _routes(guarded):
+        sent = {**headers, **body.get("headers", {})}  # type: ignore[dict-item]
+        answer = await http.request(method, _address(path), content=body.get("content"), headers=sent)  # type: ignore[arg-type]
+        answered[method, path] = answer.status_code
+    public = {route for route, role in RIGHTS.items() if role is PUBLIC}
+    assert {route for route, found in answered.items() if found != status} == public
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_role_reaches_what_the_table_says(guarded: FastAPI, http: httpx.AsyncClient, role: Role) -> None:
+    refused = set()
+    for method, path in set(_routes(guarded)) - {("GET", "/tasks/events")}:
+        answer = await http.request(method, _address(path), headers=_bearer(role))
+        assert answer.status_code != 401
+        if answer.status_code == 403:
+            refused.add((method, path))
+    assert refused == {route for route, needed in RIGHTS.items() if needed is not None and not role.includes(needed)}
+
+
+def test_spec_has_the_table_of_rights() -> None:
+    rows = re.findall(r"^\| `([A-Z]+) (/\S*)` \| (\w+) \|$", SPEC.read_text(), re.MULTILINE)
+    roles = {(method, path): None if role == "everyone" else Role(role) for method, path, role in rows}
+    assert roles == RIGHTS
+    assert len(rows) == len(RIGHTS)
+
+
+def test_application_with_a_route_outside_the_table_is_not_built(app: FastAPI) -> None:
+    async def leak() -> None: ...
+
+    app.add_api_route("/leak", leak)
+    with pytest.raises(LookupError, match="/leak"):
+        require_rights(app)
+
+
+async def test_refusals_say_what_to_do(http: httpx.AsyncClient) -> None:
+    nobody = await http.get("/tasks")
+    assert (nobody.json()["code"], nobody.headers["www-authenticate"]) == ("credentials_missing", "Bearer")
+    stranger = await http.get("/tasks", headers=_bearer("secret-of-a-stranger"))
+    assert (stranger.json()["code"], "secret-of-a-stranger" in stranger.text) == ("credentials_invalid", False)
+    assert stranger.headers["www-authenticate"].startswith("Bearer")
+    reader = await http.post("/tasks", json={"qc": "x"}, headers=_bearer("reader"))
+    assert reader.json()["code"] == "role_insufficient"
+    assert "submitter" in reader.json()["detail"]
 
 
 async def test_walk_meets_every_kind_of_route(guarded: FastAPI) -> None:
@@ -89,35 +145,34 @@ async def test_walk_meets_every_kind_of_route(guarded: FastAPI) -> None:
     assert described <= set(_routes(guarded))
 
 
-async def test_head_is_rejected_as_get_is(
-    guarded: FastAPI, http: httpx.AsyncClient, seen: list[tuple[str, str]]
+async def test_head_is_rejected_as_get_is(http: httpx.AsyncClient) -> None:
+    readable = [path for (method, path), role in RIGHTS.items() if method == "GET" and role is not PUBLIC]
+    assert {(await http.head(_address(path))).status_code for path in readable} == {401}
+
+
+async def test_submission_passes_the_guard_without_the_framework(
+    guarded: FastAPI, http: httpx.AsyncClient, repository: FakeTaskRepository
 ) -> None:
-    readable = {path for method, path in _routes(guarded) if method == "GET"} - {path for _, path in OPEN}
-    statuses = {(await http.head(_address(path))).status_code for path in readable}
-    assert (statuses, len(seen)) == ({403}, len(readable))
-
-
-async def test_submission_without_dependencies_is_served_without_the_framework(app: FastAPI) -> None:
     """FastAPI's handler would take a good part of a submission's time."""
     [submit] = [
         context.original_route
-        for context in iter_route_contexts(app.router.routes)
+        for context in iter_route_contexts(guarded.router.routes)
         if (context.path, context.methods) == ("/tasks", {"POST"})
     ]
     assert isinstance(submit, APIRoute)
-    assert submit.get_route_handler() is submit.endpoint
-
-
-async def test_submission_passes_a_dependency_that_lets_it(
-    services: Services, options: ApiOptions, repository: FakeTaskRepository
-) -> None:
-    passed: list[str] = []
-
-    async def let_pass(request: Request) -> None:
-        passed.append(request.url.path)
-
-    app = create_app(services, options, dependencies=[Depends(let_pass)])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
-        answer = await client.post("/tasks", json={"qc": "x"})
-    assert (answer.status_code, passed) == (202, ["/tasks"])
+    assert submit.get_route_handler().__module__ == "ketline.api.direct_route"
+    answer = await http.post("/tasks", json={"qc": "x"}, headers=_bearer("submitter"))
+    assert answer.status_code == 202
     assert [stored.spec.circuit for stored in repository.submissions] == ["x"]
+
+
+async def test_tasks_belong_to_who_submitted_them_in_any_way(
+    http: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    first = (await http.post("/tasks", json={"qc": "x"}, headers=_bearer("submitter"))).json()["task_id"]
+    await http.post(f"/tasks/{first}/rerun", headers=_bearer("operator"))
+    await http.post(f"/ui/tasks/{first}/rerun", data={"seed": "new"}, headers=_bearer("operator"))
+    data = {"action": "rerun", "confirmed": "yes", "task": first}
+    await http.post("/ui/bulk", data=data, headers=_bearer("administrator"))
+    owners = [one.owner for one in repository.submissions]
+    assert owners == ["submitter", "operator", "operator", "administrator"]

@@ -14,5 +14,5 @@ def test_a_whole_api_process_starts_without_what_only_others_need() -> None:
         "import sys, ketline.cli.main, ketline.cli.serve; print(*{name.partition('.')[0] for name in sys.modules})"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    others = {"qiskit", "qiskit_aer", "openqasm3", "antlr4", "numpy", "alembic", "httpx"}
+    others = {"qiskit", "qiskit_aer", "openqasm3", "antlr4", "numpy", "alembic", "httpx", "joserfc"}
     assert others & set(answer.stdout.split()) == set()

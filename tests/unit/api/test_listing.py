@@ -221,12 +221,14 @@ async def test_database_outage_is_a_problem(client: httpx.AsyncClient, repositor
 
 
 async def test_statistics_are_returned(client: httpx.AsyncClient) -> None:
-    await client.post("/tasks", json={"qc": "x"})
+    for kind in ({}, {"kind": "convert", "target": "qpy"}):
+        await client.post("/tasks", json={"qc": "x", **kind})
     answer = await client.get("/tasks/stats")
     body: dict[str, Any] = answer.json()
-    assert (answer.status_code, set(body)) == (200, {"counted_at", "counts", "rates"})
-    assert body["counts"] == {"pending": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
+    assert (answer.status_code, set(body)) == (200, {"counted_at", "counts", "rates", "queues"})
+    assert body["counts"] == {"pending": 2, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
     assert body["rates"] == [{"minutes": 5, "completed_per_minute": 1.5, "failed_per_minute": 0.0}]
+    assert body["queues"] == {name: {"waiting": 1, "processing": 0} for name in ("convert", "simulate")}
 
 
 async def test_statistics_take_no_parameters(client: httpx.AsyncClient) -> None:

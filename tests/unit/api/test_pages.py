@@ -352,7 +352,7 @@ async def test_waiting_task_shows_its_position_in_the_queue(
     )
     repository.tasks[TaskId(task_id)] = replace(repository.tasks[TaskId(task_id)], priority=5)
     page = (await client.get(f"/ui/tasks/{task_id}")).text
-    assert "number 1,234 in the queue, to start about in 1 h " in shown(page)
+    assert "number 1,234 in the queue, expected to start in 1 h " in shown(page)
     assert "<dt>Priority</dt><dd>5</dd>" in page
     catalogue.places[TaskId(task_id)] = replace(catalogue.places[TaskId(task_id)], counted_to_the_end=False)
     text = shown((await client.get(f"/ui/tasks/{task_id}")).text)
@@ -495,7 +495,7 @@ async def test_circuit_in_qpy_is_edited_as_text(client: httpx.AsyncClient, repos
     options = replace(stored.spec.options, format=ProgramFormat.QPY)
     repository.submissions[0] = respecified(stored, options=options)
     page = (await client.get(f"/ui/tasks/{task_id}")).text
-    assert "A circuit in QPY" in page
+    assert "submitted as QPY" in page
     assert "aGVsbG8=" not in page
     assert f"?copy={task_id}" in page
     form = (await client.get(f"/?copy={task_id}")).text
@@ -604,7 +604,7 @@ async def test_pages_of_no_task_are_not_found(client: httpx.AsyncClient, path: s
     page = await client.get(path.format(id=uuid4()))
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "task_not_found" in page.text
-    assert (await client.get(path.format(id="7"))).status_code == 422
+    assert (await client.get(path.format(id="7"))).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["cancel", "rerun"])

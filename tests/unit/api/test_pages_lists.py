@@ -63,7 +63,7 @@ async def test_list_shows_tasks_with_what_was_said_of_them(
 
 async def test_empty_lists_say_what_to_do(client: httpx.AsyncClient) -> None:
     assert "There are no tasks yet. Submit a program." in shown((await client.get("/ui/tasks")).text)
-    assert "No task is like this." in shown((await client.get("/ui/tasks?status=failed")).text)
+    assert "No tasks match these filters." in shown((await client.get("/ui/tasks?status=failed")).text)
 
 
 async def test_filters_are_those_of_the_api(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
@@ -135,7 +135,7 @@ async def test_pages_follow_each_other_by_cursors(client: httpx.AsyncClient, cat
 async def test_short_page_says_that_the_list_goes_on(client: httpx.AsyncClient, catalogue: FakeTaskCatalogue) -> None:
     put(catalogue, more=True)
     page = await client.get("/ui/tasks?name=rare")
-    assert "the list goes on" in page.text
+    assert "No matching tasks on this page" in page.text
     assert 'rel="next"' in page.text
 
 
@@ -210,12 +210,12 @@ async def test_picked_tasks_without_a_database(client: httpx.AsyncClient, reposi
     data = {"action": "cancel", "confirmed": "yes", "task": str(task_id)}
     text = shown((await client.post("/ui/bulk", data=data)).text)
     assert "Cancelled: 0 of 1" in text
-    assert "may be unchanged: The database does not answer" in text
+    assert "may be unchanged: The database does not respond" in text
 
 
 async def test_nothing_picked_is_nothing_done(client: httpx.AsyncClient) -> None:
     page = await client.post("/ui/bulk", data={"action": "cancel", "confirmed": "yes"})
-    assert (page.status_code, "No task is picked" in page.text) == (200, True)
+    assert (page.status_code, "No tasks selected" in page.text) == (200, True)
 
 
 @pytest.mark.parametrize(
@@ -261,12 +261,12 @@ async def test_system_shows_figures_and_workers(client: httpx.AsyncClient, worke
     workers.workers = [worker("w-1", 9.5, -3.0), worker("w-<b>")]
     page = await client.get("/ui/system")
     text = shown(page.text)
-    assert "Database and queue answer, 2 workers alive." in text
-    assert "2 of 2 busy" in text
-    assert "for 12.5 s, attempt 2, lease for 9.5 s more" in text
-    assert "lease ran out 3 s ago" in text
+    assert "Database and queue respond, 2 workers alive." in text
+    assert "2 running, 2 slots" in text
+    assert "for 12.5 s, attempt 2, lease expires in 9.5 s" in text
+    assert "lease expired 3 s ago" in text
     assert "<b>" not in page.text
-    for title in ("Waiting", "Oldest waits", "Completed per minute", "Failed per minute"):
+    for title in ("Waiting", "Longest wait", "Completed per minute", "Failed per minute"):
         assert title in text
 
 
@@ -284,8 +284,8 @@ async def test_system_is_there_without_database_and_queue(
     workers.error = DatabaseUnavailable("at db.internal")
     page = await client.get("/ui/system")
     assert page.status_code == 200
-    assert "The database does not answer." in page.text
-    assert "The queue does not answer." in page.text
+    assert "The database does not respond." in page.text
+    assert "The queue does not respond." in page.text
     assert "No worker is alive" not in page.text, "that is not known"
     assert "internal" not in page.text
 
@@ -297,7 +297,7 @@ async def test_system_says_why_the_database_cannot_be_used(
     page = await client.get("/ui/system")
     assert page.status_code == 200
     assert "Database read-only." in page.text
-    assert "The database does not answer" not in page.text
+    assert "The database does not respond" not in page.text
     assert "internal" not in page.text
 
 
@@ -326,7 +326,7 @@ async def test_system_shows_what_was_set_aside_and_puts_it_back(
     assert "<b>rejected" not in page
     assert "<b>rejected</b>: the message is not JSON" in shown(page)
     assert f"ui/tasks/{readable}" in page
-    assert (await client.get("/ui/system")).text.count("Messages set aside") == 1
+    assert (await client.get("/ui/system")).text.count("Dead letters") == 1
     assert dead_letters.looks == 1, "pages that are open share a look"
     answer = await client.post("/ui/dead-letters/requeue")
     assert (answer.status_code, answer.headers["location"]) == (303, "../system")
@@ -339,7 +339,7 @@ async def test_system_shows_what_was_set_aside_and_puts_it_back(
 async def test_system_has_no_table_of_messages_without_dead_letters_or_during_an_outage(
     client: httpx.AsyncClient, dead_letters: FakeDeadLetterBox
 ) -> None:
-    assert "set aside" not in (await client.get("/ui/system")).text
+    assert "Dead letters" not in (await client.get("/ui/system")).text
     dead_letters.error = QueueUnavailable("away")
     refused = await client.post("/ui/dead-letters/requeue")
     assert refused.status_code == 503

@@ -35,7 +35,8 @@ class StrictProblem(Problem):
         ("POST", "/openapi.json", 405, "method_not_allowed"),
         ("BREW", "/tasks", 405, "method_not_allowed"),
         ("POST", "/tasks", 422, "invalid_json"),
-        ("GET", "/tasks/x", 422, "invalid_request"),
+        ("GET", "/tasks/x", 404, "task_not_found"),
+        ("POST", "/tasks/x/cancel", 422, "invalid_request"),
     ],
 )
 async def test_every_rejection_is_a_problem_document(
@@ -48,6 +49,7 @@ async def test_every_rejection_is_a_problem_document(
     problem = StrictProblem.model_validate_json(answer.content)
     assert (problem.status, problem.code, problem.type) == (status, code, f"/problems/{code}")
     assert (problem.title, problem.correlation_id) == (KINDS[code].title, "c-9")
+    assert problem.message == problem.detail != ""
 
 
 async def test_not_found_says_so(client: httpx.AsyncClient) -> None:

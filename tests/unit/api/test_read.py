@@ -244,10 +244,20 @@ async def test_an_unknown_task_is_not_found(client: httpx.AsyncClient, path: str
     assert answer.json()["detail"] == f"Task {task_id} was not found."
 
 
-@pytest.mark.parametrize("path", ["", "/counts"])
+@pytest.mark.parametrize("path", ["", "/counts", "/memory", "/circuit", "/events", "?wait=1", "?wait=never"])
 @pytest.mark.parametrize("task_id", ["1", "xyz", f"{TASK_ID}0", "%00", "%F0%9F%98%80", "x" * 5000, "..%5c"])
-async def test_a_malformed_id_is_rejected(client: httpx.AsyncClient, task_id: str, path: str) -> None:
+async def test_a_malformed_id_is_that_of_no_task(client: httpx.AsyncClient, task_id: str, path: str) -> None:
     answer = await client.get(f"/tasks/{task_id}{path}")
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (404, "task_not_found")
+    assert problem["detail"] == "The task was not found: its id is not a UUID."
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/cancel"), ("POST", "/enqueue"), ("POST", "/rerun"), ("PATCH", ""), ("DELETE", "")]
+)
+async def test_a_change_of_a_malformed_id_is_rejected(client: httpx.AsyncClient, method: str, path: str) -> None:
+    answer = await client.request(method, f"/tasks/xyz{path}", headers={"Content-Type": "application/json"})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "invalid_request")
     assert problem["errors"] == [{"detail": "must be a UUID", "parameter": "task_id"}]

@@ -60,6 +60,7 @@ async def test_workers_are_listed_with_their_tasks(client: httpx.AsyncClient, wo
             {
                 "worker_id": "worker-1",
                 "slots": 2,
+                "conversion_slots": 0,
                 "version": "1.2.3",
                 "started_at": WRITTEN,
                 "last_seen_at": WRITTEN,

@@ -57,7 +57,7 @@ async def test_program_that_no_method_can_simulate_keeps_its_figures(
         method_reason=None,
         memory_bytes=None,
         estimated_seconds=None,
-        refusal=ProgramTooLarge("simulating 40 qubits takes 16 TiB").failure,
+        failure=ProgramTooLarge("simulating 40 qubits takes 16 TiB").failure,
     )
     body = (await client.post("/validate", json={"qc": BELL})).json()
     assert body["valid"] is False

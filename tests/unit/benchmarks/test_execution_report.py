@@ -29,7 +29,7 @@ def entry(first: float, again: float) -> SuiteEntry:
         family="GHZ",
         qubits=10,
         gates=1000,
-        tier="scanner",
+        front_end="scanner",
         method="stim",
         rounds=5,
         aer=cost(8),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.deployment import MODES
+from benchmarks.deployment import SERVICES
 from benchmarks.figures import Figures
 from benchmarks.memory import memory_megabytes
 from benchmarks.options import PARTS, QUICK, parse
@@ -44,7 +44,7 @@ def test_parts_may_be_chosen() -> None:
 
 def test_every_part_has_figures_and_is_described() -> None:
     figures = {field.name for field in fields(Figures)} - {"machine", "services", "submit_pauses"}
-    assert figures == set(PARTS) - set(MODES)
+    assert figures == set(PARTS) - set(SERVICES)
     page = (Path(__file__).parents[3] / "docs" / "performance.md").read_text(encoding="utf-8")
     commands = "\n".join(line for line in page.splitlines() if line.startswith("    bash "))
     assert {part for part in PARTS if not re.search(rf"\b{part}\b", commands)} == set()

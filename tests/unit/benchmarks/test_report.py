@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from benchmarks.doors.figures import DoorComparison, DoorsFigures, Time
 from benchmarks.figures import (
     READER,
     BacklogFigures,
@@ -10,6 +11,7 @@ from benchmarks.figures import (
     LoadRound,
     Machine,
     MemoryFigures,
+    MixFigures,
     OverheadFigures,
     OverheadRound,
     ScalingFigures,
@@ -33,6 +35,8 @@ NOTHING = Figures(
     overhead=[],
     memory=[],
     streams=[],
+    doors=None,
+    mix=[],
     pause=None,
     submit_pauses=[],
     start=None,
@@ -76,9 +80,17 @@ def test_service_is_compared_with_the_naive_design() -> None:
 
 
 def test_service_is_compared_with_the_bare_loop() -> None:
-    figures = replace(NOTHING, services=[SERVICE], bare=[BareRound(processes=2, tasks_per_second=1000.0, others=0.0)])
+    figures = replace(
+        NOTHING, services=[SERVICE], bare=[BareRound(processes=2, tasks_per_second=1000.0, cpu_ms=2.0, others=0.0)]
+    )
     assert summarize(figures) == {"distributed/bare": 0.3}
     assert rows(render(figures), "distributed")[0] == ["distributed", "300", "0.300", "3.33", "2.33", "", "25%"]
+
+
+def test_redis_is_compared_with_rabbitmq() -> None:
+    on_redis = replace(SERVICE, mode="redis", rounds=[load(450)])
+    assert summarize(replace(NOTHING, services=[on_redis])) == {}
+    assert summarize(replace(NOTHING, services=[SERVICE, on_redis])) == {"redis/distributed": 0.75}
 
 
 def test_backlog_has_its_ratios() -> None:
@@ -129,6 +141,21 @@ def test_memory_has_peak_and_rest() -> None:
     assert found == [["distributed", "api", "1", "7", "95", "90"]]
 
 
+def test_ways_into_the_service_have_their_ratios() -> None:
+    comparison = DoorComparison(
+        door="REST",
+        work="200 Bell circuits",
+        alternative="a loop over Aer",
+        rounds=3,
+        ketline=Time(wall_seconds=0.25, processor_seconds=0.5),
+        other=Time(wall_seconds=0.5, processor_seconds=0.25),
+    )
+    doors = DoorsFigures(mode="embedded", comparisons=[comparison], others=0.25)
+    page = render(replace(NOTHING, doors=doors))
+    assert "Ways into the embedded service: medians, seconds (others had 25%)" in page
+    assert rows(page, "REST")[0][2:] == ["a loop over Aer", "0.50", "2.00", "0.2500", "0.5000", "0.5000", "0.2500"]
+
+
 def test_longest_pause_of_submits_is_shown() -> None:
     pause = SubmitPauseFigures(
         mode="embedded", program_bytes=1_048_000, submits=20, others=0.25, idle=SPREAD, submitting=SPREAD
@@ -146,3 +173,11 @@ def test_streams_have_the_rates_with_and_without_them() -> None:
         ["embedded", "0", "200", "", "5.25", "", "", "25%"],
         ["embedded", "300", "150", "0.75", "4.50", "2.25", "1,200", "25%"],
     ]
+
+
+def test_mix_has_the_ratios_of_rates_and_of_processor_time() -> None:
+    bare = BareRound(processes=2, tasks_per_second=50.0, cpu_ms=21.0, others=0.0)
+    mix = MixFigures(mode="distributed", workload="QFT 16", bare=[bare], loads=[load(400)])
+    found = rows(render(replace(NOTHING, mix=[mix])), "distributed")
+    times = ["50", "200", "4.00", "21.00", "5.25", "4.00"]
+    assert found == [["distributed", "QFT 16", *times, "api 1.25, worker 4.00", "25%"]]

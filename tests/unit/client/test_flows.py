@@ -1,7 +1,7 @@
 """The requests and results of flows, with failures at any point."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -25,10 +25,11 @@ from ketline.client import (
     WaitTimeout,
 )
 from ketline.client.decoding import read_task
-from ketline.client.flows import MOST_BYTES_IN_A_REQUEST, MOST_IN_A_REQUEST, parts_of
+from ketline.client.flows import MOST_BYTES_IN_A_REQUEST, parts_of
 from ketline.client.models import Accepted
 from ketline.client.problems import failure_of
 from ketline.client.steps import Lost, Request, Response
+from ketline.domain.limits import MAX_BATCH_TASKS
 from tests.unit.client.scripted import TASK_ID, Scripted, accepted, answered, in_turn, problem, task
 
 GONE = Lost("the connection was reset")
@@ -36,6 +37,28 @@ GONE = Lost("the connection was reset")
 
 def key(request: Request) -> str:
     return request.headers["idempotency-key"]
+
+
+def test_external_backends_come_after_the_service_s_own() -> None:
+    own, lab = {"name": "ketline-aer"}, {"name": "lab", "queue": "run.lab"}
+    for document, found in (({"backends": [own]}, (own,)), ({"backends": [own], "external": [lab]}, (own, lab))):
+        service = Scripted(in_turn(answered(document)))
+        assert service.run(service.flows.backends()) == found
+
+
+def test_usage_is_requested_with_what_is_given() -> None:
+    service = Scripted(in_turn(answered({"rows": []})))
+    found = service.run(service.flows.usage({"from": date(2026, 11, 1), "to": None, "group": "day,owner"}))
+    assert found == {"rows": []}
+    assert [request.path for request in service.requests] == ["/usage?from=2026-11-01&group=day%2Cowner"]
+
+
+def test_statistics_have_the_counts_of_each_queue() -> None:
+    counted = {"counted_at": "2026-01-02T03:04:05.678901Z", "counts": {"pending": 3}}
+    queues = {"convert": {"waiting": 2, "processing": 1}}
+    service = Scripted(in_turn(answered({**counted, "queues": queues}), answered(counted)))
+    assert service.run(service.flows.statistics()).queues == queues
+    assert service.run(service.flows.statistics()).queues == {}, "an older service"
 
 
 def test_every_attempt_of_a_submission_has_the_same_key_and_body() -> None:
@@ -60,7 +83,7 @@ def test_last_error_is_raised_when_the_retry_time_ends() -> None:
 
 def test_a_service_that_never_answered_is_retried_for_a_shorter_time() -> None:
     service = Scripted(in_turn(GONE))
-    with pytest.raises(ServiceUnreachable, match=r"No answer from http://ketline[.]test: the connection was reset"):
+    with pytest.raises(ServiceUnreachable, match=r"Cannot reach http://ketline[.]test: the connection was reset"):
         service.run(service.flows.workers())
     assert sum(service.pauses) == pytest.approx(10)
 
@@ -123,7 +146,7 @@ def test_wait_continues_after_lost_responses_and_restarts() -> None:
     answers = in_turn(answered(task("pending")), GONE, answered(task("processing")), GONE, GONE, answered(task()))
     service = Scripted(answers)
     assert service.run(service.flows.wait(TASK_ID, None)).ended
-    assert {request.headers["prefer"] for request in service.requests} == {"wait=30"}
+    assert {request.headers["prefer"] for request in service.requests} == {"shape=full, wait=30"}
     assert all((request.silence_seconds or 0) > 30 for request in service.requests)
 
 
@@ -146,6 +169,74 @@ def test_wait_ends_at_its_timeout_without_any_response() -> None:
     with pytest.raises(WaitTimeout, match="the connection was reset"):
         service.run(service.flows.wait(TASK_ID, 5))
     assert service.time <= 1005
+
+
+def ended(tasks: list[dict[str, object]], **ids: list[UUID]) -> Response:
+    others = {name: list(map(str, ids.get(name, ()))) for name in ("running", "unread", "missing")}
+    return answered({"tasks": tasks, **others})
+
+
+def test_many_tasks_are_waited_for_and_read_with_one_request() -> None:
+    other, gone = uuid4(), uuid4()
+    service = Scripted(in_turn(GONE, ended([task("failed", other), task()], missing=[gone])))
+    found = service.run(service.flows.wait_for_all([TASK_ID, other, gone, TASK_ID], None))
+    assert {task_id: one and one.status for task_id, one in found.items()} == {
+        TASK_ID: "completed",
+        other: "failed",
+        gone: None,
+    }
+    assert {request.headers["prefer"] for request in service.requests} == {"wait=30"}
+    assert all((request.silence_seconds or 0) > 30 for request in service.requests)
+    requested = json.loads(service.requests[-1].body or b"")
+    assert requested == {"task_ids": list(map(str, (TASK_ID, other, gone))), "until": "all"}
+
+
+def test_only_tasks_that_have_not_ended_are_requested_again() -> None:
+    other = uuid4()
+    service = Scripted(in_turn(ended([task()], running=[other]), ended([task(task_id=other)])))
+    assert service.run(service.flows.wait_for_all([TASK_ID, other], None)).keys() == {TASK_ID, other}
+    assert json.loads(service.requests[-1].body or b"")["task_ids"] == [str(other)]
+
+
+def test_results_too_large_to_be_read_together_are_read_one_by_one() -> None:
+    other = uuid4()
+    answers = in_turn(ended([], unread=[TASK_ID, other]), answered(task()), ended([task(task_id=other)]))
+    service = Scripted(answers)
+    assert service.run(service.flows.wait_for_all([TASK_ID, other], None))[TASK_ID] is not None
+    assert [request.path for request in service.requests] == ["/tasks/ended", f"/tasks/{TASK_ID}", "/tasks/ended"]
+
+
+def test_a_large_result_that_was_deleted_meanwhile_is_missing() -> None:
+    service = Scripted(in_turn(ended([], unread=[TASK_ID]), problem("task_not_found", 404)))
+    assert service.run(service.flows.wait_for_all([TASK_ID], None)) == {TASK_ID: None}
+
+
+def test_more_tasks_than_a_request_may_name_are_waited_for_in_parts() -> None:
+    task_ids = [uuid4() for _ in range(MAX_BATCH_TASKS + 1)]
+    service = Scripted(
+        in_turn(ended([task(task_id=each) for each in task_ids[:-1]]), ended([task(task_id=task_ids[-1])]))
+    )
+    assert list(service.run(service.flows.wait_for_all(task_ids, None))) == task_ids
+    assert len(service.requests) == 2
+
+
+def test_wait_for_all_polls_at_growing_intervals_if_the_service_does_not_wait() -> None:
+    service = Scripted(in_turn(*[ended([], running=[TASK_ID])] * 30, ended([task()])))
+    service.run(service.flows.wait_for_all([TASK_ID], None))
+    assert service.pauses == sorted(service.pauses)
+    assert service.pauses[-1] == 2.0
+
+
+def test_wait_for_all_ends_at_its_timeout() -> None:
+    service = Scripted(in_turn(ended([task()], running=[uuid4()])))
+    with pytest.raises(WaitTimeout, match="1 of the tasks have not ended after 5 s"):
+        service.run(service.flows.wait_for_all([TASK_ID, uuid4()], 5))
+
+
+def test_waiting_for_no_tasks_sends_nothing() -> None:
+    service = Scripted(in_turn(GONE))
+    assert service.run(service.flows.wait_for_all([], None)) == {}
+    assert service.requests == []
 
 
 def test_a_lost_answer_to_a_cancellation_does_no_harm() -> None:
@@ -207,7 +298,7 @@ def test_parts_fit_into_a_request_and_keep_the_order() -> None:
     ]
     parts = list(parts_of(items))
     assert [[json.loads(one)["n"] for one in part] for part in parts] == [[0], [1, 2], [3, 4]]
-    assert all(len(part) <= MOST_IN_A_REQUEST for part in parts)
+    assert all(len(part) <= MAX_BATCH_TASKS for part in parts)
     assert all(sum(map(len, part)) <= MOST_BYTES_IN_A_REQUEST for part in parts if len(part) > 1)
 
 

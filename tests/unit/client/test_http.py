@@ -8,6 +8,7 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
+from qiskit import QuantumCircuit
 
 from ketline.client import (
     AddressInvalid,
@@ -21,8 +22,9 @@ from ketline.client import (
     TaskHandle,
     UnexpectedAnswer,
 )
+from ketline.client.convert import from_qiskit
 from ketline.client.http import MOST_CONNECTIONS, _settings
-from tests.unit.client.scripted import TASK_ID, event, task
+from tests.unit.client.scripted import TASK_ID, accepted, event, task
 
 URL = "http://ketline.test/below/"
 AT_ONCE = Retries(patience_seconds=0)
@@ -283,3 +285,17 @@ async def test_a_closed_client_raises() -> None:
     await asking.close()
     with pytest.raises(RequestInvalid, match="closed"):
         await asking.get(TASK_ID)
+
+
+async def test_both_clients_convert_circuits() -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    services = [Service(httpx.Response(202, json=accepted())) for _ in range(2)]
+    with services[0].client() as client:
+        handle = client.submit(circuit, shots=5)
+    async with AsyncClient(URL, transport=httpx.MockTransport(services[1]), retries=AT_ONCE) as asynchronous:
+        other = await asynchronous.submit(circuit, shots=5)
+    bodies = [json.loads(request.content) for service in services for request in service.requests]
+    assert bodies == [{"qc": from_qiskit(circuit).text, "format": "openqasm3", "shots": 5}] * 2
+    assert handle.program == other.program == bodies[0]["qc"]

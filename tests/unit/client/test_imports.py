@@ -9,6 +9,9 @@ SERVER = {
     *("pydantic", "pydantic_settings"),
 }
 
+# Their circuits are converted, so they are imported then, and never before.
+CIRCUITS = {"qiskit", "cirq", "braket", "pennylane", "pytket", "scipy", "sympy"}
+
 
 def imported_by(program: str) -> set[str]:
     command = f"import sys\n{program}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
@@ -18,7 +21,11 @@ def imported_by(program: str) -> set[str]:
 
 def test_importing_the_client_imports_neither_the_server_nor_httpx() -> None:
     found = imported_by("import ketline.client")
-    assert found & (SERVER | {"httpx", "rich", "typer", "asyncio"}) == set()
+    assert found & (SERVER | CIRCUITS | {"httpx", "rich", "typer", "asyncio"}) == set()
+
+
+def test_importing_the_converters_imports_no_library_of_circuits() -> None:
+    assert imported_by("from ketline.client.convert import convert, from_qiskit") & (SERVER | CIRCUITS) == set()
 
 
 def test_a_client_at_work_needs_no_server_library() -> None:

@@ -1,7 +1,9 @@
 """Event streams, cut anywhere and opened again."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +12,7 @@ from ketline.client import Event, RequestRefused, UnexpectedAnswer, WaitTimeout
 from ketline.client.steps import Lost, Request, Response
 from ketline.client.streams import EventReader
 from ketline.client.watch import Completion, follow_task, follow_tasks
+from ketline.domain.limits import MAX_BATCH_TASKS
 from tests.unit.client.scripted import TASK_ID, Scripted, answered, event, in_turn, problem, task
 
 GONE = Lost("the connection was reset")
@@ -86,9 +89,10 @@ def path_of(task_id: UUID) -> str:
 
 
 class Tasks:
-    """Tasks of a scripted service; those in `ended` have ended."""
+    """Tasks of a scripted service; those in `ended` have ended, and so many end before each further request."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, ends_at_once: int = 1) -> None:
+        self._ends_at_once = ends_at_once
         self.ids = [uuid4() for _ in range(count)]
         self.ended: set[UUID] = set()
         self.deleted: set[UUID] = set()
@@ -97,6 +101,8 @@ class Tasks:
         path, _, query = request.path.partition("?")
         if path == "/tasks/events":
             return GONE
+        if path == "/tasks/ended":
+            return self._wait_for(json.loads(request.body or b""))
         if path == "/tasks":
             assert "submitted_after=" in query or "completed_after=" in query
             assert "fields=result" in query
@@ -105,6 +111,21 @@ class Tasks:
         if task_id in self.deleted:
             return problem("task_not_found", 404)
         return answered(task("completed" if task_id in self.ended else "pending", task_id))
+
+    def _wait_for(self, requested: dict[str, Any]) -> Response:
+        """Those of the requested tasks that have ended."""
+        assert requested["until"] == "any"
+        task_ids = list(map(UUID, requested["task_ids"]))
+        running = [one for one in task_ids if one not in self.ended | self.deleted]
+        self.ended.update(running[: self._ends_at_once])
+        return answered(
+            {
+                "tasks": [task(task_id=one) for one in task_ids if one in self.ended and one not in running],
+                "running": list(map(str, running)),
+                "unread": [],
+                "missing": [str(one) for one in task_ids if one in self.deleted],
+            }
+        )
 
     def times(self) -> dict[UUID, None]:
         return dict.fromkeys(self.ids)
@@ -115,22 +136,22 @@ def test_tasks_are_emitted_once_when_they_end() -> None:
     first, second, third = tasks.ids
 
     def told() -> Iterator[bytes | Lost]:
-        for number, one in enumerate((second, uuid4(), second, third)):
+        for number, one in enumerate((second, uuid4(), second, third, first)):
             tasks.ended.add(one)
             yield event(number, "completed", one)
 
     service = Scripted(tasks, [told()])
-    given = service.emitted(Completion(service.flows, tasks.times(), None)())
-    assert [next(given)[0], next(given)[0]] == [second, third]
-    tasks.ended.add(first)
-    assert [task_id for task_id, _, _ in given] == [first]
+    given = service.emitted(Completion(service.flows, tasks.times(), None, changes=True)())
+    assert [task_id for task_id, _, _ in given] == [second, third, first]
 
 
 def test_tasks_that_ended_before_the_stream_began_are_found() -> None:
     tasks = Tasks(3)
     tasks.ended.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    found = [task_id for task_id, _, _ in service.emitted(Completion(service.flows, tasks.times(), None)())]
+    found = [
+        task_id for task_id, _, _ in service.emitted(Completion(service.flows, tasks.times(), None, changes=True)())
+    ]
     assert sorted(found) == sorted(tasks.ids)
     assert service.requests[0].path == "/tasks/events"
 
@@ -142,16 +163,17 @@ def test_several_tasks_that_end_together_are_read_by_one_request() -> None:
     def told() -> Iterator[bytes | Lost]:
         tasks.ended.update(several)
         yield b"".join(event(number, "completed", one) for number, one in enumerate(several))
+        tasks.ended.add(last)
+        yield event(len(several), "completed", last)
 
     service = Scripted(tasks, [told()])
-    given = service.emitted(Completion(service.flows, tasks.times(), None)())
+    given = service.emitted(Completion(service.flows, tasks.times(), None, changes=True)())
     assert sorted(next(given)[0] for _ in several) == sorted(several)
     assert [request.path.partition("?")[0] for request in service.requests] == [
         "/tasks/events",
         *map(path_of, tasks.ids),
         "/tasks",
     ]
-    tasks.ended.add(last)
     assert [task_id for task_id, _, _ in given] == [last]
 
 
@@ -160,7 +182,7 @@ def test_tasks_of_a_list_are_not_read_again() -> None:
     tasks.ended.update(tasks.ids[:3])
     service = Scripted(tasks, [[]])
     moment = datetime.now(UTC)
-    given = service.emitted(Completion(service.flows, dict.fromkeys(tasks.ids, moment), None)())
+    given = service.emitted(Completion(service.flows, dict.fromkeys(tasks.ids, moment), None, changes=True)())
     assert sorted(next(given)[0] for _ in range(3)) == sorted(tasks.ids[:3])
     assert [request.path.partition("?")[0] for request in service.requests] == ["/tasks/events", "/tasks"]
 
@@ -169,13 +191,43 @@ def test_a_deleted_task_is_emitted_without_its_value() -> None:
     tasks = Tasks(2)
     tasks.deleted.update(tasks.ids)
     service = Scripted(tasks, [[]])
-    given = list(service.emitted(Completion(service.flows, tasks.times(), None)()))
+    given = list(service.emitted(Completion(service.flows, tasks.times(), None, changes=True)()))
     assert sorted(given) == sorted((one, None, None) for one in tasks.ids)
 
 
-def test_completion_ends_at_its_timeout() -> None:
+def test_following_tasks_ends_at_its_timeout() -> None:
     tasks = Tasks(3)
     service = Scripted(tasks, ([GONE] for _ in iter(int, 1)))
+    with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
+        list(service.emitted(Completion(service.flows, tasks.times(), 4, changes=True)()))
+    assert service.time == pytest.approx(1004, abs=0.5)
+
+
+def test_ends_are_waited_for_without_a_stream_of_all_tasks() -> None:
+    tasks = Tasks(4)
+    tasks.deleted.add(tasks.ids[2])
+    service = Scripted(tasks)
+    given = list(service.emitted(Completion(service.flows, tasks.times(), None)()))
+    assert sorted(task_id for task_id, _, _ in given) == sorted(tasks.ids)
+    assert {task_id for task_id, status, _ in given if status is None} == tasks.deleted
+    assert {request.path for request in service.requests} == {"/tasks/ended"}
+    requested = [json.loads(request.body or b"")["task_ids"] for request in service.requests]
+    assert [len(task_ids) for task_ids in requested] == sorted(range(1, 5), reverse=True)
+
+
+def test_stream_is_followed_while_there_are_more_tasks_than_a_request_may_name() -> None:
+    tasks = Tasks(MAX_BATCH_TASKS + 2, ends_at_once=MAX_BATCH_TASKS)
+    tasks.ended.update(tasks.ids[:2])
+    service = Scripted(tasks, [[]])
+    given = service.emitted(Completion(service.flows, dict.fromkeys(tasks.ids, datetime.now(UTC)), None)())
+    assert sorted(task_id for task_id, _, _ in given) == sorted(tasks.ids)
+    paths = [request.path.partition("?")[0] for request in service.requests]
+    assert paths == ["/tasks/events", "/tasks", "/tasks/ended", "/tasks/ended"]
+
+
+def test_completion_ends_at_its_timeout() -> None:
+    tasks = Tasks(3, ends_at_once=0)
+    service = Scripted(tasks)
     with pytest.raises(WaitTimeout, match="3 of the tasks have not ended after 4 s"):
         list(service.emitted(Completion(service.flows, tasks.times(), 4)()))
     assert service.time == pytest.approx(1004, abs=0.5)

@@ -4,7 +4,9 @@ from collections import Counter
 from itertools import pairwise
 from math import cos, pi, sin
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import (
@@ -23,6 +25,7 @@ from qiskit.circuit.library import (
     get_standard_gate_name_mapping,
 )
 from qiskit.quantum_info import Operator
+from qiskit_aer import AerSimulator
 
 from ketline.domain.backend import METHODS
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
@@ -30,9 +33,9 @@ from ketline.domain.spec import Method, RunOptions
 from ketline.execution.frontend.program import Program, load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from ketline.execution.simulators.bitstrings import counts_of, key_format
+from ketline.execution.simulators.bitstrings import KeyFormat, counts_of
 from ketline.execution.simulators.methods import CLIFFORD_GATES
-from ketline.execution.simulators.methods.stim import steps_of as stim_steps
+from ketline.execution.simulators.methods.stim import stim_steps
 from tests.reference import assert_counts_match, terminal_probabilities
 
 # 13 qubits are too many to be drawn from exact probabilities.
@@ -76,11 +79,12 @@ def load(body: str) -> Program:
     [
         ("qubit[2] q; bit[2] c; h q; cx q[0], q[1]; c = measure q;", "statevector"),
         ("qubit[2] q; bit[2] c; h q; t q[0]; c = measure q;", "statevector"),
-        (BRANCHING, "stabilizer"),
+        (BRANCHING, "statevector"),
         ("qubit[2] q; bit[2] c; c[0] = measure q[0]; if (c[0]) { t q[1]; } c = measure q;", "statevector"),
         (f"{WIDE} c = measure q;", "stim"),
         (f"{WIDE} id q; barrier q; reset q[3]; c = measure q; h q; c = measure q;", "stim"),
-        (f"{WIDE} c[0] = measure q[0]; if (c[0]) {{ s q[1]; }} c = measure q;", "stabilizer"),
+        (f"{WIDE} c[0] = measure q[0]; if (c[0]) {{ s q[1]; }} c = measure q;", "statevector"),
+        (f"{WIDE} {20 * 'h q; c[0] = measure q[0]; if (c[0]) { s q[1]; }'} c = measure q;", "stabilizer"),
         (f"{WIDE} t q; c = measure q;", "statevector"),
     ],
 )
@@ -203,7 +207,9 @@ def test_shallow_circuit_beyond_a_statevector_runs_as_a_matrix_product(simulator
     program = load("qubit[40] q; bit[40] c; h q[0]; t q; for int i in [0:38] { cx q[i], q[i + 1]; } c = measure q;")
     simulation = simulator.run(program, 100)
     assert simulation.method == "matrix_product_state"
-    assert simulation.reason == "a statevector takes 16 TiB; bonds of at most 2 take at most 14 KiB"
+    assert simulation.reason == (
+        "a statevector takes 16 TiB; a matrix product state with bonds of at most 2 at most 5 KiB and about 0.0054 s"
+    )
     assert set(simulation.counts) == {"0" * 40, "1" * 40}
 
 
@@ -240,7 +246,18 @@ def test_idle_qubits_do_not_count_beside_a_while_loop(simulator: Simulator) -> N
     [(3, (2,), "11"), (1, (2,), "01"), (1, (2, 1), "0 01"), (4, (2, 1), "1 00"), (5, (1, 2, 1), "0 10 1")],
 )
 def test_key_has_the_groups_bits_together(outcome: int, groups: tuple[int, ...], key: str) -> None:
-    assert key_format(groups)(outcome) == key
+    assert KeyFormat(groups)(outcome) == key
+
+
+@pytest.mark.parametrize("groups", [(9,), (1, 8), (3, 1, 5), (64,), (40, 24), (65,), (100, 30)])
+@pytest.mark.parametrize("kind", [np.uint64, np.int64, object])
+def test_keys_of_many_outcomes_are_those_of_each(groups: tuple[int, ...], kind: type) -> None:
+    width = min(sum(groups), 63)
+    outcomes: Any = np.array([0, 1, (1 << width) - 1, *range(100, 300)], dtype=kind)
+    expected = [KeyFormat(groups)(outcome) for outcome in outcomes.tolist()]
+    assert KeyFormat(groups).keys(outcomes) == expected
+    assert expected[2].count("1") == width
+    assert KeyFormat(groups, lambda outcome: outcome ^ 1).keys(outcomes)[:2] == [expected[1], expected[0]]
 
 
 def test_outcomes_that_show_the_same_key_are_added_up() -> None:
@@ -250,6 +267,6 @@ def test_outcomes_that_show_the_same_key_are_added_up() -> None:
 @pytest.mark.parametrize("method", [Method.AUTOMATIC, Method.STATEVECTOR])
 def test_several_registers_have_the_keys_qiskit_gives(simulator: Simulator, method: Method) -> None:
     program = load("qubit[3] q; bit[2] a; bit[1] b; x q[1]; a = measure q[0:1]; b[0] = measure q[2];")
-    job = simulator._backend.run(program.lowered.circuit, shots=7)
+    job = AerSimulator().run(program.lowered.circuit, shots=7)
     counts = simulator.run(program, 7, RunOptions(method=method)).counts
     assert counts == job.result().get_counts() == {"0 10": 7}

@@ -11,7 +11,7 @@ from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 
 INCLUDE = 'include "stdgates.inc";'
-# What the scanner declines, or the importer too: other tiers read the program then.
+# What the scanner declines, or the importer too: other front ends read the program then.
 UNRELATED = {
     "a variable": "int unrelated = 0;",
     "a loop": "int unrelated = 0; while (unrelated < 2) { unrelated += 1; }",

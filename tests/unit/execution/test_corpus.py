@@ -5,19 +5,19 @@ import pytest
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
-from tests.corpus import FAULTY, fate_of, has_meaning, specification_examples
+from tests.corpus import FAULTY, has_meaning, reading_of, specification_examples
 
 EXAMPLES = specification_examples()
 
 
 @pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if has_meaning(text)])
 def test_example_with_a_meaning_runs_unless_it_is_faulty(name: str) -> None:
-    assert fate_of(name, EXAMPLES[name]).runs is (name not in FAULTY)
+    assert reading_of(name, EXAMPLES[name]).runs is (name not in FAULTY)
 
 
 @pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if not has_meaning(text)])
 def test_example_without_a_meaning_is_refused_by_name(name: str) -> None:
-    assert "(unsupported)" in fate_of(name, EXAMPLES[name]).reason
+    assert "(unsupported)" in reading_of(name, EXAMPLES[name]).reason
 
 
 def test_adder_adds(simulator: Simulator) -> None:

@@ -13,6 +13,7 @@ from ketline.domain.errors import ProgramInvalid
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
+from tests.blocks import long_after
 from tests.branches import exact_distribution
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run
@@ -133,7 +134,7 @@ CIRCUITS: Mapping[str, Callable[[], QuantumCircuit]] = {
 }
 
 
-@pytest.mark.parametrize("level", [0, 1, 3])
+@pytest.mark.parametrize("level", long_after(1, [1, 0, 3]))
 @pytest.mark.parametrize("machine", MACHINES, ids=["line", "ring"])
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_export_of_a_transpiled_circuit_runs(

@@ -6,7 +6,7 @@ from qiskit.circuit import QuantumCircuit
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 from ketline.domain.spec import Inputs, TaskSpec
 from ketline.execution.child.executor import Executor
-from ketline.execution.frontend.qpy import bound
+from ketline.execution.frontend.qpy import bind_inputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
 
@@ -99,4 +99,4 @@ def test_other_values_are_refused(executor: Executor, program: str, inputs: Inpu
 
 def test_circuit_in_qpy_takes_no_array(executor: Executor) -> None:
     with pytest.raises(ProgramInvalid, match="takes a number"):
-        bound(QuantumCircuit(1), frozenset({"a"}), {"a": {"array": [1.0]}})
+        bind_inputs(QuantumCircuit(1), frozenset({"a"}), {"a": {"array": [1.0]}})

@@ -47,15 +47,15 @@ def key(value: int) -> str:
     return f"{value & (1 << _BITS) - 1:0{_BITS}b}"
 
 
-@pytest.mark.parametrize(("tier", "statement"), SURROUNDINGS.items(), ids=SURROUNDINGS)
+@pytest.mark.parametrize(("front_end", "statement"), SURROUNDINGS.items(), ids=SURROUNDINGS)
 @pytest.mark.parametrize(("expression", "value"), (VALUES | BEYOND_THE_IMPORTER).items())
-def test_constant_expression(simulator: Simulator, tier: str, statement: str, expression: str, value: int) -> None:
+def test_constant_expression(simulator: Simulator, front_end: str, statement: str, expression: str, value: int) -> None:
     text = f"{HEADER}qubit[{_BITS}] q; bit[{_BITS}] c; {statement} {shown(expression)} c = measure q;"
     program = load_program(text, ExecutionLimits())
     (found,) = simulator.run(program, 20).counts
     assert found.split()[-1] == key(value)
     if expression in VALUES:
-        assert tier.startswith(program.front_end)
+        assert front_end.startswith(program.front_end)
 
 
 def test_angle_of_an_integer_that_is_zero_turns_nothing(run: Run) -> None:

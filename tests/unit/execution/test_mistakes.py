@@ -138,13 +138,13 @@ MEANT = {
     "own variable": ("int count = 1;\nx q[cuont];", "'count'"),
     "constant": ("rx(Pi / 2) q[0];", "'pi'"),
     "function": ("rx(sine(0.5)) q[0];", "'sin'"),
-    "gate without the include": ("", "'cx'"),
+    "gate without the include": ("", "'ccx'"),
 }
 
 
 @pytest.mark.parametrize(("body", "meant"), MEANT.values(), ids=MEANT.keys())
 def test_name_that_was_meant_is_suggested(body: str, meant: str) -> None:
-    text = HEADER + body if body else "qubit[2] q; bit c; cnot q[0], q[1]; c = measure q[0];"
+    text = HEADER + body if body else "qubit[2] q; bit c; ccxx q[0], q[1]; c = measure q[0];"
     (found,) = mistakes_of(text)
     assert f"did you mean {meant}" in found[2]
 

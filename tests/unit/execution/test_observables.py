@@ -192,7 +192,7 @@ def test_methods_without_values_are_refused(executor: Executor, method: Method, 
     ids=["state", "values"],
 )
 def test_what_is_too_large_is_said_before(executor: Executor, program: str, observables: int, inputs: Inputs) -> None:
-    error = asked(executor, program, [{"X" * observables: 1}], inputs)
+    error = asked(executor, program, [{"X" * observables: 1}], inputs, Method.STATEVECTOR)
     assert isinstance(error, ProgramTooLarge)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from qiskit.quantum_info import Operator, Statevector
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing
-from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.spec import Inputs, ProgramFormat, RunOptions, Target, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.frontend.program import load_program, read_program
 from ketline.execution.limits import ExecutionLimits
@@ -303,9 +304,8 @@ def spec(text: str, inputs: Inputs | None = None, **options: Any) -> TaskSpec:
 @pytest.mark.parametrize("observables", [(), ({"Z": 1.0},)], ids=["counts", "observables"])
 @pytest.mark.parametrize("command", list(Command))
 def test_version_2_has_no_inputs(executor: Executor, inputs: Inputs, observables: Any, command: Command) -> None:
-    answer = executor.respond(
-        Request(spec(START + "h q; measure q -> c;", inputs, observables=observables), command=command)
-    )
+    task = replace(spec(START + "h q; measure q -> c;", inputs, observables=observables), target=Target.OPENQASM3)
+    answer = executor.respond(Request(task, command=command))
     assert isinstance(answer.outcome, ProgramInvalid)
     assert "an OpenQASM 2 program has no inputs" in answer.outcome.message
 

@@ -1,4 +1,4 @@
-"""The built-in `U` under modifiers means what the specification says: against numpy, in every tier."""
+"""The built-in `U` under modifiers means what the specification says: against numpy, in every front end."""
 
 import cmath
 import math
@@ -24,7 +24,7 @@ from tests.difference.controlled_u import assert_means_the_same, make_controlled
 
 LIMITS = ExecutionLimits()
 INCLUDE = 'OPENQASM 3.0; include "stdgates.inc";\n'
-# Makes the third tier read a program.
+# Makes the third front end read a program.
 TIERS = pytest.mark.parametrize("first", ["", "int unused = 0;\n"], ids=["importer", "unroller"])
 # The text of the specification, by which its standard gates are defined. Source: OpenQASM 3.1, stdgates.inc.
 OFFICIAL = """

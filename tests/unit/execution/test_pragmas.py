@@ -111,7 +111,7 @@ def test_sweep_has_the_warnings_of_its_program(executor: Executor) -> None:
         ('pragma qiskit.simulator noise model "qpu1.noise"', "asks for noise ('noise')"),
         ("#pragma simulator noise_model=qpu", "asks for noise ('noise_model')"),
         ("@amplitude_damping(0.2)", "asks for noise ('damping')"),
-        ("#pragma braket unitary([[0, 1.0], [1.0, 0]]) q[0]", "applies a gate by its matrix"),
+        ("#pragma braket result state_vector", "asks for the state"),
     ],
 )
 def test_what_changes_results_is_refused_by_name(directive: str, words: str) -> None:

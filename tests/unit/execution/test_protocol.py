@@ -3,9 +3,11 @@
 import json
 from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from ketline.domain.counts import EncodedCounts
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.spec import Method, RunOptions, TaskSpec
@@ -79,7 +81,7 @@ def test_orders_survive_whatever_they_ask_for() -> None:
             unused_qubits=0,
             depth=9,
             operations={},
-            refusal=ProgramTooLarge("no room", line=1).failure,
+            failure=ProgramTooLarge("no room", line=1).failure,
         ),
         replace(INSPECTION, warnings=(WARNING, replace(WARNING, line=None, column=None))),
     ],
@@ -112,10 +114,8 @@ def test_warnings_survive() -> None:
     ],
 )
 def test_what_are_no_warnings_is_refused(warnings: object) -> None:
-    said = json.loads(encode_response(Response(RESULT), REQUEST))
-    said["result"]["profile"]["warnings"] = warnings
     with pytest.raises(ValueError):
-        decode_response(json.dumps(said).encode(), REQUEST)
+        decode_response(_tampered(profile=_profile() | {"warnings": warnings}), REQUEST)
 
 
 def test_failures_survive() -> None:
@@ -128,9 +128,96 @@ def test_failures_survive() -> None:
 
 
 def _tampered(**changes: object) -> bytes:
+    """A response with other counts, or with another field of the result."""
     said = json.loads(encode_response(Response(RESULT), REQUEST))
+    said["counts"] = changes.pop("counts", said["counts"])
     said["result"] |= changes
-    return json.dumps(said).encode()
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+def _with_counts(text: bytes) -> bytes:
+    """A response with this text in place of the counts."""
+    return encode_response(Response(RESULT), REQUEST).replace(b'{"00":4,"11":6}', text)
+
+
+def _profile() -> dict[str, Any]:
+    said = json.loads(encode_response(Response(RESULT), REQUEST))
+    profile: dict[str, Any] = said["result"]["profile"]
+    return profile
+
+
+def test_tampered_response_without_a_change_is_the_response() -> None:
+    for data in (_tampered(), _tampered(profile=_profile()), _with_counts(b'{"00":4,"11":6}')):
+        assert decode_response(data, REQUEST) == Response(RESULT)
+
+
+def test_counts_stay_as_the_simulator_wrote_them() -> None:
+    outcome = decode_response(encode_response(Response(RESULT), REQUEST), REQUEST).outcome
+    assert isinstance(outcome, RunResult)
+    assert isinstance(outcome.counts, EncodedCounts)
+    assert outcome.counts.text == '{"00":4,"11":6}'
+    assert dict(outcome.counts) == {"00": 4, "11": 6}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"00":4,"00":6}',
+        b'{"11":3,"00":4,"11":3}',
+        b'{"00":04,"11":6}',
+        b'{"00":4,"11":6,}',
+        b'{,"00":4,"11":6}',
+        b'{"00":4"11":6}',
+        b'{"00":4;"11":6}',
+        b'{"00": 4,"11":6}',
+        b'{"00":4.0,"11":6}',
+        b'{"00":4e0,"11":6}',
+        b'{"00":"4","11":6}',
+        b'{"00":-4,"11":14}',
+        b'{"00":4,"":6}',
+        b'{"00":4," 1":6}',
+        b'{"00":4,"1  1":6}',
+        b'{"00":4,"1\\u0031":6}',
+        b'{"00":4,"1\x00":6}',
+        b'{"00":' + b"0" * 100_000 + b'4,"11":6}',
+        b'{"00":' + b"9" * 100_000 + b"}",
+        b"{" * 100_000,
+        b'{"0' + b" 0" * 100_000 + b"}",
+        b"{}",
+        b"null",
+        b"",
+    ],
+)
+def test_text_that_is_no_object_of_counts_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError):
+        decode_response(_with_counts(text), REQUEST)
+
+
+@pytest.mark.parametrize(
+    "request_of_others",
+    [
+        INSPECTING,
+        DRAWING,
+        Request(replace(REQUEST.spec, options=RunOptions(memory=True)), "token"),
+        Request(replace(REQUEST.spec, options=RunOptions(observables=({"Z": 1.0},))), "token"),
+        Request(replace(REQUEST.spec, inputs={"a": [1, 2]}), "token"),
+        replace(REQUEST, command=Command.CONVERT),
+    ],
+)
+def test_counts_in_place_of_another_result_are_refused(request_of_others: Request) -> None:
+    with pytest.raises(ValueError, match="not a response"):
+        decode_response(encode_response(Response(RESULT), REQUEST), request_of_others)
+
+
+def test_counts_with_shots_are_checked_like_others() -> None:
+    sent = Request(replace(REQUEST.spec, options=RunOptions(memory=True)), "token")
+    result = replace(RESULT, memory=["00"] * 4 + ["11"] * 6)
+    said = json.loads(encode_response(Response(result), sent))
+    assert decode_response(json.dumps(said).encode(), sent).outcome == result
+    for counts in ({"00": 10}, {"00": 5, "11": 6}, {"00": 3, "11": 7}, {"<script>": 10}):
+        said["result"]["counts"] = counts
+        with pytest.raises(ValueError):
+            decode_response(json.dumps(said).encode(), sent)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +234,22 @@ def _tampered(**changes: object) -> bytes:
         _tampered(counts={"00": 20, "11": -10}),
         _tampered(counts=[1, 2]),
         _tampered(counts={"<script>": 10}),
+        _tampered(counts={"00": True, "11": 9}),
+        _tampered(counts={"": 10}),
+        _tampered(counts={"00,11": 10}),
+        _tampered(counts={"00": 4, "11,": 6}),
+        _tampered(counts={"00": 4, "11\n": 6}),
+        _tampered(counts={"0  0": 10}),
+        _tampered(counts={"00 ": 10}),
+        _tampered(counts={"00": "10"}),
+        _tampered(counts={"00": 10.0}),
+        _tampered(counts=[["00", 10]]),
         _tampered(profile={}),
+        _tampered(profile=asdict(PROFILE) | {"simulating_seconds": "1"}),
+        _tampered(profile=asdict(PROFILE) | {"parsing_seconds": -1.0}),
+        _tampered(profile=asdict(PROFILE) | {"processor_seconds": 1e300}),
+        _tampered(profile=asdict(PROFILE) | {"processor_seconds": float("nan")}),
+        _tampered(profile=asdict(PROFILE) | {"memory_bytes": True}),
     ],
 )
 def test_what_is_no_answer_is_refused(data: bytes) -> None:

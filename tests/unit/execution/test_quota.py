@@ -1,8 +1,10 @@
 """Which programs ask for the whole machine, and what they have without it."""
 
+from dataclasses import replace
+
 import pytest
 
-from ketline.domain.errors import MachineBusy
+from ketline.domain.errors import MachineBusy, MemoryLimitExceeded
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
@@ -26,10 +28,12 @@ BELL = f"{HEADER} qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
 SWEEP = rotations(17, "theta", before="input float theta;")
 CHAIN = " ".join(f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(23))
 LOOP = f"{HEADER} qubit[24] q; bit c; while (!c) {{ ry(1.5) q[0]; {CHAIN} c = measure q[23]; }}"
+LAYER = "".join(f"ry(0.3) q[{qubit}]; cx q[{qubit}], q[{(qubit + 7) % 30}]; " for qubit in range(30))
+ENTANGLED = f"{HEADER} qubit[30] q; bit[30] c; {20 * LAYER} c = measure q;"
 
 
-class Asked:
-    """What a child was asked for; it is granted as `granted` says."""
+class RecordingAdmit:
+    """Records the bytes for which a child asks to be admitted, and admits it if `granted`."""
 
     def __init__(self, *, granted: bool = True) -> None:
         self.granted = granted
@@ -60,57 +64,57 @@ def request(circuit: str, **options: object) -> Request:
     ids=["bell", "16 qubits", "stim", "narrow bonds"],
 )
 def test_small_program_does_not_ask(executor: Executor, small: Request) -> None:
-    asked = Asked(granted=False)
-    assert isinstance(executor.respond(small, asked).outcome, RunResult)
-    assert asked.needed == []
+    admit = RecordingAdmit(granted=False)
+    assert isinstance(executor.respond(small, admit).outcome, RunResult)
+    assert admit.needed == []
 
 
 def test_program_beyond_a_slots_share_asks_for_what_it_needs(executor: Executor) -> None:
-    asked = Asked()
-    assert isinstance(executor.respond(request(rotations(17)), asked).outcome, RunResult)
-    assert asked.needed == [2 * MEBIBYTE]
+    admit = RecordingAdmit()
+    assert isinstance(executor.respond(request(rotations(17)), admit).outcome, RunResult)
+    assert admit.needed == [2 * MEBIBYTE]
 
 
 def test_expectation_values_are_asked_for_like_counts(executor: Executor) -> None:
-    asked = Asked()
+    admit = RecordingAdmit()
     observed = request(rotations(17).replace("c = measure q;", ""), observables=({"Z" * 17: 1.0},))
-    assert isinstance(executor.respond(observed, asked).outcome, RunResult)
-    assert asked.needed == [2 * MEBIBYTE]
+    assert isinstance(executor.respond(observed, admit).outcome, RunResult)
+    assert admit.needed == [2 * MEBIBYTE]
 
 
 def test_sweep_asks_once(executor: Executor) -> None:
-    asked = Asked()
+    admit = RecordingAdmit()
     swept = Request(TaskSpec(circuit=SWEEP, shots=10, inputs={"theta": [0.1, 0.2, 0.3]}))
-    assert isinstance(executor.respond(swept, asked).outcome, RunResult)
-    assert asked.needed == [2 * MEBIBYTE]
+    assert isinstance(executor.respond(swept, admit).outcome, RunResult)
+    assert admit.needed == [2 * MEBIBYTE]
 
 
 def test_what_was_granted_to_one_program_is_not_the_nexts(executor: Executor) -> None:
-    asked = Asked()
+    admit = RecordingAdmit()
     for _ in range(2):
-        executor.respond(request(rotations(17)), asked)
-    assert len(asked.needed) == 2
+        executor.respond(request(rotations(17)), admit)
+    assert len(admit.needed) == 2
 
 
-def test_program_that_is_not_admitted_is_not_simulated(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
-    simulated: list[object] = []
-    monkeypatch.setattr(executor._simulator._backend, "run", lambda *circuits, **_: simulated.append(circuits))
-    for circuit in (rotations(17), rotations(20)):
-        with pytest.raises(MachineBusy):
-            executor.respond(request(circuit), Asked(granted=False))
-    assert simulated == []
+def test_program_that_is_not_admitted_is_not_simulated() -> None:
+    """Its state is larger than any address space, so a simulation of it fails at once."""
+    executor = Executor(replace(LIMITS, memory_bytes=1 << 60))
+    huge = request(rotations(48), method=Method.STATEVECTOR)
+    with pytest.raises(MachineBusy):
+        executor.respond(huge, RecordingAdmit(granted=False))
+    assert isinstance(executor.respond(huge, RecordingAdmit()).outcome, MemoryLimitExceeded)
 
 
 def test_unbounded_bonds_ask_for_as_much_as_there_is(executor: Executor) -> None:
-    asked = Asked()
-    assert isinstance(executor.respond(request(LOOP, method=Method.MATRIX_PRODUCT_STATE), asked).outcome, RunResult)
-    assert asked.needed == [LIMITS.memory_bytes]
+    admit = RecordingAdmit()
+    assert isinstance(executor.respond(request(LOOP, method=Method.MATRIX_PRODUCT_STATE), admit).outcome, RunResult)
+    assert admit.needed == [LIMITS.memory_bytes]
 
 
 def test_inspection_asks_for_nothing(executor: Executor) -> None:
-    asked = Asked(granted=False)
-    executor.respond(Request(TaskSpec(circuit=rotations(17), shots=10), command=Command.INSPECT), asked)
-    assert asked.needed == []
+    admit = RecordingAdmit(granted=False)
+    executor.respond(Request(TaskSpec(circuit=rotations(17), shots=10), command=Command.INSPECT), admit)
+    assert admit.needed == []
 
 
 @pytest.mark.parametrize(
@@ -147,24 +151,24 @@ MANY_POINTS = {"theta": [0.1 * number for number in range(200)]}
 @pytest.mark.parametrize(
     "long",
     [
-        request(rotations(18)),
+        request(rotations(21), method=Method.STATEVECTOR),
         request(f"{HEADER} qubit q; bit c; while (!c) {{ h q; c = measure q; }}"),
-        request(rotations(30), method=Method.MATRIX_PRODUCT_STATE),
+        request(ENTANGLED, method=Method.MATRIX_PRODUCT_STATE),
         Request(TaskSpec(circuit=rotations(13, "theta", before="input float theta;"), shots=10, inputs=MANY_POINTS)),
-        request(rotations(18).replace("c = measure q;", ""), observables=({"Z" * 18: 1.0},)),
+        request(rotations(21).replace("c = measure q;", ""), method=Method.STATEVECTOR, observables=({"Z" * 21: 1.0},)),
     ],
-    ids=["18 qubits", "loop", "unknown bonds", "sweep", "observables"],
+    ids=["21 qubits", "loop", "unknown bonds", "sweep", "observables"],
 )
 def test_process_for_short_programs_asks_before_long_ones(short_executor: Executor, long: Request) -> None:
-    asked = Asked(granted=False)
+    admit = RecordingAdmit(granted=False)
     with pytest.raises(MachineBusy):
-        short_executor.respond(long, asked)
-    assert len(asked.needed) == 1
-    assert asked.needed[0] > 0
+        short_executor.respond(long, admit)
+    assert len(admit.needed) == 1
+    assert admit.needed[0] > 0
 
 
 @pytest.mark.parametrize("short", [request(BELL), request(rotations(12))], ids=["bell", "12 qubits"])
 def test_process_for_short_programs_runs_them_without_asking(short_executor: Executor, short: Request) -> None:
-    asked = Asked(granted=False)
-    assert isinstance(short_executor.respond(short, asked).outcome, RunResult)
-    assert asked.needed == []
+    admit = RecordingAdmit(granted=False)
+    assert isinstance(short_executor.respond(short, admit).outcome, RunResult)
+    assert admit.needed == []

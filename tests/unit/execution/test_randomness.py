@@ -18,6 +18,7 @@ from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
+from tests.blocks import long_after
 from tests.circuits import as_qpy
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; '
@@ -42,8 +43,9 @@ SAMPLING = {
     Method.DENSITY_MATRIX: {name: PROGRAMS[name] for name in ("at the end", "reset", "branch")},
     Method.MATRIX_PRODUCT_STATE: {name: PROGRAMS[name] for name in ("at the end", "reset", "branch")},
 }
+# The short tests try each program by the method that Ketline chooses, and one by each other.
 CASES = [
-    pytest.param(method, name, marks=[pytest.mark.long] if method is Method.DENSITY_MATRIX and name != "branch" else [])
+    pytest.param(method, name, marks=[] if method is Method.AUTOMATIC or name == "branch" else [pytest.mark.long])
     for method, programs in SAMPLING.items()
     for name in programs
 ]
@@ -105,10 +107,7 @@ def test_points_of_clifford_circuits_are_independent(executor: Executor, method:
     assert_independent(frequencies(executor, text, 0.0, method, 11, False), 0.5)
 
 
-@pytest.mark.parametrize(
-    "method",
-    [Method.AUTOMATIC, Method.STATEVECTOR, pytest.param(Method.DENSITY_MATRIX, marks=pytest.mark.long)],
-)
+@pytest.mark.parametrize("method", long_after(1, [Method.AUTOMATIC, Method.STATEVECTOR, Method.DENSITY_MATRIX]))
 @pytest.mark.parametrize("name", ["at the end", "reset", "branch"])
 def test_tasks_of_neighbouring_seeds_are_independent(executor: Executor, method: Method, name: str) -> None:
     text = HEAD + PROGRAMS[name]

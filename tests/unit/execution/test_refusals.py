@@ -220,7 +220,7 @@ def test_include_reveals_nothing_about_files(path: str) -> None:
 
 
 def test_hint_names_the_missing_include() -> None:
-    assert "stdgates.inc" in refusal("qubit q; h q;").message
+    assert "stdgates.inc" in refusal("qubit q; sx q;").message
 
 
 @pytest.mark.parametrize("text", ["", " \n", "// nothing\n", "\x01\x02 hello", "}", "9" * 5000 + ";", "/* open"])

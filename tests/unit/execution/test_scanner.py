@@ -72,7 +72,7 @@ DECLINED = {
     "name twice": "qubit q; bit q;",
     "names that become one": "qubit[2] Q; qubit[2] esc_Q;",
     "name of a standard gate": STANDARD + "qubit h;",
-    "standard gate without the include": "qubit q; h q;",
+    "standard gate without the include": "qubit q; sx q;",
     "includes twice": STANDARD + STANDARD[14:] + "qubit q;",
     "empty register": "qubit[0] q;",
     "index out of range": REGISTERS + "x q[4];",
@@ -165,6 +165,35 @@ def test_too_many_operations_are_refused_at_once_and_in_place(body: str, column:
     with pytest.raises(ProgramTooLarge) as caught:
         scan(f"{STANDARD}\n{body}", ExecutionLimits(max_operations=5))
     assert (caught.value.line, caught.value.column) == (2, column)
+
+
+@pytest.mark.parametrize(
+    ("usual", "unusual"),
+    [
+        ("h q[0]", "h q [0]"),
+        ("h q[0]", "h\t q[ 0 ]"),
+        ("rx(-0.5) q[1]", "rx (-.5)q[01]"),
+        ("rx(0.25) q[1]", "rx((0.25))q[1]"),
+        ("cp(pi/4) q[2], q[0]", "cp(pi / 4)q[2],q [0]"),
+        ("U(1, 2.5, pi) a", "U(1,(2.5),1*pi)a"),
+        ("cx q[1], a", "cx/**/q[1],a"),
+        ("c[2] = measure q[1]", "c[ 2]=measure q[1]"),
+        ("b = measure a", "measure a -> b"),
+        ("cx q, r", "cx q[0:3], r"),
+    ],
+)
+def test_usual_statement_means_what_it_means_written_otherwise(usual: str, unusual: str) -> None:
+    first, second = (scan(f"{REGISTERS}{text};", ExecutionLimits()) for text in (usual, unusual))
+    assert first is not None
+    assert second is not None
+    assert list(first.plain.steps) == list(second.plain.steps) != []
+
+
+@pytest.mark.parametrize(
+    "statement", ["h q[4]", "h q[0], q[1]", "cx q[0], q[0]", "rx q[0]", "rx() q[0]", "rx(1.5, 2) q[0]", "h = measure a"]
+)
+def test_usual_statement_with_a_mistake_is_declined(statement: str) -> None:
+    assert scan(f"{REGISTERS}{statement};", ExecutionLimits()) is None
 
 
 DOUBLING = "".join(f"gate g{i} a {{ g{i - 1} a; g{i - 1} a; }}" for i in range(1, 61))

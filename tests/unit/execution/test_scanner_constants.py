@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketline.execution.frontend.scanner.constants import FUNCTIONS, integer_of, values_of
+from ketline.execution.frontend.scanner.constants import FUNCTIONS, decimal_of, integer_of, values_of
 from ketline.execution.frontend.scanner.lexicon import Declined
 
 PYTHON = {"π": math.pi, "pi": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
@@ -126,3 +126,24 @@ def test_every_function_of_one_argument_takes_one() -> None:
     for name, (count, _) in FUNCTIONS.items():
         with pytest.raises(Declined):
             values_of(f"{name}({', '.join('1' * (count + 1))})")
+
+
+@given(
+    st.sampled_from(["", "-"]),
+    st.one_of(st.none(), st.integers(0, 99_999_999)),
+    st.one_of(st.none(), st.integers(0, 99_999_999)),
+)
+def test_usual_fractions_of_pi_are_the_same_expressions(sign: str, times: int | None, divisor: int | None) -> None:
+    text = f"{sign}{'' if times is None else f'{times}*'}pi{'' if divisor is None else f'/{divisor}'}"
+    if divisor == 0:
+        with pytest.raises(Declined):
+            values_of(text)
+        return
+    (usual,), (unusual,) = values_of(text), values_of(f"({text.replace('*', ' * ').replace('/', ' / ')})")
+    assert repr(usual) == repr(unusual)
+
+
+@given(st.text("0123456789.-", max_size=9))
+def test_decimals_are_the_same_expressions(text: str) -> None:
+    number = decimal_of(text)
+    assert number is None or repr(values_of(f"({text})")) == repr((number,))

@@ -293,12 +293,12 @@ def test_random_classical_program_agrees_with_python(simulator: Simulator, seed:
     assert_agrees(make_classical(random.Random(seed)), simulator)
 
 
-def test_tiers_are_named() -> None:
+def test_front_ends_are_named() -> None:
     bodies = {
         "scanner": "qubit q; bit c; c = measure q;",
         "importer": "qubit q; bit c; c = measure q; if (c) { U(0, 0, 0) q; }",
         "unroller": "const int n = 1; qubit[n] q; bit[n] c; c = measure q;",
     }
-    assert {tier: load_program(body, ExecutionLimits()).front_end for tier, body in bodies.items()} == {
-        tier: tier for tier in bodies
+    assert {name: load_program(body, ExecutionLimits()).front_end for name, body in bodies.items()} == {
+        name: name for name in bodies
     }

@@ -1,49 +1,28 @@
 """What the queue in memory adds to the contract: its bound, and the order of what comes back."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from ketline.domain.errors import PublishFailed
+from ketline.domain.errors import QueueFull
+from ketline.domain.queues import CONVERSIONS
 from ketline.messaging.memory import MemoryQueue
 from tests.brokers import new_dispatch
 
 
-async def test_publish_to_a_full_queue_fails_after_its_timeout() -> None:
-    queue = MemoryQueue(capacity=1, publish_timeout_seconds=0.05)
-    await queue.publish(new_dispatch())
-    refused = new_dispatch()
-    with pytest.raises(PublishFailed, match=str(refused.task_id)):
+async def test_full_queue_refuses_a_message_at_once_and_the_other_queues_do_not() -> None:
+    queue = MemoryQueue(capacity=1)
+    first, refused = new_dispatch(), new_dispatch()
+    await queue.publish(first)
+    with pytest.raises(QueueFull, match=str(refused.task_id)):
         await queue.publish(refused)
-    assert not queue._publishing
-
-
-async def test_failed_publish_leaves_nothing_behind() -> None:
-    queue = MemoryQueue(capacity=1, publish_timeout_seconds=0.01)
-    kept = new_dispatch()
-    await queue.publish(kept)
-    with pytest.raises(PublishFailed):
-        await queue.publish(new_dispatch())
-    async with queue.open_slot() as slot:
-        delivery = await slot.receive()
-        await delivery.acknowledge()
-        assert delivery.task_id == kept.task_id
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await slot.receive()
-
-
-async def test_publish_waits_for_room() -> None:
-    queue = MemoryQueue(capacity=1, publish_timeout_seconds=5.0)
-    await queue.publish(new_dispatch())
-    late = new_dispatch()
-    async with queue.open_slot() as slot, asyncio.TaskGroup() as tasks:
-        publishing = tasks.create_task(queue.publish(late))
-        await asyncio.sleep(0)
-        assert not publishing.done()
-        await (await slot.receive()).acknowledge()
-        await publishing
-        assert (await slot.receive()).task_id == late.task_id
+    other = replace(refused, queue=CONVERSIONS)
+    await queue.publish(other)
+    assert (await queue.depth(), await queue.depth(CONVERSIONS)) == (1, 1)
+    async with queue.open_slot() as slot, queue.open_slot(CONVERSIONS) as conversions:
+        assert (await slot.receive()).task_id == first.task_id
+        assert (await conversions.receive()).task_id == other.task_id
 
 
 async def test_message_handed_back_goes_first_even_into_a_full_queue() -> None:
@@ -92,19 +71,6 @@ async def test_message_of_a_cancelled_call_goes_to_the_next() -> None:
         gives_up.cancel()  # the message is on its way to it
         assert (await waits).task_id == published.task_id
         assert gives_up.cancelled()
-
-
-async def test_cancelled_publish_is_not_published() -> None:
-    queue = MemoryQueue(capacity=1)
-    kept = new_dispatch()
-    await queue.publish(kept)
-    publishing = asyncio.create_task(queue.publish(new_dispatch()))
-    await asyncio.sleep(0)
-    publishing.cancel()
-    await asyncio.wait([publishing])
-    async with queue.open_slot() as slot:
-        await (await slot.receive()).acknowledge()
-        assert await queue.depth() == 0
 
 
 async def test_only_one_waiting_call_is_woken() -> None:

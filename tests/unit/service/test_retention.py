@@ -10,6 +10,7 @@ from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.lists import Position
 from ketline.domain.task import TaskId
 from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
+from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeTaskRepository
 
@@ -43,30 +44,49 @@ def catalogue(repository: FakeTaskRepository) -> FakeTaskCatalogue:
     return FakeTaskCatalogue(repository)
 
 
+def retention(
+    catalogue: FakeTaskCatalogue,
+    clock: ScriptedClock,
+    *,
+    age: timedelta | None = None,
+    most: int | None = None,
+    audit: FakeAuditLog | None = None,
+    audit_age: timedelta | None = None,
+) -> Retention:
+    return Retention(catalogue, clock, age=age, most=most, audit=audit or FakeAuditLog(), audit_age=audit_age)
+
+
+async def test_old_audit_is_deleted_in_batches(catalogue: FakeTaskCatalogue) -> None:
+    audit = FakeAuditLog()
+    audit.batches = [BATCH, 5]
+    assert await retention(catalogue, ScriptedClock(), audit=audit, audit_age=AGE).apply() == 0, "no tasks"
+    assert audit.deletions == [(AGE, BATCH)] * 2
+
+
 async def test_nothing_is_deleted_without_limits(catalogue: FakeTaskCatalogue) -> None:
-    assert await Retention(catalogue, ScriptedClock(), age=None, most=None).apply() == 0
-    assert catalogue.forgotten == []
+    assert await retention(catalogue, ScriptedClock(), age=None, most=None).apply() == 0
+    assert catalogue.deletions == []
 
 
 async def test_batches_have_pauses_between_them(catalogue: FakeTaskCatalogue) -> None:
     clock = ScriptedClock()
     catalogue.batches = [BATCH, BATCH, 5, BATCH, 0]
     catalogue.last = LAST_KEPT
-    assert await Retention(catalogue, clock, age=AGE, most=1000).apply() == 3 * BATCH + 5
-    assert catalogue.forgotten == [(AGE, BATCH)] * 3 + [(LAST_KEPT, BATCH)] * 2
+    assert await retention(catalogue, clock, age=AGE, most=1000).apply() == 3 * BATCH + 5
+    assert catalogue.deletions == [(AGE, BATCH)] * 3 + [(LAST_KEPT, BATCH)] * 2
     assert catalogue.bounds == [1000], "the last task to be kept is found once, not for every batch"
     assert clock.slept == [PAUSE_SECONDS] * 3
 
 
 async def test_fewer_tasks_than_the_limit_stay(catalogue: FakeTaskCatalogue) -> None:
-    assert await Retention(catalogue, ScriptedClock(), age=None, most=1000).apply() == 0
-    assert (catalogue.bounds, catalogue.forgotten) == ([1000], [])
+    assert await retention(catalogue, ScriptedClock(), age=None, most=1000).apply() == 0
+    assert (catalogue.bounds, catalogue.deletions) == ([1000], [])
 
 
 async def test_database_outage_only_delays(repository: FakeTaskRepository, catalogue: FakeTaskCatalogue) -> None:
     clock = ScriptedClock()
     repository.error = DatabaseUnavailable("down")
-    running = asyncio.create_task(Retention(catalogue, clock, age=AGE, most=None).run())
+    running = asyncio.create_task(retention(catalogue, clock, age=AGE, most=None).run())
     await clock.sleeping.wait()
     repository.error = None
     clock.sleeping.clear()
@@ -74,4 +94,4 @@ async def test_database_outage_only_delays(repository: FakeTaskRepository, catal
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert clock.slept[0] == INTERVAL_SECONDS
-    assert catalogue.forgotten[0] == (AGE, BATCH)
+    assert catalogue.deletions[0] == (AGE, BATCH)

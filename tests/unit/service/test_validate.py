@@ -75,8 +75,8 @@ async def test_program_that_could_not_be_inspected_is_invalid(error: ExecutionFa
 
 async def test_program_that_cannot_be_simulated_is_an_error_with_its_inspection() -> None:
     inspector = FakeInspector()
-    refusal = ProgramTooLarge("simulating 40 qubits takes 16 TiB of memory; the limit is 1024 MiB").failure
-    inspector.inspection = replace(INSPECTION, method=None, method_reason=None, refusal=refusal)
+    failure = ProgramTooLarge("simulating 40 qubits takes 16 TiB of memory; the limit is 1024 MiB").failure
+    inspector.inspection = replace(INSPECTION, method=None, method_reason=None, failure=failure)
     validation = await validated(inspector)
     assert not validation.valid
     assert validation.diagnostics[0].code == "too_large"

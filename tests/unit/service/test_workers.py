@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
-from ketline.service.health.heartbeat import FORGET_AFTER, Heartbeat, LostWorkerCleanup
+from ketline.service.health.heartbeat import REMOVE_AFTER, Heartbeat, LostWorkerCleanup
 from ketline.service.health.simulators import SimulatorStatus
 from tests.inspectors import FakeWorkerRegistry
 
@@ -106,7 +106,7 @@ async def test_lost_workers_are_removed_at_intervals(registry: FakeWorkerRegistr
     steps = Steps()
 
     async def test() -> None:
-        assert registry.forgotten == []
+        assert registry.cleanups == []
         await steps.step()
         registry.error = DatabaseUnavailable("down")
         await steps.step()
@@ -115,8 +115,8 @@ async def test_lost_workers_are_removed_at_intervals(registry: FakeWorkerRegistr
 
     with capture_logs() as lines:
         await running(LostWorkerCleanup(registry, steps).run, steps, test)
-    assert registry.forgotten == [FORGET_AFTER] * 3
-    assert [line["event"] for line in lines] == ["workers.not_forgotten", "workers.crashed"]
+    assert registry.cleanups == [REMOVE_AFTER] * 3
+    assert [line["event"] for line in lines] == ["workers.cleanup_failed", "workers.crashed"]
 
 
 async def test_beats_carry_the_number_of_ready_simulators(registry: FakeWorkerRegistry) -> None:

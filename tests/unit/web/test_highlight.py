@@ -62,3 +62,8 @@ def test_endless_line_is_cut_and_quick() -> None:
     assert [len("".join(token.text for token in line.tokens)) for line in shown.lines] == [MOST_IN_A_LINE + 2]
     assert shown.cut
     assert len(shown.lines[0].tokens) == 1
+
+
+def test_text_that_is_not_openqasm_is_not_coloured() -> None:
+    lines = listing("if 1\ngate 2\n", openqasm=False).lines
+    assert [[(token.text, token.kind) for token in line.tokens] for line in lines] == [[("if 1", "")], [("gate 2", "")]]

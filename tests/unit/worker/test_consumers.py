@@ -1,6 +1,7 @@
-"""As many consumers are active as are allowed; surplus ones stop once they hold no message."""
+"""As many consumers are active as are allowed, the first ones; others stop once they hold no message."""
 
 import asyncio
+from collections.abc import Callable
 from uuid import uuid4
 
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
@@ -15,35 +16,39 @@ class Rig:
     def __init__(self, consumers: int) -> None:
         self.queue = MemoryQueue()
         self.limit = ConsumerLimit()
-        self.active_count = 0
+        self.active: set[int] = set()
         self.deliveries: asyncio.Queue[tuple[Delivery, asyncio.Event]] = asyncio.Queue()
         self.changed = asyncio.Event()
-        self.tasks = [asyncio.create_task(self._consumer()) for _ in range(consumers)]
+        self.tasks = [asyncio.create_task(self._consumer(number)) for number in range(consumers)]
 
-    async def _consumer(self) -> None:
-        active = True
-        while active:
-            async with self.limit.active() as active:
-                if active:
-                    self._count(1)
-                    await self._consume()
-                    self._count(-1)
+    async def _consumer(self, number: int) -> None:
+        may_be_active = True
+        while may_be_active:
+            async with self.limit.active(number) as may_be_active:
+                if may_be_active:
+                    self.active.add(number)
+                    self.changed.set()
+                    await self._consume(number)
+                    self.active.discard(number)
+                    self.changed.set()
 
-    async def _consume(self) -> None:
+    async def _consume(self, number: int) -> None:
         async with self.queue.open_slot() as slot:
-            while (delivery := await self.limit.receive(slot)) is not None:
+            while (delivery := await self.limit.receive(number, slot)) is not None:
                 done = asyncio.Event()
                 self.deliveries.put_nowait((delivery, done))
                 await done.wait()
                 await delivery.acknowledge()
 
-    def _count(self, change: int) -> None:
-        self.active_count += change
-        self.changed.set()
-
     async def until_active(self, consumers: int) -> None:
+        await self._until(lambda: len(self.active) == consumers)
+
+    async def until_active_are(self, numbers: set[int]) -> None:
+        await self._until(lambda: self.active == numbers)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
-            while self.active_count != consumers:
+            while not condition():
                 self.changed.clear()
                 await self.changed.wait()
 
@@ -55,11 +60,12 @@ class Rig:
         await asyncio.gather(*self.tasks)
 
 
-async def test_as_many_consumers_are_active_as_are_allowed() -> None:
+async def test_the_first_consumers_are_active_as_many_as_are_allowed() -> None:
     rig = Rig(4)
     for allowed in (1, 3, 2, 4, 0):
         rig.limit.allow(allowed)
         await rig.until_active(allowed)
+        assert rig.active == set(range(allowed))
     await rig.close()
 
 
@@ -72,6 +78,22 @@ async def test_consumer_with_a_message_stays_active_until_it_is_processed() -> N
     await rig.until_active(1)
     done.set()
     await rig.until_active(0)
+    await rig.close()
+
+
+async def test_consumer_above_the_limit_stops_for_one_below_when_it_has_processed_its_message() -> None:
+    rig = Rig(3)
+    rig.limit.allow(3)
+    await rig.until_active(3)
+    for _ in range(3):
+        await rig.publish()
+    first, second, last = [done for _, done in [await rig.deliveries.get() for _ in range(3)]]
+    rig.limit.allow(1)
+    first.set()
+    second.set()
+    await rig.until_active_are({2})
+    last.set()
+    await rig.until_active_are({0})
     await rig.close()
 
 
@@ -93,4 +115,4 @@ async def test_no_consumer_becomes_active_once_closed() -> None:
     rig.limit.allow(1)
     await rig.until_active(1)
     await rig.close()
-    assert rig.active_count == 0
+    assert not rig.active

@@ -1,4 +1,4 @@
-"""A deadline that is cheap to move, for the timeouts of an HTTP connection, which rarely expire."""
+"""A deadline that is cheap to move, for the timeouts of `protocol.py`, which rarely expire."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Limits of the connections of an API process: memory, number, and times."""
+"""Limits of the connections of an API process: memory, number, and times; `protocol.py` enforces them."""
 
 import time
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """The HTTP/1.1 protocol of a connection, with limits on the size and the time of requests and on connections.
 
+`cli/http.py` has uvicorn use it.
+
 It extends uvicorn's protocol for httptools, which has no such limits, by overriding its callbacks.
 
 Source: RFC 9110, section 15.5.9 (408); RFC 6585, section 5 (431); RFC 9112, section 9.6 (closing a connection).

@@ -1,4 +1,4 @@
-"""Responses that a connection sends by itself, without the application, and the transport that delays its close."""
+"""Responses that `protocol.py` sends without the application, and a transport that delays its close."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol

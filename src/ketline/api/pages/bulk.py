@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request, Response
 from ketline.api.pages.forms import Form, read_form
 from ketline.api.pages.responses import page
 from ketline.api.responses.errors import KINDS, HTTPProblem
-from ketline.api.services import correlation_id_of, services_of
+from ketline.api.services import actor_of, correlation_id_of, principal_of, services_of
 from ketline.api.tasks.changes import require_permitted
-from ketline.domain.errors import BacklogFull, KetlineError, TaskEnded, TaskNotFound
+from ketline.domain.errors import BacklogFull, KetlineError, QuotaExceeded, TaskEnded, TaskNotFound
+from ketline.domain.limits import MAX_PAGE_TASKS
 from ketline.domain.task import TaskId
-from ketline.schemas.lists import MOST_LISTED
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
 
@@ -55,8 +55,8 @@ def _selection(form: Form) -> tuple[Action, Sequence[TaskId]]:
         picked = [TaskId(UUID(value)) for name, value in form if name == "task"]
     except ValueError as error:
         raise HTTPProblem("bad_request", "The form has no valid tasks or no valid action.") from error
-    if len(picked) > MOST_LISTED:
-        raise HTTPProblem("bad_request", f"At most {MOST_LISTED} tasks can be selected at once.")
+    if len(picked) > MAX_PAGE_TASKS:
+        raise HTTPProblem("bad_request", f"At most {MAX_PAGE_TASKS} tasks can be selected at once.")
     return action, list(dict.fromkeys(picked))
 
 
@@ -74,6 +74,8 @@ async def _apply(request: Request, action: Action, task_id: TaskId) -> TaskActio
         return TaskActionResult(task_id=task_id, text=f"had ended: it is {error.status}")
     except BacklogFull:
         return TaskActionResult(task_id=task_id, text="was not run again: too many tasks wait")
+    except QuotaExceeded as error:
+        return TaskActionResult(task_id=task_id, text=f"was not run again: {error}")
     except HTTPProblem as problem:
         return TaskActionResult(task_id=task_id, text=f"was not run again: {problem.detail}")
     except KetlineError as error:
@@ -83,7 +85,7 @@ async def _apply(request: Request, action: Action, task_id: TaskId) -> TaskActio
 
 
 async def _cancel(request: Request, task_id: TaskId) -> TaskActionResult:
-    await services_of(request).submissions.cancel(task_id)
+    await services_of(request).submissions.cancel(task_id, actor_of(request))
     return TaskActionResult(task_id=task_id, text="is cancelled", done=True)
 
 
@@ -93,5 +95,6 @@ async def _rerun(request: Request, task_id: TaskId) -> TaskActionResult:
         correlation_id=correlation_id_of(request),
         permit=lambda submission: require_permitted(request, submission),
         new_seed=True,
+        owner=principal_of(request).owner,
     )
     return TaskActionResult(task_id=task_id, text="runs again as", done=True, new_task_id=accepted.task_id)

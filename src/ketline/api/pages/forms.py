@@ -1,4 +1,4 @@
-"""Forms: reads their fields, and converts them to and from submissions."""
+"""Forms of the pages: reads their fields, and converts them to and from submissions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,28 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 from pydantic import ValidationError
 
+from ketline.api.requests.credentials import CSRF_FIELD, is_csrf_token
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
-from ketline.domain.spec import ProgramFormat, TaskSpec, format_by_header
+from ketline.domain.spec import ProgramFormat, Target, TaskKind, TaskSpec, format_by_header
 from ketline.schemas.tasks import SubmitRequest
 from ketline.web.examples import examples
 
 MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
-FIELDS = ("qc", "shots", "seed", "method", "priority", "name", "tags", "inputs", "observables", "timeout_s", "memory")
+# The fields that have a meaning for some kinds of tasks only, and those of all kinds.
+_OF_KIND: Mapping[str, Sequence[str]] = {
+    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "timeout_s", "memory"),
+    TaskKind.CONVERT: ("target", "profile", "bitcode", "timeout_s"),
+    TaskKind.RUN: ("backend", "shots", "seed", "timeout_s"),
+}
+_OF_ANY_KIND = ("qc", "priority", "name", "tags", "inputs")
+FIELDS = ("kind", *dict.fromkeys((*_OF_ANY_KIND, *(name for names in _OF_KIND.values() for name in names))))
+_CHECKED = ("memory", "bitcode")
 _INTEGERS = ("shots", "seed", "priority")
+_TEXTS = ("method", "name", "kind", "target", "profile", "backend")
 
 Form = Sequence[tuple[str, str]]
 
@@ -39,10 +49,35 @@ async def read_form(request: Request) -> Form:
         raise HTTPProblem("bad_request", "The form cannot be read: it is not UTF-8, or has too many fields.") from error
 
 
+async def require_csrf_token(request: Request, secret: str) -> None:
+    """Check that a form has the CSRF token that belongs to a cookie.
+
+    Raises:
+        HTTPProblem: it has another or none, or the body is not a form.
+    """
+    if not is_csrf_token(field(await read_form(request), CSRF_FIELD), secret):
+        raise HTTPProblem("csrf_token_invalid")
+
+
+def field(form: Form, wanted: str) -> str:
+    """The first field of this name, empty if the form has none."""
+    return next((value for name, value in form if name == wanted), "")
+
+
 def fields_of(form: Form) -> Mapping[str, str]:
     """The known fields of a form; replaces the CR LF with which browsers end lines."""
     given = {name: value for name, value in form if name in FIELDS}
     return {name: given.get(name, "").replace("\r\n", "\n") for name in FIELDS}
+
+
+def relevant(fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields with those emptied that have no meaning for the kind: a form sends what it does not show as well."""
+    kind = fields["kind"] or TaskKind.SIMULATE.value
+    names = {*_OF_ANY_KIND, *_OF_KIND.get(kind, ())}
+    if fields["target"] != Target.QIR:
+        names -= {"profile", "bitcode"}
+    shown = {name: value if name in names else "" for name, value in fields.items()}
+    return shown | {"kind": "" if kind == TaskKind.SIMULATE else kind}
 
 
 def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
@@ -50,7 +85,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
     limit, observables = spec.time_limit_seconds, spec.options.observables
     return dict.fromkeys(FIELDS, "") | {
         "qc": _with_header(spec),
-        "shots": str(spec.shots),
+        "shots": str(spec.shots) if spec.shots else "",
         "method": spec.options.method,
         "priority": str(spec.priority) if spec.priority else "",
         "name": spec.labels.name or "",
@@ -59,6 +94,11 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "observables": json.dumps(observables, default=dict) if observables else "",
         "timeout_s": "" if limit is None else f"{limit:g}",
         "memory": "on" if spec.options.memory else "",
+        "kind": spec.kind.value,
+        "target": spec.target or "",
+        "profile": spec.profile or "",
+        "bitcode": "on" if spec.bitcode else "",
+        "backend": spec.backend or "",
     }
 
 
@@ -86,10 +126,11 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     Raises:
         HTTPProblem: a field is invalid or exceeds a limit.
     """
-    body: dict[str, object] = {"qc": fields["qc"], "memory": fields["memory"] == "on"}
+    fields = relevant(fields)
+    body: dict[str, object] = {"qc": fields["qc"], **{name: True for name in _CHECKED if fields[name] == "on"}}
     body |= {name: _number(fields[name], int) for name in _INTEGERS if fields[name].strip()}
     body |= {"timeout_s": _number(fields["timeout_s"], float)} if fields["timeout_s"].strip() else {}
-    body |= {name: fields[name].strip() for name in ("method", "name") if fields[name].strip()}
+    body |= {name: fields[name].strip() for name in _TEXTS if fields[name].strip()}
     tags = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
     body |= {"tags": tags} if tags else {}
     body |= (
@@ -100,8 +141,6 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     if fields["observables"].strip():
         body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
         body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
-    if not body["memory"]:
-        del body["memory"]
     try:
         return within_limits(SubmitRequest.model_validate(body), options, ())
     except ValidationError as error:

@@ -1,18 +1,22 @@
-"""The preview of a program in the form: its errors, or how it would run, and its circuit."""
+"""The preview of a program in the form: its errors, or how it would run, and its circuit.
+
+The page of a task draws its circuit by the same functions.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
-from ketline.api.pages.forms import field_errors, request_of
+from ketline.api.pages.forms import field_errors, relevant, request_of
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.submission import spec_of
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import TaskKind, TaskSpec
+from ketline.domain.task import WarningCode
 from ketline.schemas.tasks import SubmitRequest
 from ketline.service.inspection.validation import Validation
 from ketline.service.services import Services
@@ -64,11 +68,12 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
     shown: dict[str, object] = {
         "errors": {},
         "trouble": None,
+        "kind": TaskKind.SIMULATE,
         "validation": None,
         "drawing": None,
         "excerpts": [],
         "snippets": [],
-        "link": form_address(fields),
+        "link": form_address(relevant(fields)),
     }
     if not fields["qc"].strip():
         return shown
@@ -86,13 +91,27 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
 
 async def _inspect(services: Services, submission: SubmitRequest) -> Mapping[str, object]:
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
-    validation = await services.validate(spec_of(submission))
+    validation = await _validate(services, spec_of(submission))
     readable = validation.inspection is not None
     return {
+        "kind": submission.kind,
         "validation": validation,
         "excerpts": _excerpts(submission.program, validation),
         "drawing": await drawn_circuit(services, source) if readable else None,
     }
+
+
+async def _validate(services: Services, spec: TaskSpec) -> Validation:
+    """Validate a program as one to simulate; of what is found, other kinds keep what is about the program itself."""
+    if spec.kind is TaskKind.SIMULATE:
+        return await services.validate(spec)
+    validation = await services.validate(
+        TaskSpec(circuit=spec.circuit, shots=1, inputs=spec.inputs, options=spec.options)
+    )
+    if validation.inspection is None:
+        return validation
+    about_program = [one for one in validation.diagnostics if one.code in set(WarningCode)]
+    return replace(validation, diagnostics=about_program)
 
 
 def _excerpts(program: str, validation: Validation) -> list[object]:

@@ -1,15 +1,17 @@
-"""Responses with pages, also for problems."""
+"""Responses with pages, also for problems; the routes of pages and the exception handlers make theirs with it."""
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import Scope
 
+from ketline.api.requests.credentials import csrf_token, is_page_path
 from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, HTTPProblem
+from ketline.api.services import PRINCIPAL_KEY, SESSION_KEY
+from ketline.domain.access import ANYONE, Principal, Role
 from ketline.web.rendering import POLICY, render
-
-PAGES = "/ui"
 
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -23,15 +25,42 @@ _HEADERS = {
 def page(request: Request, template: str, shown: Mapping[str, object], *, status: int = 200) -> HTMLResponse:
     """The response with a page, or with a part of one."""
     options = request.app.state.options
-    common = {"version": options.version, "path": _path(request.scope)}
+    common = {"version": options.version, "path": _path(request.scope), **_viewer(request)}
     text = render(template, {**common, **shown}, root=_root(request.scope))
     return HTMLResponse(text, status_code=status, headers=_HEADERS)
+
+
+def _viewer(request: Request) -> Mapping[str, object]:
+    """Who sees the page, what the role permits, and the CSRF token of forms if a session was used."""
+    principal: Principal | None = request.scope.get(PRINCIPAL_KEY)
+    session: str | None = request.scope.get(SESSION_KEY)
+    role = Role.ADMINISTRATOR if principal is None else principal.role
+    return {
+        "viewer": None if principal is None or principal == ANYONE else principal,
+        "csrf_token": None if session is None else csrf_token(session),
+        "may_submit": role.includes(Role.SUBMITTER),
+        "may_operate": role.includes(Role.OPERATOR),
+        "may_administer": role.includes(Role.ADMINISTRATOR),
+    }
+
+
+def redirect_to_sign_in(request: Request) -> RedirectResponse:
+    """Have a browser sign in, and come back to this page then."""
+    query = request.scope["query_string"].decode("ascii", "replace")
+    wanted = _path(request.scope) + (f"?{query}" if query else "")
+    return RedirectResponse(f"{_root(request.scope)}ui/sign-in?{urlencode({'next': wanted})}", status_code=303)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser opens a page, as by a link."""
+    opened = request.scope["method"] == "GET" and "text/html" in request.headers.get("accept", "")
+    return opened and not wants_part(request) and is_of_pages(request.scope)
 
 
 def is_of_pages(scope: Scope) -> bool:
     """Whether the request is one for a page, so that problems are shown as pages too."""
     path = _path(scope)
-    return path == "/" or path.startswith(PAGES + "/")
+    return path == "/" or is_page_path(path)
 
 
 def problem_page(request: Request, problem: HTTPProblem) -> HTMLResponse:

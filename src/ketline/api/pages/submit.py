@@ -1,7 +1,7 @@
 """The front page: the form of a submission, with its preview."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -20,15 +20,27 @@ from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, services_of
 from ketline.api.tasks.stored import not_found
-from ketline.api.tasks.submission import spec_of, submission_of
+from ketline.api.tasks.submission import known_spec, submission_of
 from ketline.domain.backend import METHODS
-from ketline.domain.errors import BacklogFull, ExecutionFailed, ServiceUnavailable, TaskNotFound
+from ketline.domain.errors import BacklogFull, ExecutionFailed, QuotaExceeded, ServiceUnavailable, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
-from ketline.domain.spec import ProgramFormat
+from ketline.domain.spec import ProgramFormat, QirProfile, Target, TaskKind
 from ketline.domain.task import TaskId
 from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
+
+_KINDS = {
+    TaskKind.SIMULATE: "Simulate it",
+    TaskKind.CONVERT: "Convert it to another format",
+    TaskKind.RUN: "Run it on an external backend",
+}
+_TARGETS = {
+    Target.OPENQASM3: "flat OpenQASM 3",
+    Target.OPENQASM2: "OpenQASM 2",
+    Target.QPY: "QPY",
+    Target.QIR: "QIR",
+}
 
 
 @router.get("/")
@@ -57,10 +69,12 @@ async def submit(request: Request) -> Response:
     """Submit the task and show its page; a rejected form is shown again with the reason."""
     fields = fields_of(await read_form(request))
     try:
-        spec = spec_of(request_of(fields, options_of(request)))
+        spec = await known_spec(request, request_of(fields, options_of(request)))
         accepted = await services_of(request).submit(submission_of(request, spec))
     except HTTPProblem as problem:
         return await _form(request, fields, status=problem.kind.status, errors=field_errors(problem))
+    except QuotaExceeded as error:
+        return await _form(request, fields, status=KINDS[error.code].status, errors={"": str(error)})
     except (BacklogFull, ServiceUnavailable) as error:
         kind = KINDS[error.code]
         return await _form(request, fields, status=kind.status, errors={"": f"{kind.title}. {kind.detail}"})
@@ -102,6 +116,15 @@ async def _fields_of_task(request: Request, text: str) -> Mapping[str, str]:
     return {**fields_of_spec(original), "qc": program, "inputs": ""}
 
 
+async def _backends(request: Request, chosen: str) -> Sequence[str]:
+    """The external backends, and the chosen one even if no worker has it now; none while the database is down."""
+    try:
+        names = await services_of(request).external_backends.names()
+    except ServiceUnavailable:
+        names = ()
+    return sorted({*names, chosen} - {""})
+
+
 async def _form(
     request: Request,
     fields: Mapping[str, str],
@@ -112,6 +135,10 @@ async def _form(
 ) -> Response:
     shown: dict[str, object] = {
         "fields": fields,
+        "kinds": _KINDS,
+        "targets": _TARGETS,
+        "profiles": [(profile.value, profile.value) for profile in QirProfile],
+        "backends": [(name, name) for name in await _backends(request, fields["backend"])],
         "field_errors": errors or {},
         "examples": examples(),
         "picked": request.query_params.get("example"),

@@ -1,6 +1,7 @@
 """The page of one task, which is updated while it is open, and its actions."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,7 +14,7 @@ from ketline.api.pages.forms import read_form
 from ketline.api.pages.preview import DrawnCircuit, drawn_circuit
 from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS
-from ketline.api.services import correlation_id_of, services_of
+from ketline.api.services import actor_of, correlation_id_of, principal_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.api.tasks.circuit import at_point
 from ketline.api.tasks.results import PointIndex, chosen_points
@@ -22,7 +23,7 @@ from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
+from ketline.domain.spec import InputValue, ProgramFormat, Target, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.web.highlight import excerpt, listing
@@ -93,7 +94,7 @@ async def enqueue(task_id: UUID, request: Request) -> Response:
 async def cancel(task_id: UUID, request: Request) -> Response:
     """Cancel the task and show its page; a task that has ended meanwhile is only shown."""
     try:
-        await services_of(request).submissions.cancel(TaskId(task_id))
+        await services_of(request).submissions.cancel(TaskId(task_id), actor_of(request))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except TaskEnded:
@@ -112,6 +113,7 @@ async def rerun(task_id: UUID, request: Request) -> Response:
             permit=lambda submission: require_permitted(request, submission),
             new_seed=new_seed,
             trace_context=read_trace_context(request),
+            owner=principal_of(request).owner,
         )
     except TaskNotFound as error:
         raise not_found(task_id) from error
@@ -129,9 +131,24 @@ def _shown(task: Task, original: TaskSpec, position: QueuePosition | None) -> Ma
         "source": listing(original.circuit, line=line, column=column) if is_text else None,
         "excerpt": excerpt(original.circuit, line, column) if is_text and line else None,
         **_table(task, original),
+        **_output(task),
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
         "position": position,
+    }
+
+
+def _output(task: Task) -> Mapping[str, object]:
+    """The beginning of a conversion's output if it is text, and its size in bytes."""
+    conversion = task.conversion
+    if conversion is None:
+        return {"output": None, "output_bytes": None}
+    if conversion.base64:
+        return {"output": None, "output_bytes": len(b64decode(conversion.content))}
+    is_openqasm = task.target in (Target.OPENQASM2, Target.OPENQASM3)
+    return {
+        "output": listing(conversion.content, openqasm=is_openqasm),
+        "output_bytes": len(conversion.content.encode()),
     }
 
 

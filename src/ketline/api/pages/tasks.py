@@ -14,6 +14,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.tasks.lists import find_tasks
 from ketline.domain.lists import ListedTask, Order
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import FailureCode, TaskStatus
 from ketline.schemas.lists import ListParameters
 
@@ -108,6 +109,7 @@ def _template_values(
         "parameters": parameters,
         "search": name.removesuffix("*"),
         "statuses": [status.value for status in TaskStatus],
+        "kinds": [kind.value for kind in TaskKind],
         "codes": [code.value for code in FailureCode],
         "orders": _ORDERS,
         "filtered": any(item[0] not in {"cursor", "limit", "order"} for item in items),

@@ -1,0 +1,1 @@
+"""Middleware and checks that every request passes before its route."""

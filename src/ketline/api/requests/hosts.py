@@ -18,7 +18,7 @@ from ketline.api.responses.errors import HTTPProblem, problem_response
 
 # Orchestrators call these by any address; they show only the service's health.
 PROBES = frozenset({"/livez", "/readyz", "/health"})
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LONGEST_REPEATED = 64
 
 
@@ -26,7 +26,7 @@ _LONGEST_REPEATED = 64
 class HostRule:
     """The names of the service: exact names, suffixes of domains, optionally every IP address, or any name."""
 
-    names: frozenset[str] = _LOOPBACK
+    names: frozenset[str] = LOOPBACK
     suffixes: tuple[str, ...] = ()
     any_address: bool = False
     anything: bool = False
@@ -41,7 +41,7 @@ class HostRule:
         lowered = [name.lower() for name in configured]
         exact = {name.strip("[]") for name in (*lowered, bound.lower()) if not name.startswith("*")}
         return cls(
-            names=_LOOPBACK | exact,
+            names=LOOPBACK | exact,
             suffixes=tuple(name[1:] for name in lowered if name.startswith("*.")),
             any_address=bound in {"0.0.0.0", "::"},  # noqa: S104 - compared, not bound
             anything="*" in lowered,
@@ -51,7 +51,7 @@ class HostRule:
         """Whether the value of a `Host` header, with or without a port, is a name of the service."""
         if self.anything:
             return True
-        name = _name(host)
+        name = host_name(host)
         return name in self.names or name.endswith(self.suffixes) or (self.any_address and _is_address(name))
 
 
@@ -76,12 +76,12 @@ class AllowedHosts:
             return None
         return HTTPProblem(
             "host_not_allowed",
-            f"This service does not have the name {_repeatable(hosts[0])!r}. If it is one of its names, "
-            "add it to KETLINE_ALLOWED_HOSTS.",
+            f"{_repeatable(hosts[0])!r} is not a name of this service; "
+            "if it should be, add it to KETLINE_ALLOWED_HOSTS.",
         )
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """The host name in lower case, without port, final dot, or the brackets of an IPv6 address."""
     host = host.strip().lower()
     if host.startswith("["):
@@ -91,7 +91,7 @@ def _name(host: str) -> str:
 
 def _repeatable(host: str) -> str:
     """The host name for an error message: shortened, and without characters that are special in HTML."""
-    return re.sub(r"[^a-z0-9.:_-]", "?", _name(host))[:_LONGEST_REPEATED]
+    return re.sub(r"[^a-z0-9.:_-]", "?", host_name(host))[:_LONGEST_REPEATED]
 
 
 def _is_address(name: str) -> bool:

@@ -14,6 +14,7 @@ from ketline.api.responses.errors import (
     CORRELATION_KEY,
     HEAD_KEY,
     PROBLEM_KEY,
+    RATE_KEY,
     REJECTION_KEY,
     HTTPProblem,
     problem_response,
@@ -23,6 +24,10 @@ CORRELATION_HEADER = "X-Correlation-ID"
 _ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")
 _QUIET_PATHS = frozenset({"/health", "/livez", "/readyz"})
 _LONGEST_LOGGED_PATH = 256
+# A key or the token of a session that a client wrote into the path by mistake.
+_SECRET = re.compile(rb"kt[ls]_[0-9A-Za-z_-]+")
+# What a route says nothing about, no cache gives to anyone without asking: another sender may not see it.
+_OF_THE_SENDER = ((b"cache-control", b"private, no-cache"),)
 
 _log = structlog.get_logger()
 
@@ -49,10 +54,13 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             correlation_id = self.scope[CORRELATION_KEY].encode("ascii")
+            headers = message.get("headers", ())
             message["headers"] = [
-                *message.get("headers", ()),
+                *headers,
                 (CORRELATION_HEADER.lower().encode("ascii"), correlation_id),
                 (b"x-content-type-options", b"nosniff"),
+                *(() if any(name == b"cache-control" for name, _ in headers) else _OF_THE_SENDER),
+                *self.scope.get(RATE_KEY, ()),
             ]
         elif message["type"] == "http.response.body" and self.method == "HEAD":
             message = {**message, "body": b""}
@@ -112,7 +120,7 @@ class RequestContext:
 class BodyLimit:
     """Rejects bodies of more than `max_bytes`: by their Content-Length, or as soon as more bytes have arrived.
 
-    It also rejects a body that `api.connection` gave up because it is too slow or does not fit into memory.
+    It also rejects a body that `api.connection` rejected because it is too slow or does not fit into memory.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -152,4 +160,4 @@ def _loggable_path(scope: Scope) -> str:
     if isinstance(template, str):
         return template
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
-    return raw[:_LONGEST_LOGGED_PATH].decode("ascii", "backslashreplace")
+    return _SECRET.sub(b"...", raw[:_LONGEST_LOGGED_PATH]).decode("ascii", "backslashreplace")

@@ -1,4 +1,4 @@
-"""A check for unknown query parameters, so that a misspelt filter is not ignored."""
+"""A check for unknown query parameters, so that a misspelt filter is not ignored; routes call it."""
 
 from fastapi import Request
 

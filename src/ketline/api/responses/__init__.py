@@ -1,0 +1,1 @@
+"""What responses share: problem documents, content negotiation, compression."""

@@ -1,4 +1,6 @@
-"""Large bodies: compressed once, and sent in pieces as the client reads, so that they need little memory.
+"""Large results: compressed once, and sent in pieces as the client reads, so that they need little memory.
+
+The routes that send results or drawings, and the downloads of pages, make their responses with it.
 
 A body stays in memory until its slowest reader has it. Counts compress to a fifth or less of their size.
 """
@@ -15,6 +17,8 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 PIECE_BYTES = 64 * 1024
+# A part may be a result of many megabytes: so much of it is encoded and compressed at once.
+_MOST_AT_ONCE = 1024 * 1024
 _COMPRESSION = 1  # 0.2 s for 11 MiB of counts, to a quarter; the next levels take twice that for a tenth less
 # zlib writes the header and trailer of gzip with these window bits (zlib's manual, deflateInit2).
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -68,9 +72,6 @@ def pack(parts: Iterable[str | bytes], headers: Mapping[str, str] | None = None)
             packed.append(packing.compress(encoded))
     packed.append(packing.flush())
     return Packed(b"".join(packed), length, digest.hexdigest(), headers or {})
-
-
-_MOST_AT_ONCE = 1024 * 1024
 
 
 def unpacked_response(

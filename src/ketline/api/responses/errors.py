@@ -1,12 +1,18 @@
-"""The problems of the API: a table of codes with their HTTP statuses, and problem documents made from it."""
+"""The problems of the API: a table of codes with their HTTP statuses, and problem documents made from it.
+
+Routes and checks raise an `HTTPProblem` with a code of the table; `handlers.py` and the middleware respond with it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from ketline.domain.errors import QuotaExceeded, QuotaExhausted
+from ketline.domain.qpy import VERSIONS
 from ketline.domain.task import TaskStatus
 from ketline.schemas.tasks import FieldError, Problem, TaskFailure
 
@@ -14,6 +20,8 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 CORRELATION_KEY = "ketline.correlation_id"
 PROBLEM_KEY = "ketline.problem"
 HEAD_KEY = "ketline.head"
+# In the scope: header fields about the rate of requests, for the response.
+RATE_KEY = "ketline.rate"
 # In the state of a scope: the code with which the connection rejected the request while its body was arriving.
 REJECTION_KEY = "ketline.rejection"
 
@@ -45,11 +53,40 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "cross_site_refused",
             403,
-            "Sent by another site",
-            "A page of another site sent this request: open Ketline's own page, and send it from there.",
+            "Cross-site request",
+            "A page of another site sent this request; send it from Ketline's own page.",
+        ),
+        ProblemKind(
+            "csrf_token_invalid",
+            403,
+            "Form out of date",
+            "The form does not belong to your present sign-in: open its page again, and send it from there.",
+        ),
+        ProblemKind(
+            "credentials_missing",
+            401,
+            "Credentials missing",
+            "Send an API key with the request: the header `Authorization: Bearer ktl_…`.",
+            {"WWW-Authenticate": "Bearer"},
+        ),
+        ProblemKind(
+            "credentials_invalid",
+            401,
+            "Credentials invalid",
+            "The credentials are unknown, revoked or expired; ask an administrator of the service for new ones.",
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        ),
+        ProblemKind(
+            "role_insufficient",
+            403,
+            "Role insufficient",
+            "Your role in this project does not include this; ask an administrator of the service.",
         ),
         ProblemKind("task_not_found", 404, "Task not found", "The task was not found."),
-        ProblemKind("path_not_found", 404, "Nothing here", "This path was not found; /docs lists all that exist."),
+        ProblemKind("key_unknown", 404, "Key unknown", "No API key has this id."),
+        ProblemKind("project_unknown", 404, "Project unknown", "There is no project of this name."),
+        ProblemKind("project_exists", 409, "Project exists", "There is a project of this name already."),
+        ProblemKind("path_not_found", 404, "Path not found", "The path was not found; /docs lists all paths."),
         ProblemKind(
             "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods of this path."
         ),
@@ -60,20 +97,20 @@ KINDS: Mapping[str, ProblemKind] = {
             "The request did not arrive in time: send its headers and its body without pauses.",
             _CLOSE,
         ),
-        ProblemKind("result_not_ready", 409, "Result not ready", "The task has not ended yet; ask again later."),
+        ProblemKind("result_not_ready", 409, "Result not ready", "The task has not ended yet; try again later."),
         ProblemKind("task_failed", 409, "Task failed", "The task failed and has no counts; `error` says why."),
-        ProblemKind("task_ended", 409, "Task ended", "The task has ended; `task_status` says how."),
+        ProblemKind("task_ended", 409, "Task ended", "The task has ended; `task_status` gives its status."),
         ProblemKind(
             "task_not_pending",
             409,
             "Task not pending",
-            "The task is not pending any more; `task_status` says what it is.",
+            "The task is no longer pending; `task_status` gives its status.",
         ),
         ProblemKind(
             "task_not_held",
             409,
             "Task not held",
-            "The task was not submitted with `hold`: it runs without being released.",
+            "The task was not submitted with `hold`, so it needs no release.",
         ),
         ProblemKind(
             "task_not_ended", 409, "Task not ended", "Only a task that has ended can be deleted; cancel it first."
@@ -82,18 +119,25 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "no_memory",
             409,
-            "No shots kept",
-            'The outcomes of single shots were not kept; submit with "memory": true to have them.',
+            "No shots stored",
+            'The outcomes of single shots were not stored; submit with "memory": true to store them.',
         ),
         ProblemKind(
-            "no_counts", 409, "No counts", "The task was submitted with observables: it has `expectation_values`."
+            "no_counts",
+            409,
+            "No counts",
+            "The task has another result than counts: `expectation_values`, or an `output`.",
         ),
-        ProblemKind("not_acceptable", 406, "Not acceptable", "This is not there in any form the Accept header names."),
+        ProblemKind("backend_unknown", 422, "Backend unknown", "No worker runs tasks on this backend."),
+        ProblemKind("no_output", 409, "No output", "Only a task of kind convert has an output; read its `result`."),
+        ProblemKind(
+            "not_acceptable", 406, "Not acceptable", "None of the media types in the Accept header is available."
+        ),
         ProblemKind(
             "range_not_satisfiable",
             416,
             "Range not satisfiable",
-            "The range lies beyond the end; Content-Range tells it.",
+            "The range begins after the end of the content; Content-Range gives its length.",
         ),
         ProblemKind(
             "circuit_unreadable", 409, "Circuit unreadable", "The task's program cannot be read; `error` says why."
@@ -102,14 +146,14 @@ KINDS: Mapping[str, ProblemKind] = {
             "drawing_too_large",
             409,
             "Drawing too large",
-            "The circuit is too large to be shown so; format=flat holds most.",
+            "The circuit is too large for this drawing; format=flat shows larger ones.",
         ),
         ProblemKind("program_too_large", 413, "Program too large", "The program is larger than this service accepts."),
         ProblemKind(
             "body_too_large",
             413,
             "Request body too large",
-            "The request body is larger than any acceptable program needs; it was not read to its end.",
+            "The request body is larger than this service accepts: send smaller programs, or fewer in one request.",
             _CLOSE,
         ),
         ProblemKind(
@@ -121,21 +165,30 @@ KINDS: Mapping[str, ProblemKind] = {
         ),
         ProblemKind("invalid_json", 422, "Invalid JSON", "The request body is not valid JSON."),
         ProblemKind("invalid_request", 422, "Invalid request", "The request is not valid; `errors` lists each field."),
-        ProblemKind("qpy_invalid", 422, "Invalid QPY", "`qpy` is not a QPY file of one circuit in base64."),
+        ProblemKind(
+            "python_source_refused",
+            422,
+            "Python source refused",
+            "Python source is never executed: write the circuit as OpenQASM, and send that text.",
+        ),
+        ProblemKind("qpy_invalid", 422, "Invalid QPY", "`qpy` must be a QPY file of one circuit, in base64."),
         ProblemKind(
             "qpy_version_unsupported",
             422,
             "QPY version not supported",
-            "`qpy` is of a version that this service does not read: write it with one of 13 to 18.",
+            f"`qpy` has a version that this service does not read: write one of {VERSIONS[0]} to {VERSIONS[-1]}.",
         ),
         ProblemKind(
-            "field_read_only", 422, "Field read-only", "The field is the service's own; `errors` lists each such field."
+            "field_read_only",
+            422,
+            "Field read-only",
+            "The request sets fields that only the service sets; `errors` lists them.",
         ),
         ProblemKind(
             "unknown_cursor",
             422,
             "Unknown cursor",
-            "The cursor is not one of this list: use `next` as it is, or begin again without a cursor.",
+            "The cursor does not belong to this list: send `next` unchanged, or start again without a cursor.",
         ),
         ProblemKind(
             "idempotency_key_reused",
@@ -147,98 +200,140 @@ KINDS: Mapping[str, ProblemKind] = {
             "backlog_full",
             429,
             "Too many tasks waiting",
-            "As many tasks are waiting as this service takes; submit again later.",
+            "This service has reached its limit of waiting tasks; submit again later.",
+            {"Retry-After": "5"},
+        ),
+        ProblemKind(
+            "rate_limited",
+            429,
+            "Too many requests",
+            "This key sends more requests than the service permits; try again after `Retry-After` seconds.",
+            {"Retry-After": "1"},
+        ),
+        ProblemKind(
+            "quota_exceeded",
+            403,
+            "Quota exceeded",
+            "The request needs more than a quota of your project permits; ask an administrator for a larger one.",
+        ),
+        ProblemKind(
+            "quota_exhausted",
+            429,
+            "Quota exhausted",
+            "A quota of your project has no room for this now; `free_at` says when it is free again.",
             {"Retry-After": "5"},
         ),
         ProblemKind(
             "host_not_allowed",
             421,
-            "Not a name of this service",
-            "The Host header names another service; add it to KETLINE_ALLOWED_HOSTS if it is one of this one's names.",
+            "Host not allowed",
+            "The Host header is not a name of this service; if it should be, add it to KETLINE_ALLOWED_HOSTS.",
         ),
         ProblemKind(
             "headers_too_large",
             431,
             "Request headers too large",
-            "Request line and headers may have 65,536 bytes together, and be 256 headers: send fewer or shorter ones.",
+            "Request line and headers may take 65,536 bytes, with at most 256 headers: send fewer or shorter ones.",
             _CLOSE,
         ),
-        ProblemKind("internal_error", 500, "Internal error", "Something went wrong here; quote the correlation id."),
+        ProblemKind(
+            "internal_error",
+            500,
+            "Internal error",
+            "The service failed to process the request; report it with the correlation id.",
+        ),
         ProblemKind("service_unavailable", 503, "Service unavailable", "Try again in a few seconds.", _RETRY),
         ProblemKind(
             "too_many_connections",
             503,
             "Too many connections",
-            "As many connections are open as this process takes: use one for many requests, or try again soon.",
+            "This process has reached its limit of open connections: reuse connections, or try again in a few seconds.",
             {**_CLOSE, **_RETRY},
         ),
         ProblemKind(
             "request_memory_full",
             503,
             "Too many requests arriving",
-            "The requests that are arriving take all the memory there is for them; try again soon.",
+            "The memory for incoming requests is full; try again in a few seconds.",
             {**_CLOSE, **_RETRY},
         ),
         ProblemKind(
             "inspector_busy",
             503,
-            "Too many programs being read",
-            "Other programs are being read; try again soon.",
+            "Program reader busy",
+            "The service is busy reading other programs; try again in a few seconds.",
             _RETRY,
         ),
         ProblemKind(
             "database_unavailable",
             503,
             "Database unavailable",
-            "The database does not answer; try again in a few seconds.",
+            "The database does not respond; try again in a few seconds.",
             _RETRY,
         ),
         ProblemKind(
             "database_access_denied",
             503,
-            "Database refuses access",
-            "The database refuses the service's login, or lacks a permission; whoever runs it has to mend that.",
+            "Database access denied",
+            "The database denies the service's login or a permission; the operator has to grant it.",
             _RETRY,
         ),
         ProblemKind(
             "database_read_only",
             503,
             "Database read-only",
-            "The database takes no writes now; try again in a few seconds.",
+            "The database accepts no writes at present; try again in a few seconds.",
             _RETRY,
         ),
         ProblemKind(
             "database_full",
             503,
             "Database full",
-            "The database's disk is full; whoever runs the service has to make room.",
+            "The database's disk is full; the operator has to free space.",
             _RETRY,
         ),
         ProblemKind(
             "database_file_lost",
             503,
             "Database file lost",
-            "The service's data directory was moved, deleted or damaged; nothing is stored until it is back.",
+            "The service's data directory was moved, deleted or damaged; nothing can be stored until it is restored.",
             _RETRY,
         ),
         ProblemKind(
             "database_not_migrated",
             503,
             "Database not migrated",
-            "The database does not have the schema of this version; whoever runs the service has to migrate it.",
+            "The database does not have the schema of this version; the operator has to run `ketline migrate`.",
             _RETRY,
         ),
         ProblemKind(
             "database_connections_exhausted",
             503,
             "No database connection",
-            "The database lets no more clients in; try again in a few seconds.",
+            "The database accepts no more connections; try again in a few seconds.",
             _RETRY,
         ),
         ProblemKind(
-            "queue_unavailable", 503, "Queue unavailable", "The queue does not answer; try again soon.", _RETRY
+            "issuer_unavailable",
+            503,
+            "Issuer unavailable",
+            "The identity provider does not respond, so tokens cannot be verified; try again in a few seconds.",
+            _RETRY,
         ),
-        ProblemKind("publish_failed", 503, "Queue unavailable", "The queue took no message; try again soon.", _RETRY),
+        ProblemKind(
+            "queue_unavailable",
+            503,
+            "Queue unavailable",
+            "The queue does not respond; try again in a few seconds.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "publish_failed",
+            503,
+            "Queue unavailable",
+            "The queue did not accept the message; try again in a few seconds.",
+            _RETRY,
+        ),
     )
 }
 
@@ -258,12 +353,14 @@ class HTTPProblem(HTTPException):
         errors: Sequence[FieldError] | None = None,
         task_status: TaskStatus | None = None,
         failure: TaskFailure | None = None,
+        quota: QuotaExceeded | None = None,
     ) -> None:
         self.kind = KINDS[code]
         super().__init__(self.kind.status, detail or self.kind.detail, {**self.kind.headers, **(headers or {})})
         self.errors = errors
         self.task_status = task_status
         self.failure = failure
+        self.quota = quota
 
 
 def problem_response(scope: Scope, error: HTTPProblem) -> Response:
@@ -275,11 +372,13 @@ def problem_response(scope: Scope, error: HTTPProblem) -> Response:
         title=kind.title,
         status=kind.status,
         detail=error.detail,
+        message=error.detail,
         code=kind.code,
         correlation_id=scope.get(CORRELATION_KEY, ""),
         errors=None if error.errors is None else list(error.errors),
         task_status=error.task_status,
         error=error.failure,
+        **({} if error.quota is None else _members(error.quota)),
     )
     return Response(
         problem.model_dump_json(exclude_none=True),
@@ -287,3 +386,13 @@ def problem_response(scope: Scope, error: HTTPProblem) -> Response:
         headers=error.headers,
         media_type=PROBLEM_MEDIA_TYPE,
     )
+
+
+def _members(error: QuotaExceeded) -> dict[str, Any]:
+    return {
+        "quota": error.quota,
+        "quota_of": error.scope,
+        "used": error.used,
+        "limit": error.limit,
+        "free_at": error.free_at if isinstance(error, QuotaExhausted) else None,
+    }

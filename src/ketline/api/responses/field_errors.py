@@ -1,4 +1,7 @@
-"""Problems of invalid requests, with an error for each field, without repeating submitted values."""
+"""Problems of invalid requests, with an error for each field, without repeating submitted values.
+
+Code that checks a body or parameters calls it, and `handlers.py` for what FastAPI has checked.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,17 +16,21 @@ from ketline.schemas.tasks import FieldError
 MOST_LISTED = 20
 _LONGEST_NAME = 64
 
+# Our texts for types of errors of Pydantic; an error of another type has the text that comes with it.
 _MESSAGES: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
     "enum": "must be {expected}",
     "extra_forbidden": "is not a known field",
+    "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "int_type": "must be an integer",
     "less_than_equal": "must be at most {le}",
     "list_type": "must be a list",
+    "literal_error": "must be {expected}",
     "missing": "is required",
     "model_type": "must be a JSON object",
+    "none_required": "must be null",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must not be empty",
     "string_type": "must be a string",

@@ -1,4 +1,4 @@
-"""Encoding of counts and shots as JSON, CSV or NumPy arrays.
+"""Encodes counts and shots as JSON, CSV or NumPy arrays, for the routes of results and the downloads of pages.
 
 Source: NumPy's format version 1.0, numpy.lib.format. This module implements it because importing NumPy would double
 the start time and the memory of an API process.

@@ -1,4 +1,4 @@
-"""Responses with content negotiation, entity tags, compression and byte ranges.
+"""Responses to reads of results and drawings: content negotiation, entity tags, compression and byte ranges.
 
 Source: RFC 9110, sections 8.8.3 (ETag), 12.5 (negotiation), 13 (conditions) and 14 (ranges).
 """
@@ -36,7 +36,9 @@ def negotiated(request: Request, offered: Sequence[str]) -> str:
     qualities = {media_type: _quality(media_type, accepted) for media_type in offered}
     best = max(offered, key=lambda media_type: qualities[media_type])
     if not qualities[best]:
-        raise HTTPProblem("not_acceptable", f"This is available as {', '.join(offered)}.")
+        raise HTTPProblem(
+            "not_acceptable", f"The Accept header has none of the available media types: {', '.join(offered)}."
+        )
     return best
 
 

@@ -1,4 +1,4 @@
-"""Broadcasts of changes: events of many tasks, read and encoded once for all clients with the same tags.
+"""Broadcasts for `GET /tasks/events`: events are read and encoded once for all clients with the same tags.
 
 The clients of a broadcast share a short list of batches, in which each has a position. A client that falls behind the
 first batch is disconnected; it reconnects and continues after its last event.
@@ -230,10 +230,10 @@ class Broadcasts:
         reader = LineReader(self.catalogue, tags, start.after, start.known)
         started = self._running[frozenset(tags)] = Broadcast(reader, self.watch, self.options)
         self._tasks[started] = asyncio.create_task(started.run())
-        self._tasks[started].add_done_callback(lambda _: self._forget(tags, started))
+        self._tasks[started].add_done_callback(lambda _: self._remove(tags, started))
         return started
 
-    def _forget(self, tags: Sequence[str], ended: Broadcast) -> None:
+    def _remove(self, tags: Sequence[str], ended: Broadcast) -> None:
         del self._tasks[ended]
         if self._running.get(frozenset(tags)) is ended:
             del self._running[frozenset(tags)]

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, status
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ketline.api.openapi import ACCEPTED_HEADERS, REPLAYED, SUBMIT_HEADERS, body_of, problem_responses
+from ketline.api.requests.body import parse_body, read_body
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import MOST_LISTED, invalid_body
-from ketline.api.services import correlation_id_of, options_of, services_of
+from ketline.api.services import actor_of, correlation_id_of, options_of, principal_of, services_of
 from ketline.api.tasks.stored import stored_task, task_response
-from ketline.api.tasks.submission import key_of, read_trace_context, require_json, require_within_limits
+from ketline.api.tasks.submission import key_of, read_trace_context, require_within_limits
 from ketline.api.tasks.views import view_accepted
 from ketline.domain.errors import TaskEnded, TaskNotEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.labels import Labels
@@ -25,9 +26,8 @@ from ketline.schemas.tasks import FieldError, SubmitRequest, TaskAccepted, TaskV
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
-Model = TypeVar("Model", bound=BaseModel)
-
 _BODY_CODES = ("body_too_large", "unsupported_media_type", "invalid_request", "invalid_json", "database_unavailable")
+_QUOTAS = ("quota_exceeded", "quota_exhausted")
 # Fields of a task that a client cannot change.
 _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"attempt", "worker_id"}) - set(Changeable)
 
@@ -37,13 +37,15 @@ _READ_ONLY = (set(TaskView.model_fields) | set(SubmitRequest.model_fields) | {"a
     operation_id="change_task",
     response_model=TaskView,
     response_model_exclude_none=True,
-    responses=problem_responses("task_not_found", "task_not_pending", "field_read_only", *_BODY_CODES),
+    responses=problem_responses(
+        "task_not_found", "task_not_pending", "field_read_only", "quota_exceeded", *_BODY_CODES
+    ),
     openapi_extra={"requestBody": body_of(ChangeRequest, {"tags": ["vqe", "final"]})},
 )
 async def change_task(task_id: UUID, request: Request) -> Response:
     """Change a task's name, tags and metadata at any time, its priority and the time it is scheduled for while it is
     pending."""
-    body = await _read_body(request, ChangeRequest)
+    body = await _read_change(request)
     change = TaskChange(
         fields=frozenset(Changeable(name) for name in body.model_fields_set),
         labels=Labels(name=body.name, tags=body.tags or (), metadata=body.metadata or {}),
@@ -83,7 +85,7 @@ async def enqueue_task(task_id: UUID, request: Request) -> Response:
 async def delete_task(task_id: UUID, request: Request) -> None:
     """Delete a task that has ended, with its result and its history. This cannot be undone."""
     with _problems_of(task_id):
-        await services_of(request).catalogue.delete(TaskId(task_id))
+        await services_of(request).catalogue.delete(TaskId(task_id), actor_of(request))
 
 
 @router.post(
@@ -92,14 +94,14 @@ async def delete_task(task_id: UUID, request: Request) -> None:
     status_code=status.HTTP_202_ACCEPTED,
     responses={
         202: {"headers": ACCEPTED_HEADERS},
-        **problem_responses("task_not_found", "idempotency_key_reused", "backlog_full", *_BODY_CODES),
+        **problem_responses("task_not_found", "idempotency_key_reused", "backlog_full", *_QUOTAS, *_BODY_CODES),
     },
     openapi_extra={"requestBody": body_of(RerunRequest, {"seed": "new"}, required=False), "parameters": SUBMIT_HEADERS},
 )
 async def rerun_task(task_id: UUID, request: Request, response: Response) -> TaskAccepted:
     """Run the program of a task once more, as a new task with the same options and labels. The body may be left out;
     then the seed is the same too, and so, with the same versions, are the counts."""
-    body = await _read_body(request, RerunRequest, optional=True)
+    body = await read_body(request, RerunRequest, optional=True)
     with _problems_of(task_id):
         accepted = await services_of(request).rerun(
             TaskId(task_id),
@@ -109,7 +111,8 @@ async def rerun_task(task_id: UUID, request: Request, response: Response) -> Tas
             new_seed=body.seed == "new",
             shots=body.shots,
             trace_context=read_trace_context(request),
-            idempotency_key=key_of(request, ["rerun", str(task_id), str(body.seed), body.shots]),
+            idempotency_key=key_of(request, lambda: ["rerun", str(task_id), str(body.seed), body.shots]),
+            owner=principal_of(request).owner,
         )
     if accepted.repeated:
         response.headers[REPLAYED] = "true"
@@ -130,7 +133,7 @@ def require_permitted(request: Request, spec: TaskSpec) -> None:
         # The default applies to tasks without a value, even above the limit.
         "max_attempts": most if most and most > services_of(request).submit.max_attempts else None,
     }
-    require_within_limits(requested, options_of(request))
+    require_within_limits(requested, spec.kind, options_of(request))
 
 
 @contextmanager
@@ -144,20 +147,16 @@ def _problems_of(task_id: UUID) -> Iterator[None]:
         raise HTTPProblem(error.code, str(error), task_status=error.status) from error
 
 
-async def _read_body(request: Request, shape: type[Model], *, optional: bool = False) -> Model:
-    body = await request.body()
-    if optional and not body:
-        return shape()
-    require_json(request.headers, body)
+async def _read_change(request: Request) -> ChangeRequest:
     try:
-        return shape.model_validate_json(body)
+        return await parse_body(request, ChangeRequest)
     except ValidationError as error:
         raise _read_only_problem(error) or invalid_body(error) from error
 
 
 def _read_only_problem(error: ValidationError) -> HTTPProblem | None:
     """The problem for a request that changes a read-only field, None for other errors."""
-    if error.title != ChangeRequest.__name__ or error.error_count() > MOST_LISTED:
+    if error.error_count() > MOST_LISTED:
         return None
     found: list[Any] = error.errors(include_input=False, include_url=False)
     names = [

@@ -12,10 +12,12 @@ import structlog
 from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.types import Send
 
 from ketline.api.openapi import problem_responses
 from ketline.api.responses.errors import HEAD_KEY
 from ketline.api.services import services_of
+from ketline.api.tasks.rights_end import can_end, wait_for_end_of_rights
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.views import view_change
 from ketline.domain.errors import ServiceUnavailable, TaskNotFound
@@ -140,7 +142,41 @@ def stream_response(request: Request, events: AsyncIterator[bytes]) -> Response:
     """The streaming response; for a HEAD request only its headers, because the stream would not end."""
     if request.scope.get(HEAD_KEY):
         return Response(media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
-    return StreamingResponse(events, media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+    return EventStream(request, events)
+
+
+class EventStream(StreamingResponse):
+    """A stream of events, which ends when the rights of the request's sender do."""
+
+    def __init__(self, request: Request, events: AsyncIterator[bytes]) -> None:
+        super().__init__(events, media_type=MEDIA_TYPE, headers=STREAM_HEADERS)
+        self._request = request
+
+    async def stream_response(self, send: Send) -> None:
+        if not can_end(self._request):
+            await super().stream_response(send)
+            return
+        ending = asyncio.create_task(wait_for_end_of_rights(self._request))
+        try:
+            await self._stream_until(ending, send)
+        finally:
+            ending.cancel()
+            await asyncio.wait([ending])
+
+    async def _stream_until(self, ending: asyncio.Task[None], send: Send) -> None:
+        def stop(_: object) -> None:
+            limit.reschedule(0)
+
+        try:
+            async with asyncio.timeout(None) as limit:
+                ending.add_done_callback(stop)
+                try:
+                    await super().stream_response(send)
+                finally:
+                    ending.remove_done_callback(stop)
+        except TimeoutError:
+            log.info("events.rights_ended")
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def reconnect_hint() -> bytes:

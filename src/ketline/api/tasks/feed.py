@@ -11,10 +11,13 @@ from fastapi.sse import KEEPALIVE_COMMENT
 
 from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
+from ketline.api.services import principal_of, services_of
 from ketline.api.tasks.broadcast import Broadcasts, StreamStart, write_lines
 from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, stream_response
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import ServiceUnavailable
-from ketline.schemas.labels import MOST_TAGS, Tag
+from ketline.domain.limits import MAX_TAGS
+from ketline.schemas.labels import Tag
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 log = structlog.get_logger()
@@ -35,7 +38,7 @@ log = structlog.get_logger()
 async def follow_tasks(
     request: Request,
     tag: Annotated[
-        list[Tag] | None, Query(max_length=MOST_TAGS, description="Only tasks that have all of these tags")
+        list[Tag] | None, Query(max_length=MAX_TAGS, description="Only tasks that have all of these tags")
     ] = None,
     last_event_id: Annotated[
         int | None, Header(ge=0, le=LARGEST_LINE, description="Continue after this event; default: begin now")
@@ -44,9 +47,16 @@ async def follow_tasks(
     """Follow the changes of all tasks, or of those with the given tags, from now on. A continued stream may repeat
     events; a repeated event has the same id."""
     require_known_parameters(request, "tag")
-    broadcasts: Broadcasts = request.app.state.broadcasts
+    broadcasts = _broadcasts_of(request)
     start = await broadcasts.end(tag or ()) if last_event_id is None else StreamStart(last_event_id, continued=True)
     return stream_response(request, events(broadcasts, tag or (), start))
+
+
+def _broadcasts_of(request: Request) -> Broadcasts:
+    """The broadcasts of the sender's project in this process."""
+    by_project: dict[ProjectName, Broadcasts] = request.app.state.broadcasts
+    project, services = principal_of(request).project, services_of(request)
+    return by_project.setdefault(project, Broadcasts(services.catalogue, services.watch))
 
 
 async def events(broadcasts: Broadcasts, tags: Sequence[str], start: StreamStart) -> AsyncGenerator[bytes, None]:

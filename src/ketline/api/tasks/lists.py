@@ -13,9 +13,10 @@ from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import services_of
 from ketline.api.tasks.cursor import read_cursor, write_cursor
 from ketline.api.tasks.views import view_task
+from ketline.domain.access import Owner
 from ketline.domain.lists import ListedTask, Position, TaskFilter, TaskPart, TaskQuery, TaskStatistics
 from ketline.domain.task import WorkerId
-from ketline.schemas.lists import ListParameters, RateView, StatisticsView, TaskList, TaskSummary
+from ketline.schemas.lists import ListParameters, QueueCountsView, RateView, StatisticsView, TaskList, TaskSummary
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -72,7 +73,7 @@ async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequ
     responses=problem_responses("invalid_request", "database_unavailable"),
 )
 async def read_statistics(request: Request) -> StatisticsView:
-    """Count the tasks of each status, how long the oldest pending one has waited, and how many end per minute."""
+    """Count the tasks of each status and queue, how long the oldest pending one has waited, and how many end."""
     require_known_parameters(request)
     return _view_statistics(await services_of(request).statistics())
 
@@ -111,6 +112,8 @@ def _filter(parameters: ListParameters) -> TaskFilter:
         completed_before=parameters.completed_before,
         worker_id=None if parameters.worker is None else WorkerId(parameters.worker),
         error_code=parameters.error_code,
+        owner=None if parameters.owner is None else Owner(parameters.owner),
+        kind=parameters.kind,
     )
 
 
@@ -134,4 +137,8 @@ def _view_statistics(counted: TaskStatistics) -> StatisticsView:
             )
             for rate in counted.rates
         ],
+        queues={
+            name: QueueCountsView(waiting=counts.waiting, processing=counts.processing)
+            for name, counts in counted.queues.items()
+        },
     )

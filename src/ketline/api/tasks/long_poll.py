@@ -1,10 +1,10 @@
-"""Long polling: waits until a task has ended, the time is over, the process stops or the client disconnects."""
+"""Long polling for `?wait=` and `Prefer: wait=`: until the task or the time ends, or the client disconnects."""
 
 import asyncio
 import re
 import time
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from fastapi import Request
@@ -12,7 +12,9 @@ from fastapi import Request
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_request
 from ketline.api.services import options_of, services_of
+from ketline.api.tasks.rights_end import can_end, wait_for_end_of_rights
 from ketline.api.tasks.stored import stored_task
+from ketline.domain.errors import CredentialsInvalid
 from ketline.domain.task import Task, TaskId
 from ketline.service.tasks.watch import Watcher
 
@@ -70,7 +72,7 @@ async def wait_for_end(request: Request, task_id: UUID, watcher: Watcher, second
     watch = services_of(request).watch
     deadline = time.monotonic() + seconds
     while not watch.closed and (left := deadline - time.monotonic()) > 0:
-        if not await _in_time(watcher.wait(), request, left):
+        if not await in_time([watcher], request, left):
             break
         task = await stored_task(request, task_id)
         if task.status.terminal:
@@ -78,17 +80,52 @@ async def wait_for_end(request: Request, task_id: UUID, watcher: Watcher, second
     return None
 
 
-async def _in_time(change: Awaitable[None], request: Request, seconds: float) -> bool:
-    """Wait for the change; return False if the time ends or the client disconnects first."""
-    changing = asyncio.ensure_future(change)
-    leaving = asyncio.create_task(_disconnected(request))
+async def in_time(watchers: Sequence[Watcher], request: Request, seconds: float) -> bool:
+    """Wait until each watcher was woken; return False if the time ends or the client disconnects first.
+
+    Raises:
+        HTTPProblem: the rights of the sender have ended meanwhile.
+    """
+
+    def wake(_: object) -> None:
+        for watcher in watchers:
+            watcher.wake()
+
+    async with _reasons_to_stop(request, wake) as reasons:
+        try:
+            async with asyncio.timeout(seconds):
+                for watcher in watchers:
+                    await watcher.wait()
+        except TimeoutError:
+            return False
+        met = [reason for reason in reasons if reason.done()]
+        for reason in met:
+            reason.result()
+        return not met
+
+
+@asynccontextmanager
+async def _reasons_to_stop(
+    request: Request, wake: Callable[[object], None]
+) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Tasks that end when nobody waits for the response any more, or nobody may; `wake` is called then."""
+    reasons = [asyncio.create_task(_disconnected(request))]
+    if can_end(request):
+        reasons.append(asyncio.create_task(_require_rights(request)))
+    for reason in reasons:
+        reason.add_done_callback(wake)
     try:
-        await asyncio.wait([changing, leaving], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        return changing.done()
+        yield reasons
     finally:
-        changing.cancel()
-        leaving.cancel()
-        await asyncio.wait([changing, leaving])
+        for reason in reasons:
+            reason.remove_done_callback(wake)
+            reason.cancel()
+        await asyncio.wait(reasons)
+
+
+async def _require_rights(request: Request) -> None:
+    await wait_for_end_of_rights(request)
+    raise HTTPProblem(CredentialsInvalid.code)
 
 
 async def _disconnected(request: Request) -> None:

@@ -104,8 +104,8 @@ async def read_counts(
 
         def encode() -> EncodedResult:
             viewed = [one.counts if view is None else merged(one.counts, view) for one in chosen.points]
-            kept = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
-            shown = [{show(key): count for key, count in counts.items()} for counts in kept]
+            shown_counts = viewed if top is None else [most_frequent(counts, top) for counts in viewed]
+            shown = [{show(key): count for key, count in counts.items()} for counts in shown_counts]
             return EncodedResult(write_counts(shown, media_type, swept=chosen.swept), _totals(viewed))
 
         return await _in_thread_if_large(encode, sum(len(one.counts) for one in chosen.points))

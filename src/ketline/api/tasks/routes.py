@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.params import Depends
 
 from ketline.api.direct_route import DirectRoute
+from ketline.api.legacy.plain import plain_response
+from ketline.api.legacy.shapes import READ_TASK, shape_of
 from ketline.api.openapi import (
     ACCEPTED_HEADERS,
     REPLAYED,
@@ -18,7 +20,7 @@ from ketline.api.openapi import (
 )
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.services import options_of, services_of
+from ketline.api.services import actor_of, options_of, services_of
 from ketline.api.tasks.long_poll import (
     APPLIED,
     APPLIED_HEADERS,
@@ -29,10 +31,11 @@ from ketline.api.tasks.long_poll import (
     wait_for_end,
 )
 from ketline.api.tasks.stored import not_found, stored_task, task_response
-from ketline.api.tasks.submission import read_idempotency_key, read_spec, submission_of
+from ketline.api.tasks.submission import read_submission
 from ketline.api.tasks.views import view_accepted, view_task
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound
 from ketline.domain.task import Accepted, Submission, Task, TaskId, TaskStatus
+from ketline.schemas.legacy import ResultShape
 from ketline.schemas.tasks import TaskAccepted, TaskView
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -42,8 +45,7 @@ async def create_task(request: Request) -> Response:
     """Submit a program. The response comes once the task is stored; a program with errors is accepted too, and its
     task fails with a message, line and column. With `Prefer: wait=30` the response is the task itself, if it ends
     within so many seconds."""
-    spec = await read_spec(request, options_of(request))
-    submission = submission_of(request, spec, read_idempotency_key(request, spec))
+    submission = await read_submission(request, options_of(request))
     headers: dict[str, str] = {}
     if (seconds := preferred_wait(request)) is None:
         accepted, task = await services_of(request).submit(submission), None
@@ -86,7 +88,7 @@ def add_submission(router: APIRouter, dependencies: Sequence[Depends]) -> None:
 
 @router.get(
     "/{task_id}",
-    operation_id="read_task",
+    operation_id=READ_TASK,
     response_model=TaskView,
     response_model_exclude_none=True,
     responses={
@@ -107,10 +109,12 @@ async def read_task(
     queue: Annotated[
         bool, Query(description="Whether the response has the position of a waiting task in the queue")
     ] = False,
+    shape: Annotated[ResultShape | None, Query(include_in_schema=False)] = None,
 ) -> TaskView | Response:
     """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the response
-    comes once the task has ended, or after so many seconds."""
-    require_known_parameters(request, "wait", "result", "queue")
+    comes once the task has ended, or after so many seconds. With `?shape=plain` it is what clients of older services
+    read, see docs/compatibility.md; this document describes the shape of the service."""
+    require_known_parameters(request, "wait", "result", "queue", "shape")
     require_wait(request, wait or 0)
     seconds: float | None = preferred_wait(request) if wait is None else wait
     if seconds is None:
@@ -121,8 +125,11 @@ async def read_task(
         response.headers[APPLIED] = f"wait={seconds:g}"
     waiting = queue and task.status is TaskStatus.PENDING
     position = await services_of(request).catalogue.queue_position(task.task_id) if waiting else None
+    headers = dict(response.headers)
+    if (shape or shape_of(request)) is ResultShape.PLAIN:
+        return await plain_response(request, task, headers=headers, with_result=result, position=position)
     if result and task.omitted_result_bytes is not None:
-        return await task_response(request, task, headers=dict(response.headers))
+        return await task_response(request, task, headers=headers)
     return view_task(task, with_result=result, position=position)
 
 
@@ -135,7 +142,7 @@ async def read_task(
 async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     """Cancel a task that has not ended. A running simulation stops within two seconds."""
     try:
-        await services_of(request).submissions.cancel(TaskId(task_id))
+        await services_of(request).submissions.cancel(TaskId(task_id), actor_of(request))
     except TaskEnded as error:
         raise HTTPProblem(
             error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status

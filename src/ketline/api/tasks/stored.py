@@ -1,4 +1,4 @@
-"""Stored tasks and their results in responses; large results are read one at a time and streamed."""
+"""Reads stored tasks and their results for routes and pages; large results are read one at a time and streamed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -50,10 +50,16 @@ async def with_result(request: Request, task_id: UUID) -> AsyncIterator[Task]:
         yield task
         return
     async with large_results(request).turn:
-        yield await _whole_task(request, task.task_id)
+        yield await whole_task(request, task.task_id)
 
 
-async def _whole_task(request: Request, task_id: TaskId) -> Task:
+async def whole_task(request: Request, task_id: TaskId) -> Task:
+    """Read a task with its result, however large that is; the caller holds the turn of `large_results`.
+
+    Raises:
+        HTTPProblem: no task has this id.
+        DatabaseUnavailable: the task could not be read.
+    """
     try:
         return await services_of(request).reader.get(task_id)
     except TaskNotFound as error:
@@ -84,7 +90,7 @@ async def result_response(
         return await represented(request, body, media_type, headers)
 
     async def make() -> Packed:
-        encoded = await write(await _whole_task(request, task.task_id))
+        encoded = await write(await whole_task(request, task.task_id))
         return await asyncio.to_thread(pack, [encoded.body], encoded.headers)
 
     # A result does not change once the task has completed: the same request has the same body.

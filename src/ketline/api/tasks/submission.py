@@ -1,24 +1,27 @@
-"""Submissions in requests: checks media type, sizes, types and limits, but never parses the program."""
+"""Reads submissions from requests and forms: checks media type, sizes, types and limits, never the program itself."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers
 
+from ketline.api.legacy.submissions import BACKEND_POINTER, is_legacy, to_request
+from ketline.api.requests.body import require_json
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
-from ketline.api.services import ApiOptions, correlation_id_of, services_of
+from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.labels import Labels
-from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec, digest_of
+from ketline.domain.limits import MAX_JOB_SECONDS, MAX_KEY_CHARACTERS
+from ketline.domain.spec import ProgramFormat, RunOptions, TaskKind, TaskSpec, digest_of
 from ketline.domain.task import IdempotencyKey, Submission
+from ketline.schemas.legacy import LegacyRequest
 from ketline.schemas.tasks import DEFAULT_SHOTS, BatchRequest, FieldError, SubmitRequest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,17 +29,43 @@ Model = TypeVar("Model", bound=BaseModel)
 # Source: W3C Trace Context, section 3.2: version 00, ids in lower case and not all zero.
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
-LONGEST_KEY = 255
-_KEY = re.compile(f"[\\x21-\\x7e]{{1,{LONGEST_KEY}}}")
+_KEY = re.compile(f"[\\x21-\\x7e]{{1,{MAX_KEY_CHARACTERS}}}")
 
 
 async def read_spec(request: Request, options: ApiOptions) -> TaskSpec:
-    """Read a submission, check its limits, and fill in the default number of shots.
+    """Read the submission of a simulation, check its limits, and fill in the default number of shots.
 
     Raises:
-        HTTPProblem: the body is invalid or exceeds a limit.
+        HTTPProblem: the body is invalid, exceeds a limit, or is of another kind.
     """
-    return spec_of(within_limits(await _read(request, SubmitRequest), options, ()))
+    body = within_limits(await read_body(request, SubmitRequest), options, ())
+    if body.kind is not TaskKind.SIMULATE:
+        text = "must be 'simulate' here: only simulations are validated"
+        raise invalid_request([{"type": "kind", "loc": ("body", "kind"), "msg": text}])
+    return spec_of(body)
+
+
+async def read_submission(request: Request, options: ApiOptions) -> Submission:
+    """Read a submission of any kind with its headers, as `read_spec` does, or one of a client of an older service.
+
+    Raises:
+        HTTPProblem: the body is invalid or exceeds a limit, or no worker has the backend.
+    """
+    body, legacy, backend = await _json_of(request), None, _pointer((), "backend")
+    try:
+        submitted = SubmitRequest.model_validate_json(body)
+    except ValidationError as error:
+        if not is_legacy(error):
+            raise invalid_body(error) from error
+        legacy = _parsed(LegacyRequest, body)
+        submitted, backend = to_request(legacy, options), BACKEND_POINTER
+    submitted = within_limits(submitted, options, ())
+    await _require_backend(request, submitted, backend)
+    spec = spec_of(submitted)
+    submission = submission_of(request, spec, key_of(request, lambda: digest_of(spec)))
+    if legacy is None:
+        return submission
+    return replace(submission, task_type=legacy.task_type, wait_for_completion=legacy.payload.wait_for_completion)
 
 
 async def read_batch(request: Request, options: ApiOptions) -> Sequence[TaskSpec]:
@@ -45,15 +74,29 @@ async def read_batch(request: Request, options: ApiOptions) -> Sequence[TaskSpec
     Raises:
         HTTPProblem: the batch or one of its items is invalid or exceeds a limit.
     """
-    batch = await _read(request, BatchRequest)
-    return [spec_of(within_limits(item, options, ("tasks", number))) for number, item in enumerate(batch.tasks)]
+    batch = await read_body(request, BatchRequest)
+    bodies = [within_limits(item, options, ("tasks", number)) for number, item in enumerate(batch.tasks)]
+    for number, body in enumerate(bodies):
+        await _require_backend(request, body, _pointer(("tasks", number), "backend"))
+    return [spec_of(body) for body in bodies]
+
+
+async def known_spec(request: Request, submission: SubmitRequest) -> TaskSpec:
+    """Convert a submission to a spec, if a worker has its backend.
+
+    Raises:
+        HTTPProblem: no worker has the backend.
+        DatabaseUnavailable: the workers could not be read.
+    """
+    await _require_backend(request, submission, _pointer((), "backend"))
+    return spec_of(submission)
 
 
 def spec_of(body: SubmitRequest) -> TaskSpec:
     """Convert the body of a submission to a spec."""
     return TaskSpec(
         circuit=body.program,
-        shots=body.shots or DEFAULT_SHOTS,
+        shots=0 if body.kind is TaskKind.CONVERT else body.shots or DEFAULT_SHOTS,
         inputs=body.inputs,
         options=RunOptions(
             seed=body.seed,
@@ -68,12 +111,18 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
         scheduled_for=body.scheduled_for,
         priority=body.priority,
         hold=body.hold,
+        kind=body.kind,
+        target=body.target,
+        profile=body.profile,
+        bitcode=body.bitcode,
+        backend=body.backend,
     )
 
 
 def submission_of(request: Request, spec: TaskSpec, key: IdempotencyKey | None = None) -> Submission:
     """Build the submission of this request for the service."""
     return Submission(
+        owner=principal_of(request).owner,
         task_id=services_of(request).submit.new_id(),
         spec=spec,
         correlation_id=correlation_id_of(request),
@@ -82,17 +131,8 @@ def submission_of(request: Request, spec: TaskSpec, key: IdempotencyKey | None =
     )
 
 
-def read_idempotency_key(request: Request, spec: TaskSpec) -> IdempotencyKey | None:
-    """The idempotency key of this request, if it has one, with a fingerprint of the spec.
-
-    Raises:
-        HTTPProblem: the key is not a string of printable ASCII characters.
-    """
-    return key_of(request, digest_of(spec))
-
-
-def key_of(request: Request, content: Sequence[object]) -> IdempotencyKey | None:
-    """The idempotency key of this request, if it has one, with a fingerprint of `content`.
+def key_of(request: Request, content: Callable[[], Sequence[object]]) -> IdempotencyKey | None:
+    """The idempotency key of this request, if it has one, with a fingerprint of what `content` returns.
 
     Raises:
         HTTPProblem: the key is not a string of printable ASCII characters.
@@ -101,9 +141,9 @@ def key_of(request: Request, content: Sequence[object]) -> IdempotencyKey | None
     if key is None:
         return None
     if not _KEY.fullmatch(key):
-        text = f"must be 1 to {LONGEST_KEY} printable ASCII characters"
+        text = f"must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
         raise invalid_request([{"type": "idempotency_key", "loc": ("header", "Idempotency-Key"), "msg": text}])
-    return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(content).encode()).hexdigest())
+    return IdempotencyKey(key=key, fingerprint=sha256(json.dumps(content()).encode()).hexdigest())
 
 
 def read_batch_keys(request: Request, specs: Sequence[TaskSpec]) -> Sequence[IdempotencyKey | None]:
@@ -112,21 +152,34 @@ def read_batch_keys(request: Request, specs: Sequence[TaskSpec]) -> Sequence[Ide
     Raises:
         HTTPProblem: the key is not a string of printable ASCII characters.
     """
-    whole = key_of(request, [digest_of(spec) for spec in specs])
+    whole = key_of(request, lambda: [digest_of(spec) for spec in specs])
     if whole is None:
         return [None] * len(specs)
     # Keys of requests have no spaces, so these keys cannot collide with them.
     return [replace(whole, key=f"{whole.key} {number}") for number in range(len(specs))]
 
 
-async def _read(request: Request, shape: type[Model]) -> Model:
-    """Parse the body with Pydantic, strictly and in one pass.
+async def read_body(request: Request, shape: type[Model]) -> Model:
+    """Read and check the JSON body of a request.
+
+    Raises:
+        HTTPProblem: the body is not JSON, or not of this shape.
+    """
+    return _parsed(shape, await _json_of(request))
+
+
+async def _json_of(request: Request) -> bytes:
+    body = await request.body()
+    require_json(request.headers, body)
+    return body
+
+
+def _parsed(shape: type[Model], body: bytes) -> Model:
+    """Parse a body with Pydantic, strictly and in one pass.
 
     FastAPI's body handling uses Python's json module, which has another recursion limit, accepts lone surrogates and
     takes twice the time.
     """
-    body = await request.body()
-    require_json(request.headers, body)
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
@@ -151,8 +204,20 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, path: tuple[st
     if submission.shots is None:
         submission = submission.model_copy(update={"shots": options.default_shots})
     values = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
-    require_within_limits(values, options, path)
+    require_within_limits(values, submission.kind, options, path)
     return submission
+
+
+async def _require_backend(request: Request, submission: SubmitRequest, pointer: str) -> None:
+    """Raise a problem for a backend that no worker knows: the task would wait for ever."""
+    if submission.backend is None:
+        return
+    known = await services_of(request).external_backends.names()
+    if submission.backend not in known:
+        offered = f"there are {', '.join(known)}" if known else "no worker has an external backend"
+        detail = f"No worker runs tasks on a backend {submission.backend!r}; {offered}. See GET /backends."
+        error = FieldError(pointer=pointer, detail="is not a backend of this service")
+        raise HTTPProblem("backend_unknown", detail, errors=[error])
 
 
 def _require_qpy(text: str, path: tuple[str | int, ...], field: str) -> None:
@@ -168,20 +233,20 @@ def _pointer(path: tuple[str | int, ...], field: str) -> str:
 
 
 def require_within_limits(
-    values: Mapping[str, float | None], options: ApiOptions, path: tuple[str | int, ...] = ()
+    values: Mapping[str, float | None], kind: TaskKind, options: ApiOptions, path: tuple[str | int, ...] = ()
 ) -> None:
-    """Compare values, by the names of a submission's fields, with the service's limits.
+    """Compare values, by the names of a submission's fields, with the service's limits for this kind of task.
 
     Raises:
         HTTPProblem: a value exceeds its limit.
     """
     limits = {
         "shots": options.max_shots,
-        "timeout_s": options.max_timeout_seconds,
+        "timeout_s": MAX_JOB_SECONDS if kind is TaskKind.RUN else options.max_timeout_seconds,
         "max_attempts": options.max_attempts,
     }
     over = [
-        {"type": "over_limit", "loc": ("body", *path, field), "msg": f"must be at most {most:g}"}
+        {"type": "over_limit", "loc": ("body", *path, field), "msg": f"must be at most {most:.12g}"}
         for field, most in limits.items()
         if (values[field] or 0) > most
     ]
@@ -193,16 +258,3 @@ def read_trace_context(request: Request) -> str | None:
     """The W3C traceparent of the request, None if it is missing or malformed."""
     offered = request.headers.get("traceparent", "")
     return offered if _TRACE_PARENT.fullmatch(offered) else None
-
-
-def require_json(headers: Headers, body: bytes) -> None:
-    """Raise a problem for a body that is not declared as JSON, or is compressed."""
-    media_type = headers.get("content-type", "").split(";")[0].strip().lower()
-    if not media_type and not body:
-        # An empty body has no type; the parser reports that it is missing.
-        return
-    is_json = media_type == "application/json" or (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    )
-    if not is_json or headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPProblem("unsupported_media_type")

@@ -1,18 +1,31 @@
-"""Conversion of tasks to the shapes of responses."""
+"""Converts tasks to the shapes of responses, for every route that shows one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Literal, cast
 
 from pydantic import JsonValue
 
+from ketline.api.legacy.meta_data import view_meta_data
 from ketline.api.responses.errors import HTTPProblem
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import ProgramFormat
-from ketline.domain.task import Accepted, Failure, FailureCode, Point, Profile, StatusChange, Task, TaskStatus
+from ketline.domain.spec import ProgramFormat, TaskKind
+from ketline.domain.task import (
+    Accepted,
+    Failure,
+    FailureCode,
+    Point,
+    Profile,
+    RemoteJob,
+    StatusChange,
+    Task,
+    TaskStatus,
+)
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,
+    RemoteJobView,
     StatusEntry,
     TaskAccepted,
     TaskFailure,
@@ -22,7 +35,7 @@ from ketline.schemas.tasks import (
     WarningView,
 )
 
-_MESSAGES: Mapping[TaskStatus, str] = {
+MESSAGES: Mapping[TaskStatus, str] = {
     TaskStatus.PENDING: "Task is still in progress.",
     TaskStatus.PROCESSING: "Task is being processed.",
     TaskStatus.COMPLETED: "Task completed successfully.",
@@ -57,7 +70,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         status=task.status,
         submitted_at=task.submitted_at,
         completed_at=task.completed_at,
-        message=_MESSAGES[task.status],
+        message=MESSAGES[task.status],
         shots=task.shots,
         seed=task.options.seed,
         method=task.options.method,
@@ -75,13 +88,24 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         metadata=cast("dict[str, JsonValue]", task.labels.metadata) or None,
         scheduled_for=task.scheduled_for,
         priority=task.priority or None,
+        kind=None if task.kind is TaskKind.SIMULATE else task.kind,
+        target=task.target,
+        qir_profile=task.qir_profile,
+        bitcode=task.bitcode or None,
+        backend=task.backend,
+        remote_job=_view_remote_job(task.remote_job),
         hold=task.hold or None,
         released_at=task.released_at,
         rerun_of=task.rerun_of,
+        owner=task.owner,
+        project=None if task.project == DEFAULT_PROJECT else task.project,
         queue=_view_position(position),
         result=_view_result(task) if with_result else None,
-        error=_view_failure(task.failure),
-        profile=_view_profile(task.profile),
+        error=view_failure(task.failure),
+        profile=view_profile(task.profile),
+        task_type=task.task_type,
+        created_at=None if task.task_type is None else task.submitted_at,
+        meta_data=None if task.task_type is None else view_meta_data(task),
         status_history=[view_change(change) for change in task.history],
         correlation_id=task.correlation_id,
     )
@@ -95,6 +119,12 @@ def _retries(task: Task) -> int:
 def _updated_at(task: Task) -> datetime | None:
     times = [line.transitioned_at for line in task.history[-1:]]
     return max([*times, task.released_at] if task.released_at else times, default=None)
+
+
+def _view_remote_job(job: RemoteJob | None) -> RemoteJobView | None:
+    if job is None:
+        return None
+    return RemoteJobView(id=job.remote_id, status="submitting" if job.status is None else job.status.value)
 
 
 def _view_position(position: QueuePosition | None) -> QueueView | None:
@@ -117,11 +147,21 @@ def outcomes_of(task: Task) -> Sequence[Point]:
         return task.points
     if task.counts is not None:
         return [Point(counts=task.counts, memory=task.memory)]
-    if task.expectation_values is not None:
-        raise HTTPProblem("no_counts", task_status=task.status)
+    require_completed(task)
+    raise HTTPProblem("no_counts", task_status=task.status)
+
+
+def require_completed(task: Task) -> None:
+    """Return if a task has a result of some kind.
+
+    Raises:
+        HTTPProblem: it has none, or none yet.
+    """
+    if task.status is TaskStatus.COMPLETED:
+        return
     code = _NO_COUNTS[task.status]
-    detail = f"Task {task.task_id} has no counts: it is {task.status}."
-    raise HTTPProblem(code, detail, task_status=task.status, failure=_view_failure(task.failure))
+    detail = f"Task {task.task_id} has no result: it is {task.status}."
+    raise HTTPProblem(code, detail, task_status=task.status, failure=view_failure(task.failure))
 
 
 def memory_of(task: Task, point: Point) -> Sequence[str]:
@@ -136,6 +176,10 @@ def memory_of(task: Task, point: Point) -> Sequence[str]:
 
 
 def _view_result(task: Task) -> TaskResult | None:
+    if task.conversion is not None:
+        output = task.conversion
+        encoding: Literal["base64"] | None = "base64" if output.base64 else None
+        return TaskResult(output=output.content, encoding=encoding, media_type=output.media_type)
     if task.expectation_values is not None:
         return TaskResult(expectation_values=cast("list[float] | list[list[float]]", task.expectation_values))
     if task.points is not None:
@@ -147,13 +191,15 @@ def _view_result(task: Task) -> TaskResult | None:
     return TaskResult(counts=dict(task.counts), shots=task.shots, memory=memory)
 
 
-def _view_failure(failure: Failure | None) -> TaskFailure | None:
+def view_failure(failure: Failure | None) -> TaskFailure | None:
+    """Why a task has no result, None if it has one or has not ended."""
     if failure is None:
         return None
     return TaskFailure(code=failure.code, message=failure.message, line=failure.line, column=failure.column)
 
 
-def _view_profile(profile: Profile | None) -> TaskProfile | None:
+def view_profile(profile: Profile | None) -> TaskProfile | None:
+    """How a task was run; None if it has not ended or was not simulated."""
     if profile is None:
         return None
     return TaskProfile(
@@ -164,11 +210,14 @@ def _view_profile(profile: Profile | None) -> TaskProfile | None:
         operations=dict(profile.operations),
         queued_seconds=profile.queued_seconds,
         parsing_seconds=profile.parsing_seconds,
+        engine=profile.engine,
         tier=profile.tier,
         seed_scheme=profile.seed_scheme,
         registers=_view_registers(profile),
         warnings=_view_warnings(profile),
         simulating_seconds=profile.simulating_seconds,
+        processor_seconds=profile.processor_seconds,
+        memory_bytes=profile.memory_bytes,
     )
 
 

@@ -1,0 +1,1 @@
+"""Connections, transactions and dialects: what runs the SQL of the other packages of `db`."""

@@ -1,4 +1,7 @@
-"""Batches statements and SQLite's commits: requests that arrive while one batch runs form the next batch."""
+"""Batches statements and SQLite's commits: requests that arrive while one batch runs form the next batch.
+
+`database.py` batches the frequent statements by it, and `sqlite.py` commits.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,24 +11,36 @@ from typing import Any, Generic, TypeVar, cast
 R = TypeVar("R")
 V = TypeVar("V")
 
+# After a batch of at least so many requests, further ones may gather: there will be many.
+MANY = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The value or the error that answers one request."""
+    """The value or the error that one request results in."""
 
     value: Any = None
     error: Exception | None = None
 
 
 class Batcher(Generic[R, V]):
-    """Runs requests in their order of arrival, in batches of up to `most`; it never waits for a batch to fill.
+    """Runs requests in their order of arrival, in batches of up to `most`.
 
-    `run` returns one response for each request, in the same order.
+    A request runs at once when no other runs, and with those that arrive meanwhile otherwise. After a batch of several
+    requests it waits for `gathering_seconds`, so that a request under load may wait so much longer. `run` returns one
+    response for each request, in the same order.
     """
 
-    def __init__(self, run: Callable[[Sequence[R]], Awaitable[Sequence[Response]]], *, most: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[Sequence[R]], Awaitable[Sequence[Response]]],
+        *,
+        most: int,
+        gathering_seconds: float = 0.0,
+    ) -> None:
         self._run = run
         self._most = most
+        self._gathering_seconds = gathering_seconds
         self._waiting: list[tuple[R, asyncio.Future[V]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -51,6 +66,8 @@ class Batcher(Generic[R, V]):
                 responses = [Response(error=error)] * len(batch)
             for (_, future), response in zip(batch, responses, strict=True):
                 _complete(future, response)
+            if self._gathering_seconds and len(batch) >= MANY and len(self._waiting) < self._most:
+                await asyncio.sleep(self._gathering_seconds)
 
 
 def _complete(future: asyncio.Future[V], response: Response) -> None:

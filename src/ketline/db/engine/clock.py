@@ -45,6 +45,17 @@ class after(_TimeFunction):  # noqa: N801 - reads as the SQL function it is
         super().__init__(moment, seconds)
 
 
+class seconds_between(FunctionElement[float]):  # noqa: N801 - reads as the SQL function it is
+    """The seconds from one moment to another."""
+
+    name = "ketline_seconds_between"
+    inherit_cache = True
+    type = Float()
+
+    def __init__(self, start: ColumnElement[Any], end: ColumnElement[Any]) -> None:
+        super().__init__(start, end)
+
+
 def later(moment: ColumnElement[Any], earliest: ColumnElement[Any]) -> ColumnElement[Any]:
     """The later of `earliest` and `moment`, or `earliest` if there is no `moment`."""
     return case((moment > now(), moment), else_=earliest)
@@ -89,3 +100,15 @@ def _after_postgresql(element: after, compiler: SQLCompiler, **kw: Any) -> str:
 def _after_sqlite(element: after, compiler: SQLCompiler, **kw: Any) -> str:
     moment, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"strftime('{_SQLITE_FORMAT}', ({moment}), ({seconds}) || ' seconds')"
+
+
+@compiles(seconds_between, "postgresql")
+def _seconds_between_postgresql(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"CAST(EXTRACT(EPOCH FROM ({end}) - ({start})) AS FLOAT)"
+
+
+@compiles(seconds_between, "sqlite")
+def _seconds_between_sqlite(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    start, end = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"((julianday({end}) - julianday({start})) * 86400.0)"

@@ -1,4 +1,7 @@
-"""Opens sessions of a PostgreSQL server: on the host that accepts writes, directly or through a pooler."""
+"""Opens sessions of a PostgreSQL server: on the host that accepts writes, directly or through a pooler.
+
+The pools of `postgresql.py`, the listener for notifications and migrations connect with it.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,13 +13,13 @@ import asyncpg
 from ketline.database_url import Host, parse_postgres_url
 
 # For a session that a pooler in transaction mode may move to another server between two transactions: no statement is
-# kept on the server by name, and asyncpg parses an unnamed one again in the very message that runs it.
+# kept on the server by name, and asyncpg parses an unnamed one again in the message that runs it.
 THROUGH_A_POOLER: dict[str, Any] = {"statement_cache_size": 0}
 SQLALCHEMY_THROUGH_A_POOLER: dict[str, Any] = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": lambda: "",
 }
-# A host that does not answer so, or is starting up, or takes no writes, leaves it to the next.
+# The next host is tried after these errors: one does not respond, is starting up, or accepts no writes.
 _NEXT_HOST = (
     OSError,
     TimeoutError,
@@ -24,7 +27,7 @@ _NEXT_HOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.TargetServerAttributeNotMatched,
 )
-# What opening or using a session may come to, as the driver says it.
+# The errors of the driver when a session is opened or used.
 SESSION_ERRORS = (
     OSError,
     TimeoutError,
@@ -51,7 +54,7 @@ class Connector:
         """An asyncpg connection.
 
         Raises:
-            SESSION_ERRORS: what the last host that was tried came to.
+            SESSION_ERRORS: the error of the last host that was tried.
         """
         tried = 0
         for host in tuple(self._hosts):
@@ -72,7 +75,7 @@ class Connector:
         A pooler gives clients its own keys for cancellation, so the process id in them is not the server's.
 
         Raises:
-            SESSION_ERRORS: there was no session.
+            SESSION_ERRORS: no session could be opened.
         """
         async with self._probing:
             if self._pooled is None:

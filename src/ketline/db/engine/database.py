@@ -17,6 +17,8 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 A = TypeVar("A")
 
+# Under load, statements wait so long for more requests: a statement costs as much as several requests in it.
+GATHERING_SECONDS = 0.004
 # More would keep the first caller waiting without saving much of the commit.
 MOST_IN_A_STATEMENT = 32
 
@@ -53,7 +55,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
-        return await _to_the_end(self._transactions.write(work))
+        return await _shielded(self._transactions.write(work))
 
     async def autocommit(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for work whose first statement does all that is done: one round trip on PostgreSQL.
@@ -64,32 +66,44 @@ class Database:
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
-        return await _to_the_end(self._transactions.autocommit(work))
+        return await _shielded(self.autocommit_in_background(work))
+
+    def autocommit_in_background(self, work: Callable[[Connection], T]) -> Awaitable[T]:
+        """As `autocommit`, for a task that nothing cancels: without the turn of the event loop that a shield takes.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
+        return self._transactions.autocommit(work)
 
     async def batched(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
         """Runs `work` as `autocommit` does, once for all requests for it that arrived while it ran before.
 
-        `work` gives an answer for each request, in order. A defect that one request brings to light does not touch
-        the others: each is then run alone.
+        `work` returns a result for each request, in order. A request that fails does not affect the
+        others: each is then run alone.
 
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
         if not self.dialect.batches:
             # Waiting transactions share a commit there, and statements need no round trip.
-            [answer] = await self.autocommit(lambda connection: work(connection, [request]))
-            return answer
+            [result] = await self.autocommit(lambda connection: work(connection, [request]))
+            return result
         if work not in self._batchers:
-            self._batchers[work] = Batcher(lambda requests: self._answer(work, requests), most=MOST_IN_A_STATEMENT)
-        return cast("A", await _to_the_end(self._batchers[work].submit(request)))
+            self._batchers[work] = Batcher(
+                lambda requests: self._respond(work, requests),
+                most=MOST_IN_A_STATEMENT,
+                gathering_seconds=GATHERING_SECONDS,
+            )
+        return cast("A", await _shielded(self._batchers[work].submit(request)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, whose every statement sees one state of the database: on PostgreSQL it is one round trip.
 
         Raises:
-            DatabaseUnavailable: there was no answer.
+            DatabaseUnavailable: the database did not respond.
         """
-        return await _to_the_end(self._transactions.read(work))
+        return await _shielded(self._transactions.read(work))
 
     async def urgent(self, work: Callable[[Connection], T]) -> T:
         """As `autocommit`, for a lease or a health check: however many others wait, it does not wait for them.
@@ -97,17 +111,18 @@ class Database:
         Raises:
             DatabaseUnavailable: the outcome is not known to be a commit.
         """
-        return await _to_the_end(self._transactions.urgent(work))
+        return await _shielded(self._transactions.urgent(work))
 
-    async def _answer(
+    async def _respond(
         self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], requests: Sequence[Q]
     ) -> Sequence[Response]:
         try:
-            return [Response(answer) for answer in await self.autocommit(lambda connection: work(connection, requests))]
+            results = await self.autocommit_in_background(lambda connection: work(connection, requests))
+            return [Response(result) for result in results]
         except Exception as error:
             if len(requests) == 1 or isinstance(error, DatabaseUnavailable):  # guard: write.defect
                 return [Response(error=error)] * len(requests)
-        return [(await self._answer(work, [request]))[0] for request in requests]
+        return [(await self._respond(work, [request]))[0] for request in requests]
 
 
 @asynccontextmanager
@@ -127,7 +142,7 @@ async def open_database(
         await transactions.close()
 
 
-async def _to_the_end(work: Awaitable[T]) -> T:
+async def _shielded(work: Awaitable[T]) -> T:
     """Await `work` even when the caller is cancelled: a connection abandoned in mid-statement is lost or dirty."""
     task = asyncio.ensure_future(work)
     try:

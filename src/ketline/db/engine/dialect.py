@@ -1,4 +1,4 @@
-"""The differences between PostgreSQL and SQLite, as one value for each."""
+"""The differences between PostgreSQL and SQLite, as one value for each, for the statements that must differ."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Translates errors of drivers into `DatabaseUnavailable` and its subclasses, which name the cause."""
+"""Translates errors of the drivers into `DatabaseUnavailable` and its subclasses, for every transaction.
+
+`postgresql.py` and `sqlite.py` run theirs within `translated`.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -20,7 +23,7 @@ from ketline.domain.errors import (
 
 # Connection, rollback of a transaction, resources, lock, operator (starting up, shutting down), system.
 # Source: PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
-PASSING_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
 IDLE_IN_TRANSACTION = "25P03"
 # From the same table: what an operator can do something about.
 _STATES: Mapping[str, type[DatabaseUnavailable]] = {
@@ -44,9 +47,9 @@ _SQLITE_CODES: Mapping[int, type[DatabaseUnavailable]] = {
     sqlite3.SQLITE_CANTOPEN: DatabaseFileLost,
     sqlite3.SQLITE_IOERR: DatabaseUnavailable,
 }
-# Without what the server says: it may name users, hosts and files.
+# Without the server's own message, which may name users, hosts and files.
 _MESSAGES: Mapping[type[DatabaseUnavailable], str] = {
-    DatabaseUnavailable: "The database does not answer; try again shortly.",
+    DatabaseUnavailable: "The database does not respond; try again in a few seconds.",
     DatabaseAccessDenied: "The database refuses the login, or a permission is missing: check the user, the password, "
     "the name of the database and the grants behind DATABASE_URL.",
     DatabaseReadOnly: "The database takes no writes: it is a standby, or was set to read-only.",
@@ -69,7 +72,7 @@ def translated() -> Iterator[None]:
         kind = _kind(error.orig)
         if kind is None and isinstance(error, ProgrammingError):
             kind = DatabaseNotMigrated
-        if kind is None and (error.connection_invalidated or _is_passing(error)):
+        if kind is None and (error.connection_invalidated or _is_transient(error)):
             kind = DatabaseUnavailable
         if kind is None:
             raise
@@ -96,11 +99,11 @@ def _kind(error: BaseException | None) -> type[DatabaseUnavailable] | None:
     return _STATES.get(getattr(error, "sqlstate", None) or "")
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Not about the statement. asyncpg's adapter tells many of these apart by their SQLSTATE only."""
+def _is_transient(error: DBAPIError) -> bool:
+    """Whether an error is not about the statement, so that a retry may help; asyncpg shows many by SQLSTATE only."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    return isinstance(error, OperationalError | InterfaceError) or _passes(state)
+    return isinstance(error, OperationalError | InterfaceError) or _is_transient_state(state)
 
 
-def _passes(state: str) -> bool:
-    return state[:2] in PASSING_CLASSES or state == IDLE_IN_TRANSACTION
+def _is_transient_state(state: str) -> bool:
+    return state[:2] in TRANSIENT_CLASSES or state == IDLE_IN_TRANSACTION

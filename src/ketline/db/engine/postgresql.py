@@ -1,4 +1,4 @@
-"""Transactions on PostgreSQL through asyncpg.
+"""Transactions on PostgreSQL through asyncpg; `database.py` opens them.
 
 A transaction is an ordinary function that SQLAlchemy runs in a greenlet: while it waits for the server, the event loop
 continues. `sqlalchemy.ext.asyncio` does so for each statement; here it is done once for a whole transaction, and the
@@ -34,7 +34,8 @@ IDLE_SECONDS = 10.0
 # a whole table is best, and such a plan would be kept when there are many rows.
 PLANNING = {"jit": "off", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 # For statements on any number of tasks at once, whose plan is the same for all: to plan takes as long as to run them.
-SINGLE = {"plan_cache_mode": "force_generic_plan"}
+# They read the first entries of indexes. Without statistics PostgreSQL would collect all entries and sort them.
+SINGLE = {"plan_cache_mode": "force_generic_plan", "enable_bitmapscan": "off"}
 _LIMIT_TRANSACTION = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS:g}s'"
 
 

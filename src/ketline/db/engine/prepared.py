@@ -1,5 +1,7 @@
 """Statements that run several times for every task: compiled once, and run by the driver itself.
 
+`db.tasks` declares them.
+
 SQLAlchemy takes many times as long for a statement as SQLite or asyncpg. Here it only compiles the statement and
 provides the conversions of values.
 """
@@ -67,7 +69,8 @@ class _Form:
         ]
         columns = list(statement.exported_columns)
         self._make = _row_maker([column.key for column in columns])
-        self._results = [_result_processor(column.type, dialect) for column in columns]
+        processors = [_result_processor(column.type, dialect) for column in columns]
+        self._converting = [(number, convert) for number, convert in enumerate(processors) if convert is not None]
 
     def run_on_sqlite(self, connection: Connection, parameters: Mapping[str, object]) -> Sequence[Any]:
         driver: Any = connection.connection.driver_connection
@@ -98,11 +101,14 @@ class _Form:
         ]
 
     def _rows(self, rows: Sequence[Any]) -> Sequence[Any]:
-        make, converting = self._make, self._results
-        return [
-            make(value if convert is None else convert(value) for value, convert in zip(row, converting, strict=True))
-            for row in rows
-        ]
+        return [self._make(self._converted(row)) for row in rows]
+
+    def _converted(self, row: Iterable[Any]) -> Sequence[Any]:
+        values = list(row)
+        for number, convert in self._converting:
+            if values[number] is not None:  # every conversion of SQLAlchemy gives None for NULL
+                values[number] = convert(values[number])
+        return values
 
     def _failed(
         self, error: Exception, base: type[Exception], dialect: Dialect, *, lost: bool = False

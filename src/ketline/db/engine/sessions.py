@@ -164,7 +164,7 @@ class Sessions:
 
 
 def _close_session(connection: Connection) -> None:
-    """Close a session as the server expects it, or by force if the server does not answer within two seconds."""
+    """Close a session as the server expects it, or by force if the server does not respond within two seconds."""
     # SQLAlchemy limits the time of `invalidate`; `close` alone would wait for ever.
     connection.invalidate()
     connection.close()

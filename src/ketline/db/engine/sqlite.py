@@ -1,4 +1,4 @@
-"""Transactions on SQLite: one thread writes, one reads, and waiting writes share a commit.
+"""Transactions on SQLite: one thread writes, one reads, and waiting writes share a commit; `database.py` opens them.
 
 A transaction is a few statements of some ten microseconds each; passing each statement to a thread and back would take
 longer than all of them. So a whole transaction runs without interruption in the thread that owns its connection.
@@ -100,7 +100,7 @@ class _ConnectionThread:
                 if len(jobs) == 1:
                     return [Response(jobs[0].work(connection))]
                 return _run_batch(connection, jobs)
-        except _Undone:
+        except _BatchFailed:
             return [outcome for one in jobs for outcome in self._run([one])]
         except Exception as error:
             return [Response(error=error)] * len(jobs)
@@ -124,20 +124,20 @@ class _ConnectionThread:
         self._engine.dispose()
 
 
-class _Undone(Exception):
-    """A write that was not expected to fail has failed; writes that may run only once have not run yet."""
+class _BatchFailed(Exception):
+    """A write of a batch that was not expected to fail has failed; writes that may run only once have not run yet."""
 
 
 def _run_batch(connection: Connection, jobs: Sequence[_Job]) -> Sequence[Response]:
     """Run the writes that are not expected to fail first, without savepoints, which take as long as a statement."""
     try:
-        sure = {number: Response(one.work(connection)) for number, one in enumerate(jobs) if not one.may_fail}
+        results = {number: Response(one.work(connection)) for number, one in enumerate(jobs) if not one.may_fail}
     except Exception as error:
-        raise _Undone from error
-    return [sure.get(number) or _apart(connection, one.work) for number, one in enumerate(jobs)]
+        raise _BatchFailed from error
+    return [results.get(number) or _run_in_savepoint(connection, one.work) for number, one in enumerate(jobs)]
 
 
-def _apart(connection: Connection, work: Work[Any]) -> Response:
+def _run_in_savepoint(connection: Connection, work: Work[Any]) -> Response:
     try:
         with (
             translated(),
@@ -147,7 +147,7 @@ def _apart(connection: Connection, work: Work[Any]) -> Response:
     except Exception as error:
         if not _in_transaction(connection):
             # Some errors, of the disk above all, make SQLite undo the whole transaction, and with it what other callers
-            # in this commit have done: going on, and the COMMIT of nothing, would answer them wrongly.
+            # in this commit have done: continuing, and committing nothing, would report success to them.
             raise DatabaseUnavailable("The database could not be written; nothing was stored.") from error
         return Response(error=error)
 

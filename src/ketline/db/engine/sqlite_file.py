@@ -1,4 +1,4 @@
-"""Checks that an open SQLite database is still the file that its path names.
+"""Checks that an open SQLite database is still the file that its path names, for `sqlite.py`.
 
 SQLite continues to write to a file that was moved or deleted, and reports success. The next process that opens the path
 would not find what is committed there.

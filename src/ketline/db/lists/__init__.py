@@ -1,0 +1,1 @@
+"""Lists, changes, deletions and statistics of stored tasks, for the `TaskCatalogue`."""

@@ -1,4 +1,4 @@
-"""SQL that changes and deletes tasks, single ones or old ones."""
+"""SQL that changes and deletes tasks, single ones or old ones; `catalogue.py` runs it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -24,22 +24,25 @@ from ketline.db.engine.clock import from_now, later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.access_paths import paths_by_end
-from ketline.db.lists.pages import along, merge_sorted
+from ketline.db.lists.pages import merge_sorted, select_along
+from ketline.db.lists.usage import add_to_deleted, usage_of
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
-from ketline.db.tasks.hold import came_at, is_held, never_if
+from ketline.db.schema.visibility import is_of
+from ketline.db.tasks.hold import is_held, never_if, runnable_since
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
 from ketline.db.tasks.rank import rank
+from ketline.domain.access import ProjectName
 from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
 from ketline.domain.task import TaskStatus
 
 _KINDS: Mapping[Changeable, str] = {Changeable.NAME: NAME, Changeable.TAGS: TAG}
 
 
-def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bool:
-    """Changes a task and its labels; False if it does not exist or its status forbids the change."""
-    row = connection.execute(_update(task_id, change)).one_or_none()
+def change_task(connection: Connection, project: ProjectName, task_id: UUID, change: TaskChange) -> bool:
+    """Changes a task and its labels; False if it is not of this project or its status forbids the change."""
+    row = connection.execute(_update(project, task_id, change)).one_or_none()
     if row is None:
         return False
     kinds = [kind for field, kind in _KINDS.items() if field in change.fields]
@@ -47,14 +50,14 @@ def change_task(connection: Connection, task_id: UUID, change: TaskChange) -> bo
         old = (task_labels.c.task_id == task_id, task_labels.c.kind.in_(kinds))
         connection.execute(delete(task_labels).where(*old))
     labels = [label for label in labels_of(change.labels) if label[0] in kinds]
-    write_labels(connection, task_id, row.submitted_at, labels)
+    write_labels(connection, task_id, row.submitted_at, project, labels)
     return True
 
 
-def select_changeable(task_id: UUID) -> Select[Any]:
+def select_changeable(task_id: UUID, project: ProjectName) -> Select[Any]:
     """Selects a task's status and all its columns that can be changed."""
     changeable = (tasks.c[field.value] for field in Changeable)
-    return select(tasks.c.current_status, *changeable).where(tasks.c.task_id == task_id)
+    return select(tasks.c.current_status, *changeable).where(tasks.c.task_id == task_id, is_of(project))
 
 
 def is_made(change: TaskChange, row: Row[Any]) -> bool:
@@ -62,14 +65,19 @@ def is_made(change: TaskChange, row: Row[Any]) -> bool:
     return all(getattr(row, name) == value for name, value in _values(change).items())
 
 
-def select_spec(task_id: UUID) -> Select[Any]:
-    return select(*SPEC_COLUMNS).where(tasks.c.task_id == task_id)
+def select_spec(task_id: UUID, project: ProjectName) -> Select[Any]:
+    return select(*SPEC_COLUMNS).where(tasks.c.task_id == task_id, is_of(project))
 
 
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
-    """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade."""
+    """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade.
+
+    What they took remains in the sums of usage.
+    """
+    used = usage_of(connection, task_ids)
     for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):
         connection.execute(delete(column.table).where(column.in_(task_ids)))
+    add_to_deleted(connection, used)  # guard: usage.deleted
 
 
 def select_older(age: timedelta, limit: int) -> Select[Any]:
@@ -79,7 +87,7 @@ def select_older(age: timedelta, limit: int) -> Select[Any]:
 
 def select_last_kept(keep: int) -> Select[Any]:
     """Selects the task that is `keep`th from the last that ended; no row if there are fewer."""
-    branches = [along(path, Order.LAST_ENDED_FIRST).limit(keep) for path in paths_by_end(TaskFilter())]
+    branches = [select_along(path, Order.LAST_ENDED_FIRST).limit(keep) for path in paths_by_end(TaskFilter())]
     return merge_sorted(branches, Order.LAST_ENDED_FIRST, keep).limit(1).offset(keep - 1)
 
 
@@ -95,8 +103,8 @@ def _to_delete(which: ColumnElement[bool], limit: int) -> Select[Any]:
     return select(tasks.c.task_id).where(ended, which).limit(limit).with_for_update(skip_locked=True)
 
 
-def _update(task_id: UUID, change: TaskChange) -> Update:
-    statement = update(tasks).where(tasks.c.task_id == task_id)
+def _update(project: ProjectName, task_id: UUID, change: TaskChange) -> Update:
+    statement = update(tasks).where(tasks.c.task_id == task_id, is_of(project))
     changed = _values(change)
     if WHILE_PENDING & change.fields:
         statement = statement.where(checked(tasks.c.current_status == TaskStatus.PENDING))  # guard: change.pending
@@ -118,7 +126,7 @@ def _rank(change: TaskChange) -> ColumnElement[Any]:
     priority: ColumnElement[Any] = tasks.c.priority
     if Changeable.PRIORITY in change.fields:
         priority = literal(change.priority, Integer)
-    return rank(came_at(), scheduled_for, priority)
+    return rank(runnable_since(), scheduled_for, priority)
 
 
 def _values(change: TaskChange) -> dict[str, Any]:

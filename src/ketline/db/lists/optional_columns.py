@@ -1,4 +1,7 @@
-"""The large optional columns of the tasks of a page: read separately, up to a total size."""
+"""The large optional columns of the tasks of a page: read separately, up to a total size.
+
+`catalogue.py` reads them after it has found the tasks.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,8 +19,8 @@ from ketline.domain.task import TaskStatus, WorkerId
 
 # Characters of programs and results in one page; a single task may have more.
 MOST_LARGE_CHARACTERS = 8 * 1024 * 1024
-# To measure is to read the whole of it; what lies behind the end of a page is measured for nothing.
-_MEASURED_TOGETHER = 4
+# Measuring a value reads all of it: in small batches, few tasks behind the end of a page are measured in vain.
+_MEASURE_BATCH_TASKS = 4
 
 _LARGE: Mapping[TaskPart, Any] = {TaskPart.CIRCUIT: tasks.c.circuit, TaskPart.RESULT: tasks.c.result}
 
@@ -46,8 +49,8 @@ def count_fitting(connection: Connection, task_ids: Sequence[UUID], parts: Colle
 
 def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence[Any]) -> Iterator[int]:
     """Yield the number of characters of each task's columns, measured for a few tasks at a time."""
-    for first in range(0, len(task_ids), _MEASURED_TOGETHER):
-        some = task_ids[first : first + _MEASURED_TOGETHER]
+    for first in range(0, len(task_ids), _MEASURE_BATCH_TASKS):
+        some = task_ids[first : first + _MEASURE_BATCH_TASKS]
         found = select(tasks.c.task_id, *map(_size, columns)).where(tasks.c.task_id.in_(some))
         sized = {task_id: sum(sizes) for task_id, *sizes in connection.execute(found)}
         yield from (sized.get(task_id, 0) for task_id in some)
@@ -56,6 +59,8 @@ def _measure(connection: Connection, task_ids: Sequence[UUID], columns: Sequence
 def read_optional_columns(
     connection: Connection, task_ids: Sequence[UUID], parts: Collection[TaskPart]
 ) -> OptionalColumns:
+    """Read the requested parts of these tasks; lines of history are in the order in which they were written."""
+
     def read(part: TaskPart) -> Mapping[UUID, Any]:
         if part not in parts or not task_ids:
             return {}

@@ -1,4 +1,4 @@
-"""SQL of lists: finds the tasks of a page by examining a bounded number of tasks."""
+"""SQL of lists: finds the tasks of a page by examining a bounded number of tasks; `catalogue.py` runs it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ from ketline.db.schema.tables import tasks
 from ketline.domain.lists import Order, Position, TaskPart, TaskQuery
 from ketline.domain.task import TaskId
 
-# No task ends before it is submitted, but for clocks that are set.
+# A task ends after it is submitted, unless the clock was set back meanwhile.
 CLOCK_SLACK = timedelta(minutes=1)
-# Far more than come between two statements, or are submitted at the same time.
+# Far more than arrive between two statements, or are submitted at the same time.
 _MOST_AT_ONCE = 10
 _LOWEST, _HIGHEST = TaskId(UUID(int=0)), TaskId(UUID(int=2**128 - 1))
 
@@ -62,9 +62,16 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.tags,
     tasks.c.scheduled_for,
     tasks.c.priority,
+    tasks.c.kind,
+    tasks.c.target,
+    tasks.c.qir_profile,
+    tasks.c.bitcode,
+    tasks.c.backend,
     tasks.c.hold,
     tasks.c.released_at,
     tasks.c.rerun_of,
+    tasks.c.project,
+    tasks.c.owner,
 ]
 _SMALL_PARTS = {TaskPart.METADATA: tasks.c.metadata, TaskPart.PROFILE: tasks.c.profile}
 
@@ -91,15 +98,15 @@ class Search:
             return [], None
         unmet = self._unmet({*paths[0].covers, "completed" if by_end else "submitted"})
         if not unmet:
-            return self._in_order(paths, self.query.limit + 1, unmet)
-        if (few := self._few()) is not None:
-            return self._sorted(few)
-        # First, so that tasks that arrive in between do not count as examined.
-        end = self._end(paths)
-        rows, following = self._in_order(paths, _MOST_AT_ONCE * self.most, unmet, end)
+            return self._read_in_order(paths, self.query.limit + 1, unmet)
+        if (smallest := self._smallest_path()) is not None:
+            return self._read_and_sort(smallest)
+        # Determined first, so that tasks that arrive meanwhile do not count as examined.
+        end = self._examined_until(paths)
+        rows, following = self._read_in_order(paths, _MOST_AT_ONCE * self.most, unmet, end)
         return rows, following or end
 
-    def _end(self, paths: Sequence[AccessPath]) -> Position | None:
+    def _examined_until(self, paths: Sequence[AccessPath]) -> Position | None:
         """The time up to which the list can be examined, None for its end: each path reads an equal share of the tasks.
 
         It selects only times, which indexes contain, so tasks with the same time are read together.
@@ -114,13 +121,16 @@ class Search:
     def _times(self, path: AccessPath) -> Select[Any]:
         assert path.at is not None
         times = select(path.at).where(*path.conditions, *self._bounds(path, None))
-        return times.order_by(*_directed([*_first(path), path.at], self.query.order))
+        return times.order_by(*_in_direction([*path.first, path.at], self.query.order))
 
-    def _few(self) -> AccessPath | None:
+    def _smallest_path(self) -> AccessPath | None:
         """The access path with the fewest tasks, if all of these can be read."""
         paths = list(selective_paths(self.query.which))
-        # Not their ids: that would be to read all those rows.
-        some = [_one(path).limit(self.most + 1).subquery() for path in paths]
+        if not paths:
+            # An owner, say, has no index: claims and ends of tasks would write its entries anew.
+            return None
+        # Not their ids: selecting these would read all those rows.
+        some = [_row_for_each_task(path).limit(self.most + 1).subquery() for path in paths]
         counts = [
             select(func.count()).select_from(one).scalar_subquery().label(f"path_{n}") for n, one in enumerate(some)
         ]
@@ -128,8 +138,8 @@ class Search:
         fewest = min(range(len(paths)), key=counted.__getitem__)
         return paths[fewest] if counted[fewest] <= self.most else None
 
-    def _sorted(self, path: AccessPath) -> Page:
-        # Some room for those that come between two statements.
+    def _read_and_sort(self, path: AccessPath) -> Page:
+        # Some more, for tasks that arrive between two statements.
         found = (
             select(path.task_id.label("task_id"))
             .where(*path.conditions)
@@ -137,16 +147,16 @@ class Search:
             .subquery("found")
         )
         at = tasks.c.completed_at if self.query.order.by_end else tasks.c.submitted_at
-        behind = _behind(self.query.after, self.query.order, at, tasks.c.task_id)
-        return self._page(found, [*self._unmet(path.covers), *behind, at.is_not(None)], at)
+        after = _after(self.query.after, self.query.order, at, tasks.c.task_id)
+        return self._page_of(found, [*self._unmet(path.covers), *after, at.is_not(None)], at)
 
-    def _in_order(
+    def _read_in_order(
         self, paths: Sequence[AccessPath], limit: int, unmet: Sequence[Condition], end: Position | None = None
     ) -> Page:
-        found = self._along(paths, limit, end).subquery("found")
-        return self._page(found, unmet, found.c.at)
+        found = self._select_along(paths, limit, end).subquery("found")
+        return self._page_of(found, unmet, found.c.at)
 
-    def _page(self, found: Subquery, conditions: Sequence[Condition], at: ColumnElement[Any]) -> Page:
+    def _page_of(self, found: Subquery, conditions: Sequence[Condition], at: ColumnElement[Any]) -> Page:
         wanted = self.query.parts
         parts = [column if part in wanted else null().label(part) for part, column in _SMALL_PARTS.items()]
         joined = select(*_LISTED, *parts, at.label("at")).join_from(found, tasks, tasks.c.task_id == found.c.task_id)
@@ -157,34 +167,34 @@ class Search:
         last = rows[limit - 1]
         return rows[:limit], Position(at=last.at, task_id=TaskId(last.task_id))
 
-    def _along(self, paths: Sequence[AccessPath], limit: int, end: Position | None = None) -> Select[Any]:
+    def _select_along(self, paths: Sequence[AccessPath], limit: int, end: Position | None = None) -> Select[Any]:
         """The first tasks of the list, or those up to `end`, that the access paths reach."""
         return merge_sorted([self._branch(path, end).limit(limit) for path in paths], self.query.order, limit)
 
     def _branch(self, path: AccessPath, end: Position | None = None) -> Select[Any]:
-        return along(path, self.query.order, self._bounds(path, end))
+        return select_along(path, self.query.order, self._bounds(path, end))
 
     def _bounds(self, path: AccessPath, end: Position | None) -> list[Condition]:
         query, which, at = self.query, self.query.which, path.at
         assert at is not None
         if query.order.by_end:
             bounds = within(at, which.completed_after, which.completed_before)
-            bounds += within(at, _moved(which.submitted_after, -CLOCK_SLACK), None)
+            bounds += within(at, _shifted(which.submitted_after, -CLOCK_SLACK), None)
         else:
             bounds = within(at, which.submitted_after, which.submitted_before)
-            bounds += within(at, None, _moved(which.completed_before, CLOCK_SLACK))
+            bounds += within(at, None, _shifted(which.completed_before, CLOCK_SLACK))
         after, order = query.after, query.order
-        return [*bounds, *_behind(after, order, at, path.task_id), *_up_to(end, order, at, path.task_id)]
+        return [*bounds, *_after(after, order, at, path.task_id), *_up_to(end, order, at, path.task_id)]
 
     def _unmet(self, covered: Collection[str]) -> list[Condition]:
         return [condition for name, condition in conditions_of(self.query.which).items() if name not in covered]
 
 
-def along(path: AccessPath, order: Order, conditions: Sequence[Condition] = ()) -> Select[Any]:
+def select_along(path: AccessPath, order: Order, conditions: Sequence[Condition] = ()) -> Select[Any]:
     """Ids and times of the tasks on an ordered access path, in the order of the list."""
     assert path.at is not None
     found = select(path.task_id.label("task_id"), path.at.label("at")).where(*path.conditions, *conditions)
-    return found.order_by(*_directed([*_first(path), path.at, path.task_id], order))
+    return found.order_by(*_in_direction([*path.first, path.at, path.task_id], order))
 
 
 def merge_sorted(branches: Sequence[Select[Any]], order: Order, limit: int) -> Select[Any]:
@@ -195,7 +205,7 @@ def merge_sorted(branches: Sequence[Select[Any]], order: Order, limit: int) -> S
     return _sort(select(merged.c.task_id, merged.c.at), order).limit(limit)
 
 
-def _behind(
+def _after(
     position: Position | None, order: Order, at: ColumnElement[Any], task_id: ColumnElement[Any]
 ) -> list[Condition]:
     """The conditions for tasks after a position; the first, on the time alone, is the one that indexes serve."""
@@ -218,12 +228,12 @@ def _up_to(
     return [at <= time, or_(at < time, task_id <= known)]
 
 
-def _one(path: AccessPath) -> Select[Any]:
+def _row_for_each_task(path: AccessPath) -> Select[Any]:
     """A row for each task on the path, from the table that its conditions are about."""
     return select(literal(1)).select_from(path.task_id.table).where(*path.conditions)
 
 
-def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
+def _shifted(moment: datetime | None, by: timedelta) -> datetime | None:
     """Shift a time; None if the result is out of range, beyond which there are no tasks."""
     try:
         return moment and moment + by
@@ -234,12 +244,8 @@ def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
 def _sort(statement: Select[Any], order: Order) -> Select[Any]:
     """Sorts by the columns `at` and `task_id` of the statement."""
     columns = statement.selected_columns
-    return statement.order_by(*_directed([columns["at"], columns["task_id"]], order))
+    return statement.order_by(*_in_direction([columns["at"], columns["task_id"]], order))
 
 
-def _first(path: AccessPath) -> list[ColumnElement[Any]]:
-    return [] if path.first is None else [path.first]
-
-
-def _directed(keys: Sequence[ColumnElement[Any]], order: Order) -> list[ColumnElement[Any]]:
+def _in_direction(keys: Sequence[ColumnElement[Any]], order: Order) -> list[ColumnElement[Any]]:
     return [key.desc() if order.descending else key.asc() for key in keys]

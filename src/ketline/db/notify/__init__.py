@@ -1,0 +1,1 @@
+"""Notifications of committed changes between processes."""

@@ -1,5 +1,7 @@
 """Notifies every process that listens of committed changes, by PostgreSQL's NOTIFY.
 
+The repository notifies; `runtime/database.py` opens the listener of an API process.
+
 It is a statement of its own after the commit: a NOTIFY within would make all commits of the server wait for each
 other. Without rows to write its own commit waits for no disk. Source: PostgreSQL's src/backend/commands/async.c
 (PreCommit_Notify) and src/backend/access/transam/xact.c (RecordTransactionCommit).
@@ -27,7 +29,7 @@ CHANNEL = "ketline_changes"
 # A payload has at most 8,000 bytes; a change takes 47 at most.
 CHANGES_IN_A_PAYLOAD = 150
 MOST_WAITING = 10_000
-# Where so many changes came together, the next are waited for: a statement for each would cost as much as the changes.
+# After this many changes at once, further ones are awaited: a statement for each would cost as much as the changes.
 MANY = 3
 GATHERING_SECONDS = 0.005
 # Clients wait less for the start of a task than for its end, and a small task ends sooner than this.
@@ -96,7 +98,7 @@ class PostgresqlNotifier:
             now, self._waiting = self._waiting[:CHANGES_IN_A_PAYLOAD], self._waiting[CHANGES_IN_A_PAYLOAD:]
             payload = "\n".join(f"{change.task_id} {change.status}" for change in now)
             try:
-                await self._database.autocommit(_notifying(payload))
+                await self._database.autocommit_in_background(_notifying(payload))
             except DatabaseUnavailable as error:
                 log.debug("notification.lost", changes=len(now), error=str(error))
             except Exception:

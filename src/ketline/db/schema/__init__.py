@@ -1,0 +1,1 @@
+"""The tables, their migration, and the conversion between rows and domain values."""

@@ -1,4 +1,7 @@
-"""Migrates a database to the schema of this version; nothing else creates or changes a schema."""
+"""Migrates a database to the schema of this version; nothing else creates or changes a schema.
+
+`runtime/database.py` calls it for `ketline migrate` and for the embedded service.
+"""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
-"""Converts rows to domain values, and domain values to columns."""
+"""Converts rows to domain values, and domain values to columns, for the statements of `db.tasks` and `db.lists`."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -7,20 +8,27 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from ketline.db.schema.spec import to_labels, to_options, to_spec
+from ketline.db.schema.spec import kind_fields, to_labels, to_options, to_spec
+from ketline.domain.access import Owner, ProjectName
+from ketline.domain.counts import EncodedCounts
+from ketline.domain.queues import TaskQueue
 from ketline.domain.task import (
     Claim,
+    Conversion,
     CorrelationId,
     Dispatch,
     Failure,
     FailureCode,
     Lease,
     LeaseToken,
+    MediaType,
     Point,
     Profile,
     ProgramWarning,
     Reaped,
     Register,
+    RemoteJob,
+    RemoteStatus,
     RunResult,
     StatusChange,
     Task,
@@ -30,6 +38,8 @@ from ketline.domain.task import (
 )
 
 _NONE = timedelta()
+# In the column of the job's status, while it has none.
+SUBMITTING = "submitting"
 
 
 def to_task(rows: Sequence[Row[Any]]) -> Task:
@@ -40,8 +50,11 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
         task,
         options=to_options(row, observables=row.observables),
         inputs=row.inputs or {},
+        remote_job=to_remote_job(row),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
+        task_type=row.task_type,
+        wait_for_completion=bool(row.wait_for_completion),
     )
 
 
@@ -67,8 +80,11 @@ def task_of(
         scheduled_for=row.scheduled_for,
         priority=row.priority,
         hold=bool(row.hold),
+        **kind_fields(row, profile="qir_profile"),
         released_at=row.released_at,
         rerun_of=TaskId(row.rerun_of) if row.rerun_of else None,
+        project=ProjectName(row.project),
+        owner=Owner(row.owner) if row.owner else None,
     )
 
 
@@ -84,9 +100,12 @@ def _to_warning(stored: Mapping[str, Any]) -> ProgramWarning:
 
 
 def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Counts and shots of a stored result, those of a sweep as its points; or expectation values."""
+    """Counts and shots of a stored result, those of a sweep as its points; expectation values; or a conversion."""
     if result is None:
         return {}
+    if "output" in result:
+        binary = result.get("encoding") == "base64"
+        return {"conversion": Conversion(result["output"], media_type=MediaType(result["media_type"]), base64=binary)}
     if "expectation_values" in result:
         return {"expectation_values": result["expectation_values"]}
     counts, memory = result["counts"], result.get("memory")
@@ -132,15 +151,40 @@ def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
         lease=Lease(task_id=TaskId(row.task_id), attempt=row.attempt, token=token, worker_id=worker_id),
         spec=to_spec(row),
         correlation_id=CorrelationId(row.correlation_id),
-        queued_seconds=max(_NONE, row.claimed_at - _came_at(row)).total_seconds(),
+        queued_seconds=max(_NONE, row.claimed_at - _runnable_since(row)).total_seconds(),
         trace_context=row.trace_context,
+        remote_job=to_remote_job(row),
+        job_seconds=_job_seconds(row),
     )
 
 
-def _came_at(row: Row[Any]) -> datetime:
+def _job_seconds(row: Row[Any]) -> float:
+    """The seconds from the submission of a claimed task's job to the claim; 0 without a job."""
+    if row.remote_submitted_at is None:
+        return 0.0
+    elapsed: timedelta = row.claimed_at - row.remote_submitted_at
+    return max(_NONE, elapsed).total_seconds()
+
+
+def to_remote_job(row: Row[Any]) -> RemoteJob | None:
+    """The job of a task at its backend, if it has one."""
+    if row.remote_status is None:
+        return None
+    status = None if row.remote_status == SUBMITTING else RemoteStatus(row.remote_status)
+    return RemoteJob(row.remote_id, status)
+
+
+def remote_columns(job: RemoteJob | None) -> dict[str, object]:
+    """The columns of the job of a task at its backend, None if it has none."""
+    if job is None:
+        return {"remote_id": None, "remote_status": None}
+    return {"remote_id": job.remote_id, "remote_status": SUBMITTING if job.status is None else job.status.value}
+
+
+def _runnable_since(row: Row[Any]) -> datetime:
     """When the task could run for the first time, before any deferral or retry."""
-    came_at: datetime = row.released_at or row.submitted_at
-    return came_at if row.scheduled_for is None else max(came_at, row.scheduled_for)
+    runnable_since: datetime = row.released_at or row.submitted_at
+    return runnable_since if row.scheduled_for is None else max(runnable_since, row.scheduled_for)
 
 
 def attempt_columns(lease: Lease, duration: timedelta | None = None, cause: str | None = None) -> dict[str, object]:
@@ -159,6 +203,7 @@ def to_dispatch(row: Row[Any]) -> Dispatch:
         task_id=TaskId(row.task_id),
         correlation_id=CorrelationId(row.correlation_id),
         trace_context=row.trace_context,
+        queue=TaskQueue.named(row.queue),
     )
 
 
@@ -173,24 +218,27 @@ def to_reaped(row: Row[Any], cause: str) -> Reaped:
     )
 
 
-def result_columns(result: RunResult) -> Mapping[str, object]:
-    profile = result.profile
+def result_columns(result: RunResult) -> Mapping[str, str]:
+    """The columns of a result as JSON text, into which counts that are encoded already go as they are."""
+    return {"result": _result_text(result), "profile": json.dumps(_profile(result.profile))}
+
+
+def _profile(profile: Profile) -> Mapping[str, object]:
     return {
-        "result": {**_result(result), "success": True},
-        "profile": {
-            "method": profile.method,
-            "method_reason": profile.method_reason,
-            "qubits": profile.qubits,
-            "depth": profile.depth,
-            "operations": dict(profile.operations),
-            "parsing_seconds": profile.parsing_seconds,
-            "simulating_seconds": profile.simulating_seconds,
-            "queued_seconds": profile.queued_seconds,
-            "tier": profile.tier,
-            **({} if profile.seed_scheme is None else {"seed_scheme": profile.seed_scheme}),
-            **_registers(profile),
-            **_warnings(profile),
-        },
+        "method": profile.method,
+        "method_reason": profile.method_reason,
+        "qubits": profile.qubits,
+        "depth": profile.depth,
+        "operations": dict(profile.operations),
+        "parsing_seconds": profile.parsing_seconds,
+        "simulating_seconds": profile.simulating_seconds,
+        "queued_seconds": profile.queued_seconds,
+        **({} if profile.engine is None else {"engine": profile.engine}),
+        "tier": profile.tier,
+        **({} if profile.seed_scheme is None else {"seed_scheme": profile.seed_scheme}),
+        **_registers(profile),
+        **_warnings(profile),
+        **_measured(profile),
     }
 
 
@@ -207,9 +255,23 @@ def _warnings(profile: Profile) -> Mapping[str, object]:
     return {"warnings": [asdict(warning) for warning in profile.warnings]}
 
 
+def _measured(profile: Profile) -> Mapping[str, object]:
+    measured = {"processor_seconds": profile.processor_seconds, "memory_bytes": profile.memory_bytes}
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def _result_text(result: RunResult) -> str:
+    if isinstance(result.counts, EncodedCounts):
+        return f'{{"counts":{result.counts.text},"shots":{result.shots},"success":true}}'
+    return json.dumps({**_result(result), "success": True})
+
+
 def _result(result: RunResult) -> Mapping[str, object]:
     if result.expectation_values is not None:
         return {"expectation_values": result.expectation_values}
+    if (output := result.conversion) is not None:
+        encoding = {"encoding": "base64"} if output.base64 else {}
+        return {"output": output.content, "media_type": output.media_type, **encoding}
     points = result.points
     counts = dict(result.counts) if points is None else [dict(point.counts) for point in points]
     return {"counts": counts, "shots": result.shots, **_shots(result)}

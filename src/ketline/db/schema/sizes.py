@@ -1,4 +1,7 @@
-"""The size of a stored value in SQL, without reading the value."""
+"""The SQL function that gives the size of a stored value without reading it, for results that may be large.
+
+The query of a single task (`db/tasks/queries.py`) leaves out a result by it.
+"""
 
 from typing import Any
 

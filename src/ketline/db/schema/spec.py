@@ -1,4 +1,4 @@
-"""The fields of a `TaskSpec` as columns of `tasks`, in both directions."""
+"""The fields of a `TaskSpec` as columns of `tasks`, in both directions: for inserts, claims and lists."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
 from ketline.domain.labels import Labels
-from ketline.domain.spec import SPEC_FIELDS, Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.spec import SPEC_FIELDS, Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 
 SPEC_COLUMNS: Sequence[Column[Any]] = [tasks.c[field.column] for field in SPEC_FIELDS]
 
@@ -30,6 +30,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         scheduled_for=row.scheduled_for,
         priority=row.priority,
         hold=bool(row.hold),
+        **kind_fields(row),
     )
 
 
@@ -47,6 +48,17 @@ def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None) -> Ru
 def format_of(row: Row[Any]) -> ProgramFormat:
     """The format of a program; older tasks have none recorded, and are OpenQASM 3."""
     return ProgramFormat(row.program_format or ProgramFormat.OPENQASM3)
+
+
+def kind_fields(row: Row[Any], *, profile: str = "profile") -> dict[str, Any]:
+    """The fields that say what is done with the program; `profile` is the name of the one with the profile of QIR."""
+    return {
+        "kind": TaskKind(row.kind),
+        "target": Target(row.target) if row.target else None,
+        profile: QirProfile(row.qir_profile) if row.qir_profile else None,
+        "bitcode": bool(row.bitcode),
+        "backend": row.backend,
+    }
 
 
 def to_labels(row: Row[Any]) -> Labels:

@@ -1,4 +1,4 @@
-"""A task's status in SQL: the type of its columns, and constants of that type."""
+"""A task's status in SQL: the type of its columns, and constants of that type, for tables and conditions."""
 
 from typing import Any
 

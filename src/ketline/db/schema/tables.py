@@ -7,10 +7,12 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -22,6 +24,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.status_type import status_constant, status_type
+from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.spec import TaskKind
 from ketline.domain.task import TaskStatus
 
 
@@ -33,10 +37,87 @@ metadata = MetaData(
     naming_convention={"pk": "%(table_name)s_pkey", "fk": "%(table_name)s_%(column_0_name)s_fkey"},
 )
 
+projects = Table(
+    "projects",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    # How much of the slots it gets beside projects of weight 1.
+    Column("weight", Float, nullable=False, server_default="1"),
+    # Null without quotas, see `db/schema/quotas.py`.
+    Column("quotas", _json_type()),
+)
+
+# What was used on one day of quotas for a day, by a project, and by each owner in it. A transaction that writes it has
+# locked the row of the project.
+quota_usage = Table(
+    "quota_usage",
+    metadata,
+    Column("project", Text, ForeignKey(projects.c.name), primary_key=True),
+    # Empty for the project as a whole.
+    Column("owner", Text, primary_key=True),
+    Column("day", UtcDateTime, nullable=False),
+    Column("shots", BigInteger, nullable=False),
+    # The seconds of attempts that ended before `counted_until`.
+    Column("seconds", Float, nullable=False),
+    Column("counted_until", UtcDateTime, nullable=False),
+)
+
+# What each project used lately of the slots of each queue: a measurement, on which nothing but the order rests.
+project_shares = Table(
+    "project_shares",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    Column("project", Text, primary_key=True),
+    Column("used_seconds", Float, nullable=False),
+)
+# One row: until when use was measured.
+share_measurements = Table(
+    "share_measurements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("measured_at", UtcDateTime, nullable=False),
+)
+
+# Of a secret there is only the SHA-256 digest: it has 256 random bits, so nobody can guess what was digested.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("project", Text, ForeignKey(projects.c.name), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("name", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    # When it is revoked, or expires by itself.
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index("idx_api_keys_project", "project"),
+)
+
+# Who is signed in to the pages. Of a token there is only the SHA-256 digest, as of the secret of a key.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    # The key with which it began, whose end is the session's end too.
+    Column("key_id", Text, ForeignKey(api_keys.c.key_id, ondelete="CASCADE")),
+    Column("project", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("owner", Text),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("idx_sessions_expires_at", "expires_at"),
+    Index("idx_sessions_key_id", "key_id"),
+)
+
 tasks = Table(
     "tasks",
     metadata,
     Column("task_id", Uuid, primary_key=True),
+    # No foreign key: a worker never waits for changes of a project.
+    Column("project", Text, nullable=False, server_default=DEFAULT_PROJECT),
+    Column("owner", Text),
     Column("circuit", Text, nullable=False),
     Column("shots", Integer, nullable=False),
     Column("submitted_at", UtcDateTime, nullable=False),
@@ -55,7 +136,7 @@ tasks = Table(
     Column("crashed_attempts", Integer, nullable=False, server_default="0"),
     Column("max_attempts", Integer, nullable=False),
     Column("time_limit_seconds", Float),
-    # Unknown for tasks of before there were such options.
+    # NULL for tasks that are older than these options.
     Column("seed", BigInteger),
     Column("method", Text),
     Column("memory", Boolean),
@@ -63,12 +144,16 @@ tasks = Table(
     Column("program_format", Text),
     Column("observables", _json_type()),
     Column("name", Text),
-    # For readers; who looks for tasks by name or tag goes by `task_labels`.
+    # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),
     Column("metadata", _json_type()),
     Column("scheduled_for", UtcDateTime),
     # No foreign key: the task it names may be deleted first.
     Column("rerun_of", Uuid),
+    # The kind of task by the name of older services, if a client of one submitted it.
+    Column("task_type", Text),
+    # Whether such a client wants no result of a task on a backend before its job is done.
+    Column("wait_for_completion", Boolean),
     Column("priority", Integer, nullable=False, server_default="0"),
     # Null in rows that ended before there were ranks, or were stored by an API of before.
     Column("rank_at", UtcDateTime),
@@ -77,6 +162,18 @@ tasks = Table(
     # Whether it waits to be released, and when it was; null in rows of before there were holds.
     Column("hold", Boolean),
     Column("released_at", UtcDateTime),
+    Column("kind", Text, nullable=False, server_default="simulate"),
+    # The name of its queue, see `domain.queues`: the first column of the indexes by which tasks are claimed.
+    Column("queue", Text, nullable=False, server_default="simulate"),
+    Column("target", Text),
+    Column("qir_profile", Text),
+    Column("bitcode", Boolean),
+    Column("backend", Text),
+    # The job of a task of kind `run` at its backend, from when it is being submitted on.
+    Column("remote_id", Text),
+    Column("remote_status", Text),
+    # When the submission of that job began; its time limit counts from then.
+    Column("remote_submitted_at", UtcDateTime),
     # Whether it was found too long for the simulator that runs short programs while all slots are occupied.
     Column("is_long", Boolean, nullable=False, server_default=false()),
     Column("available_at", UtcDateTime, nullable=False),
@@ -100,23 +197,53 @@ Index(
     sqlite_where=tasks.c.dispatch_due_at.is_not(None),
 )
 
-# The order in which tasks are taken that have a message on the queue, and those among them that may overtake others.
+# The order in which a project's tasks with a message on their queue are claimed, and those of them that may overtake
+# others. The first projects of these indexes are looked up in each claim.
 _READY = tasks.c.dispatch_due_at.is_not(None) & (tasks.c.dispatch_count > literal_column("0"))
 _PREFERRED = _READY & tasks.c.overtakes
-Index("idx_task_rank", tasks.c.rank_at, postgresql_where=_READY, sqlite_where=_READY)
-Index("idx_task_preferred", tasks.c.rank_at, postgresql_where=_PREFERRED, sqlite_where=_PREFERRED)
+_CLAIM_ORDER = (tasks.c.queue, tasks.c.project, tasks.c.rank_at)
+Index("idx_task_rank", *_CLAIM_ORDER, postgresql_where=_READY, sqlite_where=_READY)
+Index("idx_task_preferred", *_CLAIM_ORDER, postgresql_where=_PREFERRED, sqlite_where=_PREFERRED)
 
+# Lists are lists of a project: their indexes begin with it.
+Index("idx_task_project", tasks.c.project, tasks.c.submitted_at)
 # Lists by status, newest first. A task that is processing is left out: there are few, and each claim would pay. A
 # statement is served by the index only where it repeats this condition.
 LISTED_BY_STATUS = tasks.c.current_status != status_constant(TaskStatus.PROCESSING)
 Index(
     "idx_task_status_submitted",
+    tasks.c.project,
     tasks.c.current_status,
     tasks.c.submitted_at,
     postgresql_where=LISTED_BY_STATUS,
     sqlite_where=LISTED_BY_STATUS,
 )
-# Lists by end, rates, and what is to be deleted.
+# The waiting tasks of an owner, which quotas count. A claim takes the task out of it, which costs nothing.
+_OWNED = (tasks.c.current_status == status_constant(TaskStatus.PENDING)) & tasks.c.owner.is_not(None)
+Index("idx_task_owner", tasks.c.project, tasks.c.owner, postgresql_where=_OWNED, sqlite_where=_OWNED)
+# Lists of the tasks of a kind. Simulations, which are most of the tasks, are found in any list.
+LISTED_BY_KIND = tasks.c.kind != literal_column(f"'{TaskKind.SIMULATE}'")
+Index(
+    "idx_task_kind",
+    tasks.c.project,
+    tasks.c.kind,
+    tasks.c.submitted_at,
+    postgresql_where=LISTED_BY_KIND,
+    sqlite_where=LISTED_BY_KIND,
+)
+# Cancelled tasks whose jobs at their backends are still to be cancelled.
+_REMOTE = tasks.c.remote_status.is_not(None)
+Index("idx_task_remote", tasks.c.backend, tasks.c.current_status, postgresql_where=_REMOTE, sqlite_where=_REMOTE)
+# Lists by end, and rates.
+Index(
+    "idx_task_project_completed",
+    tasks.c.project,
+    tasks.c.current_status,
+    tasks.c.completed_at,
+    postgresql_where=tasks.c.completed_at.is_not(None),
+    sqlite_where=tasks.c.completed_at.is_not(None),
+)
+# What is to be deleted, of all projects.
 Index(
     "idx_task_completed_at",
     tasks.c.current_status,
@@ -126,6 +253,7 @@ Index(
 )
 Index(
     "idx_task_error_code",
+    tasks.c.project,
     tasks.c.error_code,
     tasks.c.submitted_at,
     postgresql_where=tasks.c.error_code.is_not(None),
@@ -133,6 +261,7 @@ Index(
 )
 Index(
     "idx_task_worker",
+    tasks.c.project,
     tasks.c.lease_owner,
     tasks.c.submitted_at,
     postgresql_where=tasks.c.lease_owner.is_not(None),
@@ -149,7 +278,8 @@ task_labels = Table(
     # Bytewise, so that a prefix is a range.
     Column("value", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
     Column("submitted_at", UtcDateTime, nullable=False),
-    Index("idx_task_labels_value", "kind", "value", "submitted_at", "task_id"),
+    Column("project", Text, nullable=False, server_default=DEFAULT_PROJECT),
+    Index("idx_task_labels_value", "project", "kind", "value", "submitted_at", "task_id"),
 )
 
 status_history = Table(
@@ -180,6 +310,24 @@ idempotency_keys = Table(
     Index("idx_idempotency_keys_task_id", "task_id"),
 )
 
+# Who did what; rows are only added, and deleted when they are old.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", Text, nullable=False),
+    # No foreign keys: an entry outlives what it is about.
+    Column("project", Text),
+    Column("target", Text),
+    Column("owner", Text),
+    Column("key_id", Text),
+    Column("origin", Text),
+    Column("notes", Text),
+    Index("idx_audit_at", "at"),
+    Index("idx_audit_project", "project", "id"),
+)
+
 # Who is alive; nothing about tasks rests on it.
 workers = Table(
     "workers",
@@ -192,7 +340,35 @@ workers = Table(
     Column("live_until", UtcDateTime, nullable=False),
     # Null for workers of versions that do not report it.
     Column("ready_slots", Integer),
+    Column("conversion_slots", Integer),
+    # The names of the queues that it consumes.
+    Column("queues", _json_type()),
     Column("problem", Text),
+)
+
+# The external backends that workers have, as their adapters describe them.
+backends = Table(
+    "backends",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("description", _json_type(), nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+)
+
+# What deleted tasks took, so that sums stay as they were; see `db/lists/usage.py`. The owner is "" if they had none.
+usage_days = Table(
+    "usage_days",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("completed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("cancelled", BigInteger, nullable=False),
+    Column("shots", BigInteger, nullable=False),
+    Column("simulating_seconds", Float, nullable=False),
+    Column("processor_seconds", Float, nullable=False),
+    Column("memory_bytes", BigInteger),
 )
 
 # One row, which each health check writes.

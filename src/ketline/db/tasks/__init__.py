@@ -1,0 +1,1 @@
+"""The protocol of tasks in SQL: insert, claim, lease, finish, dispatch."""

@@ -1,12 +1,15 @@
 """Claims tasks, and records the two most common outcomes of attempts, for any number of tasks at once.
 
+`repository.py` calls it for workers, and batches what it can.
+
 On PostgreSQL each is one statement that changes the rows and appends their lines of history: it needs no transaction
 around it, and is one round trip. On SQLite, where statements are cheap, it is two for each task.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    Select,
     Text,
     Update,
     cast,
@@ -36,6 +40,7 @@ from ketline.db.tasks.statements import (
     COMPLETE_PARAMETERS,
     FAIL_PARAMETERS,
     claim_best,
+    claim_next,
     claim_task,
     complete_task,
     fail_task,
@@ -44,8 +49,12 @@ from ketline.db.tasks.statements import (
     select_own_line,
     write_line,
 )
+from ketline.db.tasks.turns import select_turns
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Lease, LeaseToken, TaskId, TaskStatus, WorkerId
 
+# How many tasks are looked at beyond those that are to be claimed, since other processes may claim some of them.
+SPARE_CANDIDATES = 32
 STARTED = "Attempt %s started on %s"
 
 _LINE = ["task_id", "status", "transitioned_at", "notes", "attempt", "lease_token", "worker_id"]
@@ -71,9 +80,10 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """The task that a message named to a worker, and the token that identifies the claim."""
+    """The task that a message named to a worker, its queue, and the token that identifies the claim."""
 
     task_id: TaskId
+    queue: TaskQueue = SIMULATIONS
     token: LeaseToken
     worker_id: WorkerId
     lease_seconds: float
@@ -86,10 +96,14 @@ class ClaimRequest:
             "lease_seconds": self.lease_seconds,
         }
 
+    def parameters(self, columns: BindParameters) -> Mapping[str, object]:
+        """Values for a statement about one request."""
+        return {**columns.parameters(self.values()), "bound_queue": self.queue.name}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The final outcome of an attempt: new values of the task's columns, and its line of history."""
+class FinishRequest:
+    """The outcome that an attempt records: new values of the task's columns, and its line of history."""
 
     lease: Lease
     columns: Mapping[str, object]
@@ -107,15 +121,30 @@ class Outcome:
 
 def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
     """Claims each requested task that is pending, available and next in turn; at most one worker gets each."""
-    taken: Mapping[LeaseToken, Any]
+    taken: dict[LeaseToken, Any] = {}
     if dialect_of(connection).batches:
-        values = CLAIM_PARAMETERS.arrays([request.values() for request in sorted(requests, key=_task_id)])
-        taken = {row.lease_token: row for row in _claim_batch().run(connection, values)}
+        for queue, several in _by_queue(requests):
+            statement = _claim_batch(single=len(several) == 1)
+            rows = statement.run(connection, {**CLAIM_PARAMETERS.values(several), "bound_queue": queue})
+            taken |= {row.lease_token: row for row in rows}
     else:
-        taken = {
-            request.token: _claim_one(connection, request, _claim(), CLAIM_PARAMETERS.parameters(request.values()))
-            for request in requests
-        }
+        for request in requests:
+            taken[request.token] = _claim_one(connection, request, _claim(), request.parameters(CLAIM_PARAMETERS))
+    return [_to_claim(request, taken.get(request.token)) for request in requests]
+
+
+def claim_others(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
+    """Claims the next tasks in turn for workers that did not get the requested ones, in one statement; on PostgreSQL.
+
+    It may leave a request without a task though one waits: if workers of other processes claim what it has chosen.
+    """
+    claimed = connection.execute(select_claimed([request.token for request in requests]))  # guard: claim.others_own
+    taken: dict[LeaseToken, Any] = {row.lease_token: row for row in claimed}
+    for queue, several in _by_queue([request for request in requests if request.token not in taken]):
+        number = len(several)
+        bound = {"bound_queue": queue, "bound_number": number, "bound_candidates": SPARE_CANDIDATES + number}
+        rows = _claim_next().run(connection, {**CLAIM_PARAMETERS.arrays(several), **bound})
+        taken |= {row.lease_token: row for row in rows}
     return [_to_claim(request, taken.get(request.token)) for request in requests]
 
 
@@ -123,28 +152,39 @@ def claim_another(connection: Connection, request: ClaimRequest, *, short: bool 
     """Claims the next task in turn for a worker that did not get the requested one; needs a transaction of its own.
 
     There is a message for each waiting task. A worker whose requested task is claimed already, or is not next in turn,
-    claims the next one instead; the message of that one then stands for the requested task, which until then precedes
-    all later tasks. With `short`, it skips tasks that are known to be long.
+    claims the first one of the project in turn instead; the message of that one then stands for the requested task,
+    which until then precedes all later tasks of its project. With `short`, it skips tasks that are known to be long.
     """
-    # A repeat after a COMMIT whose answer was lost, this one or that before it, finds its own claim here.
-    row = connection.execute(select_claimed(request.token)).one_or_none()  # guard: claim.own
+    # If the response to an earlier COMMIT of this claim was lost, the repeated request finds its own claim here.
+    row = connection.execute(select_claimed([request.token])).one_or_none()  # guard: claim.own
     if row is None:
-        row = _claim_one(
-            connection, request, _claim_best(short=short), CLAIM_BEST_PARAMETERS.parameters(request.values())
-        )
+        row = _claim_fairly(connection, request, short=short)
         if row is not None and row.task_id != request.task_id:
-            connection.execute(let_overtake(), {"bound_task_id": request.task_id})  # guard: claim.let_overtake
+            lost = {"bound_task_id": request.task_id, "bound_queue": request.queue.name}
+            connection.execute(let_overtake(), lost)  # guard: claim.let_overtake
     return _to_claim(request, row)
 
 
-def finish_all(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+def _claim_fairly(connection: Connection, request: ClaimRequest, *, short: bool) -> Any:
+    """Claims the first task of the first project in turn that has one which no other worker is claiming."""
+    parameters = request.parameters(CLAIM_BEST_PARAMETERS)
+    turns = _select_turns().run(connection, {"bound_queue": request.queue.name})  # guard: turn.others
+    for turn in turns:
+        of_project = {**parameters, "bound_project": turn.project}
+        row = _claim_one(connection, request, _claim_best(short=short), of_project)
+        if row is not None:
+            return row
+    return None
+
+
+def finish_all(connection: Connection, requests: Sequence[FinishRequest]) -> list[bool]:
     """Completes each task whose lease still holds; gives whether it did."""
-    return _record_all(connection, TaskStatus.COMPLETED, outcomes)
+    return _record_all(connection, TaskStatus.COMPLETED, requests)
 
 
-def fail_all(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+def fail_all(connection: Connection, requests: Sequence[FinishRequest]) -> list[bool]:
     """Fails each task whose lease still holds; gives whether it did."""
-    return _record_all(connection, TaskStatus.FAILED, outcomes)
+    return _record_all(connection, TaskStatus.FAILED, requests)
 
 
 def recorded_before(connection: Connection, lease: Lease, cause: str | None) -> TaskStatus | None:
@@ -169,33 +209,47 @@ def _claim_one(
     return row
 
 
-def _record_all(connection: Connection, status: TaskStatus, outcomes: Sequence[Outcome]) -> list[bool]:
+def _record_all(connection: Connection, status: TaskStatus, requests: Sequence[FinishRequest]) -> list[bool]:
     if dialect_of(connection).batches:
-        values = _OUTCOMES[status].lines.arrays([outcome.values() for outcome in sorted(outcomes, key=_task_id)])
-        ended = {row.lease_token for row in _record_batch(status).run(connection, values)}
+        values = _OUTCOMES[status].lines.values([request.values() for request in sorted(requests, key=_task_id)])
+        statement = _record_batch(status, single=len(requests) == 1)
+        ended = {row.lease_token for row in statement.run(connection, values)}
     else:
-        ended = {outcome.lease.token for outcome in outcomes if _record_one(connection, status, outcome)}
+        ended = {request.lease.token for request in requests if _record_one(connection, status, request)}
     return [
-        outcome.lease.token in ended
-        # A repeat after a COMMIT whose answer was lost finds its own outcome there.
-        or recorded_before(connection, outcome.lease, outcome.cause) is status  # guard: finish.own
-        for outcome in outcomes
+        request.lease.token in ended
+        # If the response to an earlier COMMIT was lost, the repeated request finds its own outcome there.
+        or recorded_before(connection, request.lease, request.cause) is status  # guard: finish.own
+        for request in requests
     ]
 
 
-def _record_one(connection: Connection, status: TaskStatus, outcome: Outcome) -> bool:
-    row = _record(status).one(connection, _OUTCOMES[status].parameters.parameters(outcome.values()))
+def _record_one(connection: Connection, status: TaskStatus, request: FinishRequest) -> bool:
+    row = _record(status).one(connection, _OUTCOMES[status].parameters.parameters(request.values()))
     if row is None:
         return False
-    columns = attempt_columns(outcome.lease, row.at - row.claimed_at, outcome.cause)
+    columns = attempt_columns(request.lease, row.at - row.claimed_at, request.cause)
     # guard: finish.history_sqlite
-    write_line(connection, outcome.lease.task_id, status, row.at, outcome.notes, **columns)
+    write_line(connection, request.lease.task_id, status, row.at, request.notes, **columns)
     return True
 
 
-def _task_id(request: ClaimRequest | Outcome) -> UUID:
-    """Every statement requests, and mostly locks, rows in this order, so that deadlocks are rare."""
+def _task_id(request: ClaimRequest | FinishRequest) -> UUID:
+    """The order in which every statement requests rows, and mostly locks them, so that deadlocks are rare."""
     return request.task_id
+
+
+def _by_queue(requests: Sequence[ClaimRequest]) -> Iterator[tuple[str, Sequence[Mapping[str, object]]]]:
+    for queue, same_queue in groupby(sorted(requests, key=_queue_and_task_id), key=_queue_name):
+        yield queue, [request.values() for request in same_queue]
+
+
+def _queue_name(request: ClaimRequest) -> str:
+    return request.queue.name
+
+
+def _queue_and_task_id(request: ClaimRequest) -> tuple[str, UUID]:
+    return request.queue.name, request.task_id
 
 
 @cache
@@ -209,12 +263,27 @@ def _claim_best(*, short: bool = False) -> Prepared:
 
 
 @cache
-def _claim_batch() -> Prepared:
-    taken = claim_task(CLAIM_PARAMETERS.all()).cte("taken")
+def _select_turns() -> Prepared:
+    return Prepared(select_turns())
+
+
+@cache
+def _claim_batch(*, single: bool) -> Prepared:
+    return Prepared(_noted(claim_task(CLAIM_PARAMETERS.some(single=single)).cte("taken")))
+
+
+@cache
+def _claim_next() -> Prepared:
+    claimed, lost = claim_next(CLAIM_PARAMETERS.all())
+    return Prepared(_noted(claimed.cte("taken")).add_cte(lost.cte("lost_messages")))  # guard: next.let_overtake
+
+
+def _noted(taken: CTE) -> Select[Any]:
+    """Selects what was taken and appends a line of history for each."""
     notes = func.format(STARTED, taken.c.attempt, taken.c.lease_owner)
     lines = select(*_line(taken, TaskStatus.PROCESSING, taken.c.claimed_at, notes))
     noted = insert(status_history).from_select(_LINE, lines).cte("noted")
-    return Prepared(select(taken).add_cte(noted))  # guard: claim.history
+    return select(taken).add_cte(noted)  # guard: claim.history
 
 
 @cache
@@ -224,9 +293,10 @@ def _record(status: TaskStatus) -> Prepared:
 
 
 @cache
-def _record_batch(status: TaskStatus) -> Prepared:
-    request = _OUTCOMES[status].lines.all()
-    ended = _OUTCOMES[status].record(request).returning(request.notes, request.cause).cte("ended")
+def _record_batch(status: TaskStatus, *, single: bool) -> Prepared:
+    request = _OUTCOMES[status].lines.some(single=single)
+    noting = (request.notes.label("notes"), request.cause.label("cause"))
+    ended = _OUTCOMES[status].record(request).returning(*noting).cte("ended")
     duration = func.greatest(cast(extract("epoch", ended.c.at - ended.c.claimed_at), Float), 0.0)
     lines = select(*_line(ended, status, ended.c.at, ended.c.notes), ended.c.cause, duration)
     noted = insert(status_history).from_select([*_LINE, "cause", "duration_seconds"], lines).cte("noted")

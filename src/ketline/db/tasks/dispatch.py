@@ -1,15 +1,16 @@
-"""SQL of the dispatcher: selects tasks to put on the queue, for the first time or again."""
+"""SQL of the dispatcher: selects tasks to put on the queue, for the first time or again; `repository.py` runs it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Update, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, func, select, update
 
 from ketline.db.engine.clock import doubling, from_now, later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.tables import tasks
+from ketline.domain.queues import TaskQueue
 from ketline.domain.task import TaskStatus
 
 # 64 times the first interval.
@@ -22,8 +23,9 @@ def take_due(limit: int, redispatch: timedelta) -> Update:
     return _take(limit, redispatch, tasks.c.dispatch_count == 0, now())
 
 
-def take_overdue(limit: int, redispatch: timedelta, by: timedelta) -> Update:
-    return _take(limit, redispatch, tasks.c.dispatch_count > 0, from_now(-by.total_seconds()))
+def take_overdue(limit: int, redispatch: timedelta, by: timedelta, queue: TaskQueue) -> Update:
+    overdue = and_(tasks.c.dispatch_count > 0, checked(tasks.c.queue == queue.name))
+    return _take(limit, redispatch, overdue, from_now(-by.total_seconds()))
 
 
 def _take(limit: int, redispatch: timedelta, which: ColumnElement[bool], until: ColumnElement[object]) -> Update:
@@ -40,13 +42,15 @@ def _take(limit: int, redispatch: timedelta, which: ColumnElement[bool], until: 
         update(tasks)
         .where(tasks.c.task_id.in_(select(due.c.task_id)))
         .values(dispatch_due_at=from_now(interval), dispatch_count=tasks.c.dispatch_count + 1)  # guard: dispatch.later
-        .returning(tasks.c.task_id, tasks.c.correlation_id, tasks.c.trace_context, tasks.c.available_at)
+        .returning(tasks.c.task_id, tasks.c.correlation_id, tasks.c.trace_context, tasks.c.available_at, tasks.c.queue)
     )
 
 
 @cache
-def count_dispatched() -> Select[int]:
-    return select(func.count()).where(tasks.c.dispatch_due_at.is_not(None), tasks.c.dispatch_count > 0)
+def count_dispatched() -> Select[str, int]:
+    """Counts the dispatched tasks of each queue."""
+    dispatched = (tasks.c.dispatch_due_at.is_not(None), tasks.c.dispatch_count > 0)
+    return select(tasks.c.queue, func.count()).where(*dispatched).group_by(tasks.c.queue)
 
 
 def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:

@@ -1,4 +1,7 @@
-"""The fence of a lease: an attempt records its outcome only while its lease holds."""
+"""The fence of a lease: an attempt records its outcome only while its lease holds.
+
+Every statement that records something for an attempt has it as a condition.
+"""
 
 from typing import Any, Protocol
 

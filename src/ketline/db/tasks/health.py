@@ -1,4 +1,7 @@
-"""SQL of the health check: a write to one row, whose commit proves that the database accepts writes."""
+"""SQL of the health check: a write to one row, whose commit proves that the database accepts writes.
+
+`repository.py` runs it.
+"""
 
 from functools import cache
 

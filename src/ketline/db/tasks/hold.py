@@ -1,4 +1,7 @@
-"""SQL of held tasks: they are due and available at a time that never comes, until they are released."""
+"""SQL of held tasks: they are due and available at a time that never comes, until they are released.
+
+Inserts, changes, statistics and the correction of times build conditions with it; `repository.py` runs `release`.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +13,9 @@ from ketline.db.engine.clock import later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.tables import tasks
+from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.rank import rank
+from ketline.domain.access import ProjectName
 from ketline.domain.task import TaskStatus
 
 # The last day that both databases and Python know.
@@ -22,8 +27,8 @@ def is_held() -> ColumnElement[bool]:
     return and_(func.coalesce(tasks.c.hold, false()), tasks.c.released_at.is_(None))
 
 
-def came_at() -> ColumnElement[Any]:
-    """When a task became able to run, apart from its schedule."""
+def runnable_since() -> ColumnElement[Any]:
+    """When a task became able to run, its schedule apart: when it was submitted or, if it was held, released."""
     return func.coalesce(tasks.c.released_at, tasks.c.submitted_at)
 
 
@@ -32,13 +37,14 @@ def never_if(held: ColumnElement[bool], otherwise: ColumnElement[Any]) -> Column
     return case((held, literal(NEVER, UtcDateTime)), else_=otherwise)
 
 
-def release(task_id: UUID) -> Update:
+def release(task_id: UUID, project: ProjectName) -> Update:
     """Gives a held task the state of one that is submitted now; returns no row for any other task."""
     at = later(tasks.c.scheduled_for, now())
     return (
         update(tasks)
         .where(
             tasks.c.task_id == task_id,
+            is_of(project),
             checked(tasks.c.current_status == TaskStatus.PENDING),
             is_held(),  # guard: hold.once
         )
@@ -53,6 +59,7 @@ def release(task_id: UUID) -> Update:
     )
 
 
-def select_hold(task_id: UUID) -> Select[Any]:
-    """Selects the columns that tell why `release` returned no row."""
-    return select(tasks.c.current_status, tasks.c.hold, tasks.c.released_at).where(tasks.c.task_id == task_id)
+def select_hold(task_id: UUID, project: ProjectName) -> Select[Any]:
+    """Selects the columns that show why `release` returned no row."""
+    found = select(tasks.c.current_status, tasks.c.hold, tasks.c.released_at)
+    return found.where(tasks.c.task_id == task_id, is_of(project))

@@ -1,10 +1,16 @@
-"""SQL of a submission: inserts the task, and binds its idempotency key if it has one."""
+"""SQL of a submission: inserts the task, and binds its idempotency key if it has one.
 
+`submissions.py` runs it; `repository.py` counts pending tasks and deletes expired keys by it.
+"""
+
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Boolean,
+    ColumnElement,
     Delete,
     Float,
     Integer,
@@ -29,6 +35,7 @@ from ketline.db.schema.tables import idempotency_keys, status_history, tasks
 from ketline.db.tasks.hold import never_if
 from ketline.db.tasks.labels import insert_labels
 from ketline.db.tasks.rank import rank
+from ketline.domain.queues import queue_of
 from ketline.domain.task import Submission, TaskStatus
 
 CREATED = "Task created and queued"
@@ -37,6 +44,11 @@ INSERT_PARAMETERS = BindParameters(
     correlation_id=Text(),
     trace_context=Text(),
     rerun_of=Uuid(),
+    project=Text(),
+    owner=Text(),
+    queue=Text(),
+    task_type=Text(),
+    wait_for_completion=Boolean(),
     **{column.name: column.type for column in SPEC_COLUMNS},
     due_seconds=Float(),
     dispatches=Integer(),
@@ -53,6 +65,10 @@ def submission_values(submission: Submission) -> dict[str, object]:
         "correlation_id": submission.correlation_id,
         "trace_context": submission.trace_context,
         "rerun_of": submission.rerun_of,
+        "owner": submission.owner,
+        "queue": queue_of(submission.spec).name,
+        "task_type": submission.task_type,
+        "wait_for_completion": submission.wait_for_completion or None,
         **spec_values(submission.spec),
     }
 
@@ -64,19 +80,17 @@ def insert_task() -> Prepared:
 
 
 @cache
-def insert_tasks(*, labelled: bool) -> Prepared:
+def insert_tasks(*, single: bool, keyed: bool, labelled: bool) -> Prepared:
     """Inserts tasks without a key or with a key that is free, with their history; returns those it inserted.
 
-    Only if they are `labelled` it inserts their names and tags into `task_labels`. It skips a submission whose key is
-    bound, even if that has expired, or whose id is stored already.
+    Only if some are `keyed` it binds their keys, and only if some are `labelled` it inserts their names and tags into
+    `task_labels`. It skips a submission whose key is bound, even if that has expired, or whose id is stored already.
     """
-    request = INSERT_WITH_KEY_PARAMETERS.all()
-    keys = select(*_bound_key(request).values()).where(request.key.is_not(None))
-    into = POSTGRESQL.insert(idempotency_keys).from_select(list(_bound_key(request)), keys)
-    bound = _unless_bound(into).cte("bound")
+    request = INSERT_WITH_KEY_PARAMETERS.some(single=single)
     new = new_task(request)
-    free = or_(request.key.is_(None), request.task_id.in_(select(bound.c.task_id)))
-    rows = select(*new.values()).where(free)  # guard: key.first
+    rows = select(*new.values())
+    if keyed:
+        rows = rows.where(_is_free(request))  # guard: key.first
     stored = _unless_stored(POSTGRESQL.insert(tasks).from_select(list(new), rows)).cte("stored")
     status = literal(TaskStatus.PENDING, status_history.c.status.type)
     lines = select(stored.c.task_id, status, stored.c.submitted_at, literal(CREATED))
@@ -95,6 +109,11 @@ def new_task(request: Any) -> dict[str, Any]:
         "correlation_id": request.correlation_id,
         "trace_context": request.trace_context,
         "rerun_of": request.rerun_of,
+        "project": request.project,
+        "owner": request.owner,
+        "queue": request.queue,
+        "task_type": request.task_type,
+        "wait_for_completion": request.wait_for_completion,
         **{column.name: getattr(request, column.name) for column in SPEC_COLUMNS},
         "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
         "submitted_at": now(),
@@ -108,9 +127,17 @@ def new_task(request: Any) -> dict[str, Any]:
 
 def _unless_stored(into: Any) -> ReturningInsert[Any]:
     once = into.on_conflict_do_nothing(index_elements=[tasks.c.task_id])  # guard: submit.repeat
-    columns = (tasks.c.task_id, tasks.c.submitted_at, tasks.c.name, tasks.c.tags)
+    columns = (tasks.c.task_id, tasks.c.submitted_at, tasks.c.project, tasks.c.name, tasks.c.tags)
     statement: ReturningInsert[Any] = once.returning(*columns)
     return statement
+
+
+def _is_free(request: Any) -> ColumnElement[bool]:
+    """Whether a request has no key, or one that its statement binds."""
+    keys = select(*_bound_key(request).values()).where(request.key.is_not(None))
+    into = POSTGRESQL.insert(idempotency_keys).from_select(list(_bound_key(request)), keys)
+    bound = _unless_bound(into).cte("bound")
+    return or_(request.key.is_(None), request.task_id.in_(select(bound.c.task_id)))
 
 
 @cache
@@ -164,6 +191,11 @@ def delete_expired_keys(limit: int) -> Delete:
 
 def select_accepted(task_id: UUID) -> Select[Any]:
     return select(tasks.c.submitted_at, tasks.c.correlation_id).where(tasks.c.task_id == task_id)
+
+
+def select_stored(task_ids: Sequence[UUID]) -> Select[Any]:
+    """Selects the times of submission of those of these tasks that are stored."""
+    return select(tasks.c.task_id, tasks.c.submitted_at).where(tasks.c.task_id.in_(task_ids))
 
 
 @cache

@@ -1,4 +1,7 @@
-"""SQL that reaps expired leases, and corrects times after a step of the database's clock."""
+"""SQL that reaps expired leases, and corrects times after a step of the database's clock.
+
+`repository.py` runs it for the reaper.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

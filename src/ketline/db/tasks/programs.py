@@ -1,14 +1,16 @@
-"""Reads the programs of stored tasks, for drawings and downloads."""
+"""Reads the programs of stored tasks, for the drawings and downloads of the API."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from sqlalchemy import Column, Connection, Row, select
 
 from ketline.db.engine.database import Database
 from ketline.db.schema.spec import format_of
 from ketline.db.schema.tables import tasks
+from ketline.db.schema.visibility import is_of
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource
 from ketline.domain.task import TaskId
@@ -18,12 +20,16 @@ _COLUMNS: Sequence[Column[Any]] = [tasks.c.circuit, tasks.c.inputs, tasks.c.prog
 
 @dataclass(frozen=True, slots=True)
 class SqlProgramLibrary:
-    """The `ProgramLibrary` on a database."""
+    """The `ProgramLibrary` on a database, of the tasks of `project`."""
 
     database: Database
+    project: ProjectName = DEFAULT_PROJECT
+
+    def within(self, project: ProjectName) -> Self:
+        return replace(self, project=project)
 
     async def get(self, task_id: TaskId) -> ProgramSource:
-        statement = select(*_COLUMNS).where(tasks.c.task_id == task_id)
+        statement = select(*_COLUMNS).where(tasks.c.task_id == task_id, is_of(self.project))
 
         def work(connection: Connection) -> Row[Any] | None:
             return connection.execute(statement).one_or_none()

@@ -1,4 +1,7 @@
-"""SQL that reads tasks: one with its history, the later lines of a history, the statuses of many tasks."""
+"""SQL that reads tasks: one with its history, the later lines of a history, the statuses of many tasks.
+
+The repository and the catalogue run it.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -24,7 +27,9 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.sizes import stored_size
 from ketline.db.schema.tables import status_history, task_labels, tasks
+from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.labels import TAG
+from ketline.domain.access import ProjectName
 
 # When a line is committed, it is at most this old, and its id is at most this far below the highest visible id.
 LATE_COMMIT_SECONDS = 10.0
@@ -50,7 +55,7 @@ LINE = [
 
 @cache
 def select_task() -> Prepared:
-    """Selects a row for each line of the history of task `bound_task_id`.
+    """Selects a row for each line of the history of task `bound_task_id`, if it belongs to `bound_project`.
 
     Only the first row has the large columns of the task; no row has a result of more than `bound_most_bytes`, or inputs
     and observables of more than `MOST_INPUT_BYTES`.
@@ -72,18 +77,19 @@ def select_task() -> Prepared:
     return Prepared(
         select(*columns, case((first, size)).label("result_bytes"), tasks.c.attempt, *LINE)
         .join(status_history, status_history.c.task_id == tasks.c.task_id, isouter=True)
-        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()))
+        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()), is_of(None))
         .order_by(status_history.c.id)
     )
 
 
-def select_result_text(task_id: UUID) -> Select[Any]:
-    return select(cast(tasks.c.result, Text)).where(tasks.c.task_id == task_id, tasks.c.result.is_not(None))
+def select_result_text(task_id: UUID, project: ProjectName) -> Select[Any]:
+    wanted = (tasks.c.task_id == task_id, is_of(project), tasks.c.result.is_not(None))
+    return select(cast(tasks.c.result, Text)).where(*wanted)
 
 
 @cache
 def select_lines() -> Select[Any]:
-    """Selects the lines of the history of task `bound_task_id` after line `bound_after`.
+    """Selects the lines of the history of task `bound_task_id` of `bound_project` after line `bound_after`.
 
     If there is no such line, it selects one empty row; if there is no such task, no row.
     """
@@ -94,12 +100,13 @@ def select_lines() -> Select[Any]:
     return (
         select(*LINE)
         .select_from(tasks.join(status_history, later, isouter=True))
-        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()))
+        .where(tasks.c.task_id == bindparam("bound_task_id", type_=Uuid()), is_of(None))
         .order_by(status_history.c.id)
     )
 
 
 def select_statuses(task_ids: Sequence[UUID]) -> Select[Any]:
+    """Selects the statuses of these tasks, of any project."""
     return select(tasks.c.task_id, tasks.c.current_status, tasks.c.attempt).where(tasks.c.task_id.in_(task_ids))
 
 
@@ -107,14 +114,14 @@ def select_last_line() -> Select[Any]:
     return select(func.coalesce(func.max(status_history.c.id), 0))
 
 
-def select_recent_line_ids(tags: Sequence[str], after: int) -> Select[Any]:
-    """Selects the ids, up to `after`, of the recent lines of tasks that have all these tags.
+def select_recent_line_ids(project: ProjectName, tags: Sequence[str], after: int) -> Select[Any]:
+    """Selects the ids, up to `after`, of the recent lines of tasks of a project that have all these tags.
 
     Ids are assigned before the commit, so a line can become visible after one with a higher id was read.
     """
     line = status_history.c
     recent = line.transitioned_at > from_now(-LATE_COMMIT_SECONDS)
-    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, recent, *_tagged(tags))
+    return select(line.id).where(line.id > after - LATE_LINES, line.id <= after, recent, *_labelled(project, tags))
 
 
 def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
@@ -122,15 +129,17 @@ def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
     return select(line.task_id, *LINE).where(line.id.in_(line_ids)).order_by(line.id)
 
 
-def select_lines_after(tags: Sequence[str], after: int, limit: int) -> Select[Any]:
-    """Selects up to `limit` lines after `after` of tasks that have all these tags."""
+def select_lines_after(project: ProjectName, tags: Sequence[str], after: int, limit: int) -> Select[Any]:
+    """Selects up to `limit` lines after `after` of tasks of a project that have all these tags."""
     line = status_history.c
-    return select(line.task_id, *LINE).where(line.id > after, *_tagged(tags)).order_by(line.id).limit(limit)
+    return select(line.task_id, *LINE).where(line.id > after, *_labelled(project, tags)).order_by(line.id).limit(limit)
 
 
-def _tagged(tags: Sequence[str]) -> Sequence[ColumnElement[bool]]:
-    label = task_labels.c
-    return [
-        exists().where(label.task_id == status_history.c.task_id, label.kind == TAG, label.value == tag)
+def _labelled(project: ProjectName, tags: Sequence[str]) -> Sequence[ColumnElement[bool]]:
+    """The conditions on a line of history: its task belongs to the project, and has all these tags."""
+    label, of_line = task_labels.c, status_history.c.task_id
+    tagged = [
+        exists().where(label.task_id == of_line, label.project == project, label.kind == TAG, label.value == tag)
         for tag in sorted(set(tags))
     ]
+    return tagged or [exists().where(tasks.c.task_id == of_line, is_of(project))]

@@ -1,4 +1,6 @@
-"""SQL of the order in which pending tasks are claimed: by rank, the time of arrival minus a bonus for priority.
+"""SQL of the order in which the pending tasks of a project are claimed: by rank, the time of arrival less a bonus.
+
+The bonus is for priority; `turns` chooses between projects.
 
 The condition on `dispatch_count` is a literal: a partial index serves only statements that repeat its condition.
 """
@@ -8,11 +10,13 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Integer,
     ScalarSelect,
     Select,
+    Text,
     and_,
     bindparam,
     case,
@@ -28,7 +32,10 @@ from ketline.db.engine.clock import after, from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import tasks, workers
+from ketline.db.schema.visibility import is_of
+from ketline.domain.access import ProjectName
 from ketline.domain.priority import SECONDS_PER_POINT, QueuePosition
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.task import TaskId, TaskStatus
 
 MOST_COUNTED = 10_000
@@ -49,16 +56,33 @@ def ready(table: Any = tasks) -> ColumnElement[bool]:
     return and_(table.c.dispatch_due_at.is_not(None), table.c.dispatch_count > _NONE)
 
 
-def overtaken() -> ColumnElement[bool]:
-    """Whether a task that overtakes others precedes the row of `tasks` that the statement is about.
+def bound_queue() -> BindParameter[str]:
+    return bindparam("bound_queue", type_=Text())
 
-    The row is compared with the first of these tasks, which the statement looks up once: a lookup for each row cost
-    seven times as much as the rest of a claim.
+
+def in_queue(table: Any = tasks) -> ColumnElement[bool]:
+    """Whether a task travels on the queue `bound_queue`."""
+    condition: ColumnElement[bool] = table.c.queue == bound_queue()
+    return condition
+
+
+def overtaken(project: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a task of queue `bound_queue` that overtakes others precedes the row that the statement is about.
+
+    The row of `tasks` is compared with the first of these tasks of one project, which the statement looks up once: a
+    lookup for each row cost seven times as much as the rest of a claim.
     """
     other = tasks.alias("other")
     first = (
         select(other.c.rank_at)
-        .where(ready(other), other.c.overtakes, other.c.available_at <= now(), other.c.rank_at.is_not(None))
+        .where(
+            in_queue(other),
+            other.c.project == project,
+            ready(other),
+            other.c.overtakes,
+            other.c.available_at <= now(),
+            other.c.rank_at.is_not(None),
+        )
         .order_by(other.c.rank_at)
         .limit(1)
         .scalar_subquery()
@@ -68,7 +92,7 @@ def overtaken() -> ColumnElement[bool]:
 
 @cache
 def select_best(*, short: bool = False) -> Select[Any]:
-    """Selects and locks the next task in turn, skipping those that another transaction has locked.
+    """Selects and locks the first task of `bound_project` on queue `bound_queue`, skipping those locked by others.
 
     With `short`, it selects among the tasks that are not known to be long.
     """
@@ -76,6 +100,8 @@ def select_best(*, short: bool = False) -> Select[Any]:
     return (
         select(tasks.c.task_id)
         .where(
+            in_queue(),  # guard: claim.best_queue
+            tasks.c.project == bindparam("bound_project", type_=Text()),  # guard: claim.best_project
             ready(),  # guard: claim.best_has_message
             tasks.c.available_at <= now(),
             *passed_over,
@@ -86,9 +112,10 @@ def select_best(*, short: bool = False) -> Select[Any]:
     )
 
 
-def queue_position_of(connection: Connection, task_id: TaskId) -> QueuePosition | None:
-    """Gives a task's position in the queue by one statement; None if it does not wait for a worker."""
-    row = connection.execute(_select_queue_position(), {"bound_task_id": task_id}).one_or_none()
+def queue_position_of(connection: Connection, task_id: TaskId, project: ProjectName) -> QueuePosition | None:
+    """Gives a task's position among those of its project, by one statement; None if it does not wait for a worker."""
+    values = {"bound_task_id": task_id, "bound_project": project}
+    row = connection.execute(_select_queue_position(), values).one_or_none()
     if row is None:
         return None
     slots: int = row.slots or 0
@@ -107,14 +134,17 @@ def queue_position_of(connection: Connection, task_id: TaskId) -> QueuePosition 
 def _select_queue_position() -> Select[Any]:
     """The time and what was counted, if task `bound_task_id` waits; nothing is counted if it does not."""
     one = tasks.alias("one")
-    slots = select(func.sum(workers.c.slots)).where(workers.c.live_until > now())
+    conversions = case((one.c.queue == CONVERSIONS.name, workers.c.conversion_slots), else_=0)
+    slots = case((one.c.queue == SIMULATIONS.name, workers.c.slots), else_=conversions)
+    # A worker runs any number of tasks on other backends, so that there is nothing to estimate.
+    all_slots = select(func.sum(slots)).where(workers.c.live_until > now()).correlate(one)
     columns = {
         "ahead": _count_ahead(one),
-        "slots": slots.scalar_subquery(),
-        "busy": _count(has_status([TaskStatus.PROCESSING])),
-        "ended": _count_ended(),
+        "slots": all_slots.scalar_subquery(),
+        "busy": _count(has_status([TaskStatus.PROCESSING]), one),
+        "ended": _count_ended(one),
     }
-    waiting = (checked(one.c.current_status == TaskStatus.PENDING), one.c.available_at <= now())
+    waiting = (checked(one.c.current_status == TaskStatus.PENDING), one.c.available_at <= now(), is_of(None, one))
     wanted = one.c.task_id == bindparam("bound_task_id", type_=tasks.c.task_id.type)
     return select(now().label("at"), *(column.label(name) for name, column in columns.items())).where(wanted, *waiting)
 
@@ -124,14 +154,25 @@ def _count_ahead(one: Any) -> ScalarSelect[int]:
     # Those of a batch have one rank, and ids that grow.
     same_rank = and_(tasks.c.rank_at == one.c.rank_at, tasks.c.task_id < one.c.task_id)
     comes_before = or_(tasks.c.rank_at < one.c.rank_at, same_rank)
-    before = (ready(), tasks.c.rank_at <= one.c.rank_at, comes_before, tasks.c.available_at <= now())
+    before = (
+        tasks.c.queue == one.c.queue,
+        tasks.c.project == one.c.project,
+        ready(),
+        tasks.c.rank_at <= one.c.rank_at,
+        comes_before,
+        tasks.c.available_at <= now(),
+    )
     some = select(literal_column("1")).select_from(tasks).where(*before).limit(MOST_COUNTED).correlate(one).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 
-def _count_ended() -> ScalarSelect[int]:
-    return _count(and_(has_status(_ENDED), tasks.c.completed_at >= from_now(-RATE_WINDOW.total_seconds())))
+def _count_ended(one: Any) -> ScalarSelect[int]:
+    return _count(and_(has_status(_ENDED), tasks.c.completed_at >= from_now(-RATE_WINDOW.total_seconds())), one)
 
 
-def _count(which: ColumnElement[bool]) -> ScalarSelect[int]:
-    return select(func.count()).select_from(tasks).where(which).scalar_subquery()
+def _count(which: ColumnElement[bool], one: Any) -> ScalarSelect[int]:
+    same_queue = checked(tasks.c.queue == one.c.queue)
+    same_project = checked(tasks.c.project == one.c.project)
+    return (
+        select(func.count()).select_from(tasks).where(which, same_queue, same_project).correlate(one).scalar_subquery()
+    )

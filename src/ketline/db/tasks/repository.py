@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from sqlalchemy import Connection, Row, Update, delete, select
 
+from ketline.db.audit import write_entry
 from ketline.db.engine.database import Database
 from ketline.db.notify.notifications import NullNotifier
 from ketline.db.schema.rows import (
@@ -20,20 +21,25 @@ from ketline.db.schema.rows import (
     to_task,
 )
 from ketline.db.schema.tables import workers
-from ketline.db.tasks import dispatch, hold, insert, leases, queries, statements
+from ketline.db.tasks import dispatch, hold, insert, leases, queries, remote, statements
 from ketline.db.tasks.attempts import (
     ClaimRequest,
-    Outcome,
+    FinishRequest,
     claim_all,
     claim_another,
+    claim_others,
     fail_all,
     finish_all,
     recorded_before,
 )
 from ketline.db.tasks.health import write_check
+from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.audit import UNKNOWN, Action, Actor, task_record
 from ketline.domain.errors import (
+    BackendUnavailable,
     LongProgram,
     MachineBusy,
     NoFreeSlot,
@@ -43,6 +49,7 @@ from ketline.domain.errors import (
     TaskNotHeld,
 )
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import (
     Accepted,
@@ -51,9 +58,11 @@ from ketline.domain.task import (
     Dispatch,
     Failure,
     FailureCode,
+    JobToCancel,
     Lease,
     LeaseToken,
     Reaped,
+    RemoteJob,
     RunResult,
     StatusChange,
     Submission,
@@ -70,6 +79,7 @@ NOT_BEGUN = {
     MachineBusy.code: "waits for programs that run now",
     NoFreeSlot.code: "no slot came free in time; queued again",
     LongProgram.code: "it is long and all slots are occupied; queued again",
+    BackendUnavailable.code: "the backend takes no jobs now; queued again",
     SimulatorNotStarted.cause: "the worker has no simulator; queued again",
 }
 # SQLite and the driver of PostgreSQL take some ten thousand parameters.
@@ -82,6 +92,8 @@ UNBOUNDED_BYTES = 2**62
 class SqlTaskRepository:
     """Implements every port of `ports.repositories`; `redispatch` is the first interval between dispatches, which
     doubles.
+
+    Clients submit, read and change the tasks of `project` only. Workers and upkeep see all tasks.
     """
 
     database: Database
@@ -89,32 +101,35 @@ class SqlTaskRepository:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime: timedelta = timedelta(hours=24)
     notifier: Notifier = field(default_factory=NullNotifier)
+    project: ProjectName = DEFAULT_PROJECT
 
-    async def add(self, submission: Submission, *, taken: bool = False) -> Accepted:
+    def within(self, project: ProjectName) -> Self:
+        return replace(self, project=project)
+
+    async def add(self, submission: Submission, *, taken: bool = False, limited: bool = False) -> Accepted:
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = taken and at_once  # guard: schedule.stored
         due_in = self.redispatch if taken else timedelta()
-        request = InsertRequest(submission, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=int(taken))
-        accepted = await self.database.batched(store_new, request)
-        if accepted is None:
-            accepted = await self.database.write(lambda connection: store(connection, request))
+        request = self._request(submission, due_in=due_in, dispatches=int(taken))
+        if limited:
+            [accepted] = await self.database.write(lambda connection: store_limited(connection, [request]))
+        else:
+            accepted = await self._store(request)
         if not accepted.repeated:
             self._notify(accepted.task_id, TaskStatus.PENDING)
         return accepted
 
-    async def add_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
-        requests = [
-            InsertRequest(submission, key_lifetime=self.key_lifetime, due_in=timedelta(), dispatches=0)
-            for submission in submissions
-        ]
-        stored = await self.database.write(lambda connection: store_all(connection, requests))
+    async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
+        requests = [self._request(submission) for submission in submissions]
+        store_them = store_limited if limited else store_all
+        stored = await self.database.write(lambda connection: store_them(connection, requests))
         new = [accepted.task_id for accepted in stored if not accepted.repeated]
         self.notifier.notify(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         most = UNBOUNDED_BYTES if most_result_bytes is None else most_result_bytes
-        parameters = {"bound_task_id": task_id, "bound_most_bytes": most}
+        parameters = {"bound_task_id": task_id, "bound_project": self.project, "bound_most_bytes": most}
 
         def work(connection: Connection) -> Sequence[Any]:
             return queries.select_task().run(connection, parameters)
@@ -125,14 +140,14 @@ class SqlTaskRepository:
         return to_task(rows)
 
     async def result_text(self, task_id: TaskId) -> str:
-        statement = queries.select_result_text(task_id)
+        statement = queries.select_result_text(task_id, self.project)
         text = await self.database.read(lambda connection: connection.execute(statement).scalar_one_or_none())
         if text is None:
             raise _not_found(task_id)
         return str(text)
 
     async def history(self, task_id: TaskId, after: int) -> Sequence[StatusChange]:
-        values = {"bound_task_id": task_id, "bound_after": after}
+        values = {"bound_task_id": task_id, "bound_project": self.project, "bound_after": after}
         rows = await self.database.read(lambda connection: connection.execute(queries.select_lines(), values).all())
         if not rows:
             raise _not_found(task_id)
@@ -146,19 +161,20 @@ class SqlTaskRepository:
 
         return await self.database.read(work)
 
-    async def claim(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
-        request = _claim_request(task_id, worker_id, lease)
+    async def claim(
+        self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
+    ) -> Claim | None:
+        request = _claim_request(task_id, worker_id, lease, queue)
         claim = await self.database.batched(claim_all, request)
+        if claim is None and self.database.dialect.batches:
+            claim = await self.database.batched(claim_others, request)
         if claim is None:
-            # guard: claim.another, claim.another_transaction
-            claim = await self.database.write(lambda connection: claim_another(connection, request))
+            claim = await self._claim_another(request)  # guard: claim.another
         return self._notify_claim(claim)
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
         request = _claim_request(task_id, worker_id, lease)
-        return self._notify_claim(
-            await self.database.write(lambda connection: claim_another(connection, request, short=True))
-        )
+        return self._notify_claim(await self._claim_another(request, short=True))
 
     async def renew(self, lease: Lease, duration: timedelta) -> bool:
         values = {"task_id": lease.task_id, "attempt": lease.attempt, "token": lease.token}
@@ -170,13 +186,13 @@ class SqlTaskRepository:
         return await self.database.urgent(work)
 
     async def finish(self, lease: Lease, result: RunResult) -> bool:
-        outcome = Outcome(lease=lease, columns=result_columns(result), notes="Task completed successfully")
-        return self._notify_if(await self.database.batched(finish_all, outcome), lease, TaskStatus.COMPLETED)
+        request = FinishRequest(lease=lease, columns=result_columns(result), notes="Task completed successfully")
+        return self._notify_if(await self.database.batched(finish_all, request), lease, TaskStatus.COMPLETED)
 
     async def fail(self, lease: Lease, failure: Failure) -> bool:
         notes = f"Task failed: {failure.code}"
-        outcome = Outcome(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
-        return self._notify_if(await self.database.batched(fail_all, outcome), lease, TaskStatus.FAILED)
+        request = FinishRequest(lease=lease, columns=failure_columns(failure), notes=notes, cause=failure.code.value)
+        return self._notify_if(await self.database.batched(fail_all, request), lease, TaskStatus.FAILED)
 
     async def release(self, lease: Lease) -> bool:
         how = "the worker stopped; queued again"
@@ -211,12 +227,13 @@ class SqlTaskRepository:
             self._notify(lease.task_id, status)
         return status
 
-    async def cancel(self, task_id: TaskId) -> None:
+    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+        record = task_record(Action.TASK_CANCELLED, actor, self.project, task_id)
         runs = itertools.count()
 
         def work(connection: Connection) -> TaskStatus | None:
             repeated = next(runs) > 0
-            row = connection.execute(statements.lock_task(task_id)).one_or_none()
+            row = connection.execute(statements.lock_task(task_id, self.project)).one_or_none()
             if row is None:
                 raise _not_found(task_id)
             status: TaskStatus = row.current_status
@@ -226,6 +243,7 @@ class SqlTaskRepository:
             at = connection.execute(statements.cancel_task(task_id)).one().at
             columns = _interrupted(task_id, row, at) if status is TaskStatus.PROCESSING else {}
             write_line(connection, task_id, TaskStatus.CANCELLED, at, "Task cancelled on request", **columns)
+            write_entry(connection, record)
             return None
 
         ended = await self.database.write(work)
@@ -235,11 +253,27 @@ class SqlTaskRepository:
 
     async def enqueue(self, task_id: TaskId) -> None:
         def work(connection: Connection) -> None:
-            if connection.execute(hold.release(task_id)).one_or_none() is None:
-                _require_released(task_id, connection.execute(hold.select_hold(task_id)).one_or_none())
+            if connection.execute(hold.release(task_id, self.project)).one_or_none() is None:
+                _require_released(task_id, connection.execute(hold.select_hold(task_id, self.project)).one_or_none())
 
         await self.database.write(work)
         self._notify(task_id, TaskStatus.PENDING)
+
+    async def record_job(self, lease: Lease, job: RemoteJob | None) -> bool:
+        def work(connection: Connection) -> bool:
+            return connection.execute(remote.record_job(lease, job)).one_or_none() is not None
+
+        return await self.database.write(work)
+
+    async def jobs_to_cancel(self, backend: str, limit: int) -> Sequence[JobToCancel]:
+        statement = remote.select_to_cancel(backend, limit)
+        return remote.to_jobs(await self.database.read(lambda connection: connection.execute(statement).all()))
+
+    async def end_job(self, task_id: TaskId, job: RemoteJob) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(remote.end_job(task_id, job))
+
+        await self.database.write(work)
 
     async def count_pending(self, limit: int) -> int:
         def work(connection: Connection) -> int:
@@ -251,13 +285,12 @@ class SqlTaskRepository:
     async def take_due(self, limit: int) -> Sequence[Dispatch]:
         return await self._take(dispatch.take_due(limit, self.redispatch))
 
-    async def take_overdue(self, limit: int, *, by: timedelta) -> Sequence[Dispatch]:
-        return await self._take(dispatch.take_overdue(limit, self.redispatch, by))
+    async def take_overdue(self, limit: int, *, by: timedelta, queue: TaskQueue = SIMULATIONS) -> Sequence[Dispatch]:
+        return await self._take(dispatch.take_overdue(limit, self.redispatch, by, queue))
 
-    async def count_dispatched(self) -> int:
-        def work(connection: Connection) -> int:
-            counted: int = connection.execute(dispatch.count_dispatched()).scalar_one()
-            return counted
+    async def count_dispatched(self) -> Mapping[TaskQueue, int]:
+        def work(connection: Connection) -> Mapping[TaskQueue, int]:
+            return {TaskQueue.named(name): count for name, count in connection.execute(dispatch.count_dispatched())}
 
         return await self.database.read(work)
 
@@ -282,7 +315,7 @@ class SqlTaskRepository:
     async def correct_times(self) -> int:
         return await self.database.write(lambda connection: leases.correct_times(connection, self.redispatch))
 
-    async def forget_keys(self, limit: int) -> int:
+    async def delete_expired_keys(self, limit: int) -> int:
         def work(connection: Connection) -> int:
             return connection.execute(insert.delete_expired_keys(limit)).rowcount
 
@@ -310,8 +343,25 @@ class SqlTaskRepository:
     async def check_writable(self) -> None:
         await self.database.urgent(write_check)
 
+    async def _store(self, request: InsertRequest) -> Accepted:
+        accepted = await self.database.batched(store_new, request)
+        if accepted is not None:
+            return accepted
+        return await self.database.write(lambda connection: store(connection, request))
+
+    def _request(
+        self, submission: Submission, *, due_in: timedelta = timedelta(), dispatches: int = 0
+    ) -> InsertRequest:
+        return InsertRequest(
+            submission, self.project, key_lifetime=self.key_lifetime, due_in=due_in, dispatches=dispatches
+        )
+
     def _notify(self, task_id: TaskId, status: TaskStatus) -> None:
         self.notifier.notify(Change(task_id=task_id, status=status))
+
+    async def _claim_another(self, request: ClaimRequest, *, short: bool = False) -> Claim | None:
+        # guard: claim.another_transaction
+        return await self.database.write(lambda connection: claim_another(connection, request, short=short))
 
     def _notify_claim(self, claim: Claim | None) -> Claim | None:
         if claim is not None:
@@ -362,9 +412,11 @@ def _require_released(task_id: TaskId, row: Row[Any] | None) -> None:
         raise TaskEnded(f"Task {task_id} is {status}: it can be run no more; submit it again.", status=status)
 
 
-def _claim_request(task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> ClaimRequest:
-    seconds = lease.total_seconds()
-    return ClaimRequest(task_id=task_id, token=LeaseToken(uuid4()), worker_id=worker_id, lease_seconds=seconds)
+def _claim_request(
+    task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
+) -> ClaimRequest:
+    seconds, token = lease.total_seconds(), LeaseToken(uuid4())
+    return ClaimRequest(task_id=task_id, queue=queue, token=token, worker_id=worker_id, lease_seconds=seconds)
 
 
 def _availability(row: Row[Any]) -> datetime:

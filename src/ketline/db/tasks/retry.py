@@ -1,4 +1,7 @@
-"""A `RetryPolicy` in SQL: the next state of a task after an attempt that failed through no fault of its program."""
+"""A `RetryPolicy` in SQL: the next state of a task after an attempt that failed through no fault of its program.
+
+`statements.py` and `leases.py` set its columns.
+"""
 
 from typing import Any
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    func,
     insert,
     not_,
     or_,
@@ -29,11 +30,15 @@ from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
+from ketline.db.engine.types import JsonText
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.tables import status_history, tasks
+from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.fence import is_attempt_of, is_held
-from ketline.db.tasks.rank import overtaken, select_best
+from ketline.db.tasks.rank import in_queue, overtaken, ready, select_best
 from ketline.db.tasks.retry import delay_seconds, next_state
+from ketline.db.tasks.turns import candidates, turn
+from ketline.domain.access import ProjectName
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
 
@@ -53,6 +58,9 @@ CLAIM_COLUMNS: Sequence[Column[Any]] = [
     tasks.c.claimed_at,
     tasks.c.lease_token,
     tasks.c.lease_owner,
+    tasks.c.remote_id,
+    tasks.c.remote_status,
+    tasks.c.remote_submitted_at,
 ]
 SETTLED_COLUMNS: Sequence[ColumnElement[Any]] = [
     tasks.c.task_id,
@@ -67,7 +75,7 @@ _LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
 CLAIM_BEST_PARAMETERS = BindParameters(token=Uuid(), worker_id=Text(), lease_seconds=Float())
 CLAIM_PARAMETERS = CLAIM_BEST_PARAMETERS.with_columns(task_id=Uuid())
 RENEW_PARAMETERS = BindParameters(**_LEASE, lease_seconds=Float())
-COMPLETE_PARAMETERS = BindParameters(**_LEASE, result=tasks.c.result.type, profile=tasks.c.profile.type)
+COMPLETE_PARAMETERS = BindParameters(**_LEASE, result=JsonText(), profile=JsonText())
 FAIL_PARAMETERS = BindParameters(
     **_LEASE, error_code=Text(), error_message=Text(), error_line=Integer(), error_column=Integer()
 )
@@ -92,29 +100,69 @@ def write_line(
 
 
 def claim_task(request: Any) -> Update:
-    """Claims the task only while it is pending, available and next in turn: an optimistic lock."""
+    """Claims the task only while it is pending, available and next in turn in `bound_queue`: an optimistic lock.
+
+    Only one project has its turn. If no task of the queue was dispatched, every project has.
+    """
+    project = select(turn().c.project).scalar_subquery()
     its_turn = and_(
+        checked(in_queue()),  # guard: claim.queue
+        checked(tasks.c.project == func.coalesce(project, tasks.c.project)),  # guard: claim.project
         tasks.c.priority >= 0,  # guard: claim.priority
-        not_(overtaken()),  # guard: claim.overtaken
+        not_(overtaken(project)),  # guard: claim.overtaken
     )
     return _take(request, and_(tasks.c.task_id == request.task_id, its_turn))
 
 
 @cache
 def claim_best(*, short: bool = False) -> Update:
-    """Claims whichever task is next in turn, of all or of those that are not known to be long."""
+    """Claims the first task of `bound_project` in `bound_queue`, of all or of those that are not known to be long."""
     best = select_best(short=short).cte("best")
     return _take(CLAIM_BEST_PARAMETERS.one(), tasks.c.task_id.in_(select(best.c.task_id)))
+
+
+def claim_next(request: Any) -> tuple[Update, Update]:
+    """Claims the next tasks in turn of `bound_queue`, one for each request while there are any; for PostgreSQL.
+
+    The second statement lets the named tasks overtake whose messages were used for others.
+    """
+    following = candidates()
+    best = (
+        select(tasks.c.task_id)
+        .join(following, following.c.task_id == tasks.c.task_id)
+        .where(checked(in_queue()), ready(), tasks.c.available_at <= now())
+        .order_by(following.c.number)
+        .limit(bindparam("bound_number", type_=Integer()))
+        .with_for_update(skip_locked=True, of=tasks)  # guard: next.skip_locked
+        .cte("best")
+    )
+    numbered = select(best.c.task_id, func.row_number().over().label("number")).subquery("numbered")
+    names = (request.token, request.worker_id, request.lease_seconds)
+    wanted = select(request.task_id.label("named"), *names, func.row_number().over().label("number")).subquery("wanted")
+    paired = (
+        select(numbered.c.task_id, wanted.c.named, wanted.c.token, wanted.c.worker_id, wanted.c.lease_seconds)
+        .join(wanted, wanted.c.number == numbered.c.number)
+        .cte("paired")
+    )
+    lost = and_(
+        tasks.c.task_id.in_(select(paired.c.named)),
+        tasks.c.task_id.not_in(select(paired.c.task_id)),
+    )
+    return _take(paired.c, tasks.c.task_id == paired.c.task_id), _let_overtake(lost)
 
 
 @cache
 def let_overtake() -> Update:
     """Lets a task whose message was used for another precede the tasks that came after it."""
-    request = CLAIM_PARAMETERS.one()
+    return _let_overtake(tasks.c.task_id == CLAIM_PARAMETERS.one().task_id)
+
+
+def _let_overtake(which: ColumnElement[bool]) -> Update:
     lost = (
         select(tasks.c.task_id)
         .where(
-            tasks.c.task_id == request.task_id,
+            which,
+            checked(in_queue()),
             checked(tasks.c.current_status == TaskStatus.PENDING),
             tasks.c.available_at <= now(),
         )
@@ -146,10 +194,10 @@ def _take(request: Any, which: ColumnElement[bool]) -> Update:
     )
 
 
-def select_claimed(token: UUID) -> Select[Any]:
-    """Selects the row that this token has claimed already."""
+def select_claimed(tokens: Sequence[UUID]) -> Select[Any]:
+    """Selects the rows that these tokens have claimed already."""
     return select(*CLAIM_COLUMNS).where(
-        tasks.c.lease_token == token,
+        tasks.c.lease_token.in_(tokens),
         tasks.c.current_status == TaskStatus.PROCESSING,
     )
 
@@ -244,10 +292,10 @@ def retry_task(lease: Lease, failure: Failure, policy: RetryPolicy, *, crashed: 
     )
 
 
-def lock_task(task_id: UUID) -> Select[Any]:
+def lock_task(task_id: UUID, project: ProjectName) -> Select[Any]:
     return (
         select(tasks.c.current_status, tasks.c.attempt, tasks.c.lease_token, tasks.c.lease_owner, tasks.c.claimed_at)
-        .where(tasks.c.task_id == task_id)
+        .where(tasks.c.task_id == task_id, is_of(project))
         .with_for_update()  # guard: cancel.lock
     )
 

@@ -1,0 +1,1 @@
+"""The simulator process: reads requests from its socket, runs programs, sends responses."""

@@ -1,4 +1,4 @@
-"""Runs, inspects or draws the program of a request, and always returns a response; for the child process only."""
+"""Runs, converts, inspects or draws the program of a request, and always responds; for the child process only."""
 
 import signal
 import time
@@ -22,15 +22,16 @@ from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.spec import InputValue, ProgramFormat
 from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
 from ketline.domain.task import Point, Profile, Register, RunResult
+from ketline.execution.child.conversion import convert_program
 from ketline.execution.child.inspection import inspect_program
 from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Command, Outcome, Request, Response
+from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
-from ketline.execution.simulators.quota import Ask, Quota, granted
+from ketline.execution.simulators.quota import Admit, Quota, always_admit
 
 # An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
 _ALARM_REPEATS_SECONDS = 0.5
@@ -94,14 +95,14 @@ class Executor:
     def _expect(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         """Compute expectation values, for a sweep at each point."""
         points = number_of_points(request.spec.inputs)
-        asked = observables_at(request.spec.options.observables, points or 1)
-        self._check_values(sum(map(len, asked)))
+        requested = observables_at(request.spec.options.observables, points or 1)
+        self._check_values(sum(map(len, requested)))
         with stopwatch.reading():
             read = self._reader(request) if points else None
         runs: list[tuple[Program, Expectation]] = []
         each = points_of(request.spec.inputs) if points else [first_point(request.spec.inputs)]
-        for number, (inputs, observables) in enumerate(zip(each, asked, strict=True)):
-            with _named(number) if points else nullcontext():
+        for number, (inputs, observables) in enumerate(zip(each, requested, strict=True)):
+            with _point_in_failures(number) if points else nullcontext():
                 with stopwatch.reading():
                     program = read(inputs) if read else self._load(request)
                 with stopwatch.simulating():
@@ -131,7 +132,7 @@ class Executor:
         characters = 0
         for number, inputs in enumerate(points_of(request.spec.inputs)):
             options = replace(request.spec.options, seed=seed_at(request.spec.options.seed, number))
-            with _named(number):
+            with _point_in_failures(number):
                 with stopwatch.reading():
                     program = read(inputs)
                 with stopwatch.simulating():
@@ -183,15 +184,15 @@ class Executor:
             refuse_inputs(request.spec.inputs)
         return program_reader(request.spec.circuit, self._limits, _observed(request))
 
-    def respond(self, request: Request, ask: Ask = granted) -> Response:
+    def respond(self, request: Request, admit: Admit = always_admit) -> Response:
         """Respond to a request; after an outcome that may have damaged the process, the response retires it.
 
-        Before it runs a large program it calls `ask` for admission.
+        Before it runs a large program it calls `admit` for admission.
 
         Raises:
             MachineBusy: admission was denied; the program has not begun.
         """
-        self._quota.begin(ask, number_of_points(request.spec.inputs) or 1)
+        self._quota.begin(admit, number_of_points(request.spec.inputs) or 1)
         try:
             return Response(self._outcome(request))
         except MachineBusy:
@@ -209,10 +210,13 @@ class Executor:
             # paths.
             return Response(SimulationFailed(f"the simulator failed on this program ({type(error).__name__})"))
 
-    def _outcome(self, request: Request) -> Outcome:
+    def _outcome(self, request: Request) -> CommandResult:
         match request.command:
             case Command.RUN:
                 return self.run(request)
+            case Command.CONVERT:
+                with soft_time_limit(self._soft_limit_seconds(request)):
+                    return convert_program(request.spec, self._limits)
             case Command.INSPECT:
                 return self.inspect(request)
             case Command.DRAW:
@@ -232,7 +236,7 @@ class Executor:
     def _check_size(self, characters: int, simulation: Simulation) -> None:
         if characters <= self._limits.max_result_bytes:
             return
-        width, outcomes, shots = _size(simulation)
+        width, outcomes, shots = _dimensions(simulation)
         memory = f" and {shots} shots" if shots else ""
         raise ProgramTooLarge(
             f"{outcomes} different outcomes{memory} of {width} characters are more than "
@@ -245,15 +249,15 @@ def _observed(request: Request) -> Support | None:
     return support_of(observables) if observables else None
 
 
-def _size(simulation: Simulation) -> tuple[int, int, int]:
+def _dimensions(simulation: Simulation) -> tuple[int, int, int]:
     """The number of characters of an outcome, of outcomes, and of shots in `memory`."""
     return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())
 
 
 def _characters(simulation: Simulation) -> int:
     """The approximate size of a result as JSON."""
-    width, outcomes, shots = _size(simulation)
-    # Quotes, colon, comma and a count of up to six digits come to about 12 characters; 3 of them in a list.
+    width, outcomes, shots = _dimensions(simulation)
+    # Quotes, colon, comma and a count of up to six digits take about 12 characters; 3 of them in a list.
     return outcomes * (width + 12) + shots * (width + 3)
 
 
@@ -261,7 +265,8 @@ def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: 
     return Profile(
         method=simulation.method,
         method_reason=simulation.reason,
-        qubits=program.lowered.circuit.num_qubits,
+        engine=simulation.engine,
+        qubits=program.lowered.num_qubits,
         depth=program.lowered.depth,
         operations=dict(program.lowered.operations),
         parsing_seconds=round(stopwatch.reading_seconds, 6),
@@ -278,7 +283,7 @@ def _registers(program: Program) -> Sequence[Register]:
 
 
 @contextmanager
-def _named(number: int) -> Iterator[None]:
+def _point_in_failures(number: int) -> Iterator[None]:
     """Add the number of the point to the message of a failure in the block."""
     try:
         yield
@@ -301,5 +306,5 @@ def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
     raise SoftTimeLimit
 
 
-def _out_of_memory(share: Quota) -> MemoryLimitExceeded:
-    return MemoryLimitExceeded(f"the program needs more than {share.memory_bytes >> 20} MiB of memory")
+def _out_of_memory(quota: Quota) -> MemoryLimitExceeded:
+    return MemoryLimitExceeded(f"the program needs more than {quota.memory_bytes >> 20} MiB of memory")

@@ -7,7 +7,6 @@ from ketline.domain.inspection import Inspection
 from ketline.domain.spec import RunOptions
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
-from ketline.execution.simulators.durations import simulating_seconds
 
 
 def inspect_program(
@@ -15,7 +14,7 @@ def inspect_program(
 ) -> Inspection:
     """Inspect a program. Its estimated time includes the time that reading it took here, for each of `runs`."""
     lowered = program.lowered
-    qubits = lowered.circuit.num_qubits
+    qubits = lowered.num_qubits
     inspection = Inspection(
         tier=program.front_end,
         qubits=qubits,
@@ -26,9 +25,9 @@ def inspect_program(
     )
     try:
         choice = simulator.plan(program, shots, options)
-    except ExecutionFailed as refusal:
-        return replace(inspection, refusal=refusal.failure)
-    simulating = simulating_seconds(lowered, choice, shots)
+    except ExecutionFailed as error:
+        return replace(inspection, failure=error.failure)
+    simulating = simulator.seconds(program, choice, shots)
     seconds = None if simulating is None else runs * (reading_seconds + simulating)
     return replace(
         inspection,

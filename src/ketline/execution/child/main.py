@@ -12,6 +12,7 @@ from pathlib import Path
 from ketline.domain.errors import MachineBusy
 from ketline.execution.child.executor import Executor
 from ketline.execution.child.memory_growth import MemoryGrowth
+from ketline.execution.child.resource_use import ResourceUse
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
     GRANTED,
@@ -31,22 +32,26 @@ _FILE_SIZE = 64 << 10
 _RECURSION_LIMIT = 4000
 
 
-def main(fd: int, limits: ExecutionLimits) -> None:
-    """Warm up, send `ready`, and serve requests until the parent closes the socket."""
+def main(fd: int, limits: ExecutionLimits, use: ResourceUse) -> None:
+    """Bound this process's resources, and serve the parent at the other end of the socket `fd`."""
     bound_resources(limits)
-    executor = Executor(limits)
+    with Connection(fd) as pipe:
+        run(pipe, Executor(limits), limits, use)
+
+
+def run(pipe: Connection, executor: Executor, limits: ExecutionLimits, use: ResourceUse) -> None:
+    """Warm up, send `ready`, and serve requests until the parent closes the socket."""
     executor.warm_up()
     gc.collect()
     gc.freeze()  # so that later collections skip a hundred thousand objects of libraries
     # From now on only crashing libraries write to stderr: Python's would contain programs, which the parser prints.
     with (
-        Connection(fd) as pipe,
         MemoryGrowth(limits.growth_bytes) as growth,
         Path(os.devnull).open("w") as nowhere,
         redirect_stderr(nowhere),
     ):
         pipe.send_bytes(READY)
-        serve(pipe, executor, growth)
+        serve(pipe, executor, growth, use)
 
 
 def bound_resources(limits: ExecutionLimits) -> None:
@@ -71,7 +76,7 @@ def bound_resources(limits: ExecutionLimits) -> None:
     sys.setrecursionlimit(_RECURSION_LIMIT)
 
 
-def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth) -> None:
+def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth, use: ResourceUse) -> None:
     """Respond to requests until the parent closes the socket, or a response says that this process retires."""
     small, _ = resource.getrlimit(resource.RLIMIT_AS)
     retiring = False
@@ -81,8 +86,9 @@ def serve(pipe: Connection, executor: Executor, growth: MemoryGrowth) -> None:
         except EOFError:
             return
         admission = _AdmissionRequest(pipe, request)
+        use.begin()
         try:
-            response = executor.respond(request, admission)
+            response = use.added_to(executor.respond(request, admission))
         except MachineBusy:
             continue  # the parent expects no response
         if growth.exceeded():

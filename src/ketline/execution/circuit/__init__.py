@@ -1,0 +1,1 @@
+"""Rewrites circuits into the operations that the simulators apply."""

@@ -1,4 +1,4 @@
-"""Qiskit's classes of the gates in `GATE_TABLE`."""
+"""Qiskit's classes of the gates in `GATE_TABLE`, for front ends and bindings that build circuits themselves."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,3 +14,8 @@ _INSTANCES: Mapping[str, Any] = get_standard_gate_name_mapping()
 def class_of(gate: Gate) -> Any | None:
     """The class of a gate that a program's text can name; None for one without effect, which no circuit needs."""
     return None if gate.unitary is IDENTITY else _INSTANCES[gate.qiskit_name].base_class
+
+
+def kind_of(gate: Any) -> Any:
+    """What Qiskit's fast constructor of instructions takes for a standard gate or its class; it takes nothing else."""
+    return gate._standard_gate  # noqa: SLF001

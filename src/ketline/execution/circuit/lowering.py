@@ -1,161 +1,240 @@
-"""Rewrites a circuit into what Aer simulates as it is, so that no task pays for `transpile`."""
+"""Rewrites a circuit into what Aer simulates as it is, so that no task pays for `transpile`.
+
+Every program that is simulated is lowered, by `execution/frontend/program.py`; conversions and drawings use
+`rewritten`.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Qubit
+from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Gate, QuantumCircuit, Qubit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
-from ketline.domain.gates import applied_by
+from ketline.domain.gates import GATE_TABLE, applied_by
 from ketline.domain.spec import Method
+from ketline.domain.unitaries import IDENTITY
+from ketline.execution.circuit.binding import StepTemplate, template_of
 from ketline.execution.circuit.gate_runs import safe_unitary
-from ketline.execution.circuit.light_cone import light_cone, rebuilt, without_first_resets
-from ketline.execution.circuit.operations import Step, depth_of, final_measurements, steps_of
+from ketline.execution.circuit.light_cone import light_cone, reduced, without_first_resets
+from ketline.execution.circuit.operations import (
+    LOOPS_AND_BRANCHES,
+    NO_EFFECT,
+    Step,
+    count_operations,
+    count_with_blocks,
+    depth_of,
+    final_measurements,
+)
+from ketline.execution.circuit.plain import PlainCircuit, plain_of
+from ketline.execution.circuit.recognition import FEWEST_CALLS, Recognised, Recogniser, identity_of
 from ketline.execution.circuit.synthesis import definition_of, incomplete
 
 # Gates whose name and meaning Qiskit and Aer share. Only library gates carry these names: see gates.py.
 AER_GATES = applied_by(Method.STATEVECTOR)
 NO_GATES = frozenset({"measure", "reset", "break_loop", "continue_loop", "store"})
-_KEPT = AER_GATES | NO_GATES
-_AS_THEY_ARE = _KEPT - {"unitary"}
-_WITHOUT_EFFECT = frozenset({"barrier", "delay", "id", "global_phase"})
-_LOOPS_AND_BRANCHES = frozenset({"if_else", "for_loop", "while_loop"})
+_NATIVE = AER_GATES | NO_GATES
+_UNCHANGED = _NATIVE - {"unitary"}
+_NO_EFFECT = NO_EFFECT | {gate.qiskit_name for gate in GATE_TABLE if gate.unitary is IDENTITY or gate.qubits == 0}
+# Operations without effect that Aer does not apply.
+_LEFT_OUT = _NO_EFFECT - _UNCHANGED
+_SIMPLE = (_UNCHANGED - {"break_loop", "continue_loop", "store"}) | _LEFT_OUT
 _JUMPS = frozenset({"break_loop", "continue_loop"})
-BRANCHES = _LOOPS_AND_BRANCHES | _JUMPS
-# No definition nests as deep; Qiskit defines some basic gates by each other, without end.
+BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
+# Deeper than any definition nests: Qiskit defines some basic gates by each other, without end.
 _DEEPEST_DEFINITION = 500
 
 _Append = Callable[[Any, Sequence[Any], Sequence[Any]], None]
 _IsGenuine = Callable[[Any], bool]
 
 
-@dataclass
+@dataclass(eq=False)
 class Lowered:
-    """A circuit of operations Aer knows, on the qubits that can affect its outcome.
+    """A circuit of operations that Aer applies, on the qubits that can affect its outcome.
 
-    `operations` counts operations by name, those inside control-flow blocks once for each block.
+    `operations` counts operations by name, those inside control-flow blocks once for each block. `origins` has, for
+    each operation outside of such blocks, the index of the operation that it was made of, where that is recorded.
+    `kept_qubits` are the indices that its qubits had before others were left out. `pattern` is a circuit of the same
+    operations with other angles, from which this one was made.
     """
 
-    circuit: Any
+    plain: PlainCircuit
     operations: Counter[str] = field(default_factory=Counter)
+    origins: Sequence[int] = ()
+    kept_qubits: Sequence[int] = ()
+    pattern: "Lowered | None" = None
 
-    @cached_property
+    @property
+    def circuit(self) -> Any:
+        """Qiskit's circuit, which is made when it is first read."""
+        return self.plain.circuit
+
+    @property
+    def num_qubits(self) -> int:
+        return self.plain.num_qubits
+
+    @property
+    def num_clbits(self) -> int:
+        return self.plain.num_clbits
+
+    @property
     def steps(self) -> Sequence[Step]:
-        return steps_of(self.circuit)
+        return self.plain.steps
 
     @cached_property
     def depth(self) -> int:
         """The circuit's depth; control-flow blocks count as one operation."""
+        if self.pattern is not None:
+            return self.pattern.depth
         if self.has_control_flow or self.operations["store"]:
             return int(self.circuit.depth())
-        return depth_of(self.steps, self.circuit.num_qubits, self.circuit.num_clbits)
+        return depth_of(self.steps, self.num_qubits, self.num_clbits)
 
     @property
     def has_control_flow(self) -> bool:
-        return not _LOOPS_AND_BRANCHES.isdisjoint(self.operations)
+        return not LOOPS_AND_BRANCHES.isdisjoint(self.operations)
 
     @cached_property
     def final_measurements(self) -> Sequence[tuple[int, int]] | None:
-        """The measured qubits with the bits they go to, as indices, if nothing follows upon any measurement.
+        """The measured qubits with the bits they go to, as indices, if every measurement is final.
 
         That is: no reset, no control flow, no computing on bits, no operation on a qubit that was measured, and no bit
         written twice. Then the outcome is a sample of the final distribution. Otherwise None.
         """
+        if self.pattern is not None:
+            return self.pattern.final_measurements
         if self.has_control_flow or self.operations["reset"] or self.operations["store"]:
             return None
-        return final_measurements(self.steps)
+        measurements = self.operations["measure"]
+        last = self.steps[-measurements:] if measurements else ()
+        # If no other operation follows a measurement, what precedes them need not be searched.
+        are_last = count_operations(last)["measure"] == measurements
+        return final_measurements(last if are_last else self.steps)
+
+    @cached_property
+    def template(self) -> StepTemplate | None:
+        """Gives the steps for values of the parameters; None if only Qiskit can bind them."""
+        return template_of(self.steps)
+
+    def with_steps(self, steps: Sequence[Step]) -> "Lowered":
+        """The same operations with other angles."""
+        plain = reduced(self.plain, range(self.num_qubits), steps)
+        return Lowered(plain, self.operations, kept_qubits=self.kept_qubits, pattern=self)
 
 
-def lower(circuit: Any, max_operations: int, genuine: _IsGenuine | None = None) -> Lowered:
-    """Inline definitions, drop what has no effect, and leave out qubits that no measurement can see.
+def lower(
+    plain: PlainCircuit, max_operations: int, genuine: _IsGenuine | None = None, *, one_name_each: bool = False
+) -> Lowered:
+    """Inline definitions, and leave out operations without effect and qubits on which no measurement depends.
 
-    With `genuine`, an operation that is not so is inlined whatever its name is.
+    With `genuine`, operations for which it returns False are inlined whatever their names are. With `one_name_each` no
+    two definitions have the same name. Those that are called often and do what few native gates do become these.
 
     Raises:
         ProgramUnsupported: nothing is measured.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    lowered = _inlined(circuit, max_operations, genuine)
+    lowered = _inlined(plain, max_operations, genuine, Recogniser(one_name_each=one_name_each))
     if not lowered.operations["measure"]:
         raise ProgramUnsupported(
             "nothing is measured, so there are no counts: declare bits and measure into them, "
             "for instance 'bit[2] c; c = measure q;'"
         )
-    return _without_unseen(lowered, ())
+    # What precedes a reset can be outside of the light cone, and then the reset is the first.
+    return _without_first_resets(_light_cone_of(lowered, ()))
 
 
 def lower_observed(
-    circuit: Any, max_operations: int, qubits: Collection[int], genuine: _IsGenuine | None = None
+    plain: PlainCircuit, max_operations: int, qubits: Collection[int], genuine: _IsGenuine | None = None
 ) -> Lowered:
-    """As `lower`, for a circuit whose final state is looked at on these qubits, by index, and not measured.
+    """As `lower`, for a circuit that is not measured: observables act on these qubits, by index, of its final state.
 
     Raises:
         ObservablesInvalid: its final state is not one pure state: it measures, resets or branches.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    lowered = _inlined(circuit, max_operations, genuine)
-    if lowered.operations["reset"]:
-        lowered = _reduced(lowered, range(circuit.num_qubits), without_first_resets(lowered.steps))
-    for what in ("measure", "reset", "store", *_LOOPS_AND_BRANCHES):
+    lowered = _inlined(plain, max_operations, genuine)
+    lowered = _without_first_resets(lowered)
+    for what in ("measure", "reset", "store", *LOOPS_AND_BRANCHES):
         if lowered.operations[what]:
             raise ObservablesInvalid(
                 f"observables are computed for the state a circuit ends in, and this one has '{what}': "
                 "leave measurements, resets and branches out, or ask for counts"
             )
-    return _without_unseen(lowered, qubits)
+    return _light_cone_of(lowered, qubits)
 
 
-def _inlined(circuit: Any, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
-    lowered = Lowered(circuit)
-    if genuine is None and _AS_THEY_ARE.issuperset(operations := circuit.count_ops()):
-        lowered.operations.update(operations)
-    else:
-        lowered.circuit = _Lowering(lowered.operations, max_operations, genuine=genuine).rewrite(circuit)
-    return lowered
-
-
-def _without_unseen(lowered: Lowered, watched: Collection[int]) -> Lowered:
-    """Keep the qubits, and outside of control flow the operations, that some measurement, or who watches, needs."""
-    qubits, steps = lowered.circuit.num_qubits, lowered.steps
-    seen, kept = light_cone(steps, qubits, watched, keep_all=lowered.has_control_flow)
-    if len(seen) == qubits and len(kept) == len(steps):
+def _without_first_resets(lowered: Lowered) -> Lowered:
+    """Leave out resets with which preparing a state begins: a circuit without others can be simulated as a whole."""
+    if not lowered.operations["reset"]:
         return lowered
-    return _reduced(lowered, seen, kept)
+    steps = without_first_resets(lowered.steps)
+    return lowered if len(steps) == len(lowered.steps) else _reduced(lowered, range(lowered.num_qubits), steps)
+
+
+def _inlined(
+    plain: PlainCircuit, max_operations: int, genuine: _IsGenuine | None, recogniser: Recogniser | None = None
+) -> Lowered:
+    operations = count_operations(plain.steps)
+    if genuine is None and _UNCHANGED.issuperset(operations):
+        # In the order of `QuantumCircuit.count_ops`.
+        return Lowered(plain, Counter(dict(operations.most_common())), kept_qubits=range(plain.num_qubits))
+    if genuine is None and _SIMPLE.issuperset(operations) and plain.num_qubits:
+        steps = [step for step in plain.steps if step[0] not in _LEFT_OUT]
+        if len(steps) > max_operations:
+            raise _too_large(max_operations)
+        kept = range(plain.num_qubits)
+        return Lowered(reduced(plain, kept, steps), count_operations(steps), kept_qubits=kept)
+    return rewritten(plain.circuit, _NATIVE, max_operations, genuine, recogniser)
+
+
+def _light_cone_of(lowered: Lowered, watched: Collection[int]) -> Lowered:
+    """Leave out qubits and operations on which no measurement or watched qubit depends."""
+    cone, needed = light_cone(lowered.steps, lowered.num_qubits, watched)
+    if len(cone) == lowered.num_qubits and len(needed) == len(lowered.steps):
+        return lowered
+    return _reduced(lowered, cone, needed)
 
 
 def _reduced(lowered: Lowered, qubits: Collection[int], steps: Sequence[Step]) -> Lowered:
-    left_out = Counter(step[0] for step in lowered.steps) - Counter(step[0] for step in steps)
-    return Lowered(rebuilt(lowered.circuit, qubits, steps), lowered.operations - left_out)
+    left_out = count_with_blocks(lowered.steps) - count_with_blocks(steps)
+    kept = [lowered.kept_qubits[qubit] for qubit in sorted(qubits)]
+    plain = reduced(lowered.plain, qubits, steps)
+    return Lowered(plain, lowered.operations - left_out, kept_qubits=kept)
 
 
 def restrict(lowered: Lowered, gates: frozenset[str], max_operations: int) -> Lowered:
-    """The same circuit with only these gates, for a method that has fewer than Aer's others.
+    """The same circuit with only these gates, for a method that applies fewer than the statevector does.
 
     Raises:
-        ProgramUnsupported: a gate cannot be made of them.
+        ProgramUnsupported: a gate has no definition in them.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    kept = gates | NO_GATES
-    if (kept | _LOOPS_AND_BRANCHES).issuperset(lowered.operations):
+    native = gates | NO_GATES
+    if (native | LOOPS_AND_BRANCHES).issuperset(lowered.operations):
         return lowered
-    restricted = Lowered(lowered.circuit)
-    restricted.circuit = _Lowering(restricted.operations, max_operations, kept).rewrite(lowered.circuit)
-    return restricted
+    return rewritten(lowered.circuit, native, max_operations)
 
 
-def rewritten(circuit: Any, kept: frozenset[str], max_operations: int, genuine: _IsGenuine | None = None) -> Lowered:
+def rewritten(
+    circuit: Any,
+    native: frozenset[str],
+    max_operations: int,
+    genuine: _IsGenuine | None = None,
+    recogniser: Recogniser | None = None,
+) -> Lowered:
     """A copy of a circuit with only these operations, and loops and branches; unlike `lower` it leaves nothing out.
 
     Raises:
-        ProgramUnsupported: an operation cannot be made of them.
+        ProgramUnsupported: an operation has no definition in them.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    copy = Lowered(circuit)
-    copy.circuit = _Lowering(copy.operations, max_operations, kept, genuine).rewrite(circuit)
-    return copy
+    operations: Counter[str] = Counter()
+    lowering = _Lowering(operations, max_operations, native, genuine, recogniser)
+    copy = lowering.rewrite(circuit)
+    return Lowered(plain_of(copy), operations, lowering.origins, range(copy.num_qubits))
 
 
 class _Lowering:
@@ -163,15 +242,20 @@ class _Lowering:
         self,
         operations: Counter[str],
         max_operations: int,
-        kept: frozenset[str] = _KEPT,
+        native: frozenset[str] = _NATIVE,
         genuine: _IsGenuine | None = None,
+        recogniser: Recogniser | None = None,
     ) -> None:
         self._operations = operations
         self._max_operations = max_operations
-        self._kept = kept
+        self._native = native
         self._genuine = genuine
+        self._recogniser = recogniser
+        self._other_names: set[str] = set()
+        self._calls: Mapping[str, int] = {}
         self._total = 0
         self._depth = 0
+        self.origins: Sequence[int] = ()
 
     def rewrite(self, circuit: Any) -> Any:
         """A copy of a circuit or block, on the same bits, in Aer's operations."""
@@ -183,7 +267,7 @@ class _Lowering:
         def append(operation: Any, qubits: Sequence[Any], clbits: Sequence[Any]) -> None:
             self._count(operation.name)
             if operation.name in _JUMPS:
-                # Aer sorts jumps without qubits before everything else.
+                # Aer moves jumps without qubits before all other operations.
                 operation = type(operation)(result.num_qubits, len(clbits))
                 qubits = result.qubits
             elif isinstance(operation, ControlFlowOp):
@@ -191,24 +275,29 @@ class _Lowering:
                 qubits = qubits or result.qubits[:1]
             result.append(operation, qubits, clbits, copy=False)
 
-        for instruction in circuit.data:
+        origins: list[int] = []
+        outer_calls, self._calls = self._calls, {} if self._recogniser is None else circuit.count_ops()
+        for number, instruction in enumerate(circuit.data):
             self._lower(instruction.operation, instruction.qubits, instruction.clbits, append)
+            origins += [number] * (len(result.data) - len(origins))
+        self._calls = outer_calls
+        self.origins = origins  # at last those of the outermost circuit
         return result
 
     def _lower(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
         name = operation.name
         genuine = self._genuine is None or self._genuine(operation)
-        if genuine and name in self._kept:
+        if genuine and name in self._native:
             one_qubit_matrix = name == "unitary" and len(qubits) == 1
             append(safe_unitary(operation.to_matrix()) if one_qubit_matrix else operation, qubits, clbits)
         elif isinstance(operation, ControlFlowOp) and name != "box":
             self._rewrite_blocks(operation, qubits, clbits, append)
-        elif not genuine or name not in _WITHOUT_EFFECT:
+        elif not genuine or name not in _NO_EFFECT:
             self._expand(operation, qubits, clbits, append)
 
     def _rewrite_blocks(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
         if self._depth:
-            # Its condition names bits of the definition that it stands in.
+            # Its condition names bits of the definition that contains it.
             raise ProgramUnsupported(f"'{operation.name}' inside of a box or an instruction is not supported")
         before = self._total
         append(_with_blocks(operation, [self.rewrite(block) for block in operation.blocks]), qubits, clbits)
@@ -216,7 +305,33 @@ class _Lowering:
             # Aer unrolls it.
             self._spend((self._total - before) * (len(operation.params[0]) - 1))
 
+    def _native_of(self, operation: Any) -> Recognised | None:
+        """The native gates that the program's own definition of an often called gate is."""
+        is_often_called = self._calls.get(operation.name, 0) >= FEWEST_CALLS
+        if self._recogniser is None or self._depth or not is_often_called or not isinstance(operation, Gate):
+            return None
+
+        def steps() -> Sequence[Step]:
+            alone = QuantumCircuit(operation.num_qubits)
+            alone.append(operation, alone.qubits)
+            return rewritten(alone, self._native, self._max_operations, self._genuine).steps
+
+        if self._recogniser.one_name_each:
+            return self._recogniser.of((operation.name, *map(str, operation.params)), steps, operation.num_qubits)
+        if operation.name in self._other_names:
+            return None
+        made = steps()
+        key = identity_of(made)
+        found = None if key is None else self._recogniser.of(key, lambda: made, operation.num_qubits)
+        if found is None:
+            self._other_names.add(operation.name)  # which saves expanding such gates twice
+        return found
+
     def _expand(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
+        if (native := self._native_of(operation)) is not None:
+            for gate, operands in native.gates:
+                append(gate, [qubits[operand] for operand in operands], clbits)
+            return
         definition = operation.blocks[0] if isinstance(operation, BoxOp) else definition_of(operation, self._genuine)
         if definition is None or self._depth > _DEEPEST_DEFINITION:
             raise ProgramUnsupported(f"'{operation.name}' cannot be simulated by this method")
@@ -240,7 +355,11 @@ class _Lowering:
     def _spend(self, operations: int) -> None:
         self._total += operations
         if self._total > self._max_operations:
-            raise ProgramTooLarge(f"the program expands to more than {self._max_operations} operations")
+            raise _too_large(self._max_operations)
+
+
+def _too_large(max_operations: int) -> ProgramTooLarge:
+    return ProgramTooLarge(f"the program expands to more than {max_operations} operations")
 
 
 def _with_blocks(operation: Any, blocks: Sequence[Any]) -> Any:

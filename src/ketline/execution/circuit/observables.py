@@ -1,18 +1,20 @@
-"""Sums of Pauli operators: the qubits that they act on, and their expectation values in a state."""
+"""Observables: the qubits that they act on, and their expectation values as instructions of Aer.
+
+Lowering keeps these qubits, and the simulators compute the values.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_aer.library import SaveExpectationValue, SaveStatevector
 
 from ketline.domain.errors import ObservablesInvalid
 from ketline.domain.observables import observables_at
-from ketline.domain.spec import Observable, Observables
+from ketline.domain.spec import Observables
 
-# Aer takes half a millisecond for each operator, whatever its size; Qiskit is faster on a small saved state.
+# Aer takes half a millisecond for each operator, whatever its size; numpy is faster on a small saved state.
 MOST_QUBITS_SAVED = 16
 _STATE = "state"
 
@@ -43,16 +45,8 @@ def support_of(observables: Observables) -> Support:
     width = len(labels[0])
     if any(len(label) != width for label in labels):
         raise ObservablesInvalid("the labels of the observables are not all of one length")
-    qubits = {width - 1 - place for label in set(labels) for place, letter in enumerate(label) if letter != "I"}
+    qubits = {width - 1 - index for label in set(labels) for index, letter in enumerate(label) if letter != "I"}
     return Support(width, frozenset(qubits or {0}))
-
-
-def operator_of(observable: Observable, kept_qubits: Sequence[int]) -> Any:
-    """The operator on the qubits that were kept, given by their original indices."""
-    width = len(next(iter(observable)))
-    letters = [width - 1 - qubit for qubit in reversed(kept_qubits)]
-    terms = [("".join(label[letter] for letter in letters), factor) for label, factor in observable.items()]
-    return SparsePauliOp.from_list(terms, num_qubits=len(kept_qubits))
 
 
 def saving_circuit(circuit: Any, operators: Sequence[Any]) -> Any:
@@ -65,10 +59,9 @@ def saving_circuit(circuit: Any, operators: Sequence[Any]) -> Any:
     return result
 
 
-def values_in_state(data: Any, operators: Sequence[Any]) -> list[float]:
-    """The expectation values of operators in the state that a run of a `saving_circuit` saved."""
-    state = Statevector(np.asarray(getattr(data, _STATE)))
-    return [float(state.expectation_value(operator).real) for operator in operators]
+def saved_state(data: Any) -> Any:
+    """The amplitudes that a run of a `saving_circuit` saved, complex128."""
+    return np.asarray(getattr(data, _STATE))
 
 
 def saved_values(data: Any, operators: Sequence[Any]) -> list[float]:

@@ -1,4 +1,7 @@
-"""Gives definitions to operations that have none: permutations, Cliffords, annotated operations, gates by matrix."""
+"""Gives definitions to operations that have none: permutations, Cliffords, annotated operations, gates by matrix.
+
+`lowering.py` inlines them.
+"""
 
 import re
 from collections.abc import Callable
@@ -25,7 +28,7 @@ from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupp
 # A matrix has 4^n numbers.
 _MOST_MATRIX_QUBITS = 8
 _NAMED_MEASUREMENT = re.compile(r"measure_[0-9]+")
-_NAMES_OF_OTHERS = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphase", "unitary"}
+_QISKIT_NAMES = frozenset(get_standard_gate_name_mapping()) | {"mcx", "mcphase", "unitary"}
 
 
 def definition_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
@@ -103,19 +106,19 @@ def _modified(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
 def _gate_of(operation: Any, genuine: Callable[[Any], bool] | None) -> Any:
     if isinstance(operation, (PermutationGate, Clifford, AnnotatedOperation)):
         return definition_of(operation, genuine).to_gate()
-    if not isinstance(operation, Gate) or not _is_honest(operation, genuine):
+    if not isinstance(operation, Gate) or not _is_as_named(operation, genuine):
         raise ProgramUnsupported(f"'{operation.name}' as an annotated operation is not supported")
     return operation
 
 
-def _is_honest(operation: Any, genuine: Callable[[Any], bool] | None) -> bool:
+def _is_as_named(operation: Any, genuine: Callable[[Any], bool] | None) -> bool:
     """Whether a gate and its parts are what their names say: Qiskit adds controls by name."""
     if genuine is None or genuine(operation):
         return True
     definition = getattr(operation, "definition", None)
-    if operation.name in _NAMES_OF_OTHERS or definition is None:
+    if operation.name in _QISKIT_NAMES or definition is None:
         return False
-    return all(_is_honest(instruction.operation, genuine) for instruction in definition.data)
+    return all(_is_as_named(instruction.operation, genuine) for instruction in definition.data)
 
 
 def _by_matrix(operation: Operation) -> Any:

@@ -1,4 +1,4 @@
-"""What a drawing says: names of gates, angles, conditions."""
+"""The texts of the SVG drawing: names of gates, angles, conditions; `layout.py` calls it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

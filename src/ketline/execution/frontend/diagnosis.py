@@ -1,4 +1,7 @@
-"""Converts errors of the parser, the importer and Qiskit into ours, with a place in the program."""
+"""Converts errors of the parser, the importer and Qiskit into ours, with a place in the program.
+
+All front ends of OpenQASM 3 behind the parser raise their errors with it.
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Parses with the reference parser, extended by two forms that its grammar lacks.
 
+`program.py` parses with it, and `mistakes` checks pieces of a text.
+
 `d = a ++ b` and `f(a ++ b)` are in the text of the specification ("Array concatenation and slicing", "Subroutines"),
 although its grammar has `++` in `let` only. Qiskit exports a device's other measurements as `c[0] = measure_2 q[0];`;
 in an ideal simulation they are all `measure`.

@@ -66,3 +66,11 @@ def input_missing(name: str, kind: str) -> str:
         value = '"' + "0" * min(int(width.rstrip("]") or 1), 8) + '"' if width.rstrip("]").isdigit() else value
     such = f', such as {{"{name}": {value}}}' if value else ""
     return f"input '{name}' of type '{kind}' has no value: give it one in the task's 'inputs'{such}"
+
+
+def named_otherwise(name: str, in_dialect: str) -> str:
+    """The message for a gate of stdgates.inc in a program that calls gates by Amazon Braket's names."""
+    return (
+        f"gate '{name}' is not defined: this program calls gates by Amazon Braket's names, so write '{in_dialect}', or "
+        "write 'include \"stdgates.inc\";' at the beginning and use only its names"
+    )

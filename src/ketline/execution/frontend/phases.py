@@ -1,5 +1,7 @@
 """The phases by which the specification's gates differ from Qiskit's of the same name, and the warnings about them.
 
+The front ends correct phases by it; `program.py` adds the warnings.
+
 The specification's `U(θ, φ, λ)` is e^{iθ/2} times Qiskit's, its `u2` and `u3` e^{-i(φ+λ)/2} times Qiskit's. The phase
 matters only under `ctrl`, `negctrl` and `pow`. Source: OpenQASM 3 specification, "Gates", section "Built-in gates", and
 its stdgates.inc; see docs/decisions/0022.

@@ -1,5 +1,7 @@
 """Removes pragmas and annotations with a warning, and rejects those that would change a program's results.
 
+`program.py` calls it for every parsed program.
+
 Source: OpenQASM 3 specification, "Directives": a pragma or annotation that a tool does not know may be ignored with a
 warning, unless the program's meaning depends on it. The words of the directive decide that here.
 """
@@ -20,8 +22,6 @@ _NOISE = re.compile(
     r"(?<![a-z])(?:noise_?model|noise|noisy|kraus|depolari[sz]ing|decoherence|damping|(?:bit|phase)_flip)(?![a-z])",
     re.IGNORECASE,
 )
-# Amazon Braket writes gates given by matrices as pragmas.
-_OPERATION = re.compile(r"braket\s+unitary\b", re.IGNORECASE)
 
 
 def remove_directives(program: Any) -> tuple[ProgramWarning, ...]:
@@ -63,11 +63,6 @@ def _reject_if_it_changes_results(directive: Any) -> None:
             directive,
             f"'{name}' asks for noise ('{noise[0]}'), which Ketline does not simulate: remove it to have the results "
             "of an ideal machine",
-        )
-    if isinstance(directive, ast.Pragma) and _OPERATION.match(directive.command):
-        raise unsupported(
-            directive,
-            f"'{name}' applies a gate by its matrix, which is not supported: write the gate with 'gate' and 'U'",
         )
 
 

@@ -8,24 +8,28 @@ OpenQASM 2 and QPY have readers of their own.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
-from ketline.domain.task import ProgramWarning
+from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.execution.circuit.lowering import Lowered, lower, lower_observed
 from ketline.execution.circuit.observables import Support
+from ketline.execution.circuit.plain import PlainCircuit, plain_of
 from ketline.execution.frontend import openqasm2, qpy
+from ketline.execution.frontend.braket import Dialect, apply_pragmas, check_dialect, dialect_of, with_all_measured
 from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
 from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.importer.convert import ProgramConverter
 from ketline.execution.frontend.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.frontend.phases import phase_warnings
+from ketline.execution.frontend.places import DeclaredNames, PlacedOperations, place_of
 from ketline.execution.frontend.pragmas import remove_directives
 from ketline.execution.frontend.scanner import scan
-from ketline.execution.frontend.text import check_text, with_bit_parameters
+from ketline.execution.frontend.text import Position, check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
+from ketline.execution.frontend.unroller.values import atom
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
@@ -41,6 +45,7 @@ class _SyntaxTree(NamedTuple):
     text: str
     root: Any
     warnings: tuple[ProgramWarning, ...]
+    dialect: Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,14 @@ class ParsedProgram:
     `names` are the declared names of the groups, None for a group of several single bits. `warnings` are about the
     text. `outcome` converts an outcome of the circuit's bits, bit k at position k, into one of the program's bits.
     `parameters` are names that need values, see `with_inputs`. `genuine` distinguishes Qiskit's own operations from
-    others of the same names, if the circuit may have such.
+    others of the same names, if the circuit may have such. `values` are the bits of the groups, in order, each known or
+    `Measured` on the circuit's bits; None if they are the circuit's bits in order. `places` has the statements that
+    wrote the circuit's operations, where the front end records them. `declared` has the names of the text that the
+    circuit and the groups do not have. `measures_all`: by the program's dialect all qubits are measured at the end,
+    which the circuit does not have yet.
     """
 
-    circuit: Any
+    plain: PlainCircuit
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
     front_end: str
@@ -61,6 +70,15 @@ class ParsedProgram:
     warnings: Sequence[ProgramWarning] = ()
     parameters: frozenset[str] = frozenset()
     genuine: Callable[[Any], bool] | None = None
+    values: Sequence[Any] | None = None
+    places: Sequence[PlacedOperations] = ()
+    declared: DeclaredNames = field(default_factory=DeclaredNames)
+    measures_all: bool = False
+
+    @property
+    def circuit(self) -> Any:
+        """Qiskit's circuit, which is made when it is first read."""
+        return self.plain.circuit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +126,7 @@ def load_program(
                 openqasm2.require_measurement(parsed.circuit)
         case _:
             return _lowered(_read_text(text, limits, inputs), limits, observed)
-    with qpy.library_errors_as_invalid("the circuit cannot be taken apart"):
+    with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
         return _lowered(parsed, limits, observed)
 
 
@@ -124,21 +142,23 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
 
 
 def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None) -> Program:
-    circuit, genuine = parsed.circuit, parsed.genuine
     if observed is None:
-        lowered = lower(circuit, limits.max_operations, genuine)
+        parsed = _measured(parsed, limits)
+    plain, genuine = parsed.plain, parsed.genuine
+    if observed is None:
+        lowered = lower(plain, limits.max_operations, genuine, one_name_each=parsed.front_end != QPY)
     else:
-        observed.require_fit(circuit.num_qubits)
-        lowered = lower_observed(circuit, limits.max_operations, observed.qubits, genuine)
+        observed.require_fit(plain.num_qubits)
+        lowered = lower_observed(plain, limits.max_operations, observed.qubits, genuine)
     return Program(
         lowered,
         parsed.groups,
         parsed.names,
         parsed.front_end,
-        circuit.num_qubits,
+        plain.num_qubits,
         parsed.outcome,
         parsed.parameters,
-        [circuit.find_bit(qubit).index for qubit in lowered.circuit.qubits] if observed else (),
+        lowered.kept_qubits if observed else (),
         parsed.warnings,
     )
 
@@ -151,8 +171,13 @@ def with_inputs(program: Program, inputs: Values) -> Program:
     """
     if not program.parameters and not inputs:
         return program  # the same object, so that caches find it
-    circuit = qpy.bound(program.lowered.circuit, program.parameters, inputs)
-    return replace(program, lowered=Lowered(circuit, program.lowered.operations), parameters=frozenset())
+    lowered = program.lowered
+    if lowered.template is None:
+        circuit = qpy.bind_inputs(lowered.circuit, program.parameters, inputs)
+        bound = Lowered(plain_of(circuit), lowered.operations)
+    else:
+        bound = lowered.with_steps(qpy.bind_steps(lowered.template, program.parameters, inputs))
+    return replace(program, lowered=bound, parameters=frozenset())
 
 
 def read_program(
@@ -169,33 +194,86 @@ def read_program(
     match form or format_by_header(text):
         case ProgramFormat.QPY:
             parsed = _read_qpy(text, limits, as_written=True)
-            return replace(parsed, circuit=qpy.bound(parsed.circuit, parsed.parameters, inputs or {}))
+            return replace(parsed, plain=plain_of(qpy.bind_inputs(parsed.circuit, parsed.parameters, inputs or {})))
         case ProgramFormat.OPENQASM2:
             return _read_openqasm2(text, limits, inputs)
         case _:
-            return _read_text(text, limits, inputs)
+            return _measured(_read_text(text, limits, inputs), limits)
+
+
+def read_as_written(
+    text: str,
+    limits: ExecutionLimits,
+    inputs: Values | None = None,
+    form: ProgramFormat | None = None,
+) -> ParsedProgram:
+    """As `read_program`, but the classical operations of QPY are those of the file.
+
+    Raises:
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it.
+    """
+    if (form or format_by_header(text)) is not ProgramFormat.QPY:
+        return read_program(text, limits, inputs, form)
+    circuit = qpy.read_circuit(text, limits)
+    groups = qpy.bit_groups(circuit)
+    circuit = qpy.bind_inputs(circuit, qpy.parameter_names(circuit), inputs or {})
+    return ParsedProgram(
+        plain_of(circuit),
+        groups.widths,
+        groups.names,
+        QPY,
+        groups.outcome,
+        genuine=qpy.is_genuine,
+        values=_values_of(groups),
+    )
+
+
+def place_of_operation(parsed: ParsedProgram, operation: int, text: str, limits: ExecutionLimits) -> Position | None:
+    """The place of the statement that wrote an operation of a program's circuit, by its index; None if not known.
+
+    `text` is the program. Not all front ends record places: a text may be read again.
+    """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    match parsed.front_end:
+        case "scanner":
+            return place_of(_read_with_parser(text, limits, {}).places, operation)
+        case "openqasm2":
+            return openqasm2.place_of_operation(text, operation, limits)
+    return place_of(parsed.places, operation)
 
 
 def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -> ParsedProgram:
     """Read QPY; with `as_written`, the circuit is not lowered if a drawing can show it as it is."""
     circuit = qpy.read_circuit(text, limits)
-    groups, parameters = qpy.groups_of(circuit), qpy.names_of(circuit)
+    groups, parameters = qpy.bit_groups(circuit), qpy.parameter_names(circuit)
     if as_written and qpy.is_drawn_as_written(circuit):
         outcome = groups.outcome
     else:
-        circuit, own_outcome = qpy.lowered(circuit, limits)
+        circuit, own_outcome = qpy.lower_classical(circuit, limits)
         outcome = _composed(own_outcome, groups.outcome)
     return ParsedProgram(
-        circuit, groups.widths, groups.names, QPY, outcome, parameters=parameters, genuine=qpy.is_genuine
+        plain_of(circuit), groups.widths, groups.names, QPY, outcome, parameters=parameters, genuine=qpy.is_genuine
     )
 
 
 def _read_openqasm2(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
     openqasm2.refuse_inputs(inputs)
     circuit, defines_gates = openqasm2.read_circuit(text.removeprefix(_BYTE_ORDER_MARK), limits)
-    groups = qpy.groups_of(circuit)
+    groups = qpy.bit_groups(circuit)
     genuine = openqasm2.is_genuine if defines_gates else None
-    return ParsedProgram(circuit, groups.widths, groups.names, OPENQASM2, groups.outcome, genuine=genuine)
+    return ParsedProgram(
+        plain_of(circuit),
+        groups.widths,
+        groups.names,
+        OPENQASM2,
+        groups.outcome,
+        genuine=genuine,
+        values=_values_of(groups),
+    )
+
+
+def _values_of(groups: qpy.BitGroups) -> Sequence[Any] | None:
+    return None if groups.outcome is None else list(map(atom, groups.bits))
 
 
 def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | None) -> Callable[[int], int] | None:
@@ -212,13 +290,51 @@ def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Par
 
 def _read_with_scanner(text: str, limits: ExecutionLimits) -> ParsedProgram | None:
     scanned = scan(text, limits)
-    return None if scanned is None else ParsedProgram(*scanned, "scanner")
+    if scanned is None:
+        return None
+    return ParsedProgram(
+        scanned.plain,
+        scanned.groups,
+        scanned.names,
+        "scanner",
+        warnings=_dialect_warnings(scanned.dialect),
+        declared=scanned.declared,
+        measures_all=scanned.dialect.measures_all,
+    )
+
+
+def _dialect_warnings(dialect: Dialect) -> tuple[ProgramWarning, ...]:
+    if not dialect.recognised or dialect.certain:
+        return ()
+    message = "the program does not include stdgates.inc: its gates are those of Amazon Braket, which mean the same"
+    return (ProgramWarning(code=WarningCode.BRAKET_DIALECT, message=message),)
+
+
+def _measured(parsed: ParsedProgram, limits: ExecutionLimits) -> ParsedProgram:
+    """A program with a measurement of all qubits at the end, if its dialect has one."""
+    if not parsed.measures_all:
+        return parsed
+    names = set(parsed.declared.qubits.values())
+    circuit = with_all_measured(parsed.circuit, limits, names)
+    message = "the program has no measurement: all qubits are measured at the end, as by Amazon Braket"
+    warning = ProgramWarning(code=WarningCode.BRAKET_DIALECT, message=message)
+    return replace(
+        parsed,
+        plain=plain_of(circuit),
+        groups=(circuit.num_clbits,),
+        names=(circuit.cregs[0].name,),
+        outcome=None,
+        values=None,
+        warnings=(*parsed.warnings, warning),
+        declared=DeclaredNames(parsed.declared.qubits),
+        measures_all=False,
+    )
 
 
 def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
     syntax = _parse(text, limits, inputs)
     try:
-        if not inputs:
+        if not inputs and not syntax.dialect.gates:
             return _import(syntax, limits)
     except ProgramUnsupported:
         pass
@@ -240,9 +356,18 @@ def _check_what_never_runs(syntax: _SyntaxTree, inputs: Values | None) -> None:
 
 def _unrolled(syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
     with _explained(syntax.text, syntax.root, inputs):
-        unrolled = unroll(syntax.root, limits, inputs)
+        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates)
     return ParsedProgram(
-        unrolled.circuit, unrolled.groups, unrolled.names, "unroller", unrolled.outcome, syntax.warnings
+        plain_of(unrolled.circuit),
+        unrolled.groups,
+        unrolled.names,
+        "unroller",
+        unrolled.outcome,
+        syntax.warnings,
+        values=None if unrolled.outcome is None else unrolled.values,
+        places=unrolled.places,
+        declared=unrolled.declared,
+        measures_all=syntax.dialect.measures_all,
     )
 
 
@@ -258,7 +383,11 @@ def _parse(text: str, limits: ExecutionLimits, inputs: Values | None) -> _Syntax
         raise_first(find_mistakes(text, None, inputs), error)
         raise
     with _explained(text, tree, inputs):
-        return _SyntaxTree(text, tree, _in_order(*remove_directives(tree), *phase_warnings(tree)))
+        dialect = dialect_of(tree, pragmas=apply_pragmas(tree))
+        check_dialect(tree, dialect)
+        phases = () if dialect.recognised else phase_warnings(tree)
+        warnings = _in_order(*remove_directives(tree), *phases, *_dialect_warnings(dialect))
+        return _SyntaxTree(text, tree, warnings, dialect)
 
 
 def _in_order(*warnings: ProgramWarning) -> tuple[ProgramWarning, ...]:
@@ -286,4 +415,12 @@ def _import(syntax: _SyntaxTree, limits: ExecutionLimits) -> ParsedProgram:
     converter = ProgramConverter(limits)
     circuit = converter.circuit_of(syntax.root)
     names = tuple(converter.group_names)
-    return ParsedProgram(circuit, tuple(converter.groups), names, "importer", warnings=syntax.warnings)
+    return ParsedProgram(
+        plain_of(circuit),
+        tuple(converter.groups),
+        names,
+        "importer",
+        warnings=syntax.warnings,
+        places=converter.places,
+        declared=converter.declared,
+    )

@@ -9,7 +9,7 @@ import math
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -30,7 +30,9 @@ from ketline.domain.errors import (
 )
 from ketline.domain.qpy import decoded
 from ketline.domain.spec import InputValue
+from ketline.execution.circuit.binding import StepTemplate
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
+from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.synthesis import incomplete
 from ketline.execution.limits import ExecutionLimits
 
@@ -45,9 +47,11 @@ _OWN_MODULES = (
 )
 
 
+_NOT_FINITE = "the inputs give an angle that is not a finite number"
 _CONSTRUCTOR = re.compile(r"(\w{1,60})\.__init__\(\) (?:missing|takes) ")
 
-Outcome = Callable[[int], int]
+# From the measured bits of a circuit, bit k at position k, to the outcome of its program.
+OutcomeConversion = Callable[[int], int]
 
 
 def read_circuit(text: str, limits: ExecutionLimits) -> Any:
@@ -102,21 +106,21 @@ def _incomplete_gates_as_unsupported() -> Iterator[None]:
     try:
         yield
     except (TypeError, AttributeError, QiskitError) as error:
-        if (name := _unmade(error)) is None:
+        if (name := _unconstructible(error)) is None:
             raise
         raise incomplete(name) from error
 
 
-def _unmade(error: BaseException) -> str | None:
+def _unconstructible(error: BaseException) -> str | None:
     """The name of the class of the operation whose constructor raised an error."""
     if called := _CONSTRUCTOR.match(str(error)):
         return called[1]
     frames = traceback.walk_tb(error.__traceback__)
-    makers = [frame.f_locals.get("self") for frame, _ in frames if frame.f_code.co_name == "__init__"]
-    return next((type(one).__name__ for one in makers if isinstance(one, Operation)), None)
+    constructed = [frame.f_locals.get("self") for frame, _ in frames if frame.f_code.co_name == "__init__"]
+    return next((type(one).__name__ for one in constructed if isinstance(one, Operation)), None)
 
 
-def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Any:
+def bind_inputs(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Any:
     """A circuit with values for its parameters; `parameters` are those of the circuit before it was reduced.
 
     Raises:
@@ -128,9 +132,23 @@ def bound(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, InputVa
     values = {parameter: numbers[parameter.name] for parameter in circuit.parameters}
     with library_errors_as_invalid("the inputs do not give angles"):
         assigned = circuit.assign_parameters(values)
-    if not all(map(_finite, assigned.data)):
-        raise ProgramInvalid("the inputs give an angle that is not a finite number")
+    if not all(map(_has_finite_parameters, assigned.data)):
+        raise ProgramInvalid(_NOT_FINITE)
     return assigned
+
+
+def bind_steps(template: StepTemplate, parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Sequence[Step]:
+    """As `bind_inputs`, for the steps of a circuit.
+
+    Raises:
+        ProgramInvalid: as there.
+    """
+    numbers = _numbers(parameters, inputs)
+    with library_errors_as_invalid("the inputs do not give angles"):
+        values = template.values(numbers)
+    if not all(map(math.isfinite, values)):
+        raise ProgramInvalid(_NOT_FINITE)
+    return template.steps(values)
 
 
 def _numbers(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Mapping[str, float]:
@@ -166,7 +184,7 @@ def is_genuine(operation: Any) -> bool:
     return True
 
 
-def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]:
+def lower_classical(circuit: Any, limits: ExecutionLimits) -> tuple[Any, OutcomeConversion | None]:
     """Lower a circuit's classical operations to those that Aer evaluates correctly, and return the outcome of its bits.
 
     Raises:
@@ -174,7 +192,7 @@ def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]
     """
     if not is_dynamic(circuit):
         return circuit, None
-    with library_errors_as_invalid("the circuit cannot be taken apart"):
+    with library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
         dynamic = lower_dynamic(circuit, limits)
     own: int = (1 << circuit.num_clbits) - 1
     forbidden = dynamic.forbidden
@@ -189,7 +207,7 @@ def lowered(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome | None]
 
 
 def is_drawn_as_written(circuit: Any) -> bool:
-    """Whether a drawing can show a circuit's classical operations unchanged, without `lowered`."""
+    """Whether a drawing can show a circuit's classical operations unchanged, without `lower_classical`."""
     return not circuit.num_vars and all(_is_drawn_as_written(instruction.operation) for instruction in circuit.data)
 
 
@@ -208,24 +226,28 @@ def _is_flat(definition: Any) -> bool:
     return definition is None or not is_dynamic(definition)
 
 
-class Groups(NamedTuple):
-    """The groups of bitstrings: widths, names, and the conversion from a circuit's bits; as in `ParsedProgram`."""
+class BitGroups(NamedTuple):
+    """The groups of bitstrings: widths, names, and the conversion from a circuit's bits; as in `ParsedProgram`.
+
+    `bits` are the bits of the groups, in order, by their index in the circuit.
+    """
 
     widths: tuple[int, ...]
     names: tuple[str | None, ...]
-    outcome: Outcome | None
+    outcome: OutcomeConversion | None
+    bits: Sequence[int]
 
 
-def groups_of(circuit: Any) -> Groups:
+def bit_groups(circuit: Any) -> BitGroups:
     """Each register is a group, in the order of declaration; bits without a register are the first group."""
     loose = [bit for bit in circuit.clbits if not circuit.find_bit(bit).registers]
     groups = ([(None, loose)] if loose else []) + [(creg.name, list(creg)) for creg in circuit.cregs if len(creg)]
     shown = [circuit.find_bit(bit).index for _, group in groups for bit in group]
     widths, names = tuple(len(group) for _, group in groups), tuple(name for name, _ in groups)
     if shown == list(range(circuit.num_clbits)):
-        return Groups(widths, names, None)
+        return BitGroups(widths, names, None, shown)
     places = list(enumerate(shown))
-    return Groups(widths, names, lambda outcome: sum((outcome >> bit & 1) << place for place, bit in places))
+    return BitGroups(widths, names, lambda outcome: sum((outcome >> bit & 1) << place for place, bit in places), shown)
 
 
 def _check_size(circuit: Any, limits: ExecutionLimits) -> None:
@@ -238,7 +260,7 @@ def _check_size(circuit: Any, limits: ExecutionLimits) -> None:
             raise ProgramTooLarge(f"the circuit has {number} {what}; the limit is {most}")
 
 
-def _finite(instruction: Any) -> bool:
+def _has_finite_parameters(instruction: Any) -> bool:
     return all(map(_is_finite, instruction.params))
 
 
@@ -248,6 +270,6 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, np.ndarray) or bool(np.isfinite(value).all())
 
 
-def names_of(circuit: Any) -> frozenset[str]:
+def parameter_names(circuit: Any) -> frozenset[str]:
     """The names of a circuit's parameters."""
     return frozenset(parameter.name for parameter in circuit.parameters)

@@ -1,4 +1,7 @@
-"""Cheap checks on a program's text, before any parser sees it: encoding, version, nesting, physical qubits."""
+"""Cheap checks on a program's text, before any parser sees it: encoding, version, nesting, physical qubits.
+
+`program.py` and the reader of OpenQASM 2 call it; errors and places use its `Position`.
+"""
 
 import re
 from typing import NamedTuple

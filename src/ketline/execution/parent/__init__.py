@@ -1,0 +1,1 @@
+"""The side of the worker or API process: starts simulator processes and sends them requests."""

@@ -1,4 +1,7 @@
-"""Runs programs in a warm child process that can be killed at any time, without blocking the event loop."""
+"""Runs programs in a warm child process that can be killed at any time, without blocking the event loop.
+
+Each slot of a worker opens a runner, and so does each reader of the inspector.
+"""
 
 import asyncio
 import secrets
@@ -22,7 +25,7 @@ from ketline.domain.errors import (
     TimeLimitExceeded,
 )
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
-from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
@@ -33,7 +36,7 @@ from ketline.execution.protocol import (
     GRANTED,
     READY,
     Command,
-    Outcome,
+    CommandResult,
     Request,
     Response,
     decode_admission_request,
@@ -111,7 +114,8 @@ class ChildRunner:
             await self._ready_child()
 
     async def run(self, spec: TaskSpec) -> RunResult:
-        outcome = await self._exchange(Request(spec, _token()))
+        command = Command.CONVERT if spec.kind is TaskKind.CONVERT else Command.RUN
+        outcome = await self._exchange(Request(spec, _token(), command))
         assert isinstance(outcome, RunResult)
         return outcome
 
@@ -156,7 +160,7 @@ class ChildRunner:
             except RuntimeError:  # no thread could be started, so there is no process
                 self._thread.shutdown(wait=False)
 
-    async def _exchange(self, request: Request) -> Outcome:
+    async def _exchange(self, request: Request) -> CommandResult:
         async with self._turn:
             child = await self._ready_child()
             # A permit ends with the response, or when the process has been reaped and its memory is free.
@@ -238,7 +242,7 @@ class ChildRunner:
 
     async def _invalid_response(self, child: _Child) -> SimulatorDied:
         await self._in_thread(child.process.end)
-        return SimulatorDied("the simulator process gave no sensible answer and was stopped")
+        return SimulatorDied("the simulator process sent an invalid response and was stopped")
 
     async def _ready_child(self) -> _Child:
         if self._closed:

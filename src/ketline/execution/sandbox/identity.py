@@ -1,4 +1,7 @@
-"""The user and the capabilities of a simulator process, and the protection of its `/proc` entries."""
+"""The user and the capabilities of a simulator process, and the protection of its `/proc` entries.
+
+`confine.py` calls it; the parent hides its own entries with it.
+"""
 
 import ctypes
 import os

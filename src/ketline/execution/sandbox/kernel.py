@@ -1,4 +1,4 @@
-"""System calls for which Python has no function."""
+"""System calls for which Python has no function; the other modules of this folder make them."""
 
 import ctypes
 import os

@@ -1,5 +1,7 @@
 """Landlock: restricts a process to named files, and denies it TCP and signals to other processes.
 
+`confine.py` calls it.
+
 Source: https://docs.kernel.org/userspace-api/landlock.html and `linux/landlock.h`. A confined process may not trace a
 process outside its domain either, so it cannot read that process's `/proc` entries of memory and environment.
 """

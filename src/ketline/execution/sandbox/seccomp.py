@@ -1,5 +1,7 @@
 """A seccomp filter: denies new processes and programs, sockets, and signals to and tracing of other processes.
 
+`confine.py` calls it.
+
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html, `linux/filter.h`, `linux/seccomp.h`; system call
 numbers from `asm/unistd_64.h` (x86_64) and `asm-generic/unistd.h` (aarch64).
 """

@@ -1,34 +1,39 @@
-"""Simulates programs on one Aer simulator, which lives as long as the process."""
+"""Simulates programs on the engines of a process, which live as long as it; the executor calls it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ketline.domain.backend import Engine
+from ketline.domain.errors import ProgramTooLarge
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import Method, Observable, RunOptions
-from ketline.execution.circuit.observables import operator_of
+from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.simulators.engine import AerEngine
+from ketline.execution.simulators.durations import simulating_seconds
+from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.methods import Choice, choose, choose_observed
 from ketline.execution.simulators.quota import Quota
 
 
 class Simulation(NamedTuple):
-    """Counts by key, the method's name, why it was chosen, and with `memory` each shot's key in order."""
+    """Counts by key, the method's name, why it was chosen, the engine, and with `memory` each shot's key in order."""
 
     counts: Mapping[str, int]
     method: str
     reason: str
+    engine: Engine
     memory: Sequence[str] | None
 
 
 class Expectation(NamedTuple):
-    """Expectation values in the order of the observables, the method's name, and why it was chosen."""
+    """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine."""
 
     values: Sequence[float]
     method: str
     reason: str
+    engine: Engine
 
 
 class Simulator:
@@ -37,8 +42,8 @@ class Simulator:
     def __init__(self, limits: ExecutionLimits, share: Quota | None = None) -> None:
         self._limits = limits
         self._quota = share or Quota(limits)
-        self._engine = AerEngine(limits, self._quota)
-        self._backend = self._engine.backend
+        self._engines = Engines(limits, self._quota)
+        self._sums = PauliSums((), ())
 
     def run(
         self, program: Program, shots: int, options: RunOptions | None = None, *, likely_repeated: bool = True
@@ -49,13 +54,19 @@ class Simulator:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
             ProgramUnsupported: the requested method has no such operation.
             MachineBusy: it is large, and another large one runs; nothing was allocated.
-            MemoryLimitExceeded, SimulationFailed: Aer gave up.
+            MemoryLimitExceeded, SimulationFailed: Aer failed.
         """
         options = _seeded(options or RunOptions())
-        choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+        choice = choose(program.lowered, shots, options.method, self._limits)
         self._quota.require(program.lowered, choice, shots)
-        counts, memory = choice.method.run(self._engine, program, shots, options, likely_repeated=likely_repeated)
-        return Simulation(counts, choice.method.name.value, choice.reason, memory)
+        try:
+            counts, memory = choice.method.run(self._engines, program, shots, options, likely_repeated=likely_repeated)
+        except ProgramTooLarge as error:
+            choice = self._alternative(program, choice, error)
+            self._quota.require(program.lowered, choice, shots)
+            counts, memory = choice.method.run(self._engines, program, shots, options, likely_repeated=likely_repeated)
+        engine = choice.method.engine(program.lowered, shots, self._engines)
+        return Simulation(counts, choice.method.name.value, choice.reason, engine, memory)
 
     def expect(
         self, program: Program, observables: Sequence[Observable], method: Method = Method.AUTOMATIC
@@ -65,24 +76,62 @@ class Simulator:
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
-        choice = choose_observed(program.lowered, method, self._limits.memory_bytes)
+        choice = choose_observed(program.lowered, method, self._limits)
         self._quota.require(program.lowered, choice, 1)
-        operators = [operator_of(observable, program.kept_qubits) for observable in observables]
-        values = choice.method.expect(self._engine, program, operators)
-        return Expectation(values, choice.method.name.value, choice.reason)
+        sums = self._sums_of(observables, program.kept_qubits)
+        try:
+            values = choice.method.expect(self._engines, program, sums)
+        except ProgramTooLarge as error:
+            choice = self._alternative(program, choice, error)
+            self._quota.require(program.lowered, choice, 1)
+            values = choice.method.expect(self._engines, program, sums)
+        engine = choice.method.engine(program.lowered, 1, self._engines)
+        return Expectation(values, choice.method.name.value, choice.reason, engine)
+
+    def _sums_of(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> PauliSums:
+        """The observables as sums on these qubits; those of the last program if they are the same, as in a sweep."""
+        if not self._sums.is_of(observables, kept_qubits):
+            self._sums = PauliSums(observables, kept_qubits)
+        return self._sums
+
+    def _alternative(self, program: Program, tried: Choice, error: ProgramTooLarge) -> Choice:
+        """What is left to do after a method gave up.
+
+        Raises:
+            ProgramTooLarge: nothing; with the reasons for each method.
+        """
+        if tried.alternative is None:
+            raise error
+        try:
+            tried.alternative.method.require(program.lowered, self._limits.memory_bytes)
+        except ProgramTooLarge as too_large:
+            hint = f"name method '{tried.method.name}' to try that up to the time limit"
+            raise ProgramTooLarge(f"{too_large.message}; {error.message}; {hint}") from error
+        return replace(tried.alternative, reason=f"{tried.alternative.reason}; {error.message}")
 
     def plan(self, program: Program, shots: int, options: RunOptions) -> Choice:
-        """How `run` would simulate a program; nothing is simulated.
+        """How `run` would simulate a program.
+
+        Nothing is simulated but a state that has to be tried, whose bonds cannot be told before.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
         """
         if options.observables:
-            choice = choose_observed(program.lowered, options.method, self._limits.memory_bytes)
+            choice = choose_observed(program.lowered, options.method, self._limits)
         else:
-            choice = choose(program.lowered, shots, options.method, self._limits.memory_bytes)
+            choice = choose(program.lowered, shots, options.method, self._limits)
         choice.method.circuit(program.lowered, self._limits.max_operations)
-        return choice
+        if choice.alternative is None:
+            return choice
+        try:
+            return replace(choice, method=choice.method.tried(self._engines, program.lowered))
+        except ProgramTooLarge as error:
+            return self._alternative(program, choice, error)
+
+    def seconds(self, program: Program, choice: Choice, shots: int) -> float | None:
+        """An estimate for one core of what `run` takes by a choice; None where it cannot be known before."""
+        return simulating_seconds(program.lowered, choice, shots, self._limits)
 
 
 def _seeded(options: RunOptions) -> RunOptions:

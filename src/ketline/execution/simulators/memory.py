@@ -1,4 +1,4 @@
-"""Whether a state fits into the memory, known before anything is allocated."""
+"""Whether a state fits into the memory, known before anything is allocated; the methods check it."""
 
 from ketline.domain.errors import ProgramTooLarge
 from ketline.execution.circuit.lowering import Lowered
@@ -15,7 +15,7 @@ def require_room(lowered: Lowered, needed: int, memory_bytes: int, how: str = ""
     """
     if needed <= memory_bytes:
         return
-    qubits = lowered.circuit.num_qubits
+    qubits = lowered.num_qubits
     raise ProgramTooLarge(
         f"simulating {qubits} qubits{how} takes {readable(needed)} of memory; the limit is {memory_bytes >> 20} MiB"
     )

@@ -15,12 +15,12 @@ from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice
 # From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
 LARGE_BYTES = 64 << 20
 
-# Asks for the whole machine, for a state of so many bytes; False when another has it.
-Ask = Callable[[int], bool]
+# Whether a program whose state takes so many bytes may use the whole machine; False while another one does.
+Admit = Callable[[int], bool]
 
 
-def granted(_needed: int) -> bool:
-    """Always grants: nothing else shares the machine."""
+def always_admit(_needed: int) -> bool:
+    """Always admits: nothing else shares the machine."""
     return True
 
 
@@ -29,7 +29,7 @@ class Quota:
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self._limits = limits
-        self._ask: Ask = granted
+        self._admit: Admit = always_admit
         self._runs = 1
         self.whole = False
 
@@ -41,9 +41,9 @@ class Quota:
     def threads(self) -> int:
         return self._limits.threads if self.whole else self._limits.share_threads
 
-    def begin(self, ask: Ask, runs: int = 1) -> None:
-        """Start a program of so many runs with the quota of a slot."""
-        self._ask = ask
+    def begin(self, admit: Admit, runs: int = 1) -> None:
+        """Start a program, which runs its circuit `runs` times, with the quota of a slot."""
+        self._admit = admit
         self._runs = runs
         self.whole = False
 
@@ -60,7 +60,7 @@ class Quota:
         needed = choice.method.bytes_needed(lowered)
         if not (is_large(needed, choice.method.name, self._limits) or self._is_long(lowered, choice, shots)):
             return
-        if not self._ask(max(1, min(needed, self._limits.memory_bytes))):
+        if not self._admit(max(1, min(needed, self._limits.memory_bytes))):
             raise MachineBusy("the program may not begin now")  # guard: admission.required
         self.whole = True
 
@@ -69,7 +69,7 @@ class Quota:
         longest = self._limits.longest_seconds
         if longest is None:
             return False
-        seconds = simulating_seconds(lowered, choice, shots)
+        seconds = simulating_seconds(lowered, choice, shots, self._limits)
         return seconds is None or seconds * self._runs > longest
 
 

@@ -1,4 +1,4 @@
-"""Sizes in bytes, written for people."""
+"""Formats sizes in bytes for messages about memory."""
 
 _UNITS = ("MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 

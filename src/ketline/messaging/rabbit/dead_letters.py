@@ -1,6 +1,6 @@
-"""The dead-letter queue on RabbitMQ: reads its messages, and puts valid ones back on the task queue."""
+"""The dead-letter queue on RabbitMQ: reads its messages, and puts valid ones back on the queues they came from."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +32,7 @@ class RabbitDeadLetterBox:
 
     async def look(self, most: int) -> DeadLetters:
         async with self._channel() as channel:
-            queue = await channel.declare_queue(self._topology.dead_queue_name, passive=True)
+            queue = await channel.declare_queue(self._topology.names.dead, passive=True)
             count = queue.declaration_result.message_count or 0
             oldest: list[DeadLetter] = []
             while len(oldest) < min(most, count) and (found := await queue.get(fail=False)) is not None:
@@ -42,7 +42,7 @@ class RabbitDeadLetterBox:
     async def requeue(self, most: int) -> int:
         moved = 0
         async with self._channel() as channel:
-            queue = await channel.declare_queue(self._topology.dead_queue_name, passive=True)
+            queue = await channel.declare_queue(self._topology.names.dead, passive=True)
             for _ in range(min(most, queue.declaration_result.message_count or 0)):
                 found = await queue.get(fail=False)
                 if found is None:
@@ -50,7 +50,8 @@ class RabbitDeadLetterBox:
                 if _letter(found).task_id is None:
                     continue
                 # Publish the copy first: a duplicate does no harm, but a lost message would delay its task.
-                await channel.default_exchange.publish(_copy(found), self._topology.queue_name, mandatory=True)
+                origin = self._topology.names.origin(str(_last_death(found).get("queue")))
+                await channel.default_exchange.publish(_copy(found), origin, mandatory=True)
                 await found.ack()
                 moved += 1
         return moved
@@ -81,14 +82,18 @@ def _letter(found: AbstractIncomingMessage) -> DeadLetter:
 
 
 def _death(found: AbstractIncomingMessage) -> tuple[str, datetime | None]:
-    """Why and when the message was last dead-lettered, from a header whose content is not trusted."""
-    deaths: Any = found.headers.get("x-death")
-    latest = deaths[0] if isinstance(deaths, list) and deaths else None
-    if not isinstance(latest, dict):
-        return "unknown", None
+    """Why and when the message was last dead-lettered."""
+    latest = _last_death(found)
     at = latest.get("time")
     moment = at.replace(tzinfo=UTC) if isinstance(at, datetime) and at.tzinfo is None else at
     return str(latest.get("reason", "unknown"))[:100], moment if isinstance(moment, datetime) else None
+
+
+def _last_death(found: AbstractIncomingMessage) -> Mapping[str, Any]:
+    """What the broker noted when it last dead-lettered the message; the content of this header is not trusted."""
+    deaths: Any = found.headers.get("x-death")
+    latest = deaths[0] if isinstance(deaths, list) and deaths else None
+    return latest if isinstance(latest, dict) else {}
 
 
 def _copy(found: AbstractIncomingMessage) -> Message:

@@ -1,4 +1,7 @@
-"""A link to RabbitMQ: a connection that is opened again after each loss while its context is open."""
+"""A link to RabbitMQ: a connection that is opened again after each loss while its context is open.
+
+The consumer and the publisher have one each.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +17,7 @@ from yarl import URL
 
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.messaging.rabbit.session import BROKER_ERRORS, BrokerBlocked, Session, open_connection
-from ketline.messaging.supervision import Backoff, bounded, end_task, supervise
+from ketline.messaging.supervision import Backoff, bounded, end_task, keep_connected
 from ketline.messaging.topology import Topology
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -87,14 +90,8 @@ class Link:
         return self._session
 
     async def __aenter__(self) -> Self:
-        self._supervisor = asyncio.create_task(
-            supervise(
-                self._run_session,
-                backoff=self._backoff,
-                expected=BROKER_ERRORS,
-                log=self._log,
-                event="broker.connection_failed",
-            )
+        self._supervisor = keep_connected(
+            self._run_session, backoff=self._backoff, expected=BROKER_ERRORS, log=self._log
         )
         return self
 

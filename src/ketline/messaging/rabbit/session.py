@@ -1,4 +1,4 @@
-"""A session: one connection to RabbitMQ, from when it is usable until it is lost."""
+"""A session: one connection to RabbitMQ, from when it is usable until it is lost; `link.py` opens them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import structlog
 from aio_pika import Connection
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity
 from yarl import URL
 
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.messaging.supervision import bounded
 from ketline.messaging.topology import Topology
 
@@ -34,8 +35,9 @@ class Session:
         self.loss_reason = "unknown"
         self.queue_missing = False
         self.wake = asyncio.Event()
+        self._declaring = asyncio.Lock()
         self._probing = asyncio.Lock()
-        self._probed_queue: AbstractQueue | None = None
+        self._probe_channel: AbstractChannel | None = None
 
     def lose(self, _: object, reason: BaseException | None = None) -> None:
         """Mark the session as lost, so that the link replaces it; a close callback of connections and channels."""
@@ -49,32 +51,41 @@ class Session:
         self.queue_missing = True
         self.wake.set()
 
-    async def probe(self) -> int:
-        """Count the waiting messages in one round trip; if the queue is missing, have it declared again.
+    async def use(self, queue: TaskQueue) -> None:
+        """Create a queue that this link has not used before."""
+        if not self.topology.uses(queue):
+            async with self._declaring:
+                await self.topology.declare(self.connection, {queue})
+                self.topology.use(queue)
+
+    async def probe(self, queue: TaskQueue = SIMULATIONS) -> int:
+        """Count a queue's waiting messages in one round trip; if the queue is missing, have it declared again.
 
         Raises:
-            BrokerBlocked: the broker answers but accepts no messages now.
+            BrokerBlocked: the broker responds but accepts no messages at present.
             BROKER_ERRORS: the connection or the call failed.
         """
         if await self._blocked():
             raise BrokerBlocked("the broker has blocked this connection: memory or disk alarm")
         async with self._probing:
+            await self.use(queue)
             # aiormq closes the channel of a failed or cancelled call: the next probe then needs a new one.
-            queue, self._probed_queue = self._probed_queue, None
+            channel, self._probe_channel = self._probe_channel, None
             try:
-                queue = queue or await self._open_probed_queue()
-                declared = await queue.declare()
+                channel = channel or await self._open_probe_channel()
+                probed = await channel.get_queue(self.topology.names.of(queue), ensure=False)
+                declared = await probed.declare()
             except ChannelNotFoundEntity:
                 self.miss_queue()
                 raise
-            self._probed_queue = queue
+            self._probe_channel = channel
         return declared.message_count or 0
 
-    async def _open_probed_queue(self) -> AbstractQueue:
+    async def _open_probe_channel(self) -> AbstractChannel:
         # One channel for all probes, because aiormq 7.2 leaks about 4 kB for each channel of an open connection.
         channel = self.connection.channel(publisher_confirms=False)
         await channel.initialize()
-        return await channel.get_queue(self.topology.queue_name, ensure=False)
+        return channel
 
     async def _blocked(self) -> bool:
         transport = self.connection.transport

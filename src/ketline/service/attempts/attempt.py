@@ -1,14 +1,19 @@
-"""One attempt of a task: claims it, runs it while renewing the lease, and records the outcome if the lease holds."""
+"""One attempt of a task: claims it, runs it while renewing the lease, and records the outcome if the lease holds.
+
+The slots of a worker call `ProcessTask` for each message.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
+from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskAttempts
@@ -29,15 +34,16 @@ AttemptOutcome = RunResult | ExecutionFailed | MachineBusy
 
 @dataclass(frozen=True, slots=True)
 class ProcessTask:
-    """Runs the task that a queue message announces, up to a terminal status or back to pending."""
+    """Runs the task that a message on `queue` announces, up to a terminal status or back to pending."""
 
     repository: TaskAttempts
     clock: Clock
     worker_id: WorkerId
     lease: timedelta
     deferrals: Deferrals
-    # Called when the database does not answer a renewal: then leases may expire although their workers are alive.
+    # Called when the database does not respond to a renewal: then leases may expire although their workers are alive.
     contact_interrupted: Callable[[], None] = lambda: None
+    queue: TaskQueue = SIMULATIONS
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
@@ -49,11 +55,20 @@ class ProcessTask:
         Raises:
             DatabaseUnavailable: no task could be claimed; nothing has changed.
         """
-        claim = await self.repository.claim(task_id, self.worker_id, self.lease)
+        claim = await self.claim(task_id)
+        if claim is not None:
+            await self._attempt(claim, runner)
+
+    async def claim(self, task_id: TaskId) -> Claim | None:
+        """Claim a task of the queue, this one or another; None if there is none.
+
+        Raises:
+            DatabaseUnavailable: no task could be claimed; nothing has changed.
+        """
+        claim = await self.repository.claim(task_id, self.worker_id, self.lease, self.queue)
         if claim is None:
             log.debug("task.not_claimed", task_id=str(task_id))
-            return
-        await self._attempt(claim, runner)
+        return claim
 
     async def run_short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
         """Do the same as `__call__` with a task that is not known to be long; return False if none can be claimed."""
@@ -81,59 +96,56 @@ class ProcessTask:
             if outcome is None:
                 log.warning("task.lease_lost")
                 return
-            await self._record(claim, outcome)
+            await self.record(claim, outcome)
         except asyncio.CancelledError:
-            await self._hand_back(claim.lease)  # guard: process.hand_back
+            await self.hand_back(claim.lease)  # guard: process.hand_back
             raise
         finally:
             await keeper.stop()
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> AttemptOutcome | None:
         """The outcome; None if the lease was lost first, in which case the simulation is killed."""
-        running = asyncio.create_task(runner.run(claim.spec))
-        running_or_lost: set[asyncio.Future[Any]] = {running, keeper.lost}
         try:
-            await asyncio.wait(running_or_lost, return_when=asyncio.FIRST_COMPLETED)
-            if not running.done():
-                return None
-            result = running.result()
+            async with keeper.holding():
+                result = await runner.run(claim.spec)
         except (ExecutionFailed, MachineBusy) as error:
             return error
-        finally:
-            if not running.done():
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+        except LeaseLost:
+            return None
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
-    async def _record(self, claim: Claim, outcome: AttemptOutcome) -> None:
+    async def record(self, claim: Claim, outcome: AttemptOutcome) -> None:
+        """Record the outcome of an attempt, if the lease still holds."""
         lease = claim.lease
         if isinstance(outcome, RunResult):
-            recorded: object = await self._persist(lambda: self.repository.finish(lease, outcome))
+            recorded: object = await self.persist(lambda: self.repository.finish(lease, outcome))
             event, details = "task.completed", _timings(outcome)
         elif isinstance(outcome, MachineBusy):
             delay = outcome.delay
             cause = outcome.code
-            recorded = await self._persist(lambda: self.deferrals.defer(lease, delay, cause))
+            recorded = await self.persist(lambda: self.deferrals.defer(lease, delay, cause))
             event, details = "task.deferred", {"delay_seconds": round(delay.total_seconds(), 3), "cause": cause}
         elif isinstance(outcome, SimulatorNotStarted):
             # Nothing has run, so no attempt is counted. The worker receives no messages until it has a simulator.
             cause = outcome.cause
-            recorded = await self._persist(lambda: self.deferrals.defer(lease, timedelta(), cause))
+            recorded = await self.persist(lambda: self.deferrals.defer(lease, timedelta(), cause))
             event, details = "task.returned", {"cause": cause, "reason": outcome.message}
         elif outcome.retryable:
             retry = self.repository.retry
-            recorded = await self._persist(lambda: retry(lease, outcome.failure, crashed=True))
+            recorded = await self.persist(lambda: retry(lease, outcome.failure, crashed=True))
             event, details = "task.interrupted", {"cause": outcome.message, "status": recorded}
         else:
-            recorded = await self._persist(lambda: self.repository.fail(lease, outcome.failure))
+            recorded = await self.persist(lambda: self.repository.fail(lease, outcome.failure))
             event, details = "task.failed", {"code": str(outcome.failure.code)}
+        # The notification of a waiting client is sent before this attempt is logged and its message acknowledged.
+        await asyncio.sleep(0)
         if recorded:
             log.info(event, **details)
         else:
             log.warning("task.fenced_off")
 
-    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Retry the write until the database answers; the write has no effect if the lease was lost meanwhile.
+    async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Retry the write until the database responds; the write has no effect if the lease was lost meanwhile.
 
         There is no time limit: the worker cannot claim another task without the database either, and giving up would
         cost the task an attempt.
@@ -148,7 +160,8 @@ class ProcessTask:
                 delayed = True  # guard: process.persist
             await self.clock.sleep(RETRY_SECONDS)
 
-    async def _hand_back(self, lease: Lease) -> None:
+    async def hand_back(self, lease: Lease) -> None:
+        """Make a task pending again because this worker stops; no attempt is counted."""
         try:
             released = await self.repository.release(lease)
         except DatabaseUnavailable:
@@ -156,21 +169,26 @@ class ProcessTask:
         log.info("task.handed_back", released=released)
 
 
+class LeaseLost(Exception):
+    """The task was cancelled, or given to another worker: nothing more may be done for this attempt."""
+
+
 class LeaseKeeper:
     """Renews the lease of one attempt at intervals, until it is stopped or the database says that the lease is lost.
 
     While the database does not answer, the simulation goes on: a lease that has expired can still be renewed until
-    another worker claims the task. `lost` is done once the lease is lost.
+    another worker claims the task.
     """
 
-    def __init__(self, process: ProcessTask, lease: Lease) -> None:
+    def __init__(self, process: ProcessTask, lease: Lease, *, longest_seconds: float = LONGEST_RENEWAL_SECONDS) -> None:
         self._process = process
         self._lease = lease
-        self._interval = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, LONGEST_RENEWAL_SECONDS)
+        self._interval = min(process.lease.total_seconds() / RENEWALS_PER_LEASE, longest_seconds)
         self._first_renewal: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._failing = False
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost = False
+        self._until_lost: asyncio.Timeout | None = None
 
     def start(self) -> None:
         """Schedule the first renewal; most tasks end before it, so for them this is only a timer."""
@@ -184,6 +202,26 @@ class LeaseKeeper:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
 
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """Cancel what runs in the context once the lease is lost; a task of its own would delay short programs.
+
+        Raises:
+            LeaseLost: the lease was lost before the context ended.
+        """
+        until_lost = asyncio.timeout(0 if self._lost else None)
+        try:
+            async with until_lost:
+                self._until_lost = until_lost
+                try:
+                    yield
+                finally:
+                    self._until_lost = None
+        except TimeoutError:
+            if not until_lost.expired():
+                raise
+            raise LeaseLost from None
+
     def _start_renewing(self) -> None:
         self._renewing = asyncio.create_task(self.run())
 
@@ -192,10 +230,15 @@ class LeaseKeeper:
         while await self._renew():
             pause = min(RETRY_SECONDS, self._interval) if self._failing else self._interval
             await self._process.clock.sleep(pause)
-        self.lost.set_result(None)  # guard: lease.lost
+        self._lose()  # guard: lease.lost
+
+    def _lose(self) -> None:
+        self._lost = True
+        if self._until_lost is not None:
+            self._until_lost.reschedule(0.0)
 
     async def _renew(self) -> bool:
-        """Whether the lease is still held, or may be: True also when the database did not answer."""
+        """Whether the lease is still held, or may be: True also when the database did not respond."""
         try:
             renewed = await self._process.repository.renew(self._lease, self._process.lease)
         except DatabaseUnavailable as error:

@@ -1,4 +1,7 @@
-"""The health check: whether the database takes writes and the queue answers, in bounded time."""
+"""The health check: whether the database accepts writes and the queue responds, in bounded time.
+
+The health endpoints of API and worker call it.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

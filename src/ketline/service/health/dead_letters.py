@@ -1,8 +1,10 @@
-"""The dead letters of the queue: shows them to operators, cached, and requeues them."""
+"""The dead letters of the queue: shows them to operators, cached, and requeues them; the system page calls it."""
 
 from dataclasses import dataclass, field
 
+from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.dead_letters import DeadLetters
+from ketline.ports.audit import AuditLog
 from ketline.ports.clock import Clock
 from ketline.ports.queue import DeadLetterBox
 
@@ -17,6 +19,7 @@ class ManageDeadLetters:
     """Lists and requeues dead letters; without a `box`, as for the queue in memory, there are none."""
 
     clock: Clock
+    audit: AuditLog
     box: DeadLetterBox | None = None
     _cached: DeadLetters | None = field(default=None, init=False)
     _cached_at: float = field(default=0.0, init=False)
@@ -33,11 +36,15 @@ class ManageDeadLetters:
             self._cached, self._cached_at = await self.box.look(MOST_SHOWN), self.clock.monotonic()
         return self._cached
 
-    async def requeue(self) -> int:
-        """Put the readable ones back on the queue, and return their number.
+    async def requeue(self, actor: Actor) -> int:
+        """Record that somebody requeues them, put the readable ones back on the queue, and return their number.
 
         Raises:
+            DatabaseUnavailable: it could not be recorded; nothing was requeued.
             QueueUnavailable: the broker failed; some may have been requeued.
         """
         self._cached = None
-        return 0 if self.box is None else await self.box.requeue(MOST_REQUEUED)
+        if self.box is None:
+            return 0
+        await self.audit.add(AuditRecord(action=Action.DEAD_LETTERS_REQUEUED, actor=actor))
+        return await self.box.requeue(MOST_REQUEUED)

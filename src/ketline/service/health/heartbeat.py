@@ -1,4 +1,7 @@
-"""The list of live workers: each worker's heartbeat, and the removal of workers whose heartbeats stopped."""
+"""The list of live workers: each worker's heartbeat, and the removal of workers whose heartbeats stopped.
+
+`runtime` runs a `Heartbeat` in each worker, and a `LostWorkerCleanup` in each API process.
+"""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,8 +15,8 @@ from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.loop import Loop
 
 BEATS_PER_LIFETIME = 3
-FORGET_AFTER = timedelta(minutes=1)
-FORGET_INTERVAL_SECONDS = 60.0
+REMOVE_AFTER = timedelta(minutes=1)
+CLEANUP_INTERVAL_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -62,11 +65,11 @@ class LostWorkerCleanup:
     async def run(self) -> None:
         """Remove lost workers at intervals until cancelled."""
         # After an outage of the whole service, first give live workers time for a heartbeat.
-        await self.clock.sleep(FORGET_INTERVAL_SECONDS)
+        await self.clock.sleep(CLEANUP_INTERVAL_SECONDS)
         await Loop(
-            lambda: self.registry.forget_lost(FORGET_AFTER),
-            FORGET_INTERVAL_SECONDS,
-            delayed="workers.not_forgotten",
+            lambda: self.registry.remove_lost(REMOVE_AFTER),
+            CLEANUP_INTERVAL_SECONDS,
+            delayed="workers.cleanup_failed",
             crashed="workers.crashed",
             sleep=self.clock.sleep,
             quiet=True,

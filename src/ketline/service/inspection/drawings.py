@@ -1,10 +1,15 @@
-"""Drawings of circuits, cached: for a task by its id, or for a program that was not submitted."""
+"""Drawings of circuits, cached: for a task by its id, or for a program that was not submitted.
+
+The route of a task's circuit and the pages call it.
+"""
 
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Self
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.task import TaskId
 from ketline.ports.inspection import Inspector, ProgramLibrary
@@ -35,11 +40,19 @@ class DrawingCache:
 
 @dataclass(frozen=True, slots=True)
 class DrawCircuit:
-    """Draws programs; tasks with the same program, format and inputs share a drawing in `cache`."""
+    """Draws programs; tasks of `project` with the same program, format and inputs share a drawing in `cache`.
+
+    Projects share no drawings: a drawing that comes at once would tell that another project has the same program.
+    """
 
     library: ProgramLibrary
     inspector: Inspector
     cache: DrawingCache
+    project: ProjectName = DEFAULT_PROJECT
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the service for the tasks of another project."""
+        return replace(self, library=self.library.within(project), project=project)
 
     async def source(self, task_id: TaskId) -> ProgramSource:
         """Return a task's program as it was submitted.
@@ -67,7 +80,7 @@ class DrawCircuit:
         Raises:
             ExecutionFailed, InspectorBusy, ServiceUnavailable: as for a task.
         """
-        key = _digest(source, drawing)
+        key = _digest(self.project, source, drawing)
         drawn = self.cache.get(key)
         if drawn is None:
             drawn = await self.inspector.draw(source, drawing)
@@ -75,5 +88,6 @@ class DrawCircuit:
         return drawn
 
 
-def _digest(source: ProgramSource, drawing: Drawing) -> bytes:
-    return sha256(json.dumps([source.circuit, sorted(source.inputs.items()), drawing, source.format]).encode()).digest()
+def _digest(project: ProjectName, source: ProgramSource, drawing: Drawing) -> bytes:
+    drawn = [project, source.circuit, sorted(source.inputs.items()), drawing, source.format]
+    return sha256(json.dumps(drawn).encode()).digest()

@@ -1,4 +1,7 @@
-"""Validation of a program: whether it could run as a task, or why not, without running it."""
+"""Validation of a program: whether it could run as a task, or why not, without running it.
+
+The route `POST /validate` and the preview of the form call it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -59,8 +62,8 @@ def _inspector_limit(error: ExecutionFailed) -> Failure | None:
 
 
 def _diagnostics(inspection: Inspection, limit_seconds: float, observed: str) -> Iterator[Diagnostic]:
-    if inspection.refusal is not None:
-        yield _error(inspection.refusal)
+    if inspection.failure is not None:
+        yield _error(inspection.failure)
     for warning in inspection.warnings:
         yield Diagnostic(
             severity=Severity.WARNING,

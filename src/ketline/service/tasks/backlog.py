@@ -1,4 +1,7 @@
-"""The limit on pending tasks: rejects submissions above it, without a query for each submission."""
+"""The limit on pending tasks: rejects submissions above it, without a query for each submission.
+
+`SubmitTask` calls it before it stores a task.
+"""
 
 from dataclasses import dataclass, field
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.quota_checks import require_priority
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.repositories import TaskSubmissions
+from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
 
 
@@ -17,6 +20,8 @@ class ChangeTask:
 
     catalogue: TaskCatalogue
     nudge: Callable[[], None]
+    quotas: KnownQuotas
+    project: ProjectName = DEFAULT_PROJECT
 
     async def __call__(self, task_id: TaskId, change: TaskChange) -> None:
         """Return when the change is committed.
@@ -24,8 +29,11 @@ class ChangeTask:
         Raises:
             TaskNotFound: no task has this id.
             TaskNotPending: the change is one of schedule or priority, and the task has started or ended.
+            QuotaExceeded: the new priority is higher than a quota of the project.
             DatabaseUnavailable: it is unknown whether the change was committed.
         """
+        if Changeable.PRIORITY in change.fields:
+            require_priority(change.priority, await self.quotas.of(self.project))
         await self.catalogue.change(task_id, change)
         if Changeable.SCHEDULED_FOR in change.fields:
             self.nudge()
@@ -67,6 +75,7 @@ class RerunTask:
         shots: int | None = None,
         trace_context: str | None = None,
         idempotency_key: IdempotencyKey | None = None,
+        owner: Owner | None = None,
     ) -> Accepted:
         """Return once the new task is committed.
 
@@ -75,9 +84,9 @@ class RerunTask:
 
         Raises:
             TaskNotFound: no task has this id.
-            BacklogFull, IdempotencyKeyReused, DatabaseUnavailable: as `SubmitTask` raises them.
+            BacklogFull, QuotaExceeded, IdempotencyKeyReused, DatabaseUnavailable: as `SubmitTask` raises them.
         """
-        # First, so that a repeated request gets the same answer even when the original task was deleted meanwhile.
+        # First, so that a repeated request gets the same response even when the original task was deleted meanwhile.
         if idempotency_key and (accepted := await self.catalogue.accepted_under(idempotency_key)):
             return accepted
         original = await self.catalogue.spec(task_id)
@@ -93,5 +102,6 @@ class RerunTask:
                 trace_context=trace_context,
                 idempotency_key=idempotency_key,
                 rerun_of=task_id,
+                owner=owner,
             )
         )

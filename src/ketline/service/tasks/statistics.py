@@ -1,4 +1,7 @@
-"""Statistics of all tasks, cached for all callers because counting tasks is slow."""
+"""Statistics of all tasks, cached for all callers because counting tasks is slow.
+
+The route `GET /tasks/stats` and the system page call it.
+"""
 
 import asyncio
 from dataclasses import dataclass, field

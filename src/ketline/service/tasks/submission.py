@@ -1,18 +1,23 @@
-"""Submissions of tasks: stores them as pending, then passes them to the dispatcher."""
+"""Submissions of tasks: stores them as pending, then passes them to the dispatcher.
 
-import random
+The routes that submit, and reruns, call `SubmitTask`.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, Self
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.ids import TaskIds
-from ketline.domain.spec import RunOptions
+from ketline.domain.queues import queue_of
+from ketline.domain.quotas import ProjectQuotas, Quota
+from ketline.domain.seeds import fresh_seed
+from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
 from ketline.service.tasks.backlog import Backlog
-
-# JSON numbers of up to 53 bits are exact in every client.
-SEED_BITS = 53
+from ketline.service.tasks.quotas import KnownQuotas
 
 
 class Outbox(Protocol):
@@ -33,28 +38,40 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SubmitTask:
-    """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full."""
+    """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full.
+
+    Tasks of a `project` with quotas are stored within them. `time_limit_seconds` is that of a task without its own.
+    """
 
     repository: TaskSubmissions
     outbox: Outbox
     backlog: Backlog
     max_attempts: int
+    quotas: KnownQuotas
+    project: ProjectName = DEFAULT_PROJECT
+    time_limit_seconds: float = math.inf
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
+
+    def within(self, project: ProjectName, repository: TaskSubmissions) -> Self:
+        """Return the service for the tasks of another project, which stores them by its `repository`."""
+        return replace(self, repository=repository, project=project, new_id=TaskIds())
 
     async def __call__(self, submission: Submission) -> Accepted:
         """Return once the task is committed; a task without a seed gets a random one.
 
         Raises:
             BacklogFull: the number of pending tasks has reached the operator's limit.
+            QuotaExceeded: a quota of the project does not permit it.
             IdempotencyKeyReused: the key belongs to a different submission.
             DatabaseUnavailable: it is unknown whether the task was committed.
         """
         self.backlog.require_room()
-        submission = self._with_defaults(submission)
+        quotas = await self.quotas.of(self.project)
+        submission = self._with_defaults(submission, quotas)
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
-        accepted = await self.repository.add(submission, taken=taken)
+        accepted = await self.repository.add(submission, taken=taken, limited=bool(quotas))
         if not accepted.repeated:
             self.backlog.grow()
             self._dispatch(submission, taken=taken)
@@ -65,19 +82,23 @@ class SubmitTask:
 
         Raises:
             BacklogFull: storing all of them would exceed the limit.
+            QuotaExceeded: a quota of the project does not permit all of them.
             IdempotencyKeyReused: a key belongs to a different submission.
             DatabaseUnavailable: it is unknown whether they were committed.
         """
         self.backlog.require_room(len(submissions))
-        accepted = await self.repository.add_all([self._with_defaults(submission) for submission in submissions])
+        quotas = await self.quotas.of(self.project)
+        completed = [self._with_defaults(submission, quotas) for submission in submissions]
+        accepted = await self.repository.add_all(completed, limited=bool(quotas))
         self.backlog.grow(sum(not task.repeated for task in accepted))
         self.outbox.nudge()
         return accepted
 
-    def _with_defaults(self, submission: Submission) -> Submission:
-        spec = submission.spec
+    def _with_defaults(self, submission: Submission, quotas: ProjectQuotas) -> Submission:
+        spec = _with_time_limit(submission.spec, quotas, self.time_limit_seconds)
         max_attempts = spec.max_attempts or self.max_attempts
-        spec = replace(spec, max_attempts=max_attempts, options=_with_seed(spec.options))
+        options = spec.options if spec.kind is TaskKind.CONVERT else _with_seed(spec.options)
+        spec = replace(spec, max_attempts=max_attempts, options=options)
         return replace(submission, spec=spec)
 
     def _dispatch(self, submission: Submission, *, taken: bool) -> None:
@@ -88,11 +109,20 @@ class SubmitTask:
             task_id=submission.task_id,
             correlation_id=submission.correlation_id,
             trace_context=submission.trace_context,
+            queue=queue_of(submission.spec),
         )
         self.outbox.put(dispatch)
+
+
+def _with_time_limit(spec: TaskSpec, quotas: ProjectQuotas, default_seconds: float) -> TaskSpec:
+    """A task without a time limit of its own gets the quota as its limit, if that is shorter than the service's."""
+    most = quotas.smallest(Quota.TIMEOUT_S)
+    if spec.time_limit_seconds is not None or most >= default_seconds:
+        return spec
+    return replace(spec, time_limit_seconds=most)
 
 
 def _with_seed(options: RunOptions) -> RunOptions:
     if options.seed is not None:
         return options
-    return replace(options, seed=random.getrandbits(SEED_BITS))
+    return replace(options, seed=fresh_seed())

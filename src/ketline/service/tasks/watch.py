@@ -1,8 +1,11 @@
-"""Waits for changes of tasks: any number of callers share the notifications and one poll."""
+"""Waits for changes of tasks: any number of callers share the notifications and one poll.
+
+Long polls, event streams and broadcasts of the API wait with it.
+"""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +20,7 @@ StatusAndAttempt = tuple[TaskStatus, int]
 
 
 class Watcher:
-    """One caller's wait for changes of one task or of all tasks; with `end_only`, only for the end of a task."""
+    """One caller's wait for changes of some tasks or of all; with `end_only`, only for the end of a task."""
 
     __slots__ = ("_changed", "end_only")
 
@@ -50,17 +53,25 @@ class Watch:
     @contextmanager
     def watching(self, task_id: TaskId, *, end_only: bool = False) -> Iterator[Watcher]:
         """Register a watcher of this task; read the task after entering the context, so that no change is missed."""
+        with self.watching_any([task_id], end_only=end_only) as watcher:
+            yield watcher
+
+    @contextmanager
+    def watching_any(self, task_ids: Collection[TaskId], *, end_only: bool = False) -> Iterator[Watcher]:
+        """Register one watcher of several tasks, woken when any of them may have changed."""
         watcher = Watcher(end_only=end_only)
-        self._watchers[task_id].add(watcher)
+        for task_id in task_ids:
+            self._watchers[task_id].add(watcher)
         if self.closed:
             watcher.wake()
         try:
             yield watcher
         finally:
-            self._watchers[task_id].discard(watcher)
-            if not self._watchers[task_id]:
-                del self._watchers[task_id]
-                self._known.pop(task_id, None)
+            for task_id in task_ids:
+                self._watchers[task_id].discard(watcher)
+                if not self._watchers[task_id]:
+                    del self._watchers[task_id]
+                    self._known.pop(task_id, None)
 
     @contextmanager
     def watching_all(self) -> Iterator[Watcher]:

@@ -1,4 +1,7 @@
-"""Contact with the database: whether it has lasted long enough for this process to judge which leases expired."""
+"""Contact with the database: whether it has lasted long enough for this process to judge which leases expired.
+
+The reaper judges by it, and workers report interruptions to it.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +17,7 @@ DRIFT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One reading of the database's clock, with the local monotonic times of the query and its answer in seconds."""
+    """One reading of the database's clock, with the local monotonic times of the query and its response in seconds."""
 
     at: datetime
     requested: float

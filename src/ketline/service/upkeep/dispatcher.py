@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import structlog
 
-from ketline.domain.errors import PublishFailed, QueueUnavailable, ServiceUnavailable
-from ketline.domain.task import Dispatch, TaskId
+from ketline.domain.errors import PublishFailed, QueueFull, QueueUnavailable, ServiceUnavailable
+from ketline.domain.queues import TaskQueue
+from ketline.domain.task import Dispatch
 from ketline.ports.clock import Clock
 from ketline.ports.queue import TaskPublisher
 from ketline.ports.repositories import TaskUpkeep
@@ -92,9 +93,9 @@ class Dispatcher:
         return await self._send(await self.repository.take_due(self.batch))
 
     async def redispatch(self) -> int:
-        """Publish one batch of tasks again whose messages seem lost, and return how many the queue accepted.
+        """Publish a batch of tasks of each queue again whose messages seem lost; return the largest number accepted.
 
-        A waiting task has a message on the queue. So overdue tasks are published again only if more tasks were
+        A waiting task has a message on its queue. So overdue tasks are published again only if more tasks were
         dispatched than the queue holds messages, and only as many as the difference. Tasks that are overdue by an hour
         are published again in any case, because messages of other tasks may distort that number. A message that was
         delivered but not acknowledged counts as missing: its task is claimed in a moment.
@@ -103,11 +104,16 @@ class Dispatcher:
             ServiceUnavailable: the database or the queue is unavailable.
         """
         dispatched = await self.repository.count_dispatched()
-        missing = dispatched - await self.publisher.depth()  # guard: redispatch.depth
+        return max([await self._redispatch(queue, count) for queue, count in dispatched.items()], default=0)
+
+    async def _redispatch(self, queue: TaskQueue, dispatched: int) -> int:
+        missing = dispatched - await self.publisher.depth(queue)  # guard: redispatch.depth
         if missing > 0:
-            return await self._send(await self.repository.take_overdue(min(missing, self.batch), by=timedelta()))
+            return await self._send(
+                await self.repository.take_overdue(min(missing, self.batch), by=timedelta(), queue=queue)
+            )
         # guard: redispatch.overdue
-        return await self._send(await self.repository.take_overdue(self.batch, by=LONG_OVERDUE))
+        return await self._send(await self.repository.take_overdue(self.batch, by=LONG_OVERDUE, queue=queue))
 
     async def _require_queue(self) -> None:
         if self._queue_down:
@@ -129,17 +135,20 @@ class Dispatcher:
         self._next_check_at = self.clock.monotonic() + LOST_MESSAGE_CHECK_SECONDS
 
     async def _send(self, due: Sequence[Dispatch]) -> int:
-        failed = [task_id for task_id in await asyncio.gather(*map(self._publish, due)) if task_id is not None]
+        errors = await asyncio.gather(*map(self._publish, due))
+        failed = [dispatch.task_id for dispatch, error in zip(due, errors, strict=True) if error is not None]
         if failed:
-            self._queue_down = True
             await self.repository.postpone(failed, REPUBLISH_DELAY)  # guard: publish.postpone
+        # A full queue does not keep tasks from the other queues; a broker that does not answer does.
+        if any(error is not None and not isinstance(error, QueueFull) for error in errors):
+            self._queue_down = True
             raise QueueUnavailable(
                 f"{len(failed)} of {len(due)} tasks could not be queued; they will be published again."
             )
-        return len(due)
+        return len(due) - len(failed)
 
-    async def _publish(self, dispatch: Dispatch) -> TaskId | None:
-        """Publish one task; return its id if the queue did not accept it, else None."""
+    async def _publish(self, dispatch: Dispatch) -> PublishFailed | None:
+        """Publish one task; return the error if the queue did not accept it, else None."""
         try:
             await self.publisher.publish(dispatch)
         except PublishFailed as error:
@@ -149,6 +158,6 @@ class Dispatcher:
                 correlation_id=dispatch.correlation_id,
                 error=str(error),
             )
-            return dispatch.task_id
+            return error
         log.debug("task.queued", task_id=str(dispatch.task_id), correlation_id=dispatch.correlation_id)
         return None

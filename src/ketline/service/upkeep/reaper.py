@@ -59,7 +59,7 @@ class Reaper:
         # guard: reap.steady
         while self.contact.steady and await self.reap(survey) == self.batch:
             pass
-        await self.repository.forget_keys(KEYS_PER_ROUND)
+        await self.repository.delete_expired_keys(KEYS_PER_ROUND)
 
     async def survey(self) -> LeaseSurvey:
         """Read the database's clock, and the leases that end later than a lease granted now could end.

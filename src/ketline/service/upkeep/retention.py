@@ -1,4 +1,4 @@
-"""Retention: deletes ended tasks that are older, or more in number, than the operator wants to keep."""
+"""Retention: deletes ended tasks that are older, or more in number, than the operator wants to keep, and old audit."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.clock import Clock
 from ketline.service.loop import Loop
@@ -20,15 +21,18 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Deletes ended tasks that are too old or too many; one runs in every process, and they share the work.
+    """Deletes ended tasks that are too old or too many, and entries of the audit log that are older than `audit_age`.
 
-    With `age` None, tasks of any age are kept; with `most` None, any number of them.
+    One runs in every process, and they share the work. With `age` or `audit_age` None, those of any age are kept; with
+    `most` None, any number of tasks.
     """
 
     catalogue: TaskCatalogue
     clock: Clock
     age: timedelta | None
     most: int | None
+    audit: AuditLog
+    audit_age: timedelta | None
 
     async def run(self) -> None:
         """Apply the limits at intervals until cancelled."""
@@ -46,20 +50,22 @@ class Retention:
         Raises:
             DatabaseUnavailable: some of them may have been deleted.
         """
-        age, most, deleted = self.age, self.most, 0
+        age, audit_age, most, deleted = self.age, self.audit_age, self.most, 0
         if age is not None:
-            deleted += await self._until_done(lambda: self.catalogue.forget_older(age, BATCH))
+            deleted += await self._until_done(lambda: self.catalogue.delete_older(age, BATCH))
         # Found once for all batches: finding it takes as many steps as there are tasks to keep.
         if most is not None and (last_kept := await self.catalogue.last_kept(most)) is not None:
-            deleted += await self._until_done(lambda: self.catalogue.forget_before(last_kept, BATCH))
+            deleted += await self._until_done(lambda: self.catalogue.delete_before(last_kept, BATCH))
         if deleted:
             log.info("retention.deleted", tasks=deleted)
+        if audit_age is not None:
+            await self._until_done(lambda: self.audit.delete_older(audit_age, BATCH))
         return deleted
 
-    async def _until_done(self, forget: Callable[[], Awaitable[int]]) -> int:
-        deleted = count = await forget()
+    async def _until_done(self, delete_batch: Callable[[], Awaitable[int]]) -> int:
+        deleted = count = await delete_batch()
         while count == BATCH:
             await self.clock.sleep(PAUSE_SECONDS)
-            count = await forget()
+            count = await delete_batch()
             deleted += count
         return deleted

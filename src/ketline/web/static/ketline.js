@@ -82,7 +82,7 @@ async function copy(button, text) {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
-    button.textContent = "Not copied: the browser forbids it";
+    button.textContent = "Copy failed: the browser forbids it";
   }
   setTimeout(() => { button.innerHTML = before; }, 1500);
 }
@@ -148,8 +148,13 @@ setInterval(tick, 5000);
 const offline = (hidden) => { const notice = find("#offline"); if (notice) notice.hidden = hidden; };
 document.addEventListener("htmx:error", () => offline(false));
 document.addEventListener("htmx:sse:error", () => offline(false));
-document.addEventListener("htmx:response:error", (event) => { if (event.detail.ctx.response.status >= 500) offline(false); });
-document.addEventListener("htmx:after:swap", () => offline(true));
+document.addEventListener("htmx:response:error", (event) => {
+  const { status } = event.detail.ctx.response;
+  if (status >= 500) offline(false);
+  // What is in the page stays: only a link leads to the sign-in.
+  if (status === 401) find("#signed-out").hidden = false;
+});
+document.addEventListener("htmx:after:swap", () => { offline(true); find("#signed-out").hidden = true; });
 
 // A form that is sent to a service that is down would be replaced by the browser's own page, and its text lost.
 document.addEventListener("submit", async (event) => {

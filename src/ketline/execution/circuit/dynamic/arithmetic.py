@@ -1,5 +1,7 @@
 """Arithmetic of unsigned integers on their bits, bit 0 first; results wrap at the width of the operands.
 
+`expressions.py` evaluates operators with it.
+
 Source: schoolbook circuits, e.g. D. E. Knuth, "The Art of Computer Programming", volume 2, section 4.3.1.
 """
 
@@ -11,14 +13,14 @@ Word = list[Term]
 
 
 def word_of(number: int, width: int) -> Word:
-    return [bool(number >> place & 1) for place in range(width)]
+    return [bool(number >> index & 1) for index in range(width)]
 
 
 def number_of(word: Sequence[Term]) -> int | None:
     """The number that constant bits represent; None if a bit is not constant."""
     if not all(isinstance(bit, bool) for bit in word):
         return None
-    return sum(1 << place for place, bit in enumerate(word) if bit)
+    return sum(1 << index for index, bit in enumerate(word) if bit)
 
 
 def add(logic: Logic, one: Word, other: Word, carry: Term = False) -> tuple[Word, Term]:
@@ -50,9 +52,9 @@ def multiply(logic: Logic, one: Word, other: Word) -> Word:
     width = len(one)
     product = word_of(0, width)
     one = [logic.as_bit(bit) for bit in one]
-    for place, bit in enumerate(map(logic.as_bit, other)):
+    for index, bit in enumerate(map(logic.as_bit, other)):
         if bit is not False:
-            row = [False] * place + [logic.both(factor, bit) for factor in one[: width - place]]
+            row = [False] * index + [logic.both(factor, bit) for factor in one[: width - index]]
             product = [logic.as_bit(term) for term in add(logic, product, row)[0]]
     return product
 
@@ -63,10 +65,10 @@ def divide(logic: Logic, one: Word, other: Word) -> Word:
     divisor: Word = [*map(logic.as_bit, other), False]
     remainder = word_of(0, width + 1)
     quotient = word_of(0, width)
-    for place in reversed(range(width)):
-        remainder = [logic.as_bit(one[place]), *remainder[:width]]
+    for index in reversed(range(width)):
+        remainder = [logic.as_bit(one[index]), *remainder[:width]]
         difference, fits = subtract(logic, remainder, divisor)
-        quotient[place] = fits
+        quotient[index] = fits
         pairs = zip(difference, remainder, strict=True)
         remainder = [logic.as_bit(logic.chosen(fits, less_, more)) for less_, more in pairs]
     return quotient
@@ -75,8 +77,8 @@ def divide(logic: Logic, one: Word, other: Word) -> Word:
 def shift(logic: Logic, word: Word, distance: Word, *, left: bool) -> Word:
     """A word shifted by any distance, filled with zeros."""
     width = len(word)
-    for place, bit in enumerate(distance):
-        moved = _moved(word, min(1 << place, width) if place < width.bit_length() else width, left=left)
+    for index, bit in enumerate(distance):
+        moved = _moved(word, min(1 << index, width) if index < width.bit_length() else width, left=left)
         bit = logic.as_bit(bit)
         word = [logic.chosen(bit, there, here) for there, here in zip(moved, word, strict=True)]
     return word

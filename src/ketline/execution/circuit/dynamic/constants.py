@@ -1,4 +1,4 @@
-"""Evaluates constant expressions of type Float; durations are not supported."""
+"""Evaluates constant expressions of type Float, for `expressions.py`; durations are not supported."""
 
 import math
 from collections.abc import Callable

@@ -1,12 +1,14 @@
 """Rewrites a circuit so that its classical data are single bits, with conditions on them and assignments to them.
 
+`execution/frontend/qpy.py` and `execution/conversion/flatten.py` call `lower_dynamic`.
+
 Aer inverts casts to Bool, compares registers in 32 bits only, and has no variables and no arithmetic. It evaluates `&`,
 `|`, `^` and `!` of bits correctly, so the rewritten circuit uses only these. Registers and variables become bits, `for`
 is unrolled, `switch` becomes a sequence of `if`, and bodies and instructions with bits of their own use the bits of the
 outermost circuit.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,20 +31,21 @@ from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.execution.circuit.dynamic.terms import Formula, Term, bit_term
 from ketline.execution.circuit.dynamic.values import Scope, Values, matches
 from ketline.execution.circuit.dynamic.writer import BitWriter
+from ketline.execution.circuit.operations import NO_EFFECT
 from ketline.execution.limits import ExecutionLimits
-
-_WITHOUT_EFFECT = frozenset({"barrier", "delay"})
 
 
 @dataclass(frozen=True, slots=True)
 class Dynamic:
     """A rewritten circuit, whose first bits are those of the original.
 
-    `forbidden` maps bits, by index, to the error of a shot in which the bit is set.
+    `forbidden` maps bits, by index, to the error of a shot in which the bit is set. `origins` has, for each operation
+    outside of branches and loops, the index of the original's operation that it was made of.
     """
 
     circuit: Any
     forbidden: Mapping[int, str]
+    origins: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ def lower_dynamic(circuit: Any, limits: ExecutionLimits) -> Dynamic:
         ProgramTooLarge: it expands to more operations or bits than allowed, or nests too deeply.
     """
     writer = BitWriter(circuit, limits)
-    _Rewriter(writer, limits).run(circuit)
-    places = {bit: place for place, bit in enumerate(writer.result.clbits)}
-    return Dynamic(writer.result, {places[bit]: what for what, bit in writer.forbidden.items()})
+    rewriter = _Rewriter(writer, limits)
+    rewriter.run(circuit)
+    indices = {bit: index for index, bit in enumerate(writer.result.clbits)}
+    return Dynamic(writer.result, {indices[bit]: what for what, bit in writer.forbidden.items()}, rewriter.origins)
 
 
 def _is_dynamic(operation: Any) -> bool:
@@ -90,6 +94,7 @@ class _Rewriter:
         self._values = Values(writer, limits.max_bits)
         self._limits = limits
         self._loops: list[_Loop] = []
+        self.origins: list[int] = []
 
     def run(self, circuit: Any) -> None:
         everything = Scope({bit: bit for bit in circuit.qubits}, {bit: bit for bit in circuit.clbits})
@@ -105,8 +110,10 @@ class _Rewriter:
             self._writer.declare(variable)
             if depth < self._limits.max_nesting:  # a variable without a value is 0 in each iteration of a loop
                 self._writer.set_variable(variable, 0)
-        for instruction in circuit.data:
+        for number, instruction in enumerate(circuit.data):
             self._statement(instruction, scope, depth)
+            if depth == self._limits.max_nesting:
+                self.origins += [number] * (len(self._writer.result.data) - len(self.origins))
 
     def _statement(self, instruction: Any, scope: Scope, depth: int) -> None:
         operation = instruction.operation
@@ -118,7 +125,7 @@ class _Rewriter:
             raise ProgramUnsupported(f"'{operation.name}' is not supported as QPY")
         if _is_dynamic(operation):
             self._block(operation.definition, instruction, scope, depth)
-        elif operation.name not in _WITHOUT_EFFECT or isinstance(operation, Gate):
+        elif operation.name not in NO_EFFECT or isinstance(operation, Gate):
             self._append(instruction, scope)
 
     def _append(self, instruction: Any, scope: Scope) -> None:

@@ -1,4 +1,7 @@
-"""Boolean formulas over classical bits, in the few operators that Aer evaluates correctly."""
+"""Boolean formulas over classical bits, in the few operators that Aer evaluates correctly.
+
+The other modules of this folder compute with them.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Evaluates the conditions of a circuit and writes its assignments."""
+"""Evaluates the conditions of a circuit and writes its assignments, for `rewrite.py`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,8 +58,10 @@ class Values:
         values = evaluator.word(operation.rvalue)
         if index is not None:
             (value,), index = self._unaliased(values, bits), self._unaliased(index, bits)
-            places = [matches(self._logic, index, place) for place in range(len(bits))]
-            values = [self._logic.chosen(place, value, bit_term(bit)) for place, bit in zip(places, bits, strict=True)]
+            chosen = [matches(self._logic, index, position) for position in range(len(bits))]
+            values = [
+                self._logic.chosen(condition, value, bit_term(bit)) for condition, bit in zip(chosen, bits, strict=True)
+            ]
         if len(bits) > 1:
             values = self._unaliased(values, bits)
         for bit, term in zip(bits, values, strict=True):

@@ -1,4 +1,7 @@
-"""Writes conditions, assignments and operations into a circuit whose classical data are single bits."""
+"""Writes conditions, assignments and operations into a circuit whose classical data are single bits.
+
+`rewrite.py` writes operations with it, and `values.py` conditions and assignments.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,5 +1,7 @@
 """Evaluates expressions for the importer, with integers as in the specification.
 
+`convert.py` and `resolve.py` call it.
+
 The importer of Qiskit rounds quotients down, has no range of integers, and treats variables of circuit loops as real
 numbers. The unroller's operators compute integers instead, so that the values in a program do not depend on the front
 end that reads it.
@@ -16,7 +18,7 @@ from ketline.execution.frontend.diagnosis import unsupported
 from ketline.execution.frontend.importer.loop_integers import LoopInteger, combinations, polynomial
 from ketline.execution.frontend.ranges import positions
 from ketline.execution.frontend.unroller import operators
-from ketline.execution.frontend.unroller.budget import placed
+from ketline.execution.frontend.unroller.budget import error_location
 from ketline.execution.frontend.unroller.kinds import Kind, Typed, check_range
 
 _REAL: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -70,7 +72,7 @@ class GuardedResolver(ValueResolver):  # type: ignore[misc]
                 return operators.binary(sign, left, right)
 
             return self._integer(node, function, values, kinds, _REAL.get(sign))
-        with placed(node):
+        with error_location(node):
             left, right = (
                 Resolved(side, real(value), kind) for side, value, kind in zip(sides, values, kinds, strict=True)
             )
@@ -88,7 +90,7 @@ class GuardedResolver(ValueResolver):  # type: ignore[misc]
     ) -> Any:
         """The result of an operator on integers, by the rules of the unroller."""
         ours = [_kind(one) for one in kinds]
-        with placed(node):
+        with error_location(node):
             variables, rows = combinations(values)
             results = [function(*map(Typed, ours, row)) for row in rows]
             self._charge(len(results) if variables else 0, node)

@@ -1,5 +1,7 @@
 """Converts a parsed program to a circuit with the visitor of qiskit-qasm3-import, extended and bounded.
 
+`execution/frontend/program.py` calls it for programs that the scanner declines.
+
 It adds to `qiskit_qasm3_import`: sizes are checked before anything of that size is created, `for` loops are unrolled
 (so loop variables can index qubits), user-defined gates are inlined, and mistakes have a place.
 """
@@ -31,8 +33,9 @@ from ketline.execution.frontend.importer.loop_integers import loop_variable
 from ketline.execution.frontend.importer.resolve import GuardedVisitor, width_of
 from ketline.execution.frontend.messages import measured_widths
 from ketline.execution.frontend.phases import is_official_cx, phase_over_qiskit, with_phase
+from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.ranges import check_aliased
-from ketline.execution.frontend.unroller.budget import placed
+from ketline.execution.frontend.unroller.budget import error_location
 from ketline.execution.frontend.unroller.kinds import MOST_WIDTH, Kind
 from ketline.execution.limits import ExecutionLimits
 
@@ -49,6 +52,7 @@ class ProgramConverter(GuardedVisitor):
         super().__init__(limits)
         self.groups: list[int] = []
         self.group_names: list[str | None] = []
+        self.declared = DeclaredNames()
         self._last_was_single_bit = False
 
     def circuit_of(self, program: Any) -> Any:
@@ -74,6 +78,7 @@ class ProgramConverter(GuardedVisitor):
 
     def visit_QubitDeclaration(self, node: Any, context: Any) -> Any:  # noqa: N802
         self._declare("qubits", node.size, self._limits.max_qubits, node, context)
+        self.declared.qubits[context.circuit.num_qubits] = node.qubit.name
         return super().visit_QubitDeclaration(node, context)
 
     def visit_ClassicalDeclaration(self, node: Any, context: Any) -> Any:  # noqa: N802
@@ -81,6 +86,8 @@ class ProgramConverter(GuardedVisitor):
             raise unsupported(node, f"{construct(node.type)} are not supported")
         width = self._declare("bits", node.type.size, self._limits.max_bits, node, context)
         single = node.type.size is None
+        if single:
+            self.declared.bits[context.circuit.num_clbits] = node.identifier.name
         if single and self._last_was_single_bit:
             self.groups[-1] += 1
             self.group_names[-1] = None
@@ -175,7 +182,7 @@ class ProgramConverter(GuardedVisitor):
     def visit_ForInLoop(self, node: Any, context: Any) -> Any:  # noqa: N802
         kind = self._kind_of_loop(node, context)
         values = self._values_of_loop(node, context)
-        with placed(node):
+        with error_location(node):
             check_values(values, kind)
         if _leaves_loop(node.block):
             return self._keep_loop(node, values, kind, context)

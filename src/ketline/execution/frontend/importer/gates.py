@@ -1,5 +1,7 @@
 """Gate calls: looked up, checked, and inlined where a program defines its own gates.
 
+`convert.py` calls it; the unroller shares what adds controls to gates.
+
 User-defined gates never become named instructions: Aer runs any instruction called `h` as its own `h`.
 """
 
@@ -27,7 +29,7 @@ _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 class UserGate:
     """A gate defined in the program.
 
-    `size` counts the operations it comes to when everything is inlined, `steps` the parts of expressions that are
+    `size` counts its operations when everything is inlined, `steps` the parts of expressions that are
     looked at on the way there.
     """
 
@@ -68,7 +70,7 @@ def gate_steps(symbol: Any) -> int:
 
 
 def user_gate(node: Any, context: Any) -> UserGate:
-    """Check the definition of a gate and count what it comes to, without expanding anything."""
+    """Check the definition of a gate and count its operations, without expanding anything."""
     _check_names(node)
     parameters = {parameter.name for parameter in node.arguments}
     size, steps = 0, len(parameters)
@@ -121,7 +123,7 @@ def controlled(gate: Any, states: Sequence[bool]) -> Any:
     """
     if not states:
         return gate
-    state = sum(one << place for place, one in enumerate(states))
+    state = sum(one << index for index, one in enumerate(states))
     return gate.control(len(states), ctrl_state=state, annotated=False)
 
 
@@ -140,7 +142,7 @@ def controlled_phase(angle: Any, states: Sequence[bool]) -> Any:
 
 
 def _check_expressions(statement: Any, parameters: set[str], gate: str) -> int:
-    """Refuse names that a gate's body cannot know, also where the gate is never called; count the parts."""
+    """Reject names that the body of a gate cannot use, also where the gate is never called; count the parts."""
     roots = [*getattr(statement, "arguments", ()), getattr(statement, "argument", None)]
     pending = [*roots, *(modifier.argument for modifier in getattr(statement, "modifiers", ()))]
     parts = 0
@@ -150,7 +152,7 @@ def _check_expressions(statement: Any, parameters: set[str], gate: str) -> int:
             continue
         parts += 1
         if isinstance(node, ast.FunctionCall):
-            # The importer cannot call it; the next tier can, or says that there is no such function.
+            # The importer cannot call it; the next front end can, or says that there is no such function.
             raise unsupported(node, "function calls are not supported")
         if isinstance(node, ast.Identifier) and node.name not in parameters | _CONSTANTS:
             raise invalid(node, f"'{node.name}' is not a parameter of gate '{gate}'")

@@ -1,4 +1,4 @@
-"""Integers that depend on the variables of circuit loops.
+"""Integers that depend on the variables of circuit loops; `arithmetic.py` computes with them.
 
 Qiskit has only real expressions of such a variable, so integers are evaluated for each iteration, and written as a real
 expression that has exactly these values.
@@ -83,9 +83,9 @@ def _column(operand: Any, variables: Mapping[Parameter, Sequence[int]]) -> list[
     """An operand's value for each combination of the values of these variables."""
     if not isinstance(operand, LoopInteger):
         return [operand] * math.prod(map(len, variables.values()))
-    places = [list(variables).index(variable) for variable in operand.variables]
+    indices = [list(variables).index(variable) for variable in operand.variables]
     known = dict(zip(itertools.product(*operand.variables.values()), operand.table, strict=True))
-    return [known[tuple(row[place] for place in places)] for row in itertools.product(*variables.values())]
+    return [known[tuple(row[index] for index in indices)] for row in itertools.product(*variables.values())]
 
 
 def _indicator(variable: Parameter, values: Sequence[int], value: int) -> ParameterExpression | float:

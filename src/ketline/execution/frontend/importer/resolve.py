@@ -15,7 +15,8 @@ from ketline.domain.errors import ProgramTooLarge
 from ketline.execution.frontend.diagnosis import invalid, statement_errors, unsupported
 from ketline.execution.frontend.importer.arithmetic import GuardedResolver, real
 from ketline.execution.frontend.importer.gates import controlled, is_control
-from ketline.execution.frontend.unroller.budget import placed
+from ketline.execution.frontend.places import PlacedOperations, PlaceRecorder
+from ketline.execution.frontend.unroller.budget import error_location
 from ketline.execution.frontend.unroller.kinds import DEFAULT_WIDTH
 from ketline.execution.limits import ExecutionLimits
 
@@ -35,10 +36,23 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         self._steps = 0
         self._declared = {"qubits": 0, "bits": 0}
         self._loop_values: dict[Any, Sequence[int]] = {}
+        self._recorder = PlaceRecorder()
+
+    @property
+    def places(self) -> Sequence[PlacedOperations]:
+        """The statements that wrote the operations of the circuit."""
+        return self._recorder.places
 
     def visit(self, node: Any, context: Any = None) -> Any:
+        # Bodies of gates may have circuits of their own.
+        if not isinstance(node, ast.Statement) or context.scope is Scope.GATE:
+            with statement_errors(node):
+                return super().visit(node, context)
+        first = len(context.circuit._data)  # noqa: SLF001 - `data` makes an object for each access
         with statement_errors(node):
-            return super().visit(node, context)
+            after = super().visit(node, context)
+        self._recorder.record(node, first, len(context.circuit._data))  # noqa: SLF001
+        return after
 
     def _resolve_generic(self, node: Any, context: Any, strict: bool) -> Any:
         return GuardedResolver(context, strict, self._charge).resolve(node)
@@ -87,7 +101,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
     def _resolve_angle(self, node: Any, context: Any) -> Any:
         if _is_of_bits(node):
             raise invalid(node, "a string of bits is no angle")
-        with placed(node):
+        with error_location(node):
             value = real(super()._resolve_angle(node, context))
         if not all(math.isfinite(possible) for possible in self._possible_values(value)):
             raise invalid(node, "this angle is not a finite number")
@@ -138,7 +152,7 @@ class GuardedVisitor(ConvertVisitor):  # type: ignore[misc]
         if isinstance(kind, types.Bool) and kind.const:
             return bool(value)
         if isinstance(kind, types.Bit):
-            raise unsupported(node, "comparisons of two bits are not supported")  # by this tier
+            raise unsupported(node, "comparisons of two bits are not supported")  # by this front end
         number = self._resolve_constant_int(node, context)
         if isinstance(node, ast.BitstringLiteral) or number not in (0, 1):
             raise unsupported(node, f"a bit never equals {number}")

@@ -1,4 +1,7 @@
-"""A statement that the grammar rejects, as the rules read it, and the mistakes that they find."""
+"""A statement that the grammar rejects, as the rules read it, and the mistakes that they find.
+
+`syntax.py` makes it; the rules are in `rules.py`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Names invisible characters and lookalikes, and the characters to write in their place."""
+"""Names invisible characters and lookalikes, and the characters to write in their place.
+
+The checks of syntax and of names call it.
+"""
 
 import unicodedata
 

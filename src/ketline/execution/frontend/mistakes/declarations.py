@@ -1,4 +1,4 @@
-"""Rules for mistakes in declarations and at the beginning of a program."""
+"""Rules for mistakes in declarations and at the beginning of a program; `rules.py` lists them in order."""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.suggestions import suggestion
@@ -9,7 +9,7 @@ def include(broken: Broken) -> Found | None:
     if broken.first.lower() != "include" or broken.token(1).kind == "string":
         return None
     name = broken.quoted(1).replace('"', "").replace("'", "") or "stdgates.inc"
-    return broken.before(1, f"the name of a file stands in quotation marks: write 'include \"{name}\";'")
+    return broken.before(1, f"the name of a file is written in quotation marks: write 'include \"{name}\";'")
 
 
 def version(broken: Broken) -> Found | None:

@@ -1,4 +1,4 @@
-"""Checks the names and indices in expressions and operands."""
+"""Checks the names and indices in expressions and operands, for `semantics.py` and `gatecalls.py`."""
 
 from typing import Any
 

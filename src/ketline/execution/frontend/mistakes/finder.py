@@ -1,4 +1,7 @@
-"""Finds the mistakes of a program: first those of syntax, then those of names, sizes and operands in the rest."""
+"""Finds the mistakes of a program: first those of syntax, then those of names, sizes and operands in the rest.
+
+`execution/frontend/program.py` calls it.
+"""
 
 from collections.abc import Collection
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""Rules for mistakes from other languages: Python, C, and mathematical notation."""
+"""Rules for mistakes from other languages: Python, C, and mathematical notation; `rules.py` lists them in order.
+
+Each rule returns the mistake and its place in a broken statement, or None if it does not apply.
+"""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.words import A_GATE_CALL, KEYWORDS, PYTHON_OPERATORS, PYTHON_VALUES
@@ -71,9 +74,7 @@ def alone(broken: Broken) -> Found | None:
     if broken.first == "else":
         return broken.before(0, "this 'else' has no 'if' before it: it follows the '}' of an 'if'")
     if broken.first in ("then", "do", ":"):
-        return broken.before(
-            0, f"no '{broken.first}' begins a block: what belongs together stands in braces, '{{ ... }}'"
-        )
+        return broken.before(0, f"no '{broken.first}' begins a block: a block is written in braces, '{{ ... }}'")
     return None
 
 

@@ -1,18 +1,19 @@
-"""Checks calls of gates: names, parameters and qubits."""
+"""Checks calls of gates, for `semantics.py`: names, parameters and qubits."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from openqasm3 import ast
 
 from ketline.execution.frontend import messages
+from ketline.execution.frontend.braket.names import ALIASES, BRAKET, OF_STANDARD
 from ketline.execution.frontend.importer.gates import is_control
 from ketline.execution.frontend.mistakes.expressions import Expressions, written
 from ketline.execution.frontend.mistakes.report import Report
 from ketline.execution.frontend.mistakes.suggestions import did_you_mean, suggestion
 from ketline.execution.frontend.mistakes.symbols import UNKNOWN, UNKNOWN_SIZE, Scopes, Symbol, described
 from ketline.execution.frontend.mistakes.words import TYPES
-from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES
+from ketline.execution.frontend.unroller.gates import BUILTIN_GATES, FURTHER_GATES, STANDARD_GATES, LibraryGate
 
 _LIBRARY = STANDARD_GATES | FURTHER_GATES | BUILTIN_GATES
 LIBRARY_NAMES = frozenset(_LIBRARY)
@@ -28,6 +29,11 @@ class GateCalls:
         self._expressions = expressions
         self._report = report
         self._included = False
+        self._dialect: Mapping[str, LibraryGate] = {}
+
+    def use_dialect(self, gates: Mapping[str, LibraryGate]) -> None:
+        """Also accept these gates, by their names in the program's dialect."""
+        self._dialect = gates
 
     def include(self) -> None:
         self._included = True
@@ -102,8 +108,8 @@ class GateCalls:
                 self._report.invalid(node.name, f"'{name}' is {described(symbol)}, not a gate")
             return None
         library = _LIBRARY if self._included else BUILTIN_GATES
-        if name in library:
-            return Symbol("gate", parameters=library[name].parameters, qubits=library[name].qubits)
+        if (found := self._dialect.get(name) or library.get(name)) is not None:
+            return Symbol("gate", parameters=found.parameters, qubits=found.qubits)
         self._report.invalid(node.name, self._undefined(name))
         self._scopes.define_globally(name, UNKNOWN)
         self._scopes.define(name, UNKNOWN)
@@ -116,12 +122,21 @@ class GateCalls:
             return f"gate '{name}' is not defined before its own end: a gate cannot call itself"
         if (later := self._expressions.later.get(name)) is not None:
             return f"gate '{name}' is not defined before line {later}: move its definition before this line"
-        if name in STANDARD_GATES:
+        if self._in_dialect and name in OF_STANDARD:
+            return messages.named_otherwise(name, OF_STANDARD[name])
+        if name in STANDARD_GATES and not self._in_dialect:
             self._included = True  # one message for all of them
             return messages.missing_include(name)
         known = self._known_gates()
         hint = did_you_mean(name, known)
-        if not hint and not self._included and (meant := suggestion(name, _SUGGESTED)) is not None:
+        if not hint and self._included and ALIASES.get(name) in STANDARD_GATES:
+            hint = f": did you mean '{ALIASES[name]}'?"
+        if (
+            not hint
+            and not self._included
+            and not self._in_dialect
+            and (meant := suggestion(name, _SUGGESTED)) is not None
+        ):
             self._included = True
             hint = f": did you mean '{meant}'? It needs 'include \"stdgates.inc\";' at the beginning, too"
         if not hint:
@@ -131,7 +146,11 @@ class GateCalls:
     def _known_gates(self) -> frozenset[str]:
         own = {name for name in self._scopes.names() if self.is_gate(name)}
         words = {"measure", "reset", "barrier", "gphase", "U"}
-        return frozenset(own | words | (_SUGGESTED if self._included else set()))
+        return frozenset(own | words | BRAKET & self._dialect.keys() | (_SUGGESTED if self._included else set()))
+
+    @property
+    def _in_dialect(self) -> bool:
+        return "U" in self._dialect
 
     def _operand(self, node: Any) -> int | None:
         if self._scopes.gate is not None and isinstance(node, ast.IndexedIdentifier):

@@ -1,4 +1,4 @@
-"""Rules for mistakes in the heads of blocks."""
+"""Rules for mistakes in the heads of blocks; `rules.py` lists them in order."""
 
 from ketline.execution.frontend.mistakes.broken import Broken, Found
 from ketline.execution.frontend.mistakes.declarations import keyword_as_name
@@ -41,11 +41,11 @@ def _loop_set(broken: Broken) -> Found | None:
     if dots is not None:
         return broken.before(dots, "a range is written with ':', as in '[0:3]'")
     if broken.text(at) == "[" and "," in broken.texts[at:]:
-        return broken.before(at, "a set of values stands in braces, as in '{0, 1, 2}'; '[0:3]' is a range")
+        return broken.before(at, "a set of values is written in braces, as in '{0, 1, 2}'; '[0:3]' is a range")
     if ":" in broken.texts[at:] and broken.text(at) != "[":
         values = broken.quoted(at).rstrip(": ")
         if ":" in values:
-            return broken.before(at, f"a range stands in square brackets: write '[{values}]'")
+            return broken.before(at, f"a range is written in square brackets: write '[{values}]'")
     return None
 
 
@@ -54,7 +54,7 @@ def condition(broken: Broken) -> Found | None:
         return None
     if broken.text(1) != "(":
         condition = broken.quoted(1).removesuffix("then").rstrip(": ")
-        return broken.before(1, f"the condition stands in parentheses: write '{broken.first} ({condition})'")
+        return broken.before(1, f"the condition is written in parentheses: write '{broken.first} ({condition})'")
     for at, text in enumerate(broken.texts):
         if text == "=":
             return broken.before(at, "'=' assigns a value: write '==' to compare")
@@ -106,7 +106,7 @@ def no_block(broken: Broken) -> Found | None:
         return None
     what = {"gate": "a gate", "def": "a subroutine"}.get(broken.first, f"'{broken.first}'")
     colon = next((at for at, text in enumerate(broken.texts) if text == ":"), None)
-    message = f"the body of {what} stands in braces, as in {FORMS[broken.first]}"
+    message = f"the body of {what} is written in braces, as in {FORMS[broken.first]}"
     if colon is not None:
         return broken.before(colon, message)
     if broken.probe.endswith("}"):

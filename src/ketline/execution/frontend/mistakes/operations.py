@@ -1,4 +1,7 @@
-"""Rules for mistakes in calls of gates and measurements."""
+"""Rules for mistakes in calls of gates and measurements; `rules.py` lists them in order.
+
+Each rule returns the mistake and its place in a broken statement, or None if it does not apply.
+"""
 
 from ketline.execution.frontend.mistakes.broken import END, PAIRS, Broken, Found
 from ketline.execution.frontend.mistakes.words import FORMS, KEYWORDS, MODIFIERS
@@ -127,7 +130,7 @@ def _operands(broken: Broken, at: int) -> Found | None:
         following = broken.token(end)
         if following.text == "(":
             inside = broken.quoted(end + 1, broken.matching(end) - 1)
-            return broken.before(end, f"an index stands in square brackets: write '{token.text}[{inside}]'")
+            return broken.before(end, f"an index is written in square brackets: write '{token.text}[{inside}]'")
         if following.text == ";" or following is END:
             return None
         if following.text == ",":
@@ -137,7 +140,7 @@ def _operands(broken: Broken, at: int) -> Found | None:
             other, _ = broken.operand(end)
             return broken.behind(end - 1, f"',' is missing between '{operand}' and '{other}'")
         if following.kind == "number":
-            return broken.before(end, f"an index stands in square brackets: write '{operand}[{following.text}]'")
+            return broken.before(end, f"an index is written in square brackets: write '{operand}[{following.text}]'")
         return None
     return None
 

@@ -1,4 +1,4 @@
-"""Checks pieces of text with the grammar of the reference parser."""
+"""Checks pieces of text with the grammar of the reference parser, for `syntax.py` and `rules.py`."""
 
 from ketline.execution.frontend.grammar import offending
 

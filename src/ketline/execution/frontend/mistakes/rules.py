@@ -1,4 +1,7 @@
-"""Explains a statement that the grammar rejects: one rule for each common mistake, tried in order."""
+"""Explains a statement that the grammar rejects: one rule for each common mistake, tried in order.
+
+`syntax.py` calls it.
+"""
 
 from collections.abc import Callable
 

@@ -1,18 +1,23 @@
-"""Finds mistakes in names, operands and indices of a program that was parsed, without running it."""
+"""Finds mistakes in names, operands and indices of a program that was parsed, without running it.
 
-from collections.abc import Callable, Collection, Sequence
+`finder.py` calls it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from openqasm3 import ast
 
 from ketline.domain.errors import InputMissing, ProgramUnsupported
 from ketline.execution.frontend import messages
+from ketline.execution.frontend.braket import dialect_of
 from ketline.execution.frontend.mistakes.characters import described, is_invisible
 from ketline.execution.frontend.mistakes.expressions import Expressions, written
 from ketline.execution.frontend.mistakes.gatecalls import GateCalls
 from ketline.execution.frontend.mistakes.report import Report
 from ketline.execution.frontend.mistakes.symbols import UNKNOWN, UNKNOWN_SIZE, Scopes, Symbol, line_of
 from ketline.execution.frontend.mistakes.words import TYPES
+from ketline.execution.frontend.unroller.gates import LibraryGate
 
 _STANDARD_FILE = "stdgates.inc"
 
@@ -32,6 +37,8 @@ def check_names(
     checker = SemanticChecker(inputs, report, unknown)
     if included:
         checker.include()
+    else:
+        checker.use_dialect(dialect_of(program).gates)
     checker.run(program)
 
 
@@ -49,6 +56,9 @@ class SemanticChecker:
 
     def include(self) -> None:
         self._gates.include()
+
+    def use_dialect(self, gates: Mapping[str, LibraryGate]) -> None:
+        self._gates.use_dialect(gates)
 
     def run(self, program: Any) -> None:
         for node in program.statements:

@@ -1,4 +1,4 @@
-"""Finds the known name that was probably meant by an unknown one."""
+"""Finds the known name that was probably meant by an unknown one, for messages about OpenQASM 3 and 2."""
 
 from collections.abc import Collection, Iterable
 

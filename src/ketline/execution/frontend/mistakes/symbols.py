@@ -1,4 +1,4 @@
-"""The scopes of a program's names, and the facts about them that are known before it runs."""
+"""The scopes of a program's names, and what is known of them before it runs; `semantics.py` fills them."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

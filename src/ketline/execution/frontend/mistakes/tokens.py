@@ -1,4 +1,7 @@
-"""The tokens of a text that may be invalid: every character belongs to one, so that every mistake has a place."""
+"""The tokens of a text that may be invalid: every character belongs to one, so that every mistake has a place.
+
+The checks of syntax read them.
+"""
 
 import re
 from bisect import bisect_right

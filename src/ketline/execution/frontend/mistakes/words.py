@@ -1,4 +1,7 @@
-"""The words of the language, the forms of its statements, and corresponding words of other languages."""
+"""The words of the language, the forms of its statements, and corresponding words of other languages.
+
+All checks and rules of this folder recognise words by it.
+"""
 
 from ketline.execution.frontend.scanner.lexicon import KEYWORDS as _SCANNED
 

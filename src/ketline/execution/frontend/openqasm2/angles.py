@@ -1,4 +1,7 @@
-"""Checks the parameters of gates in OpenQASM 2: real numbers of parameters, pi, arithmetic and functions."""
+"""Checks the parameters of gates in OpenQASM 2: real numbers of parameters, pi, arithmetic and functions.
+
+`checker.py` calls it.
+"""
 
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -36,7 +39,7 @@ class Angles:
         self.parameters: Collection[str] = ()
 
     def read(self) -> None:
-        """Pass one parameter of a gate.
+        """Read one parameter of a gate, and move the cursor behind it.
 
         Raises:
             Mistake: it is not a parameter.

@@ -1,4 +1,7 @@
-"""Checks the operands of a gate call: the numbers of parameters and qubits, their sizes, and that qubits differ."""
+"""Checks the operands of a gate call: the numbers of parameters and qubits, their sizes, and that qubits differ.
+
+`checker.py` calls it.
+"""
 
 from collections.abc import Sequence
 
@@ -20,7 +23,7 @@ def check_call(name: Token, takes: Signature, parameters: Sequence[Token], qubit
     check_sizes(qubits)
     seen: set[str] = set()
     for qubit in qubits:
-        others = seen if qubit.place is None else seen & {qubit.written, qubit.name.text}
+        others = seen if qubit.element is None else seen & {qubit.written, qubit.name.text}
         if any(one.partition("[")[0] == qubit.name.text for one in others):
             raise Mistake(qubit.name.start, messages.same_qubit_twice(qubit.written, name.text))
         seen.add(qubit.written)
@@ -32,7 +35,7 @@ def check_sizes(qubits: Sequence[Operand]) -> None:
     Raises:
         Mistake: they differ.
     """
-    registers = [one for one in qubits if one.place is None and one.width is not None]
+    registers = [one for one in qubits if one.element is None and one.width is not None]
     for one in registers[1:]:
         first = registers[0]
         if one.width != first.width:

@@ -1,4 +1,4 @@
-"""Finds all mistakes of a program that Qiskit's reader rejects, each with its place."""
+"""Finds all mistakes of a program that Qiskit's reader rejects, each with its place; `reader.py` calls it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,13 @@ from ketline.execution.frontend.mistakes import MOST_MISTAKES
 from ketline.execution.frontend.openqasm2.angles import FUNCTION_NAMES, Angles
 from ketline.execution.frontend.openqasm2.calls import check_call
 from ketline.execution.frontend.openqasm2.cursor import Cursor, Mistake
-from ketline.execution.frontend.openqasm2.names import WORDS, Names, Register, declared_names, require_name
+from ketline.execution.frontend.openqasm2.declarations import (
+    WORDS,
+    Declarations,
+    Register,
+    declared_names,
+    require_name,
+)
 from ketline.execution.frontend.openqasm2.operands import Operands
 from ketline.execution.frontend.openqasm2.outline import Signature
 from ketline.execution.frontend.openqasm2.tokens import Token
@@ -43,8 +49,8 @@ class _Checker:
         self._cursor = Cursor(text)
         self._angles = Angles(self._cursor)
         later, hidden = declared_names(text)
-        self._names = Names(later, hidden)
-        self._operands = Operands(self._cursor, self._names)
+        self._declared = Declarations(later, hidden)
+        self._operands = Operands(self._cursor, self._declared)
         self._defining: str | None = None
         self._defined = Signature(0, 0)
         self._mistakes: list[ExecutionFailed] = []
@@ -107,7 +113,7 @@ class _Checker:
     def _leave(self) -> None:
         """End the definition of a gate, which can be called from now on."""
         if self._defining is not None:
-            self._names.gates[self._defining] = self._defined
+            self._declared.gates[self._defining] = self._defined
         self._defining, self._angles.parameters, self._operands.arguments = None, (), None
 
     def _leave_if_forgotten(self, token: Token) -> None:
@@ -141,10 +147,10 @@ class _Checker:
         word = self._cursor.next().text
         form = _FORMS[word]
         name = self._cursor.expect_kind("name", "the name of the register", form)
-        self._names.registers[name.text] = Register(word == "qreg", None, 0)
+        self._declared.registers[name.text] = Register(word == "qreg", None, 0)
         size = self._size(form)
-        self._names.declare(name, self._cursor.line(name.start))
-        self._names.registers[name.text] = Register(word == "qreg", size, self._cursor.line(name.start))
+        self._declared.declare(name, self._cursor.line(name.start))
+        self._declared.registers[name.text] = Register(word == "qreg", size, self._cursor.line(name.start))
         self._cursor.expect_semicolon()
 
     def _size(self, form: str) -> int:
@@ -157,18 +163,18 @@ class _Checker:
         word = self._cursor.next().text
         form = _FORMS[word]
         name = self._cursor.expect_kind("name", "the name of the gate", form)
-        known = self._names.gates.setdefault(name.text, None)  # of a gate with a wrong head nothing more is said
+        known = self._declared.gates.setdefault(name.text, None)  # of a gate with a wrong head nothing more is said
         if name.text in FUNCTION_NAMES:
             raise Mistake(name.start, f"'{name.text}' is a function of the language: choose another name")
         parameters = self._bracketed_names(form)
         qubits = self._list_of_names(form)
-        self._names.declare(name, self._cursor.line(name.start))
+        self._declared.declare(name, self._cursor.line(name.start))
         self._check_different([*parameters, *qubits])
         if known is None:
-            del self._names.gates[name.text]
+            del self._declared.gates[name.text]
         signature = Signature(len(parameters), len(qubits))
         if word == "opaque":
-            self._names.gates[name.text] = signature
+            self._declared.gates[name.text] = signature
             self._cursor.expect_semicolon()
             return
         self._cursor.expect("{", form)
@@ -205,7 +211,7 @@ class _Checker:
         self._cursor.expect("(", form)
         token = self._cursor.token
         name = self._cursor.expect_kind("name", "a register of bits", form)
-        self._names.register(name, is_quantum=False)
+        self._declared.register(name, is_quantum=False)
         if self._cursor.token.text == "[":
             message = "an 'if' compares a whole register in OpenQASM 2: declare a register of one bit for this one"
             raise Mistake(token.start, message)
@@ -243,7 +249,7 @@ class _Checker:
     def _measured(self, form: str) -> None:
         qubit = self._operands.one(form)
         if self._cursor.token.text in (";", "="):
-            example = "c" if qubit.place is None else "c[0]"
+            example = "c" if qubit.element is None else "c[0]"
             message = f"the bit is missing: write 'measure {qubit.written} -> {example};'"
             raise Mistake(self._cursor.token.start, message)
         self._cursor.expect("->", form)
@@ -254,7 +260,7 @@ class _Checker:
     def _call(self) -> None:
         name = self._cursor.token
         self._refuse_assignment()
-        takes = self._names.gate(name, self._defining)
+        takes = self._declared.gate(name, self._defining)
         self._cursor.next()
         parameters = self._parameters(name)
         qubits = self._operands.list("'rx(pi / 2) q[0];' or 'cx q[0], q[1];'")
@@ -266,7 +272,7 @@ class _Checker:
         if not self._cursor.skips("("):
             return ()
         starts = []
-        if self._defining is None and self._cursor.token.text in self._names.registers:
+        if self._defining is None and self._cursor.token.text in self._declared.registers:
             example = f"'{name.text} {self._cursor.token.text}[0];'"
             message = f"the qubits of a gate stand behind it, without parentheses: write {example}"
             raise Mistake(self._cursor.token.start, message)

@@ -1,4 +1,7 @@
-"""Corrects the branches of a circuit that Qiskit's reader builds differently from the OpenQASM 2 program."""
+"""Corrects the branches of a circuit that Qiskit's reader builds differently from the OpenQASM 2 program.
+
+`reader.py` calls it.
+"""
 
 from collections.abc import Iterator
 from typing import Any

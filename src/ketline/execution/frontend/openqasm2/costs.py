@@ -1,4 +1,7 @@
-"""Keeps an OpenQASM 2 program to the limits before anything of its size is made."""
+"""Checks an OpenQASM 2 program against the limits, before Qiskit's reader builds a circuit of its size.
+
+`outliner.py` calls it.
+"""
 
 import re
 from collections import Counter
@@ -9,10 +12,10 @@ from ketline.execution.frontend.openqasm2.statements import DECLARATIONS, Statem
 from ketline.execution.limits import ExecutionLimits
 
 _PARAMETERS = re.compile(r"\(.*\)", re.DOTALL)
-# For each operation that a program may have, it may name so many qubits and bits.
+# The number of qubits and bits that a program may name, for each operation that it may have.
 _MENTIONS_PER_OPERATION = 8
-# Qiskit's reader makes a block for each operation under an `if`, with all bits of the register: it takes as long as to
-# name so many, and for each bit so many more.
+# Qiskit's reader makes a block for each operation under an `if`, with all bits of the register: that takes as
+# long as this number of mentions, and this number more for each bit.
 _BRANCH_MENTIONS = 64
 _BRANCH_MENTIONS_PER_BIT = 4
 

@@ -1,4 +1,4 @@
-"""Reads the tokens of a program one by one, and raises a mistake for an unexpected one."""
+"""Reads the tokens of a program one by one, and raises a mistake for an unexpected one; `checker.py` moves it."""
 
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid
 from ketline.execution.frontend.mistakes.report import shortened
@@ -72,20 +72,20 @@ class Cursor:
         return True
 
     def expect(self, text: str, form: str) -> Token:
-        """Pass a sign or word; `form` is the correct form of the statement, for the message.
+        """Move behind a sign or word; `form` is the correct form of the statement, for the message.
 
         Raises:
-            Mistake: another token stands here.
+            Mistake: there is another token.
         """
         if self.token.text != text:
             raise self.unexpected(f"'{text}' is missing", form)
         return self.next()
 
     def expect_kind(self, kind: str, what: str, form: str) -> Token:
-        """Pass a token of a kind.
+        """Move behind a token of a kind, and return it.
 
         Raises:
-            Mistake: another token stands here.
+            Mistake: there is another token.
         """
         if self.token.kind != kind:
             raise self.unexpected(f"{what} is missing", form)
@@ -105,7 +105,7 @@ class Cursor:
             raise Mistake(self.token.start, message)
 
     def expect_semicolon(self) -> None:
-        """Pass the end of a statement.
+        """Move behind the end of a statement.
 
         Raises:
             Mistake: it has none.

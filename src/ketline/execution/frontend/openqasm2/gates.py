@@ -1,4 +1,7 @@
-"""The gates that an OpenQASM 2 program can call without definition: those of every qelib1.inc that Qiskit has had."""
+"""The gates that an OpenQASM 2 program can call without definition: those of every qelib1.inc that Qiskit has had.
+
+`reader.py` gives them to Qiskit's reader, and the checks of calls look them up.
+"""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""Checks operands: registers and their elements or, in the definition of a gate, its qubits."""
+"""Checks operands: registers and their elements or, in the definition of a gate, its qubits; for `checker.py`."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -6,59 +6,59 @@ from typing import NamedTuple
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.mistakes.suggestions import did_you_mean
 from ketline.execution.frontend.openqasm2.cursor import Cursor, Mistake
-from ketline.execution.frontend.openqasm2.names import Names
+from ketline.execution.frontend.openqasm2.declarations import Declarations
 from ketline.execution.frontend.openqasm2.tokens import Token
 
 _MOST_DIGITS = 9
 
 
 class Operand(NamedTuple):
-    """A name with the `place` of an index; `width` is the size of a whole register, None if it is not known."""
+    """A name with the `element` that its index selects; `width` is the size of a whole register, None if unknown."""
 
     name: Token
-    place: int | None
+    element: int | None
     width: int | None
 
     @property
     def written(self) -> str:
-        return self.name.text if self.place is None else f"{self.name.text}[{self.place}]"
+        return self.name.text if self.element is None else f"{self.name.text}[{self.element}]"
 
 
 class Operands:
     """Reads operands at a cursor; `arguments` are the qubits of the gate that is being defined."""
 
-    def __init__(self, cursor: Cursor, names: Names) -> None:
+    def __init__(self, cursor: Cursor, declared: Declarations) -> None:
         self._cursor = cursor
-        self._names = names
+        self._declared = declared
         self.arguments: Collection[str] | None = None
         self.gate = ""
 
     def list(self, form: str) -> Sequence[Operand]:
-        """Pass qubits with commas between them; there is at least one.
+        """Read one or more qubits with commas between them.
 
         Raises:
-            Mistake: something else stands there.
+            Mistake: there is something else.
         """
         operands = [self.one(form)]
         while True:
             token = self._cursor.token
             if not self._cursor.skips(","):
-                if token.text in (self._names.registers if self.arguments is None else self.arguments):
+                if token.text in (self._declared.registers if self.arguments is None else self.arguments):
                     raise Mistake(token.start, f"',' is missing between '{operands[-1].written}' and '{token.text}'")
                 return operands
             if self._cursor.token.text != ";":  # a comma at the end is taken, as by Qiskit
                 operands.append(self.one(form))
 
     def one(self, form: str, *, is_quantum: bool = True) -> Operand:
-        """Pass a qubit, a bit, or a register of them.
+        """Read a qubit, a bit, or a register of them.
 
         Raises:
-            Mistake: something else stands there.
+            Mistake: there is something else.
         """
         name = self._cursor.expect_kind("name", "a qubit" if is_quantum else "a bit", form)
         if self.arguments is not None:
             return self._argument(name)
-        register = self._names.register(name, is_quantum=is_quantum)
+        register = self._declared.register(name, is_quantum=is_quantum)
         if not self._cursor.skips("["):
             return Operand(name, None, register.size)
         token = self._cursor.token

@@ -1,4 +1,4 @@
-"""What is known of an OpenQASM 2 program before it is parsed: its declarations."""
+"""The declarations of an OpenQASM 2 program, which `outliner.py` finds before the program is parsed."""
 
 import re
 from collections.abc import Sequence

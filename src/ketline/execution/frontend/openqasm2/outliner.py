@@ -1,4 +1,4 @@
-"""Finds the outline of an OpenQASM 2 program without parsing it.
+"""Finds the outline of an OpenQASM 2 program without parsing it; `reader.py` calls it before Qiskit's reader.
 
 Source: Cross et al., "Open Quantum Assembly Language", arXiv:1707.03429, appendix A (grammar).
 """

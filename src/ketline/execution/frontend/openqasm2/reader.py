@@ -1,4 +1,7 @@
-"""Reads an OpenQASM 2 text with Qiskit's reader, with the program's own definitions, and without opening files."""
+"""Reads an OpenQASM 2 text with Qiskit's reader, with the program's own definitions, and without opening files.
+
+`execution/frontend/program.py` calls it.
+"""
 
 import re
 import warnings
@@ -17,8 +20,9 @@ from ketline.execution.frontend.openqasm2.gates import has_finite_angles, instru
 from ketline.execution.frontend.openqasm2.outline import Outline
 from ketline.execution.frontend.openqasm2.outliner import outline_of
 from ketline.execution.frontend.openqasm2.source import with_other_names, without_comments, without_known_declarations
+from ketline.execution.frontend.openqasm2.statements import statements
 from ketline.execution.frontend.qpy import library_errors_as_invalid
-from ketline.execution.frontend.text import check_text
+from ketline.execution.frontend.text import Position, check_text, position_of
 from ketline.execution.limits import ExecutionLimits
 
 _PLACE = re.compile(r"<input>:(\d+),(\d+): (.*)['\"]", re.DOTALL)
@@ -50,6 +54,21 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Circuit:
     if outline.has_conditions:
         circuit = with_plain_conditions(circuit, outline)
     return Circuit(circuit, bool(outline.gates))
+
+
+def place_of_operation(text: str, operation: int, limits: ExecutionLimits) -> Position | None:
+    """The place of the statement that wrote an operation of a readable program's circuit, by its index.
+
+    Qiskit's reader reports no places, so beginnings of the text are read, by bisection.
+    """
+    program = without_comments(text)
+    whole = [one for one in statements(program) if not one.inside and one.word not in ("OPENQASM", "include")]
+    low, high = 0, len(whole) - 1
+    while low < high:
+        middle = (low + high) // 2
+        written = len(read_circuit(text[: whole[middle + 1].offset], limits).circuit.data)
+        low, high = (low, middle) if written > operation else (middle + 1, high)
+    return position_of(text, whole[low].offset) if whole else None
 
 
 def refuse_inputs(inputs: object) -> None:

@@ -1,4 +1,4 @@
-"""The statements of an OpenQASM 2 program, told apart without parsing them."""
+"""Splits an OpenQASM 2 program into statements without parsing them, for its outline and the limits on its cost."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Splits an OpenQASM 2 text into tokens, each with its place."""
+"""Splits an OpenQASM 2 text into tokens, each with its place, for the checks of `checker.py`."""
 
 import re
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
-"""Reads the definitions of gates in flat programs."""
+"""Reads the definitions of gates in flat programs (no variables or control flow); `statements.py` calls it."""
 
 import re
 from collections.abc import Iterator, Mapping
 
 from ketline.execution.frontend.scanner.constants import CONSTANTS, values_of
-from ketline.execution.frontend.scanner.gates import DefinedGate, Gate, Step, defined_gate
+from ketline.execution.frontend.scanner.gates import DefinedGate, Gate, InnerCall, defined_gate
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, IDENTIFIER, KEYWORDS, STATEMENT, Declined
 
 _HEAD = re.compile(rf"{BLANK}*+gate{BLANK}++({IDENTIFIER}){BLANK}*+(?:\(([^()]*+)\))?([^()]*+)", re.DOTALL)
@@ -62,11 +62,11 @@ class _Body:
         self._parameters = parameters
         self._qubits = qubits
         self._gates = gates
-        self._steps: list[Step] = []
+        self._calls: list[InnerCall] = []
         self._barriers = 0
 
     def gate(self) -> DefinedGate:
-        return defined_gate(tuple(self._parameters), len(self._qubits), tuple(self._steps), self._barriers)
+        return defined_gate(tuple(self._parameters), len(self._qubits), tuple(self._calls), self._barriers)
 
     def read(self, text: str) -> None:
         statement = STATEMENT.fullmatch(text)
@@ -85,7 +85,7 @@ class _Body:
         values = values_of(arguments, self._parameters)
         if len(values) != 1 or operands.strip(BLANKS):
             raise Declined
-        self._steps.append(Step(None, values, ()))
+        self._calls.append(InnerCall(None, values, ()))
 
     def _read_call(self, name: str, arguments: str, operands: str) -> None:
         gate = self._gates.get(name)
@@ -93,7 +93,7 @@ class _Body:
         hidden = name in self._parameters or name in self._qubits
         if gate is None or hidden or (len(values), len(qubits)) != (gate.parameters, gate.qubits):
             raise Declined
-        self._steps.append(Step(gate, values, qubits))
+        self._calls.append(InnerCall(gate, values, qubits))
 
     def _positions(self, operands: str) -> tuple[int, ...]:
         """The positions of a statement's qubits among the gate's qubits; they must differ."""

@@ -1,21 +1,25 @@
-"""The declared qubits and bits of a flat program (no control flow), and the operands that select them."""
+"""The declared qubits and bits of a flat program (no control flow), and the operands that select them.
+
+`statements.py` declares them.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
-from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegister, Qubit
 from qiskit_qasm3_import import converter
 
+from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.ranges import positions
 from ketline.execution.frontend.scanner.constants import CONSTANTS, FUNCTIONS, integer_of
+from ketline.execution.frontend.scanner.layout import Layout
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, IDENTIFIER, KEYWORDS, Declined
 from ketline.execution.limits import ExecutionLimits
 
 _PHYSICAL = r"\$(?:0|[1-9][0-9]{0,7}+)(?![0-9])"
-# An operand is a single bit or qubit, or a tuple of them; the difference matters where gates are broadcast.
-Operand = Any
+# An operand is a single bit or qubit by its index, or a tuple of them: gates are broadcast over tuples.
+Operand = int | tuple[int, ...]
+Qubits = tuple[int, ...]
 
 _OPERAND = re.compile(rf"{BLANK}*+({IDENTIFIER}|{_PHYSICAL}){BLANK}*+(?:\[(?:([0-9]{{1,8}})|([^\[\]]*+))\]{BLANK}*+)?")
 _SET = re.compile(rf"{BLANK}*+\{{([^{{}}]*+)\}}{BLANK}*+")
@@ -26,21 +30,24 @@ _LONGEST_CACHED = 24
 _MOST_CACHED = 4096
 # The most bits and qubits that operands may select, as a multiple of the operations that a program may have.
 _MENTIONS_PER_OPERATION = 8
+# The widest register whose bits are found by their whole text, such as 'q[3]'.
+_MOST_ELEMENTS = 256
 
 # Registers get the same names as from the importer.
 escaped = lru_cache(_MOST_NAMES)(converter._escape_qasm2)  # noqa: SLF001 - it has no public name
 
 
 class Registers:
-    """The declarations of a program so far, and its circuit.
+    """The declarations of a program so far.
 
     `groups` and `group_names` have the same meaning as in `ProgramConverter`.
     """
 
     def __init__(self, limits: ExecutionLimits) -> None:
-        self.circuit = QuantumCircuit(name="program")  # generating a name takes longer
+        self.layout = Layout()
         self.groups: list[int] = []
         self.group_names: list[str | None] = []
+        self.declared = DeclaredNames()
         self._last_was_single_bit = False
         self._qubits_left = limits.max_qubits
         self._bits_left = limits.max_bits
@@ -49,11 +56,21 @@ class Registers:
         self._included: frozenset[str] = frozenset()
         self._register_names: set[str] = set()
         self._qubits: dict[str, Operand] = {}
-        self._physical: list[Qubit] = []
+        self._physical = 0
         self._bits: dict[str, Operand] = {}
+        self._single_qubits: dict[str, int] = {}  # by their text, those in registers too
+        self._single_bits: dict[str, int] = {}
         self._operands: dict[str, tuple[Operand, ...]] = {}
-        self._applications: dict[str, tuple[tuple[Qubit, ...], ...]] = {}
-        self._data = self.circuit._data  # noqa: SLF001 - `add_register` makes checks that are not needed
+        self._applications: dict[str, tuple[Qubits, ...]] = {}
+
+    @property
+    def has_include(self) -> bool:
+        return bool(self._included)
+
+    @property
+    def mixes_qubits(self) -> bool:
+        """Whether the program has declared qubits and physical ones."""
+        return bool(self._qubits and self._physical)
 
     def claim(self, name: str) -> None:
         """Record that a name is in use.
@@ -80,14 +97,25 @@ class Registers:
         self._qubits_left -= width
         if self._qubits_left < 0 or self._physical:
             raise Declined
-        self._qubits[name] = self._declare(name, size, width, QuantumRegister, Qubit)
+        first = self.layout.num_qubits
+        self.declared.qubits[first] = name
+        self._claim_register(name, size)
+        self._qubits[name] = _operand(first, size)
+        self._single_qubits.update(_elements(name, first, size))
+        self.layout.add_qubits(width, None if size is None else escaped(name))
 
     def declare_bits(self, name: str, size: int | None) -> None:
         width = _width(size)
         self._bits_left -= width
         if self._bits_left < 0:
             raise Declined
-        self._bits[name] = self._declare(name, size, width, ClassicalRegister, Clbit)
+        first = self.layout.num_clbits
+        if size is None:
+            self.declared.bits[first] = name
+        self._claim_register(name, size)
+        self._bits[name] = _operand(first, size)
+        self._single_bits.update(_elements(name, first, size))
+        self.layout.add_bits(width, None if size is None else escaped(name))
         if size is None and self._last_was_single_bit:
             self.groups[-1] += 1
             self.group_names[-1] = None
@@ -103,7 +131,7 @@ class Registers:
             found = self._operands[text] = self._read(text, self._qubits)
         return found
 
-    def flat_qubits(self, text: str) -> tuple[Qubit, ...]:
+    def flat_qubits(self, text: str) -> Qubits:
         """All qubits in a list of operands, each once."""
         operands = self.qubits(text)
         if len(operands) == 1 and isinstance(operands[0], tuple):
@@ -115,14 +143,14 @@ class Registers:
             raise Declined
         return flat
 
-    def bits(self, text: str) -> tuple[Clbit, ...]:
+    def bits(self, text: str) -> tuple[int, ...]:
         """The bits of the single operand in this text."""
         operands = self._read(text, self._bits)
         if len(operands) != 1:
             raise Declined
         return members(operands[0])
 
-    def applications(self, text: str) -> tuple[tuple[Qubit, ...], ...]:
+    def applications(self, text: str) -> tuple[Qubits, ...]:
         """The qubits of each application of a gate, which is applied to the qubits of registers in turn.
 
         Source: OpenQASM 3 specification, "Gates", section "Hierarchically defined unitary gates" on broadcasting.
@@ -132,19 +160,34 @@ class Registers:
             found = self._applications[text] = self._broadcast(self._read(text, self._qubits))
         return found
 
-    def _declare(self, name: str, size: int | None, width: int, register: Any, bit: Any) -> Operand:
+    def usual_applications(self, text: str) -> tuple[Qubits, ...] | None:
+        """As `applications`; None for the text of a measurement that begins like a call."""
+        found = self._applications.get(text)
+        if found is None:
+            qubits = [self._single_qubits.get(part.strip(BLANKS), -1) for part in text.split(",")]
+            if -1 in qubits:
+                return None if "=" in text else self.applications(text)
+            found = self._applications[text] = _checked_applications((tuple(qubits),))
+        return found
+
+    def usual_measurement(self, source: str, target: str) -> tuple[int, int] | None:
+        """The single qubit and the single bit in these texts; None if they are written in an unusual way."""
+        qubit = self._single_qubits.get(source.strip(BLANKS))
+        bit = self._single_bits.get(target.strip(BLANKS))
+        return None if qubit is None or bit is None else (qubit, bit)
+
+    def _claim_register(self, name: str, size: int | None) -> None:
+        """Record the name of a declaration, and of its register, if it has one.
+
+        Raises:
+            Declined: one of them is already in use.
+        """
         self.claim(name)
         if size is None:
-            single = bit()
-            self.circuit.add_bits([single])
-            return single
-        register_name = escaped(name)
-        if register_name in self._register_names:
+            return
+        if escaped(name) in self._register_names:
             raise Declined
-        self._register_names.add(register_name)
-        declared = register(width, register_name)
-        (self._data.add_qreg if bit is Qubit else self._data.add_creg)(declared)
-        return tuple(declared[:])  # iterating over a register takes longer
+        self._register_names.add(escaped(name))
 
     def _read(self, text: str, declared: Mapping[str, Operand]) -> tuple[Operand, ...]:
         whole = declared.get(text)
@@ -168,13 +211,15 @@ class Registers:
         Raises:
             Declined: there are too many, or the program has declared qubits.
         """
-        if len(self._qubits) != len(self._physical) or last >= len(self._physical) + self._qubits_left:
+        known = self._physical
+        if len(self._qubits) != known or last >= known + self._qubits_left:
             raise Declined
-        new = [Qubit() for _ in range(len(self._physical), last + 1)]
-        self._qubits |= {f"${len(self._physical) + place}": qubit for place, qubit in enumerate(new)}
-        self._physical += new
-        self._qubits_left -= len(new)
-        self.circuit.add_bits(new)
+        new = {f"${number}": number for number in range(known, last + 1)}
+        self._qubits |= new
+        self._single_qubits |= new
+        self._physical = last + 1
+        self._qubits_left -= self._physical - known
+        self.layout.add_qubits(self._physical - known)
 
     def _select(self, name: str, number: int | None, index: str | None, declared: Mapping[str, Operand]) -> Operand:
         if name[0] == "$" and name not in declared:
@@ -188,7 +233,7 @@ class Registers:
             raise Declined
         return found[number] if number is not None else self._select_by_expression(found, index or "")
 
-    def _select_by_expression(self, declared: tuple[Any, ...], index: str) -> Operand:
+    def _select_by_expression(self, declared: tuple[int, ...], index: str) -> Operand:
         chosen: Sequence[int]
         if braces := _SET.fullmatch(index):
             chosen = [integer_of(part) for part in braces[1].split(",")]
@@ -201,12 +246,13 @@ class Registers:
         self._mention(len(chosen))
         return tuple(declared[position] for position in chosen)
 
-    def _broadcast(self, operands: tuple[Operand, ...]) -> tuple[tuple[Qubit, ...], ...]:
+    def _broadcast(self, operands: tuple[Operand, ...]) -> tuple[Qubits, ...]:
         if len(operands) == 1:
             return tuple([(qubit,) for qubit in members(operands[0])])
+        single = tuple([operand for operand in operands if not isinstance(operand, tuple)])
+        if len(single) == len(operands):
+            return _checked_applications((single,))
         widths = [len(operand) for operand in operands if isinstance(operand, tuple)]
-        if not widths:
-            return _checked_applications((operands,))
         width = widths[0]
         if any(other != width for other in widths):
             raise Declined
@@ -239,11 +285,23 @@ def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
 _parsed_short = lru_cache(_MOST_CACHED)(_parsed)
 
 
-def members(operand: Operand) -> tuple[Any, ...]:
+def members(operand: Operand) -> tuple[int, ...]:
     return operand if isinstance(operand, tuple) else (operand,)
 
 
-def _checked_applications(applications: tuple[tuple[Qubit, ...], ...]) -> tuple[tuple[Qubit, ...], ...]:
+def _elements(name: str, first: int, size: int | None) -> dict[str, int]:
+    """The indices of the bits of a declaration by their text; none for a wide register."""
+    if size is None:
+        return {name: first}
+    return {} if size > _MOST_ELEMENTS else {f"{name}[{number}]": first + number for number in range(size)}
+
+
+def _operand(first: int, size: int | None) -> Operand:
+    """A declared bit, or a register of this size, of which `first` is the first index."""
+    return first if size is None else tuple(range(first, first + size))
+
+
+def _checked_applications(applications: tuple[Qubits, ...]) -> tuple[Qubits, ...]:
     for qubits in applications:
         if len(set(qubits)) != len(qubits):
             raise Declined

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
-from qiskit.circuit import QuantumCircuit
-
 from ketline.domain.errors import ProgramTooLarge
+from ketline.execution.circuit.plain import PlainCircuit
+from ketline.execution.frontend.braket import Dialect
+from ketline.execution.frontend.braket.names import ONLY_BRAKET
+from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.scanner.lexicon import Declined, start_of_statement
 from ketline.execution.frontend.scanner.statements import ProgramScanner
 from ketline.execution.frontend.text import position_of
@@ -15,11 +17,13 @@ _DEEPEST_NESTING = 19
 
 
 class Scanned(NamedTuple):
-    """A circuit, and the widths and names of the groups of its bitstrings, as in `ProgramConverter`."""
+    """A circuit, the widths and names of the groups of its bitstrings, as in `ProgramConverter`, and the dialect."""
 
-    circuit: QuantumCircuit
+    plain: PlainCircuit
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
+    declared: DeclaredNames
+    dialect: Dialect
 
 
 def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
@@ -34,10 +38,19 @@ def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
         return None
     scanner = ProgramScanner(limits)
     try:
-        circuit = scanner.read(text)
+        plain = scanner.read(text)
     except Declined:
         return None
     except ProgramTooLarge as error:
         line, column = position_of(text, start_of_statement(text, scanner.statements_read))
         raise ProgramTooLarge(error.message, line=line, column=column) from error
-    return Scanned(circuit, tuple(scanner.registers.groups), tuple(scanner.registers.group_names))
+    registers = scanner.registers
+    return Scanned(
+        plain, tuple(registers.groups), tuple(registers.group_names), registers.declared, _dialect(scanner, plain)
+    )
+
+
+def _dialect(scanner: ProgramScanner, plain: PlainCircuit) -> Dialect:
+    certain = not scanner.braket_names.isdisjoint(ONLY_BRAKET)
+    measures_all = certain and not any(step[0] == "measure" for step in plain.steps)
+    return Dialect({}, bool(scanner.braket_names), certain, measures_all)

@@ -1,24 +1,39 @@
-"""Reads a flat program (gates and measurements, no classical variables or control flow) by statements."""
+"""Reads a flat program (gates and measurements, no classical variables or control flow) by statements.
+
+`scan.py` calls it.
+"""
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from operator import length_hint
 from typing import Any, ClassVar
 
-from qiskit.circuit import Barrier, CircuitInstruction, Clbit, Measure, QuantumCircuit, Qubit, Reset
+from qiskit.circuit import Barrier, CircuitInstruction, Qubit, Reset
 
 from ketline.domain.errors import ProgramTooLarge
-from ketline.execution.frontend.scanner.constants import Value
+from ketline.execution.circuit.operations import Step
+from ketline.execution.circuit.plain import PlainCircuit
+from ketline.execution.frontend.scanner.constants import Number
 from ketline.execution.frontend.scanner.definitions import read_definition
-from ketline.execution.frontend.scanner.gates import Expansion, Gate, builtin_gates, expand, standard_gates
+from ketline.execution.frontend.scanner.gates import (
+    Expansion,
+    Gate,
+    braket_gates,
+    builtin_gates,
+    standard_gates,
+)
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, Declined, without_comments
+from ketline.execution.frontend.scanner.natives import Natives
 from ketline.execution.frontend.scanner.registers import Registers, members
 from ketline.execution.frontend.scanner.syntax import statement_of
+from ketline.execution.frontend.scanner.usual import MEASUREMENT, UsualStatements
 from ketline.execution.limits import ExecutionLimits
 
 _LONGEST_STATEMENT = 1 << 16
 # The most steps of calls of defined gates, as a multiple of the operations that a program may have.
 _STEPS_PER_OPERATION = 8
+_MOST_BARRIERS = 64
 
 _HEADER = re.compile(rf"{BLANK}*+OPENQASM[ \t\r\n]++3(?:\.[01])?{BLANK}*+")
 _USUAL_HEADER = "OPENQASM 3.0"
@@ -28,24 +43,32 @@ _BUILTIN_GATES = builtin_gates()
 _STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
-# Copying these is faster than creating new ones.
-_MEASUREMENT = CircuitInstruction(Measure(), (Qubit(),), (Clbit(),))
+_BRAKET_GATES = braket_gates()
+# `instruction_of` makes a circuit's instructions of this.
 _RESET = CircuitInstruction(Reset(), (Qubit(),))
 
 
+@lru_cache(_MOST_BARRIERS)
+def _barrier_of(width: int) -> CircuitInstruction:
+    return CircuitInstruction(Barrier(width), [Qubit() for _ in range(width)])
+
+
 class ProgramScanner:
-    """Reads one program into `registers.circuit`."""
+    """Reads one program; `registers` has its declarations."""
 
     def __init__(self, limits: ExecutionLimits) -> None:
         self.registers = Registers(limits)
+        self._usual = UsualStatements(self.registers)
         self._most_operations = self._operations_left = limits.max_operations
         self._steps_left = limits.max_operations * _STEPS_PER_OPERATION
         self._gates: dict[str, Gate] = _BUILTIN_GATES.copy()
-        self._instructions: list[CircuitInstruction] = []
+        self._steps: list[Step] = []
         self._pieces: Iterator[str] = iter(())
         self._piece_count = 0
+        self._natives = Natives("")
+        self.braket_names: set[str] = set()  # the gates that the program calls and has only in Braket's dialect
 
-    def read(self, text: str) -> QuantumCircuit:
+    def read(self, text: str) -> PlainCircuit:
         """The circuit of a program.
 
         Raises:
@@ -57,14 +80,16 @@ class ProgramScanner:
             raise Declined
         if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
             raise Declined
+        self._natives = Natives(text)
         self._piece_count = len(pieces)
         self._pieces = iter(pieces)
         if pieces[0] == _USUAL_HEADER or _HEADER.fullmatch(pieces[0]):
             next(self._pieces)
         self._read_statements()
-        circuit = self.registers.circuit
-        circuit._data.extend(self._instructions)  # noqa: SLF001 - `append` checks again what is checked here
-        return circuit
+        if self.braket_names and self.registers.mixes_qubits:
+            raise Declined
+        layout, steps = self.registers.layout, self._steps
+        return PlainCircuit(layout.num_qubits, layout.num_clbits, lambda: steps, lambda: layout.circuit(steps))
 
     @property
     def statements_read(self) -> int:
@@ -78,13 +103,15 @@ class ProgramScanner:
             call = calls.get(piece)
             if call is None:
                 text = self._read_definitions(piece) if "{" in piece else piece
-                call = self._read_statement(text)
+                call = self._usual.read(text, self._gates) or self._read_statement(text)
                 if call is None:
                     continue
                 calls[text] = call
-            size, instructions, phases = call
-            self._spend(size)
-            self._instructions += instructions
+            size, steps, phases = call
+            self._operations_left -= size
+            if self._operations_left < 0:
+                raise self._too_large()
+            self._steps += steps
             if phases:
                 self._add_phase(*phases)
 
@@ -93,6 +120,8 @@ class ProgramScanner:
         while _DEFINITION.match(piece):
             name, gate, piece = read_definition(piece, self._pieces, self._gates)
             self.registers.claim(name)
+            if name in self.braket_names:
+                raise Declined
             self._gates[name] = gate
         return piece
 
@@ -102,9 +131,7 @@ class ProgramScanner:
         return self._ACTIONS[action](self, *arguments)
 
     def _call(self, name: str, arguments: tuple[Any, ...], operands: str) -> Expansion:
-        gate = self._gates.get(name)
-        if gate is None:
-            raise Declined
+        gate = self._gates.get(name) or self._braket_gate(name)
         applications = self.registers.applications(operands)
         if len(arguments) != gate.parameters or len(applications[0]) != gate.qubits:
             raise Declined
@@ -113,13 +140,21 @@ class ProgramScanner:
         self._steps_left -= gate.cost * len(applications)
         if self._steps_left < 0:
             raise Declined
-        return expand(gate, arguments, applications)
+        return self._natives.expand(name, gate, arguments, applications)
 
-    def _add_phase(self, *phases: Value) -> None:
-        for phase in phases:
-            self.registers.circuit.global_phase += phase
+    def _braket_gate(self, name: str) -> Gate:
+        """A gate that a program without an include calls by its name in Braket."""
+        if name not in _BRAKET_GATES or self.registers.has_include:
+            raise Declined
+        self.braket_names.add(name)
+        return _BRAKET_GATES[name]
+
+    def _add_phase(self, *phases: Number) -> None:
+        self.registers.layout.phases += phases
 
     def _include(self) -> None:
+        if self.braket_names:
+            raise Declined
         self.registers.include(_STANDARD_NAMES)
         self._gates = (
             _WITH_STANDARD.copy() if len(self._gates) == len(_BUILTIN_GATES) else self._gates | _STANDARD_GATES
@@ -139,16 +174,16 @@ class ProgramScanner:
             raise Declined
         self._spend(len(qubits))
         pairs = zip(qubits, bits, strict=True)
-        self._instructions += [_MEASUREMENT.replace(qubits=(qubit,), clbits=(bit,)) for qubit, bit in pairs]
+        self._steps += [("measure", (qubit,), (bit,), (), MEASUREMENT) for qubit, bit in pairs]
 
     def _reset(self, operand: str) -> None:
         qubits = self._one_operand(operand)
         self._spend(len(qubits))
-        self._instructions += [_RESET.replace(qubits=(qubit,)) for qubit in qubits]
+        self._steps += [("reset", (qubit,), (), (), _RESET) for qubit in qubits]
 
     def _barrier(self, operands: str) -> None:
         qubits = self.registers.flat_qubits(operands)
-        self._instructions.append(CircuitInstruction(Barrier(len(qubits)), qubits, ()))
+        self._steps.append(("barrier", qubits, (), (), _barrier_of(len(qubits))))
 
     def _delay(self, operands: str) -> None:
         if operands.strip(BLANKS):

@@ -1,4 +1,7 @@
-"""Parses one statement of a flat program without regard to declarations, so that the result can be cached."""
+"""Parses one statement of a flat program without regard to declarations, so that the result can be cached.
+
+`statements.py` calls it.
+"""
 
 import re
 from collections.abc import Callable

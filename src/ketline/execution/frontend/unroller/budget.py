@@ -1,4 +1,4 @@
-"""Limits the cost of unrolling a program, and adds the line and column to errors."""
+"""Limits the cost of unrolling a program, and adds the line and column to errors; the importer uses it too."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +52,7 @@ class Budget:
             raise ProgramTooLarge(f"a program can declare up to {self._most[what]} {what} here")
 
 
-class placed:  # noqa: N801 - used like a function, for every node: a generator would take most of the time
+class error_location:  # noqa: N801 - used like a function, for every node: a generator would take most of the time
     """Convert an exception in the block into an error of Ketline, with the line and column of a node."""
 
     __slots__ = ("_node",)

@@ -1,5 +1,7 @@
 """Writes loops whose end depends on measurements as loops of the circuit, with their variables in bits.
 
+`statements.py` calls it.
+
 Such a loop may have any number of iterations, but its variables usually take few values at the start of one: a counter
 up to a bound, some flags. The unroller finds these joint states by running one iteration from each of them without
 writing it, and numbers them; bits of the circuit hold the number. If registers and single bits would cause too many
@@ -52,7 +54,7 @@ class CircuitLoops:
             EndlessLoop: the loop never ends.
             ProgramUnsupported: its variables take too many values; nothing has been written.
         """
-        refusals: list[ProgramUnsupported] = []
+        errors: list[ProgramUnsupported] = []
         for attempt in _ATTEMPTS:
             try:
                 with self._writer.dry_run(), self._memory.branch():
@@ -60,12 +62,12 @@ class CircuitLoops:
                     self._write_loop(condition, iteration, states)
             except EndlessLoop:
                 raise
-            except ProgramUnsupported as refusal:
-                refusals.append(refusal)
+            except ProgramUnsupported as error:
+                errors.append(error)
             else:
                 self._write_loop(condition, iteration, states)
                 return
-        raise refusals[-1]
+        raise errors[-1]
 
     def _find_states(self, condition: Callable[[], Any], iteration: Callable[[], None], attempt: _Attempt) -> "_States":
         """The states of all variables that the loop changes; running iterations reveals these variables one by one."""
@@ -180,7 +182,7 @@ class _States:
         """Number the new states, and return them."""
         table = states.table if isinstance(states, Measured) else [states]
         new = [state for state in dict.fromkeys(table) if state not in self.numbers]
-        self.numbers |= {state: len(self.numbers) + place for place, state in enumerate(new)}
+        self.numbers |= {state: len(self.numbers) + index for index, state in enumerate(new)}
         return new
 
     def decoded(self, cells: Sequence[int]) -> list[Any]:
@@ -191,7 +193,7 @@ class _States:
             return list(known[0])
         table = [known[min(number, len(known) - 1)] for number in range(1 << len(cells))]
         return [
-            lift(lambda state, place=place: state[place], Measured(tuple(cells), tuple(table))) for place in range(size)
+            lift(lambda state, index=index: state[index], Measured(tuple(cells), tuple(table))) for index in range(size)
         ]
 
     def apart_cells(self, writer: CircuitWriter) -> list[int]:

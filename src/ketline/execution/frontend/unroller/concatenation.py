@@ -1,4 +1,4 @@
-"""Concatenates (`++`) the values of arrays, or of registers of bits.
+"""Concatenates (`++`) the values of arrays, or of registers of bits, for expressions, operands and aliases.
 
 Source: OpenQASM 3 specification, "Types and Casting", sections "Register concatenation and slicing" and "Array
 concatenation and slicing".
@@ -28,13 +28,13 @@ def concatenated(left: Typed, right: Typed) -> Typed:
     return Typed(Kind("array", None, one.base, (size, *one.dimensions[1:])), (*left.value, *right.value))
 
 
-def checked_concatenation(joined: tuple[Any, ...], places: Collection[Any]) -> tuple[Any, ...]:
-    """The concatenation of registers; `places` identify their elements.
+def checked_concatenation(joined: tuple[Any, ...], elements: Collection[Any]) -> tuple[Any, ...]:
+    """The concatenation of registers; `elements` identify what is joined.
 
     Raises:
         ProgramInvalid: the registers overlap.
     """
-    if len(set(places)) != len(joined):
+    if len(set(elements)) != len(joined):
         raise ProgramInvalid("a register cannot be concatenated to itself")
     return joined
 

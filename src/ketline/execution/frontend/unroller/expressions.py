@@ -11,7 +11,7 @@ from ketline.execution.frontend import messages
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.ranges import positions
 from ketline.execution.frontend.unroller import operators
-from ketline.execution.frontend.unroller.budget import Budget, placed
+from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.concatenation import checked_concatenation, concatenated
 from ketline.execution.frontend.unroller.kinds import (
     BIT,
@@ -27,7 +27,7 @@ from ketline.execution.frontend.unroller.kinds import (
     convert,
     radians,
 )
-from ketline.execution.frontend.unroller.memory import BitAlias, Names, Variable, bits_of
+from ketline.execution.frontend.unroller.memory import BitAlias, NameScopes, Variable, bits_of
 from ketline.execution.frontend.unroller.tree import calls_subroutine
 from ketline.execution.frontend.unroller.values import Measured, assuming, lift
 from ketline.execution.limits import ExecutionLimits
@@ -41,8 +41,10 @@ _SCALARS = {"IntType": "int", "UintType": "uint", "FloatType": "float", "AngleTy
 class Evaluator:
     """Evaluates expressions; `call` runs a subroutine, `measure` a measurement in an expression."""
 
-    def __init__(self, names: Names, budget: Budget, limits: ExecutionLimits, call: Callable[[Any], Typed]) -> None:
-        self._names = names
+    def __init__(
+        self, scopes: NameScopes, budget: Budget, limits: ExecutionLimits, call: Callable[[Any], Typed]
+    ) -> None:
+        self._scopes = scopes
         self._budget = budget
         self._limits = limits
         self._call = call
@@ -54,7 +56,7 @@ class Evaluator:
             ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it has no value; with its place.
         """
         self._budget.step()
-        with placed(node):
+        with error_location(node):
             visit = getattr(self, f"_visit_{type(node).__name__}", None)
             if visit is None:
                 raise ProgramUnsupported(f"{construct(node)} cannot be used here")
@@ -67,25 +69,25 @@ class Evaluator:
     def evaluate_as(self, node: Any, kind: Kind) -> Any:
         """The value of an expression, converted to a type."""
         typed = self.evaluate(node, kind if kind.name == "uint" else None)
-        with placed(node):
+        with error_location(node):
             return convert(typed, kind)
 
     def condition(self, node: Any) -> Any:
         typed = self.evaluate(node)
-        with placed(node):
+        with error_location(node):
             return operators.truth(typed)
 
     def integer(self, node: Any) -> int:
         """The value of an integer expression that does not depend on measurements."""
         value = self.integer_value(node)
         if isinstance(value, Measured):
-            with placed(node):
+            with error_location(node):
                 raise ProgramUnsupported("a number that depends on a measurement cannot be used here")
         return int(value)
 
     def integer_value(self, node: Any) -> Any:
         typed = self.evaluate(node)
-        with placed(node):
+        with error_location(node):
             if typed.kind.is_register or typed.kind.name not in (*INTEGERS, "bit", "bool"):
                 raise ProgramInvalid(f"this needs an integer, not a value of type '{typed.kind}'")
             return lift(int, typed.value)
@@ -93,7 +95,7 @@ class Evaluator:
     def angle(self, node: Any) -> Any:
         """The value of a gate's argument, in radians."""
         typed = self.evaluate(node)
-        with placed(node):
+        with error_location(node):
             if typed.kind.name == "angle":
                 return lift(lambda value: radians(value, typed.kind), typed.value)
             if typed.kind.name not in (*INTEGERS, "float"):
@@ -104,7 +106,7 @@ class Evaluator:
 
     def kind(self, node: Any) -> Kind:
         """The type that a declaration, a parameter or a cast names."""
-        with placed(node):
+        with error_location(node):
             match node:
                 case ast.ArrayType():
                     return self._array_kind(node)
@@ -116,7 +118,7 @@ class Evaluator:
 
     def width(self, node: Any) -> int:
         width = self.integer(node)
-        with placed(node):
+        with error_location(node):
             if width < 1:
                 raise ProgramInvalid(f"the size of a register must be positive, not {width}")
         return width
@@ -154,9 +156,9 @@ class Evaluator:
         return element[0]
 
     def looked_up(self, node: Any) -> Any:
-        symbol = self._names.get(node.name)
+        symbol = self._scopes.get(node.name)
         if symbol is None:
-            with placed(node):
+            with error_location(node):
                 raise ProgramInvalid(f"'{node.name}' is not defined")
         return symbol
 
@@ -197,7 +199,7 @@ class Evaluator:
         return Typed(Kind("bit", node.width), tuple(bit == "1" for bit in reversed(f"{node.value:0{node.width}b}")))
 
     def _visit_Identifier(self, node: Any) -> Typed:  # noqa: N802
-        symbol = self._names.get(node.name)
+        symbol = self._scopes.get(node.name)
         if symbol is None and node.name in _CONSTANTS:
             return Typed(FLOAT, _CONSTANTS[node.name])
         if symbol is None:
@@ -240,7 +242,7 @@ class Evaluator:
 
     def _visit_FunctionCall(self, node: Any) -> Typed:  # noqa: N802
         name = node.name.name
-        if self._names.get(name) is None and operators.is_function(name):
+        if self._scopes.get(name) is None and operators.is_function(name):
             return operators.call_function(name, [self.evaluate(argument) for argument in node.arguments])
         return self._call(node)
 
@@ -273,7 +275,8 @@ class Evaluator:
             at = self.selected(index, len(value), "element", name)
             if isinstance(at, tuple):
                 return Typed(
-                    Kind("array", None, kind.base, (len(at), *kind.dimensions[1:])), tuple(value[place] for place in at)
+                    Kind("array", None, kind.base, (len(at), *kind.dimensions[1:])),
+                    tuple(value[position] for position in at),
                 )
             return Typed(kind.element, pick(value, at))
         if not kind.is_register and (kind.name not in (*INTEGERS, "angle") or kind.width is None):
@@ -281,15 +284,15 @@ class Evaluator:
         bits = value if kind.is_register else bits_of_number(value, kind)
         at = self.selected(index, len(bits), "bit", name)
         if isinstance(at, tuple):
-            return Typed(Kind("bit", len(at)), tuple(bits[place] for place in at))
+            return Typed(Kind("bit", len(at)), tuple(bits[position] for position in at))
         return Typed(Kind("bit"), pick(bits, at))
 
     def _visit_Concatenation(self, node: Any) -> Typed:  # noqa: N802
         joined = concatenated(self.evaluate(node.lhs), self.evaluate(node.rhs))
         self._budget.step(len(joined.value))
         if joined.kind.is_register:
-            places = [*self._bits_named(node.lhs), *self._bits_named(node.rhs)]
-            checked_concatenation(tuple(places), places)
+            elements = [*self._bits_named(node.lhs), *self._bits_named(node.rhs)]
+            checked_concatenation(tuple(elements), elements)
         return joined
 
     def _bits_named(self, node: Any) -> Sequence[Any]:
@@ -328,11 +331,11 @@ def pick(values: Sequence[Any], at: Any) -> Any:
         return values[at]
     if any(isinstance(value, tuple) for value in values):
         raise ProgramUnsupported("a row of an array that depends on a measurement is not supported")
-    return lift(lambda place, *row: row[place], at, *values)
+    return lift(lambda index, *row: row[index], at, *values)
 
 
 def bits_of_number(value: Any, kind: Kind) -> tuple[Any, ...]:
-    return tuple(lift(lambda number, place=place: bool(number >> place & 1), value) for place in range(kind.bits))
+    return tuple(lift(lambda number, index=index: bool(number >> index & 1), value) for index in range(kind.bits))
 
 
 def _size(typed: Typed) -> int:

@@ -1,5 +1,7 @@
 """Tracks the control flow of a program: which loops and calls `break`, `continue`, `return` and `end` have left.
 
+`statements.py` calls it.
+
 Each of these statements sets a flag, which is a variable like any other. Under a condition that depends on measurements
 the flag depends on them too, and the following statements apply only to outcomes in which no flag is set.
 """

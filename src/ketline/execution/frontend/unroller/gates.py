@@ -71,7 +71,7 @@ def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:
 def _power(gate: Any, exponent: float, budget: Budget) -> Any:
     if gate.num_qubits > _MOST_POWER_QUBITS:
         raise ProgramUnsupported(f"powers of gates on more than {_MOST_POWER_QUBITS} qubits are not supported")
-    budget.operations(4**gate.num_qubits)  # it is computed as a matrix of so many numbers
+    budget.operations(4**gate.num_qubits)  # its matrix has this many numbers
     return gate.power(exponent)
 
 

@@ -1,4 +1,4 @@
-"""Converts the values of a task's inputs to the types that its program declares."""
+"""Converts the values of a task's inputs to the types that its program declares; `variables.py` calls it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def _elements(name: str, values: Any, kind: Kind) -> Any:
         raise ProgramInvalid(f"input '{name}' needs {size} elements where it is of type '{kind}', not {given}")
     if element.base is not None:
         return tuple(_elements(name, one, element) for one in values)
-    return tuple(_scalar(f"element {place} of input '{name}'", one, element) for place, one in enumerate(values))
+    return tuple(_scalar(f"element {index} of input '{name}'", one, element) for index, one in enumerate(values))
 
 
 def _scalar(what: str, value: Any, kind: Kind) -> Any:

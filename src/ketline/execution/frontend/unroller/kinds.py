@@ -1,4 +1,4 @@
-"""Classical types, and conversions of values between them.
+"""Classical types, and conversions of values between them, for the unroller and the importer.
 
 Integers without a width have 64 bits, but a result that depends on that is rejected, because the specification leaves
 the width to the implementation. Conversions whose result it does not define are rejected too.
@@ -100,11 +100,11 @@ def convert(typed: Typed, kind: Kind, *, explicit: bool = False) -> Any:
 
 def packed(bits: Any) -> int:
     """The number that bits represent, bit 0 lowest."""
-    return sum(1 << place for place, bit in enumerate(bits) if bit)
+    return sum(1 << index for index, bit in enumerate(bits) if bit)
 
 
 def unpacked(number: int, width: int) -> tuple[bool, ...]:
-    return tuple(bool(number >> place & 1) for place in range(width))
+    return tuple(bool(number >> index & 1) for index in range(width))
 
 
 def radians(value: int, kind: Kind) -> float:
@@ -145,15 +145,15 @@ def _to_register(typed: Typed, kind: Kind) -> Any:
         return bits
     if source.name in (*INTEGERS, "angle") and source.width in (None, kind.bits):
         return tuple(
-            lift(lambda number, place=place: _bit_of(number, place, source, kind), value) for place in range(kind.bits)
+            lift(lambda number, index=index: _bit_of(number, index, source, kind), value) for index in range(kind.bits)
         )
     raise _mismatch(source, kind)
 
 
-def _bit_of(number: int, place: int, source: Kind, kind: Kind) -> bool:
+def _bit_of(number: int, index: int, source: Kind, kind: Kind) -> bool:
     if source.width is None and not 0 <= number < 1 << kind.bits:
         raise ProgramUnsupported(f"this number does not fit into '{kind}'")
-    return bool(number >> place & 1)
+    return bool(number >> index & 1)
 
 
 def _from_register(bits: Any, source: Kind, kind: Kind) -> Any:

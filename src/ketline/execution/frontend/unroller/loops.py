@@ -1,4 +1,4 @@
-"""The values that a `for` loop runs over, and whether an expression reads measured values."""
+"""The values that a `for` loop runs over, and whether an expression reads measured values; for `statements.py`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid
-from ketline.execution.frontend.unroller.budget import Budget, placed
+from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.kinds import INT, INTEGERS, Kind, Typed, convert, is_measured
-from ketline.execution.frontend.unroller.memory import BitAlias, Names, Variable
+from ketline.execution.frontend.unroller.memory import BitAlias, NameScopes, Variable
 from ketline.execution.frontend.unroller.tree import parts_of
 from ketline.execution.frontend.unroller.values import Measured, assuming, lift
 
@@ -24,12 +24,12 @@ def loop_iterations(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget)
     if isinstance(node, ast.RangeDefinition):
         values = _range(node, kind, evaluator)
         longest = max(map(len, values.table)) if isinstance(values, Measured) else len(values)
-        with placed(node):
+        with error_location(node):
             budget.step(longest)
-        for place in range(longest):
-            going = lift(lambda one, place=place: place < len(one), values)
+        for index in range(longest):
+            going = lift(lambda one, index=index: index < len(one), values)
             with assuming(going):
-                number = lift(lambda one, place=place: one[place] if place < len(one) else 0, values)
+                number = lift(lambda one, index=index: one[index] if index < len(one) else 0, values)
                 value = convert(Typed(INT, number), kind)
             yield going, value
     elif isinstance(node, ast.DiscreteSet):
@@ -37,15 +37,15 @@ def loop_iterations(node: Any, kind: Kind, evaluator: Evaluator, budget: Budget)
     else:
         typed = evaluator.evaluate(node)
         if not isinstance(typed.value, tuple) or len(typed.kind.dimensions) > 1:
-            with placed(node):
+            with error_location(node):
                 raise ProgramInvalid("only ranges, sets, registers of bits and arrays can be looped over")
         budget.step(len(typed.value))
         yield from ((True, convert(Typed(typed.kind.element, value), kind)) for value in typed.value)
 
 
-def reads_measured(node: Any, names: Names) -> bool:
+def reads_measured(node: Any, scopes: NameScopes) -> bool:
     """Whether an expression reads a variable whose value depends on measurements."""
-    symbols = [names.get(one.name) for one in parts_of(node) if isinstance(one, ast.Identifier)]
+    symbols = [scopes.get(one.name) for one in parts_of(node) if isinstance(one, ast.Identifier)]
     return any(isinstance(one, (Variable, BitAlias)) and is_measured(one.value) for one in symbols)
 
 
@@ -54,11 +54,11 @@ def _range(node: Any, kind: Kind, evaluator: Evaluator) -> Any:
     if kind.name not in INTEGERS:
         raise ProgramInvalid(f"a range gives integers: its loop variable cannot be of type '{kind}'")
     if node.start is None or node.end is None:
-        with placed(node):
+        with error_location(node):
             raise ProgramInvalid("the range of a loop needs a start and an end")
     start, end = evaluator.integer_value(node.start), evaluator.integer_value(node.end)
     step = 1 if node.step is None else evaluator.integer_value(node.step)
-    with placed(node):
+    with error_location(node):
         return lift(_numbers, start, end, step)
 
 

@@ -1,4 +1,4 @@
-"""The scopes of a program's names, and the values of its variables."""
+"""The scopes of a program's names, and the values of its variables, while the unroller interprets it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BitAlias:
-    """An alias of some bits of variables; the place of a single bit is None."""
+    """An alias of some bits of variables; the index of a single bit is None."""
 
     bits: tuple[tuple[Variable, int | None], ...]
 
@@ -37,7 +37,7 @@ class BitAlias:
 
     @property
     def value(self) -> Any:
-        return tuple(one.value if place is None else one.value[place] for one, place in self.bits)
+        return tuple(one.value if index is None else one.value[index] for one, index in self.bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Definition:
 Symbol = Variable | BitAlias | Qubits | Definition
 
 
-class Names:
+class NameScopes:
     """Scopes of names: nested blocks, and bodies of gates and subroutines, which see only global constants."""
 
     def __init__(self) -> None:
@@ -124,8 +124,8 @@ class Memory:
         if isinstance(target, Variable):
             self.put(target, self._bits.narrowed(value) if _is_wide(value) else value)
             return
-        for (variable, place), bit in zip(target.bits, value, strict=True):
-            self.write(variable, bit if place is None else (*variable.value[:place], bit, *variable.value[place + 1 :]))
+        for (variable, index), bit in zip(target.bits, value, strict=True):
+            self.write(variable, bit if index is None else (*variable.value[:index], bit, *variable.value[index + 1 :]))
 
     def put(self, variable: Variable, value: Any) -> None:
         """Write a value without reducing it: the bits on which it depends may change between iterations of a loop."""
@@ -166,11 +166,11 @@ def _is_wide(value: Any) -> bool:
     return isinstance(value, Measured) and len(value.atoms) > _WIDE
 
 
-def bits_of(symbol: Variable | BitAlias, places: Any) -> tuple[tuple[Variable, int | None], ...]:
-    """References to bits of a variable, or to all of them without `places`."""
+def bits_of(symbol: Variable | BitAlias, indices: Any) -> tuple[tuple[Variable, int | None], ...]:
+    """References to bits of a variable, or to all of them without `indices`."""
     if isinstance(symbol, BitAlias):
-        return symbol.bits if places is None else tuple(symbol.bits[place] for place in places)
+        return symbol.bits if indices is None else tuple(symbol.bits[index] for index in indices)
     if symbol.kind == BIT:
         return ((symbol, None),)
-    chosen = range(symbol.kind.bits) if places is None else places
-    return tuple((symbol, place) for place in chosen)
+    chosen = range(symbol.kind.bits) if indices is None else indices
+    return tuple((symbol, index) for index in chosen)

@@ -1,4 +1,4 @@
-"""Operators and built-in functions on typed values.
+"""Operators and built-in functions on typed values, for expressions of the unroller and of the importer.
 
 Source: OpenQASM 3 specification, "Types and Casting" (built-in constant functions) and "Classical instructions".
 """
@@ -193,8 +193,8 @@ def lift_bits(function: Callable[[Any, Any], Any], bits: tuple[Any, ...], argume
     """Apply a function from bits to equally many bits, each of which may depend on other measurements."""
     if not hasattr(argument, "atoms"):
         return tuple(function(bits, argument))
-    places = range(len(bits))
-    return tuple(lift(lambda by, *row, place=place: function(row, by)[place], argument, *bits) for place in places)
+    indices = range(len(bits))
+    return tuple(lift(lambda by, *row, index=index: function(row, by)[index], argument, *bits) for index in indices)
 
 
 def _shifted_bits(sign: str, bits: tuple[Any, ...], by: int) -> tuple[Any, ...]:
@@ -374,7 +374,7 @@ def _bit_function(name: str, arguments: list[Typed]) -> Typed:
     sign = 1 if name == "rotl" else -1
 
     def turned(row: tuple[Any, ...], by: int) -> tuple[Any, ...]:
-        return tuple(row[(place - sign * by) % len(row)] for place in range(len(row)))
+        return tuple(row[(index - sign * by) % len(row)] for index in range(len(row)))
 
     return Typed(bits.kind, lift_bits(turned, bits.value, arguments[1].value))
 
@@ -385,6 +385,6 @@ def _number_function(name: str, number: Typed, distance: list[Typed]) -> Typed:
     Source: OpenQASM 3 specification, "Classical instructions", section "Classical bits and registers".
     """
     kind = number.kind
-    bits = tuple(lift(lambda value, place=place: bool(value >> place & 1), number.value) for place in range(kind.bits))
+    bits = tuple(lift(lambda value, index=index: bool(value >> index & 1), number.value) for index in range(kind.bits))
     result = _bit_function(name, [Typed(Kind("bit", kind.bits), bits), *distance])
     return result if name == "popcount" else Typed(kind, lift_sequence(packed, result.value))

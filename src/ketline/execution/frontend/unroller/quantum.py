@@ -1,6 +1,6 @@
-"""Runs the quantum statements of a program: gates, measurements, resets."""
+"""Runs the quantum statements of a program: gates, measurements, resets; `statements.py` calls it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY, controlled_phase
 from ketline.execution.frontend.phases import is_official_cx, phase_over_qiskit, with_phase
-from ketline.execution.frontend.unroller.budget import Budget, placed
+from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.concatenation import checked_concatenation
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.gates import (
@@ -29,7 +29,7 @@ from ketline.execution.frontend.unroller.gates import (
     phase_angle,
 )
 from ketline.execution.frontend.unroller.kinds import FLOAT
-from ketline.execution.frontend.unroller.memory import BitAlias, Definition, Names, Qubits, Variable
+from ketline.execution.frontend.unroller.memory import BitAlias, Definition, NameScopes, Qubits, Variable
 from ketline.execution.frontend.unroller.values import Measured, assuming, atom, lift
 from ketline.execution.frontend.unroller.writer import CircuitWriter
 
@@ -40,22 +40,24 @@ _WITH_STANDARD_GATES = BUILTIN_GATES | STANDARD_GATES | FURTHER_GATES
 class QuantumStatements:
     """Writes gate calls, measurements and resets as operations.
 
-    `run_body` runs the statements of a gate's definition.
+    `run_body` runs the statements of a gate's definition. `gates` are those of the program's dialect.
     """
 
     def __init__(
         self,
-        names: Names,
+        scopes: NameScopes,
         budget: Budget,
         evaluator: Evaluator,
         writer: CircuitWriter,
         run_body: Callable[[Sequence[Any]], None],
+        gates: Mapping[str, LibraryGate],
     ) -> None:
-        self._names = names
+        self._scopes = scopes
         self._budget = budget
         self._evaluator = evaluator
         self._writer = writer
         self._run_body = run_body
+        self._dialect_gates = gates
         self._included = False
         self._physical: list[int] = []
         self._in_gate = 0
@@ -63,7 +65,7 @@ class QuantumStatements:
     def include_standard_gates(self) -> None:
         if self._included:
             raise ProgramInvalid("'stdgates.inc' is included twice")
-        clash = next((name for name in STANDARD_GATES if self._names.get(name) is not None), None)
+        clash = next((name for name in STANDARD_GATES if self._scopes.get(name) is not None), None)
         if clash is not None:
             raise ProgramInvalid(f"'{clash}' is already defined")
         self._included = True
@@ -79,9 +81,9 @@ class QuantumStatements:
         while pending:
             node = pending.pop()
             if isinstance(node, ast.QuantumGate):
-                symbol = self._names.get(node.name.name)
+                symbol = self._scopes.get(node.name.name)
                 if not (isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition)):
-                    with placed(node):
+                    with error_location(node):
                         self._look_up(node)
             for value in vars(node).values():
                 pending += [one for one in _listed(value) if isinstance(one, ast.QASMNode)]
@@ -92,7 +94,7 @@ class QuantumStatements:
             if not isinstance(statement, (ast.QuantumGate, ast.QuantumPhase, ast.QuantumBarrier)):
                 continue
             for qubit in statement.qubits:
-                with placed(qubit):
+                with error_location(qubit):
                     if not isinstance(qubit, ast.Identifier):
                         raise ProgramInvalid("the qubits of a gate definition have no indices")
                     if qubit.name not in {one.name for one in gate.qubits}:
@@ -118,7 +120,7 @@ class QuantumStatements:
         arguments = [self._evaluator.angle(argument) for argument in node.arguments]
         operands = [self.operand(qubit) for qubit in node.qubits]
         for angles, chosen in self._cases(arguments, operands):
-            with placed(node):
+            with error_location(node):
                 check_angles(angles)
                 for qubits in applications(chosen):
                     self._apply(gate, angles, qubits, modifiers)
@@ -160,7 +162,7 @@ class QuantumStatements:
     def operand(self, node: Any) -> Any:
         """The position of a qubit, or the positions of several; they may depend on measurements."""
         self._budget.step()
-        with placed(node):
+        with error_location(node):
             match node:
                 case ast.Identifier():
                     return self._qubits_named(node)
@@ -181,7 +183,7 @@ class QuantumStatements:
         """Whether an expression names qubits."""
         match node:
             case ast.Identifier():
-                return node.name.startswith("$") or isinstance(self._names.get(node.name), Qubits)
+                return node.name.startswith("$") or isinstance(self._scopes.get(node.name), Qubits)
             case ast.IndexedIdentifier():
                 return self.is_quantum(node.name)
             case ast.IndexExpression():
@@ -209,10 +211,10 @@ class QuantumStatements:
     def _selected(self, chosen: Any, index: Any, name: str | None) -> Any:
         if not isinstance(chosen, tuple):
             raise ProgramInvalid(messages.no_index(name, "qubit"))
-        places = self._evaluator.selected(self._evaluator.one_index(index), len(chosen), "qubit", name)
-        if isinstance(places, tuple):
-            return tuple(chosen[place] for place in places)
-        return lift(lambda place: chosen[place], places)
+        positions = self._evaluator.selected(self._evaluator.one_index(index), len(chosen), "qubit", name)
+        if isinstance(positions, tuple):
+            return tuple(chosen[position] for position in positions)
+        return lift(lambda position: chosen[position], positions)
 
     def _cases(self, values: Sequence[Any], operands: Sequence[Any]) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
         """Yield all possible values and operands; what the caller writes for each applies only in that case."""
@@ -247,13 +249,13 @@ class QuantumStatements:
 
     def _inline(self, node: Any, angles: Sequence[float], qubits: Sequence[int]) -> None:
         self._budget.operations(1)  # calls of gates without a body cost as well
-        if self._names.depth_of_calls > _MOST_NESTED_GATES:
+        if self._scopes.depth_of_calls > _MOST_NESTED_GATES:
             raise ProgramUnsupported("the program nests too deeply")
         symbols: dict[str, Any] = {
             name.name: Variable(FLOAT, angle, constant=True) for name, angle in zip(node.arguments, angles, strict=True)
         }
         symbols |= {name.name: Qubits(qubit) for name, qubit in zip(node.qubits, qubits, strict=True)}
-        with self._names.call(symbols), self._inside_gate():
+        with self._scopes.call(symbols), self._inside_gate():
             self._run_body(node.body)
 
     @contextmanager
@@ -266,16 +268,18 @@ class QuantumStatements:
 
     def _refuse_in_gate(self, node: Any, what: str) -> None:
         if self._in_gate:
-            with placed(node):
+            with error_location(node):
                 raise ProgramInvalid(f"'{what}' cannot stand in a gate definition")
 
     def _look_up(self, node: Any) -> Any:
         name = node.name.name
-        symbol = self._names.get(name)
+        symbol = self._scopes.get(name)
         if isinstance(symbol, Definition) and isinstance(symbol.node, ast.QuantumGateDefinition):
             return CNOT if is_official_cx(symbol.node) else symbol
         if symbol is not None and not isinstance(symbol, BitAlias):
             raise ProgramInvalid(f"'{name}' is not a gate")
+        if name in self._dialect_gates:
+            return self._dialect_gates[name]
         known = _WITH_STANDARD_GATES if self._included else BUILTIN_GATES
         if name not in known:
             hint = ' (is include "stdgates.inc"; missing?)' if name in STANDARD_GATES else ""

@@ -1,4 +1,7 @@
-"""Interprets the statements of a program in order, and writes the quantum operations into a circuit."""
+"""Interprets the statements of a program in order, and writes the quantum operations into a circuit.
+
+`unroll.py` runs the `Interpreter`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,13 +12,15 @@ from openqasm3 import ast
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
 from ketline.execution.frontend.diagnosis import construct, not_supported
-from ketline.execution.frontend.unroller.budget import Budget, placed
+from ketline.execution.frontend.places import PlacedOperations, PlaceRecorder
+from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.circuit_loops import CircuitLoops, EndlessLoop
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.flow import Ended, Flow
+from ketline.execution.frontend.unroller.gates import LibraryGate
 from ketline.execution.frontend.unroller.kinds import BOOL, VOID, Typed
 from ketline.execution.frontend.unroller.loops import loop_iterations, reads_measured
-from ketline.execution.frontend.unroller.memory import Definition, Memory, Names, Variable
+from ketline.execution.frontend.unroller.memory import Definition, Memory, NameScopes, Variable
 from ketline.execution.frontend.unroller.quantum import QuantumStatements
 from ketline.execution.frontend.unroller.subroutines import bind_arguments
 from ketline.execution.frontend.unroller.tree import calls_subroutine
@@ -35,55 +40,70 @@ class Interpreter:
     Conditions that depend on measurements become branches of the circuit; all others are decided here.
     """
 
-    def __init__(self, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> None:
+    def __init__(
+        self, limits: ExecutionLimits, inputs: Mapping[str, InputValue], gates: Mapping[str, LibraryGate]
+    ) -> None:
         self._budget = Budget(limits)
-        self._names = Names()
+        self._scopes = NameScopes()
+        self._recorder = PlaceRecorder()
         self.writer = CircuitWriter(self._budget)
         self._memory = Memory(self.writer)
         self._flow = Flow(self._memory)
         self._circuit_loops = CircuitLoops(self._memory, self.writer, self._budget)
-        self._evaluator = Evaluator(self._names, self._budget, limits, self._call)
-        self._quantum = QuantumStatements(self._names, self._budget, self._evaluator, self.writer, self._run_gate_body)
-        self.variables = Variables(self._names, self._memory, self._budget, self._evaluator, self._quantum, self.writer)
+        self._evaluator = Evaluator(self._scopes, self._budget, limits, self._call)
+        self._quantum = QuantumStatements(
+            self._scopes, self._budget, self._evaluator, self.writer, self._run_gate_body, gates
+        )
+        self.variables = Variables(
+            self._scopes, self._memory, self._budget, self._evaluator, self._quantum, self.writer
+        )
         self.variables.inputs = inputs
+
+    @property
+    def places(self) -> Sequence[PlacedOperations]:
+        """The statements that wrote the operations of the circuit."""
+        return self._recorder.places
 
     def run(self, program: Any) -> None:
         self._run_all(program.statements)
 
     def _run_all(self, statements: Sequence[Any]) -> None:
         """Run statements in order; after one that may leave the block, the rest runs under a condition."""
-        for place, statement in enumerate(statements):
+        for index, statement in enumerate(statements):
             active = self._flow.active()
             if active is False:
                 return
             if isinstance(active, Measured):
-                self._branch(active, partial(self._run_from, statements, place))
+                self._branch(active, partial(self._run_from, statements, index))
                 return
             self._run(statement)
 
-    def _run_from(self, statements: Sequence[Any], place: int) -> None:
-        self._run(statements[place])
-        self._run_all(statements[place + 1 :])
+    def _run_from(self, statements: Sequence[Any], index: int) -> None:
+        self._run(statements[index])
+        self._run_all(statements[index + 1 :])
 
     def _run(self, node: Any) -> None:
         self._budget.step()
-        with placed(node):
+        with error_location(node):
             run = getattr(self, f"_run_{type(node).__name__}", None)
             if run is None:
                 raise ProgramUnsupported(not_supported(node))
+            first = self.writer.operations
             try:
                 run(node)
             except Ended:
                 return
+            finally:
+                self._recorder.record(node, first, self.writer.operations)
 
     def _run_block(self, statements: Sequence[Any]) -> None:
-        with self._names.block():
+        with self._scopes.block():
             self._run_all(statements)
 
     def _run_gate_body(self, statements: Sequence[Any]) -> None:
         for statement in statements:
             if not isinstance(statement, _IN_GATES):
-                with placed(statement):
+                with error_location(statement):
                     raise ProgramUnsupported(f"{construct(statement)} cannot stand in a gate definition")
             self._run(statement)
 
@@ -116,7 +136,7 @@ class Interpreter:
         self.variables.measure(node)
 
     def _run_QuantumGate(self, node: Any) -> None:  # noqa: N802
-        symbol = self._names.get(node.name.name)
+        symbol = self._scopes.get(node.name.name)
         if isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition):
             self._call_without_parentheses(node)
         else:
@@ -145,7 +165,7 @@ class Interpreter:
         self._run_block(node.statements)
 
     def _run_QuantumGateDefinition(self, node: Any) -> None:  # noqa: N802
-        if not self._names.at_global_scope:
+        if not self._scopes.at_global_scope:
             raise ProgramInvalid("gates can only be declared globally")
         _check_different(node.arguments, node.qubits)
         self._quantum.check_calls(node)
@@ -153,7 +173,7 @@ class Interpreter:
         self._define(node)
 
     def _run_SubroutineDefinition(self, node: Any) -> None:  # noqa: N802
-        if not self._names.at_global_scope:
+        if not self._scopes.at_global_scope:
             raise ProgramInvalid("subroutines can only be declared globally")
         _check_different([argument.name for argument in node.arguments])
         self._quantum.check_calls(node)
@@ -161,11 +181,11 @@ class Interpreter:
 
     def _define(self, node: Any) -> None:
         self._quantum.check_free(node.name.name)
-        self._names.define(node.name.name, Definition(node))
+        self._scopes.define(node.name.name, Definition(node))
 
     def _run_ExpressionStatement(self, node: Any) -> None:  # noqa: N802
         if isinstance(node.expression, ast.FunctionCall):
-            with placed(node.expression):
+            with error_location(node.expression):
                 self._call_alone(node.expression)
         else:
             self._evaluator.evaluate(node.expression)
@@ -197,7 +217,7 @@ class Interpreter:
         for labels, block in node.cases:
             values = {self._evaluator.integer(label) for label in labels}
             if seen & values or len(values) != len(labels):
-                with placed(block):
+                with error_location(block):
                     raise ProgramInvalid("a 'switch' names a value twice")
             seen |= values
             cases.append((values, block))
@@ -224,8 +244,8 @@ class Interpreter:
                 self._flow.next_iteration()
 
     def _run_for_iteration(self, node: Any, variable: Variable) -> None:
-        with self._names.block():
-            self._names.define(node.identifier.name, variable)
+        with self._scopes.block():
+            self._scopes.define(node.identifier.name, variable)
             self._run_block(node.block)
 
     def _run_WhileLoop(self, node: Any) -> None:  # noqa: N802
@@ -233,7 +253,7 @@ class Interpreter:
         circuit.
         """
         with self._flow.loop():
-            refusal: ProgramUnsupported | None = None
+            loop_error: ProgramUnsupported | None = None
             while True:
                 self._budget.step()
                 active = self._flow.active()
@@ -241,17 +261,17 @@ class Interpreter:
                 if condition is False:
                     return
                 measured = isinstance(condition, Measured)
-                if refusal is None and (measured or reads_measured(node.while_condition, self._names)):
+                if loop_error is None and (measured or reads_measured(node.while_condition, self._scopes)):
                     try:
                         self._write_loop(node, condition)
                     except EndlessLoop:
                         raise
                     except ProgramUnsupported as error:
-                        refusal = error
+                        loop_error = error
                     else:
                         return
-                if refusal is not None and (measured and not isinstance(active, Measured)):
-                    raise refusal
+                if loop_error is not None and (measured and not isinstance(active, Measured)):
+                    raise loop_error
                 self._branch(condition, partial(self._run_block, node.block))
                 self._flow.next_iteration()
 
@@ -338,13 +358,13 @@ class Interpreter:
         symbol = self._evaluator.looked_up(node.name)
         if not (isinstance(symbol, Definition) and isinstance(symbol.node, ast.SubroutineDefinition)):
             raise ProgramInvalid(f"'{node.name.name}' is not a subroutine")
-        if self._names.depth_of_calls >= _MOST_NESTED_CALLS:
+        if self._scopes.depth_of_calls >= _MOST_NESTED_CALLS:
             raise ProgramUnsupported(f"calls nest more than {_MOST_NESTED_CALLS} deep")
         self._budget.step(_STEPS_PER_CALL)
         definition = symbol.node
         symbols = bind_arguments(node, definition, self._evaluator, self._quantum)
         kind = None if definition.return_type is None else self._evaluator.kind(definition.return_type)
-        with self._names.call(symbols), self._flow.call(kind) as call:
+        with self._scopes.call(symbols), self._flow.call(kind) as call:
             self._run_all(definition.body)
         return self._flow.returned(call, node.name.name) or Typed(VOID, 0)
 
@@ -361,6 +381,6 @@ def _check_different(*lists: Sequence[Any]) -> None:
         seen: set[str] = set()
         for name in names:
             if name.name in seen:
-                with placed(name):
+                with error_location(name):
                     raise ProgramInvalid(f"'{name.name}' is named twice")
             seen.add(name.name)

@@ -1,4 +1,4 @@
-"""Binds the arguments of a call to the parameters of a subroutine."""
+"""Binds the arguments of a call to the parameters of a subroutine; `statements.py` calls it."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.execution.frontend.messages import plural
-from ketline.execution.frontend.unroller.budget import placed
+from ketline.execution.frontend.unroller.budget import error_location
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.kinds import Kind, convert
 from ketline.execution.frontend.unroller.memory import Qubits, Symbol, Variable
@@ -24,7 +24,7 @@ def bind_arguments(call: Any, definition: Any, evaluator: Evaluator, quantum: Qu
         raise ProgramInvalid(f"subroutine '{definition.name.name}' takes {plural(takes, 'argument')}, not {given}")
     symbols: dict[str, Symbol] = {}
     for parameter, argument in zip(definition.arguments, call.arguments, strict=True):
-        with placed(argument):
+        with error_location(argument):
             if isinstance(parameter, ast.QuantumArgument):
                 symbols[parameter.name.name] = _qubits(parameter, argument, evaluator, quantum)
             elif isinstance(parameter.type, ast.ArrayReferenceType):

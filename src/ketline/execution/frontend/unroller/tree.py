@@ -1,4 +1,4 @@
-"""Traverses a parsed expression or statement."""
+"""Traverses a parsed expression or statement, to find the names and calls in it."""
 
 from collections.abc import Iterator
 from typing import Any

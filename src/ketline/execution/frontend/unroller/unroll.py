@@ -1,11 +1,15 @@
 """Unrolls a parsed program into a circuit; `program.py` calls it after the other front ends."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
+from ketline.execution.frontend.places import DeclaredNames, PlacedOperations
 from ketline.execution.frontend.unroller.expressions import bits_of_number
+from ketline.execution.frontend.unroller.gates import LibraryGate
+from ketline.execution.frontend.unroller.kinds import BIT
+from ketline.execution.frontend.unroller.memory import Variable
 from ketline.execution.frontend.unroller.quantum import members
 from ketline.execution.frontend.unroller.statements import Interpreter
 from ketline.execution.frontend.unroller.values import Measured, atom, evaluate_at
@@ -17,22 +21,32 @@ class Unrolled(NamedTuple):
 
     `groups` are the widths, `names` as in `ParsedProgram`. The circuit has a bit for each measurement. `outcome`
     converts Aer's number for these bits, bit k at position k, into the number of the program's own bits; None if both
-    are equal.
+    are equal. `values` are the program's bits, in order, each known or `Measured`.
     """
 
     circuit: Any
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
     outcome: Callable[[int], int] | None
+    values: Sequence[Any]
+    places: Sequence[PlacedOperations]
+    declared: DeclaredNames
 
 
-def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValue]) -> Unrolled:
+def unroll(
+    program: Any,
+    limits: ExecutionLimits,
+    inputs: Mapping[str, InputValue],
+    gates: Mapping[str, LibraryGate] | None = None,
+) -> Unrolled:
     """Evaluate the classical part of a parsed program, and return its circuit.
+
+    `gates` are those of its dialect, which its calls may name.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be unrolled; with the place of the mistake.
     """
-    interpreter = Interpreter(limits, inputs)
+    interpreter = Interpreter(limits, inputs, gates or {})
     interpreter.run(program)
     variables = interpreter.variables
     unknown = sorted(inputs.keys() - variables.bound)
@@ -55,7 +69,20 @@ def unroll(program: Any, limits: ExecutionLimits, inputs: Mapping[str, InputValu
         )
     values = [bit for group in bits for bit in group]
     names = tuple(group[0].name if len(group) == 1 else None for group in shown)
-    return Unrolled(circuit, tuple(map(len, bits)), names, _outcome(values, circuit.num_clbits))
+    outcome = _outcome(values, circuit.num_clbits)
+    declared = DeclaredNames(variables.qubit_names, _single_bits(shown, bits))
+    return Unrolled(circuit, tuple(map(len, bits)), names, outcome, values, interpreter.places, declared)
+
+
+def _single_bits(groups: Sequence[Sequence[Variable]], bits: Sequence[Sequence[Any]]) -> dict[int, str]:
+    """The names of single bits, by their position among the bits of the groups."""
+    names: dict[int, str] = {}
+    start = 0
+    for group, values in zip(groups, bits, strict=True):
+        if all(variable.kind == BIT for variable in group):
+            names |= {start + index: variable.name or "" for index, variable in enumerate(group)}
+        start += len(values)
+    return names
 
 
 def _bits_of(variable: Any) -> tuple[Any, ...]:
@@ -68,6 +95,6 @@ def _outcome(values: list[Any], width: int) -> Callable[[int], int] | None:
         return None
 
     def outcome(measured: int) -> int:
-        return sum(1 << place for place, value in enumerate(values) if evaluate_at(value, measured))
+        return sum(1 << index for index, value in enumerate(values) if evaluate_at(value, measured))
 
     return outcome

@@ -63,24 +63,24 @@ def lift(function: Callable[..., Any], *values: Any) -> Any:
     atoms = sorted({one for value in values if isinstance(value, Measured) for one in value.atoms})
     if len(atoms) > MOST_ATOMS:
         raise ProgramUnsupported(f"a value that depends on more than {MOST_ATOMS} measured bits is not supported")
-    places = {one: place for place, one in enumerate(atoms)}
-    rows = zip(*[_column(value, places) for value in values], strict=True)
-    possible = _possible(places)
+    indices = {one: index for index, one in enumerate(atoms)}
+    rows = zip(*[_column(value, indices) for value in values], strict=True)
+    possible = _possible(indices)
     if possible is None:
         return reduced(atoms, [function(*row) for row in rows])
     return reduced(atoms, [function(*row) if one else _ANY for row, one in zip(rows, possible, strict=True)])
 
 
-def _possible(places: dict[int, int]) -> list[bool] | None:
+def _possible(indices: dict[int, int]) -> list[bool] | None:
     """For each outcome of these atoms, whether the assumptions allow it; None if they allow all, or none."""
     assumed = _assumed.get()
     if not assumed:
         return None
-    possible = [True] * (1 << len(places))
+    possible = [True] * (1 << len(indices))
     for condition in assumed:
-        shared = [one for one in condition.atoms if one in places]
+        shared = [one for one in condition.atoms if one in indices]
         if shared:
-            allowed = _column(_projected(condition, shared), places)
+            allowed = _column(_projected(condition, shared), indices)
             possible = [one and bool(other) for one, other in zip(possible, allowed, strict=True)]
     return possible if any(possible) and not all(possible) else None
 
@@ -92,7 +92,7 @@ def _projected(condition: "Measured", atoms: Sequence[int]) -> "Measured":
     ranks = [condition.atoms.index(one) for one in atoms]
     table = [False] * (1 << len(atoms))
     for outcome in compress(range(len(condition.table)), condition.table):
-        table[sum(1 << place for place, rank in enumerate(ranks) if outcome >> rank & 1)] = True
+        table[sum(1 << index for index, rank in enumerate(ranks) if outcome >> rank & 1)] = True
     return Measured(tuple(atoms), tuple(table))
 
 
@@ -138,8 +138,8 @@ def evaluate_at(value: Any, outcome: int) -> Any:
     """The value for an outcome of the circuit's classical bits, bit k at position k."""
     if not isinstance(value, Measured):
         return value
-    place = sum(1 << k for k, position in enumerate(value.atoms) if outcome >> position & 1)
-    return value.table[place]
+    index = sum(1 << k for k, position in enumerate(value.atoms) if outcome >> position & 1)
+    return value.table[index]
 
 
 def _pick(condition: bool, then: Any, otherwise: Any) -> Any:
@@ -150,12 +150,12 @@ def _same(one: Any, other: Any) -> bool:
     return one is _ANY or other is _ANY or (type(one) is type(other) and bool(one == other))
 
 
-def _column(value: Any, places: dict[int, int]) -> list[Any]:
-    size = 1 << len(places)
+def _column(value: Any, indices: dict[int, int]) -> list[Any]:
+    size = 1 << len(indices)
     if not isinstance(value, Measured):
         return [value] * size
     column = [0] * size
     for k, one in enumerate(value.atoms):
-        place = places[one]
-        column = [at | ((row >> place & 1) << k) for row, at in enumerate(column)]
+        index = indices[one]
+        column = [at | ((row >> index & 1) << k) for row, at in enumerate(column)]
     return [value.table[at] for at in column]

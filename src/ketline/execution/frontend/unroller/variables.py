@@ -1,4 +1,4 @@
-"""Declares variables, reads inputs and assigns."""
+"""Declares variables, reads inputs and assigns; `statements.py` calls it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ketline.domain.spec import InputValue
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.ranges import check_aliased
 from ketline.execution.frontend.unroller import operators
-from ketline.execution.frontend.unroller.budget import Budget, placed
+from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.concatenation import checked_concatenation
 from ketline.execution.frontend.unroller.expressions import Evaluator, bits_of_number
 from ketline.execution.frontend.unroller.inputs import input_value
@@ -25,7 +25,7 @@ from ketline.execution.frontend.unroller.kinds import (
     signed,
     zero,
 )
-from ketline.execution.frontend.unroller.memory import BitAlias, Memory, Names, Qubits, Variable, bits_of
+from ketline.execution.frontend.unroller.memory import BitAlias, Memory, NameScopes, Qubits, Variable, bits_of
 from ketline.execution.frontend.unroller.quantum import QuantumStatements
 from ketline.execution.frontend.unroller.values import Measured, choose, lift, lift_sequence
 from ketline.execution.frontend.unroller.writer import CircuitWriter
@@ -35,25 +35,27 @@ class Variables:
     """Runs declarations and assignments.
 
     `groups` has the bits of the bitstrings, in the order of declaration: one entry for each register, and one for each
-    run of single bits declared next to each other. `numbers` are the global numbers with a width.
+    run of single bits declared next to each other. `numbers` are the global numbers with a width, `qubit_names` the
+    names of registers and single qubits by the position of the first qubit.
     """
 
     def __init__(
         self,
-        names: Names,
+        scopes: NameScopes,
         memory: Memory,
         budget: Budget,
         evaluator: Evaluator,
         quantum: QuantumStatements,
         writer: CircuitWriter,
     ) -> None:
-        self._names = names
+        self._scopes = scopes
         self._memory = memory
         self._budget = budget
         self._evaluator = evaluator
         self._quantum = quantum
         self._writer = writer
         self.groups: list[list[Variable]] = []
+        self.qubit_names: dict[int, str] = {}
         self.outputs: list[Variable] = []
         self.numbers: list[Variable] = []
         self._last_was_single_bit = False
@@ -61,10 +63,11 @@ class Variables:
         self.bound: set[str] = set()
 
     def declare_qubits(self, node: Any) -> None:
-        if not self._names.at_global_scope:
+        if not self._scopes.at_global_scope:
             raise ProgramInvalid("qubits can only be declared globally")
         size = None if node.size is None else self._evaluator.width(node.size)
         positions = self._writer.new_qubits(1 if size is None else size, node.qubit.name if size else None)
+        self.qubit_names[positions[0]] = node.qubit.name
         self._define(node.qubit, Qubits(positions[0] if node.size is None else tuple(positions)))
 
     def declare(self, node: Any) -> Variable:
@@ -74,9 +77,9 @@ class Variables:
         self._memory.write(variable, value)  # what has ended before has not done so
         self._budget.step(kind.bits if kind.is_register else 1)
         self._define(node.identifier, variable)
-        if kind.name == "bit" and self._names.at_global_scope:
+        if kind.name == "bit" and self._scopes.at_global_scope:
             self._show(variable)
-        elif kind.name in (*INTEGERS, "angle") and kind.width is not None and self._names.at_global_scope:
+        elif kind.name in (*INTEGERS, "angle") and kind.width is not None and self._scopes.at_global_scope:
             self.numbers.append(variable)
         return variable
 
@@ -88,7 +91,7 @@ class Variables:
         self._define(node.identifier, Variable(kind, value, constant=True))
 
     def declare_io(self, node: Any) -> None:
-        if not self._names.at_global_scope:
+        if not self._scopes.at_global_scope:
             raise ProgramInvalid("inputs and outputs can only be declared globally")
         kind = self._evaluator.kind(node.type)
         name = node.identifier.name
@@ -102,7 +105,7 @@ class Variables:
                 )
         else:
             if name not in self.inputs:
-                with placed(node.identifier):
+                with error_location(node.identifier):
                     raise InputMissing(messages.input_missing(name, str(kind)))
             variable = Variable(kind, input_value(name, self.inputs[name], kind), constant=True)
             self.bound.add(name)
@@ -148,7 +151,7 @@ class Variables:
         name, indices = _split(node.target)
         symbol = self._target(name)
         if not indices and symbol.kind.name == "bit" and symbol.kind.bits != len(outcomes):
-            with placed(name):
+            with error_location(name):
                 raise ProgramInvalid(messages.measured_widths(len(outcomes), symbol.kind.bits, name.name))
         self._write_at(symbol, node.target, _as_register(outcomes))
 
@@ -159,7 +162,7 @@ class Variables:
         return convert(_as_register(self._measured(node)), kind)
 
     def _measured(self, node: Any) -> tuple[Any, ...]:
-        with placed(node):
+        with error_location(node):
             return self._quantum.measure(node)
 
     def _show(self, variable: Variable) -> None:
@@ -171,14 +174,14 @@ class Variables:
         self._last_was_single_bit = single
 
     def _define(self, identifier: Any, symbol: Any) -> None:
-        with placed(identifier):
-            if self._names.at_global_scope:
+        with error_location(identifier):
+            if self._scopes.at_global_scope:
                 self._quantum.check_free(identifier.name)
-            self._names.define(identifier.name, symbol)
+            self._scopes.define(identifier.name, symbol)
 
     def _target(self, name: Any) -> Variable | BitAlias:
         symbol = self._evaluator.looked_up(name)
-        with placed(name):
+        with error_location(name):
             if not isinstance(symbol, (Variable, BitAlias)):
                 raise ProgramInvalid(f"'{name.name}' is not a variable")
             if isinstance(symbol, Variable) and symbol.constant:
@@ -187,7 +190,7 @@ class Variables:
 
     def _write_at(self, symbol: Variable | BitAlias, target: Any, value: Typed) -> None:
         name, indices = _split(target)
-        with placed(target):
+        with error_location(target):
             updated = self._replaced(Typed(symbol.kind, symbol.value), indices, value, name.name)
         self._memory.write(symbol, updated)
 
@@ -214,8 +217,8 @@ class Variables:
             return _spread(parts, (at,), (self._replaced(Typed(element, parts[at]), indices[1:], new),))
         candidates = [self._replaced(Typed(element, part), indices[1:], new) for part in parts]
         return tuple(
-            choose(lift(lambda number, place=place: number == place, at), candidate, part)
-            for place, (candidate, part) in enumerate(zip(candidates, parts, strict=True))
+            choose(lift(lambda number, position=position: number == position, at), candidate, part)
+            for position, (candidate, part) in enumerate(zip(candidates, parts, strict=True))
         )
 
     def _with_bits(self, old: Typed, indices: list[Any], new: Typed, name: str | None) -> Any:
@@ -230,7 +233,7 @@ class Variables:
     def _aliased(self, node: Any) -> tuple[tuple[Variable, int | None], ...]:
         if isinstance(node, ast.Concatenation):
             joined = self._aliased(node.lhs) + self._aliased(node.rhs)
-            return checked_concatenation(joined, [(id(variable), place) for variable, place in joined])
+            return checked_concatenation(joined, [(id(variable), index) for variable, index in joined])
         if isinstance(node, ast.Identifier):
             return bits_of(self._bits_named(node), None)
         if isinstance(node, ast.IndexExpression) and isinstance(node.collection, ast.Identifier):
@@ -253,10 +256,10 @@ def _as_register(outcomes: tuple[Any, ...]) -> Typed:
     return Typed(Kind("bit", len(outcomes)), outcomes)
 
 
-def _spread(parts: tuple[Any, ...], places: tuple[int, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _spread(parts: tuple[Any, ...], indices: tuple[int, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
     changed = list(parts)
-    for place, value in zip(places, values, strict=True):
-        changed[place] = value
+    for index, value in zip(indices, values, strict=True):
+        changed[index] = value
     return tuple(changed)
 
 

@@ -1,4 +1,7 @@
-"""Writes the operations of an unrolled program into a circuit, under the conditions that apply."""
+"""Writes the operations of an unrolled program into a circuit, under the conditions that apply.
+
+The interpreter and the modules it calls write with it.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,6 +27,11 @@ class CircuitWriter:
         self._main = self.circuit
         self._budget = budget
         self._dry_run_bits: int | None = None
+
+    @property
+    def operations(self) -> int:
+        """The number of operations of the program's circuit outside of its branches and loops."""
+        return len(self._main._data)  # noqa: SLF001 - `data` makes an object for each access
 
     @contextmanager
     def dry_run(self) -> Iterator[None]:

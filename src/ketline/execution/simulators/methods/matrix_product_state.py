@@ -1,109 +1,306 @@
-"""Aer's matrix product states, and how wide their bonds can grow."""
+"""The method `matrix_product_state`: a tensor for each qubit, as wide as the entanglement between neighbours.
 
-from collections.abc import Iterator, Sequence
+Circuits that measure at their end run on the tensors of `matrix_product.py`, all others shot by shot on Aer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from math import inf, sqrt
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from ketline.domain.gates import GATE_TABLE, applied_by
+import numpy as np
+
+from ketline.domain.backend import Engine
+from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.gates import applied_by
 from ketline.domain.spec import Method, RunOptions
+from ketline.execution.circuit.entanglement import bonds_of_a_shot, order_of
+from ketline.execution.circuit.light_cone import reordered
 from ketline.execution.circuit.lowering import Lowered, restrict
+from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.execution.circuit.routing import Block, Route, RouteTooLong, route
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.engine import AerEngine, Counted, key_of
-from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE, require_room
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.bitstrings import Counted
+from ketline.execution.simulators.costs import FIXED, seconds_of
+from ketline.execution.simulators.engines import Engines, key_of
+from ketline.execution.simulators.matrix_product import MatrixProduct
+from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE
+from ketline.execution.simulators.methods.aer_method import AerMethod
+from ketline.execution.simulators.sampling import generator, numbers_of, shown
+from ketline.execution.simulators.sizes import readable
 
 # A tensor for each value of the qubit, and room for the copies that contracting and decomposing it make.
 _TENSORS = 2
 _COPIES = 3
-_GATES = applied_by(Method.MATRIX_PRODUCT_STATE)
-_RANK_TWO = frozenset(gate.name for gate in GATE_TABLE if gate.rank_two)
-_LOOPS = frozenset({"for_loop", "while_loop"})
+# Planning takes some 3 us for each block.
+_MOST_BLOCKS = 250_000
+# Seconds of one core, see `costs.py`.
+_PER_BLOCK = 4e-5
+_PER_GATE = 1.5e-5
+_PER_FLOP = 5e-9
+_PER_SAMPLED_NUMBER = 1e-10
+_PER_SAMPLED_ENTRY = 8e-9
+_PER_SAMPLED_PLACE = 4e-5
+_PER_SHOT_OF_A_PLACE = 6e-8
+_PER_SHOT = 5e-5
+_PER_OPERATION_OF_A_SHOT = 1e-6
+_PER_FLOP_OF_A_SHOT = 7e-8
+# An estimate from bounds is one only where these are small: bonds are often far narrower.
+_LONGEST_ESTIMATE = 10.0
+_LARGEST_EXPONENT = 200
+# Rewriting a circuit for a plan that may not be used: so many operations for each, and some more.
+_EXPANSION = 8
+_LITTLE = 1000
+# Qiskit defines them by about twice the square of their qubits.
+_MANY_CONTROLS = frozenset({"mcx", "mcphase"})
 
 
-class MatrixProductState:
-    """A tensor for each qubit, as wide as the entanglement between neighbours."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a state takes: its widest bond, bytes, the seconds of its gates, and the numbers in its tensors."""
+
+    bond: int
+    size: int
+    gate_seconds: float
+    numbers: int
+    places: int
+
+    def seconds(self, shots: int) -> float:
+        # Of the vectors at all places, were the tensors equally large.
+        entries = sqrt(2 * self.numbers * self.places)
+        each = self.numbers * _PER_SAMPLED_NUMBER + entries * _PER_SAMPLED_ENTRY + self.places * _PER_SHOT_OF_A_PLACE
+        sampling = self.places * _PER_SAMPLED_PLACE + shots * each
+        return FIXED + self.gate_seconds + sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a circuit that measures at its end is simulated, and bounds on what its state takes."""
+
+    route: Route
+    bounds: Taken
+
+
+class MatrixProductState(AerMethod):
+    """A tensor for each qubit; it is tried on every circuit, whatever the bound on its bonds is.
+
+    With `budget_seconds`, predicted while it runs, it gives up when these are spent.
+    """
 
     name = Method.MATRIX_PRODUCT_STATE
+    gates = applied_by(Method.MATRIX_PRODUCT_STATE)
     uses_threads = False
-    gives_values = True
+
+    def __init__(self, budget_seconds: float = inf, taken: "Taken | None" = None) -> None:
+        """`taken` is what the state of the circuit took, where it has been simulated."""
+        self._budget_seconds = budget_seconds
+        self._taken = taken
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
-        bond = bond_dimension(lowered)
-        if bond is not None:
-            require_room(lowered, matrix_product_bytes(lowered), memory_bytes, f" with bonds of up to {bond}")
+        """Nothing is refused before it has been tried: bounds on bonds say little."""
 
     def circuit(self, lowered: Lowered, max_operations: int) -> Any:
-        return restrict(lowered, _GATES, max_operations).circuit
+        circuit = restrict(lowered, self.gates, max_operations).circuit
+        if lowered.final_measurements is not None or lowered.operations["store"]:
+            return circuit
+        return reordered(circuit, order_of(circuit))
 
     def state_bytes(self, lowered: Lowered) -> int | None:
-        return None if bond_dimension(lowered) is None else matrix_product_bytes(lowered)
+        """By bounds; None where these are so large that they say nothing."""
+        if self._taken is not None:
+            return self._taken.size
+        bounds = bounds_of(lowered)
+        return None if bounds is None or self._seconds(lowered, 1) is None else bounds.size
 
     def bytes_needed(self, lowered: Lowered) -> int:
         known = self.state_bytes(lowered)
-        return _most_bytes(lowered.circuit.num_qubits) if known is None else known
+        most = _most_bytes(lowered.num_qubits)
+        return most if known is None else min(known, most)
 
-    def seconds(self, lowered: Lowered, shots: int) -> None:
-        return None
+    def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float | None:
+        return self._seconds(lowered, shots)
+
+    def _seconds(self, lowered: Lowered, shots: int) -> float | None:
+        """By bounds; None where these are so large that they say nothing."""
+        if self._taken is not None:
+            return self._taken.seconds(shots)
+        bounds = bounds_of(lowered)
+        seconds = None if bounds is None else bounds.seconds(shots)
+        return seconds if seconds is not None and seconds <= _LONGEST_ESTIMATE else None
+
+    def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
+        return Engine.AER if lowered.final_measurements is None else Engine.NUMPY
+
+    def tried(self, engines: Engines, lowered: Lowered) -> "MatrixProductState":
+        _, _, taken = self._final_state(engines, lowered)
+        return MatrixProductState(self._budget_seconds, taken)
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
+        self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
-        circuit = self.circuit(program.lowered, engine.max_operations)
-        return engine.counts(circuit, shots, self.name, options, key_of(program))
+        measured = program.lowered.final_measurements
+        if measured is None:
+            return super().run(engines, program, shots, options, likely_repeated=likely_repeated)
+        state, places, _ = self._final_state(engines, program.lowered)
+        random = generator(options.seed)
+        bits, counts = state.sample(shots, random)
+        outcomes = np.zeros((len(bits), program.lowered.num_clbits), dtype=np.bool_)
+        outcomes[:, [bit for _, bit in measured]] = bits[:, [places[qubit] for qubit, _ in measured]]
+        numbers = numbers_of(outcomes)
+        return shown(numbers, counts.tolist(), key_of(program), random if options.memory else None)
 
-    def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
-        return engine.values(self.circuit(program.lowered, engine.max_operations), self.name, operators)
+    def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
+        state, places, _ = self._final_state(engines, program.lowered)
+        qubits = sorted(range(len(places)), key=places.__getitem__)
+        return [
+            sum(
+                factor.real * state.expectation("".join([label[-1 - qubit] for qubit in qubits]))
+                for label, factor in operator.to_list()
+            )
+            for operator in sums.operators
+        ]
+
+    def _final_state(self, engines: Engines, lowered: Lowered) -> tuple[MatrixProduct, Sequence[int], Taken]:
+        """The state before the measurements, the place of each qubit, and what it took.
+
+        Raises:
+            ProgramTooLarge: it takes more memory or operations than it may, or the budget is spent.
+        """
+        plan = plan_of(lowered, engines.max_operations)
+        if plan is None:
+            raise ProgramTooLarge(
+                f"as a matrix product state the program takes more than {_MOST_BLOCKS} operations, because its gates "
+                "act on qubits that are far from each other; choose another method"
+            )
+        state = MatrixProduct(len(plan.route.places))
+        spent, size, bond = 0.0, 0, 1
+        for number, block in enumerate(plan.route.blocks):
+            spent += _block_seconds(block, *state.bonds_around(block))
+            self._require_room(engines.memory_bytes, state, block, spent, number / len(plan.route.blocks))
+            size = max(size, state.bytes_for(block))
+            state.apply(block)
+            bond = max(bond, state.bond_within(block))
+        return state, plan.route.places, Taken(bond, size, spent, state.numbers, len(state.tensors))
+
+    def _require_room(
+        self, memory_bytes: int, state: MatrixProduct, block: Block, spent: float, progress: float
+    ) -> None:
+        needed = state.bytes_for(block)
+        if needed <= memory_bytes and spent <= self._budget_seconds:
+            return
+        so_far = f"{progress:.0%} of the circuit led to bonds of {state.bond}"
+        if needed > memory_bytes:
+            problem = f"takes more than {readable(needed)} of memory: {so_far}; the limit is {memory_bytes >> 20} MiB"
+        else:
+            problem = f"takes more than {self._budget_seconds:.2g} s: {so_far}"
+        raise ProgramTooLarge(f"simulating {len(state.tensors)} qubits as a matrix product state {problem}")
 
 
-def bond_dimension(lowered: Lowered) -> int | None:
-    """The largest bond dimension that the state, as a matrix product in the order of its qubits, can come to.
+@dataclass(frozen=True, slots=True)
+class _ShotByShot:
+    """Bounds for a circuit that Aer simulates for every shot."""
 
-    Every operation across a cut multiplies the rank there by at most its own operator Schmidt rank, and the smaller
-    side of the cut bounds it. None when loops make the number of operations unknown.
+    bond: int
+    size: int
+    operations: int
 
-    Source: G. Vidal, Phys. Rev. Lett. 91, 147902 (2003).
+    def seconds(self, shots: int) -> float:
+        flops = 2.0 ** min(_LARGEST_EXPONENT, 3 * (self.bond.bit_length() - 1))
+        each = _PER_OPERATION_OF_A_SHOT + _PER_FLOP_OF_A_SHOT * flops
+        return seconds_of(self.operations, each, shots, shots) + shots * _PER_SHOT
+
+
+# With the most operations that the circuit might have had.
+_PLANS: WeakKeyDictionary[Lowered, tuple[int, Plan | None]] = WeakKeyDictionary()
+
+
+def plan_of(lowered: Lowered, max_operations: int | None = None) -> Plan | None:
+    """The plan of a circuit that measures at its end; None where it has too many operations.
+
+    Without `max_operations` that is a few times those of the circuit, because rewriting gates that this method lacks
+    can take longer than simulating them otherwise.
     """
-    logs = _bond_logs(lowered)
-    return None if logs is None else 1 << max(logs, default=0)
+    most = _LITTLE + _EXPANSION * len(lowered.steps) if max_operations is None else max_operations
+    if max_operations is None and _rewritten_operations(lowered) > most:
+        return None
+    limit, plan = _PLANS.get(lowered, (0, None))
+    if plan is None and most > limit:
+        plan = _planned(lowered, most)
+        _PLANS[lowered] = most, plan
+    return plan
 
 
-def matrix_product_bytes(lowered: Lowered) -> int:
-    """What the tensors of that matrix product take; for circuits whose `bond_dimension` is known."""
-    return _tensor_bytes([0, *(_bond_logs(lowered) or ()), 0])
+def _rewritten_operations(lowered: Lowered) -> int:
+    """About how many operations a circuit has when gates with many controls are rewritten."""
+    if _MANY_CONTROLS.isdisjoint(lowered.operations):
+        return len(lowered.steps)
+    return sum(2 * len(qubits) ** 2 if name in _MANY_CONTROLS else 1 for name, qubits, _, _, _ in lowered.steps)
+
+
+def bounds_of(lowered: Lowered) -> Taken | _ShotByShot | None:
+    """Bounds on the state of a circuit; None where loops or the number of operations make them unknown."""
+    if lowered.final_measurements is not None:
+        plan = plan_of(lowered)
+        return None if plan is None else plan.bounds
+    logs = bonds_of_a_shot(lowered)
+    if logs is None:
+        return None
+    size = _tensor_bytes(logs)
+    return _ShotByShot(1 << max(logs), size, sum(lowered.operations.values()))
+
+
+def _planned(lowered: Lowered, max_operations: int) -> Plan | None:
+    try:
+        steps = restrict(lowered, MatrixProductState.gates, max_operations).steps
+        found = route(steps, lowered.num_qubits, _MOST_BLOCKS)
+    except (ProgramTooLarge, ProgramUnsupported, RouteTooLong):
+        return None
+    logs = [0] * (lowered.num_qubits + 1)
+    widest = list(logs)
+    seconds, largest = 0.0, 0
+    for block in found.blocks:
+        left, right = logs[block.place], logs[block.place + block.width]
+        seconds += _block_seconds(block, 1 << min(left, _LARGEST_EXPONENT), 1 << min(right, _LARGEST_EXPONENT))
+        largest = max(largest, left + right + block.width)
+        _widen(logs, block)
+        for cut in range(block.place + 1, block.place + block.width):
+            widest[cut] = max(widest[cut], logs[cut])
+    numbers = sum(2 << left + right for left, right in pairwise(widest))
+    size = BYTES_PER_AMPLITUDE * (numbers + (_COPIES * _TENSORS << largest))
+    bounds = Taken(1 << max(widest), size, seconds, min(numbers, 1 << _LARGEST_EXPONENT), lowered.num_qubits)
+    return Plan(found, bounds)
+
+
+def _widen(logs: list[int], block: Block) -> None:
+    """Raise the logarithms of the bounds on the bonds between a block's places to what they may be after it.
+
+    An operation multiplies the rank by at most its own operator Schmidt rank; and a bond is at most twice as wide as
+    the next, as a qubit has two states.
+    """
+    inner = range(block.place + 1, block.place + block.width)
+    for cut in inner:
+        logs[cut] = min(logs[cut] + block.bits, logs[cut - 1] + 1)
+    for cut in reversed(inner):
+        logs[cut] = min(logs[cut], logs[cut + 1] + 1)
+
+
+def _block_seconds(block: Block, left: int, right: int) -> float:
+    """What a block takes between bonds of these dimensions: decomposing a matrix is most of it."""
+    seconds = _PER_GATE * len(block.parts)
+    for cut in range(1, block.width):
+        rows, columns = float(left << cut), 2.0 * min(right << block.width - 1 - cut, left << cut + 1)
+        seconds += _PER_BLOCK + _PER_FLOP * rows * columns * min(rows, columns)
+    return seconds
 
 
 def _most_bytes(qubits: int) -> int:
-    """What they take where nothing bounds the bonds but the number of qubits on either side."""
-    logs = [min(cut, qubits - cut) for cut in range(qubits + 1)]
-    return _tensor_bytes(logs)
+    """What the tensors take where nothing bounds the bonds but the number of qubits on either side."""
+    return _tensor_bytes([min(cut, qubits - cut) for cut in range(qubits + 1)])
 
 
 def _tensor_bytes(logs: Sequence[int]) -> int:
     """What the tensors between such bonds take, given by their logarithms to base 2."""
     return sum(_COPIES * _TENSORS * BYTES_PER_AMPLITUDE << left + right for left, right in pairwise(logs))
-
-
-def _bond_logs(lowered: Lowered) -> list[int] | None:
-    """Logarithm to base 2 of the bond dimension at each of the n - 1 cuts."""
-    if not _LOOPS.isdisjoint(lowered.operations):
-        return None
-    circuit = lowered.circuit
-    qubits = circuit.num_qubits
-    place = {qubit: number for number, qubit in enumerate(circuit.qubits)}
-    logs = [0] * max(0, qubits - 1)
-    for name, places in _operations(circuit, place):
-        last = len(places) - 1
-        for number, (left, right) in enumerate(pairwise(places)):
-            bits = 1 if name in _RANK_TWO else 2 * min(number + 1, last - number)
-            for cut in range(left, right):
-                logs[cut] += bits
-    return [min(bits, cut + 1, qubits - 1 - cut) for cut, bits in enumerate(logs)]
-
-
-def _operations(circuit: Any, place: dict[Any, int]) -> Iterator[tuple[str, list[int]]]:
-    for instruction in circuit.data:
-        blocks = getattr(instruction.operation, "blocks", ())
-        for block in blocks:
-            inner = {qubit: place[outer] for qubit, outer in zip(block.qubits, instruction.qubits, strict=True)}
-            yield from _operations(block, inner)
-        if not blocks:
-            yield instruction.operation.name, sorted(place[qubit] for qubit in instruction.qubits)

@@ -1,14 +1,18 @@
-"""What a simulation method is. Each is one class, in a module of its own beside this one; `choice.py` chooses."""
+"""The protocol of simulation methods: each is a class in a module beside this one, and `choice.py` chooses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ketline.domain.backend import Engine
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.engine import AerEngine, Counted
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.bitstrings import Counted
+from ketline.execution.simulators.engines import Engines
 
 _NON_GATES = frozenset({"measure", "reset"})
 
@@ -45,7 +49,7 @@ class SimulationMethod(Protocol):
 
         Raises:
             ProgramUnsupported: a gate cannot be made of them.
-            ProgramTooLarge: it comes to more than `max_operations` operations.
+            ProgramTooLarge: it has more than `max_operations` operations then.
         """
         ...
 
@@ -57,12 +61,27 @@ class SimulationMethod(Protocol):
         """What is reserved for the state: `state_bytes`, or a bound that always holds."""
         ...
 
-    def seconds(self, lowered: Lowered, shots: int) -> float | None:
-        """An estimate for one core, of a circuit without loops; None where the cost follows the entanglement."""
+    def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float | None:
+        """An estimate for one core, of a circuit without loops; None where the cost follows the entanglement.
+
+        It is that of the engine which these limits allow.
+        """
+        ...
+
+    def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
+        """The engine that `run` and `expect` use for a circuit, with what the current program may use."""
+        ...
+
+    def tried(self, engines: Engines, lowered: Lowered) -> "SimulationMethod":
+        """The method with what the state of a circuit took when it was simulated, where that cannot be told before.
+
+        Raises:
+            ProgramTooLarge: as `run` does.
+        """
         ...
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
+        self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         """Counts by key in the order of the keys, and with `options.memory` each shot's key; there is a seed.
 
@@ -70,12 +89,12 @@ class SimulationMethod(Protocol):
 
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `circuit` does.
-            MemoryLimitExceeded, SimulationFailed: the library gave up.
+            MemoryLimitExceeded, SimulationFailed: the library failed.
         """
         ...
 
-    def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
-        """The expectation values of operators in the final state of a program that measures nothing.
+    def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
+        """The expectation values of sums of Pauli operators in the final state of a program that measures nothing.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as `run` does.
@@ -85,10 +104,11 @@ class SimulationMethod(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The method and the reason, a sentence for users."""
+    """The method, the reason, a sentence for users, and what to do where the method gives up by `ProgramTooLarge`."""
 
     method: SimulationMethod
     reason: str
+    alternative: "Choice | None" = None
 
 
 def without_values(method: Method) -> ProgramUnsupported:
@@ -97,7 +117,7 @@ def without_values(method: Method) -> ProgramUnsupported:
 
 
 def require_gates(lowered: Lowered, method: Method, operations: frozenset[str]) -> None:
-    """Refuse a circuit with others than these operations, measurements and resets, by the name of the first.
+    """Reject a circuit with an operation other than these, measurements and resets; the error names the first.
 
     Raises:
         ProgramUnsupported: it has one.
@@ -105,5 +125,5 @@ def require_gates(lowered: Lowered, method: Method, operations: frozenset[str]) 
     missing = sorted(set(lowered.operations) - operations - _NON_GATES)
     if missing:
         raise ProgramUnsupported(
-            f"method '{method}' has no '{missing[0]}', which this program comes to; choose another, or 'automatic'"
+            f"method '{method}' has no '{missing[0]}', which this program needs; choose another, or 'automatic'"
         )

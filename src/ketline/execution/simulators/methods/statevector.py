@@ -1,33 +1,30 @@
-"""Aer's statevector: circuits that measure at their end are simulated gate by gate, others by Aer's simulator.
-
-Handing Aer a circuit takes longer than most simulations.
-"""
+"""The method `statevector`: circuits that measure at their end run gate by gate, others as a whole on Aer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from qiskit_aer.backends.controller_wrappers import AerStateWrapper
-
-from ketline.domain.errors import MemoryLimitExceeded
+from ketline.domain.backend import Engine
 from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.light_cone import rebuilt
 from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.observables import MOST_QUBITS_SAVED, saving_circuit, values_in_state
-from ketline.execution.circuit.operations import Step
+from ketline.execution.circuit.observables import MOST_QUBITS_SAVED, saved_state, saving_circuit
+from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.costs import PER_OPERATION, seconds_of
-from ketline.execution.simulators.engine import AerEngine, Counted, key_of
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.bitstrings import Counted
+from ketline.execution.simulators.branches.branching import branching_circuit
+from ketline.execution.simulators.engines import Engines, expected_engines, key_of
 from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE, require_room
-from ketline.execution.simulators.methods.gate_calls import GATE_CALLS
-from ketline.execution.simulators.sampling import sample
+from ketline.execution.simulators.methods.histories import SharedHistories, histories_of, seconds_of_histories
+from ketline.execution.simulators.methods.rows import RowsOfShots, is_in_rows, rows_of, seconds_in_rows
+from ketline.execution.simulators.sampling import OutcomeSource, draws_exactly, source_of
+from ketline.execution.simulators.state_costs import seconds_of_gates, seconds_of_samples, seconds_shot_by_shot
+from ketline.execution.simulators.states.aer_state import aer_final_state
+from ketline.execution.simulators.states.pure_state import PureState
 
-# From more qubits than any state has.
-_NO_THREADS = "63"
 # Below this many Aer fuses no gates on a statevector. Source: `fusion_threshold` of qiskit-aer 0.18.
 _FUSION_FROM_QUBITS = 15
-PER_AMPLITUDE = 2.5e-9
-_PER_AMPLITUDE_OF_A_SHOT = 8e-9
 
 
 class Statevector:
@@ -45,71 +42,97 @@ class Statevector:
 
     def state_bytes(self, lowered: Lowered) -> int:
         """2^n complex numbers."""
-        return BYTES_PER_AMPLITUDE << int(lowered.circuit.num_qubits)
+        return BYTES_PER_AMPLITUDE << int(lowered.num_qubits)
 
     def bytes_needed(self, lowered: Lowered) -> int:
         return self.state_bytes(lowered)
 
-    def seconds(self, lowered: Lowered, shots: int) -> float:
+    def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
+        expected = expected_engines(lowered.num_qubits, limits)
         # What has no measurement before its end is simulated once, and the shots are drawn from the state.
-        once = lowered.final_measurements is not None
-        each = PER_OPERATION + (PER_AMPLITUDE if once else _PER_AMPLITUDE_OF_A_SHOT) * 2.0**lowered.circuit.num_qubits
-        return seconds_of(sum(lowered.operations.values()), each, 1 if once else shots, shots)
+        if lowered.final_measurements is not None:
+            engine = Engine.LIGHTNING if expected.lightning_is_faster else Engine.AER
+            return seconds_of_gates(lowered, engine) + seconds_of_samples(lowered, shots, engine)
+        circuit = branching_circuit(lowered) if expected.lightning else None
+        if circuit is None:
+            return seconds_shot_by_shot(lowered, shots)
+        if is_in_rows(lowered, shots):
+            return seconds_in_rows(circuit, shots)
+        return min(seconds_of_histories(circuit, shots), seconds_shot_by_shot(lowered, shots))
+
+    def tried(self, engines: Engines, lowered: Lowered) -> Self:
+        return self
+
+    def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
+        if lowered.final_measurements is None:
+            return Engine.LIGHTNING if _branching(lowered, shots, engines) else Engine.AER
+        return Engine.LIGHTNING if engines.lightning_for(lowered.num_qubits) else Engine.AER
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
+        self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         lowered = program.lowered
-        circuit = lowered.circuit
-        if engine.threads(circuit.num_qubits) == 1 and (measured := lowered.final_measurements):
-            return sample(state_of(lowered), measured, shots, options.seed, key_of(program), memory=options.memory)
-        fusion = _can_be_fused(lowered)
+        qubits = lowered.num_qubits
+        if (measured := lowered.final_measurements) and (engines.lightning_for(qubits) or engines.threads(qubits) == 1):
+            exact = draws_exactly(measured, shots)
+            return drawn(engines, program, shots, options, exact=exact, likely_repeated=likely_repeated)
+        if measured is None and (branching := _branching(lowered, shots, engines)):
+            return branching.run(shots, options, key_of(program))
+        fusion, circuit = _can_be_fused(lowered), lowered.circuit
         if fusion:
-            circuit = rebuilt(circuit, range(circuit.num_qubits), with_runs_multiplied(lowered.steps))
-        return engine.counts(circuit, shots, self.name, options, key_of(program), fusion=fusion)
+            circuit = rebuilt(circuit, range(qubits), with_runs_multiplied(lowered.steps))
+        return engines.counts(circuit, shots, self.name, options, key_of(program), fusion=fusion)
 
-    def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
+    def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
+        qubits = program.lowered.num_qubits
+        if engines.lightning_for(qubits) or engines.threads(qubits) == 1:
+            return sums.values_in(final_state(program.lowered, engines).amplitudes())
         circuit = program.lowered.circuit
-        if circuit.num_qubits > MOST_QUBITS_SAVED:
-            return engine.values(circuit, self.name, operators)
-        return values_in_state(engine.execute(saving_circuit(circuit, ()), 1, self.name, RunOptions()), operators)
+        if qubits > MOST_QUBITS_SAVED:
+            return engines.values(circuit, self.name, sums.operators)
+        return sums.values_in(saved_state(engines.execute(saving_circuit(circuit, ()), 1, self.name, RunOptions())))
 
 
-def final_state(steps: Sequence[Step], qubits: int, *, fusion: bool = False) -> Any:
-    """The state of so many qubits, all 0 before, after these gates; measurements among them are passed over.
+def drawn(
+    engines: Engines, program: Program, shots: int, options: RunOptions, *, exact: bool, likely_repeated: bool
+) -> Counted:
+    """Outcomes of a circuit that measures at its end only, from a source that is cached if it is likely repeated."""
 
-    It is one of Aer's, made on one thread: bit j of an index into it is the j-th qubit. With `fusion` Aer multiplies
-    gates where that pays, from 15 qubits on: right only for steps `with_runs_multiplied`.
+    def make() -> OutcomeSource:
+        measured = program.lowered.final_measurements or ()
+        return source_of(final_state(program.lowered, engines), measured, exact=exact)
+
+    source = engines.outcomes.get(program, make, exact=exact) if likely_repeated else make()
+    return source.draw(shots, options.seed, key_of(program), memory=options.memory)
+
+
+def _branching(lowered: Lowered, shots: int, engines: Engines) -> RowsOfShots | SharedHistories | None:
+    """How a circuit that measures before its end runs; None where Aer has to run it, or is faster."""
+    if is_in_rows(lowered, shots):
+        return rows_of(lowered, engines)
+    histories = histories_of(lowered, engines)
+    if histories is None:
+        return None
+    threads = engines.threads(lowered.num_qubits)
+    is_faster = seconds_of_histories(histories.circuit, shots) <= seconds_shot_by_shot(lowered, shots) / threads
+    return histories if is_faster else None
+
+
+def final_state(lowered: Lowered, engines: Engines) -> PureState:
+    """The state before the measurements of a circuit that measures at its end only, built on one thread.
 
     Raises:
         MemoryLimitExceeded: there is no room for it.
     """
-    state = AerStateWrapper()
-    state.configure("method", "statevector")
-    # A state minds no number of threads, only from how many qubits on it has some.
-    state.configure("statevector_parallel_threshold", _NO_THREADS)
-    state.configure("fusion_enable", str(fusion).lower())
-    try:
-        state.reallocate_qubits(qubits)
-        state.initialize()
-        for name, operands, _, instruction in steps:
-            GATE_CALLS[name](state, operands, instruction)
-        state.flush()
-    except RuntimeError as error:
-        if "memory" in str(error):
-            raise MemoryLimitExceeded("the state of the simulation does not fit into the memory") from error
-        raise
-    return state
-
-
-def state_of(lowered: Lowered) -> Any:
-    """The `final_state` of a circuit that measures at its end only."""
+    qubits = lowered.num_qubits
+    if lightning := engines.lightning_for(qubits):
+        return lightning.final_state(lowered.steps, qubits)
     fusion = _can_be_fused(lowered)
     steps = with_runs_multiplied(lowered.steps) if fusion else lowered.steps
-    return final_state(steps, lowered.circuit.num_qubits, fusion=fusion)
+    return aer_final_state(steps, qubits, fusion=fusion)
 
 
 def _can_be_fused(lowered: Lowered) -> bool:
     """Whether runs of gates on one qubit can be multiplied before Aer does it, and it would."""
     flat = not lowered.has_control_flow and not lowered.operations["store"]
-    return flat and lowered.circuit.num_qubits >= _FUSION_FROM_QUBITS
+    return flat and lowered.num_qubits >= _FUSION_FROM_QUBITS

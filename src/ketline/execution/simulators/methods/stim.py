@@ -1,21 +1,24 @@
-"""Samples Clifford circuits without branches through stim, whose cost per shot grows with the circuit's length only."""
+"""The method `stim`: samples Clifford circuits without branches; its cost per shot grows with their length only."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
+from ketline.domain.backend import Engine
 from ketline.domain.gates import GATE_TABLE, StimSteps, applied_by
 from ketline.domain.seeds import derived_seed
 from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.bitstrings import counts_of
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.bitstrings import Counted, KeyFormat, counts_of
 from ketline.execution.simulators.costs import FIXED
-from ketline.execution.simulators.engine import AerEngine, Counted, key_of
+from ketline.execution.simulators.engines import Engines, key_of
 from ketline.execution.simulators.methods.method import require_gates, without_values
 from ketline.execution.simulators.methods.stabilizer import tableau_bytes
+from ketline.execution.simulators.sampling import numbers_of
 
 # Up to a global phase.
 _STEPS: Mapping[str, StimSteps] = {
@@ -24,10 +27,13 @@ _STEPS: Mapping[str, StimSteps] = {
     "reset": [("R", (0,))],
 }
 _BATCH_BITS = 1 << 26
-_BYTES_OF_A_WORD = 8
-_PER_TRANSLATION = 2e-6
-_PER_OPERATION = 2e-9
-_PER_OUTCOME = 1e-6
+# Seconds, see `costs.py`.
+_PER_TRANSLATION = 6e-7
+_PER_OPERATION = 1e-10
+_PER_OUTCOME = 2.5e-7
+# Of each bit of an outcome, from where outcomes are Python's own numbers.
+_WIDE_FROM_BITS = 65
+_PER_WIDE_BIT = 9e-9
 
 
 class Stim:
@@ -44,27 +50,33 @@ class Stim:
         return lowered.circuit
 
     def state_bytes(self, lowered: Lowered) -> int:
-        return tableau_bytes(lowered.circuit.num_qubits)
+        return tableau_bytes(lowered.num_qubits)
 
     def bytes_needed(self, lowered: Lowered) -> int:
         return self.state_bytes(lowered)
 
-    def seconds(self, lowered: Lowered, shots: int) -> float:
-        operations = sum(lowered.operations.values())
-        sampling = shots * (operations * _PER_OPERATION + _PER_OUTCOME)
-        return FIXED + operations * _PER_TRANSLATION + sampling
+    def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
+        operations, bits = sum(lowered.operations.values()), lowered.num_clbits
+        outcome = _PER_OUTCOME + (_PER_WIDE_BIT * bits if bits >= _WIDE_FROM_BITS else 0)
+        return FIXED + operations * _PER_TRANSLATION + shots * (operations * _PER_OPERATION + outcome)
+
+    def tried(self, engines: Engines, lowered: Lowered) -> Self:
+        return self
+
+    def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
+        return Engine.STIM
 
     def run(
-        self, engine: AerEngine, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
+        self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         return sample(program.lowered, shots, options.seed, key_of(program), memory=options.memory)
 
-    def expect(self, engine: AerEngine, program: Program, operators: Sequence[Any]) -> Sequence[float]:
+    def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
         raise without_values(self.name)
 
 
 def sample(
-    lowered: Lowered, shots: int, seed: int | None, key: Callable[[int], str], *, memory: bool
+    lowered: Lowered, shots: int, seed: int | None, key: KeyFormat, *, memory: bool
 ) -> tuple[dict[str, int], Sequence[str] | None]:
     """Counts in the order of their keys, and with `memory` each shot's outcome, in order.
 
@@ -77,33 +89,25 @@ def sample(
     sampler = stim.Circuit(text).compile_sampler(seed=drawn_with)
     bits, columns = np.array(list(records)), np.array(list(records.values()))
     batch = max(1, _BATCH_BITS // lowered.operations["measure"])
-    counts: Counter[int] = Counter()
-    order: list[int] = []
+    found, times, order = [], [], []
     for start in range(0, shots, batch):
         drawn = sampler.sample(min(batch, shots - start))
-        outcomes = np.zeros((len(drawn), lowered.circuit.num_clbits), dtype=np.bool_)
+        outcomes = np.zeros((len(drawn), lowered.num_clbits), dtype=np.bool_)
         outcomes[:, bits] = drawn[:, columns]
         numbers = numbers_of(outcomes)
-        found, times = np.unique(numbers, return_counts=True)
-        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+        of_batch = np.unique(numbers, return_counts=True)
+        found.append(of_batch[0])
+        times.append(of_batch[1])
         if memory:
-            order += numbers.tolist()
-    names = {number: key(number) for number in counts}
-    total = counts_of((names[number], count) for number, count in counts.items())
-    return total, [names[number] for number in order] if memory else None
+            order.append(numbers)
+    numbers, places = np.unique(np.concatenate(found), return_inverse=True)
+    keys = key.keys(numbers)
+    counts = np.bincount(places, np.concatenate(times)).astype(np.int64)
+    total = counts_of(zip(keys, counts.tolist(), strict=True))
+    return total, [keys[place] for place in np.searchsorted(numbers, np.concatenate(order))] if memory else None
 
 
-def numbers_of(outcomes: Any) -> Any:
-    """The number of each row of bits, bit n from column n: uint64 where they are wide enough, else Python's own."""
-    packed = np.packbits(outcomes, axis=1, bitorder="little")
-    if packed.shape[1] > _BYTES_OF_A_WORD:
-        return np.array([int.from_bytes(row.tobytes(), "little") for row in packed], dtype=object)
-    words = np.zeros((len(packed), _BYTES_OF_A_WORD), dtype=np.uint8)
-    words[:, : packed.shape[1]] = packed
-    return words.view("<u8").ravel()
-
-
-def steps_of(name: str) -> StimSteps:
+def stim_steps(name: str) -> StimSteps:
     """What an operation of Aer's is in stim: names there with the operands each takes, by their place."""
     return _STEPS[name]
 
@@ -113,7 +117,7 @@ def _translate(lowered: Lowered) -> tuple[str, Mapping[int, int]]:
     lines: list[str] = []
     records: dict[int, int] = {}
     measurements = 0
-    for name, qubits, bits, _ in lowered.steps:
+    for name, qubits, bits, _, _ in lowered.steps:
         for step, operands in _STEPS[name]:
             lines.append(f"{step} {' '.join([str(qubits[operand]) for operand in operands])}")
         if name == "measure":

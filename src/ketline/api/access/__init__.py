@@ -1,0 +1,1 @@
+"""The routes of access: keys, projects, and who sent a request."""

@@ -1,0 +1,118 @@
+"""The routes of projects, for administrators."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import APIRouter, Request, status
+
+from ketline.api.openapi import body_of, problem_responses
+from ketline.api.requests.body import read_body
+from ketline.api.requests.parameters import require_known_parameters
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.services import actor_of, services_of
+from ketline.domain.access import Project, ProjectName
+from ketline.domain.errors import ProjectExists, ProjectUnknown
+from ketline.domain.quotas import Quota, Scope
+from ketline.schemas.access import ProjectChange, ProjectList, ProjectRequest, ProjectView, QuotaLimits
+
+router = APIRouter(prefix="/projects", tags=["access"])
+
+
+@router.get(
+    "",
+    operation_id="list_projects",
+    response_model_exclude_none=True,
+    responses=problem_responses("invalid_request", "database_unavailable"),
+)
+async def list_projects(request: Request) -> ProjectList:
+    """List all projects."""
+    require_known_parameters(request)
+    return ProjectList(projects=list(map(_view, await services_of(request).projects.projects())))
+
+
+@router.post(
+    "",
+    operation_id="create_project",
+    status_code=status.HTTP_201_CREATED,
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "project_exists",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_request",
+        "invalid_json",
+        "database_unavailable",
+    ),
+    openapi_extra={"requestBody": body_of(ProjectRequest, {"name": "optics"})},
+)
+async def create_project(request: Request) -> ProjectView:
+    """Create a project, to which keys and tasks can belong."""
+    body = await read_body(request, ProjectRequest)
+    try:
+        return _view(await services_of(request).projects.add(ProjectName(body.name), actor_of(request)))
+    except ProjectExists as error:
+        raise HTTPProblem(error.code) from error
+
+
+@router.get(
+    "/{name}",
+    operation_id="read_project",
+    response_model_exclude_none=True,
+    responses=problem_responses("project_unknown", "invalid_request", "database_unavailable"),
+)
+async def read_project(name: str, request: Request) -> ProjectView:
+    """Read a project with its quotas."""
+    with _known(name):
+        return _view(await services_of(request).projects.get(ProjectName(name)))
+
+
+@router.patch(
+    "/{name}",
+    operation_id="change_project",
+    response_model_exclude_none=True,
+    responses=problem_responses(
+        "project_unknown",
+        "body_too_large",
+        "unsupported_media_type",
+        "invalid_request",
+        "invalid_json",
+        "database_unavailable",
+    ),
+    openapi_extra={
+        "requestBody": body_of(ProjectChange, {"quotas": {"waiting": 100}, "owner_quotas": {"priority": 0}})
+    },
+)
+async def change_project(name: str, request: Request) -> ProjectView:
+    """Change the quotas of a project, for submissions from now on, and its share of the slots. What the body leaves out
+    stays as it is."""
+    body = await read_body(request, ProjectChange)
+    with _known(name):
+        quotas = known = (await services_of(request).projects.get(ProjectName(name))).quotas
+        for scope, limits in ((Scope.PROJECT, body.quotas), (Scope.OWNER, body.owner_quotas)):
+            given = limits.model_dump(exclude_unset=True)
+            quotas = quotas.changed(scope, {Quota(quota): limit for quota, limit in given.items()})
+        changed = await services_of(request).projects.change(
+            ProjectName(name),
+            quotas=None if quotas == known else quotas,
+            weight=body.weight,
+            actor=actor_of(request),
+        )
+    return _view(changed)
+
+
+@contextmanager
+def _known(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ProjectUnknown as error:
+        raise HTTPProblem(error.code, f"There is no project {name!r}.") from error
+
+
+def _view(project: Project) -> ProjectView:
+    return ProjectView(
+        name=project.name,
+        created_at=project.created_at,
+        weight=project.weight,
+        quotas=QuotaLimits.model_validate(project.quotas.project),
+        owner_quotas=QuotaLimits.model_validate(project.quotas.owner),
+    )

@@ -1,0 +1,91 @@
+"""The guard before every route: who sends the request, whether the role suffices, and the services of the project.
+
+`create_app` makes it a dependency of the whole application. A route gets its services from the guard alone, so it can
+neither run without it nor see another project.
+"""
+
+from functools import lru_cache
+
+from fastapi import FastAPI, Request
+from fastapi.routing import iter_route_contexts
+from starlette.types import Scope
+
+from ketline.api.pages.forms import require_csrf_token
+from ketline.api.requests.credentials import authenticated_sender, bearer_token, session_token
+from ketline.api.responses.errors import RATE_KEY, HTTPProblem
+from ketline.api.responses.rates import rate_fields, rate_problem
+from ketline.api.rights import PUBLIC, RIGHTS
+from ketline.api.services import PRINCIPAL_KEY, SERVICES_KEY, SESSION_KEY
+from ketline.domain.access import Principal, ProjectName
+from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
+from ketline.service.services import Services
+
+# Projects whose services are kept, with the statistics that they cache.
+MOST_PROJECTS = 1000
+
+
+class Guard:
+    """The dependency: authenticates each request and checks its role by the table of rights."""
+
+    def __init__(self, services: Services) -> None:
+        self._authenticate = services.authenticate
+        self._rate_limiter = services.rate_limiter
+
+        @lru_cache(MOST_PROJECTS)
+        def within(project: ProjectName) -> Services:
+            return services.within(project)
+
+        self._within = within
+
+    async def __call__(self, request: Request) -> None:
+        """Let a request pass, with its principal and its services in the scope.
+
+        Raises:
+            HTTPProblem: it is not known who sent the request, or the sender may not do this.
+            ServiceUnavailable: the credentials cannot be verified now.
+        """
+        scope = request.scope
+        role = RIGHTS[scope["method"], scope["route"].path]
+        if role is PUBLIC:
+            return
+        principal = await self._principal(request)
+        await self._require_rate(scope, principal)
+        if not principal.role.includes(role):
+            detail = f"This needs the role {role} or a higher one in the project; yours is {principal.role}."
+            raise HTTPProblem("role_insufficient", detail)
+        if SESSION_KEY in scope and scope["method"] != "GET":
+            await require_csrf_token(request, scope[SESSION_KEY])
+        scope[SERVICES_KEY] = self._within(principal.project)
+
+    async def _require_rate(self, scope: Scope, principal: Principal) -> None:
+        """Count the request for its key, or for its owner if it came without one; who has neither is not limited."""
+        sender = principal.key_id or principal.owner
+        if self._rate_limiter is None or sender is None:
+            return
+        decision = await self._rate_limiter.hit(sender)
+        scope[RATE_KEY] = rate_fields(decision)
+        if decision.exceeded is not None:
+            raise rate_problem(decision.exceeded)
+
+    async def _principal(self, request: Request) -> Principal:
+        """The sender, who is then in the scope, also for the page of a problem."""
+        session = session_token(request) if bearer_token(request) is None else None
+        try:
+            principal = await authenticated_sender(request, self._authenticate)
+        except (CredentialsMissing, CredentialsInvalid) as error:
+            raise HTTPProblem(error.code) from error
+        request.scope[PRINCIPAL_KEY] = principal
+        if session is not None and self._authenticate.anyone is None:
+            request.scope[SESSION_KEY] = session
+        return principal
+
+
+def require_rights(app: FastAPI) -> None:
+    """Check that every route is in the table of rights, and every row of the table is a route.
+
+    Raises:
+        LookupError: one is not.
+    """
+    routes = {(method, context.path) for context in iter_route_contexts(app.routes) for method in context.methods or ()}
+    if routes != set(RIGHTS):
+        raise LookupError(f"routes and rights differ: {sorted(routes ^ set(RIGHTS), key=str)}")

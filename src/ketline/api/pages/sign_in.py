@@ -1,0 +1,126 @@
+"""The pages with which a browser signs in by an API key, and signs out."""
+
+import re
+import secrets
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from ketline.api.pages.forms import field, read_form, require_csrf_token
+from ketline.api.pages.responses import page
+from ketline.api.requests.credentials import (
+    SESSION_COOKIE,
+    csrf_token,
+    delete_cookie,
+    is_page_path,
+    set_cookie,
+)
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.services import SESSION_KEY
+from ketline.domain.access import Principal
+from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
+from ketline.service.access.keys import is_key
+from ketline.service.services import Services
+
+router = APIRouter(prefix="/ui", include_in_schema=False)
+
+FORM_COOKIE = "ketline_sign_in"
+_FORM_SECRET = re.compile(r"[0-9a-f]{32}")
+_FORM_SECRET_BYTES = 16
+_FORM_SECONDS = 3600
+_PRINTABLE = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+
+
+@router.get("/sign-in")
+async def show_sign_in(request: Request) -> Response:
+    """Show the form for an API key."""
+    wanted = local_path(request.query_params.get("next", ""))
+    if services_of_all(request).authenticate.anyone is not None:
+        return _go_to(wanted)
+    return form_response(request, wanted)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Start a session with the rights of the key in the form, and go to the page that was wanted."""
+    services, form = services_of_all(request), await read_form(request)
+    wanted = local_path(field(form, "next"))
+    if services.authenticate.anyone is not None:
+        return _go_to(wanted)
+    if (secret := _form_secret(request)) is None:
+        raise HTTPProblem("csrf_token_invalid")
+    await require_csrf_token(request, secret)
+    principal = await _principal_of_key(services, field(form, "key").strip())
+    if principal is None:
+        return form_response(request, wanted, "This key is not valid: it is unknown, revoked or expired.")
+    return await start_session(request, services, principal, f"..{wanted}")
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request) -> Response:
+    """End the session in every process of the service, and have the browser forget its cookie."""
+    services, session = services_of_all(request), request.scope.get(SESSION_KEY)
+    if session is not None:
+        await services.sessions.end(session)
+        services.authenticate.forget(session)
+    response = RedirectResponse("sign-in", status_code=303)
+    delete_cookie(request, response, SESSION_COOKIE)
+    return response
+
+
+async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:
+    """Sign the browser in, and send it to a relative address."""
+    session = await services.sessions.start(principal)
+    response = RedirectResponse(address, status_code=303)
+    set_cookie(request, response, SESSION_COOKIE, session, int(services.sessions.lifetime.total_seconds()))
+    delete_cookie(request, response, FORM_COOKIE)
+    return response
+
+
+def local_path(wanted: str) -> str:
+    """A page of this service by its path and query, or the first page in place of anything else."""
+    path = wanted.partition("?")[0]
+    is_page = path == "/" or (is_page_path(path) and not path.startswith("/ui/sign-") and ".." not in path)
+    return wanted if is_page and _PRINTABLE.fullmatch(wanted) else "/"
+
+
+def _go_to(wanted: str) -> RedirectResponse:
+    # Relative, so that it works behind a proxy that adds a path prefix, and never leads to another host.
+    return RedirectResponse(f"../{wanted.removeprefix('/')}", status_code=303)
+
+
+def form_response(request: Request, wanted: str, trouble: str | None = None) -> Response:
+    """The page with the form, and with what went wrong."""
+    secret = _form_secret(request) or secrets.token_hex(_FORM_SECRET_BYTES)
+    provider = services_of_all(request).provider
+    shown = {
+        "next": wanted,
+        "trouble": trouble,
+        "csrf_token": csrf_token(secret),
+        "provider": None if provider is None else provider.name,
+    }
+    response = page(request, "sign_in.html", shown, status=200 if trouble is None else 401)
+    response.headers["Cache-Control"] = "no-store"
+    set_cookie(request, response, FORM_COOKIE, secret, _FORM_SECONDS)
+    return response
+
+
+def _form_secret(request: Request) -> str | None:
+    """The cookie that a browser got with the form, None without one."""
+    secret = request.cookies.get(FORM_COOKIE, "")
+    return secret if _FORM_SECRET.fullmatch(secret) else None
+
+
+async def _principal_of_key(services: Services, key: str) -> Principal | None:
+    if not is_key(key):
+        return None
+    try:
+        return await services.authenticate(key)
+    except (CredentialsMissing, CredentialsInvalid):
+        return None
+
+
+def services_of_all(request: Request) -> Services:
+    """The services of no project: the guard lets everyone pass here."""
+    services: Services = request.app.state.services
+    return services

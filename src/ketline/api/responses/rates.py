@@ -1,0 +1,31 @@
+"""The header fields about the rate of requests, on each response to a key, and the problem of one request too many.
+
+The guard puts the fields into the scope, and the middleware into the response.
+
+Source: draft-ietf-httpapi-ratelimit-headers-10, sections 3 (`RateLimit-Policy`) and 4 (`RateLimit`).
+"""
+
+import math
+
+from ketline.api.responses.errors import HTTPProblem
+from ketline.domain.rate_limits import RateDecision, RateUse
+
+Fields = tuple[tuple[bytes, bytes], ...]
+
+
+def rate_fields(decision: RateDecision) -> Fields:
+    """The fields as ASGI has them; each window is a policy of its own."""
+    limits = [use.limit for use in decision.uses]
+    policies = ", ".join(f'"{limit.window}";q={limit.requests};w={limit.seconds}' for limit in limits)
+    left = ", ".join(f'"{use.limit.window}";r={use.remaining};t={_seconds(use)}' for use in decision.uses)
+    return ((b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode()))
+
+
+def rate_problem(exceeded: RateUse) -> HTTPProblem:
+    limit, seconds = exceeded.limit, max(1, _seconds(exceeded))
+    detail = f"This key may send {limit.requests} requests a {limit.window}; try again in {seconds} s."
+    return HTTPProblem("rate_limited", detail, headers={"Retry-After": str(seconds)})
+
+
+def _seconds(use: RateUse) -> int:
+    return math.ceil(use.reset_seconds)

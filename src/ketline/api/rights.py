@@ -1,0 +1,86 @@
+"""Which role each route needs: the table that the guard of the API reads. specs/access.md has the same table.
+
+A route that is not in it is refused to everyone, and `create_app` does not build an application that has one.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ketline.domain.access import Role
+
+# Open to everyone, also without credentials.
+PUBLIC: Final = None
+
+RIGHTS: Mapping[tuple[str, str], Role | None] = {
+    # What has nothing to do with tasks: probes, and the description of the interface with its files.
+    ("GET", "/health"): PUBLIC,
+    ("GET", "/livez"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/docs"): PUBLIC,
+    ("GET", "/docs/assets/{edition}/{name}"): PUBLIC,
+    ("GET", "/openapi.json"): PUBLIC,
+    ("GET", "/ui/assets/{edition}/{name}"): PUBLIC,
+    # Who signs in has no credentials yet.
+    ("GET", "/ui/sign-in"): PUBLIC,
+    ("POST", "/ui/sign-in"): PUBLIC,
+    ("GET", "/ui/sign-in/provider"): PUBLIC,
+    ("GET", "/ui/sign-in/callback"): PUBLIC,
+    # Tasks.
+    ("GET", "/tasks"): Role.READER,
+    ("GET", "/tasks/stats"): Role.READER,
+    ("GET", "/tasks/events"): Role.READER,
+    ("POST", "/tasks/ended"): Role.READER,
+    ("GET", "/tasks/{task_id}"): Role.READER,
+    ("GET", "/tasks/{task_id}/events"): Role.READER,
+    ("GET", "/tasks/{task_id}/counts"): Role.READER,
+    ("GET", "/tasks/{task_id}/memory"): Role.READER,
+    ("GET", "/tasks/{task_id}/output"): Role.READER,
+    ("GET", "/tasks/{task_id}/circuit"): Role.READER,
+    ("POST", "/validate"): Role.READER,
+    ("GET", "/backends"): Role.READER,
+    ("GET", "/usage"): Role.READER,
+    ("POST", "/tasks"): Role.SUBMITTER,
+    ("POST", "/tasks/batch"): Role.SUBMITTER,
+    ("PATCH", "/tasks/{task_id}"): Role.SUBMITTER,
+    ("DELETE", "/tasks/{task_id}"): Role.SUBMITTER,
+    ("POST", "/tasks/{task_id}/cancel"): Role.SUBMITTER,
+    ("POST", "/tasks/{task_id}/enqueue"): Role.SUBMITTER,
+    ("POST", "/tasks/{task_id}/rerun"): Role.SUBMITTER,
+    ("GET", "/workers"): Role.OPERATOR,
+    # Access, of all projects.
+    ("GET", "/whoami"): Role.READER,
+    ("GET", "/keys"): Role.ADMINISTRATOR,
+    ("POST", "/keys"): Role.ADMINISTRATOR,
+    ("DELETE", "/keys/{key_id}"): Role.ADMINISTRATOR,
+    ("POST", "/keys/{key_id}/rotate"): Role.ADMINISTRATOR,
+    ("GET", "/projects"): Role.ADMINISTRATOR,
+    ("POST", "/projects"): Role.ADMINISTRATOR,
+    ("GET", "/projects/{name}"): Role.ADMINISTRATOR,
+    ("PATCH", "/projects/{name}"): Role.ADMINISTRATOR,
+    ("GET", "/audit"): Role.ADMINISTRATOR,
+    # Pages.
+    ("GET", "/"): Role.READER,
+    ("GET", "/ui"): Role.READER,
+    ("GET", "/ui/tasks"): Role.READER,
+    ("GET", "/ui/tasks/{task_id}"): Role.READER,
+    ("GET", "/ui/tasks/{task_id}/circuit"): Role.READER,
+    ("GET", "/ui/tasks/{task_id}/counts.json"): Role.READER,
+    ("GET", "/ui/tasks/{task_id}/counts.csv"): Role.READER,
+    ("GET", "/ui/tasks/{task_id}/histogram.svg"): Role.READER,
+    ("POST", "/ui/check"): Role.READER,
+    ("POST", "/ui/sign-out"): Role.READER,
+    ("POST", "/ui/submit"): Role.SUBMITTER,
+    ("POST", "/ui/bulk"): Role.SUBMITTER,
+    ("POST", "/ui/tasks/{task_id}/enqueue"): Role.SUBMITTER,
+    ("POST", "/ui/tasks/{task_id}/cancel"): Role.SUBMITTER,
+    ("POST", "/ui/tasks/{task_id}/rerun"): Role.SUBMITTER,
+    ("GET", "/ui/usage"): Role.READER,
+    ("GET", "/ui/system"): Role.OPERATOR,
+    ("GET", "/ui/audit"): Role.ADMINISTRATOR,
+    ("GET", "/ui/keys"): Role.ADMINISTRATOR,
+    ("POST", "/ui/keys"): Role.ADMINISTRATOR,
+    ("POST", "/ui/keys/{key_id}/rotate"): Role.ADMINISTRATOR,
+    ("POST", "/ui/keys/{key_id}/revoke"): Role.ADMINISTRATOR,
+    ("POST", "/ui/projects"): Role.ADMINISTRATOR,
+    ("POST", "/ui/dead-letters/requeue"): Role.OPERATOR,
+}

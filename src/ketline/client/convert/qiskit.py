@@ -1,0 +1,123 @@
+"""Circuits of Qiskit as OpenQASM 3 if it represents the circuit exactly, otherwise as QPY.
+
+`circuits.py` calls `program_of`; `ketline.qiskit` sends the `serialized` circuits of its jobs.
+"""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+from qiskit import qasm3, qpy
+from qiskit.circuit import ControlFlowOp, Delay, Parameter
+from qiskit.qpy.common import QPY_VERSION
+
+from ketline.client.convert.program import ConvertedProgram
+from ketline.client.convert.qiskit_definitions import with_definitions
+from ketline.domain.gates import Origin, gates_from
+from ketline.domain.qpy import VERSIONS
+
+# The newest version that this Qiskit writes and every Ketline reads; loops over variables need 17 or later.
+_QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])
+# Operations that OpenQASM 3 has by the same name and meaning, up to a global phase.
+_EXACT = frozenset(gate.qiskit_name for gate in gates_from(Origin.LANGUAGE, Origin.STANDARD) if gate.qubits) | {
+    "barrier",
+    "measure",
+    "reset",
+}
+_OWN_MODULES = (
+    "qiskit.circuit.library.standard_gates.",
+    "qiskit.circuit.barrier",
+    "qiskit.circuit.measure",
+    "qiskit.circuit.reset",
+)
+_EXPORTER = qasm3.Exporter(disable_constants=True)
+_REGISTER = re.compile(r"^bit\[\d+\] (\w+);$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class SerializedCircuit:
+    """A circuit as program text in a format of the service, and the input names of its parameters."""
+
+    program: str
+    program_format: str
+    parameters: Sequence[str] = ()
+
+
+def program_of(circuit: Any) -> ConvertedProgram:
+    """Convert a circuit; the program's names of its registers differ where OpenQASM has no such name."""
+    found = serialized(circuit)
+    names = [register.name for register in circuit.cregs]
+    ours = _REGISTER.findall(found.program) if found.program_format == "openqasm3" else names
+    parameters = [parameter.name for parameter in circuit.parameters]
+    return ConvertedProgram(
+        text=found.program,
+        format=found.program_format,
+        registers=dict(zip(ours, names, strict=True)),
+        inputs=dict(zip(parameters, found.parameters, strict=True)),
+    )
+
+
+def serialized(circuit: Any) -> SerializedCircuit:
+    """Serialize a circuit; its parameters, in the order of `circuit.parameters`, are renamed to `p0`, `p1`, …
+
+    Names that a parameter or variable of the circuit has already are skipped. Delays are removed, because they do
+    nothing in an ideal simulation.
+    """
+    circuit = _without_delays(circuit)
+    if not circuit.parameters and _is_exact_in_openqasm(circuit):
+        return SerializedCircuit(_EXPORTER.dumps(circuit), "openqasm3")
+    names = _names_for(circuit)
+    fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
+    renamed = with_definitions(circuit.assign_parameters(fresh) if fresh else circuit.copy())
+    renamed.metadata = {}
+    file = io.BytesIO()
+    qpy.dump(renamed, file, version=_QPY_VERSION)
+    return SerializedCircuit(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+
+
+def _without_delays(circuit: Any) -> Any:
+    """The circuit without delays, except those of a parameter, which would no longer be part of the circuit."""
+    if not any(_has_delays(instruction.operation) for instruction in circuit.data):
+        return circuit
+    left = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if isinstance(operation, ControlFlowOp) and _has_delays(operation):
+            blocks = [_without_delays(block) for block in operation.blocks]
+            left.append(instruction.replace(operation=operation.replace_blocks(blocks)))
+        elif not _has_delays(operation):
+            left.append(instruction)
+    return left
+
+
+def _has_delays(operation: Any) -> bool:
+    if isinstance(operation, ControlFlowOp):
+        return any(_has_delays(instruction.operation) for block in operation.blocks for instruction in block.data)
+    return isinstance(operation, Delay) and not getattr(operation.duration, "parameters", ())
+
+
+def _names_for(circuit: Any) -> Sequence[str]:
+    taken = {each.name for each in (*circuit.parameters, *circuit.iter_vars())}
+    free = (name for name in map("p{}".format, count()) if name not in taken)
+    return list(islice(free, len(circuit.parameters)))
+
+
+def _is_exact_in_openqasm(circuit: Any) -> bool:
+    return _registers_are_plain(circuit) and all(map(_is_exact, circuit.data)) and not circuit.num_vars
+
+
+def _is_exact(instruction: Any) -> bool:
+    operation = instruction.operation
+    own = operation.name in _EXACT and operation.base_class.__module__.startswith(_OWN_MODULES)
+    return own and all(isinstance(value, (int, float)) for value in operation.params)
+
+
+def _registers_are_plain(circuit: Any) -> bool:
+    """Whether every bit is in exactly one register, and the registers follow each other."""
+    qubits = [qubit for register in circuit.qregs for qubit in register]
+    clbits = [clbit for register in circuit.cregs for clbit in register]
+    return bool(qubits == list(circuit.qubits) and clbits == list(circuit.clbits))

@@ -1,0 +1,64 @@
+"""The sessions of browsers on a database; `service/access/sessions.py` uses it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select
+
+from ketline.db.engine.clock import from_now, now
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import api_keys, sessions
+from ketline.domain.access import Owner, Principal, ProjectName, Role
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSessionStore:
+    """The `SessionStore` on a database."""
+
+    database: Database
+
+    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta) -> None:
+        values = {
+            "digest": digest,
+            "key_id": principal.key_id,
+            "project": principal.project,
+            "role": principal.role.value,
+            "owner": principal.owner,
+            "expires_at": from_now(lifetime.total_seconds()),
+        }
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(sessions).where(sessions.c.expires_at <= now()))
+            connection.execute(insert(sessions).values(values))
+
+        await self.database.write(work)
+
+    async def find(self, digest: bytes) -> Principal | None:
+        key = api_keys.c
+        key_is_valid = key.key_id.is_not(None) & or_(key.expires_at.is_(None), key.expires_at > now())
+        statement = (
+            select(sessions, key.expires_at.label("key_expires_at"))
+            .join_from(sessions, api_keys, sessions.c.key_id == key.key_id, isouter=True)
+            .where(sessions.c.digest == digest, sessions.c.expires_at > now())
+            .where(or_(sessions.c.key_id.is_(None), key_is_valid))
+        )
+        row = await self.database.read(lambda connection: connection.execute(statement).one_or_none())
+        return None if row is None else _to_principal(row)
+
+    async def end(self, digest: bytes) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute(delete(sessions).where(sessions.c.digest == digest))
+
+        await self.database.autocommit(work)
+
+
+def _to_principal(row: Row[Any]) -> Principal:
+    ends = [end for end in (row.expires_at, row.key_expires_at) if end is not None]
+    return Principal(
+        project=ProjectName(row.project),
+        role=Role(row.role),
+        owner=None if row.owner is None else Owner(row.owner),
+        key_id=row.key_id,
+        expires_at=min(ends),
+    )

@@ -1,0 +1,150 @@
+"""SQL of the choice between projects: the one with the least use for its weight has the next turn on a queue.
+
+`statements` builds claims with it. Use is what `db.shares` has measured of ended attempts, and what the running ones
+take; no claim writes it, so that claims never wait for each other.
+"""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Float,
+    Integer,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from ketline.db.engine.clock import now, seconds_between
+from ketline.db.engine.planner_hints import checked
+from ketline.db.schema.status_type import status_constant
+from ketline.db.schema.tables import project_shares, projects, tasks
+from ketline.db.tasks.rank import bound_queue, in_queue, ready
+from ketline.domain.task import TaskStatus
+
+# What a running attempt counts for beside its time: without it a project would take every slot that is free at once.
+START_SECONDS = 1.0
+
+
+def turn() -> CTE:
+    """The project that has the next turn on queue `bound_queue`, in one row; NULL if none waits there.
+
+    With one project waiting it costs two index entries.
+    """
+    edges = select(_first().label("low"), _first(last=True).label("high")).cte("edges").prefix_with("MATERIALIZED")
+    fairest = _ranked().limit(1).scalar_subquery()
+    project = case((edges.c.low == edges.c.high, edges.c.low), else_=fairest)
+    return select(project.label("project")).select_from(edges).cte("turn").prefix_with("MATERIALIZED")
+
+
+@cache
+def select_turns() -> Select[Any]:
+    """Selects the projects that wait on queue `bound_queue`, that with the next turn first."""
+    return _ranked()
+
+
+def candidates() -> CTE:
+    """The next `bound_candidates` tasks of queue `bound_queue`, in the order of `number`; for PostgreSQL.
+
+    They are those that single claims would take one after the other, each of which counts as a running task.
+    """
+    uses, task = _uses().subquery("uses"), tasks.alias("candidate")
+    most = bindparam("bound_candidates", type_=Integer())
+    order = (task.c.project, task.c.rank_at, task.c.task_id)
+    before = (func.row_number().over(order_by=order) - 1).label("before")
+    first = (
+        select(task.c.task_id, task.c.rank_at, before)
+        .where(*_claimable(task), task.c.project == uses.c.project)
+        .order_by(*order)
+        .limit(most)
+        .correlate(uses)
+        .lateral("first")
+    )
+    use = (uses.c.seconds + first.c.before * literal(START_SECONDS, Float)) / uses.c.weight  # guard: turn.batch
+    number = func.row_number().over(order_by=(use, first.c.rank_at, first.c.task_id)).label("number")
+    # Joined to the rows of `tasks` to lock them, so that a row which another worker claims meanwhile is passed over.
+    return (
+        select(first.c.task_id, number).select_from(uses.join(first, true())).order_by(number).limit(most).cte("next")
+    )
+
+
+def _ranked() -> Select[Any]:
+    uses = _uses().subquery("uses")
+    # guard: turn.use
+    return select(uses.c.project).order_by(uses.c.seconds / uses.c.weight, uses.c.rank_at, uses.c.project)
+
+
+def _uses() -> Select[Any]:
+    """What each waiting project uses and used lately, its weight, and the rank of its first task."""
+    waiting, running = _waiting(), _running()
+    of_queue = and_(project_shares.c.project == waiting.c.project, project_shares.c.queue == bound_queue())
+    sources = (
+        waiting.outerjoin(projects, projects.c.name == waiting.c.project)
+        .outerjoin(project_shares, of_queue)
+        .outerjoin(running, running.c.project == waiting.c.project)
+    )
+    seconds = func.coalesce(project_shares.c.used_seconds, 0.0) + func.coalesce(running.c.seconds, 0.0)
+    weight = func.coalesce(projects.c.weight, 1.0)  # guard: turn.weight
+    columns = (seconds.label("seconds"), weight.label("weight"), _first_rank(waiting).label("rank_at"))
+    return select(waiting.c.project, *columns).select_from(sources).where(waiting.c.project.is_not(None))
+
+
+def _waiting() -> CTE:
+    """The projects with tasks that can be claimed, each by one lookup in the index, however many tasks it has."""
+    waiting = select(_first().label("project")).cte("waiting", recursive=True)
+    following = select(_first(after=waiting.c.project)).select_from(waiting).where(waiting.c.project.is_not(None))
+    return waiting.union_all(following)
+
+
+def _running() -> Any:
+    """The seconds that the running attempts of each project have taken.
+
+    The status is a constant: PostgreSQL keeps its plan, which has to know that few tasks have this one.
+    """
+    seconds = literal(START_SECONDS, Float) + seconds_between(tasks.c.claimed_at, now())
+    return (
+        select(tasks.c.project, func.sum(seconds).label("seconds"))
+        # guard: turn.running
+        .where(
+            tasks.c.current_status == status_constant(TaskStatus.PROCESSING), checked(tasks.c.queue == bound_queue())
+        )
+        .group_by(tasks.c.project)
+        .subquery("running")
+    )
+
+
+def _first(*, last: bool = False, after: ColumnElement[Any] | None = None) -> ScalarSelect[Any]:
+    """The first or last project, in alphabetical order, with a task that can be claimed."""
+    task = tasks.alias()
+    order = (task.c.project, task.c.rank_at)
+    return (
+        select(task.c.project)
+        .where(*_claimable(task), *(() if after is None else (task.c.project > after,)))
+        .order_by(*(column.desc() for column in order) if last else order)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _first_rank(waiting: CTE) -> ScalarSelect[Any]:
+    task = tasks.alias()
+    return (
+        select(task.c.rank_at)
+        .where(*_claimable(task), task.c.project == waiting.c.project)
+        .order_by(task.c.project, task.c.rank_at)
+        .limit(1)
+        .correlate(waiting)
+        .scalar_subquery()
+    )
+
+
+def _claimable(task: Any) -> tuple[Any, ...]:
+    return (in_queue(task), ready(task), task.c.available_at <= now())

@@ -1,0 +1,83 @@
+"""The audit log: who did what to what, when and from where, of actions that others may ask about later.
+
+Repositories and stores write an entry in the transaction of the action that it records. `specs/audit.md` lists the
+actions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ketline.domain.access import Owner, ProjectName
+from ketline.domain.task import TaskId
+
+# The origin of what an operator did by a command on the service's database.
+COMMAND_LINE = "command line"
+MOST_ENTRIES = 200
+
+
+class Action(StrEnum):
+    """What was done."""
+
+    KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    PROJECT_CREATED = "project.created"
+    PROJECT_CHANGED = "project.changed"
+    TASK_CANCELLED = "task.cancelled"
+    TASK_DELETED = "task.deleted"
+    DEAD_LETTERS_REQUEUED = "dead_letters.requeued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did something: the owner of a key, and the key; neither where nobody is authenticated.
+
+    `origin` is the address that the request came from, or `COMMAND_LINE`.
+    """
+
+    owner: Owner | None = None
+    key_id: str | None = None
+    origin: str | None = None
+
+
+UNKNOWN = Actor()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """What is to be recorded. `action` is an `Action`, or that of a later version.
+
+    `target` is the id of a key or a task or the name of a project, and `project` its project.
+
+    `notes` says more for a reader: the role of a key, or the key that replaces it.
+    """
+
+    action: str
+    actor: Actor
+    project: ProjectName | None = None
+    target: str | None = None
+    notes: str | None = None
+
+
+def task_record(action: Action, actor: Actor, project: ProjectName, task_id: TaskId) -> AuditRecord:
+    """The record of an action on a task."""
+    return AuditRecord(action=action, actor=actor, project=project, target=str(task_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """A record as it is stored; later entries have higher numbers."""
+
+    number: int
+    at: datetime
+    record: AuditRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Entries, the newest first; `next` is the number of the last one if there are more."""
+
+    entries: Sequence[AuditEntry]
+    next: int | None = None

@@ -1,0 +1,28 @@
+"""The limits of requests: the API checks them, and clients keep their requests within them.
+
+Limits that operators can change are in `ketline.config`.
+"""
+
+MAX_BATCH_TASKS = 1_000
+MAX_PAGE_TASKS = 200
+DEFAULT_PAGE_TASKS = 50
+MAX_KEY_CHARACTERS = 255
+
+MAX_INPUTS = 1_000
+MAX_SWEEP_POINTS = 10_000
+MAX_ARRAY_ELEMENTS = 10_000
+MAX_INPUT_BITS = 4_096
+# Source: OpenQASM 3 specification, "Arrays".
+MAX_ARRAY_DIMENSIONS = 7
+# The observables of one point, and the terms of all observables of a task.
+MAX_OBSERVABLES = 1_000
+MAX_OBSERVABLE_TERMS = 100_000
+
+MAX_NAME_CHARACTERS = 200
+MAX_TAGS = 20
+MAX_TAG_CHARACTERS = 64
+MAX_METADATA_BYTES = 8 * 1024
+MAX_METADATA_DEPTH = 16
+MAX_SCHEDULE_DAYS = 366
+# Of the time limit of a job at an external backend, where jobs wait for hours: 30 days.
+MAX_JOB_SECONDS = 2_592_000

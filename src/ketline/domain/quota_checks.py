@@ -1,0 +1,100 @@
+"""Compares submissions with quotas.
+
+`db/tasks/quotas.py` calls it in the transaction that stores tasks, with what is used by then, and `ChangeTask` for a
+new priority.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from ketline.domain.errors import QuotaExceeded, QuotaExhausted
+from ketline.domain.quotas import DAILY, ProjectQuotas, Quota, Quotas, Scope
+from ketline.domain.spec import TaskSpec
+from ketline.domain.sweep import number_of_points
+
+# What a task adds to the use of a shared quota. Nobody knows its seconds before it has run.
+_ADDED: Mapping[Quota, Callable[[TaskSpec], float]] = {
+    Quota.WAITING: lambda spec: 1,
+    Quota.ACTIVE: lambda spec: 1,
+    Quota.SHOTS_PER_DAY: lambda spec: shots_of(spec),
+    Quota.SECONDS_PER_DAY: lambda spec: 0,
+}
+_REQUESTED: Mapping[Quota, Callable[[TaskSpec], float]] = {
+    Quota.PROGRAM_BYTES: lambda spec: len(spec.circuit.encode()),
+    Quota.TIMEOUT_S: lambda spec: spec.time_limit_seconds or 0,
+    Quota.PRIORITY: lambda spec: spec.priority,
+}
+_UNITS: Mapping[Quota, str] = {
+    Quota.WAITING: "waiting tasks",
+    Quota.ACTIVE: "waiting and running tasks",
+    Quota.SHOTS_PER_DAY: "shots a day",
+    Quota.SECONDS_PER_DAY: "simulated seconds a day",
+    Quota.PROGRAM_BYTES: "bytes of a program",
+    Quota.TIMEOUT_S: "seconds of time limit",
+    Quota.PRIORITY: "as the highest priority",
+}
+
+
+def shots_of(spec: TaskSpec) -> int:
+    """The shots of all points of a task."""
+    return spec.shots * (number_of_points(spec.inputs) or 1)
+
+
+def start_of_day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def require_permitted(spec: TaskSpec, quotas: Quotas, scope: Scope) -> None:
+    """Check what a single task asks for.
+
+    Raises:
+        QuotaExceeded: it exceeds a quota.
+    """
+    for quota, requested in _REQUESTED.items():
+        _require_at_most(quotas, quota, requested(spec), scope)
+
+
+def require_priority(priority: int, quotas: ProjectQuotas) -> None:
+    """Check the new priority of a stored task.
+
+    Raises:
+        QuotaExceeded: it is higher than a quota.
+    """
+    _require_at_most(quotas.project, Quota.PRIORITY, priority, Scope.PROJECT)
+    _require_at_most(quotas.owner, Quota.PRIORITY, priority, Scope.OWNER)
+
+
+def require_room(specs: Sequence[TaskSpec], quotas: Quotas, used: Quotas, scope: Scope, at: datetime) -> None:
+    """Check that tasks may be stored now, at the time `at`, beside what is `used`.
+
+    Raises:
+        QuotaExceeded: a quota is too small for them at any time.
+        QuotaExhausted: a quota has no room for them now.
+    """
+    for quota, added_by in _ADDED.items():
+        if quota not in quotas:
+            continue
+        limit, added = quotas[quota], sum(map(added_by, specs))
+        _require_at_most(quotas, quota, added, scope)
+        spent = quota is Quota.SECONDS_PER_DAY and used[quota] >= limit
+        if used[quota] + added > limit or spent:  # guard: quota.room
+            raise _exhausted(quota, scope, used[quota], limit, at)
+
+
+def _require_at_most(quotas: Quotas, quota: Quota, requested: float, scope: Scope) -> None:
+    limit = quotas.get(quota)
+    if limit is not None and requested > limit:  # guard: quota.request
+        text = f"The quota of this {scope} is {limit:.12g} {_UNITS[quota]}; this request needs {requested:.12g}."
+        raise QuotaExceeded(text, quota=quota, scope=scope, used=requested, limit=limit)
+
+
+def _exhausted(quota: Quota, scope: Scope, used: float, limit: float, at: datetime) -> QuotaExhausted:
+    free_at = start_of_day(at) + timedelta(days=1) if quota in DAILY else None
+    when = (
+        "submit again when tasks have ended" if free_at is None else f"it is free again at {free_at:%Y-%m-%d %H:%M} UTC"
+    )
+    text = f"The quota of this {scope} is {limit:.12g} {_UNITS[quota]}, and {used:.12g} are used; {when}."
+    retry_after = None if free_at is None else free_at - at
+    return QuotaExhausted(
+        text, quota=quota, scope=scope, used=used, limit=limit, free_at=free_at, retry_after=retry_after
+    )

@@ -1,0 +1,45 @@
+"""Caches what the outcomes of programs are drawn from; the methods that simulate a final state call it."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.sampling import OutcomeSource
+
+_MOST_SOURCES = 64
+# Sixteen programs of 16 qubits; what takes more than a quarter is not cached.
+_MOST_BYTES = 8 << 20
+_MOST_BYTES_EACH = _MOST_BYTES // 4
+
+
+class OutcomeCache:
+    """The sources that were used last, up to a number and a size in total.
+
+    They are cached by program, not by text: what gives the same program again gives the same distribution.
+    """
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._sources: OrderedDict[tuple[Program, bool], OutcomeSource] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, program: Program, make: Callable[[], OutcomeSource], *, exact: bool) -> OutcomeSource:
+        """The source of a program, made if it is not cached; a program may have one of each value of `exact`."""
+        key = program, exact
+        source = self._sources.get(key)
+        if source is None:
+            source = make()
+            self._put(key, source)
+        else:
+            self._sources.move_to_end(key)
+        return source
+
+    def _put(self, key: tuple[Program, bool], source: OutcomeSource) -> None:
+        size = source.reusable_bytes
+        if size is None or size > _MOST_BYTES_EACH:
+            return
+        self._sources[key] = source
+        self._bytes += size
+        while self._bytes > self._most_bytes or len(self._sources) > _MOST_SOURCES:
+            _, oldest = self._sources.popitem(last=False)
+            self._bytes -= oldest.reusable_bytes or 0

@@ -1,0 +1,1 @@
+"""Use cases about access: verify who sent a request, and manage API keys and projects."""

@@ -1,0 +1,76 @@
+"""Who sent a request: verifies its credentials, and remembers the answer for a second. The API's guard calls it."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from ketline.domain.access import Principal
+from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
+from ketline.ports.access import TokenVerifier
+from ketline.ports.clock import Clock
+
+# A revoked key is refused after at most this time, and a request that uses it then.
+REMEMBERED_SECONDS = 1.0
+MOST_REMEMBERED = 10_000
+LONGEST_TOKEN = 16 * 1024
+
+
+@dataclass(slots=True)
+class Authenticate:
+    """Returns the principal of a bearer token, verified within the last second.
+
+    `anyone` is the principal of every request where there is no authentication; with it, credentials are not looked at.
+    """
+
+    verifiers: Sequence[TokenVerifier]
+    clock: Clock
+    anyone: Principal | None = None
+    _remembered: OrderedDict[bytes, tuple[float, Principal | None]] = field(default_factory=OrderedDict, init=False)
+
+    async def __call__(self, token: str | None) -> Principal:
+        """Return who sent a request with this token.
+
+        Raises:
+            CredentialsMissing: there is no token.
+            CredentialsInvalid: the token stands for nobody, or no longer.
+            ServiceUnavailable: it cannot be verified now.
+        """
+        if self.anyone is not None:
+            return self.anyone
+        if token is None:
+            raise CredentialsMissing("Send an API key: `Authorization: Bearer ktl_…`.")
+        principal = await self._verified(token)
+        if principal is None:
+            raise CredentialsInvalid("The credentials are not valid: they are unknown, revoked or expired.")
+        return principal
+
+    def forget(self, token: str) -> None:
+        """Verify a token anew when it comes again, because what it stands for has ended."""
+        self._remembered.pop(_digest(token), None)
+
+    async def _verified(self, token: str) -> Principal | None:
+        # Of secrets the process keeps only digests.
+        key, now = _digest(token), self.clock.monotonic()
+        known = self._remembered.get(key)
+        if known is not None and now - known[0] < REMEMBERED_SECONDS:
+            return known[1]
+        principal = await self._verify(token)
+        self._remembered[key] = (now, principal)
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+        return principal
+
+    async def _verify(self, token: str) -> Principal | None:
+        verify = next((one for one in self.verifiers if one.takes(token)), None)
+        if verify is None or len(token) > LONGEST_TOKEN:
+            return None
+        try:
+            return await verify(token)
+        except CredentialsInvalid:
+            return None
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,320 @@
+"""One attempt of a task on an external backend; `remote.py` makes it when it has claimed the task.
+
+That a job is about to be submitted, and then its id, are committed at once: if this worker dies, another looks for the
+job or follows it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from math import inf
+from typing import TypeVar
+
+import structlog
+
+from ketline.domain.backend_jobs import (
+    BackendDescription,
+    BackendJob,
+    ClientToken,
+    RemoteId,
+    RemoteState,
+    check_counts,
+)
+from ketline.domain.errors import (
+    BackendFailed,
+    BackendJobNotFound,
+    BackendOutcomeUnknown,
+    BackendUnavailable,
+    ExecutionFailed,
+    MachineBusy,
+)
+from ketline.domain.task import (
+    Claim,
+    Failure,
+    FailureCode,
+    Profile,
+    RemoteJob,
+    RemoteStatus,
+    RunResult,
+    TaskId,
+)
+from ketline.ports.backends import BackendAdapter
+from ketline.ports.repositories import RemoteAttempts
+from ketline.ports.runner import CircuitRunner
+from ketline.service.attempts.attempt import LeaseKeeper, LeaseLost, ProcessTask
+from ketline.service.attempts.backend_calls import BackendCalls, BackendTiming
+from ketline.service.attempts.job_program import write_job
+from ketline.service.attempts.job_time_limit import JobTimeLimit
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+# How often the job of a submission without an answer is looked for; after that, the next attempt looks for it.
+LOOKUPS = 5
+
+
+class WriteFailed(Exception):
+    """A write to the database failed in a way that nobody expected; its cause says how. The lease ends by itself."""
+
+
+class JobAttempt:
+    """One attempt of a task on the backend: `start` submits or finds the job, `wait` records its outcome."""
+
+    def __init__(
+        self,
+        process: ProcessTask,
+        repository: RemoteAttempts,
+        adapter: BackendAdapter,
+        *,
+        backend: str,
+        claim: Claim,
+        runner: CircuitRunner,
+        timing: BackendTiming,
+    ) -> None:
+        self._process = process
+        self._repository = repository
+        self._adapter = adapter
+        self._backend = backend
+        self._claim = claim
+        self._runner = runner
+        self._token = token_of(claim.lease.task_id)
+        self._keeper = LeaseKeeper(process, claim.lease, longest_seconds=inf)
+        self._calls = BackendCalls(process.clock, timing)
+        self._limit = JobTimeLimit(process.clock, claim.spec.time_limit_seconds)
+        self._limit.start(claim.job_seconds)  # guard: remote.limit
+        self._job: BackendJob | None = None
+        self._written: Profile | None = None
+        self.remote_id: RemoteId | None = None
+
+    async def start(self) -> None:
+        """Submit the job unless the backend has it, and set `remote_id`; it stays None if the attempt has ended.
+
+        Raises:
+            WriteFailed: what is known of the job could not be recorded; the next attempt looks for the job.
+        """
+        with self._bound():
+            log.info("task.started", queued_seconds=round(self._claim.queued_seconds, 6))
+            self._keeper.start()
+            submitted = False
+            try:
+                submitted = await self._guarded(self._ensure_job)
+            finally:
+                if not submitted:
+                    self.remote_id = None
+                    await self._keeper.stop()
+            if submitted:
+                log.info("backend.job_submitted", remote_id=self.remote_id)
+
+    async def wait(self) -> None:
+        """Wait until the job has ended at the backend, and record its outcome."""
+        with self._bound():
+            try:
+                await self._guarded(self._follow)
+            except Exception:
+                # The edge of an asyncio task that nobody awaits. The lease ends, and the next attempt follows the job.
+                log.exception("backend.wait_crashed")
+            finally:
+                await self._keeper.stop()
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do a part of the attempt; return False if that ended the attempt, whose outcome is recorded then."""
+        lease = self._claim.lease
+        try:
+            async with self._keeper.holding():
+                await work()
+        except LeaseLost:
+            log.warning("task.lease_lost")
+        except asyncio.CancelledError:
+            await self._process.hand_back(lease)
+            raise
+        except (ExecutionFailed, MachineBusy) as error:
+            await self._process.record(self._claim, error)
+        except BackendUnavailable as error:
+            delay = error.delay or self._calls.timing.unavailable_delay
+            log.warning("backend.unavailable", error=str(error), delay_seconds=delay.total_seconds())
+            await self._process.persist(lambda: self._process.deferrals.defer(lease, delay, BackendUnavailable.code))
+        except BackendFailed as error:
+            await self._fail(_code_of(error), str(error))
+        except WriteFailed:
+            raise
+        except Exception as error:
+            # The edge to a plugin. The text of such an error may contain a credential.
+            log.exception("backend.crashed")
+            await self._fail(FailureCode.BACKEND_FAILED, f"The adapter failed with {type(error).__name__}.")
+        else:
+            return True
+        return False
+
+    async def _ensure_job(self) -> None:
+        known = self._claim.remote_job
+        description = await self._describe()
+        self._job, self._written = await write_job(self._claim.spec, description, self._runner)
+        if known is not None and known.remote_id is not None:
+            self.remote_id = RemoteId(known.remote_id)
+            return
+        if known is not None and await self._find(description):
+            return
+        await self._adapter.validate(self._job)
+        await self._submit(self._job, description)
+
+    async def _describe(self) -> BackendDescription:
+        try:
+            return await self._adapter.describe()
+        except BackendFailed as error:
+            if type(error) is BackendFailed:
+                raise BackendUnavailable(f"The backend cannot be described: {error}") from error
+            raise
+
+    async def _submit(self, job: BackendJob, description: BackendDescription) -> None:
+        nothing_sent = self._claim.remote_job is None
+        for _ in range(LOOKUPS):
+            # Each time: a task that was cancelled meanwhile is not submitted again.
+            await self._record(RemoteJob())  # guard: remote.before
+            self._limit.start()
+            try:
+                self.remote_id = await self._adapter.submit(job, self._token)
+            except BackendUnavailable:
+                if nothing_sent:
+                    await self._record(None)  # guard: remote.not_submitted
+                raise
+            except BackendOutcomeUnknown as error:
+                nothing_sent = False  # guard: remote.nothing_sent
+                log.warning("backend.outcome_unknown", error=str(error))
+                if await self._find(description):
+                    return
+            else:
+                await self._record(RemoteJob(self.remote_id, RemoteStatus.QUEUED))  # guard: remote.id
+                return
+        raise BackendUnavailable("No answer to a submission came from the backend; the next attempt looks for the job.")
+
+    async def _find(self, description: BackendDescription) -> bool:
+        """Whether the backend has the job of an earlier submission; False if it is safe to submit it.
+
+        Raises:
+            BackendOutcomeUnknown: the backend cannot tell, and a second job could cost twice.
+        """
+        try:
+            self.remote_id = await self._calls.retried(partial(self._adapter.reattach, self._token), LOOKUPS)
+        except BackendOutcomeUnknown as error:
+            if description.local or description.recognises_tokens:
+                return False
+            raise BackendOutcomeUnknown(
+                f"It is unknown whether the backend has the job: {error} It was not submitted again. Look for it at "
+                f"the backend by the token {self._token}, and submit the task again if it is not there."
+            ) from error
+        if self.remote_id is None:
+            return False
+        await self._record(RemoteJob(self.remote_id, RemoteStatus.QUEUED))
+        return True
+
+    async def _follow(self) -> None:
+        shown = RemoteStatus.QUEUED
+        while True:
+            try:
+                state = await self._poll()
+            except BackendJobNotFound:
+                await self._submit_lost_job()
+                continue
+            if state is not None and state.status is not shown:
+                shown = state.status
+                await self._record(RemoteJob(self.remote_id, shown))
+            if state is not None and shown.ended:
+                await self._finish(shown, state.message)
+                return
+            if state is None or self._limit.exceeded:
+                await self._fail(FailureCode.TIMEOUT, self._limit.exceeded_message(self.remote_id, self._backend))
+                return
+            await self._calls.pause(min(state.pause_seconds, self._limit.remaining_seconds))
+
+    async def _poll(self) -> RemoteState | None:
+        """The state of the job; None if the backend has not told it by the job's time limit."""
+        assert self.remote_id is not None  # `start` has set it
+        polling = self._calls.retried(partial(self._adapter.poll, self.remote_id))
+        if self._limit.seconds is None:
+            return await polling
+        seconds = max(self._limit.remaining_seconds, self._calls.timing.last_poll_seconds)
+        try:
+            async with asyncio.timeout(seconds) as waiting:
+                return await polling
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            return None
+
+    async def _submit_lost_job(self) -> None:
+        """Submit a job again that ended with its worker; such a backend is on the worker's machine."""
+        description = await self._calls.retried(self._adapter.describe)
+        if not description.local:
+            raise BackendJobNotFound(f"The backend has no job {self.remote_id}, or no longer.")
+        assert self._job is not None  # `_ensure_job` has written it
+        await self._submit(self._job, description)
+
+    async def _finish(self, status: RemoteStatus, message: str | None) -> None:
+        if status is RemoteStatus.CANCELLED:
+            await self._fail(FailureCode.BACKEND_FAILED, "The job was cancelled at the backend.")
+        elif status is RemoteStatus.FAILED:
+            await self._fail(FailureCode.BACKEND_FAILED, message or "The job failed at the backend.")
+        else:
+            result = await self._result()
+            await _recorded(self._process.record(self._claim, result))
+
+    async def _result(self) -> RunResult:
+        assert self.remote_id is not None
+        assert self._job is not None  # `_ensure_job` has set it
+        job = self._job
+        counts = await self._calls.retried(partial(self._adapter.result, self.remote_id, job))
+        check_counts(counts, job)
+        profile = self._written or Profile(
+            method=self._backend, qubits=0, depth=0, operations={}, parsing_seconds=0.0, simulating_seconds=0.0
+        )
+        profile = replace(profile, method=self._backend, queued_seconds=self._claim.queued_seconds)
+        return RunResult(counts=counts, shots=job.shots, profile=profile)
+
+    async def _record(self, job: RemoteJob | None) -> None:
+        """Commit what is known of the job, None if there is none.
+
+        Raises:
+            LeaseLost: the task is no longer this worker's.
+            WriteFailed: it could not be recorded.
+        """
+        recorded = await _recorded(self._process.persist(lambda: self._repository.record_job(self._claim.lease, job)))
+        if not recorded:
+            raise LeaseLost
+
+    async def _fail(self, code: FailureCode, message: str) -> None:
+        failure, repository = Failure(code=code, message=message), self._process.repository
+        if await _recorded(self._process.persist(lambda: repository.fail(self._claim.lease, failure))):
+            log.info("task.failed", code=str(code))
+        else:
+            log.warning("task.fenced_off")
+
+    def _bound(self) -> AbstractContextManager[object]:
+        lease = self._claim.lease
+        return structlog.contextvars.bound_contextvars(
+            task_id=str(lease.task_id),
+            correlation_id=self._claim.correlation_id,
+            attempt=lease.attempt,
+            worker_id=lease.worker_id,
+            backend=self._backend,
+        )
+
+
+def token_of(task_id: TaskId) -> ClientToken:
+    """The token of a task's submission, the same in every attempt."""
+    return ClientToken(str(task_id))
+
+
+async def _recorded(write: Awaitable[T]) -> T:
+    """The answer to a write; its errors are the service's own, not those of an adapter."""
+    try:
+        return await write
+    except Exception as error:
+        raise WriteFailed from error
+
+
+def _code_of(error: BackendFailed) -> FailureCode:
+    """The code of an error that ends its task; such codes are those of the errors."""
+    return FailureCode(error.code)

@@ -1,0 +1,38 @@
+"""Writes the program of a task in a format that its backend takes; `job_attempt.py` submits it."""
+
+from dataclasses import replace
+
+from ketline.domain.backend_jobs import BackendDescription, BackendJob
+from ketline.domain.spec import Target, TaskKind, TaskSpec
+from ketline.domain.task import Profile
+from ketline.ports.runner import CircuitRunner
+
+
+async def write_job(
+    spec: TaskSpec, description: BackendDescription, runner: CircuitRunner
+) -> tuple[BackendJob, Profile | None]:
+    """The job of a task, the same in each attempt, so that results fit it; and the profile of a converted program.
+
+    Raises:
+        ExecutionFailed: the program is not valid, or cannot be converted.
+        MachineBusy: it cannot be converted now.
+    """
+    seed = spec.options.seed if description.takes_seed else None
+    if not description.flat and spec.options.format in description.formats:
+        job = BackendJob(
+            program=spec.circuit, format=spec.options.format, shots=spec.shots, seed=seed, inputs=spec.inputs
+        )
+        return job, None
+    form = description.formats[0]
+    # The time limit is that of the job.
+    conversion = replace(spec, kind=TaskKind.CONVERT, target=Target(form.value), time_limit_seconds=None)
+    written = await runner.run(conversion)
+    assert written.conversion is not None  # the result of a conversion
+    job = BackendJob(
+        program=written.conversion.content,
+        format=form,
+        shots=spec.shots,
+        registers=written.profile.registers,
+        seed=seed,
+    )
+    return job, written.profile

@@ -1,0 +1,57 @@
+"""The quotas of all projects as this process knows them: read once a second, so that a submission reads none.
+
+`SubmitTask` and `ChangeTask` look up quotas here; `runtime.services` runs the loop.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ketline.domain.access import ProjectName
+from ketline.domain.quotas import UNLIMITED, ProjectQuotas
+from ketline.ports.access import ProjectStore
+from ketline.ports.clock import Clock
+from ketline.service.loop import Loop
+
+REFRESH_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class KnownQuotas:
+    """The quotas of the projects that have any; a change is known in every process within two seconds.
+
+    Whether a project has quotas decides how its tasks are stored. The transaction that stores them reads the quotas
+    again, so that those are up to date.
+    """
+
+    store: ProjectStore
+    clock: Clock
+    _known: Mapping[ProjectName, ProjectQuotas] | None = field(default=None, init=False)
+
+    async def of(self, project: ProjectName) -> ProjectQuotas:
+        """Return the quotas of a project.
+
+        Raises:
+            DatabaseUnavailable: they have never been read, and cannot be read now.
+        """
+        if self._known is None:
+            await self.refresh()
+        return (self._known or {}).get(project, UNLIMITED)
+
+    async def refresh(self) -> None:
+        """Read the quotas of all projects.
+
+        Raises:
+            DatabaseUnavailable: what is known is unchanged.
+        """
+        self._known = await self.store.quotas()
+
+    async def run(self) -> None:
+        """Refresh at intervals until cancelled."""
+        await Loop(
+            self.refresh,
+            REFRESH_SECONDS,
+            delayed="quotas.not_read",
+            crashed="quotas.crashed",
+            sleep=self.clock.sleep,
+            quiet=True,
+        ).run()

@@ -1,0 +1,1 @@
+"""Tests for packages that extend Ketline, such as adapters of backends; they need pytest."""

@@ -1,0 +1,54 @@
+"""A service with keys that several projects share; the tests of isolation and of secrets start it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ketline.db.access import SqlKeyStore, SqlProjectStore
+from ketline.db.engine.database import open_database
+from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
+from ketline.service.access.keys import ManageKeys
+from tests.acceptance.processes import running_process
+
+TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class SharedService:
+    """A running embedded service with `KETLINE_AUTH=keys`, with its data and its log in `directory`."""
+
+    directory: Path
+    url: str
+    pid: int
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "log").read_text()
+
+    def key(self, project: str, role: Role, owner: str = "owner") -> str:
+        """A new key; the project is made if there is none."""
+        return asyncio.run(self._key(ProjectName(project), role, Owner(owner)))
+
+    def client(self, key: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    async def _key(self, project: ProjectName, role: Role, owner: Owner) -> str:
+        async with open_database(f"sqlite+aiosqlite:///{self.directory / 'ketline.db'}") as database:
+            projects = SqlProjectStore(database)
+            if project not in {DEFAULT_PROJECT, *(found.name for found in await projects.projects())}:
+                await projects.add(project)
+            made = await ManageKeys(SqlKeyStore(database)).create(project=project, role=role, owner=owner)
+        return made.text
+
+
+@contextmanager
+def shared_service(directory: Path, **environment: str) -> Iterator[SharedService]:
+    """Run the service while the context is open."""
+    logs = {"KETLINE_LOG_FORMAT": "json", "KETLINE_LOG_LEVEL": "debug"}
+    with running_process(directory, KETLINE_AUTH="keys", **logs, **environment) as (url, pid):
+        yield SharedService(directory, url, pid)

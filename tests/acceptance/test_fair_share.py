@@ -1,0 +1,101 @@
+"""Tasks of a project that come while a flood of another waits, on both modes as an operator runs them."""
+
+import math
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from ketline.db.engine.database import Database, open_database
+from ketline.db.schema.tables import tasks
+from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import ProjectName
+from ketline.domain.ids import TaskIds
+from ketline.domain.spec import TaskSpec
+from ketline.domain.task import CorrelationId, Submission
+from tests.acceptance.conftest import Distributed, Embedded
+from tests.acceptance.processes import eventually
+
+FLOOD, NEWCOMER = ProjectName("flood"), ProjectName("newcomer")
+MANY, FEW = 5000, 10
+# A program of a few tenths of a second, so that the dispatcher's interval and other load count for little.
+QUBITS, LAYERS = 17, 60
+
+
+def program(number: int) -> str:
+    """A program whose state is simulated gate by gate."""
+    angles = [math.pi / (layer + 3 + number / MANY) for layer in range(LAYERS)]
+    layers = [
+        f"rx({angle}) q;\ncx q[{layer % QUBITS}], q[{(layer + 1) % QUBITS}];" for layer, angle in enumerate(angles)
+    ]
+    body = "\n".join([f"qubit[{QUBITS}] q;", f"bit[{QUBITS}] c;", *layers, "c = measure q;"])
+    return f'OPENQASM 3.0;\ninclude "stdgates.inc";\n{body}\n'
+
+
+async def submit(database: Database, project: ProjectName, number: int) -> None:
+    new_id = TaskIds()
+    repository = SqlTaskRepository(database, project=project)
+    for first in range(0, number, 500):
+        # Each is another program, so that none is drawn from a cache.
+        programs = [
+            f"// {project} {first + place}\n{program(first + place)}" for place in range(min(500, number - first))
+        ]
+        specs = [TaskSpec(circuit=circuit, shots=10, max_attempts=3) for circuit in programs]
+        await repository.add_all(
+            [Submission(task_id=new_id(), spec=spec, correlation_id=CorrelationId("c")) for spec in specs]
+        )
+
+
+async def all_have_ended(database: Database, project: ProjectName) -> None:
+    statement = select(func.count(), func.count(tasks.c.completed_at)).where(tasks.c.project == project)
+
+    async def look() -> bool | None:
+        stored, ended = await database.read(lambda connection: connection.execute(statement).one())
+        return stored == ended or None
+
+    await eventually(look, f"every task of {project} has ended", seconds=240)
+
+
+async def begun_meanwhile(database: Database, project: ProjectName) -> int:
+    """How many tasks of the flood began between the submission of a project's tasks and the start of its last one."""
+    own = select(func.max(tasks.c.submitted_at), func.max(tasks.c.claimed_at)).where(tasks.c.project == project)
+    submitted, last = await database.read(lambda connection: connection.execute(own).one())
+    begun = (tasks.c.claimed_at > submitted, tasks.c.claimed_at < last)
+    statement = select(func.count()).select_from(tasks).where(tasks.c.project == FLOOD, *begun)
+    return await database.read(lambda connection: connection.execute(statement).scalar_one())
+
+
+async def has_ended(database: Database, project: ProjectName, number: int) -> None:
+    statement = select(func.count()).where(tasks.c.project == project, tasks.c.completed_at.is_not(None))
+
+    async def look() -> bool | None:
+        def count(connection: Connection) -> int:
+            return connection.execute(statement).scalar_one()
+
+        return await database.read(count) >= number or None
+
+    await eventually(look, f"{number} tasks of {project} have ended", seconds=240)
+
+
+async def newcomers_wait_for_no_flood(database: Database) -> None:
+    """Ten tasks take at most twice the slots that they take alone, however fast the machine is."""
+    await submit(database, FLOOD, MANY)
+    await has_ended(database, FLOOD, 10 * FEW)
+    await submit(database, NEWCOMER, FEW)
+    await all_have_ended(database, NEWCOMER)
+    assert await begun_meanwhile(database, NEWCOMER) <= FEW
+
+
+async def test_ten_tasks_beside_a_flood_of_another_project_in_the_embedded_service(embedded: Embedded) -> None:
+    await embedded.up()
+    async with open_database(f"sqlite+aiosqlite:///{embedded.data_dir}/ketline.db") as database:
+        await newcomers_wait_for_no_flood(database)
+
+
+@pytest.mark.long
+async def test_ten_tasks_beside_a_flood_of_another_project_on_the_distributed_service(
+    distributed: Distributed, postgres_url: str
+) -> None:
+    await distributed.start_api()
+    await distributed.start_worker(slots=2)
+    async with open_database(postgres_url) as database:
+        await newcomers_wait_for_no_flood(database)

@@ -1,0 +1,64 @@
+"""The service's own TLS, with a throwaway certificate."""
+
+import os
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.processes import running_service
+from tests.acceptance.programs import BELL
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The settings that name a certificate of 127.0.0.1 and its key."""
+    directory = tmp_path_factory.mktemp("tls")
+    return _certificate(directory, "-nodes")
+
+
+def _certificate(directory: Path, *protection: str) -> dict[str, str]:
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "2"]
+    named = ["-subj", "/CN=throwaway", "-addext", "subjectAltName=IP:127.0.0.1", *protection]
+    subprocess.run([*request, *named, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return {"KETLINE_TLS_CERT": str(cert), "KETLINE_TLS_KEY": str(key)}
+
+
+def test_service_speaks_https_alone(tmp_path: Path, files: dict[str, str]) -> None:
+    trusted = ssl.create_default_context(cafile=files["KETLINE_TLS_CERT"])
+    with running_service(tmp_path, **files) as url:
+        assert url.startswith("https://127.0.0.1:")
+        with httpx.Client(base_url=url, verify=trusted, timeout=60) as client:
+            task = client.post("/tasks", json={"qc": BELL, "shots": 10}, headers={"Prefer": "wait=60"}).json()
+            assert task["status"] == "completed"
+            assert client.get(f"/tasks/{task['task_id']}/counts").status_code == 200
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url.replace("https", "http") + "/livez")
+        with pytest.raises(httpx.ConnectError, match=r"(?i)certificate"):
+            httpx.get(url + "/livez")
+        command = [sys.executable, "-m", "ketline", "stats", "--url", url]
+        trusting = {**os.environ, "SSL_CERT_FILE": files["KETLINE_TLS_CERT"]}
+        shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=trusting)
+        assert "completed" in shown.stdout
+
+
+@pytest.mark.parametrize("case", ["missing", "swapped", "encrypted", "alone"])
+def test_files_that_cannot_be_used_end_the_start(tmp_path: Path, files: dict[str, str], case: str) -> None:
+    cert, key = files.values()
+    given = {
+        "missing": {**files, "KETLINE_TLS_KEY": str(tmp_path / "no-such-file")},
+        "swapped": {"KETLINE_TLS_CERT": key, "KETLINE_TLS_KEY": cert},
+        "encrypted": _certificate(tmp_path, "-passout", "pass:hunter2"),
+        "alone": {"KETLINE_TLS_CERT": cert},
+    }[case]
+    command = [sys.executable, "-m", "ketline", "up", "--data-dir", str(tmp_path / "data"), "--port", "0"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path, env={**os.environ, **given}
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "KETLINE_TLS_KEY" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,112 @@
+"""What stored sessions of browsers promise, on PostgreSQL and SQLite."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from ketline.db.access import SqlKeyStore
+from ketline.db.browser_sessions import SqlSessionStore
+from ketline.db.engine.database import Database
+from ketline.db.schema.tables import sessions
+from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, Role
+from ketline.domain.errors import CredentialsInvalid
+from ketline.runtime import SystemClock
+from ketline.service.access.keys import ManageKeys, VerifyKey
+from ketline.service.access.sessions import ManageSessions, VerifySession
+
+HOUR = timedelta(hours=1)
+SLACK = timedelta(minutes=1)
+
+
+@pytest.fixture
+def store(database: Database) -> SqlSessionStore:
+    return SqlSessionStore(database)
+
+
+@pytest.fixture
+def manage(store: SqlSessionStore) -> ManageSessions:
+    return ManageSessions(store, HOUR)
+
+
+@pytest.fixture
+def verify(store: SqlSessionStore) -> VerifySession:
+    return VerifySession(store)
+
+
+async def key_of(database: Database, lifetime: timedelta | None = None) -> Principal:
+    keys = SqlKeyStore(database)
+    new = await ManageKeys(keys).create(
+        project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), lifetime=lifetime
+    )
+    return await VerifyKey(keys, SystemClock())(new.text)
+
+
+async def test_session_has_the_rights_of_its_key_for_its_time(
+    database: Database, manage: ManageSessions, verify: VerifySession
+) -> None:
+    member = await key_of(database)
+    principal = await verify(await manage.start(member))
+    assert (principal.project, principal.role, principal.owner) == (DEFAULT_PROJECT, Role.SUBMITTER, Owner("ada"))
+    assert principal.key_id == member.key_id
+    assert principal.expires_at is not None
+    assert abs(principal.expires_at - datetime.now(UTC) - HOUR) < SLACK
+
+
+async def test_session_ends_with_its_key(database: Database, manage: ManageSessions, verify: VerifySession) -> None:
+    lasting, short = await key_of(database), await key_of(database, timedelta(minutes=5))
+    session, limited = await manage.start(lasting), await manage.start(short)
+    assert (await verify(limited)).expires_at == short.expires_at
+    assert lasting.key_id is not None
+    await ManageKeys(SqlKeyStore(database)).revoke(lasting.key_id)
+    with pytest.raises(CredentialsInvalid):
+        await verify(session)
+    await verify(limited)
+
+
+async def test_session_that_is_over_is_refused_and_deleted(
+    database: Database, store: SqlSessionStore, manage: ManageSessions, verify: VerifySession
+) -> None:
+    member = await key_of(database)
+    over = await ManageSessions(store, timedelta(seconds=-1)).start(member)
+    with pytest.raises(CredentialsInvalid):
+        await verify(over)
+    await manage.start(member)
+
+    def count(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(sessions)).scalar_one()
+
+    assert await database.read(count) == 1
+
+
+async def test_ended_session_and_unknown_ones_are_refused_alike(
+    database: Database, manage: ManageSessions, verify: VerifySession
+) -> None:
+    member = await key_of(database)
+    session, other = await manage.start(member), await manage.start(member)
+    await manage.end(session)
+    await manage.end(session)
+    refusals = set()
+    for token in (session, session[:-1], session.upper(), "kts_" + "0" * 64, "kts_", ""):
+        with pytest.raises(CredentialsInvalid) as refusal:
+            await verify(token)
+        refusals.add(str(refusal.value))
+    assert len(refusals) == 1
+    await verify(other)
+
+
+async def test_session_of_no_key_ends_by_itself_only(manage: ManageSessions, verify: VerifySession) -> None:
+    session = await manage.start(Principal(role=Role.READER, owner=Owner("grace")))
+    principal = await verify(session)
+    assert (principal.key_id, principal.role, principal.owner) == (None, Role.READER, Owner("grace"))
+
+
+async def test_nothing_of_a_token_is_stored(database: Database, manage: ManageSessions) -> None:
+    token = await manage.start(Principal(role=Role.READER))
+
+    def rows(connection: Connection) -> str:
+        return repr(connection.execute(sessions.select()).all())
+
+    stored = await database.read(rows)
+    assert token not in stored
+    assert repr(bytes.fromhex(token.removeprefix("kts_")))[2:-1] not in stored

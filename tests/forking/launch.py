@@ -1,0 +1,17 @@
+"""The `ketline` command, for `tests.forking.server`; acceptance tests start services by it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop  # noqa: F401 - what every command here imports, ahead of time for the fork server
+
+import ketline.cli.serve
+import ketline.db.schema.migrate  # noqa: F401
+from ketline.cli.main import main
+
+
+def launch(_directory: Path, arguments: Sequence[str]) -> None:
+    """Run the command in this process."""
+    sys.argv = ["ketline", *arguments]
+    main()

@@ -1,0 +1,121 @@
+"""What a submission gets that a quota does not permit."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.errors import QuotaExceeded, QuotaExhausted
+from ketline.domain.quotas import ProjectQuotas, Quota
+from ketline.service.services import Services
+from tests.fakes import FakeTaskRepository
+
+BODY = {"qc": "OPENQASM 3.0;"}
+TOMORROW = datetime(2026, 1, 3, tzinfo=UTC)
+SHOTS = QuotaExhausted(
+    "It is free again tomorrow.",
+    quota="shots_per_day",
+    scope="owner",
+    used=900,
+    limit=1000,
+    free_at=TOMORROW,
+    retry_after=timedelta(seconds=3599.5),
+)
+WAITING = QuotaExhausted("Three wait.", quota="waiting", scope="project", used=3, limit=3)
+PRIORITY = QuotaExceeded("Too high.", quota="priority", scope="project", used=7, limit=5)
+
+
+async def test_exhausted_quota_says_what_is_used_and_when_it_is_free(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    repository.error = SHOTS
+    answer = await client.post("/tasks", json=BODY)
+    assert answer.status_code == 429
+    problem = answer.json()
+    assert (problem["code"], problem["detail"]) == ("quota_exhausted", "It is free again tomorrow.")
+    assert {name: problem[name] for name in ("quota", "quota_of", "used", "limit", "free_at")} == {
+        "quota": "shots_per_day",
+        "quota_of": "owner",
+        "used": 900,
+        "limit": 1000,
+        "free_at": "2026-01-03T00:00:00.000000Z",
+    }
+    assert answer.headers["retry-after"] == "3600"
+    assert answer.headers["ratelimit-policy"] == '"shots_per_day";q=1000;w=86400'
+    assert answer.headers["ratelimit"] == '"shots_per_day";r=100;t=3600'
+
+
+async def test_quota_of_waiting_tasks_is_free_when_tasks_end(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    repository.error = WAITING
+    answer = await client.post("/tasks/batch", json={"tasks": [BODY]})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+    assert answer.headers["ratelimit-policy"] == '"waiting";q=3'
+    assert answer.headers["ratelimit"] == '"waiting";r=0;t=5'
+    assert "free_at" not in answer.json()
+
+
+async def test_request_that_no_wait_helps_is_forbidden(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    repository.error = PRIORITY
+    answer = await client.post("/tasks", json=BODY)
+    assert (answer.status_code, answer.json()["code"]) == (403, "quota_exceeded")
+    assert (answer.json()["used"], answer.json()["limit"]) == (7, 5)
+    assert "retry-after" not in answer.headers
+    assert "ratelimit" not in answer.headers
+
+
+async def test_form_says_which_quota_it_was(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    repository.error = WAITING
+    answer = await client.post("/ui/submit", data={"qc": BODY["qc"]})
+    assert answer.status_code == 429
+    assert "Three wait." in answer.text
+
+
+async def test_reruns_of_a_list_say_which_quota_it_was(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
+    repository.error = WAITING
+    answer = await client.post("/ui/bulk", data={"action": "rerun", "task": task_id, "confirmed": "yes"})
+    assert "was not run again: Three wait." in answer.text
+
+
+async def test_only_a_project_with_quotas_is_stored_within_them(
+    client: httpx.AsyncClient, services: Services, repository: FakeTaskRepository
+) -> None:
+    await client.post("/tasks", json=BODY)
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.WAITING: 3}))
+    await services.submit.quotas.refresh()
+    await client.post("/tasks", json=BODY)
+    await client.post("/tasks/batch", json={"tasks": [BODY]})
+    assert repository.limited == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("quota", "requested", "stored"), [(20.0, None, 20.0), (20.0, 7.5, 7.5), (20.0, 30.0, 30.0), (400.0, None, None)]
+)
+async def test_task_without_a_time_limit_has_that_of_the_quota(
+    client: httpx.AsyncClient,
+    services: Services,
+    repository: FakeTaskRepository,
+    quota: float,
+    requested: float | None,
+    stored: float | None,
+) -> None:
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(owner={Quota.TIMEOUT_S: quota}))
+    await services.submit.quotas.refresh()
+    await client.post("/tasks", json=BODY | ({} if requested is None else {"timeout_s": requested}))
+    assert repository.submissions[-1].spec.time_limit_seconds == stored
+
+
+async def test_priority_of_a_stored_task_stays_within_the_quota(client: httpx.AsyncClient, services: Services) -> None:
+    task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.PRIORITY: 5}))
+    await services.submit.quotas.refresh()
+    answer = await client.patch(f"/tasks/{task_id}", json={"priority": 6})
+    assert (answer.status_code, answer.json()["quota"]) == (403, "priority")
+    assert (await client.patch(f"/tasks/{task_id}", json={"priority": 5})).status_code == 200
