@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import ClassicalRegister, IfElseOp, QuantumCircuit
 
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge
 from ketline.execution.circuit.lowering import lower
-from ketline.execution.circuit.plain import plain_of
+from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.program import _read_with_importer
 from ketline.execution.frontend.scanner import Scanned, scan
@@ -44,7 +44,7 @@ def compare(text: str, limits: ExecutionLimits = LIMITS) -> str:
         raise Mismatch(f"the scanner takes this for too large\n{text}")
     if scanned is None:
         return "importer"
-    ours, theirs = (described(one.plain.circuit, one.groups, one.names, one.declared) for one in (scanned, reading))
+    ours, theirs = (described(one.plain, one.groups, one.names, one.declared) for one in (scanned, reading))
     if ours != theirs:
         parts = [f"{key}:\n{ours[key]}\n{theirs[key]}" for key in ours if ours[key] != theirs[key]]
         raise Mismatch("\n".join(["the front ends differ", *parts, text]))
@@ -60,9 +60,10 @@ def _scanned(text: str, limits: ExecutionLimits) -> tuple[Scanned | None, bool]:
 
 
 def described(
-    circuit: QuantumCircuit, groups: tuple[int, ...], names: tuple[str | None, ...], declared: DeclaredNames
+    plain: PlainCircuit, groups: tuple[int, ...], names: tuple[str | None, ...], declared: DeclaredNames
 ) -> dict[str, Any]:
     """Everything about a circuit that can make a difference, the order of its instructions included."""
+    circuit = plain.circuit
     return {
         "groups": groups,
         "names": names,
@@ -72,7 +73,7 @@ def described(
         "registers": [(type(one), one.name, _indices(circuit, one)) for one in [*circuit.qregs, *circuit.cregs]],
         "global phase": circuit.global_phase,
         "instructions": _instructions(circuit),
-        "lowered": _lowered(circuit),
+        "lowered": _lowered(plain),
     }
 
 
@@ -81,22 +82,38 @@ def _indices(circuit: QuantumCircuit, bits: Any) -> list[int]:
 
 
 def _instructions(circuit: QuantumCircuit) -> list[Any]:
-    return [
-        (
-            type(one.operation),
-            one.operation.name,
-            one.operation.label,
-            [repr(float(value)) for value in one.operation.params],
-            _indices(circuit, one.qubits),
-            _indices(circuit, one.clbits),
-        )
-        for one in circuit.data
+    return _described(circuit, [*range(circuit.num_qubits)], [*range(circuit.num_clbits)])
+
+
+def _described(circuit: QuantumCircuit, qubits: list[int], bits: list[int]) -> list[Any]:
+    """The instructions of a circuit or a block, of which these are the outermost qubits and bits."""
+    described: list[Any] = []
+    for one in circuit.data:
+        own_qubits = [qubits[at] for at in _indices(circuit, one.qubits)]
+        own_bits = [bits[at] for at in _indices(circuit, one.clbits)]
+        if isinstance(one.operation, IfElseOp):
+            described.append(_branch(circuit, one.operation, own_qubits, own_bits, bits))
+            continue
+        values = [repr(float(value)) for value in one.operation.params]
+        described.append((type(one.operation), one.operation.name, one.operation.label, values, own_qubits, own_bits))
+    return described
+
+
+def _branch(circuit: QuantumCircuit, branch: IfElseOp, qubits: list[int], bits: list[int], outer: list[int]) -> Any:
+    """A branch without its operands, whose order Qiskit's builder takes from a set; those of its blocks say enough."""
+    target, value = branch.condition
+    register = isinstance(target, ClassicalRegister)
+    compared = [outer[at] for at in _indices(circuit, target if register else [target])]
+    blocks = [
+        (_described(block, qubits, bits), block.global_phase, sorted(one.name for one in block.cregs))
+        for block in branch.blocks
     ]
+    return "if_else", register and target.name, compared, type(value), value, blocks
 
 
-def _lowered(circuit: QuantumCircuit) -> Any:
+def _lowered(plain: PlainCircuit) -> Any:
     try:
-        lowered = lower(plain_of(circuit), LIMITS.max_operations)
+        lowered = lower(plain, LIMITS.max_operations)
     except ExecutionFailed as error:
         return str(error)
     return lowered.operations, _instructions(lowered.circuit)

@@ -107,7 +107,8 @@ class _Machine:
         return outcome
 
 
-def _outcomes(code: str) -> dict[str, float]:
+def outcomes_of(code: str) -> dict[str, float]:
+    """The probability of each counts key of a program, by its translation, which acts on `v` and `machine`."""
     found: dict[str, float] = defaultdict(float)
     compiled = compile(code, "<program>", "exec")
     script: list[int] = []
@@ -159,7 +160,7 @@ class _Maker:
         ]
         parts = definitions + body + shown
         text = _HEADER + "\n".join(one for one, _ in parts)
-        return Controlled(text, _outcomes("\n".join(other for _, other in parts)))
+        return Controlled(text, outcomes_of("\n".join(other for _, other in parts)))
 
     def _statement(self, depth: int, locals_: list[str], *, in_loop: bool, returns: bool = False) -> tuple[str, str]:
         self._room -= 1

@@ -5,7 +5,7 @@ Every choice comes from one `random.Random`, so that Hypothesis can make the cho
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from qiskit_qasm3_import import converter
@@ -79,16 +79,22 @@ class ProgramMaker:
         self._bits: dict[str, int | None] = {}
         self._gates: dict[str, tuple[int, int]] = {"U": (3, 1)}
         self._plain = self._chance(0.5)
+        self._depth = 0  # of the branches around a statement
 
     def program(self) -> str:
         parts = [self._header()]
         declarations = [self._qubit_declaration(), self._qubit_declaration(), self._bit_declaration()]
         declarations += [self._declaration() for _ in range(self._choices.randrange(3))]
         parts += declarations
-        makers = (self._call, self._call, self._call, self._measurement, self._other, self._definition)
+        makers = (*self._inner_makers, self._definition)
         parts += [self._choices.choice(makers)() for _ in range(self._choices.randrange(1, 10))]
         parts.append(self._measurement())
         return self._blank(0.3).join(parts) + self._choices.choice(("", "\n", "// end", "\n/* end */ "))
+
+    @property
+    def _inner_makers(self) -> Sequence[Callable[[], str]]:
+        """What makes statements that may be in a block."""
+        return (self._call, self._call, self._call, self._measurement, self._other, self._branch)
 
     def _chance(self, probability: float) -> bool:
         return self._choices.random() < probability
@@ -234,6 +240,44 @@ class ProgramMaker:
         )
         return self._choices.choice(common if self._chance(0.93) else rare)
 
+    def _branch(self) -> str:
+        self._depth += 1
+        branch = self._spaced("if", "(", self._condition(), ")", self._block())
+        if self._chance(0.4):
+            otherwise = self._branch() if self._chance(0.3) and self._depth < 4 else self._block()
+            branch += f"{self._blank()}else{self._space()}{otherwise}"
+        self._depth -= 1
+        return branch
+
+    def _block(self) -> str:
+        """The body of a branch: one statement, or any in braces."""
+        makers = self._inner_makers if self._depth < 4 else self._inner_makers[:-1]
+        if self._chance(0.3):
+            return self._choices.choice(makers)()
+        statements = [self._choices.choice(makers)() for _ in range(self._choices.randrange(4))]
+        return self._blank().join(["{", *statements, "}"])
+
+    def _condition(self) -> str:
+        """Mostly one that the scanner reads."""
+        name = self._choices.choice(list(self._bits))
+        size = self._bits[name]
+        if self._chance(0.1):
+            operand, number = (
+                self._operand(self._bits),
+                self._choices.choice(("0", "1", "-1", "true", '"01"', "2+1", "pi")),
+            )
+        elif size is not None and self._chance(0.5):
+            value = self._choices.randrange(1 << size)
+            operand, number = name, self._choices.choice((str(value), f'"{value:0{size}b}"'))
+        else:
+            operand = self._indexed(name, size, str(self._choices.randrange(size or 1)))
+            number = self._choices.choice(("0", "1", "true", "false"))
+            if self._chance(0.4):
+                return self._choices.choice(("", "!", "~")) + operand
+        sign = "==" if self._chance(0.8) else self._choices.choice(("!=", "!=", "<", "&&"))
+        sides = (operand, sign, number) if self._chance(0.8) else (number, sign, operand)
+        return self._spaced(*sides)
+
     def _definition(self) -> str:
         name = self._name() + self._choices.choice("ghij_")
         parameters = [f"a{at}" if self._chance(0.9) else f"t{at}" for at in range(self._choices.randrange(3))]
@@ -311,6 +355,10 @@ _INSERTIONS = (
         "/*",
         "*/",
         "if",
+        "if (c)",
+        "if (c == 1) {",
+        "else",
+        "} else {",
         "1",
         "q[0]",
         "pi",

@@ -16,6 +16,7 @@ from ketline.execution.frontend.scanner import scan
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
 from tests.difference import controlled
+from tests.difference.branching import check_branching
 from tests.difference.classical import assert_agrees, make_classical
 from tests.difference.compare import LIMITS, compare
 from tests.difference.controlled_u import assert_means_the_same, make_controlled_u
@@ -120,6 +121,10 @@ def _controlled_u(choices: Random) -> str:
     return assert_means_the_same(make_controlled_u(choices))
 
 
+def _branching(choices: Random) -> str:
+    return check_branching(choices, _simulator())
+
+
 def _dynamic(choices: Random) -> str:
     return assert_dynamic_agrees(choices.getrandbits(48), _simulator())
 
@@ -161,6 +166,7 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "mutated": (6, _mutated),
     "exported": (2, _exported),
     "classical": (2, _classical),
+    "branching": (1, _branching),
     "controlled": (2, _controlled),
     "controlled_u": (1, _controlled_u),
     "dynamic": (1, _dynamic),

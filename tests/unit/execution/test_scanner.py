@@ -42,6 +42,23 @@ READ = {
     "single bits in groups": "qubit[2] q; bit a; bit[2] c; bit b; U(0, 0, 0) q; bit d; a = measure q[0];",
     "integer division": STANDARD + "qubit q; rx(3 / 2) q; rx(-4 / 2) q; rx(3 / 2.0) q; rx(-pi / 4) q;",
     "nothing but a declaration": "qubit q;",
+    "branches on bits": REGISTERS + "if (b) x a; if (!b) { y a; z a; } if (~c[1]) { } if(c[-1]==1){x a;}"
+    "if (c[0] == true) x a; if (c[0] != 1) x a; if (false == c[0]) x a; if (b) { measure a -> b; reset a; barrier q; }",
+    "branches on registers": REGISTERS + 'if (c == 3) x a; if (c == "0101") x a; if (7 + 1 == c) { c = measure q; }'
+    "bit[1] d; if (d == 1) x a; if (d[0]) x a;",
+    "alternatives": REGISTERS + "if (b) x a; else y a; if (b) { x a; } else { y a; cx q, r; } if (b) {} else { z a; }"
+    "if (b) { x a; } else {} if (c == 1) x a; else if (c == 2) y a; else { z a; }",
+    "alternative of the inner branch": REGISTERS
+    + "if (b) if (c[0]) x a; else y a; if (b) if (c[0]) x a; else y a; else z a;",
+    "nested branches": REGISTERS
+    + "if (b) { x a; if (c == 5) { if (c[0]) { h a; } y a; } else { gphase(1); } z a; } h a;",
+    "definitions among branches": REGISTERS + "gate g(t) x { rx(t) x; gphase(t); } if (b) { g(1) a; }"
+    "gate e x { } if (b) { e a; } else { g(2) a; g(2) q; } gate f x { g(1) x; } f a;",
+    "comments among branches": REGISTERS + "if /* ; */ (b) // {\n { x a; /* } */ } /* else */ else /* if */ { y a; }",
+    "physical qubits in branches": STANDARD + "bit c; h $1; c = measure $1; if (c) { x $3; } else { cx $0, $1; } z $4;",
+    "an end without a semicolon": REGISTERS + "if (b) { if (c[0]) { x a; } else { y a; } }",
+    "names that begin like branches": STANDARD
+    + "gate iff a { x a; } qubit else_; bit ifb; iff else_; if (ifb) iff else_;",
 }
 
 
@@ -113,7 +130,37 @@ DECLINED = {
     "physical qubit with a zero in front": STANDARD + "x $01;",
     "modifier": REGISTERS + "ctrl @ x a, q[0];",
     "duration of a gate": REGISTERS + "x[10ns] a;",
-    "branch": REGISTERS + "if (b) { x a; }",
+    "branch on a truth": REGISTERS + "if (true) { x a; }",
+    "branch on a register alone": REGISTERS + "if (c) { x a; }",
+    "branch on other registers": REGISTERS + "if (c != 3) { x a; }",
+    "branch on a part of a register": REGISTERS + "if (c[0:1] == 3) { x a; }",
+    "branch on a part of one bit": REGISTERS + "if (c[0:0] == 1) { x a; }",
+    "branch on two bits": REGISTERS + "if (b == c[0]) { x a; }",
+    "branch on a qubit": REGISTERS + "if (a) { x a; }",
+    "branch on a number too large": REGISTERS + "if (c == 16) { x a; }",
+    "branch on a bit that is two": REGISTERS + "if (b == 2) { x a; }",
+    "branch on a string too short": REGISTERS + 'if (c == "101") { x a; }',
+    "branch on a negative number": REGISTERS + "if (c == -1) { x a; }",
+    "branch on a logical and": REGISTERS + "if (b && c[0]) { x a; }",
+    "branch on two comparisons": REGISTERS + "if (b == 1 == 1) { x a; }",
+    "branch on a size": REGISTERS + "if (c < 3) { x a; }",
+    "branch on nothing": REGISTERS + "if () { x a; }",
+    "branch without a condition": REGISTERS + "if { x a; }",
+    "branch without a body": REGISTERS + "if (b)",
+    "branch with an empty statement": REGISTERS + "if (b);",
+    "branch without an end": REGISTERS + "if (b) { x a;",
+    "branch with a declaration": REGISTERS + "if (b) { bit z; } x a;",
+    "branch with a gate's definition": REGISTERS + "if (b) { gate g a { x a; } } x a;",
+    "branch with an include": 'bit b; if (b) { include "stdgates.inc"; }',
+    "branch of many": REGISTERS + "if (b) { " * 17 + "x a; " + "} " * 17,
+    "ten thousand branches and one": REGISTERS + "if (b) x a;" * 10_001,
+    "end of no branch": REGISTERS + "x a; } x a;",
+    "end of no branch at the end": REGISTERS + "x a; }",
+    "end of a branch without braces": REGISTERS + "if (b) x a; } x a;",
+    "else alone": REGISTERS + "else { x a; }",
+    "else later": REGISTERS + "if (b) { x a; } y a; else { x a; }",
+    "else twice": REGISTERS + "if (b) x a; else y a; else z a;",
+    "else in the branch": REGISTERS + "if (b) { x a; else y a; }",
     "alias": REGISTERS + "let z = q[0:1];",
     "constant": "const int n = 2; qubit[n] q;",
     "annotation": "@foo bar\nqubit q;",

@@ -41,6 +41,7 @@ _NO_EFFECT = NO_EFFECT | {gate.qiskit_name for gate in GATE_TABLE if gate.unitar
 # Operations without effect that Aer does not apply.
 _LEFT_OUT = _NO_EFFECT - _UNCHANGED
 _SIMPLE = (_UNCHANGED - {"break_loop", "continue_loop", "store"}) | _LEFT_OUT
+_NATIVE_WITH_BRANCHES = (_SIMPLE - _LEFT_OUT) | {"if_else"}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
 # Deeper than any definition nests: Qiskit defines some basic gates by each other, without end.
@@ -187,7 +188,18 @@ def _inlined(
             raise _too_large(max_operations)
         kept = range(plain.num_qubits)
         return Lowered(reduced(plain, kept, steps), count_operations(steps), kept_qubits=kept)
+    if genuine is None and _NATIVE_WITH_BRANCHES.issuperset(operations):
+        in_blocks = count_with_blocks(plain.steps)
+        if _runs_as_it_is(plain.steps, operations, in_blocks) and in_blocks.total() <= max_operations:
+            return Lowered(plain, in_blocks, kept_qubits=range(plain.num_qubits))
     return rewritten(plain.circuit, _NATIVE, max_operations, genuine, recogniser)
+
+
+def _runs_as_it_is(steps: Sequence[Step], operations: Counter[str], in_blocks: Counter[str]) -> bool:
+    """Whether Aer runs a circuit with branches unchanged: they are not nested, and each has a qubit."""
+    if not _NATIVE_WITH_BRANCHES.issuperset(in_blocks) or in_blocks["if_else"] > operations["if_else"]:
+        return False
+    return all(step[1] for step in steps)
 
 
 def _light_cone_of(lowered: Lowered, watched: Collection[int]) -> Lowered:

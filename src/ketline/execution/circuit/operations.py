@@ -93,7 +93,8 @@ def count_with_blocks(steps: Sequence[Step]) -> Counter[str]:
     found = count_operations(steps)
     if not LOOPS_AND_BRANCHES.isdisjoint(found):
         for block in (block for step in steps for block in blocks_of(step)):
-            found += count_with_blocks(steps_of(block))
+            names = block.count_ops()
+            found.update(names if LOOPS_AND_BRANCHES.isdisjoint(names) else count_with_blocks(steps_of(block)))
     return found
 
 

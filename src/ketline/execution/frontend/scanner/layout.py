@@ -1,22 +1,77 @@
 """The qubits and bits of a flat program in the order of their declarations, of which Qiskit's circuit is made.
 
-`registers.py` fills it.
+`registers.py` fills it, and `branches.py` makes the branches of its circuit.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegister, Qubit
+from qiskit.circuit import (
+    CircuitInstruction,
+    ClassicalRegister,
+    Clbit,
+    IfElseOp,
+    QuantumCircuit,
+    QuantumRegister,
+    Qubit,
+)
 
-from ketline.execution.circuit.operations import Step, instructions_of
+from ketline.execution.circuit.operations import Step, instruction_of
+from ketline.execution.circuit.plain import PlainCircuit
+
+
+@dataclass(slots=True)
+class Block:
+    """The operations and global phases of a program or of a block; `written` if it has a statement."""
+
+    steps: list[Step] = field(default_factory=list)
+    phases: list[float] = field(default_factory=list)
+    written: bool = False
+
+
+class Condition(NamedTuple):
+    """A bit, or all bits of a register, by index, and the value with which it is compared."""
+
+    target: int | tuple[int, ...]
+    value: int
+
+    @property
+    def bits(self) -> tuple[int, ...]:
+        return self.target if isinstance(self.target, tuple) else (self.target,)
+
+    @property
+    def registers(self) -> tuple[int, ...]:
+        """The first bit of the register, if it is one."""
+        return self.target[:1] if isinstance(self.target, tuple) else ()
+
+
+class Branch(NamedTuple):
+    """A branch in place of Qiskit's; `registers` are those of its conditions and of the branches in it."""
+
+    condition: Condition
+    blocks: Sequence[Block]
+    registers: Sequence[int]
+
+
+def branch_step(condition: Condition, blocks: Sequence[Block]) -> Step:
+    """A branch as a step on the qubits and bits that it uses; its source is a `Branch`."""
+    inner = [step for block in blocks for step in block.steps]
+    registers = dict.fromkeys(condition.registers)
+    for step in inner:
+        if isinstance(step[4], Branch):
+            registers.update(dict.fromkeys(step[4].registers))
+    qubits = dict.fromkeys([qubit for step in inner for qubit in step[1]])
+    bits = dict.fromkeys([*condition.bits, *(bit for step in inner for bit in step[2])])
+    return "if_else", tuple(qubits), tuple(bits), (), Branch(condition, blocks, tuple(registers))
 
 
 class Layout:
-    """The declared registers and single bits, and the global phases of a program, for its circuit."""
+    """The declared registers and single bits of a program, for its circuit."""
 
     def __init__(self) -> None:
         self.num_qubits = 0
         self.num_clbits = 0
-        self.phases: list[float] = []  # added one after the other
         self._qubits: list[tuple[int, str | None]] = []
         self._bits: list[tuple[int, str | None]] = []
 
@@ -30,8 +85,16 @@ class Layout:
         self.num_clbits += width
         self._bits.append((width, register))
 
-    def circuit(self, steps: list[Step]) -> Any:
-        """Qiskit's circuit of steps on these qubits and bits."""
+    def plain(self, program: Block) -> PlainCircuit:
+        """The circuit of a program on these qubits and bits."""
+        if not any(isinstance(step[4], Branch) for step in program.steps):
+            return PlainCircuit(
+                self.num_qubits, self.num_clbits, lambda: program.steps, lambda: self._filled(program).circuit
+            )
+        filled = self._filled(program)
+        return PlainCircuit(self.num_qubits, self.num_clbits, lambda: filled.steps, lambda: filled.circuit)
+
+    def _filled(self, program: Block) -> "_Filled":
         circuit = QuantumCircuit(name="program")  # generating a name takes longer
         data = circuit._data  # noqa: SLF001 - `add_register` and `append` check again what the scanner checked
         for width, name in self._qubits:
@@ -39,12 +102,54 @@ class Layout:
                 circuit.add_bits([Qubit() for _ in range(width)])
             else:
                 data.add_qreg(QuantumRegister(width, name))
+        registers: dict[int, ClassicalRegister] = {}
         for width, name in self._bits:
             if name is None:
                 circuit.add_bits([Clbit() for _ in range(width)])
             else:
-                data.add_creg(ClassicalRegister(width, name))
-        data.extend(list(instructions_of(circuit, steps)))
-        for phase in self.phases:
+                registers[circuit.num_clbits] = register = ClassicalRegister(width, name)
+                data.add_creg(register)
+        return _Filled(circuit, _Writer(circuit.qubits, circuit.clbits, registers).fill(circuit, program))
+
+
+class _Filled(NamedTuple):
+    """Qiskit's circuit of a program, and its steps, with Qiskit's branches."""
+
+    circuit: Any
+    steps: Sequence[Step]
+
+
+class _Writer(NamedTuple):
+    """Writes steps into Qiskit's circuits, on these qubits and bits; `registers` are by their first bit."""
+
+    qubits: Sequence[Any]
+    bits: Sequence[Any]
+    registers: dict[int, ClassicalRegister]
+
+    def fill(self, circuit: Any, block: Block) -> Sequence[Step]:
+        """Write a block into a circuit that is empty, and return its steps, with Qiskit's branches."""
+        steps = [self._branch(step) if isinstance(step[4], Branch) else step for step in block.steps]
+        instructions = [instruction_of(step, self._qubits_of(step), self._bits_of(step)) for step in steps]
+        circuit._data.extend(instructions)  # noqa: SLF001 - see `Layout._filled`
+        for phase in block.phases:
             circuit.global_phase += phase
-        return circuit
+        return steps
+
+    def _branch(self, step: Step) -> Step:
+        name, operands, written, parameters, branch = step
+        qubits, bits = self._qubits_of(step), self._bits_of(step)
+        bodies = [QuantumCircuit(qubits, bits, name="block") for _ in branch.blocks]
+        for block, body in zip(branch.blocks, bodies, strict=True):
+            for first in branch.registers:
+                body._data.add_creg(self.registers[first])  # noqa: SLF001 - as for the circuit
+            self.fill(body, block)
+        target, value = branch.condition
+        register = isinstance(target, tuple)
+        condition = (self.registers[target[0]], value) if register else (self.bits[target], bool(value))
+        return name, operands, written, parameters, CircuitInstruction(IfElseOp(condition, *bodies), qubits, bits)
+
+    def _qubits_of(self, step: Step) -> Sequence[Any]:
+        return [self.qubits[qubit] for qubit in step[1]]
+
+    def _bits_of(self, step: Step) -> Sequence[Any]:
+        return [self.bits[bit] for bit in step[2]]

@@ -84,8 +84,8 @@ STATEMENT = re.compile(rf"{BLANK}*+({IDENTIFIER}){BLANK}*+(?:\((.*)\){BLANK}*+)?
 
 _COMMENT = re.compile(r"//[^\r\n]*+|/\*(?:.*?\*/|(?P<unfinished>.*))", re.DOTALL)
 _COMMENT_OR_END = re.compile(rf"{_COMMENT.pattern}|(?P<end>;)", re.DOTALL)
-# The end of a gate's definition is not a statement.
-_BEFORE_A_STATEMENT = re.compile(r"(?:[ \t\r\n}]|//[^\r\n]*+|/\*.*?\*/)*+", re.DOTALL)
+# The end of a gate's definition is not a statement, nor are the beginnings and ends of blocks.
+_BEFORE_A_STATEMENT = re.compile(r"(?:[ \t\r\n}]|//[^\r\n]*+|/\*.*?\*/|(?:if|else)\b[^{};]*+\{)*+", re.DOTALL)
 _UNSTORABLE = re.compile("[\x00\f\ud800-\udfff]")
 
 

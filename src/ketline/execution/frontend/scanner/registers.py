@@ -150,6 +150,21 @@ class Registers:
             raise Declined
         return members(operands[0])
 
+    def compared(self, text: str) -> Operand:
+        """The bit, or the bits of the whole register, in the text of a condition.
+
+        Raises:
+            Declined: it is a part of a register.
+        """
+        whole = self._bits.get(text.strip(BLANKS))
+        if whole is not None:
+            self._mention(len(members(whole)))
+            return whole
+        operands = self._read(text, self._bits)
+        if len(operands) != 1 or isinstance(operands[0], tuple):
+            raise Declined
+        return operands[0]
+
     def applications(self, text: str) -> tuple[Qubits, ...]:
         """The qubits of each application of a gate, which is applied to the qubits of registers in turn.
 

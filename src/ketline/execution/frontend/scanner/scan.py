@@ -7,13 +7,14 @@ from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.braket import Dialect
 from ketline.execution.frontend.braket.names import ONLY_BRAKET
 from ketline.execution.frontend.places import DeclaredNames
+from ketline.execution.frontend.scanner.branches import MOST_NESTED_BLOCKS
 from ketline.execution.frontend.scanner.lexicon import Declined, start_of_statement
 from ketline.execution.frontend.scanner.statements import ProgramScanner
 from ketline.execution.frontend.text import position_of
 from ketline.execution.limits import ExecutionLimits
 
-# The deepest nesting of brackets that the scanner reads: 16 parentheses, one bracket, two braces.
-_DEEPEST_NESTING = 19
+# The deepest nesting of brackets that the scanner reads: blocks, 16 parentheses, one bracket, two braces.
+_DEEPEST_NESTING = MOST_NESTED_BLOCKS + 19
 
 
 class Scanned(NamedTuple):

@@ -1,4 +1,4 @@
-"""Reads a flat program (gates and measurements, no classical variables or control flow) by statements.
+"""Reads a flat program (gates, measurements and branches, no classical variables or loops) by statements.
 
 `scan.py` calls it.
 """
@@ -14,6 +14,7 @@ from qiskit.circuit import Barrier, CircuitInstruction, Qubit, Reset
 from ketline.domain.errors import ProgramTooLarge
 from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.plain import PlainCircuit
+from ketline.execution.frontend.scanner.branches import Branches
 from ketline.execution.frontend.scanner.constants import Number
 from ketline.execution.frontend.scanner.definitions import read_definition
 from ketline.execution.frontend.scanner.gates import (
@@ -43,6 +44,8 @@ _BUILTIN_GATES = builtin_gates()
 _STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
+# What no block can contain.
+_OUTERMOST = frozenset({"declare bits", "declare qubits", "include"})
 _BRAKET_GATES = braket_gates()
 # `instruction_of` makes a circuit's instructions of this.
 _RESET = CircuitInstruction(Reset(), (Qubit(),))
@@ -62,7 +65,8 @@ class ProgramScanner:
         self._most_operations = self._operations_left = limits.max_operations
         self._steps_left = limits.max_operations * _STEPS_PER_OPERATION
         self._gates: dict[str, Gate] = _BUILTIN_GATES.copy()
-        self._steps: list[Step] = []
+        self._branches = Branches(self.registers)
+        self._steps: list[Step] = self._branches.program.steps  # those of the block that is read
         self._pieces: Iterator[str] = iter(())
         self._piece_count = 0
         self._natives = Natives("")
@@ -75,8 +79,9 @@ class ProgramScanner:
             Declined: it is not a valid flat program, or declares more than the limits.
             ProgramTooLarge: it has more operations than the limit, whatever follows them.
         """
-        *pieces, rest = without_comments(text).split(";")
-        if not pieces or rest.strip(BLANKS):
+        statements = without_comments(text)
+        *pieces, rest = statements.split(";")
+        if not pieces or rest.strip(BLANKS + "}"):
             raise Declined
         if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
             raise Declined
@@ -85,21 +90,33 @@ class ProgramScanner:
         self._pieces = iter(pieces)
         if pieces[0] == _USUAL_HEADER or _HEADER.fullmatch(pieces[0]):
             next(self._pieces)
-        self._read_statements()
-        if self.braket_names and self.registers.mixes_qubits:
+        self._read_statements(self._in_blocks() if "if" in statements else self._pieces)
+        self._branches.end(rest)
+        if self.braket_names and (self.registers.mixes_qubits or self._branches.found):
             raise Declined
-        layout, steps = self.registers.layout, self._steps
-        return PlainCircuit(layout.num_qubits, layout.num_clbits, lambda: steps, lambda: layout.circuit(steps))
+        return self.registers.layout.plain(self._branches.program)
 
     @property
     def statements_read(self) -> int:
         """The number of semicolons before the current statement."""
         return self._piece_count - length_hint(self._pieces) - 1
 
-    def _read_statements(self) -> None:
+    def _in_blocks(self) -> Iterator[str]:
+        """The statements, without the branches that they are in."""
+        for piece in self._pieces:
+            yield self._enter(piece)
+            self._branches.leave()
+
+    def _enter(self, text: str) -> str:
+        """Read what begins and ends blocks at the start of a text, and return the rest."""
+        rest = self._branches.enter(text)
+        self._steps = self._branches.block.steps
+        return rest
+
+    def _read_statements(self, pieces: Iterator[str]) -> None:
         # The same text always calls the same gate on the same qubits, because no name can be declared twice.
         calls: dict[str, Expansion] = {}
-        for piece in self._pieces:
+        for piece in pieces:
             call = calls.get(piece)
             if call is None:
                 text = self._read_definitions(piece) if "{" in piece else piece
@@ -118,16 +135,21 @@ class ProgramScanner:
     def _read_definitions(self, piece: str) -> str:
         """Read the definitions of gates at the beginning of a piece, and return the rest."""
         while _DEFINITION.match(piece):
+            if self._branches.is_inside:
+                raise Declined
             name, gate, piece = read_definition(piece, self._pieces, self._gates)
             self.registers.claim(name)
             if name in self.braket_names:
                 raise Declined
             self._gates[name] = gate
+            piece = self._enter(piece)
         return piece
 
     def _read_statement(self, piece: str) -> Expansion | None:
         """Read a statement; return the operations of a call of a gate, which the caller writes."""
         action, arguments = statement_of(piece)
+        if action in _OUTERMOST and self._branches.is_inside:
+            raise Declined
         return self._ACTIONS[action](self, *arguments)
 
     def _call(self, name: str, arguments: tuple[Any, ...], operands: str) -> Expansion:
@@ -150,7 +172,7 @@ class ProgramScanner:
         return _BRAKET_GATES[name]
 
     def _add_phase(self, *phases: Number) -> None:
-        self.registers.layout.phases += phases
+        self._branches.block.phases += phases
 
     def _include(self) -> None:
         if self.braket_names:
