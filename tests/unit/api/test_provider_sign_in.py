@@ -1,6 +1,7 @@
 """The sign-in of a browser at an identity provider, which runs on loopback."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,8 +14,10 @@ from ketline.domain.groups import parse_groups
 from ketline.oidc.code_flow import CodeFlow
 from ketline.oidc.keys import IssuerKeys
 from ketline.oidc.verifier import VerifyJwt
+from ketline.ports.access import TokenVerifier
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
+from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.issuer import Issuer, serving
@@ -31,16 +34,27 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def browser(services: Services, options: ApiOptions, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
+async def flow(issuer: Issuer) -> AsyncIterator[CodeFlow]:
     async with httpx.AsyncClient(timeout=5) as to_issuer:
         verify = VerifyJwt(IssuerKeys(issuer.url, to_issuer, least_seconds=0.0), CLIENT, "groups", RIGHTS)
-        flow = CodeFlow(verify=verify, client_id=CLIENT, client_secret="s3cret", redirect_url=CALLBACK)
-        authenticate = Authenticate([VerifySession(services.sessions.store)], SystemClock())
-        app = create_app(replace(services, authenticate=authenticate, provider=flow), options)
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="https://ketline.test", headers={"Accept": "text/html"}
-        ) as client:
-            yield client
+        yield CodeFlow(verify=verify, client_id=CLIENT, client_secret="s3cret", redirect_url=CALLBACK)
+
+
+@asynccontextmanager
+async def browser_of(services: Services, options: ApiOptions) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser on the pages of these services."""
+    transport = httpx.ASGITransport(create_app(services, options))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="https://ketline.test", headers={"Accept": "text/html"}
+    ) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def browser(services: Services, options: ApiOptions, flow: CodeFlow) -> AsyncIterator[httpx.AsyncClient]:
+    authenticate = Authenticate([VerifySession(services.sessions.store)], SystemClock())
+    async with browser_of(replace(services, authenticate=authenticate, provider=flow), options) as browser:
+        yield browser
 
 
 async def come_back(browser: httpx.AsyncClient, **parameters: str) -> str:
@@ -130,3 +144,26 @@ async def test_provider_that_is_down_or_denies_is_told(browser: httpx.AsyncClien
 async def test_there_is_no_provider_unless_it_is_set_up(client: httpx.AsyncClient) -> None:
     for path in ("provider", "callback"):
         assert (await client.get(f"/ui/sign-in/{path}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("keys", "issuer_too", "shown"),
+    [
+        (True, False, {"key"}),
+        (False, True, {"issuer"}),
+        (True, True, {"key", "issuer"}),
+        (False, False, {"nothing"}),
+    ],
+)
+async def test_page_offers_the_ways_to_sign_in_that_are_accepted(
+    services: Services, options: ApiOptions, flow: CodeFlow, keys: bool, issuer_too: bool, shown: set[str]
+) -> None:
+    verifiers: list[TokenVerifier] = [VerifySession(services.sessions.store)]
+    if keys:
+        verifiers.append(VerifyKey(services.keys.store, SystemClock()))
+    authenticate = Authenticate(verifiers, SystemClock())
+    offering = replace(services, authenticate=authenticate, provider=flow if issuer_too else None)
+    async with browser_of(offering, options) as browser:
+        text = (await browser.get("/ui/sign-in")).text
+    marks = {"key": 'name="key"', "issuer": "ui/sign-in/provider", "nothing": "Browsers cannot sign in"}
+    assert {name for name, mark in marks.items() if mark in text} == shown

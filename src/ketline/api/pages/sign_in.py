@@ -1,4 +1,4 @@
-"""The pages with which a browser signs in by an API key, and signs out."""
+"""The page with which a browser signs in, by an API key or at the identity provider, and the sign-out."""
 
 import re
 import secrets
@@ -19,7 +19,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import SESSION_KEY
 from ketline.domain.access import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
-from ketline.service.access.keys import is_key
+from ketline.service.access.keys import PREFIX, is_key
 from ketline.service.services import Services
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
@@ -33,7 +33,7 @@ _PRINTABLE = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 @router.get("/sign-in")
 async def show_sign_in(request: Request) -> Response:
-    """Show the form for an API key."""
+    """Show the ways to sign in that the service accepts."""
     wanted = local_path(request.query_params.get("next", ""))
     if services_of_all(request).authenticate.anyone is not None:
         return _go_to(wanted)
@@ -90,14 +90,15 @@ def _go_to(wanted: str) -> RedirectResponse:
 
 
 def form_response(request: Request, wanted: str, trouble: str | None = None) -> Response:
-    """The page with the form, and with what went wrong."""
+    """The page of the sign-in, and what went wrong."""
     secret = _form_secret(request) or secrets.token_hex(_FORM_SECRET_BYTES)
-    provider = services_of_all(request).provider
+    services = services_of_all(request)
     shown = {
         "next": wanted,
         "trouble": trouble,
         "csrf_token": csrf_token(secret),
-        "provider": None if provider is None else provider.name,
+        "takes_keys": services.authenticate.takes(PREFIX),
+        "provider": None if services.provider is None else services.provider.name,
     }
     response = page(request, "sign_in.html", shown, status=200 if trouble is None else 401)
     response.headers["Cache-Control"] = "no-store"

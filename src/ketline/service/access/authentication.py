@@ -45,6 +45,10 @@ class Authenticate:
             raise CredentialsInvalid("The credentials are not valid: they are unknown, revoked or expired.")
         return principal
 
+    def takes(self, token: str) -> bool:
+        """Whether tokens of this form are verified here; those of other forms are refused."""
+        return any(verifier.takes(token) for verifier in self.verifiers)
+
     def forget(self, token: str) -> None:
         """Verify a token anew when it comes again, because what it stands for has ended."""
         self._remembered.pop(_digest(token), None)

@@ -22,8 +22,8 @@ from ketline.ports.clock import Clock
 
 log = structlog.get_logger()
 
-PREFIX = "ktl"
-_KEY = re.compile(rf"{PREFIX}_([0-9a-f]{{12}})_([0-9a-f]{{64}})")
+PREFIX = "ktl_"
+_KEY = re.compile(rf"{PREFIX}([0-9a-f]{{12}})_([0-9a-f]{{64}})")
 _ID_BYTES = 6
 _SECRET_BYTES = 32
 # How often the use of a key is recorded.
@@ -110,7 +110,7 @@ class VerifyKey:
     _touched_at: dict[str, float] = field(default_factory=dict, init=False)
 
     def takes(self, token: str) -> bool:
-        return token.startswith(f"{PREFIX}_")
+        return token.startswith(PREFIX)
 
     async def __call__(self, token: str) -> Principal:
         parts = _KEY.fullmatch(token)
@@ -138,7 +138,7 @@ class VerifyKey:
 
 
 def _new(key: ApiKey, secret: str) -> NewKey:
-    return NewKey(key, f"{PREFIX}_{key.key_id}_{secret}")
+    return NewKey(key, f"{PREFIX}{key.key_id}_{secret}")
 
 
 def _digest(secret: str) -> bytes:
