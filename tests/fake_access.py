@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ketline.domain.access import DEFAULT_PROJECT, ApiKey, Principal, Project, ProjectName
+from ketline.domain.access import DEFAULT_PROJECT, ApiKey, Principal, Project, ProjectName, Role
 from ketline.domain.audit import UNKNOWN, Actor, AuditEntry, AuditPage, AuditRecord
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.domain.quotas import ProjectQuotas
@@ -127,6 +127,14 @@ class FakeSessionStore:
         if principal.key_id is not None and await self.keys.find(principal.key_id) is None:
             return None
         return principal
+
+    async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
+        principal = await self.find(digest)
+        if principal is None:
+            return False
+        del self.stored[digest]
+        self.stored[new] = replace(principal, project=project, role=role)
+        return True
 
     async def end(self, digest: bytes) -> None:
         self.stored.pop(digest, None)

@@ -145,7 +145,8 @@ class Settings(BaseSettings):
     oidc_groups: str = Field(
         default="",
         description="Rights of the issuer's groups: `group=project:role`, separated by commas. A user of several "
-        "projects names one in the header `X-Ketline-Project`; without it the first in alphabetical order counts.",
+        "projects names one in the header `X-Ketline-Project`, or chooses it on the pages; without it the first in "
+        "alphabetical order counts.",
     )
     session_hours: float = Field(
         default=12.0, gt=0, le=24 * 30, description="Hours after which a browser has to sign in again."

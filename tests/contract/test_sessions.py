@@ -9,12 +9,14 @@ from ketline.db.access import SqlKeyStore
 from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import sessions
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, Role
+from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
 from ketline.domain.errors import CredentialsInvalid
+from ketline.domain.groups import parse_groups
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.sessions import ManageSessions, VerifySession
 
+CHEMISTRY, PHYSICS = ProjectName("chemistry"), ProjectName("physics")
 HOUR = timedelta(hours=1)
 SLACK = timedelta(minutes=1)
 
@@ -110,3 +112,49 @@ async def test_nothing_of_a_token_is_stored(database: Database, manage: ManageSe
     stored = await database.read(rows)
     assert token not in stored
     assert repr(bytes.fromhex(token.removeprefix("kts_")))[2:-1] not in stored
+
+
+async def test_session_is_moved_to_another_project_under_another_token(
+    store: SqlSessionStore, manage: ManageSessions
+) -> None:
+    verify = VerifySession(store, parse_groups("g=physics:reader,g=chemistry:operator"))
+    began = Principal(project=PHYSICS, role=Role.READER, owner=Owner("ada"), groups=("g",))
+    session, other = await manage.start(began), await manage.start(began)
+    before = await verify(session)
+    assert (before.project, before.role) == (PHYSICS, Role.READER)
+    target = before.within(CHEMISTRY)
+    assert target is not None
+    moved = await verify(token := await manage.move(session, target))
+    assert (moved.project, moved.role, moved.owner) == (CHEMISTRY, Role.OPERATOR, Owner("ada"))
+    assert moved.expires_at == before.expires_at
+    assert token != session
+    with pytest.raises(CredentialsInvalid):
+        await verify(session)
+    with pytest.raises(CredentialsInvalid):
+        await manage.move(session, target)
+    assert (await verify(other)).project == PHYSICS
+
+
+async def test_session_that_is_over_is_not_moved(store: SqlSessionStore) -> None:
+    manage = ManageSessions(store, timedelta(seconds=-1))
+    over = await manage.start(Principal(role=Role.READER, groups=("g",)))
+    with pytest.raises(CredentialsInvalid):
+        await manage.move(over, Principal(role=Role.READER))
+
+
+async def test_session_has_the_rights_that_its_groups_give_now(store: SqlSessionStore, manage: ManageSessions) -> None:
+    session = await manage.start(Principal(project=PHYSICS, role=Role.OPERATOR, owner=Owner("ada"), groups=("g", "h")))
+    for rights, role in (("g=physics:operator", Role.OPERATOR), ("h=physics:reader,i=physics:operator", Role.READER)):
+        assert (await VerifySession(store, parse_groups(rights))(session)).role is role
+    for rights in ("g=chemistry:operator,i=physics:reader", ""):
+        with pytest.raises(CredentialsInvalid):
+            await VerifySession(store, parse_groups(rights))(session)
+
+
+async def test_session_of_a_key_is_refused_where_keys_are(
+    database: Database, store: SqlSessionStore, manage: ManageSessions
+) -> None:
+    session = await manage.start(await key_of(database))
+    await VerifySession(store)(session)
+    with pytest.raises(CredentialsInvalid):
+        await VerifySession(store, keys=False)(session)

@@ -3,7 +3,7 @@
 import pytest
 
 from ketline.domain.access import ProjectName, Role
-from ketline.domain.groups import memberships, parse_groups
+from ketline.domain.groups import groups_with_rights, memberships, parse_groups
 
 CHEMISTRY, PHYSICS = ProjectName("chemistry"), ProjectName("physics")
 
@@ -24,3 +24,12 @@ def test_group_may_have_rights_in_several_projects_and_a_name_with_signs() -> No
 def test_malformed_rights_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="group=project:role"):
         parse_groups(text)
+
+
+def test_groups_without_rights_and_what_are_no_groups_are_left_out() -> None:
+    rights = parse_groups("a=physics:reader,b=physics:reader")
+    assert groups_with_rights(rights, ["c", "b", "a", "b", 7, None, ["a"]]) == ("b", "a")
+    assert groups_with_rights(rights, "a") == ("a",)
+    nothing: tuple[object, ...] = (None, 7, "", [], {})
+    for one in nothing:
+        assert groups_with_rights(rights, one) == ()

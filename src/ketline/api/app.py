@@ -13,7 +13,7 @@ from ketline.api.access import audit, keys, projects, whoami
 from ketline.api.guard import Guard, require_rights
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import audit as audit_page
-from ketline.api.pages import bulk, downloads, files, provider_sign_in, sign_in, submit, system, task, tasks
+from ketline.api.pages import bulk, downloads, files, project, provider_sign_in, sign_in, submit, system, task, tasks
 from ketline.api.pages import keys as keys_page
 from ketline.api.pages import usage as usage_page
 from ketline.api.requests.cross_site import SameOrigin
@@ -70,6 +70,7 @@ _MODULES = (
     files,
     sign_in,
     provider_sign_in,
+    project,
     submit,
     tasks,
     bulk,

@@ -69,6 +69,7 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/ui/tasks/{task_id}/histogram.svg"): Role.READER,
     ("POST", "/ui/check"): Role.READER,
     ("POST", "/ui/sign-out"): Role.READER,
+    ("POST", "/ui/choose-project"): Role.READER,
     ("POST", "/ui/submit"): Role.SUBMITTER,
     ("POST", "/ui/bulk"): Role.SUBMITTER,
     ("POST", "/ui/tasks/{task_id}/enqueue"): Role.SUBMITTER,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
@@ -25,6 +25,7 @@ class SqlSessionStore:
             "project": principal.project,
             "role": principal.role.value,
             "owner": principal.owner,
+            "groups": None if principal.groups is None else list(principal.groups),
             "expires_at": from_now(lifetime.total_seconds()),
         }
 
@@ -46,6 +47,14 @@ class SqlSessionStore:
         row = await self.database.read(lambda connection: connection.execute(statement).one_or_none())
         return None if row is None else _to_principal(row)
 
+    async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
+        statement = (
+            update(sessions)
+            .where(sessions.c.digest == digest, sessions.c.expires_at > now())
+            .values(digest=new, project=project, role=role.value)
+        )
+        return bool(await self.database.autocommit(lambda connection: connection.execute(statement).rowcount))
+
     async def end(self, digest: bytes) -> None:
         def work(connection: Connection) -> None:
             connection.execute(delete(sessions).where(sessions.c.digest == digest))
@@ -60,5 +69,6 @@ def _to_principal(row: Row[Any]) -> Principal:
         role=Role(row.role),
         owner=None if row.owner is None else Owner(row.owner),
         key_id=row.key_id,
+        groups=None if row.groups is None else tuple(row.groups),
         expires_at=min(ends),
     )

@@ -106,7 +106,8 @@ class Principal:
     """The sender of a request: a member of a project, with a role.
 
     `key_id` is the API key that the request was sent with, None without one. The rights end at `expires_at`.
-    `memberships` are the roles of a sender who may choose among several projects.
+    `memberships` are the roles of a sender who may choose among several projects, `groups` what gives them to a user
+    of an identity provider.
     """
 
     project: ProjectName = DEFAULT_PROJECT
@@ -115,6 +116,7 @@ class Principal:
     key_id: str | None = None
     expires_at: datetime | None = None
     memberships: tuple[tuple[ProjectName, Role], ...] = ()
+    groups: tuple[str, ...] | None = None
 
     def within(self, project: ProjectName) -> "Principal | None":
         """The sender as a member of a project, None if that is not one of the sender's."""
@@ -124,11 +126,15 @@ class Principal:
         return None if role is None else replace(self, project=project, role=role)
 
 
-def member(roles: Mapping[ProjectName, Role], *, owner: Owner, expires_at: datetime) -> Principal:
+def member(
+    roles: Mapping[ProjectName, Role], *, owner: Owner, expires_at: datetime, groups: tuple[str, ...] | None = None
+) -> Principal:
     """A member of at least one project, for now in the first one in alphabetical order."""
     memberships = tuple(sorted(roles.items()))
     project, role = memberships[0]
-    return Principal(project=project, role=role, owner=owner, expires_at=expires_at, memberships=memberships)
+    return Principal(
+        project=project, role=role, owner=owner, expires_at=expires_at, memberships=memberships, groups=groups
+    )
 
 
 # Without authentication everyone who reaches the service may do everything in the default project.

@@ -24,11 +24,18 @@ def parse_groups(text: str) -> GroupRights:
     return found
 
 
-def memberships(rights: GroupRights, groups: object) -> Mapping[ProjectName, Role]:
+def groups_with_rights(rights: GroupRights, groups: object) -> tuple[str, ...]:
+    """Those of a user's groups that give rights, each once; `groups` is what an identity provider says of them."""
+    named = [groups] if isinstance(groups, str) else groups
+    given = named if isinstance(named, Iterable) else ()
+    return tuple(dict.fromkeys(group for group in given if isinstance(group, str) and group in rights))
+
+
+def memberships(rights: GroupRights, groups: Iterable[str]) -> Mapping[ProjectName, Role]:
     """The highest role in each project of a member of these groups, by the names of projects."""
     found: dict[ProjectName, Role] = {}
-    for group in groups if isinstance(groups, Iterable) else ():
-        for project, role in rights.get(group, ()) if isinstance(group, str) else ():
+    for group in groups:
+        for project, role in rights.get(group, ()):
             if project not in found or role.includes(found[project]):
                 found[project] = role
     return dict(sorted(found.items()))

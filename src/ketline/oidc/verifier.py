@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 
 from ketline.domain.access import MAX_OWNER_CHARACTERS, Owner, Principal, member
 from ketline.domain.errors import CredentialsInvalid
-from ketline.domain.groups import GroupRights, memberships
+from ketline.domain.groups import GroupRights, groups_with_rights, memberships
 from ketline.oidc.keys import IssuerKeys
 
 # Signatures of private keys only: with HMAC, or `none`, everyone who knows the public key could sign.
@@ -77,15 +77,15 @@ class VerifyJwt:
         Raises:
             CredentialsInvalid: the user has no rights in any project.
         """
-        groups = claims.get(self.groups_claim, [])
-        found = memberships(self.rights, [groups] if isinstance(groups, str) else groups)
+        groups = groups_with_rights(self.rights, claims.get(self.groups_claim))
+        found = memberships(self.rights, groups)
         try:
             expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, UTC)
         except (ValueError, OverflowError, OSError) as error:
             raise _invalid() from error
         if not found:
             raise CredentialsInvalid("The user is in no group that has rights in a project.")
-        return member(found, owner=_owner(claims), expires_at=expires_at)
+        return member(found, owner=_owner(claims), expires_at=expires_at, groups=groups)
 
 
 def _owner(claims: Mapping[str, Any]) -> Owner:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from ketline.domain.access import ApiKey, Principal, Project, ProjectName
+from ketline.domain.access import ApiKey, Principal, Project, ProjectName, Role
 from ketline.domain.audit import UNKNOWN, Actor
 from ketline.domain.quotas import ProjectQuotas
 
@@ -77,6 +77,10 @@ class SessionStore(Protocol):
 
         Returns None if there is no such session, if it has ended, or if the API key with which it began has.
         """
+        ...
+
+    async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
+        """Put a session into another project under a new digest, with the end that it has; False if it has ended."""
         ...
 
     async def end(self, digest: bytes) -> None:

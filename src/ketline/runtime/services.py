@@ -15,6 +15,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.access import ANYONE, AuthMode
+from ketline.domain.groups import parse_groups
 from ketline.ports.access import ProviderSignIn, TokenVerifier
 from ketline.ports.clock import Clock
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
@@ -118,7 +119,8 @@ async def _open_authentication(
     if modes == {AuthMode.OFF}:
         yield Authenticate([], clock, anyone=ANYONE), None
         return
-    verifiers: list[TokenVerifier] = [VerifySession(sessions)]
+    rights = parse_groups(settings.oidc_groups) if AuthMode.OIDC in modes else {}
+    verifiers: list[TokenVerifier] = [VerifySession(sessions, rights, keys=AuthMode.KEYS in modes)]
     if AuthMode.KEYS in modes:
         verifiers.append(VerifyKey(keys, clock))
     provider: ProviderSignIn | None = None

@@ -52,7 +52,7 @@ async def browser_of(services: Services, options: ApiOptions) -> AsyncIterator[h
 
 @pytest.fixture
 async def browser(services: Services, options: ApiOptions, flow: CodeFlow) -> AsyncIterator[httpx.AsyncClient]:
-    authenticate = Authenticate([VerifySession(services.sessions.store)], SystemClock())
+    authenticate = Authenticate([VerifySession(services.sessions.store, RIGHTS)], SystemClock())
     async with browser_of(replace(services, authenticate=authenticate, provider=flow), options) as browser:
         yield browser
 

@@ -13,12 +13,13 @@ from ketline.api.requests.credentials import (
     csrf_token,
     delete_cookie,
     is_page_path,
+    session_token,
     set_cookie,
 )
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import SESSION_KEY
 from ketline.domain.access import Principal
-from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
+from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, ServiceUnavailable
 from ketline.service.access.keys import PREFIX, is_key
 from ketline.service.services import Services
 
@@ -28,6 +29,7 @@ FORM_COOKIE = "ketline_sign_in"
 _FORM_SECRET = re.compile(r"[0-9a-f]{32}")
 _FORM_SECRET_BYTES = 16
 _FORM_SECONDS = 3600
+_ENDED = "Your session has ended, or you no longer have rights in its project. Sign in again."
 _PRINTABLE = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
@@ -37,7 +39,8 @@ async def show_sign_in(request: Request) -> Response:
     wanted = local_path(request.query_params.get("next", ""))
     if services_of_all(request).authenticate.anyone is not None:
         return _go_to(wanted)
-    return form_response(request, wanted)
+    ended = await _session_has_ended(request)
+    return form_response(request, wanted, _ENDED if ended else None, status=200)
 
 
 @router.post("/sign-in")
@@ -89,7 +92,7 @@ def _go_to(wanted: str) -> RedirectResponse:
     return RedirectResponse(f"../{wanted.removeprefix('/')}", status_code=303)
 
 
-def form_response(request: Request, wanted: str, trouble: str | None = None) -> Response:
+def form_response(request: Request, wanted: str, trouble: str | None = None, *, status: int = 401) -> Response:
     """The page of the sign-in, and what went wrong."""
     secret = _form_secret(request) or secrets.token_hex(_FORM_SECRET_BYTES)
     services = services_of_all(request)
@@ -100,7 +103,7 @@ def form_response(request: Request, wanted: str, trouble: str | None = None) -> 
         "takes_keys": services.authenticate.takes(PREFIX),
         "provider": None if services.provider is None else services.provider.name,
     }
-    response = page(request, "sign_in.html", shown, status=200 if trouble is None else 401)
+    response = page(request, "sign_in.html", shown, status=status)
     response.headers["Cache-Control"] = "no-store"
     set_cookie(request, response, FORM_COOKIE, secret, _FORM_SECONDS)
     return response
@@ -110,6 +113,17 @@ def _form_secret(request: Request) -> str | None:
     """The cookie that a browser got with the form, None without one."""
     secret = request.cookies.get(FORM_COOKIE, "")
     return secret if _FORM_SECRET.fullmatch(secret) else None
+
+
+async def _session_has_ended(request: Request) -> bool:
+    """Whether the browser has the cookie of a session that gives no rights any more."""
+    try:
+        await services_of_all(request).authenticate(session_token(request))
+    except CredentialsInvalid:
+        return True
+    except (CredentialsMissing, ServiceUnavailable):
+        pass
+    return False
 
 
 async def _principal_of_key(services: Services, key: str) -> Principal | None:

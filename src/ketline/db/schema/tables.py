@@ -106,6 +106,8 @@ sessions = Table(
     Column("project", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("owner", Text),
+    # Of a user of an identity provider; NULL otherwise.
+    Column("groups", _json_type()),
     Column("expires_at", UtcDateTime, nullable=False),
     Index("idx_sessions_expires_at", "expires_at"),
     Index("idx_sessions_key_id", "key_id"),

@@ -1,4 +1,4 @@
-"""Sessions of browsers: starts, ends and verifies them. The sign-in of the pages calls it, and `Authenticate`.
+"""Sessions of browsers: starts, moves, ends and verifies them. The sign-in of the pages calls it, and `Authenticate`.
 
 A session's token is `kts_` and 256 random bits in hexadecimal. A cookie of the browser has it; what is stored of it is
 its SHA-256 digest.
@@ -6,12 +6,14 @@ its SHA-256 digest.
 
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from hashlib import sha256
 
 from ketline.domain.access import Principal
 from ketline.domain.errors import CredentialsInvalid
+from ketline.domain.groups import GroupRights, memberships
 from ketline.ports.access import SessionStore
 
 PREFIX = "kts_"
@@ -26,7 +28,7 @@ def is_session(token: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ManageSessions:
-    """Starts sessions, which end after `lifetime` at the latest, and ends them."""
+    """Starts sessions, which end after `lifetime` at the latest, moves them to other projects, and ends them."""
 
     store: SessionStore
     lifetime: timedelta
@@ -41,6 +43,18 @@ class ManageSessions:
         await self.store.add(_digest(token), principal, self.lifetime)
         return token
 
+    async def move(self, token: str, principal: Principal) -> str:
+        """Put a session into the principal's project, and return its new token; the former one ends.
+
+        Raises:
+            CredentialsInvalid: the session has ended.
+            DatabaseUnavailable: the session may have either token.
+        """
+        new = PREFIX + secrets.token_hex(_TOKEN_BYTES)
+        if not await self.store.move(_digest(token), _digest(new), principal.project, principal.role):
+            raise _invalid()
+        return new
+
     async def end(self, token: str) -> None:
         """End a session; every process of the service refuses it within two seconds.
 
@@ -52,18 +66,34 @@ class ManageSessions:
 
 @dataclass(frozen=True, slots=True)
 class VerifySession:
-    """The `TokenVerifier` of sessions."""
+    """The `TokenVerifier` of sessions.
+
+    `rights` are those of an identity provider's groups as they are set now: a session of a user of these groups ends
+    when they no longer give the project that it is in. Without `keys`, sessions that began with an API key are refused.
+    """
 
     store: SessionStore
+    rights: GroupRights = field(default_factory=dict)
+    keys: bool = True
 
     def takes(self, token: str) -> bool:
         return token.startswith(PREFIX)
 
     async def __call__(self, token: str) -> Principal:
         principal = await self.store.find(_digest(token)) if is_session(token) else None
-        if principal is None:
-            raise CredentialsInvalid("The session is not valid: it is unknown or has ended.")
-        return principal
+        if principal is None or (principal.key_id is not None and not self.keys):
+            raise _invalid()
+        return principal if principal.groups is None else self._with_present_rights(principal, principal.groups)
+
+    def _with_present_rights(self, principal: Principal, groups: Iterable[str]) -> Principal:
+        roles = memberships(self.rights, groups)
+        if principal.project not in roles:
+            raise _invalid()
+        return replace(principal, role=roles[principal.project], memberships=tuple(roles.items()))
+
+
+def _invalid() -> CredentialsInvalid:
+    return CredentialsInvalid("The session is not valid: it is unknown or has ended.")
 
 
 def _digest(token: str) -> bytes:

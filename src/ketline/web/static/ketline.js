@@ -153,8 +153,9 @@ document.addEventListener("htmx:response:error", (event) => {
   if (status >= 500) offline(false);
   // What is in the page stays: only a link leads to the sign-in.
   if (status === 401) find("#signed-out").hidden = false;
+  if (status === 403) find("#former").hidden = false;
 });
-document.addEventListener("htmx:after:swap", () => { offline(true); find("#signed-out").hidden = true; });
+document.addEventListener("htmx:after:swap", () => { offline(true); find("#signed-out").hidden = find("#former").hidden = true; });
 
 // A form that is sent to a service that is down would be replaced by the browser's own page, and its text lost.
 document.addEventListener("submit", async (event) => {
