@@ -200,6 +200,17 @@ async def test_sign_out_ends_the_session(browser: httpx.AsyncClient, protected: 
     assert (await browser.get("/tasks", headers={"Cookie": f"{SESSION}={session}"})).status_code == 401
 
 
+async def test_browser_keeps_no_pages_for_after_the_sign_out(browser: httpx.AsyncClient, protected: Services) -> None:
+    await sign_in(browser, await key(protected))
+    kept = {path: (await browser.get(path)).headers["cache-control"] for path in ("/ui/tasks", "/ui/usage", "/")}
+    # What was typed in a form is restored only if the form may be stored.
+    assert kept == {"/ui/tasks": "no-store", "/ui/usage": "no-store", "/": "private, no-cache"}
+    copied = await browser.get("/?copy=7f0c6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b")
+    assert copied.headers["cache-control"] == "no-store"
+    ended = await browser.post("/ui/sign-out", data={"csrf_token": token_of(await browser.get("/"))})
+    assert ended.headers["clear-site-data"] == '"cache"'
+
+
 async def test_pages_hide_what_a_role_may_not_do(browser: httpx.AsyncClient, protected: Services) -> None:
     seen = {}
     for role in Role:

@@ -27,7 +27,16 @@ def page(request: Request, template: str, shown: Mapping[str, object], *, status
     options = request.app.state.options
     common = {"version": options.version, "path": _path(request.scope), **_viewer(request)}
     text = render(template, {**common, **shown}, root=_root(request.scope))
-    return HTMLResponse(text, status_code=status, headers=_HEADERS)
+    return HTMLResponse(text, status_code=status, headers={**_HEADERS, **_unstored(request)})
+
+
+def _unstored(request: Request) -> Mapping[str, str]:
+    """Header fields for a page of a session: a browser does not show it again after the sign-out.
+
+    The form of a new task may be stored, because a browser that goes back then restores what was typed.
+    """
+    is_new_form = _path(request.scope) == "/" and "copy" not in request.query_params
+    return {} if SESSION_KEY not in request.scope or is_new_form else {"Cache-Control": "no-store"}
 
 
 def _viewer(request: Request) -> Mapping[str, object]:

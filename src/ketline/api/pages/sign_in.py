@@ -68,6 +68,7 @@ async def sign_out(request: Request) -> Response:
         services.authenticate.forget(session)
     response = RedirectResponse("sign-in", status_code=303)
     delete_cookie(request, response, SESSION_COOKIE)
+    response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 
