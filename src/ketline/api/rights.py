@@ -83,5 +83,5 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("POST", "/ui/keys/{key_id}/rotate"): Role.ADMINISTRATOR,
     ("POST", "/ui/keys/{key_id}/revoke"): Role.ADMINISTRATOR,
     ("POST", "/ui/projects"): Role.ADMINISTRATOR,
-    ("POST", "/ui/dead-letters/requeue"): Role.OPERATOR,
+    ("POST", "/ui/dead-letters/requeue"): Role.ADMINISTRATOR,
 }

@@ -11,6 +11,7 @@ from ketline.api.requests.credentials import csrf_token, is_page_path
 from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, HTTPProblem
 from ketline.api.services import PRINCIPAL_KEY, SESSION_KEY
 from ketline.domain.access import ANYONE, Principal, Role
+from ketline.service.services import Services
 from ketline.web.rendering import POLICY, render
 
 _HEADERS = {
@@ -41,15 +42,20 @@ def _unstored(request: Request) -> Mapping[str, str]:
 
 def _viewer(request: Request) -> Mapping[str, object]:
     """Who sees the page, what the role permits, and the CSRF token of forms if a session was used."""
-    principal: Principal | None = request.scope.get(PRINCIPAL_KEY)
+    services: Services = request.app.state.services
+    # Nobody is known where the guard lets everyone pass.
+    principal: Principal | None = request.scope.get(PRINCIPAL_KEY, services.authenticate.anyone)
     session: str | None = request.scope.get(SESSION_KEY)
-    role = Role.ADMINISTRATOR if principal is None else principal.role
+
+    def may(role: Role) -> bool:
+        return principal is not None and principal.role.includes(role)
+
     return {
         "viewer": None if principal is None or principal == ANYONE else principal,
         "csrf_token": None if session is None else csrf_token(session),
-        "may_submit": role.includes(Role.SUBMITTER),
-        "may_operate": role.includes(Role.OPERATOR),
-        "may_administer": role.includes(Role.ADMINISTRATOR),
+        "may_submit": may(Role.SUBMITTER),
+        "may_operate": may(Role.OPERATOR),
+        "may_administer": may(Role.ADMINISTRATOR),
     }
 
 

@@ -59,7 +59,9 @@ function startEditor() {
   text.addEventListener("scroll", follow);
   new ResizeObserver(follow).observe(text);
   text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit(find("button.main", text.form));
+    // Those who may only read have no such button.
+    const submit = find("button.main", text.form);
+    if (submit && event.key === "Enter" && (event.ctrlKey || event.metaKey)) text.form.requestSubmit(submit);
   });
   document.addEventListener("htmx:after:swap", diagnosed);
   // A browser that goes back puts in again what was typed.
@@ -147,14 +149,14 @@ setInterval(tick, 5000);
 // Whether the service answers.
 const offline = (hidden) => { const notice = find("#offline"); if (notice) notice.hidden = hidden; };
 document.addEventListener("htmx:error", () => offline(false));
-document.addEventListener("htmx:sse:error", () => offline(false));
-document.addEventListener("htmx:response:error", (event) => {
-  const { status } = event.detail.ctx.response;
-  if (status >= 500) offline(false);
+function showTrouble(status) {
+  if (!status || status >= 500) offline(false);
   // What is in the page stays: only a link leads to the sign-in.
   if (status === 401) find("#signed-out").hidden = false;
   if (status === 403) find("#former").hidden = false;
-});
+}
+document.addEventListener("htmx:sse:error", (event) => showTrouble(event.detail.status));
+document.addEventListener("htmx:response:error", (event) => showTrouble(event.detail.ctx.response.status));
 document.addEventListener("htmx:after:swap", () => { offline(true); find("#signed-out").hidden = find("#former").hidden = true; });
 
 // A form that is sent to a service that is down would be replaced by the browser's own page, and its text lost.
