@@ -14,8 +14,8 @@ from ketline.api.pages.forms import require_csrf_token
 from ketline.api.requests.credentials import authenticated_sender, bearer_token, session_token
 from ketline.api.responses.errors import RATE_KEY, HTTPProblem
 from ketline.api.responses.rates import rate_fields, rate_problem
-from ketline.api.rights import PUBLIC, RIGHTS
-from ketline.api.services import PRINCIPAL_KEY, SERVICES_KEY, SESSION_KEY
+from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REFUSED_FORM
+from ketline.api.services import PRINCIPAL_KEY, REFUSED_FORM_KEY, SERVICES_KEY, SESSION_KEY
 from ketline.domain.access import Principal, ProjectName
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing
 from ketline.service.services import Services
@@ -54,7 +54,7 @@ class Guard:
             detail = f"This needs the role {role} or a higher one in the project; yours is {principal.role}."
             raise HTTPProblem("role_insufficient", detail)
         if SESSION_KEY in scope and scope["method"] != "GET":
-            await require_csrf_token(request, scope[SESSION_KEY])
+            await _require_csrf_token(request)
         scope[SERVICES_KEY] = self._within(principal.project)
 
     async def _require_rate(self, scope: Scope, principal: Principal) -> None:
@@ -78,6 +78,17 @@ class Guard:
         if session is not None and self._authenticate.anyone is None:
             request.scope[SESSION_KEY] = session
         return principal
+
+
+async def _require_csrf_token(request: Request) -> None:
+    """Refuse a form without the token of its session, or leave the refusal to a route that shows the form again."""
+    scope = request.scope
+    try:
+        await require_csrf_token(request, scope[SESSION_KEY])
+    except HTTPProblem as problem:
+        if (scope["method"], scope["route"].path) not in SHOW_REFUSED_FORM:
+            raise
+        scope[REFUSED_FORM_KEY] = problem
 
 
 def require_rights(app: FastAPI) -> None:

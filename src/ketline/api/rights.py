@@ -85,3 +85,6 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("POST", "/ui/projects"): Role.ADMINISTRATOR,
     ("POST", "/ui/dead-letters/requeue"): Role.ADMINISTRATOR,
 }
+
+# Routes that show a form without a valid CSRF token again, so that its text is not lost, and do nothing else with it.
+SHOW_REFUSED_FORM: Final = frozenset({("POST", "/ui/submit")})

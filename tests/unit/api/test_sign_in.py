@@ -151,8 +151,13 @@ async def test_form_of_a_session_needs_its_token(
     await sign_in(browser, await key(protected))
     fields = {"qc": "OPENQASM 3.0;", "shots": "5"}
     for given in ({}, {"csrf_token": ""}, {"csrf_token": "0" * 64}):
-        refused = await browser.post("/ui/submit", data={**fields, **given})
-        assert (refused.status_code, "csrf_token_invalid" in refused.text) == (403, True)
+        for path in ("/ui/check", "/ui/bulk", "/ui/sign-out"):
+            refused = await browser.post(path, data={**fields, **given})
+            assert (refused.status_code, "csrf_token_invalid" in refused.text) == (403, True)
+        shown_again = await browser.post("/ui/submit", data={**fields, **given})
+        assert (shown_again.status_code, fields["qc"] in shown_again.text) == (403, True)
+        assert "The task was not submitted" in shown_again.text
+        assert token_of(shown_again) == token_of(await browser.get("/"))
     assert not repository.submissions
     token = token_of(await browser.get("/"))
     sent = await browser.post("/ui/submit", data={**fields, "csrf_token": token})

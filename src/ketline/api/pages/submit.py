@@ -17,8 +17,8 @@ from ketline.api.pages.forms import (
 )
 from ketline.api.pages.preview import preview
 from ketline.api.pages.responses import page, wants_part
-from ketline.api.responses.errors import KINDS, HTTPProblem
-from ketline.api.services import options_of, services_of
+from ketline.api.responses.errors import KINDS, PROBLEM_KEY, HTTPProblem
+from ketline.api.services import REFUSED_FORM_KEY, options_of, services_of
 from ketline.api.tasks.stored import not_found
 from ketline.api.tasks.submission import known_spec, submission_of
 from ketline.domain.backend import METHODS
@@ -30,6 +30,10 @@ from ketline.web.examples import example, examples
 
 router = APIRouter(include_in_schema=False)
 
+_REFUSED = (
+    "The task was not submitted: this form was opened before you last signed in or chose a project. "
+    "See above who you are now, and submit it again."
+)
 _KINDS = {
     TaskKind.SIMULATE: "Simulate it",
     TaskKind.CONVERT: "Convert it to another format",
@@ -68,6 +72,10 @@ async def check(request: Request) -> Response:
 async def submit(request: Request) -> Response:
     """Submit the task and show its page; a rejected form is shown again with the reason."""
     fields = fields_of(await read_form(request))
+    refused: HTTPProblem | None = request.scope.get(REFUSED_FORM_KEY)
+    if refused is not None:
+        request.scope[PROBLEM_KEY] = refused.kind.code
+        return await _form(request, fields, status=refused.kind.status, errors={"": _REFUSED})
     try:
         spec = await known_spec(request, request_of(fields, options_of(request)))
         accepted = await services_of(request).submit(submission_of(request, spec))
