@@ -31,19 +31,22 @@ class SharedService:
 
     def key(self, project: str, role: Role, owner: str = "owner") -> str:
         """A new key; the project is made if there is none."""
-        return asyncio.run(self._key(ProjectName(project), role, Owner(owner)))
+        return asyncio.run(new_key(self.directory, project, role, owner))
 
     def client(self, key: str) -> httpx.Client:
         headers = {"Authorization": f"Bearer {key}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS)
 
-    async def _key(self, project: ProjectName, role: Role, owner: Owner) -> str:
-        async with open_database(f"sqlite+aiosqlite:///{self.directory / 'ketline.db'}") as database:
-            projects = SqlProjectStore(database)
-            if project not in {DEFAULT_PROJECT, *(found.name for found in await projects.projects())}:
-                await projects.add(project)
-            made = await ManageKeys(SqlKeyStore(database)).create(project=project, role=role, owner=owner)
-        return made.text
+
+async def new_key(directory: Path, project: str, role: Role, owner: str = "owner") -> str:
+    """A new key of the embedded service with its data there; the project is made if there is none."""
+    name = ProjectName(project)
+    async with open_database(f"sqlite+aiosqlite:///{directory / 'ketline.db'}") as database:
+        projects = SqlProjectStore(database)
+        if name not in {DEFAULT_PROJECT, *(found.name for found in await projects.projects())}:
+            await projects.add(name)
+        made = await ManageKeys(SqlKeyStore(database)).create(project=name, role=role, owner=Owner(owner))
+    return made.text
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, async_playwright, expect
 
 from tests.acceptance.processes import Api, Fleet, any_port, api_at, wait_until_healthy
 from tests.servers.binaries import find_chromium
@@ -17,6 +17,7 @@ PATIENCE_MS = 60_000
 # Several such waits on a slow machine.
 TEST_SECONDS = 400
 PHONE = ViewportSize(width=390, height=844)
+SMALL_PHONE = ViewportSize(width=360, height=740)
 DESKTOP = ViewportSize(width=1280, height=900)
 FLAGS = [
     "--no-sandbox",
@@ -30,7 +31,14 @@ FLAGS = [
 ]
 
 # What is refused with 4xx is what a test is about; what is under way when a test leaves a page is cut off.
-EXPECTED = ("responded with a status of 4", "Failed to fetch", "network error", "ERR_ABORTED", "ERR_FAILED")
+EXPECTED = (
+    "with a status of 4",
+    "failed with status 4",
+    "Failed to fetch",
+    "network error",
+    "ERR_ABORTED",
+    "ERR_FAILED",
+)
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -117,13 +125,32 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(loop_scope="session")
 async def opened(service: Api, browser: Browser, pictures: Path) -> AsyncIterator[Open]:
     """Opens windows, `await opened("/", dark=True, scripts=False, phone=True)`; none may have complained at the end."""
+    async with opening(browser, str(service.http.base_url), pictures) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def opening(browser: Browser, base_url: str, pictures: Path) -> AsyncIterator[Open]:
+    """Opens windows on the pages at a URL, or a `tab` beside another window, which shares its cookies."""
     windows: list[Window] = []
     async with AsyncExitStack() as stack:
 
-        async def opened(path: str, *, dark: bool = False, scripts: bool = True, phone: bool = False) -> Window:
-            page = await stack.enter_async_context(_page(browser, str(service.http.base_url), dark, scripts, phone))
-            windows.append(Window(page, pictures))
-            await page.goto(path)
+        async def opened(
+            path: str,
+            *,
+            dark: bool = False,
+            scripts: bool = True,
+            phone: bool = False,
+            small: bool = False,
+            tab: Window | None = None,
+        ) -> Window:
+            if tab is None:
+                size = SMALL_PHONE if small else PHONE if phone else DESKTOP
+                context = await stack.enter_async_context(_context(browser, base_url, dark, scripts, size))
+            else:
+                context = tab.page.context
+            windows.append(Window(await context.new_page(), pictures))
+            await windows[-1].page.goto(path)
             return windows[-1]
 
         yield opened
@@ -131,15 +158,14 @@ async def opened(service: Api, browser: Browser, pictures: Path) -> AsyncIterato
 
 
 @asynccontextmanager
-async def _page(browser: Browser, base_url: str, dark: bool, scripts: bool, phone: bool) -> AsyncIterator[Page]:
+async def _context(
+    browser: Browser, base_url: str, dark: bool, scripts: bool, size: ViewportSize
+) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(
-        base_url=base_url,
-        color_scheme="dark" if dark else "light",
-        java_script_enabled=scripts,
-        viewport=PHONE if phone else DESKTOP,
+        base_url=base_url, color_scheme="dark" if dark else "light", java_script_enabled=scripts, viewport=size
     )
     context.set_default_timeout(PATIENCE_MS)
     try:
-        yield await context.new_page()
+        yield context
     finally:
         await context.close()
