@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import Scope
 
 from ketline.api.pages.forms import require_csrf_token
-from ketline.api.requests.credentials import authenticated_sender, bearer_token, session_token
+from ketline.api.requests.credentials import authenticated_sender, bearer_token, session_secret, session_token
 from ketline.api.responses.errors import RATE_KEY, HTTPProblem
 from ketline.api.responses.rates import rate_fields, rate_problem
 from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REFUSED_FORM
@@ -81,10 +81,10 @@ class Guard:
 
 
 async def _require_csrf_token(request: Request) -> None:
-    """Refuse a form without the token of its session, or leave the refusal to a route that shows the form again."""
+    """Refuse a form without the token of its session and project, or leave that to a route that shows it again."""
     scope = request.scope
     try:
-        await require_csrf_token(request, scope[SESSION_KEY])
+        await require_csrf_token(request, session_secret(scope[SESSION_KEY], scope[PRINCIPAL_KEY].project))
     except HTTPProblem as problem:
         if (scope["method"], scope["route"].path) not in SHOW_REFUSED_FORM:
             raise

@@ -21,6 +21,7 @@ from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
+from tests.forms import csrf_token_of
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 SESSION = "ketline_session"
@@ -50,15 +51,9 @@ async def key(services: Services, role: Role = Role.SUBMITTER) -> str:
     return (await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada lovelace"))).text
 
 
-def token_of(page: httpx.Response) -> str:
-    found = re.search(r'name="csrf_token" value="([0-9a-f]{64})"', page.text)
-    assert found is not None, page.text
-    return found[1]
-
-
 async def sign_in(browser: httpx.AsyncClient, text: str, **fields: str) -> httpx.Response:
     form = await browser.get("/ui/sign-in", params=fields)
-    return await browser.post("/ui/sign-in", data={"csrf_token": token_of(form), "key": text, **fields})
+    return await browser.post("/ui/sign-in", data={"csrf_token": csrf_token_of(form), "key": text, **fields})
 
 
 def cookie(response: httpx.Response, name: str) -> str:
@@ -157,9 +152,9 @@ async def test_form_of_a_session_needs_its_token(
         shown_again = await browser.post("/ui/submit", data={**fields, **given})
         assert (shown_again.status_code, fields["qc"] in shown_again.text) == (403, True)
         assert "The task was not submitted" in shown_again.text
-        assert token_of(shown_again) == token_of(await browser.get("/"))
+        assert csrf_token_of(shown_again) == csrf_token_of(await browser.get("/"))
     assert not repository.submissions
-    token = token_of(await browser.get("/"))
+    token = csrf_token_of(await browser.get("/"))
     sent = await browser.post("/ui/submit", data={**fields, "csrf_token": token})
     assert (sent.status_code, len(repository.submissions)) == (303, 1)
 
@@ -197,7 +192,7 @@ async def test_session_is_no_bearer_token_and_a_key_no_cookie(signed: FastAPI, p
 
 async def test_sign_out_ends_the_session(browser: httpx.AsyncClient, protected: Services) -> None:
     await sign_in(browser, await key(protected))
-    session, token = browser.cookies[SESSION], token_of(await browser.get("/"))
+    session, token = browser.cookies[SESSION], csrf_token_of(await browser.get("/"))
     assert (await browser.post("/ui/sign-out", data={"csrf_token": ""})).status_code == 403
     ended = await browser.post("/ui/sign-out", data={"csrf_token": token})
     assert (ended.status_code, ended.headers["location"]) == (303, "sign-in")
@@ -212,7 +207,7 @@ async def test_browser_keeps_no_pages_for_after_the_sign_out(browser: httpx.Asyn
     assert kept == {"/ui/tasks": "no-store", "/ui/usage": "no-store", "/": "private, no-cache"}
     copied = await browser.get("/?copy=7f0c6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b")
     assert copied.headers["cache-control"] == "no-store"
-    ended = await browser.post("/ui/sign-out", data={"csrf_token": token_of(await browser.get("/"))})
+    ended = await browser.post("/ui/sign-out", data={"csrf_token": csrf_token_of(await browser.get("/"))})
     assert ended.headers["clear-site-data"] == '"cache"'
 
 

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import Scope
 
-from ketline.api.requests.credentials import csrf_token, is_page_path
+from ketline.api.requests.credentials import csrf_token, is_page_path, session_secret
 from ketline.api.responses.errors import CORRELATION_KEY, PROBLEM_KEY, HTTPProblem
 from ketline.api.services import PRINCIPAL_KEY, SESSION_KEY
 from ketline.domain.access import ANYONE, Principal, Role
@@ -52,7 +52,7 @@ def _viewer(request: Request) -> Mapping[str, object]:
 
     return {
         "viewer": None if principal is None or principal == ANYONE else principal,
-        "csrf_token": None if session is None else csrf_token(session),
+        "csrf_token": csrf_token(session_secret(session, principal.project)) if session and principal else None,
         "may_submit": may(Role.SUBMITTER),
         "may_operate": may(Role.OPERATOR),
         "may_administer": may(Role.ADMINISTRATOR),

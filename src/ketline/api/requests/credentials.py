@@ -68,8 +68,13 @@ def is_page_path(path: str) -> bool:
 
 
 def csrf_token(secret: str) -> str:
-    """The CSRF token of the forms that are sent with a cookie of this value."""
+    """The CSRF token of the forms that belong to this secret of a browser."""
     return sha256(f"csrf {secret}".encode()).hexdigest()
+
+
+def session_secret(session: str, project: ProjectName) -> str:
+    """What the CSRF token of a session's form is made from, so that it counts in the project of its page alone."""
+    return f"{session} {project}"
 
 
 def is_csrf_token(given: str, secret: str) -> bool:
