@@ -146,7 +146,7 @@ async def test_member_of_two_projects_signs_in_at_the_issuer_and_chooses_one(
     private: PrivateService, opened: Open, scripts: bool
 ) -> None:
     private.issuer.given = {"groups": ["physicists", "chemists"], "preferred_username": "grace"}
-    window = await opened("/ui/tasks", scripts=scripts)
+    window = await opened("/ui/tasks", scripts=scripts, small=True)
     page, name = window.page, f"of physics {uuid4().hex}"
     banner, system = page.get_by_role("banner"), page.get_by_role("link", name="System", exact=True)
     await page.get_by_role("link", name="Sign in at 127.0.0.1").click()
