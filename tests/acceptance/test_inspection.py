@@ -13,8 +13,8 @@ from tests.acceptance.processes import Api, KetlineProcess, any_port, eventually
 from tests.acceptance.programs import BELL, ENDLESS
 from tests.acceptance.test_embedded import alive
 
-# The branch keeps it from the scanner, which would be done in time.
-SLOW = "qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;"
+# The modifier keeps it from the scanner, which would be done in time.
+SLOW = "qubit q; bit c; inv @ U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;"
 
 
 def imports_qiskit(process: KetlineProcess) -> bool:

@@ -186,10 +186,10 @@ async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:
     limits = ExecutionLimits(soft_time_limit=timedelta(seconds=0.3), time_limit=timedelta(seconds=60))
     async with ChildRunnerFactory(limits).open_runner() as runner:
         with pytest.raises(TimeLimitExceeded, match=r"soft time limit of 0\.3 s"):
-            # The branch keeps it from the scanner, which would be done in time.
+            # The modifier keeps it from the scanner, which would be done in time.
             await runner.run(
                 TaskSpec(
-                    circuit="qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 5000 + "c = measure q;", shots=1
+                    circuit="qubit q; bit c; inv @ U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 5000 + "c = measure q;", shots=1
                 )
             )
         assert (await runner.run(TaskSpec(circuit="qubit q; bit c; c = measure q;", shots=5))).counts == {"0": 5}

@@ -31,7 +31,7 @@ BEYOND_THE_IMPORTER = {"-7 % 2": -1, "7 % -2": 1, "-7 % -4": -3, "mod(-7, 4)": -
 # What may stand in a program beside the expression, and the front end that then reads it.
 SURROUNDINGS = {
     "scanner": "",
-    "importer": "bit unused; if (unused) { x q[0]; }",
+    "importer": "inv @ U(0, 0, 0) q[0];",
     "unroller": "int unused = 0;",
     "unroller, beside a constant": "const int unused = 7 / 2;",
 }

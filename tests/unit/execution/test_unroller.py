@@ -296,7 +296,7 @@ def test_random_classical_program_agrees_with_python(simulator: Simulator, seed:
 def test_front_ends_are_named() -> None:
     bodies = {
         "scanner": "qubit q; bit c; c = measure q;",
-        "importer": "qubit q; bit c; c = measure q; if (c) { U(0, 0, 0) q; }",
+        "importer": "qubit q; bit c; inv @ U(0, 0, 0) q; c = measure q;",
         "unroller": "const int n = 1; qubit[n] q; bit[n] c; c = measure q;",
     }
     assert {name: load_program(body, ExecutionLimits()).front_end for name, body in bodies.items()} == {
