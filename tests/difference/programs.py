@@ -5,7 +5,7 @@ Every choice comes from one `random.Random`, so that Hypothesis can make the cho
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from qiskit_qasm3_import import converter
@@ -73,8 +73,10 @@ _INDICES = (
 class ProgramMaker:
     """Makes one program."""
 
-    def __init__(self, choices: Random) -> None:
+    def __init__(self, choices: Random, inputs: Mapping[str, str] | None = None) -> None:
+        """`inputs` are the types of inputs to declare and use, by name."""
         self._choices = choices
+        self._inputs = inputs or {}
         self._qubits: dict[str, int | None] = {}
         self._bits: dict[str, int | None] = {}
         self._gates: dict[str, tuple[int, int]] = {"U": (3, 1)}
@@ -82,7 +84,7 @@ class ProgramMaker:
         self._depth = 0  # of the branches around a statement
 
     def program(self) -> str:
-        parts = [self._header()]
+        parts = [self._header(), *(f"input {kind} {name};" for name, kind in self._inputs.items())]
         declarations = [self._qubit_declaration(), self._qubit_declaration(), self._bit_declaration()]
         declarations += [self._declaration() for _ in range(self._choices.randrange(3))]
         parts += declarations
@@ -187,7 +189,7 @@ class ProgramMaker:
         name = self._choices.choice(list(self._gates))
         parameters, count = self._gates[name]
         operands = self._operands(count)
-        return f"{name}{self._arguments(parameters)}{self._blank().join(self._commas(operands))};"
+        return f"{name}{self._arguments(parameters, list(self._inputs))}{self._blank().join(self._commas(operands))};"
 
     def _operands(self, count: int) -> list[str]:
         """Mostly different single qubits, as a gate needs them."""
@@ -302,6 +304,14 @@ class ProgramMaker:
 
 def make_program(choices: Random) -> str:
     return ProgramMaker(choices).program()
+
+
+def make_program_with_inputs(choices: Random) -> tuple[str, dict[str, float]]:
+    """A program whose gates have angles that depend on inputs, and values for these."""
+    kinds = ("float", "float[64]", "float [ 64 ]", "angle", "float[32]", "int")
+    inputs = {name: choices.choices(kinds, (6, 6, 2, 4, 0.2, 0.2))[0] for name in ("in_a", "in_b")}
+    values = {name: choices.choice((choices.uniform(-7, 7), 0.0, 0.5, 2, -1)) for name in inputs}
+    return ProgramMaker(choices, inputs).program(), values
 
 
 def make_flat_program(choices: Random) -> str:

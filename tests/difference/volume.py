@@ -22,6 +22,7 @@ from tests.difference.compare import LIMITS, compare
 from tests.difference.controlled_u import assert_means_the_same, make_controlled_u
 from tests.difference.dynamic import assert_dynamic_agrees
 from tests.difference.exported import make_exported
+from tests.difference.inputs import check_inputs
 from tests.difference.mixed_check import check_mixed
 from tests.difference.openqasm2_check import check_openqasm2
 from tests.difference.programs import make_flat_program, make_fragments, make_program, mutate
@@ -137,6 +138,10 @@ def _openqasm2(choices: Random) -> str:
     return check_openqasm2(choices, _simulator())
 
 
+def _inputs(choices: Random) -> str:
+    return check_inputs(choices, _simulator())
+
+
 def _broken(choices: Random) -> str:
     return _answered(mutate(make_classical(choices).text, choices))
 
@@ -167,6 +172,7 @@ _KINDS: Mapping[str, tuple[int, Callable[[Random], str]]] = {
     "exported": (2, _exported),
     "classical": (2, _classical),
     "branching": (1, _branching),
+    "inputs": (1, _inputs),
     "controlled": (2, _controlled),
     "controlled_u": (1, _controlled_u),
     "dynamic": (1, _dynamic),

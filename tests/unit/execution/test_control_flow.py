@@ -12,6 +12,7 @@ from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
 from tests.blocks import long_after
+from tests.difference.branching import check_branching
 from tests.difference.controlled import assert_agrees, make_controlled
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run
@@ -110,6 +111,11 @@ def test_counter_may_depend_on_any_number_of_measurements(run: Run) -> None:
 @pytest.mark.parametrize("seed", long_after(15, range(40)))
 def test_random_program_has_the_outcomes_of_its_translation(simulator: Simulator, seed: int) -> None:
     assert_agrees(make_controlled(Random(f"control/{seed}")), simulator)
+
+
+@pytest.mark.parametrize("seed", long_after(15, range(60)))
+def test_random_program_with_branches_that_the_scanner_reads(simulator: Simulator, seed: int) -> None:
+    assert check_branching(Random(f"branches/{seed}"), simulator) == "scanner"
 
 
 @pytest.mark.parametrize("loop", [False, True])

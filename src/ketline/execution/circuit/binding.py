@@ -13,7 +13,7 @@ from qiskit.circuit.exceptions import CircuitError
 from ketline.execution.circuit.library import kind_of
 from ketline.execution.circuit.operations import Step
 
-# From the numbers of the parameters, by name, to that of an angle.
+# From the numbers of the parameters, by name, to that of an angle. The scanner writes such functions as parameters.
 _Formula = Callable[[Mapping[str, float]], float]
 
 
@@ -31,13 +31,13 @@ class StepTemplate:
         """The gates with parameters must be standard gates of Qiskit's, see `template_of`."""
         self._steps = list(steps)
         self._gates: list[_Gate] = []
-        places: dict[ParameterExpression, int] = {}
+        places: dict[Any, int] = {}
         constants: list[float] = []
         for position, (name, qubits, bits, parameters, source) in enumerate(steps):
-            if not any(isinstance(parameter, ParameterExpression) for parameter in parameters):
+            if not any(map(_is_open, parameters)):
                 continue
             self._gates.append(_Gate(position, [_place(parameter, places, constants) for parameter in parameters]))
-            self._steps[position] = name, qubits, bits, (), kind_of(source.operation)
+            self._steps[position] = name, qubits, bits, (), _kind_in(source)
         self._formulas = list(map(_formula_of, places))
         self._constants = constants[::-1]
 
@@ -70,18 +70,29 @@ def _is_bindable(step: Step) -> bool:
     return not source.is_control_flow() and not any(isinstance(one, ParameterExpression) for one in parameters)
 
 
-def _place(parameter: Any, places: dict[ParameterExpression, int], constants: list[float]) -> int:
+def _is_open(parameter: Any) -> bool:
+    return isinstance(parameter, ParameterExpression) or callable(parameter)
+
+
+def _kind_in(source: Any) -> Any:
+    return kind_of(source.operation) if isinstance(source, CircuitInstruction) else source
+
+
+def _place(parameter: Any, places: dict[Any, int], constants: list[float]) -> int:
     """Where the value of a parameter of a gate will be: those of expressions first, constants from the end on."""
-    if isinstance(parameter, ParameterExpression):
+    if _is_open(parameter):
         return places.setdefault(parameter, len(places))
     constants.append(float(parameter))
     return -len(constants)
 
 
-def _formula_of(expression: ParameterExpression) -> _Formula:
+def _formula_of(expression: Any) -> _Formula:
     if isinstance(expression, Parameter):
         return itemgetter(expression.name)
-    return _linear(expression) or _any_formula(expression)
+    if isinstance(expression, ParameterExpression):
+        return _linear(expression) or _any_formula(expression)
+    formula: _Formula = expression
+    return formula
 
 
 def _linear(expression: ParameterExpression) -> _Formula | None:

@@ -147,6 +147,11 @@ def lower(
     return _without_first_resets(_light_cone_of(lowered, ()))
 
 
+def keeps_steps(steps: Sequence[Step]) -> bool:
+    """Whether lowering a circuit of these steps only leaves some out: all are gates that Aer has, or have no effect."""
+    return _SIMPLE.issuperset(count_operations(steps))
+
+
 def lower_observed(
     plain: PlainCircuit, max_operations: int, qubits: Collection[int], genuine: _IsGenuine | None = None
 ) -> Lowered:

@@ -9,12 +9,13 @@ OpenQASM 2 and QPY have readers of their own.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
-from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramUnsupported
+from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
-from ketline.execution.circuit.lowering import Lowered, lower, lower_observed
+from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed
 from ketline.execution.circuit.observables import Support
 from ketline.execution.circuit.plain import PlainCircuit, plain_of
 from ketline.execution.frontend import openqasm2, qpy
@@ -22,11 +23,12 @@ from ketline.execution.frontend.braket import Dialect, apply_pragmas, check_dial
 from ketline.execution.frontend.diagnosis import fix_identifier_spans, parser_errors
 from ketline.execution.frontend.grammar import parse
 from ketline.execution.frontend.importer.convert import ProgramConverter
+from ketline.execution.frontend.input_angles import lowered_with_inputs
 from ketline.execution.frontend.mistakes import find_mistakes, raise_first, with_error
 from ketline.execution.frontend.phases import phase_warnings
 from ketline.execution.frontend.places import DeclaredNames, PlacedOperations, place_of
 from ketline.execution.frontend.pragmas import remove_directives
-from ketline.execution.frontend.scanner import scan
+from ketline.execution.frontend.scanner import Scanned, scan
 from ketline.execution.frontend.text import Position, check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
 from ketline.execution.frontend.unroller.values import atom
@@ -125,7 +127,9 @@ def load_program(
             if observed is None:
                 openqasm2.require_measurement(parsed.circuit)
         case _:
-            return _lowered(_read_text(text, limits, inputs), limits, observed)
+            with_inputs = _scanned_with_inputs(text, limits, observed) if inputs else None
+            program = with_inputs(inputs) if with_inputs and inputs else None
+            return program or _lowered(_read_text(text, limits, inputs), limits, observed)
     with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
         return _lowered(parsed, limits, observed)
 
@@ -136,9 +140,48 @@ def program_reader(text: str, limits: ExecutionLimits, observed: Support | None 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`.
     """
+    with_inputs = _scanned_with_inputs(text, limits, observed)
+    if with_inputs is None:
+        return _unrolling_reader(text, limits, observed)
+    unrolling = cache(lambda: _unrolling_reader(text, limits, observed))
+    return lambda inputs: with_inputs(inputs) or unrolling()(inputs)
+
+
+def _unrolling_reader(text: str, limits: ExecutionLimits, observed: Support | None) -> Callable[[Values], Program]:
     syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
     _check_what_never_runs(syntax, None)
     return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed)
+
+
+def _scanned_with_inputs(
+    text: str, limits: ExecutionLimits, observed: Support | None
+) -> Callable[[Values], Program | None] | None:
+    """A function that gives the program for values of its inputs, if these are only angles of a flat program.
+
+    It returns None for values that are not valid.
+
+    Raises:
+        ProgramTooLarge: the program has more operations than the limit.
+    """
+    scanned = scan(text.removeprefix(_BYTE_ORDER_MARK), limits, takes_inputs=True)
+    if scanned is None or not scanned.inputs or scanned.dialect.recognised:
+        return None
+    steps = scanned.plain.steps
+    written = [bit for step in steps for bit in step[2]]
+    # The unroller keeps earlier outcomes of a bit in bits of their own, so the same seed would give other counts.
+    if len(set(written)) < len(written) or not keeps_steps(steps):
+        return None
+    try:
+        program = _lowered(_parsed_of(scanned), limits, observed)
+    except ExecutionFailed:
+        return None  # the unroller raises it in the order of its work
+    lowered_for = lowered_with_inputs(program.lowered, scanned.plain, scanned.inputs)
+
+    def with_inputs(inputs: Values) -> Program | None:
+        lowered = lowered_for(inputs)
+        return None if lowered is None else replace(program, lowered=lowered)
+
+    return with_inputs
 
 
 def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None) -> Program:
@@ -290,8 +333,10 @@ def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> Par
 
 def _read_with_scanner(text: str, limits: ExecutionLimits) -> ParsedProgram | None:
     scanned = scan(text, limits)
-    if scanned is None:
-        return None
+    return None if scanned is None else _parsed_of(scanned)
+
+
+def _parsed_of(scanned: Scanned) -> ParsedProgram:
     return ParsedProgram(
         scanned.plain,
         scanned.groups,

@@ -1,5 +1,6 @@
 """The first front end: reads flat programs in one pass over their text."""
 
+from ketline.execution.frontend.scanner.lexicon import Declined
 from ketline.execution.frontend.scanner.scan import Scanned, scan
 
-__all__ = ["Scanned", "scan"]
+__all__ = ["Declined", "Scanned", "scan"]

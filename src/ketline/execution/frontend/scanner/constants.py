@@ -60,7 +60,7 @@ def values_of(text: str, parameters: Collection[str] = ()) -> tuple[Value, ...]:
         return (number,)
     if "(" in text or not text.strip(BLANKS):
         return _Parser(text, parameters).read_list()
-    return tuple([_value_of(part.strip(BLANKS), parameters) for part in text.split(",")])
+    return tuple([value_of(part.strip(BLANKS), parameters) for part in text.split(",")])
 
 
 def decimal_of(text: str) -> float | None:
@@ -102,6 +102,22 @@ def evaluate(value: Value, arguments: Mapping[str, float]) -> Number:
     return value(arguments) if callable(value) else value
 
 
+def evaluate_later(value: Value, arguments: Mapping[str, Value]) -> Value:
+    """As `evaluate`, for arguments that may be functions of other values: then so is the result."""
+    return partial(_with_arguments, value, arguments) if callable(value) else value
+
+
+def _with_arguments(
+    value: Callable[[Mapping[str, float]], Number], arguments: Mapping[str, Value], values: Mapping[str, float]
+) -> Number:
+    return value({name: float(evaluate(argument, values)) for name, argument in arguments.items()})
+
+
+def float_of(value: Value) -> Value:
+    """A number as a float; a function as it is."""
+    return value if callable(value) else float(value)
+
+
 def cost_of(value: Value) -> int:
     """The number of steps of `evaluate`."""
     waiting = value.args[1] if isinstance(value, partial) else ()
@@ -122,7 +138,12 @@ def integer_of(text: str) -> int:
     return values[0]
 
 
-def _value_of(text: str, parameters: Collection[str]) -> Value:
+def value_of(text: str, parameters: Collection[str]) -> Value:
+    """The value of one expression.
+
+    Raises:
+        Declined: as for `values_of`.
+    """
     number = decimal_of(text)
     if number is not None:
         return number

@@ -9,7 +9,7 @@ from ketline.domain.gates import Origin, gates_from
 from ketline.execution.circuit.library import class_of, kind_of
 from ketline.execution.circuit.operations import Step
 from ketline.execution.frontend.braket.names import ALIASES, SHARED
-from ketline.execution.frontend.scanner.constants import Number, Value, cost_of, evaluate
+from ketline.execution.frontend.scanner.constants import Number, Value, cost_of, evaluate, evaluate_later, float_of
 from ketline.execution.frontend.scanner.lexicon import Declined
 
 _MOST_NESTED_GATES = 24
@@ -69,37 +69,43 @@ Gate = StandardGate | DefinedGate
 Expansion = tuple[int, list[Step], list[Number]]
 
 
-def expand(gate: Gate, arguments: Sequence[Number], applications: Sequence[Qubits]) -> Expansion:
-    """The operations of calls of a gate with these arguments on these qubits."""
+def expand(gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits]) -> Expansion:
+    """The operations of calls of a gate with these arguments on these qubits.
+
+    If arguments are functions of inputs, so are parameters of operations, and phases that depend on them are left out.
+    """
     steps: list[Step] = []
     phases: list[Number] = []
     if isinstance(gate, DefinedGate):
         for qubits in applications:
             _inline(gate, arguments, qubits, steps, phases)
     elif gate.kind is not None:
-        parameters = tuple(map(float, arguments))
+        parameters = tuple(map(float_of, arguments))
         steps = [(gate.name, qubits, (), parameters, gate.kind) for qubits in applications]
     return gate.size * len(applications), steps, phases
 
 
 def _inline(
     gate: DefinedGate,
-    arguments: Sequence[Number],
+    arguments: Sequence[Value],
     qubits: Qubits,
     steps: list[Step],
     phases: list[Number],
 ) -> None:
-    values = dict(zip(gate.parameter_names, map(float, arguments), strict=True))
+    later = any(map(callable, arguments))
+    values: dict[str, Any] = dict(zip(gate.parameter_names, map(float_of, arguments), strict=True))
     for call in gate.body:
-        numbers = [evaluate(value, values) for value in call.arguments]
+        numbers = [evaluate_later(value, values) if later else evaluate(value, values) for value in call.arguments]
         inner = tuple([qubits[position] for position in call.qubits])
         if call.gate is None:
-            phases.extend(numbers)
+            phases.extend([number for number in numbers if not callable(number)])
         elif isinstance(call.gate, DefinedGate):
             _inline(call.gate, numbers, inner, steps, phases)
         elif call.gate.kind is not None:
-            steps.append((call.gate.name, inner, (), tuple(map(float, numbers)), call.gate.kind))
-            if call.gate.phase is not None:  # as the importer has it, which may have to put a control on the definition
+            steps.append((call.gate.name, inner, (), tuple(map(float_of, numbers)), call.gate.kind))
+            if (
+                call.gate.phase is not None and not later
+            ):  # as the importer has it, which may have to put a control on the definition
                 phases.append(call.gate.phase(*numbers))
 
 

@@ -6,7 +6,7 @@ from qiskit.circuit import CircuitInstruction, Qubit
 
 from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.recognition import FEWEST_CALLS, FEWEST_OPERATIONS, Recogniser
-from ketline.execution.frontend.scanner.constants import Number
+from ketline.execution.frontend.scanner.constants import Number, Value
 from ketline.execution.frontend.scanner.gates import DefinedGate, Expansion, Gate, Qubits, expand
 
 
@@ -19,11 +19,12 @@ class Natives:
         self._recogniser = Recogniser()
         self._found: dict[tuple[str, tuple[Number, ...]], tuple[Sequence[Step], float] | None] = {}
 
-    def expand(self, name: str, gate: Gate, arguments: Sequence[Number], applications: Sequence[Qubits]) -> Expansion:
+    def expand(self, name: str, gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits]) -> Expansion:
         """The operations of calls, as `expand` gives them, or the few that simulators have for each call."""
         native = None
         if isinstance(gate, DefinedGate) and gate.size >= FEWEST_OPERATIONS and self._calls_of(name) >= FEWEST_CALLS:
-            native = self._native(name, gate, arguments)
+            numbers = [argument for argument in arguments if not callable(argument)]
+            native = self._native(name, gate, numbers) if len(numbers) == len(arguments) else None
         if native is None:
             return expand(gate, arguments, applications)
         found, phase = native

@@ -1,5 +1,6 @@
 """Reads a flat program; `program.py` calls `scan` before the other front ends."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ketline.domain.errors import ProgramTooLarge
@@ -18,26 +19,32 @@ _DEEPEST_NESTING = MOST_NESTED_BLOCKS + 19
 
 
 class Scanned(NamedTuple):
-    """A circuit, the widths and names of the groups of its bitstrings, as in `ProgramConverter`, and the dialect."""
+    """A circuit, the widths and names of the groups of its bitstrings, as in `ProgramConverter`, and the dialect.
+
+    `inputs` has the type of each input, `float` or `angle`. If there are any, parameters of the circuit's steps are
+    functions of their values, and Qiskit's circuit has no operations.
+    """
 
     plain: PlainCircuit
     groups: tuple[int, ...]
     names: tuple[str | None, ...]
     declared: DeclaredNames
     dialect: Dialect
+    inputs: Mapping[str, str]
 
 
-def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
+def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False) -> Scanned | None:
     """Read a flat program into the circuit that the importer would give; None for every other text.
 
-    The time is linear in the text and in the resulting operations. The text need not be checked before.
+    One that declares inputs is read only with `takes_inputs`. The time is linear in the text and in the resulting
+    operations. The text need not be checked before.
 
     Raises:
         ProgramTooLarge: the program has more operations than the limit.
     """
     if limits.max_nesting < _DEEPEST_NESTING:
         return None
-    scanner = ProgramScanner(limits)
+    scanner = ProgramScanner(limits, takes_inputs=takes_inputs)
     try:
         plain = scanner.read(text)
     except Declined:
@@ -47,7 +54,12 @@ def scan(text: str, limits: ExecutionLimits) -> Scanned | None:
         raise ProgramTooLarge(error.message, line=line, column=column) from error
     registers = scanner.registers
     return Scanned(
-        plain, tuple(registers.groups), tuple(registers.group_names), registers.declared, _dialect(scanner, plain)
+        plain,
+        tuple(registers.groups),
+        tuple(registers.group_names),
+        registers.declared,
+        _dialect(scanner, plain),
+        scanner.inputs.types,
     )
 
 

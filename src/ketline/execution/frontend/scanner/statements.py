@@ -15,7 +15,7 @@ from ketline.domain.errors import ProgramTooLarge
 from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.plain import PlainCircuit
 from ketline.execution.frontend.scanner.branches import Branches
-from ketline.execution.frontend.scanner.constants import Number
+from ketline.execution.frontend.scanner.constants import Value
 from ketline.execution.frontend.scanner.definitions import read_definition
 from ketline.execution.frontend.scanner.gates import (
     Expansion,
@@ -24,6 +24,8 @@ from ketline.execution.frontend.scanner.gates import (
     builtin_gates,
     standard_gates,
 )
+from ketline.execution.frontend.scanner.inputs import Inputs
+from ketline.execution.frontend.scanner.layout import Block
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, Declined, without_comments
 from ketline.execution.frontend.scanner.natives import Natives
 from ketline.execution.frontend.scanner.registers import Registers, members
@@ -45,7 +47,7 @@ _STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
 # What no block can contain.
-_OUTERMOST = frozenset({"declare bits", "declare qubits", "include"})
+_OUTERMOST = frozenset({"declare bits", "declare input", "declare qubits", "include"})
 _BRAKET_GATES = braket_gates()
 # `instruction_of` makes a circuit's instructions of this.
 _RESET = CircuitInstruction(Reset(), (Qubit(),))
@@ -57,11 +59,16 @@ def _barrier_of(width: int) -> CircuitInstruction:
 
 
 class ProgramScanner:
-    """Reads one program; `registers` has its declarations."""
+    """Reads one program; `registers` has its declarations, and `inputs` those of inputs.
 
-    def __init__(self, limits: ExecutionLimits) -> None:
+    A program that declares inputs is read only if it `takes_inputs`.
+    """
+
+    def __init__(self, limits: ExecutionLimits, *, takes_inputs: bool = False) -> None:
         self.registers = Registers(limits)
-        self._usual = UsualStatements(self.registers)
+        self.inputs = Inputs()
+        self._takes_inputs = takes_inputs
+        self._usual = UsualStatements(self.registers, self.inputs)
         self._most_operations = self._operations_left = limits.max_operations
         self._steps_left = limits.max_operations * _STEPS_PER_OPERATION
         self._gates: dict[str, Gate] = _BUILTIN_GATES.copy()
@@ -74,6 +81,8 @@ class ProgramScanner:
 
     def read(self, text: str) -> PlainCircuit:
         """The circuit of a program.
+
+        If it has inputs, parameters of steps are functions of their values, and Qiskit's circuit has no operations.
 
         Raises:
             Declined: it is not a valid flat program, or declares more than the limits.
@@ -94,7 +103,15 @@ class ProgramScanner:
         self._branches.end(rest)
         if self.braket_names and (self.registers.mixes_qubits or self._branches.found):
             raise Declined
+        if self.inputs.types:
+            return self._plain_with_inputs()
         return self.registers.layout.plain(self._branches.program)
+
+    def _plain_with_inputs(self) -> PlainCircuit:
+        if self._branches.found:
+            raise Declined
+        empty, steps = self.registers.layout.plain(Block()), self._branches.program.steps
+        return PlainCircuit(empty.num_qubits, empty.num_clbits, lambda: steps, lambda: empty.circuit)
 
     @property
     def statements_read(self) -> int:
@@ -147,7 +164,7 @@ class ProgramScanner:
 
     def _read_statement(self, piece: str) -> Expansion | None:
         """Read a statement; return the operations of a call of a gate, which the caller writes."""
-        action, arguments = statement_of(piece)
+        action, arguments = statement_of(piece, self.inputs.values_of if self.inputs.types else None)
         if action in _OUTERMOST and self._branches.is_inside:
             raise Declined
         return self._ACTIONS[action](self, *arguments)
@@ -171,8 +188,8 @@ class ProgramScanner:
         self.braket_names.add(name)
         return _BRAKET_GATES[name]
 
-    def _add_phase(self, *phases: Number) -> None:
-        self._branches.block.phases += phases
+    def _add_phase(self, *phases: Value) -> None:
+        self._branches.block.phases += [phase for phase in phases if not callable(phase)]
 
     def _include(self) -> None:
         if self.braket_names:
@@ -184,6 +201,12 @@ class ProgramScanner:
 
     def _declare_qubits(self, name: str, size: int | None) -> None:
         self.registers.declare_qubits(name, size)
+
+    def _declare_input(self, name: str, type_name: str) -> None:
+        if not self._takes_inputs:
+            raise Declined
+        self.registers.claim(name)
+        self.inputs.declare(name, type_name)
 
     def _declare_bits(self, name: str, size: int | None, measured: str | None) -> None:
         self.registers.declare_bits(name, size)
@@ -231,6 +254,7 @@ class ProgramScanner:
         "barrier": _barrier,
         "call": _call,
         "declare bits": _declare_bits,
+        "declare input": _declare_input,
         "declare qubits": _declare_qubits,
         "delay": _delay,
         "global phase": _add_phase,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ketline.execution.frontend.scanner.constants import integer_of, values_of
+from ketline.execution.frontend.scanner.constants import Value, integer_of, values_of
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, STATEMENT, Declined
 
 # Cached, because programs have many short statements in common, such as 'h q[0]'.
@@ -23,28 +23,36 @@ _OLD_DECLARATION = re.compile(rf"({IDENTIFIER}){BLANK}*+(?:\[([^\[\]]*+)\]{BLANK
 _ASSIGNMENT = re.compile(rf"([^=]++)={BLANK}*+measure\b(.*+)", re.DOTALL)
 _DELAY = re.compile(rf"\[{BLANK}*+(?:{FLOAT}|{INTEGER})(?:dt|ns|us|µs|ms|s){BLANK}*+\](.*+)", re.DOTALL)
 
+_INPUT = re.compile(
+    rf"(?:float(?:{BLANK}*+\[{BLANK}*+64{BLANK}*+\]|{BLANK})|(angle){BLANK}){BLANK}*+({IDENTIFIER}){BLANK}*+"
+)
+
 # The name of an action of `ProgramScanner`, and its arguments.
 Statement = tuple[str, tuple[Any, ...]]
+# Reads the arguments of a gate, or of a global phase.
+_Arguments = Callable[[str], tuple[Value, ...]]
 
 
-def statement_of(piece: str) -> Statement:
-    """Parse the text before a semicolon.
+def statement_of(piece: str, arguments_of: _Arguments | None = None) -> Statement:
+    """Parse the text before a semicolon; arguments of gates are constants, or else read by `arguments_of`.
 
     Raises:
         Declined: it is not a statement of a flat program.
     """
+    if arguments_of is not None:
+        return _statement_of(piece, arguments_of)
     return _statement_of_short(piece) if len(piece) <= _LONGEST_CACHED else _statement_of(piece)
 
 
-def _statement_of(piece: str) -> Statement:
+def _statement_of(piece: str, arguments_of: _Arguments = values_of) -> Statement:
     name, arguments, rest = _match(STATEMENT, piece.rstrip(BLANKS))
     if name == "include":
         return _include(piece)
     if name == "gphase":
-        return _phase(arguments or "", rest)
+        return _phase(arguments_of(arguments or ""), rest)
     reader = _READERS.get(name)
     if reader is None and (arguments is not None or "=" not in rest):
-        return "call", (name, values_of(arguments) if arguments else (), rest)
+        return "call", (name, arguments_of(arguments) if arguments else (), rest)
     if arguments is not None:
         raise Declined
     return _assignment(piece) if reader is None else reader(rest)
@@ -58,8 +66,7 @@ def _include(piece: str) -> Statement:
     return "include", ()
 
 
-def _phase(arguments: str, rest: str) -> Statement:
-    values = values_of(arguments)
+def _phase(values: tuple[Value, ...], rest: str) -> Statement:
     if len(values) != 1 or rest.strip(BLANKS):
         raise Declined
     return "global phase", values
@@ -85,6 +92,11 @@ def _old_qubits(rest: str) -> Statement:
 def _old_bits(rest: str) -> Statement:
     name, size = _match(_OLD_DECLARATION, rest)
     return "declare bits", (name, _size(size), None)
+
+
+def _input(rest: str) -> Statement:
+    angle, name = _match(_INPUT, rest)
+    return "declare input", (name, angle or "float")
 
 
 def _size(text: str | None) -> int | None:
@@ -120,6 +132,7 @@ _READERS: dict[str, Callable[[str], Statement]] = {
     "bit": _bits,
     "creg": _old_bits,
     "delay": _delay,
+    "input": _input,
     "measure": _arrow,
     "qreg": _old_qubits,
     "qubit": _qubits,

@@ -10,6 +10,7 @@ from qiskit.circuit import CircuitInstruction, Clbit, Measure, Qubit
 
 from ketline.execution.frontend.scanner.constants import decimals_of, evaluate, values_of
 from ketline.execution.frontend.scanner.gates import Expansion, Gate, StandardGate, expand
+from ketline.execution.frontend.scanner.inputs import Inputs
 from ketline.execution.frontend.scanner.lexicon import BLANKS, Declined
 from ketline.execution.frontend.scanner.registers import Registers
 
@@ -25,8 +26,9 @@ _Head = tuple[StandardGate, tuple[float, ...]]
 class UsualStatements:
     """Reads the usual statements of one program."""
 
-    def __init__(self, registers: Registers) -> None:
+    def __init__(self, registers: Registers, inputs: Inputs) -> None:
         self._registers = registers
+        self._inputs = inputs
         self._gates: dict[str, StandardGate] = {}  # by all that precedes the arguments
         self._heads: dict[str, _Head] = {}
 
@@ -58,6 +60,8 @@ class UsualStatements:
         decimals = decimals_of(text)
         if decimals is not None and len(decimals) == gate.parameters:
             return gate, decimals  # programs repeat few of these
+        if opened and self._inputs.types:
+            return None  # its arguments may depend on them
         arguments = values_of(text) if opened else ()
         if len(arguments) != gate.parameters:
             raise Declined

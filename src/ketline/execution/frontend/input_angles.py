@@ -1,0 +1,58 @@
+"""Gives the circuits of a program for values of its inputs, if only angles depend on these; `program.py` calls it."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ketline.domain.errors import ProgramInvalid
+from ketline.domain.spec import InputValue
+from ketline.execution.circuit.binding import template_of
+from ketline.execution.circuit.light_cone import rebuilt
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.plain import PlainCircuit
+from ketline.execution.frontend.scanner import Declined
+from ketline.execution.frontend.unroller.inputs import input_value
+from ketline.execution.frontend.unroller.kinds import FLOAT, Kind, radians
+
+_ANGLE = Kind("angle")
+
+# The circuit for values of the inputs; None where another front end has to say what is wrong with them.
+LoweredWithInputs = Callable[[Mapping[str, InputValue]], Lowered | None]
+
+
+def lowered_with_inputs(lowered: Lowered, declared: PlainCircuit, types: Mapping[str, str]) -> LoweredWithInputs:
+    """A function that gives a circuit for values of its inputs, of these types: `float` or `angle`.
+
+    `lowered` is the circuit with functions of the inputs as parameters, `declared` what it was lowered from, whose
+    circuit of Qiskit's has no operations.
+    """
+    template = template_of(lowered.steps)
+    assert template is not None  # the scanner writes gates of the standard library only
+
+    def declarations() -> object:
+        return rebuilt(declared.circuit, lowered.kept_qubits, ())
+
+    plain = PlainCircuit(lowered.num_qubits, lowered.num_clbits, lambda: lowered.steps, declarations)
+    pattern = replace(lowered, plain=plain)
+
+    def with_inputs(inputs: Mapping[str, InputValue]) -> Lowered | None:
+        if inputs.keys() != types.keys():
+            return None
+        try:
+            values = template.values({name: _number(name, inputs[name], types[name]) for name in types})
+        except (ProgramInvalid, Declined):
+            return None
+        return pattern.with_steps(template.steps(values)) if all(map(math.isfinite, values)) else None
+
+    return with_inputs
+
+
+def _number(name: str, value: InputValue, type_name: str) -> float:
+    """An input as a number, an angle in radians.
+
+    Raises:
+        ProgramInvalid: its value has another type.
+    """
+    if type_name == "float":
+        return float(input_value(name, value, FLOAT))
+    return radians(input_value(name, value, _ANGLE), _ANGLE)
