@@ -198,8 +198,9 @@ class Settings(BaseSettings):
         "empty for all.",
     )
     engines: str = Field(
-        default=",".join(CHOSEN_ENGINES),
-        description="Libraries that may simulate statevectors, separated by commas: `aer` (always), `lightning`.",
+        default="aer,lightning",
+        description="Libraries that may simulate statevectors, separated by commas: `aer` (always), `lightning`, and "
+        "`aer_gpu`, which is Aer on a GPU for programs of 22 qubits and more (docs/operations.md).",
     )
     conversion_slots: int = Field(
         default=1, ge=1, le=256, description="Conversions a worker runs at once, each in a process of its own."
@@ -483,6 +484,11 @@ class Settings(BaseSettings):
     def lightning(self) -> bool:
         """Whether Lightning is among the `engines`."""
         return Engine.LIGHTNING in _separated(self.engines)
+
+    @property
+    def gpu(self) -> bool:
+        """Whether Aer on a GPU is among the `engines`."""
+        return Engine.AER_GPU in _separated(self.engines)
 
     @property
     def kinds(self) -> frozenset[TaskKind]:

@@ -5,6 +5,7 @@ its worker may be killed meanwhile. It is confined before it starts its first th
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ def main(fd: str, parent: str, limits: str) -> None:
     from ketline.execution.sandbox import confine
 
     use = ResourceUse()
-    confine()  # guard: child.confined
+    confine(gpu=json.loads(limits)["gpu"])  # guard: child.confined
     # Again, because a process that changes its user loses its parent-death signal.
     die_with_parent(int(parent))  # guard: child.tied_first
     from ketline.execution import protocol

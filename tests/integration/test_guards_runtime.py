@@ -75,6 +75,13 @@ async def test_data_directory_has_one_owner_at_a_time(settings: Settings, tmp_pa
                 pass
 
 
+async def test_service_that_is_to_use_a_gpu_does_not_start_without_one(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, engines="aer,aer_gpu")
+    with pytest.raises(ConfigurationInvalid, match="leave aer_gpu out"):
+        async with open_embedded(settings, tmp_path):
+            pass
+
+
 async def test_dispatcher_looks_for_lost_messages_by_itself(database: Database) -> None:
     repository, queue = SqlTaskRepository(database), MemoryQueue()
     task_id = await submit(repository)

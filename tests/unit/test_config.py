@@ -154,14 +154,35 @@ def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) 
     assert load_settings().host_names == ("api", "*.example.org", "[::1]", "2001:db8::7", "*")
 
 
-@pytest.mark.parametrize(("text", "used"), [("aer", False), ("lightning, aer", True), ("aer,lightning", True)])
-def test_engines_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch, text: str, used: bool) -> None:
+@pytest.mark.parametrize(
+    ("text", "lightning", "gpu"),
+    [
+        ("aer", False, False),
+        ("lightning, aer", True, False),
+        ("aer,lightning", True, False),
+        ("aer_gpu,aer", False, True),
+    ],
+)
+def test_engines_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, lightning: bool, gpu: bool
+) -> None:
     monkeypatch.setenv("KETLINE_ENGINES", text)
-    assert load_settings().lightning is used
+    settings = load_settings()
+    assert (settings.lightning, settings.gpu) == (lightning, gpu)
+
+
+def test_a_gpu_is_not_used_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KETLINE_ENGINES", raising=False)
+    assert not load_settings().gpu
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("aer,quest", "'quest' is not an engine"), ("lightning", "'aer' has to be among")]
+    ("text", "problem"),
+    [
+        ("aer,quest", "'quest' is not an engine"),
+        ("lightning", "'aer' has to be among"),
+        ("aer_gpu,lightning", "'aer' has to be among"),
+    ],
 )
 def test_engines_that_cannot_run_everything_are_refused(
     monkeypatch: pytest.MonkeyPatch, text: str, problem: str

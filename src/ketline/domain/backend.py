@@ -23,16 +23,17 @@ METHODS: Mapping[Method, str] = {
 
 
 class Engine(StrEnum):
-    """The library that simulated a program."""
+    """The library that simulated a program; `aer_gpu` is Aer on a GPU."""
 
     AER = "aer"
+    AER_GPU = "aer_gpu"
     LIGHTNING = "lightning"
     STIM = "stim"
     NUMPY = "numpy"
 
 
 # Those that an operator can allow or not; Aer runs everything.
-CHOSEN_ENGINES = (Engine.AER, Engine.LIGHTNING)
+CHOSEN_ENGINES = (Engine.AER, Engine.LIGHTNING, Engine.AER_GPU)
 WITHDRAWN = "'extended_stabilizer' is no longer offered, because its counts were wrong"
 
 

@@ -173,16 +173,16 @@ class Profile:
     """Facts about the execution of a program.
 
     `method` is the simulation method used, `method_reason` the reason for it, and `engine` the library that ran it:
-    aer, lightning or stim; None for tasks from before it was recorded. `operations` maps names of operations in the
-    simulated circuit to their numbers (control-flow blocks count once), `depth` is the circuit's depth. `tier`
-    is the front end that read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks from before it
-    was recorded. `registers` are the groups of the bitstrings in the order of declaration, the rightmost first; None
-    likewise. `seed_scheme` names the rule by which random numbers come from the seed: only tasks with the same rule
-    give the same counts for the same seed. It is None for tasks from before it was recorded, and if nothing is drawn.
-    `warnings` are those about the program, in the order of its text. Times are wall-clock seconds; `queued_seconds` is
-    the whole wait from the submission, or the scheduled time, to the claim of the last attempt, including delays and
-    earlier attempts. `processor_seconds` is the processor time that the simulator took, of all threads, and
-    `memory_bytes` the peak of its resident memory meanwhile; None where they were not measured.
+    aer, aer_gpu, lightning, stim or numpy; None for tasks from before it was recorded. `operations` maps names of
+    operations in the simulated circuit to their numbers (control-flow blocks count once), `depth` is the circuit's
+    depth. `tier` is the front end that read the program: scanner, importer, unroller, openqasm2 or qpy; None for tasks
+    from before it was recorded. `registers` are the groups of the bitstrings in the order of declaration, the rightmost
+    first; None likewise. `seed_scheme` names the rule by which random numbers come from the seed: only tasks with the
+    same rule give the same counts for the same seed. It is None for tasks from before it was recorded, and if nothing
+    is drawn. `warnings` are those about the program, in the order of its text. Times are wall-clock seconds;
+    `queued_seconds` is the whole wait from the submission, or the scheduled time, to the claim of the last attempt,
+    including delays and earlier attempts. `processor_seconds` is the processor time that the simulator took, of all
+    threads, and `memory_bytes` the peak of its resident memory meanwhile; None where they were not measured.
     """
 
     method: str

@@ -21,6 +21,8 @@ class ExecutionLimits:
     admission before it runs a program that is predicted to take longer, or whose duration cannot be predicted.
     `max_operations` counts operations after loops are unrolled and user-defined gates are inlined; `max_nesting` counts
     open brackets of any kind. With `lightning`, states are built on Lightning where it is faster than Aer.
+    With `gpu`, those of large programs are built by Aer on a GPU; the address space is not limited then, because CUDA
+    reserves far more than it uses.
     """
 
     soft_time_limit: timedelta = timedelta(seconds=60)
@@ -40,6 +42,7 @@ class ExecutionLimits:
     max_nesting: int = 64
     max_result_bytes: int = 16 << 20
     lightning: bool = True
+    gpu: bool = False
 
     @property
     def share_bytes(self) -> int:

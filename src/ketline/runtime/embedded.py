@@ -14,7 +14,7 @@ from ketline.runtime.background import running
 from ketline.runtime.database import migrate, repository_on
 from ketline.runtime.services import open_services
 from ketline.runtime.upkeep import database_contact
-from ketline.runtime.worker import WorkerParts, heartbeat, worker_parts
+from ketline.runtime.worker import WorkerParts, heartbeat, require_engines, worker_parts
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.services import Services
 from ketline.service.tasks.watch import LocalNotifier, Watch
@@ -25,9 +25,11 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
     """Open the whole service in this process, on a SQLite database in `directory`.
 
     Raises:
-        ConfigurationInvalid: the directory cannot be used, or another process uses it.
+        ConfigurationInvalid: the directory cannot be used, or another process uses it; or the service is to simulate on
+            a GPU, and there is none.
         DatabaseUnavailable: the database file cannot be opened or migrated.
     """
+    require_engines(settings)
     with _sole_owner(directory):
         url = database_in(directory)
         await migrate(url)

@@ -40,6 +40,7 @@ def execution_limits(settings: Settings) -> ExecutionLimits:
         threads=threads,
         share_threads=min(threads, max(1, cores // slots)),
         lightning=settings.lightning,
+        gpu=settings.gpu,
     )
 
 
@@ -51,4 +52,5 @@ def short_program_limits(settings: Settings) -> ExecutionLimits:
         small_memory_bytes=min(LEAST_SMALL_PROGRAM_BYTES, limits.memory_bytes),
         share_threads=1,
         longest_seconds=settings.short_task_s,
+        gpu=False,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -19,6 +19,7 @@ from ketline.domain.spec import TaskKind
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerIdentity
 from ketline.execution.parent.admission import Admission, ShortProgramsOnly
+from ketline.execution.parent.gpu import require_gpu
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.ports.clock import Clock
@@ -64,7 +65,12 @@ class WorkerParts:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
-    """Open the parts of a worker process; works also while the database or the broker is down."""
+    """Open the parts of a worker process; works also while the database or the broker is down.
+
+    Raises:
+        ConfigurationInvalid: it is to simulate on a GPU, and there is none.
+    """
+    require_engines(settings)
     async with open_repository(settings) as repository, open_publisher(settings) as (publisher, _):
         simulators, contact = SimulatorStatus(settings.simulation_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
@@ -75,6 +81,16 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
             running(heartbeat(settings, repository.database, simulators, backends).run()),
         ):
             yield worker_parts(settings, repository, consumer, dispatcher, contact, health, simulators, backends)
+
+
+def require_engines(settings: Settings) -> None:
+    """Check that the engines of the settings can run on this machine, if this worker simulates.
+
+    Raises:
+        ConfigurationInvalid: one of them cannot.
+    """
+    if settings.gpu and TaskKind.SIMULATE in settings.kinds:
+        require_gpu()
 
 
 def worker_parts(
@@ -102,7 +118,7 @@ def worker_parts(
         simulators=simulators,
         short_runners=_short_runners(settings),
         # Programs for external backends are written by processes like those of conversions.
-        conversion_runners=ChildRunnerFactory(execution_limits(settings)),
+        conversion_runners=ChildRunnerFactory(replace(execution_limits(settings), gpu=False)),
         backends=backends,
         repository=repository,
         backend_registry=SqlBackendRegistry(repository.database),

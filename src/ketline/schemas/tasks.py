@@ -330,7 +330,9 @@ class TaskProfile(BaseModel):
     method: str = Field(examples=["stabilizer"], description="Simulation method used")
     method_reason: str | None = Field(default=None, examples=["Clifford gates only"], description="Why this method")
     engine: str | None = Field(
-        default=None, examples=["stim"], description="The library that ran it: aer, lightning or stim"
+        default=None,
+        examples=["stim"],
+        description="The library that ran it: aer, aer_gpu (Aer on a GPU), lightning, stim or numpy",
     )
     tier: str | None = Field(
         default=None,

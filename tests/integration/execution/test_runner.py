@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from dataclasses import replace
 from datetime import timedelta
@@ -154,6 +155,17 @@ async def test_child_is_confined(runner: ChildRunner) -> None:
     limits = {row[:25].strip(): row[25:].split()[0] for row in rows}
     assert int(limits["Max address space"]) == (2 << 30) + LIMITS.memory_bytes + (80 << 20)
     assert limits["Max core file size"] == "0"
+
+
+async def test_child_for_a_gpu_has_no_limit_of_address_space() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    async with ChildRunnerFactory(replace(LIMITS, gpu=True)).open_runner() as runner:
+        assert isinstance(runner, ChildRunner)
+        assert (await runner.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
+        rows = read_proc(runner, "limits").splitlines()
+        limits = {row[:25].strip(): row[25:].split()[0] for row in rows}
+        assert limits["Max address space"] == ("unlimited" if soft == resource.RLIM_INFINITY else str(soft))
+        assert limits["Max core file size"] == "0"
 
 
 async def test_child_does_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,14 +57,18 @@ def run(pipe: Connection, executor: Executor, limits: ExecutionLimits, use: Reso
 def bound_resources(limits: ExecutionLimits) -> None:
     """Bound this process's address space and the size of files, and disable core dumps.
 
-    The address space is limited to that of a small program; the limit can be raised to that of a large one.
+    The address space is limited to that of a small program; the limit can be raised to that of a large one. A process
+    that simulates on a GPU has no such limit.
     """
     small, large = limits.share_bytes, limits.memory_bytes
     if limits.process_memory_bytes is not None:
         small = large = limits.process_memory_bytes
     space = _BASE_ADDRESS_SPACE + limits.threads * _ADDRESS_SPACE_PER_THREAD
+    soft_space, most_space = space + small, space + large
+    if limits.gpu and limits.process_memory_bytes is None:
+        _, soft_space = _, most_space = resource.getrlimit(resource.RLIMIT_AS)
     for what, soft, most in (
-        (resource.RLIMIT_AS, space + small, space + large),
+        (resource.RLIMIT_AS, soft_space, most_space),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_FSIZE, _FILE_SIZE, _FILE_SIZE),
     ):

@@ -27,12 +27,14 @@ _SYSTEM = (
     "/sys/fs/cgroup",
 )
 _DEVICES = ("/dev/null", "/dev/zero")
+# What the driver of an NVIDIA GPU reads.
+_OF_DRIVER = ("/proc/driver/nvidia", "/sys/bus/pci", "/sys/devices", "/sys/module")
 # Libraries look for a writable directory while they are imported, and fail if there is none.
 _NO_DIRECTORY = "/nonexistent"
 
 
-def confine() -> None:
-    """Restrict this process to reading its own code and using its open socket.
+def confine(*, gpu: bool = False) -> None:
+    """Restrict this process to reading its own code and using its open socket, and with `gpu` NVIDIA's devices.
 
     Call it before other threads are started: the kernel confines the calling thread and those that it starts. If the
     process is root it becomes nobody (then set `PR_SET_PDEATHSIG` again). It drops all capabilities, hides its `/proc`
@@ -44,8 +46,8 @@ def confine() -> None:
     hide_process()
     kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
     landlock.restrict(
-        readable=[*code, *map(Path, _SYSTEM)],
-        writable=map(Path, _DEVICES),
+        readable=[*code, *map(Path, _SYSTEM), *map(Path, _OF_DRIVER if gpu else ())],
+        writable=[*map(Path, _DEVICES), *(Path("/dev").glob("nvidia*") if gpu else ())],
     )
     seccomp.restrict()
     tempfile.tempdir = _NO_DIRECTORY

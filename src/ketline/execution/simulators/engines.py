@@ -25,6 +25,8 @@ _LIGHTNING_BELOW_QUBITS = 22
 _LIGHTNING_BEATS_THREADS = 2
 # Programs of so many qubits have to be admitted, and have the whole machine; see `quota.py`.
 _LARGE_FROM_QUBITS = 22
+# Aer's name of the device.
+_GPU = "GPU"
 # For each amplitude, a complex number, and a copy or probabilities of them when results are read.
 _LIGHTNING_BYTES = 2 * BYTES_PER_AMPLITUDE
 
@@ -51,6 +53,7 @@ class Engines:
         self.max_operations = limits.max_operations
         self._resources = resources
         self._lightning = load_lightning() if limits.lightning else None
+        self._gpu = limits.gpu
         self.outcomes = OutcomeCache()
         self.backend = AerSimulator(
             max_memory_mb=_mebibytes(limits.share_bytes),
@@ -69,8 +72,14 @@ class Engines:
         """The number of threads for a circuit of this many qubits."""
         return self._resources.threads if qubits >= _THREADS_FROM_QUBITS else 1
 
+    def on_gpu(self, qubits: int) -> bool:
+        """Whether a state of this many qubits is built on a GPU; such programs run one at a time."""
+        return self._gpu and qubits >= _LARGE_FROM_QUBITS
+
     def lightning_for(self, qubits: int) -> Lightning | None:
-        """Lightning, for a state of this many qubits; None where it cannot be used or Aer is faster."""
+        """Lightning, for a state of this many qubits; None where it cannot be used or Aer is to be used."""
+        if self.on_gpu(qubits):
+            return None
         return self.lightning_in_memory(qubits) if _beats_aer(qubits, self._resources.threads) else None
 
     def lightning_in_memory(self, qubits: int) -> Lightning | None:
@@ -100,8 +109,13 @@ class Engines:
         """The data of a run.
 
         Raises:
-            MemoryLimitExceeded, SimulationFailed: Aer failed.
+            MemoryLimitExceeded, SimulationFailed: Aer failed, or has no GPU where one is to be used.
         """
+        on_gpu = method is Method.STATEVECTOR and self.on_gpu(circuit.num_qubits)
+        if on_gpu and _GPU not in self.backend.available_devices():
+            raise SimulationFailed(
+                "this program is to run on a GPU (KETLINE_ENGINES), and Aer finds none on the worker"
+            )
         job = self.backend.run(
             circuit,
             shots=shots,
@@ -111,6 +125,7 @@ class Engines:
             memory=options.memory,
             fusion_enable=fusion,
             **({"max_memory_mb": _mebibytes(self._resources.memory_bytes)} if self._resources.whole else {}),
+            **({"device": _GPU} if on_gpu else {}),
         )
         result = job.result()
         if not result.success:
@@ -133,7 +148,8 @@ def expected_engines(qubits: int, limits: ExecutionLimits) -> ExpectedEngines:
     whole = qubits >= _LARGE_FROM_QUBITS or BYTES_PER_AMPLITUDE << qubits > limits.share_bytes
     fits = _LIGHTNING_BYTES << qubits <= (limits.memory_bytes if whole else limits.share_bytes)
     threads = limits.threads if whole else limits.share_threads
-    return ExpectedEngines(lightning=fits, lightning_is_faster=fits and _beats_aer(qubits, threads))
+    on_gpu = limits.gpu and qubits >= _LARGE_FROM_QUBITS
+    return ExpectedEngines(lightning=fits, lightning_is_faster=fits and not on_gpu and _beats_aer(qubits, threads))
 
 
 def _beats_aer(qubits: int, threads: int) -> bool:

@@ -64,16 +64,17 @@ class Statevector:
         return self
 
     def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
+        aer = Engine.AER_GPU if engines.on_gpu(lowered.num_qubits) else Engine.AER
         if lowered.final_measurements is None:
-            return Engine.LIGHTNING if _branching(lowered, shots, engines) else Engine.AER
-        return Engine.LIGHTNING if engines.lightning_for(lowered.num_qubits) else Engine.AER
+            return Engine.LIGHTNING if _branching(lowered, shots, engines) else aer
+        return Engine.LIGHTNING if engines.lightning_for(lowered.num_qubits) else aer
 
     def run(
         self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
         lowered = program.lowered
         qubits = lowered.num_qubits
-        if (measured := lowered.final_measurements) and (engines.lightning_for(qubits) or engines.threads(qubits) == 1):
+        if (measured := lowered.final_measurements) and _builds_state(engines, qubits):
             exact = draws_exactly(measured, shots)
             return drawn(engines, program, shots, options, exact=exact, likely_repeated=likely_repeated)
         if measured is None and (branching := _branching(lowered, shots, engines)):
@@ -85,12 +86,17 @@ class Statevector:
 
     def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
         qubits = program.lowered.num_qubits
-        if engines.lightning_for(qubits) or engines.threads(qubits) == 1:
+        if _builds_state(engines, qubits):
             return sums.values_in(final_state(program.lowered, engines).amplitudes())
         circuit = program.lowered.circuit
         if qubits > MOST_QUBITS_SAVED:
             return engines.values(circuit, self.name, sums.operators)
         return sums.values_in(saved_state(engines.execute(saving_circuit(circuit, ()), 1, self.name, RunOptions())))
+
+
+def _builds_state(engines: Engines, qubits: int) -> bool:
+    """Whether a state is built gate by gate, rather than by Aer as a whole."""
+    return engines.lightning_for(qubits) is not None or (engines.threads(qubits) == 1 and not engines.on_gpu(qubits))
 
 
 def drawn(
