@@ -324,13 +324,14 @@ def test_limits_are_those_of_text(executor: Executor, make: Callable[[], Any]) -
     ids=lambda operation: operation.name,
 )
 def test_operations_without_definition_are_their_matrix(operation: Any) -> None:
-    expected = QuantumCircuit(operation.num_qubits)
-    expected.append(operation, range(operation.num_qubits))
-    circuit = expected.copy()
+    before = QuantumCircuit(operation.num_qubits)
+    before.h(range(operation.num_qubits))  # lowering makes use of qubits that are 0
+    circuit = before.copy()
+    circuit.append(operation, range(operation.num_qubits))
     circuit.measure_all()
     program = load_program(as_qpy(circuit), LIMITS, form=ProgramFormat.QPY)
     found = Operator(program.lowered.circuit.remove_final_measurements(inplace=False)).data
-    overlap = np.trace(found.conj().T @ Operator(operation).data)
+    overlap = np.trace(found.conj().T @ Operator(operation).data @ Operator(before).data)
     assert abs(overlap) == pytest.approx(2**operation.num_qubits)
 
 

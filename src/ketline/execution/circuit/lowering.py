@@ -16,6 +16,7 @@ from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUn
 from ketline.domain.gates import GATE_TABLE, applied_by
 from ketline.domain.spec import Method
 from ketline.domain.unitaries import IDENTITY
+from ketline.execution.circuit.ancillas import without_clean_ancillas
 from ketline.execution.circuit.binding import StepTemplate, template_of
 from ketline.execution.circuit.gate_runs import safe_unitary
 from ketline.execution.circuit.light_cone import light_cone, reduced, without_first_resets
@@ -44,6 +45,10 @@ _SIMPLE = (_UNCHANGED - {"break_loop", "continue_loop", "store"}) | _LEFT_OUT
 _NATIVE_WITH_BRANCHES = (_SIMPLE - _LEFT_OUT) | {"if_else"}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
+# Gates that compute ancillas.
+_COMPUTING = ("ccx", "mcx")
+# With more qubits a matrix product state may be the better method, and gates under many controls are not for it.
+_MOST_WITHOUT_ANCILLAS = 24
 # Deeper than any definition nests: Qiskit defines some basic gates by each other, without end.
 _DEEPEST_DEFINITION = 500
 
@@ -138,6 +143,7 @@ def lower(
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     lowered = _inlined(plain, max_operations, genuine, Recogniser(one_name_each=one_name_each))
+    lowered = _without_clean_ancillas(lowered, ())
     if not lowered.operations["measure"]:
         raise ProgramUnsupported(
             "nothing is measured, so there are no counts: declare bits and measure into them, "
@@ -162,7 +168,7 @@ def lower_observed(
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     lowered = _inlined(plain, max_operations, genuine)
-    lowered = _without_first_resets(lowered)
+    lowered = _without_first_resets(_without_clean_ancillas(lowered, qubits))
     for what in ("measure", "reset", "store", *LOOPS_AND_BRANCHES):
         if lowered.operations[what]:
             raise ObservablesInvalid(
@@ -170,6 +176,19 @@ def lower_observed(
                 "leave measurements, resets and branches out, or ask for counts"
             )
     return _light_cone_of(lowered, qubits)
+
+
+def _without_clean_ancillas(lowered: Lowered, watched: Collection[int]) -> Lowered:
+    """Leave out ancillas that are computed and given back, where a statevector is what then runs."""
+    if sum(lowered.operations[name] for name in _COMPUTING) < 2:
+        return lowered
+    steps = without_clean_ancillas(lowered.steps, lowered.num_qubits)
+    if len(steps) == len(lowered.steps):
+        return lowered
+    everything = range(lowered.num_qubits)
+    plain = reduced(lowered.plain, everything, steps)
+    found = _light_cone_of(Lowered(plain, count_with_blocks(steps), kept_qubits=lowered.kept_qubits), watched)
+    return found if found.num_qubits <= _MOST_WITHOUT_ANCILLAS else lowered
 
 
 def _without_first_resets(lowered: Lowered) -> Lowered:
