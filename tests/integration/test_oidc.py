@@ -21,7 +21,6 @@ from ketline.oidc.verifier import LEEWAY_SECONDS, VerifyJwt
 from tests.issuer import AUDIENCE, Issuer, rsa_key, serving
 
 RIGHTS = parse_groups("physics=physics:submitter, admins=physics:operator, admins=chemistry:reader")
-NOW = int(time.time())
 
 
 @pytest.fixture
@@ -56,9 +55,10 @@ async def test_groups_give_rights_in_projects(issuer: Issuer, verify: VerifyJwt)
 
 
 async def test_rights_end_with_the_token(issuer: Issuer, verify: VerifyJwt) -> None:
-    principal = await verify(issuer.token(exp=NOW + 100))
+    expires_at = int(time.time()) + 100
+    principal = await verify(issuer.token(exp=expires_at))
     assert principal.expires_at is not None
-    assert principal.expires_at.timestamp() == NOW + 100 + LEEWAY_SECONDS
+    assert principal.expires_at.timestamp() == expires_at + LEEWAY_SECONDS
 
 
 @pytest.mark.parametrize("groups", [None, [], ["others"], [7, None, ["physics"]], {"physics": 1}, 7, ""])
@@ -78,23 +78,31 @@ async def test_user_without_rights_is_refused(issuer: Issuer, verify: VerifyJwt,
         {"aud": 7},
         {"iss": "https://evil.example"},
         {"iss": None},
-        {"exp": NOW - LEEWAY_SECONDS - 30},
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": 1e300},
         {"exp": 10**400},
-        {"nbf": NOW + 2 * LEEWAY_SECONDS + 60},
-        {"iat": NOW + 2 * LEEWAY_SECONDS + 60},
         {"sub": None},
     ],
     # Times differ between the processes that run the tests.
     ids=lambda claims: " ".join(claims),
 )
-async def test_token_that_is_not_for_this_service_now_is_refused(
+async def test_token_that_is_not_for_this_service_is_refused(
     issuer: Issuer, verify: VerifyJwt, claims: dict[str, Any]
 ) -> None:
     with pytest.raises(CredentialsInvalid):
         await verify(issuer.token(**claims))
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds_from_now"),
+    [("exp", -LEEWAY_SECONDS - 30), ("nbf", 2 * LEEWAY_SECONDS + 60), ("iat", 2 * LEEWAY_SECONDS + 60)],
+)
+async def test_token_of_another_time_is_refused(
+    issuer: Issuer, verify: VerifyJwt, claim: str, seconds_from_now: int
+) -> None:
+    with pytest.raises(CredentialsInvalid):
+        await verify(issuer.token(**{claim: int(time.time()) + seconds_from_now}))
 
 
 async def test_clocks_may_differ_a_little(issuer: Issuer, verify: VerifyJwt) -> None:

@@ -10,7 +10,7 @@ from ketline.api.requests.body import read_body
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
-from ketline.domain.access import Project, ProjectName
+from ketline.domain.access import Project, ProjectName, parse_project_name
 from ketline.domain.errors import ProjectExists, ProjectUnknown
 from ketline.domain.quotas import Quota, Scope
 from ketline.schemas.access import ProjectChange, ProjectList, ProjectRequest, ProjectView, QuotaLimits
@@ -62,8 +62,8 @@ async def create_project(request: Request) -> ProjectView:
 )
 async def read_project(name: str, request: Request) -> ProjectView:
     """Read a project with its quotas."""
-    with _known(name):
-        return _view(await services_of(request).projects.get(ProjectName(name)))
+    with _known(name) as project:
+        return _view(await services_of(request).projects.get(project))
 
 
 @router.patch(
@@ -86,13 +86,13 @@ async def change_project(name: str, request: Request) -> ProjectView:
     """Change the quotas of a project, for submissions from now on, and its share of the slots. What the body leaves out
     stays as it is."""
     body = await read_body(request, ProjectChange)
-    with _known(name):
-        quotas = known = (await services_of(request).projects.get(ProjectName(name))).quotas
+    with _known(name) as project:
+        quotas = known = (await services_of(request).projects.get(project)).quotas
         for scope, limits in ((Scope.PROJECT, body.quotas), (Scope.OWNER, body.owner_quotas)):
             given = limits.model_dump(exclude_unset=True)
             quotas = quotas.changed(scope, {Quota(quota): limit for quota, limit in given.items()})
         changed = await services_of(request).projects.change(
-            ProjectName(name),
+            project,
             quotas=None if quotas == known else quotas,
             weight=body.weight,
             actor=actor_of(request),
@@ -101,11 +101,17 @@ async def change_project(name: str, request: Request) -> ProjectView:
 
 
 @contextmanager
-def _known(name: str) -> Iterator[None]:
+def _known(name: str) -> Iterator[ProjectName]:
+    """The project of this name, where there may be none; a name that no project can have is not looked up."""
+    unknown = HTTPProblem(ProjectUnknown.code, f"There is no project {name!r}.")
     try:
-        yield
+        project = parse_project_name(name)
+    except ValueError as error:
+        raise unknown from error
+    try:
+        yield project
     except ProjectUnknown as error:
-        raise HTTPProblem(error.code, f"There is no project {name!r}.") from error
+        raise unknown from error
 
 
 def _view(project: Project) -> ProjectView:

@@ -16,14 +16,15 @@ import structlog
 
 from ketline.domain.access import ApiKey, Owner, Principal, ProjectName, Role
 from ketline.domain.audit import UNKNOWN, Actor
-from ketline.domain.errors import CredentialsInvalid, ServiceUnavailable
+from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ServiceUnavailable
 from ketline.ports.access import KeyStore
 from ketline.ports.clock import Clock
 
 log = structlog.get_logger()
 
 PREFIX = "ktl_"
-_KEY = re.compile(rf"{PREFIX}([0-9a-f]{{12}})_([0-9a-f]{{64}})")
+_KEY_ID = re.compile("[0-9a-f]{12}")
+_KEY = re.compile(rf"{PREFIX}({_KEY_ID.pattern})_([0-9a-f]{{64}})")
 _ID_BYTES = 6
 _SECRET_BYTES = 32
 # How often the use of a key is recorded.
@@ -85,7 +86,7 @@ class ManageKeys:
             KeyUnknown: there is no such key.
             DatabaseUnavailable: it is not known to have ended.
         """
-        return await self.store.revoke(key_id, actor)
+        return await self.store.revoke(_possible(key_id), actor)
 
     async def rotate(
         self, key_id: str, overlap: timedelta, lifetime: timedelta | None = None, actor: Actor = UNKNOWN
@@ -96,7 +97,7 @@ class ManageKeys:
             KeyUnknown: there is no such key.
             DatabaseUnavailable: it is unknown what was stored.
         """
-        key = replace(await self.store.get(key_id), key_id=secrets.token_hex(_ID_BYTES))
+        key = replace(await self.store.get(_possible(key_id)), key_id=secrets.token_hex(_ID_BYTES))
         secret = secrets.token_hex(_SECRET_BYTES)
         return _new(await self.store.replace(key_id, overlap, key, _digest(secret), lifetime, actor), secret)
 
@@ -135,6 +136,17 @@ class VerifyKey:
         except ServiceUnavailable as error:
             # A key is valid also while the database takes no writes.
             log.debug("keys.use_not_recorded", key_id=key_id, code=error.code)
+
+
+def _possible(key_id: str) -> str:
+    """The id of a key; one that no key can have is not looked up.
+
+    Raises:
+        KeyUnknown: no key can have it.
+    """
+    if not _KEY_ID.fullmatch(key_id):
+        raise KeyUnknown(f"There is no key {key_id}; `ketline keys list` lists all keys.")
+    return key_id
 
 
 def _new(key: ApiKey, secret: str) -> NewKey:
