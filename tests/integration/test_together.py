@@ -32,11 +32,11 @@ class Counting(Database):
         self.asked = 0
         self.away = False
 
-    async def autocommit(self, work: Callable[[Connection], T]) -> T:
+    async def autocommit_in_background(self, work: Callable[[Connection], T]) -> T:
         self.asked += 1
         if self.away:
             raise DatabaseUnavailable("away")
-        return await super().autocommit(work)
+        return await super().autocommit_in_background(work)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_callers_at_the_same_time_share_statements(repository: SqlTaskRepo
     claims = await claimed(repository)
     assert len({claim.lease.task_id for claim in claims}) == MANY
     assert all(await asyncio.gather(*(repository.finish(claim.lease, RESULT) for claim in claims)))
-    assert database.asked <= 3 * 2, "one by itself, and the others together"
+    assert 3 <= database.asked <= 3 * 2, "one by itself, and the others together"
     assert set((await statuses(repository, claims)).values()) == {TaskStatus.COMPLETED}
 
 
