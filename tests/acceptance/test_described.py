@@ -52,7 +52,7 @@ def _described(shape: ResultShape = ResultShape.FULL) -> dict[str, Any]:
     options = ApiOptions(
         default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0", result_shape=shape
     )
-    return create_app(cast("Services", SimpleNamespace(authenticate=None)), options).openapi()
+    return create_app(cast("Services", SimpleNamespace(authenticate=None, rate_limiter=None)), options).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())

@@ -141,7 +141,7 @@ def random_program(random: np.random.Generator, modifiers: Sequence[str]) -> str
     """Calls of Braket's gates with modifiers, of gates of the program, in loops, and of matrices.
 
     Without what version 1.41 of the interpreter gets wrong: powers of the program's gates, which it takes of each part,
-    and operands of those gates that have the names of declared qubits.
+    and operands of those gates that have the names of declared qubits. Without roots about whose sign rounding decides.
     """
     physical = random.random() < 0.2
     qubits = [f"${index}" for index in range(4)] if physical else ["a[0]", "a[1]", "a[2]", "b"]
@@ -166,9 +166,17 @@ def random_program(random: np.random.Generator, modifiers: Sequence[str]) -> str
             modifier = modifiers[int(random.integers(len(modifiers)))]
             if "pow" in modifier and own and name == "v":
                 modifier = "inv @ "
+            if modifier == "pow(0.5) @ " and has_eigenvalue_minus_one(name):
+                modifier = "pow(2) @ "
             needed = qubits_of(name) + modifier.count("ctrl")
             lines.append(called(name, ", ".join(chosen[:needed]), modifier) + "\n")
     return "".join(lines)
+
+
+def has_eigenvalue_minus_one(name: str) -> bool:
+    """Whether rounding decides about the sign of a square root of this gate."""
+    matrix = BRAKET_GATES[name](list(range(qubits_of(name))), *ANGLES[: parameters_of(name)]).matrix
+    return bool(np.abs(np.linalg.eigvals(matrix) + 1).min() < 1e-9)
 
 
 def written(matrix: Any) -> str:
