@@ -64,10 +64,11 @@ async def begun_meanwhile(database: Database, project: ProjectName) -> tuple[int
     claimed = tasks.c.claimed_at
     own = select(func.max(tasks.c.submitted_at), func.min(claimed), func.max(claimed)).where(tasks.c.project == project)
     submitted, first, last = await database.read(lambda connection: connection.execute(own).one())
-    begun = [func.count().filter(claimed > start, claimed < end) for start, end in ((submitted, first), (first, last))]
-    statement = select(*begun).where(tasks.c.project == FLOOD)
-    before, between = await database.read(lambda connection: connection.execute(statement).one())
-    return before, between
+    before = func.count().filter(claimed > submitted, claimed < first)
+    between = func.count().filter(claimed > first, claimed < last)
+    statement = select(before, between).where(tasks.c.project == FLOOD)
+    row = await database.read(lambda connection: connection.execute(statement).one())
+    return row[0], row[1]
 
 
 async def has_ended(database: Database, project: ProjectName, number: int) -> None:

@@ -101,8 +101,9 @@ async def test_token_that_is_not_for_this_service_is_refused(
 async def test_token_of_another_time_is_refused(
     issuer: Issuer, verify: VerifyJwt, claim: str, seconds_from_now: int
 ) -> None:
+    claims: dict[str, Any] = {claim: int(time.time()) + seconds_from_now}
     with pytest.raises(CredentialsInvalid):
-        await verify(issuer.token(**{claim: int(time.time()) + seconds_from_now}))
+        await verify(issuer.token(**claims))
 
 
 async def test_clocks_may_differ_a_little(issuer: Issuer, verify: VerifyJwt) -> None:
