@@ -36,6 +36,7 @@ RUN groupadd --system --gid 10001 ketline \
     && install --directory --owner=10001 --group=10001 --mode=0750 /data \
     && install --directory --owner=10001 --group=10001 --mode=0755 /run/ketline
 COPY --from=build /opt/ketline /opt/ketline
+COPY --chmod=0644 healthcheck.py /opt/ketline/
 ENV PATH=/opt/ketline/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -49,8 +50,7 @@ USER 10001:10001
 WORKDIR /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Asks the API, or a worker that has a port, with as little of Python as can be: it runs every few seconds for ever.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
-    CMD ["python", "-ISc", "import os, socket; s = socket.create_connection(('127.0.0.1', int(os.environ.get('KETLINE_WORKER_PORT') or os.environ['KETLINE_PORT'])), 4); s.sendall(b'GET /readyz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n'); raise SystemExit(b' 200 ' not in s.recv(64))"]
+    CMD ["python", "-IS", "/opt/ketline/healthcheck.py"]
 ENTRYPOINT ["ketline"]
 CMD ["up"]

@@ -5,12 +5,15 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from tests.acceptance.processes import running_service
 from tests.acceptance.programs import BELL
+
+HEALTH_CHECK = Path(__file__).parents[2] / "healthcheck.py"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,26 @@ def test_service_speaks_https_alone(tmp_path: Path, files: dict[str, str]) -> No
         trusting = {**os.environ, "SSL_CERT_FILE": files["KETLINE_TLS_CERT"]}
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=trusting)
         assert "completed" in shown.stdout
+
+
+def _health_check(url: str, port_variable: str, **settings: str) -> int:
+    """The exit status of the container image's health check on a service at `url`."""
+    environment = {"KETLINE_PORT": "1", port_variable: str(urlsplit(url).port), **settings}
+    command = [sys.executable, "-IS", str(HEALTH_CHECK)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, env=environment).returncode
+
+
+def test_health_check_of_the_image_uses_https_where_the_api_does(tmp_path: Path, files: dict[str, str]) -> None:
+    with running_service(tmp_path, **files) as url:
+        assert _health_check(url, "KETLINE_PORT", **files) == 0
+        assert _health_check(url, "KETLINE_PORT") == 1
+    assert _health_check(url, "KETLINE_PORT", **files) == 1
+
+
+def test_health_check_of_the_image_uses_http_for_a_worker(tmp_path: Path, files: dict[str, str]) -> None:
+    with running_service(tmp_path) as url:
+        assert _health_check(url, "KETLINE_PORT") == 0
+        assert _health_check(url, "KETLINE_WORKER_PORT", **files) == 0
 
 
 @pytest.mark.parametrize("case", ["missing", "swapped", "encrypted", "alone"])

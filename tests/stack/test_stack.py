@@ -1,7 +1,7 @@
-"""A running stack from the outside, over HTTP only: examples, a wrong program, older clients, correlation ids, health.
+"""A running stack over HTTP: keys, examples, a wrong program, older clients, correlation ids, health.
 
-docker compose --profile tests run --rm -T tests
-KETLINE_URL=http://127.0.0.1:8000 bash .ci/uv run pytest tests/stack
+`docker compose --profile tests run --rm -T tests`, or `bash .ci/uv run pytest tests/stack` with KETLINE_URL,
+KETLINE_API_KEY, a submitter's, and KETLINE_AUTH=off where the stack checks no keys.
 """
 
 import math
@@ -10,7 +10,6 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import httpx
 import pytest
 import qirrunner
 
+_CHECKS_KEYS = os.environ.get("KETLINE_AUTH") != "off"
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _SHOTS = 4096
 _PATIENCE_SECONDS = 90.0
@@ -42,15 +42,19 @@ _OPENQASM_2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0];
 _SIGMAS = 6
 
 
-@pytest.fixture(scope="session")
-def client() -> Iterator[httpx.Client]:
-    """A client of the stack, once that is healthy."""
-    with httpx.Client(base_url=os.environ["KETLINE_URL"], timeout=10) as client:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not _is_healthy(client):
-            assert time.monotonic() < deadline, f"{client.base_url} is not healthy after {_PATIENCE_SECONDS:.0f} s"
-            time.sleep(_POLL_SECONDS)
-        yield client
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tasks"), ("POST", "/tasks"), ("GET", "/keys")])
+def test_request_without_a_key_is_served_only_where_the_stack_checks_none(
+    anyone: httpx.Client, method: str, path: str
+) -> None:
+    answer = anyone.request(method, path, json={"qc": _OPENQASM_2} if method == "POST" else None)
+    assert answer.is_success is not _CHECKS_KEYS, answer.text
+    if _CHECKS_KEYS:
+        assert (answer.status_code, answer.json()["code"]) == (401, "credentials_missing")
+
+
+def test_key_has_the_rights_of_its_project_and_role(client: httpx.Client) -> None:
+    assert client.get("/whoami").json()["role"] == ("submitter" if _CHECKS_KEYS else "administrator")
+    assert client.get("/keys").status_code == (403 if _CHECKS_KEYS else 200)
 
 
 @pytest.mark.parametrize("program", sorted(_EXAMPLES.glob("*.qasm")), ids=lambda path: path.stem)
@@ -164,13 +168,6 @@ def test_health_reports_every_part(client: httpx.Client) -> None:
     assert health == {"status": "healthy", "database_status": "connected", "queue_status": "connected"}
     assert client.get("/livez").status_code == 200
     assert client.get("/readyz").status_code == 200
-
-
-def _is_healthy(client: httpx.Client) -> bool:
-    try:
-        return client.get("/health").is_success
-    except httpx.TransportError:
-        return False
 
 
 def _submit(client: httpx.Client, program: str) -> str:
