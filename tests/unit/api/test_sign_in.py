@@ -102,19 +102,21 @@ async def test_cookie_is_out_of_reach_for_scripts_other_sites_and_plain_http(
 
 
 @pytest.mark.parametrize(
-    ("address", "headers", "secure"),
+    ("address", "peer", "headers", "secure"),
     [
-        ("http://127.0.0.1:8000", {}, False),
-        ("http://localhost", {}, False),
-        ("https://localhost", {}, True),
-        ("http://ketline.test", {}, True),
-        ("http://localhost", {"X-Forwarded-Proto": "https"}, True),
+        ("http://127.0.0.1:8000", "127.0.0.1", {}, False),
+        ("http://localhost", "127.0.0.1", {}, False),
+        ("http://localhost:8000", "172.18.0.1", {}, False),  # a port of a container, published on loopback
+        ("https://localhost", "127.0.0.1", {}, True),
+        ("http://ketline.test", "127.0.0.1", {}, True),
+        ("http://localhost", "127.0.0.1", {"X-Forwarded-Proto": "https"}, True),
     ],
 )
 async def test_cookie_is_secure_but_on_plain_loopback(
-    signed: FastAPI, address: str, headers: Mapping[str, str], secure: bool
+    signed: FastAPI, address: str, peer: str, headers: Mapping[str, str], secure: bool
 ) -> None:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(signed), base_url=address) as client:
+    transport = httpx.ASGITransport(signed, client=(peer, 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url=address) as client:
         form = await client.get("/ui/sign-in", headers=headers)
     assert ("secure" in cookie(form, "ketline_sign_in").lower().split("; ")) is secure
 

@@ -94,16 +94,14 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
 
 
 def _is_plain_loopback(request: Request) -> bool:
-    """Whether the browser is on this machine and uses plain HTTP, on which it may not keep a cookie that is `Secure`.
+    """Whether the browser uses plain HTTP on its own machine, where it may not keep a cookie that is `Secure`.
 
-    A proxy on this machine passes on, or itself has, another host name.
+    The `Host` header tells, and not the address of the peer: that of a port which a container publishes on loopback is
+    the container network's gateway. A proxy passes on, or itself has, another host name.
     """
     scope: Scope = request.scope
-    client = scope.get("client")
     return (
         scope["scheme"] == "http"
-        and client is not None
-        and client[0] in LOOPBACK
         and host_name(request.headers.get("host", "")) in LOOPBACK
         and request.headers.get("x-forwarded-proto", "http") == "http"
     )
