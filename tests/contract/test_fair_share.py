@@ -1,11 +1,13 @@
 """How claims divide slots between projects, on PostgreSQL and SQLite."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.clock import from_now
@@ -91,6 +93,15 @@ async def test_slots_go_by_weight(database: Database) -> None:
 async def test_weight_of_no_project_is_an_error(database: Database) -> None:
     with pytest.raises(ProjectUnknown):
         await SqlProjectStore(database).change(OURS, weight=2.0)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, 1000.5, math.inf, math.nan])
+async def test_weight_that_claims_cannot_divide_by_is_not_stored(weight: float, database: Database) -> None:
+    store = SqlProjectStore(database)
+    await store.add(OURS)
+    with pytest.raises(IntegrityError):
+        await store.change(OURS, weight=weight)
+    assert (await store.get(OURS)).weight == 1.0
 
 
 async def test_project_that_used_nothing_lately_comes_first(database: Database) -> None:

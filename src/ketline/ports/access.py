@@ -121,7 +121,7 @@ class ProjectStore(Protocol):
     ) -> Project:
         """Replace the quotas or the weight of a project, record who did, and return it.
 
-        Tasks that are stored stay. The next claims count with the weight, which is more than 0.
+        Tasks that are stored stay. The next claims count with the weight, which is above 0 and at most `MAX_WEIGHT`.
 
         Raises:
             ProjectUnknown: there is no such project.

@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     Float,
@@ -24,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.schema.status_type import status_constant, status_type
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access import DEFAULT_PROJECT, MAX_WEIGHT
 from ketline.domain.spec import TaskKind
 from ketline.domain.task import TaskStatus
 
@@ -42,10 +43,12 @@ projects = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
-    # How much of the slots it gets beside projects of weight 1.
+    # How much of the slots it gets beside projects of weight 1. Claims divide by it.
     Column("weight", Float, nullable=False, server_default="1"),
     # Null without quotas, see `db/schema/quotas.py`.
     Column("quotas", _json_type()),
+    # NaN, which PostgreSQL takes for the largest number, is excluded too.
+    CheckConstraint(f"weight > 0 AND weight <= {MAX_WEIGHT:g}", name="projects_weight_check"),
 )
 
 # What was used on one day of quotas for a day, by a project, and by each owner in it. A transaction that writes it has
