@@ -1,13 +1,13 @@
 """Statements that find a task by its id do so by the primary key, whatever PostgreSQL knew when it planned them.
 
-Lists on SQLite go by the index that was chosen for them.
+Lists on SQLite, and counts for quotas, go by the index that was chosen for them.
 
 A plan is made early, when there are hardly any tasks, and kept. One that goes through all tasks of a status costs
 milliseconds as soon as a thousand wait.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -16,14 +16,19 @@ import pytest
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
+from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PLANNING, SINGLE
 from ketline.db.engine.prepared import Prepared
 from ketline.db.lists.pages import Search
 from ketline.db.tasks import attempts, statements
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.db.tasks.quotas import store_limited
+from ketline.db.tasks.submissions import InsertRequest
+from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
+from ketline.domain.quotas import ProjectQuotas, Quota
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from tests.contract.test_repository import submission
 
 BY_ID = {
     "claim": attempts._claim_batch(single=False),
@@ -104,3 +109,38 @@ async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, s
 
         await database.read(search)
     assert any(index in plan for plan in plans), plans
+
+
+async def test_waiting_tasks_of_an_owner_are_counted_by_their_index_on_postgresql(postgres_url: str) -> None:
+    [(statement, parameters)] = await counts_of_an_owner(postgres_url)
+    assert "using idx_task_owner on tasks" in await planned(postgres_url, statement, len(parameters))
+
+
+async def test_waiting_tasks_of_an_owner_are_counted_by_their_index_on_sqlite(sqlite_url: str) -> None:
+    [(statement, parameters)] = await counts_of_an_owner(sqlite_url)
+    async with open_database(sqlite_url) as database:
+
+        def explain(connection: Connection) -> list[str]:
+            return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+        plan = await database.read(explain)
+    assert any("idx_task_owner (project=? AND owner=?" in line for line in plan), plan
+
+
+async def counts_of_an_owner(url: str) -> list[tuple[str, Any]]:
+    """The statements, with what they bind, that count tasks when an owner with a quota of waiting tasks submits one."""
+    executed: list[tuple[str, Any]] = []
+    new = replace(submission(), owner=Owner("ada"))
+    request = InsertRequest(new, DEFAULT_PROJECT, key_lifetime=timedelta(hours=1), due_in=timedelta(), dispatches=0)
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        executed.append((statement, parameters))
+
+    def work(connection: Connection) -> None:
+        event.listen(connection, "before_cursor_execute", note)
+        store_limited(connection, [request])
+
+    async with open_database(url) as database:
+        await SqlProjectStore(database).change(DEFAULT_PROJECT, quotas=ProjectQuotas(owner={Quota.WAITING: 100}))
+        await database.write(work)
+    return [one for one in executed if "count(" in one[0]]
