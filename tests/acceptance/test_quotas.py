@@ -1,0 +1,34 @@
+"""Quotas when many submit at once to two API processes, as an operator runs them."""
+
+import asyncio
+from collections import Counter
+
+from ketline.db.access import SqlProjectStore
+from ketline.db.engine.database import open_database
+from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.quotas import ProjectQuotas, Quota
+from tests.acceptance.conftest import Distributed
+from tests.acceptance.processes import any_port
+from tests.acceptance.programs import BELL
+
+ROOM, SUBMISSIONS = 7, 100
+
+
+async def test_a_hundred_submissions_to_two_processes_store_seven(distributed: Distributed, postgres_url: str) -> None:
+    """No worker runs, so that all tasks wait."""
+    async with open_database(postgres_url) as database:
+        quotas = ProjectQuotas(project={Quota.WAITING: ROOM})
+        await SqlProjectStore(database).change(DEFAULT_PROJECT, quotas=quotas)
+    ports = (distributed.port, any_port())
+    for port in ports:
+        await distributed.start_api(port)
+    async with distributed.client(ports[0]) as one, distributed.client(ports[1]) as other:
+        submissions = (api.http.post("/tasks", json={"qc": BELL}) for api in [one, other] * (SUBMISSIONS // 2))
+        answers = await asyncio.gather(*submissions)
+        stored = (await other.http.get("/tasks")).json()["tasks"]
+    assert Counter(answer.status_code for answer in answers) == {202: ROOM, 429: SUBMISSIONS - ROOM}
+    assert {(answer.url.port, answer.json()["code"]) for answer in answers if answer.status_code == 429} == {
+        (port, "quota_exhausted") for port in ports
+    }
+    accepted = {answer.json()["task_id"] for answer in answers if answer.status_code == 202}
+    assert {task["task_id"] for task in stored} == accepted
