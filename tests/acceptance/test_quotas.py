@@ -1,14 +1,15 @@
-"""Quotas when many submit at once to two API processes, as an operator runs them."""
+"""Quotas as an operator runs the service: of many submissions at once to two processes, and of a program's qubits."""
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.quotas import ProjectQuotas, Quota
-from tests.acceptance.conftest import Distributed
-from tests.acceptance.processes import any_port
+from tests.acceptance.conftest import Distributed, Embedded
+from tests.acceptance.processes import any_port, eventually
 from tests.acceptance.programs import BELL
 
 ROOM, SUBMISSIONS = 7, 100
@@ -32,3 +33,23 @@ async def test_a_hundred_submissions_to_two_processes_store_seven(distributed: D
     }
     accepted = {answer.json()["task_id"] for answer in answers if answer.status_code == 202}
     assert {task["task_id"] for task in stored} == accepted
+
+
+async def test_program_of_more_qubits_than_the_quota_fails_as_its_validation_said(embedded: Embedded) -> None:
+    await embedded.up()
+    async with embedded.api() as api:
+        await api.http.patch("/projects/default", json={"quotas": {"qubits": 1}})
+
+        async def diagnostics() -> Any:
+            return (await api.http.post("/validate", json={"qc": BELL})).json()["diagnostics"]
+
+        [error] = await eventually(diagnostics, "a diagnostic, as soon as the quota is known")
+        task = await api.ended(await api.submit(BELL))
+    assert (error["severity"], error["code"]) == ("error", "quota_exceeded")
+    assert (task["status"], task["error"]["code"]) == ("failed", error["code"])
+    assert (
+        task["error"]["message"]
+        == error["message"]
+        == ("the program declares 2 qubits; the quota 'qubits' of its project or its owner is 1")
+    )
+    assert [line["status"] for line in task["status_history"]] == ["pending", "processing", "failed"]

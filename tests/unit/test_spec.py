@@ -22,16 +22,17 @@ from ketline.domain.spec import SPEC_FIELDS, Method, RunOptions, SpecField, Task
 from ketline.execution.protocol import Request, decode_request, encode_request
 from ketline.schemas.lists import TaskSummary
 from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
-from tests.specs import CHANGED, IN_A_VIEW, PLAIN
+from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs"}
-OF_THE_CHILD |= {"kind", "target", "profile", "bitcode"}
+OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
 NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "observables", "metadata", "scheduled_for", "max_attempts"}
 # `ketline convert` has these.
 NOT_ON_THE_COMMAND_LINE |= {"kind", "target", "profile", "bitcode"}
+NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
@@ -63,6 +64,9 @@ def test_table_has_every_field_of_a_spec() -> None:
 
 @each_field
 def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
+    if field.name in SET_BY_THE_SERVICE:
+        assert field.name not in SubmitRequest.model_fields
+        return
     assert field.name in SubmitRequest.model_fields or field.name == "format"
     spec = CHANGED[field.name]
     body: dict[str, Any] = {"qc": spec.circuit, "shots": spec.shots}
@@ -98,7 +102,9 @@ def test_field_is_an_option_of_the_client(field: SpecField) -> None:
     if field.option == "program":
         assert body_of("qubit q;", {})["qc"] == "qubit q;"
         return
-    assert field.option in Options.__optional_keys__
+    assert (field.option in Options.__optional_keys__) is (field.name not in SET_BY_THE_SERVICE)
+    if field.name in SET_BY_THE_SERVICE:
+        return
     value = field.stored(CHANGED[field.name])
     options: Any = {field.option: value}
     body = body_of("qubit q;", options)

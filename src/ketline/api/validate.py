@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 
 from ketline.api.openapi import SUBMIT_BODY, problem_responses
-from ketline.api.services import options_of, services_of
+from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import read_spec
 from ketline.domain.inspection import Diagnostic
 from ketline.schemas.inspection import DiagnosticView, ValidationView
@@ -26,14 +26,15 @@ router = APIRouter(tags=["tasks"])
         "qpy_version_unsupported",
         "inspector_busy",
         "service_unavailable",
+        "database_unavailable",
     ),
     openapi_extra={"requestBody": SUBMIT_BODY},
 )
 async def validate_program(request: Request) -> ValidationView:
-    """Validate a program, with the body of a submission: its errors and their positions, or how it would be simulated.
-    Nothing is stored or run."""
-    validation = await services_of(request).validate(await read_spec(request, options_of(request)))
-    return _view(validation)
+    """Validate a program, with the body of a submission: its errors and their positions, or how it would be simulated,
+    within the quotas of the sender. Nothing is stored or run."""
+    services, spec = services_of(request), await read_spec(request, options_of(request))
+    return _view(await services.validate(await services.submit.limited(spec, principal_of(request).owner)))
 
 
 def _view(validation: Validation) -> ValidationView:

@@ -46,6 +46,7 @@ KetlineError
     ├── InputMissing
     ├── ProgramUnsupported
     ├── ProgramTooLarge
+    ├── QubitQuotaExceeded
     ├── ObservablesInvalid
     ├── TimeLimitExceeded
     ├── MemoryLimitExceeded
@@ -393,6 +394,12 @@ class ProgramTooLarge(ExecutionFailed):
     """Running the program would exceed the operator's limits; detected before memory is allocated."""
 
     code = failure_code = FailureCode.TOO_LARGE
+
+
+class QubitQuotaExceeded(ExecutionFailed):
+    """The program declares more qubits than a quota permits; detected when it was read, before it ran."""
+
+    code = failure_code = FailureCode.QUOTA_EXCEEDED
 
 
 class ObservablesInvalid(ExecutionFailed):

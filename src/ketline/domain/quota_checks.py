@@ -1,15 +1,17 @@
-"""Compares submissions with quotas.
+"""Compares submissions, and programs that were read, with quotas.
 
-`db/tasks/quotas.py` calls it in the transaction that stores tasks, with what is used by then, and `ChangeTask` for a
-new priority.
+`db/tasks/quotas.py` calls it in the transaction that stores tasks, with what is used by then, `SubmitTask` for the
+limits of a new task, `ChangeTask` for a new priority, and the simulator's process for the qubits of a program.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ketline.domain.errors import QuotaExceeded, QuotaExhausted
+from ketline.domain.errors import QubitQuotaExceeded, QuotaExceeded, QuotaExhausted
 from ketline.domain.quotas import DAILY, ProjectQuotas, Quota, Quotas, Scope
-from ketline.domain.spec import TaskSpec
+from ketline.domain.spec import TaskKind, TaskSpec
 from ketline.domain.sweep import number_of_points
 
 # What a task adds to the use of a shared quota. Nobody knows its seconds before it has run.
@@ -42,6 +44,33 @@ def shots_of(spec: TaskSpec) -> int:
 
 def start_of_day(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def limited(spec: TaskSpec, quotas: ProjectQuotas, default_seconds: float, *, owned: bool) -> TaskSpec:
+    """The spec with the limits of its task, which later changes of quotas leave as they are.
+
+    A task without a time limit of its own gets the quota, if that is shorter than the service's limit. Its program may
+    have as many qubits as the quota permits now; a program for an external backend is not read here.
+    """
+    seconds, qubits = (quotas.smallest(quota, owned=owned) for quota in (Quota.TIMEOUT_S, Quota.QUBITS))
+    if spec.time_limit_seconds is None and seconds < default_seconds:
+        spec = replace(spec, time_limit_seconds=seconds)
+    unlimited = qubits == math.inf or spec.kind is TaskKind.RUN
+    most = None if unlimited else int(qubits)
+    return spec if spec.max_qubits == most else replace(spec, max_qubits=most)
+
+
+def require_qubits(declared: int, spec: TaskSpec) -> None:
+    """Check the qubits that the program of a task declares.
+
+    Raises:
+        QubitQuotaExceeded: they are more than the quota.
+    """
+    if spec.max_qubits is not None and declared > spec.max_qubits:
+        raise QubitQuotaExceeded(
+            f"the program declares {declared} qubits; the quota 'qubits' of its project or its owner is "
+            f"{spec.max_qubits}"
+        )
 
 
 def require_permitted(spec: TaskSpec, quotas: Quotas, scope: Scope) -> None:

@@ -11,7 +11,8 @@ class Quota(StrEnum):
     """What can be limited: first what tasks share, then what a single task may ask for.
 
     `waiting` counts pending tasks, also held and scheduled ones; `active` those and the running ones. A day is one of
-    UTC. Shots count when they are submitted, for each point of a sweep, and seconds when an attempt ends.
+    UTC. Shots count when they are submitted, for each point of a sweep, and seconds when an attempt ends. Qubits are
+    those that a program declares; they are counted when the program is read.
     """
 
     WAITING = "waiting"
@@ -19,6 +20,7 @@ class Quota(StrEnum):
     SHOTS_PER_DAY = "shots_per_day"
     SECONDS_PER_DAY = "seconds_per_day"
     PROGRAM_BYTES = "program_bytes"
+    QUBITS = "qubits"
     TIMEOUT_S = "timeout_s"
     PRIORITY = "priority"
 
@@ -53,9 +55,10 @@ class ProjectQuotas:
         limits = {quota: limit for quota, limit in {**old, **changes}.items() if limit is not None}
         return replace(self, **{scope.value: limits})
 
-    def smallest(self, quota: Quota) -> float:
-        """The limit for a single task; infinity without one."""
-        return min(self.project.get(quota, math.inf), self.owner.get(quota, math.inf))
+    def smallest(self, quota: Quota, *, owned: bool) -> float:
+        """The limit for a single task, which has an owner if it is `owned`; infinity without one."""
+        limits = (self.project, self.owner) if owned else (self.project,)
+        return min(one.get(quota, math.inf) for one in limits)
 
 
 UNLIMITED = ProjectQuotas()

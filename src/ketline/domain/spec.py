@@ -108,7 +108,8 @@ class TaskSpec:
     `circuit` is the program: OpenQASM text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
     the worker's own limit applies, and without `max_attempts` the service's. The task does not run before
     `scheduled_for`, by the database's clock; a time in the past has no effect. `priority` is from -100 to 100, see
-    `priority.py`. With `hold` the task does not run before it is released.
+    `priority.py`. With `hold` the task does not run before it is released. `max_qubits` is the quota that was valid at
+    the submission, which sets it; clients cannot.
 
     A task of kind `convert` has a `target`, and no use for `shots`; for QIR, `profile` is the profile, the simplest one
     that can hold the program if it is None, and with `bitcode` the output is bitcode in place of text. A task of kind
@@ -130,15 +131,16 @@ class TaskSpec:
     profile: QirProfile | None = None
     bitcode: bool = False
     backend: str | None = None
+    max_qubits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecField:
     """A row of `SPEC_FIELDS`: one field of a `TaskSpec`, for all code that handles fields one by one.
 
-    `name` is its name in the body of a submission, `option` that of the client's option, and `column` that of its
-    column. `stored` gives its value as the column holds it, with None for one that is empty, and `digested` its value
-    as fingerprints of submissions hold it. A fingerprint leaves out what is empty.
+    `name` is its name in the body of a submission and `option` that of the client's option, if these have it; `column`
+    is that of its column. `stored` gives its value as the column holds it, with None for one that is empty, and
+    `digested` its value as fingerprints of submissions hold it. A fingerprint leaves out what is empty.
     """
 
     name: str
@@ -211,6 +213,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
     _field("profile", lambda spec: spec.profile and spec.profile.value, column="qir_profile"),
     _field("bitcode", lambda spec: spec.bitcode),
     _field("backend", lambda spec: spec.backend),
+    _field("max_qubits", lambda spec: spec.max_qubits),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4

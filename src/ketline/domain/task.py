@@ -48,6 +48,7 @@ class FailureCode(StrEnum):
     INPUT_MISSING = "input_missing"
     UNSUPPORTED = "unsupported"
     TOO_LARGE = "too_large"
+    QUOTA_EXCEEDED = "quota_exceeded"
     OBSERVABLES_INVALID = "observables_invalid"
     TIMEOUT = "timeout"
     MEMORY_LIMIT = "memory_limit"

@@ -26,6 +26,7 @@ from ketline.domain.errors import (
     ProgramInvalid,
     ProgramTooLarge,
     ProgramUnsupported,
+    QubitQuotaExceeded,
     SimulationFailed,
     TimeLimitExceeded,
 )
@@ -73,6 +74,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         InputMissing,
         ProgramUnsupported,
         ProgramTooLarge,
+        QubitQuotaExceeded,
         ObservablesInvalid,
         TimeLimitExceeded,
         MemoryLimitExceeded,
@@ -143,6 +145,7 @@ def encode_request(request: Request) -> bytes:
         "target": spec.target,
         "profile": spec.profile,
         "bitcode": spec.bitcode,
+        "max_qubits": spec.max_qubits,
         "token": request.token,
         "command": request.command,
         "drawing": request.drawing,
@@ -162,6 +165,7 @@ def decode_request(data: bytes) -> Request:
         target=None if message["target"] is None else Target(message["target"]),
         profile=None if message["profile"] is None else QirProfile(message["profile"]),
         bitcode=message["bitcode"],
+        max_qubits=message["max_qubits"],
     )
     return Request(spec, message["token"], Command(message["command"]), Drawing(message["drawing"]))
 

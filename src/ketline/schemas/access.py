@@ -92,6 +92,7 @@ class QuotaLimits(BaseModel):
     shots_per_day: Count = Field(default=None, description="Shots submitted in a day of UTC")
     seconds_per_day: Limit = Field(default=None, description="Seconds of attempts that ended in a day of UTC")
     program_bytes: Count = Field(default=None, description="Bytes of a program")
+    qubits: Count = Field(default=None, description="Qubits that a program declares")
     timeout_s: Annotated[float | None, Field(gt=0, le=MAX_LIMIT)] = Field(default=None, description="The time limit")
     priority: Annotated[int | None, Field(ge=0, le=HIGHEST)] = Field(default=None, description="The highest priority")
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.errors import QuotaExceeded, QuotaExhausted
 from ketline.domain.quotas import ProjectQuotas, Quota
+from ketline.domain.spec import TaskKind, TaskSpec
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
+from tests.inspectors import FakeInspector
 
 BODY = {"qc": "OPENQASM 3.0;"}
 TOMORROW = datetime(2026, 1, 3, tzinfo=UTC)
@@ -106,7 +108,7 @@ async def test_task_without_a_time_limit_has_that_of_the_quota(
     requested: float | None,
     stored: float | None,
 ) -> None:
-    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(owner={Quota.TIMEOUT_S: quota}))
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.TIMEOUT_S: quota}))
     await services.submit.quotas.refresh()
     await client.post("/tasks", json=BODY | ({} if requested is None else {"timeout_s": requested}))
     assert repository.submissions[-1].spec.time_limit_seconds == stored
@@ -119,3 +121,50 @@ async def test_priority_of_a_stored_task_stays_within_the_quota(client: httpx.As
     answer = await client.patch(f"/tasks/{task_id}", json={"priority": 6})
     assert (answer.status_code, answer.json()["quota"]) == (403, "priority")
     assert (await client.patch(f"/tasks/{task_id}", json={"priority": 5})).status_code == 200
+
+
+async def test_task_may_have_as_many_qubits_as_the_quota_when_it_was_submitted(
+    client: httpx.AsyncClient, services: Services, repository: FakeTaskRepository
+) -> None:
+    task_id = (await client.post("/tasks", json=BODY)).json()["task_id"]
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 20}))
+    await services.submit.quotas.refresh()
+    await client.post("/tasks", json=BODY)
+    await client.post("/tasks/batch", json={"tasks": [BODY]})
+    await client.post(f"/tasks/{task_id}/rerun")
+    assert [one.spec.max_qubits for one in repository.submissions] == [None, 20, 20, 20]
+
+
+async def test_validation_is_within_the_quotas_of_the_sender(
+    client: httpx.AsyncClient, services: Services, inspector: FakeInspector
+) -> None:
+    quotas = ProjectQuotas(project={Quota.QUBITS: 20, Quota.TIMEOUT_S: 7})
+    await services.projects.change(DEFAULT_PROJECT, quotas=quotas)
+    await client.post("/validate", json=BODY)
+    for fields in ({}, {"kind": "convert", "target": "qir"}):
+        await client.post("/ui/check", data={"qc": BODY["qc"], **fields})
+    assert [spec.max_qubits for spec in inspector.inspected] == [20, 20, 20]
+    assert inspector.inspected[0].time_limit_seconds == 7
+
+
+@pytest.mark.parametrize(
+    ("quotas", "owner", "limits"),
+    [
+        (ProjectQuotas(project={Quota.QUBITS: 9}, owner={Quota.QUBITS: 5}), Owner("ada"), (None, 5)),
+        (ProjectQuotas(project={Quota.QUBITS: 4}, owner={Quota.QUBITS: 5}), Owner("ada"), (None, 4)),
+        (ProjectQuotas(owner={Quota.QUBITS: 5, Quota.TIMEOUT_S: 3}), Owner("ada"), (3, 5)),
+        (ProjectQuotas(owner={Quota.QUBITS: 5, Quota.TIMEOUT_S: 3}), None, (None, None)),
+    ],
+)
+async def test_limits_of_a_task_are_the_smaller_quotas_of_project_and_owner(
+    services: Services, quotas: ProjectQuotas, owner: Owner | None, limits: tuple[float | None, int | None]
+) -> None:
+    await services.projects.change(DEFAULT_PROJECT, quotas=quotas)
+    spec = await services.submit.limited(TaskSpec(circuit="qubit q;", shots=1), owner)
+    assert (spec.time_limit_seconds, spec.max_qubits) == limits
+
+
+async def test_program_for_a_backend_may_have_any_number_of_qubits(services: Services) -> None:
+    await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 5}))
+    spec = TaskSpec(circuit="qubit q;", shots=1, kind=TaskKind.RUN, backend="other")
+    assert (await services.submit.limited(spec, None)).max_qubits is None

@@ -11,12 +11,12 @@ from fastapi import Request
 
 from ketline.api.pages.forms import field_errors, relevant, request_of
 from ketline.api.responses.errors import KINDS, HTTPProblem
-from ketline.api.services import options_of, services_of
+from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import spec_of
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskKind, TaskSpec
-from ketline.domain.task import WarningCode
+from ketline.domain.task import FailureCode, WarningCode
 from ketline.schemas.tasks import SubmitRequest
 from ketline.service.inspection.validation import Validation
 from ketline.service.services import Services
@@ -84,14 +84,16 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
     if len(fields["qc"]) <= MOST_COPIED:
         shown["snippets"] = snippets(submission, str(request.base_url).rstrip("/"))
     try:
-        return {**shown, **await _inspect(services_of(request), submission)}
+        return {**shown, **await _inspect(request, submission)}
     except ServiceUnavailable as error:
         return shown | {"trouble": KINDS[error.code].detail}
 
 
-async def _inspect(services: Services, submission: SubmitRequest) -> Mapping[str, object]:
+async def _inspect(request: Request, submission: SubmitRequest) -> Mapping[str, object]:
+    services = services_of(request)
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
-    validation = await _validate(services, spec_of(submission))
+    limited = await services.submit.limited(spec_of(submission), principal_of(request).owner)
+    validation = await _validate(services, limited)
     readable = validation.inspection is not None
     return {
         "kind": submission.kind,
@@ -105,12 +107,11 @@ async def _validate(services: Services, spec: TaskSpec) -> Validation:
     """Validate a program as one to simulate; of what is found, other kinds keep what is about the program itself."""
     if spec.kind is TaskKind.SIMULATE:
         return await services.validate(spec)
-    validation = await services.validate(
-        TaskSpec(circuit=spec.circuit, shots=1, inputs=spec.inputs, options=spec.options)
-    )
+    program = TaskSpec(circuit=spec.circuit, shots=1, inputs=spec.inputs, options=spec.options)
+    validation = await services.validate(replace(program, max_qubits=spec.max_qubits))
     if validation.inspection is None:
         return validation
-    about_program = [one for one in validation.diagnostics if one.code in set(WarningCode)]
+    about_program = [one for one in validation.diagnostics if one.code in {*WarningCode, FailureCode.QUOTA_EXCEEDED}]
     return replace(validation, diagnostics=about_program)
 
 

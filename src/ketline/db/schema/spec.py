@@ -30,6 +30,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         scheduled_for=row.scheduled_for,
         priority=row.priority,
         hold=bool(row.hold),
+        max_qubits=row.max_qubits,
         **kind_fields(row),
     )
 

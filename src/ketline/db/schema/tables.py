@@ -174,6 +174,8 @@ tasks = Table(
     Column("qir_profile", Text),
     Column("bitcode", Boolean),
     Column("backend", Text),
+    # The quota when it was submitted; null without one.
+    Column("max_qubits", BigInteger),
     # The job of a task of kind `run` at its backend, from when it is being submitted on.
     Column("remote_id", Text),
     Column("remote_status", Text),

@@ -4,6 +4,7 @@ import json
 import time
 from base64 import b64encode
 
+from ketline.domain.quota_checks import require_qubits
 from ketline.domain.spec import QirProfile, TaskKind, TaskSpec
 from ketline.domain.sweep import first_point
 from ketline.domain.task import Conversion, MediaType, Profile, Register, RunResult
@@ -18,11 +19,13 @@ def convert_program(spec: TaskSpec, limits: ExecutionLimits) -> RunResult:
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be read, or not be converted.
+        QubitQuotaExceeded: it declares more qubits than the quota of the task.
     """
     assert spec.target is not None  # requests without one are refused
     started = time.perf_counter()
     program = read_as_written(spec.circuit, limits, first_point(spec.inputs), spec.options.format)
     read = time.perf_counter()
+    require_qubits(program.circuit.num_qubits, spec)
     profile = spec.profile or QirProfile.BASE
     output = convert(program, spec.circuit, spec.target, limits, profile=profile, bitcode=spec.bitcode)
     binary = isinstance(output.content, bytes)

@@ -18,6 +18,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Inspection
 from ketline.domain.observables import observables_at
+from ketline.domain.quota_checks import require_qubits
 from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.spec import InputValue, ProgramFormat
 from ketline.domain.sweep import first_point, number_of_points, points_of, seed_at
@@ -105,6 +106,7 @@ class Executor:
             with _point_in_failures(number) if points else nullcontext():
                 with stopwatch.reading():
                     program = read(inputs) if read else self._load(request)
+                require_qubits(program.declared_qubits, request.spec)
                 with stopwatch.simulating():
                     found = self._simulator.expect(program, observables, request.spec.options.method)
             runs.append((program, found) if not runs else (runs[0][0], found))
@@ -119,6 +121,7 @@ class Executor:
     def _run_once(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
             program = self._load(request)
+        require_qubits(program.declared_qubits, request.spec)
         with stopwatch.simulating():
             simulation = self._simulator.run(program, request.spec.shots, request.spec.options)
         self._check_size(_characters(simulation), simulation)
@@ -135,6 +138,7 @@ class Executor:
             with _point_in_failures(number):
                 with stopwatch.reading():
                     program = read(inputs)
+                require_qubits(program.declared_qubits, request.spec)
                 with stopwatch.simulating():
                     simulation = self._simulator.run(program, request.spec.shots, options, likely_repeated=False)
                 characters += _characters(simulation)
@@ -154,7 +158,7 @@ class Executor:
             program = self._load(request)
             reading = time.process_time() - started
             runs = number_of_points(request.spec.inputs) or 1
-            return inspect_program(program, self._simulator, request.spec.shots, request.spec.options, reading, runs)
+            return inspect_program(program, self._simulator, request.spec, reading, runs)
 
     def draw(self, request: Request) -> str:
         inputs = first_point(request.spec.inputs)

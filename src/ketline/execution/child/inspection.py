@@ -4,15 +4,16 @@ from dataclasses import replace
 
 from ketline.domain.errors import ExecutionFailed
 from ketline.domain.inspection import Inspection
-from ketline.domain.spec import RunOptions
+from ketline.domain.quota_checks import require_qubits
+from ketline.domain.spec import TaskSpec
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
 
 
 def inspect_program(
-    program: Program, simulator: Simulator, shots: int, options: RunOptions, reading_seconds: float, runs: int = 1
+    program: Program, simulator: Simulator, spec: TaskSpec, reading_seconds: float, runs: int
 ) -> Inspection:
-    """Inspect a program. Its estimated time includes the time that reading it took here, for each of `runs`."""
+    """Inspect the program of a task. Its estimated time includes that of reading it here, for each of `runs`."""
     lowered = program.lowered
     qubits = lowered.num_qubits
     inspection = Inspection(
@@ -24,10 +25,11 @@ def inspect_program(
         warnings=program.warnings,
     )
     try:
-        choice = simulator.plan(program, shots, options)
+        require_qubits(program.declared_qubits, spec)
+        choice = simulator.plan(program, spec.shots, spec.options)
     except ExecutionFailed as error:
         return replace(inspection, failure=error.failure)
-    simulating = simulator.seconds(program, choice, shots)
+    simulating = simulator.seconds(program, choice, spec.shots)
     seconds = None if simulating is None else runs * (reading_seconds + simulating)
     return replace(
         inspection,

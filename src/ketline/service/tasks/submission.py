@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
 from ketline.domain.ids import TaskIds
 from ketline.domain.queues import queue_of
-from ketline.domain.quotas import ProjectQuotas, Quota
+from ketline.domain.quota_checks import limited
+from ketline.domain.quotas import ProjectQuotas
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
@@ -94,8 +95,19 @@ class SubmitTask:
         self.outbox.nudge()
         return accepted
 
+    async def limited(self, spec: TaskSpec, owner: Owner | None) -> TaskSpec:
+        """Return a spec with the limits that its task would get if the owner submitted it now.
+
+        Raises:
+            DatabaseUnavailable: the quotas of the project have never been read, and cannot be read now.
+        """
+        return self._limited(spec, await self.quotas.of(self.project), owner)
+
+    def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
+        return limited(spec, quotas, self.time_limit_seconds, owned=owner is not None)
+
     def _with_defaults(self, submission: Submission, quotas: ProjectQuotas) -> Submission:
-        spec = _with_time_limit(submission.spec, quotas, self.time_limit_seconds)
+        spec = self._limited(submission.spec, quotas, submission.owner)
         max_attempts = spec.max_attempts or self.max_attempts
         options = spec.options if spec.kind is TaskKind.CONVERT else _with_seed(spec.options)
         spec = replace(spec, max_attempts=max_attempts, options=options)
@@ -112,14 +124,6 @@ class SubmitTask:
             queue=queue_of(submission.spec),
         )
         self.outbox.put(dispatch)
-
-
-def _with_time_limit(spec: TaskSpec, quotas: ProjectQuotas, default_seconds: float) -> TaskSpec:
-    """A task without a time limit of its own gets the quota as its limit, if that is shorter than the service's."""
-    most = quotas.smallest(Quota.TIMEOUT_S)
-    if spec.time_limit_seconds is not None or most >= default_seconds:
-        return spec
-    return replace(spec, time_limit_seconds=most)
 
 
 def _with_seed(options: RunOptions) -> RunOptions:
