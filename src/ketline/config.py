@@ -23,6 +23,7 @@ from ketline.domain.backend import CHOSEN_ENGINES, Engine
 from ketline.domain.backend_list import BackendEntry, parse_backends
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.groups import parse_groups
+from ketline.domain.quotas import ProjectQuotas, parse_quotas
 from ketline.domain.rate_limits import RateLimit, parse_rate_limits
 from ketline.domain.spec import TaskKind
 from ketline.older_variables import OlderSettings, older_settings
@@ -155,6 +156,14 @@ class Settings(BaseSettings):
         default="",
         description="Requests that each API key may send to one API process, as `20/second, 600/minute`; default: no "
         "limit.",
+    )
+    default_quotas: str = Field(
+        default="",
+        description="Quotas of each project that does not have them itself, as `waiting=1000, qubits=24`; default: "
+        "none. The same in every API process.",
+    )
+    default_owner_quotas: str = Field(
+        default="", description="The same for each owner in a project, as `shots_per_day=1000000`; default: none."
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port the API listens on; 0 takes a free one.")
     tls_cert: Path | None = Field(
@@ -459,6 +468,17 @@ class Settings(BaseSettings):
     @classmethod
     def _known_rates(cls, text: str) -> str:
         parse_rate_limits(text)
+        return text
+
+    @property
+    def quota_defaults(self) -> ProjectQuotas:
+        """The entries of `default_quotas` and `default_owner_quotas`."""
+        return ProjectQuotas(project=parse_quotas(self.default_quotas), owner=parse_quotas(self.default_owner_quotas))
+
+    @field_validator("default_quotas", "default_owner_quotas")
+    @classmethod
+    def _known_quotas(cls, text: str) -> str:
+        parse_quotas(text)
         return text
 
     @field_validator("worker_kinds")

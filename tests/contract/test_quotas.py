@@ -269,6 +269,35 @@ async def test_conversion_uses_no_shots(projects: SqlProjectStore, repository: S
     await stored(repository, kind=TaskKind.CONVERT, shots=0)
 
 
+async def test_default_quotas_apply_where_a_project_has_none_of_its_own(
+    projects: SqlProjectStore, repository: SqlTaskRepository
+) -> None:
+    defaults = ProjectQuotas(project={Quota.WAITING: 1}, owner={Quota.PRIORITY: 0})
+    repository = replace(repository, default_quotas=defaults)
+    await stored(repository)
+    with pytest.raises(QuotaExhausted, match="1 waiting tasks"):
+        await stored(repository)
+    await limited(projects, {Quota.WAITING: 2})
+    urgent = replace(respecified(submission(), priority=1), owner=ADA)
+    with pytest.raises(QuotaExceeded, match="0 as the highest priority"):
+        await repository.add(urgent, limited=True)
+    await limited(projects, {Quota.WAITING: 2}, owner={Quota.PRIORITY: 1})
+    await repository.add(urgent, limited=True)
+    with pytest.raises(QuotaExhausted, match="2 waiting tasks"):
+        await stored(repository)
+
+
+async def test_default_quotas_hold_in_a_project_that_nobody_created(repository: SqlTaskRepository) -> None:
+    """As for members of an issuer's groups; the fixture `projects` is not used."""
+    defaults = ProjectQuotas(project={Quota.WAITING: 7, Quota.SHOTS_PER_DAY: 1000})
+    repository = replace(repository, default_quotas=defaults)
+    new = [submission() for _ in range(20)]
+    outcomes = await asyncio.gather(*(repository.add(one, limited=True) for one in new), return_exceptions=True)
+    assert sum(isinstance(outcome, QuotaExhausted) for outcome in outcomes) == 13
+    assert len(await repository.statuses([one.task_id for one in new])) == 7
+    assert (await SqlProjectStore(repository.database).get(TEAM)).quotas == ProjectQuotas()
+
+
 @pytest.fixture
 async def processes(database_url: str, projects: SqlProjectStore) -> AsyncIterator[list[SqlTaskRepository]]:
     """The repositories of two processes, each with connections of its own."""

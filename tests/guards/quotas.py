@@ -19,6 +19,12 @@ QUOTAS = (
         (f"{QUOTAS_TESTS}::test_repeat_of_a_stored_task_is_never_rejected",),
     ),
     Guard(
+        "quota.project",
+        "default quotas hold in a project that nobody created",
+        Replace("False"),
+        (f"{QUOTAS_TESTS}::test_default_quotas_hold_in_a_project_that_nobody_created",),
+    ),
+    Guard(
         "quota.room",
         "nothing is stored beyond a quota",
         Replace("False"),

@@ -9,6 +9,7 @@ from ketline.cli import server
 from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_database_url, refuse_open_service, variables
 from ketline.domain.access import AuthMode
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.quotas import Quota
 from ketline.older_variables import OLDER_VARIABLES
 
 SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -262,6 +263,22 @@ def test_broker_is_the_one_named_most_specifically(
     assert load_settings().broker_url == chosen
 
 
+def test_default_quotas_are_written_as_those_of_a_project() -> None:
+    settings = load_settings(default_quotas="waiting=100, timeout_s=2.5,", default_owner_quotas="priority=0")
+    assert settings.quota_defaults.project == {Quota.WAITING: 100, Quota.TIMEOUT_S: 2.5}
+    assert settings.quota_defaults.owner == {Quota.PRIORITY: 0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["waiting", "waiting=many", "waiting=none", "waiting=1.5", "waiting=1, waiting=2", "colour=1", "priority=101"],
+)
+@pytest.mark.parametrize("name", ["default_quotas", "default_owner_quotas"])
+def test_impossible_default_quota_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match=f"KETLINE_{name.upper()}"):
+        load_settings(**{name: text})
+
+
 def test_every_variable_has_a_row_in_the_table() -> None:
     text = SETTINGS.read_text()
     for field, names in variables().items():
@@ -284,6 +301,8 @@ def test_every_setting_is_read() -> None:
         "worker_backends",
         "backends",
         "rate_limit",
+        "default_quotas",
+        "default_owner_quotas",
         "secrets_dir",
         "queue_url",
         "rabbitmq_url",

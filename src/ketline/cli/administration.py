@@ -21,8 +21,7 @@ from ketline.cli.server import configured, run_loop
 from ketline.domain.access import DEFAULT_PROJECT, MAX_WEIGHT, ApiKey, Owner, Project, ProjectName, Role, parse_owner
 from ketline.domain.access import parse_project_name as parse_name
 from ketline.domain.audit import COMMAND_LINE, MOST_ENTRIES, Actor, AuditEntry
-from ketline.domain.priority import HIGHEST
-from ketline.domain.quotas import Quota, Scope
+from ketline.domain.quotas import Quota, Scope, parse_quota
 
 if TYPE_CHECKING:
     from ketline.runtime.administration import Administration
@@ -54,26 +53,6 @@ def parse_duration(text: str) -> timedelta:
     if duration is None or duration > LONGEST:
         raise ValueError(f"write a number and a unit, such as 30m, 12h, 90d or 2w, of {LONGEST.days}d at most")
     return duration
-
-
-def parse_quota(text: str) -> tuple[Quota, float | None]:
-    """A quota such as `waiting=100`, or `waiting=none`.
-
-    Raises:
-        ValueError: it is not one.
-    """
-    name, _, limit = text.partition("=")
-    if name not in set(Quota) or not re.fullmatch(r"none|\d{1,15}(\.\d{1,6})?", limit):
-        raise ValueError(f"write one of {', '.join(Quota)}, =, and a number or none")
-    quota = Quota(name)
-    if limit == "none":
-        return quota, None
-    number = float(limit) if "." in limit else int(limit)
-    if number != int(number) and quota not in (Quota.SECONDS_PER_DAY, Quota.TIMEOUT_S):
-        raise ValueError(f"{name} is a whole number")
-    if (quota is Quota.TIMEOUT_S and not number) or (quota is Quota.PRIORITY and number > HIGHEST):
-        raise ValueError(f"timeout_s is above 0, and priority at most {HIGHEST}")
-    return quota, number if number != int(number) else int(number)
 
 
 def parse_weight(text: str) -> float:

@@ -38,6 +38,7 @@ def repository_on(database: Database, settings: Settings, notifier: Notifier) ->
         ),
         key_lifetime=timedelta(seconds=settings.idempotency_key_lifetime_s),
         notifier=notifier,
+        default_quotas=settings.quota_defaults,
     )
 
 

@@ -66,7 +66,7 @@ async def open_services(
     workers, keys = SqlWorkerRegistry(repository.database), SqlKeyStore(repository.database)
     sessions = SqlSessionStore(repository.database)
     projects = SqlProjectStore(repository.database)
-    quotas = KnownQuotas(projects, clock)
+    quotas = KnownQuotas(projects, clock, settings.quota_defaults)
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
         open_program_inspector(settings, limits) as inspector,

@@ -142,6 +142,12 @@ class ProjectView(BaseModel):
     weight: float = Field(default=1.0, description="How much of the slots it gets beside projects of weight 1")
     quotas: QuotaLimits = Field(default=QuotaLimits(), description="The quotas of the project as a whole")
     owner_quotas: QuotaLimits = Field(default=QuotaLimits(), description="The quotas of each owner in it")
+    default_quotas: QuotaLimits = Field(
+        default=QuotaLimits(), description="The service's defaults that apply beside its own quotas"
+    )
+    default_owner_quotas: QuotaLimits = Field(
+        default=QuotaLimits(), description="Those that apply to each owner beside the project's own"
+    )
 
 
 class ProjectList(BaseModel):

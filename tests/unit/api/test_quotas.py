@@ -1,10 +1,13 @@
 """What a submission gets that a quota does not permit."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from ketline.api.app import create_app
+from ketline.api.services import ApiOptions
 from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.errors import QuotaExceeded, QuotaExhausted
 from ketline.domain.quotas import ProjectQuotas, Quota
@@ -168,3 +171,22 @@ async def test_program_for_a_backend_may_have_any_number_of_qubits(services: Ser
     await services.projects.change(DEFAULT_PROJECT, quotas=ProjectQuotas(project={Quota.QUBITS: 5}))
     spec = TaskSpec(circuit="qubit q;", shots=1, kind=TaskKind.RUN, backend="other")
     assert (await services.submit.limited(spec, None)).max_qubits is None
+
+
+async def test_defaults_are_shown_beside_the_quotas_of_a_project_and_apply(
+    services: Services, options: ApiOptions, repository: FakeTaskRepository
+) -> None:
+    defaults = ProjectQuotas(project={Quota.WAITING: 9, Quota.QUBITS: 20}, owner={Quota.PRIORITY: 0})
+    quotas = replace(services.submit.quotas, defaults=defaults)
+    app = create_app(replace(services, submit=replace(services.submit, quotas=quotas)), options)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ketline.test") as client:
+        await client.post("/tasks", json=BODY)
+        changed = (await client.patch("/projects/default", json={"quotas": {"qubits": 25}})).json()
+        assert (changed["quotas"], changed["owner_quotas"]) == ({"qubits": 25}, {})
+        assert (changed["default_quotas"], changed["default_owner_quotas"]) == ({"waiting": 9}, {"priority": 0})
+        assert (await client.get("/projects/default")).json() == changed
+        assert (await client.get("/projects")).json()["projects"] == [changed]
+        await quotas.refresh()
+        await client.post("/tasks", json=BODY)
+    assert [one.spec.max_qubits for one in repository.submissions] == [20, 25]
+    assert repository.limited == [True, True]

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/projects", tags=["access"])
 async def list_projects(request: Request) -> ProjectList:
     """List all projects."""
     require_known_parameters(request)
-    return ProjectList(projects=list(map(_view, await services_of(request).projects.projects())))
+    return ProjectList(projects=[_view(request, one) for one in await services_of(request).projects.projects()])
 
 
 @router.post(
@@ -49,7 +49,7 @@ async def create_project(request: Request) -> ProjectView:
     """Create a project, to which keys and tasks can belong."""
     body = await read_body(request, ProjectRequest)
     try:
-        return _view(await services_of(request).projects.add(ProjectName(body.name), actor_of(request)))
+        return _view(request, await services_of(request).projects.add(ProjectName(body.name), actor_of(request)))
     except ProjectExists as error:
         raise HTTPProblem(error.code) from error
 
@@ -61,9 +61,9 @@ async def create_project(request: Request) -> ProjectView:
     responses=problem_responses("project_unknown", "invalid_request", "database_unavailable"),
 )
 async def read_project(name: str, request: Request) -> ProjectView:
-    """Read a project with its quotas."""
+    """Read a project with its quotas, and the defaults that apply where it has none."""
     with _known(name) as project:
-        return _view(await services_of(request).projects.get(project))
+        return _view(request, await services_of(request).projects.get(project))
 
 
 @router.patch(
@@ -97,7 +97,7 @@ async def change_project(name: str, request: Request) -> ProjectView:
             weight=body.weight,
             actor=actor_of(request),
         )
-    return _view(changed)
+    return _view(request, changed)
 
 
 @contextmanager
@@ -114,11 +114,14 @@ def _known(name: str) -> Iterator[ProjectName]:
         raise unknown from error
 
 
-def _view(project: Project) -> ProjectView:
+def _view(request: Request, project: Project) -> ProjectView:
+    defaults = project.quotas.defaulted(services_of(request).submit.quotas.defaults)
     return ProjectView(
         name=project.name,
         created_at=project.created_at,
         weight=project.weight,
         quotas=QuotaLimits.model_validate(project.quotas.project),
         owner_quotas=QuotaLimits.model_validate(project.quotas.owner),
+        default_quotas=QuotaLimits.model_validate(defaults.project),
+        default_owner_quotas=QuotaLimits.model_validate(defaults.owner),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, true
 
 from ketline.db.engine.clock import now
 from ketline.db.engine.dialect import dialect_of
@@ -22,7 +22,7 @@ from ketline.db.schema.visibility import all_of
 from ketline.db.tasks.submissions import InsertRequest, find_stored, store_all
 from ketline.domain.access import Owner, ProjectName
 from ketline.domain.quota_checks import require_permitted, require_room, shots_of, start_of_day
-from ketline.domain.quotas import COUNTED, DAILY, ProjectQuotas, Quota, Quotas, Scope
+from ketline.domain.quotas import COUNTED, DAILY, UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
 from ketline.domain.spec import TaskKind
 from ketline.domain.task import Accepted, TaskStatus
 
@@ -31,23 +31,38 @@ SETTLED_AFTER = timedelta(seconds=60)
 _WHOLE_PROJECT = Owner("")
 
 
-def store_limited(connection: Connection, requests: Sequence[InsertRequest]) -> list[Accepted]:
+def store_limited(
+    connection: Connection, requests: Sequence[InsertRequest], defaults: ProjectQuotas = UNLIMITED
+) -> list[Accepted]:
     """Inserts tasks of one project if its quotas permit all of them; gives the earlier task for each repeat.
 
-    A repeat is never rejected, and uses nothing.
+    A repeat is never rejected, and uses nothing. The `defaults` apply where the project has no quotas of its own.
 
     Raises:
         QuotaExceeded: a quota does not permit them, now or at any time.
         IdempotencyKeyReused: a key names another submission.
     """
     project = requests[0].project
-    locked = connection.execute(_lock(project)).one_or_none()
+    locked = _locked(connection, project, create=bool(defaults))
     earlier = find_stored(connection, requests)  # guard: quota.repeat
     new = [request for request, found in zip(requests, earlier, strict=True) if found is None]
     if locked is not None and new:
-        _take(connection, project, to_quotas(locked.quotas), locked.at, new)
+        _take(connection, project, to_quotas(locked.quotas).completed(defaults), locked.at, new)
     stored = iter(store_all(connection, new))
     return [found or next(stored) for found in earlier]
+
+
+def _locked(connection: Connection, project: ProjectName, *, create: bool) -> Row[Any] | None:
+    """The row of a project, which stays locked; with `create` it is stored if there is none.
+
+    Members of an issuer's groups may submit to a project that nobody created.
+    """
+    row = connection.execute(_lock(project)).one_or_none()
+    if row is None and create:  # guard: quota.project
+        new = dialect_of(connection).insert(projects).values(name=project, created_at=now())
+        connection.execute(new.on_conflict_do_nothing())
+        row = connection.execute(_lock(project)).one()
+    return row
 
 
 def _lock(project: ProjectName) -> Select[Any]:

@@ -50,6 +50,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.quotas import UNLIMITED, ProjectQuotas
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import (
     Accepted,
@@ -91,7 +92,7 @@ UNBOUNDED_BYTES = 2**62
 @dataclass(frozen=True, slots=True)
 class SqlTaskRepository:
     """Implements every port of `ports.repositories`; `redispatch` is the first interval between dispatches, which
-    doubles.
+    doubles. `default_quotas` apply where a project has none of its own.
 
     Clients submit, read and change the tasks of `project` only. Workers and upkeep see all tasks.
     """
@@ -101,6 +102,7 @@ class SqlTaskRepository:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     key_lifetime: timedelta = timedelta(hours=24)
     notifier: Notifier = field(default_factory=NullNotifier)
+    default_quotas: ProjectQuotas = UNLIMITED
     project: ProjectName = DEFAULT_PROJECT
 
     def within(self, project: ProjectName) -> Self:
@@ -112,7 +114,7 @@ class SqlTaskRepository:
         due_in = self.redispatch if taken else timedelta()
         request = self._request(submission, due_in=due_in, dispatches=int(taken))
         if limited:
-            [accepted] = await self.database.write(lambda connection: store_limited(connection, [request]))
+            [accepted] = await self._store_limited([request])
         else:
             accepted = await self._store(request)
         if not accepted.repeated:
@@ -121,8 +123,10 @@ class SqlTaskRepository:
 
     async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
         requests = [self._request(submission) for submission in submissions]
-        store_them = store_limited if limited else store_all
-        stored = await self.database.write(lambda connection: store_them(connection, requests))
+        if limited:
+            stored = await self._store_limited(requests)
+        else:
+            stored = await self.database.write(lambda connection: store_all(connection, requests))
         new = [accepted.task_id for accepted in stored if not accepted.repeated]
         self.notifier.notify(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored
@@ -342,6 +346,9 @@ class SqlTaskRepository:
 
     async def check_writable(self) -> None:
         await self.database.urgent(write_check)
+
+    async def _store_limited(self, requests: Sequence[InsertRequest]) -> list[Accepted]:
+        return await self.database.write(lambda connection: store_limited(connection, requests, self.default_quotas))
 
     async def _store(self, request: InsertRequest) -> Accepted:
         accepted = await self.database.batched(store_new, request)

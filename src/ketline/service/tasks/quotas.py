@@ -20,22 +20,23 @@ class KnownQuotas:
     """The quotas of the projects that have any; a change is known in every process within two seconds.
 
     Whether a project has quotas decides how its tasks are stored. The transaction that stores them reads the quotas
-    again, so that those are up to date.
+    again, so that those are up to date. `defaults` apply where a project has none of its own.
     """
 
     store: ProjectStore
     clock: Clock
+    defaults: ProjectQuotas = UNLIMITED
     _known: Mapping[ProjectName, ProjectQuotas] | None = field(default=None, init=False)
 
     async def of(self, project: ProjectName) -> ProjectQuotas:
-        """Return the quotas of a project.
+        """Return the quotas of a project, with the defaults.
 
         Raises:
             DatabaseUnavailable: they have never been read, and cannot be read now.
         """
         if self._known is None:
             await self.refresh()
-        return (self._known or {}).get(project, UNLIMITED)
+        return (self._known or {}).get(project, self.defaults)
 
     async def refresh(self) -> None:
         """Read the quotas of all projects.
@@ -43,7 +44,8 @@ class KnownQuotas:
         Raises:
             DatabaseUnavailable: what is known is unchanged.
         """
-        self._known = await self.store.quotas()
+        known = await self.store.quotas()
+        self._known = {project: quotas.completed(self.defaults) for project, quotas in known.items()}
 
     async def run(self) -> None:
         """Refresh at intervals until cancelled."""
