@@ -214,6 +214,22 @@ async def test_what_ended_is_measured_once(database: Database) -> None:
     assert await used(database) == {"ours": pytest.approx(30, abs=2)}
 
 
+async def test_measurement_soon_after_another_counts_nothing_twice(database: Database) -> None:
+    """As where several processes measure: what ended before the last measurement was counted by it."""
+    repository = of(OURS, database)
+    [task_id] = await waiting_of(database, OURS, 1)
+    assert await repository.finish((await claim(repository, task_id)).lease, RESULT)
+
+    def work(connection: Connection) -> None:
+        times = {"claimed_at": from_now(-30), "completed_at": from_now(-0.61)}
+        connection.execute(update(tasks).values(times))
+        connection.execute(insert(share_measurements).values(id=1, measured_at=from_now(-0.6)))
+
+    await database.write(work)
+    await SqlProjectShares(database).measure()
+    assert await used(database) == {}
+
+
 async def test_use_counts_for_half_after_a_while(database: Database) -> None:
     await use(database, OURS, 100)
     await let_pass(database, HALF_LIFE_SECONDS)

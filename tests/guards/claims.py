@@ -310,8 +310,8 @@ CLAIMS = (
     Guard(
         "shares.once",
         "what a project used is measured once",
-        Replace("True"),
-        (f"{FAIR_SHARE}::test_what_ended_is_measured_once",),
+        Replace("at - timedelta(seconds=MOST_SECONDS)"),
+        (f"{FAIR_SHARE}::test_measurement_soon_after_another_counts_nothing_twice",),
     ),
     Guard(
         "shares.decay",

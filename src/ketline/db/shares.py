@@ -50,10 +50,10 @@ def _measure(connection: Connection) -> None:
     if row is None:
         first = dialect_of(connection).insert(share_measurements).values(id=_ID, measured_at=now())
         connection.execute(first.on_conflict_do_nothing())
-    # If the clock was set back, the last measurement is in the future.
-    elif not 0 <= row.passed < INTERVAL_SECONDS / 2:  # guard: shares.once
-        seconds = min(max(row.passed, INTERVAL_SECONDS), MOST_SECONDS)
-        _add(connection, row.at, seconds)
+    elif row.passed < 0:
+        _add(connection, row.at, INTERVAL_SECONDS)  # the clock was set back
+    elif row.passed >= INTERVAL_SECONDS / 2:
+        _add(connection, row.at, min(row.passed, MOST_SECONDS))
 
 
 def _add(connection: Connection, at: datetime, seconds: float) -> None:
@@ -70,7 +70,7 @@ def _add(connection: Connection, at: datetime, seconds: float) -> None:
 
 def _select_used(at: datetime, seconds: float) -> Any:
     used = func.sum(seconds_between(tasks.c.claimed_at, tasks.c.completed_at)).label("used_seconds")
-    since = at - timedelta(seconds=seconds)
+    since = at - timedelta(seconds=seconds)  # guard: shares.once
     ended = (has_status(_ENDED), tasks.c.completed_at > since, tasks.c.completed_at <= at)
     return select(tasks.c.queue, tasks.c.project, used).where(*ended).group_by(tasks.c.queue, tasks.c.project)
 
