@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from ketline.db.shares import SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
@@ -20,7 +21,7 @@ from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
 from ketline.messaging.redis import RedisConsumer, RedisPublisher
 from ketline.ports.queue import ConsumerSlot, Delivery
 from ketline.ports.runner import CircuitRunner
-from ketline.runtime import backends, database, embedded, queue, worker
+from ketline.runtime import backends, database, embedded, queue, upkeep, worker
 from tests.failpoints import pending_work
 from tests.failpoints.backends import open_failing, record_job
 from tests.failpoints.failpoint import Failpoints
@@ -58,6 +59,7 @@ def install(points: Failpoints) -> None:
     """Have `ketline.runtime` compose the service of adapters with failpoints."""
     replacements = (
         (database, "SqlTaskRepository", _repository(points)),
+        (upkeep, "SqlProjectShares", _shares(points)),
         (queue, "RabbitPublisher", _publisher(points, RabbitPublisher)),
         (queue, "RabbitConsumer", _consumer(points, RabbitConsumer)),
         (queue, "RedisPublisher", _publisher(points, RedisPublisher)),
@@ -105,6 +107,19 @@ def _sweep(points: Failpoints, name: str) -> Method:
         return outcome
 
     return sweep
+
+
+def _shares(points: Failpoints) -> type[SqlProjectShares]:
+    class FailingShares(SqlProjectShares):
+        async def measure(self) -> None:
+            found = await pending_work.any_unmeasured(self.database)
+            if found:
+                await points.reach("measure.before")
+            await super().measure()
+            if found:
+                await points.reach("measure.after")
+
+    return FailingShares
 
 
 def _publisher(points: Failpoints, real: type[Any]) -> type[Any]:

@@ -3,16 +3,19 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from tests.chaos.run.programs import KnownTask, basis_state, wrong
 from tests.failpoints.control import Fault
 from tests.failpoints.remotes import FORGETFUL, RECOGNISING
 from tests.failpoints.service import LEASE_SECONDS
+from tests.failpoints.shares import require_measured_once, settled_share
 from tests.failpoints.table import Stimulus
 from tests.failpoints.trial import Trial, timing_out, untold
 
 HUNG_CHILD_SECONDS = 1.0
 JOB_SECONDS = 0.5
+MEASURED_SECONDS = 2.0
 # The lease that was renewed last is over.
 OUTAGE_SECONDS = 1.3 * LEASE_SECONDS
 OTHERS = 8192  # numbers of tasks that no case is about
@@ -39,6 +42,27 @@ async def submit_again(trial: Trial, number: int) -> None:
 async def submit_batch(trial: Trial, number: int) -> None:
     trial.arm()
     await trial.struck_or_ended(await trial.submit_batch(basis_state(number)))
+
+
+async def submit_limited(trial: Trial, number: int) -> None:
+    async with trial.limited():
+        before = await trial.service.store.counted_shots()
+        trial.arm()
+        promise = await trial.submit(basis_state(number))
+        assert await trial.service.store.counted_shots() == before + promise.known.shots
+        await trial.struck_or_ended(promise)
+
+
+async def measure(trial: Trial, number: int) -> None:
+    before = await settled_share(trial)
+    trial.service.control.hold()
+    promise = await trial.submit(basis_state(number))
+    await trial.worker_of(promise)
+    await asyncio.sleep(MEASURED_SECONDS)
+    trial.arm()
+    trial.service.control.release()
+    await trial.until_struck()
+    trial.checks.append(partial(require_measured_once, trial, promise, before))
 
 
 async def submit_wrong(trial: Trial, number: int) -> None:
@@ -195,6 +219,7 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.SUBMIT: submit,
     Stimulus.SUBMIT_AGAIN: submit_again,
     Stimulus.SUBMIT_BATCH: submit_batch,
+    Stimulus.SUBMIT_LIMITED: submit_limited,
     Stimulus.SUBMIT_WRONG: submit_wrong,
     Stimulus.SUBMIT_LONG: submit_long,
     Stimulus.CANCEL: cancel,
@@ -202,6 +227,7 @@ STIMULI: Mapping[Stimulus, Callable[[Trial, int], Awaitable[None]]] = {
     Stimulus.STOP: stop,
     Stimulus.KILL: kill,
     Stimulus.CRASH: crash,
+    Stimulus.MEASURE: measure,
     Stimulus.OCCUPY: occupy,
     Stimulus.REFUSE: refuse,
     Stimulus.MISLAY: mislay,

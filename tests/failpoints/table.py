@@ -22,6 +22,7 @@ class Stimulus(StrEnum):
     SUBMIT = "submit"
     SUBMIT_AGAIN = "submit again"
     SUBMIT_BATCH = "submit a batch"
+    SUBMIT_LIMITED = "submit to a project with quotas"
     SUBMIT_WRONG = "submit a wrong program"
     SUBMIT_LONG = "submit a long program"
     CANCEL = "cancel a running task"
@@ -29,6 +30,7 @@ class Stimulus(StrEnum):
     STOP = "stop a worker at work"
     KILL = "kill a worker at work"
     CRASH = "kill a simulator at work"
+    MEASURE = "end a task of seconds, which a measurement finds"
     OCCUPY = "tell a program that the machine is busy"
     REFUSE = "refuse a message"
     MISLAY = "mislay a message"
@@ -68,6 +70,7 @@ TABLE = (
     Row("add", Stimulus.SUBMIT, Hanging.NOTHING),
     Row("add_again", Stimulus.SUBMIT_AGAIN, Hanging.NOTHING),
     Row("add_all", Stimulus.SUBMIT_BATCH, Hanging.NOTHING, BOTH),
+    Row("add_limited", Stimulus.SUBMIT_LIMITED, Hanging.NOTHING),
     Row("take_due", Stimulus.REFUSE, Hanging.LOOP),
     Row("publish", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
     Row("postpone", Stimulus.REFUSE, Hanging.LOOP),
@@ -101,6 +104,7 @@ TABLE = (
     Row("enqueue", Stimulus.ENQUEUE, Hanging.NOTHING),
     Row("acknowledge", Stimulus.SUBMIT, Hanging.LOOP, BOTH),
     Row("start_afresh", Stimulus.KILL, Hanging.TASK, BOTH),
+    Row("measure", Stimulus.MEASURE, Hanging.LOOP),
 )
 
 
@@ -145,8 +149,8 @@ class Case:
 
     @property
     def armed_point(self) -> str:
-        """A repeated submission passes the points of a submission, but for its own COMMIT."""
-        if self.row.step == "add_again":
+        """A submission that is repeated or limited passes the points of any submission, but for its own COMMIT."""
+        if self.row.step in ("add_again", "add_limited"):
             return f"add.{self.side}" if self.side != "commit" else self.point
         return f"{self.row.call or self.row.step}.{self.side}"
 

@@ -1,4 +1,4 @@
-"""How to tell the repository's transactions apart by the statements that a client sends, with what they bind."""
+"""How to tell the writing transactions of a service apart by the statements that it sends, with what they bind."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,10 @@ from enum import Enum
 
 
 class Transaction(Enum):
-    """A writing transaction of `SqlTaskRepository`, told by the first pattern that a statement of it matches."""
+    """A writing transaction of an adapter of the database, told by the first pattern that a statement of it matches."""
 
+    # Before the next two, whose statements this transaction has too.
+    ADD_LIMITED = r"SELECT projects\.quotas"
     # Before `ADD`, whose statement this transaction has too.
     ADD_AGAIN = r"SELECT idempotency_keys\.fingerprint"
     ADD = r"WITH bound AS"
@@ -31,6 +33,7 @@ class Transaction(Enum):
     RECORD_JOB = r"UPDATE tasks SET remote_id=.*\nqueued\n"
     FOLLOW_JOB = r"UPDATE tasks SET remote_id=.*\n(running|done)\n"
     DROP_JOB = r"UPDATE tasks SET remote_id="
+    MEASURE = r"INSERT INTO project_shares"
 
     @property
     def point(self) -> str:

@@ -1,7 +1,8 @@
 """One case on one service: what its client does and knows, and what becomes of the struck process."""
 
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -19,6 +20,8 @@ T = TypeVar("T")
 ACQUIRE_TIMEOUT_SECONDS = 60.0
 ENDED = frozenset({"completed", "failed", "cancelled"})
 JOB_ENDED = frozenset({"done", "failed", "cancelled"})
+# Quotas that change nothing but the way in which tasks are stored; the highest priority shows that they are known.
+WIDE_QUOTAS = {"shots_per_day": 10**12, "priority": 99}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,12 +37,16 @@ class Promise:
 
 @dataclass(slots=True)
 class Trial:
-    """The client of one case; it repeats every request until it has an answer, as `ketline.client` does."""
+    """The client of one case; it repeats every request until it has an answer, as `ketline.client` does.
+
+    `checks` are made when the service has recovered.
+    """
 
     service: Service
     case: Case
     promises: list[Promise] = field(default_factory=list)
     acknowledged: list[Acknowledgement] = field(default_factory=list)
+    checks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def struck(self) -> int | None:
@@ -105,6 +112,32 @@ class Trial:
             return await self.service.http.post(f"/tasks/{promise.task_id}/enqueue", timeout=timeout)
 
         await self.answered(attempt, 200)
+
+    @asynccontextmanager
+    async def limited(self) -> AsyncIterator[None]:
+        """The project has quotas for the time of the context; its submissions are stored within them."""
+        await self._set_quotas(WIDE_QUOTAS, 403)
+        try:
+            yield
+        finally:
+            await self._set_quotas(dict.fromkeys(WIDE_QUOTAS), 404)
+
+    async def _set_quotas(self, quotas: Mapping[str, int | None], expected: int) -> None:
+        """Change the quotas, and wait until the highest priority of a task that does not exist has this answer."""
+
+        async def change(timeout: float) -> httpx.Response:
+            return await self.service.http.patch("/projects/default", json={"quotas": quotas}, timeout=timeout)
+
+        await self.answered(change, 200)
+
+        async def known() -> bool:
+            try:
+                answer = await self.service.http.patch(f"/tasks/{uuid4()}", json={"priority": 100})
+            except httpx.HTTPError:
+                return False
+            return answer.status_code == expected
+
+        await self.until(known, f"quotas {quotas}")
 
     async def answered(self, attempt: Callable[[float], Awaitable[httpx.Response]], *statuses: int) -> httpx.Response:
         """The first answer with one of these statuses; each attempt gets twice the time of one that was too slow."""

@@ -16,7 +16,7 @@ from tests.failpoints.services import Servers, open_distributed, open_embedded
 from tests.failpoints.stimuli import STIMULI
 from tests.failpoints.table import Case, Mode
 from tests.failpoints.trial import Trial
-from tests.failpoints.verdict import judge, violations
+from tests.failpoints.verdict import judge, require_usage, violations
 from tests.forking.client import ForkServer
 
 PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 3}
@@ -79,6 +79,7 @@ class Trials:
                 trials.append(Trial(service, self._waiting[mode].popleft()))
                 await self._settle(trials[-1], numbers)
             tasks = await service.store.tasks() if trials else []
+            await require_usage(service, tasks)
         for trial in trials:
             if self._outcomes[trial.case].exception() is None:
                 keys = {promise.key for promise in trial.promises}
@@ -118,4 +119,6 @@ async def run(trial: Trial, numbers: Iterator[int]) -> None:
         assert len(trial.promises) < MOST_STIMULI, f"{trial.case} was never reached"
         await trial.all_ended()  # or simulators would still be at work when the next are held
     await trial.recover()
+    for check in trial.checks:
+        await check()
     await judge(trial)

@@ -1,7 +1,11 @@
 """What must hold after a case: the promises of the protocol about its tasks, and that nothing is left behind."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.acceptance.processes import eventually
 from tests.chaos.testbed.store import PostgresStore
@@ -21,6 +25,24 @@ async def judge(trial: Trial) -> None:
     broken = list(violations(trial, tasks))
     assert not broken, "\n".join(map(str, broken))
     await _at_rest(trial.service)
+
+
+async def require_usage(service: Service, tasks: Sequence[StoredTask]) -> None:
+    """Fail unless the usage that the service reports is that of these tasks, which are all that it has stored."""
+
+    async def total() -> Mapping[str, Any] | None:
+        try:
+            answer = await service.http.get("/usage")
+        except httpx.HTTPError:
+            return None
+        found: Mapping[str, Any] = answer.json() if answer.status_code == 200 else {}
+        return found.get("total")
+
+    reported = await eventually(total, "the usage")
+    ended = Counter(task.status for task in tasks)
+    expected = {status: ended[status] for status in ("completed", "failed", "cancelled")}
+    expected["shots"] = sum(task.shots for task in tasks if task.status == "completed")
+    assert {name: reported[name] for name in expected} == expected
 
 
 def violations(trial: Trial, tasks: Sequence[StoredTask]) -> Iterator[Violation]:

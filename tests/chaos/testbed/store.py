@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tests.chaos.verdict.records import HistoryLine, StoredTask
+from tests.chaos.verdict.records import HistoryLine, MeasuredShare, StoredTask
 
 TIMEOUT_SECONDS = 30.0
 # What a session may meet while its server is killed; asyncpg gives the last when it happens in mid-handshake.
@@ -32,6 +32,11 @@ _TASKS = (
     "SELECT task_id, correlation_id, current_status, shots, attempt, lease_token, result, error_code, error_line, "
     "completed_at, lease_expires_at, dispatch_due_at, seed FROM tasks"
 )
+_SHARE = (
+    "SELECT measured_at, (SELECT sum(used_seconds) FROM project_shares WHERE project = 'default' "
+    "AND queue = 'simulate') AS used_seconds FROM share_measurements"
+)
+_COUNTED_SHOTS = "SELECT shots FROM quota_usage WHERE project = 'default' AND owner = ''"
 
 
 class Store(Protocol):
@@ -57,6 +62,16 @@ class PostgresStore:
         async with self.session() as session, session.transaction(isolation="repeatable_read"):
             rows, lines = await session.fetch(_TASKS), await session.fetch(f"{_HISTORY} ORDER BY id")
         return _assemble(map(dict, rows), map(dict, lines))
+
+    async def share(self) -> MeasuredShare | None:
+        """The share of the default project; None before the first measurement."""
+        async with self.session() as session:
+            return _share(await session.fetch(_SHARE))
+
+    async def counted_shots(self) -> int:
+        """The shots that quotas of the default project have counted."""
+        async with self.session() as session:
+            return sum(row["shots"] for row in await session.fetch(_COUNTED_SHOTS))
 
     async def unfinished(self, limit: int) -> Sequence[str]:
         async with self.session() as session:
@@ -146,6 +161,14 @@ class SqliteStore:
             lambda: _assemble(iter(self._read(_TASKS)), iter(self._read(f"{_HISTORY} ORDER BY id")))
         )
 
+    async def share(self) -> MeasuredShare | None:
+        """The share of the default project; None before the first measurement."""
+        return _share(await asyncio.to_thread(self._read, _SHARE))
+
+    async def counted_shots(self) -> int:
+        """The shots that quotas of the default project have counted."""
+        return sum(row["shots"] for row in await asyncio.to_thread(self._read, _COUNTED_SHOTS))
+
     async def unfinished(self, limit: int) -> Sequence[str]:
         query = f"SELECT task_id FROM tasks WHERE {_UNFINISHED} LIMIT {limit:d}"
         return [_identifier(row["task_id"]) or "" for row in await asyncio.to_thread(self._read, query)]
@@ -158,6 +181,13 @@ class SqliteStore:
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=10)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query)]
+
+
+def _share(rows: Sequence[Mapping[str, Any]]) -> MeasuredShare | None:
+    for row in rows:
+        if (at := _moment(row["measured_at"])) is not None:
+            return MeasuredShare(used_seconds=row["used_seconds"] or 0.0, measured_at=at)
+    return None
 
 
 def _assemble(rows: Any, lines: Any) -> Sequence[StoredTask]:

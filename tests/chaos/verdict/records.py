@@ -49,6 +49,14 @@ class StoredTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredShare:
+    """What the default project used lately of the slots for simulations, and when it was measured."""
+
+    used_seconds: float
+    measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
     """A promise that was broken: which, for whom, and what was found instead."""
 
