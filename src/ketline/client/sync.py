@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID, uuid4
@@ -43,6 +44,9 @@ class Client:
     says; this is safe, because a program that is submitted twice with one idempotency key is stored once. A request
     fails if no byte of its response arrives for `silence_seconds`. `transport` is an httpx transport, for tests.
 
+    A copy is the client itself. A pickled client has no API key and no password: where it is loaded, it uses
+    `KETLINE_API_KEY`.
+
     Raises:
         AddressInvalid: `url` is not an HTTP URL, or `api_key` has characters that a header cannot have.
     """
@@ -59,6 +63,7 @@ class Client:
         from ketline.client.http import HttpDriver  # httpx takes longer to import than this whole package
 
         self.url = service_url(url)
+        self._own_transport = transport is not None
         self._driver = HttpDriver(self.url, request_headers(api_key, AGENT), silence_seconds, transport)
         shown = shown_url(self.url)
         self._flows = Flows(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
@@ -76,6 +81,18 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<Client of {self._flows.url}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._own_transport:
+            raise TypeError("A client with a transport of its own cannot be pickled.")
+        flows = self._flows
+        return partial(type(self), retries=flows.retries, silence_seconds=flows.silence_seconds), (flows.url,)
 
     def close(self) -> None:
         """Close the connections."""
