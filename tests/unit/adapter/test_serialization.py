@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,11 @@ def with_loose_bit() -> Any:
     return QuantumCircuit(QuantumRegister(1), [Clbit()])
 
 
-@pytest.mark.parametrize("make", [with_own_gate, with_matrix, with_branch, with_loose_bit])
+def with_empty_register() -> Any:
+    return QuantumCircuit(QuantumRegister(1), ClassicalRegister(0), ClassicalRegister(1))
+
+
+@pytest.mark.parametrize("make", [with_own_gate, with_matrix, with_branch, with_loose_bit, with_empty_register])
 def test_all_other_circuits_are_serialized_as_qpy(make: Any) -> None:
     circuit = make()
     sent = serialized(circuit)
@@ -157,3 +162,49 @@ def test_parameter_of_a_delay_keeps_its_place() -> None:
     circuit.delay(Parameter("a"), 0, unit="s")
     circuit.rx(Parameter("b"), 0)
     assert serialized(circuit).parameters == ["p0", "p1"]
+
+
+def comparing(variable: Callable[[Any], Any], value: Any) -> Any:
+    """A circuit whose bit is 1 if a variable has this value."""
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test(expr.equal(variable(circuit), value)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("circuit", "inputs"),
+    [
+        (comparing(lambda circuit: circuit.add_input("v", types.Uint(8)), 5), {"v": 5}),
+        (comparing(lambda circuit: circuit.add_input("v", types.Bool()), True), {"v": True}),
+        (comparing(lambda circuit: circuit.add_var("v", expr.lift(0.5, types.Float())), 0.5), {}),
+    ],
+    ids=["input number", "input bit", "float"],
+)
+def test_variables_that_are_not_read_from_qpy_are_sent_as_openqasm(circuit: Any, inputs: dict[str, Any]) -> None:
+    sent = serialized(circuit)
+    assert sent.program_format == "openqasm3"
+    program = load_program(sent.program, ExecutionLimits(), inputs)
+    assert Simulator(ExecutionLimits()).run(program, 10).counts == {"1": 10}
+
+
+def test_variables_are_sent_as_openqasm_with_the_names_of_parameters() -> None:
+    circuit = QuantumCircuit(1, 1)
+    number = circuit.add_var("p0", expr.lift(0.5, types.Float()))
+    circuit.rx(Parameter("θ"), 0)
+    with circuit.if_test(expr.less(number, 0.7)):
+        circuit.rx(Parameter("φ"), 0)
+    circuit.measure(0, 0)
+    sent = serialized(circuit)
+    assert (sent.program_format, sent.parameters) == ("openqasm3", ["p1", "p2"])
+    program = load_program(sent.program, ExecutionLimits(), {"p1": np.pi / 2, "p2": np.pi / 2})
+    assert Simulator(ExecutionLimits()).run(program, 10).counts == {"1": 10}
+
+
+def test_circuit_that_openqasm_cannot_hold_either_is_sent_as_qpy() -> None:
+    """The service rejects it by name."""
+    circuit = QuantumCircuit(1)
+    circuit.initialize([0, 1], 0)
+    circuit.add_input("v", types.Bool())
+    assert serialized(circuit).program_format == "qpy"

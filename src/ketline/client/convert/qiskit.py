@@ -13,6 +13,9 @@ from typing import Any
 
 from qiskit import qasm3, qpy
 from qiskit.circuit import ControlFlowOp, Delay, Parameter
+from qiskit.circuit.classical import types
+from qiskit.qasm3 import QASM3ExporterError
+from qiskit.qpy import QpyError
 from qiskit.qpy.common import QPY_VERSION
 
 from ketline.client.convert.program import ConvertedProgram
@@ -65,18 +68,57 @@ def serialized(circuit: Any) -> SerializedCircuit:
     """Serialize a circuit; its parameters, in the order of `circuit.parameters`, are renamed to `p0`, `p1`, …
 
     Names that a parameter or variable of the circuit has already are skipped. Delays are removed, because they do
-    nothing in an ideal simulation.
+    nothing in an ideal simulation. What is sent as OpenQASM although it is not `_EXACT` has variables that the service
+    does not read from QPY, or that this Qiskit cannot write as QPY.
+
+    Raises:
+        QpyError: Qiskit can write the circuit neither as QPY nor as OpenQASM.
     """
     circuit = _without_delays(circuit)
     if not circuit.parameters and _is_exact_in_openqasm(circuit):
         return SerializedCircuit(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
-    renamed = with_definitions(circuit.assign_parameters(fresh) if fresh else circuit.copy())
-    renamed.metadata = {}
+    bound = circuit.assign_parameters(fresh) if fresh else circuit
+    if _has_other_variables(circuit) and (text := _as_openqasm(bound)) is not None:
+        return SerializedCircuit(text, "openqasm3", names)
+    try:
+        return SerializedCircuit(_as_qpy(bound), "qpy", names)
+    except QpyError:
+        if (text := _as_openqasm(bound)) is None:
+            raise
+        return SerializedCircuit(text, "openqasm3", names)
+
+
+def _as_qpy(circuit: Any) -> str:
+    """The circuit as QPY in base64, without its metadata."""
+    stored = with_definitions(circuit.copy())
+    stored.metadata = {}
     file = io.BytesIO()
-    qpy.dump(renamed, file, version=_QPY_VERSION)
-    return SerializedCircuit(base64.b64encode(file.getvalue()).decode(), "qpy", names)
+    qpy.dump(stored, file, version=_QPY_VERSION)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _as_openqasm(circuit: Any) -> str | None:
+    """The circuit as OpenQASM; None if Qiskit cannot write it, or if its counts would have other registers."""
+    try:
+        return str(_EXPORTER.dumps(circuit)) if _registers_are_plain(circuit) else None
+    except QASM3ExporterError:
+        return None
+
+
+def _has_other_variables(circuit: Any) -> bool:
+    """Whether it has inputs or variables of type Float, both of which the service reads from OpenQASM only."""
+    return circuit.num_input_vars > 0 or _has_floats(circuit)
+
+
+def _has_floats(circuit: Any) -> bool:
+    return any(variable.type.kind is types.Float for variable in circuit.iter_vars()) or any(
+        _has_floats(block)
+        for instruction in circuit.data
+        if isinstance(instruction.operation, ControlFlowOp)
+        for block in instruction.operation.blocks
+    )
 
 
 def _without_delays(circuit: Any) -> Any:
@@ -117,7 +159,8 @@ def _is_exact(instruction: Any) -> bool:
 
 
 def _registers_are_plain(circuit: Any) -> bool:
-    """Whether every bit is in exactly one register, and the registers follow each other."""
+    """Whether every bit is in exactly one register, and the registers follow each other and have bits."""
     qubits = [qubit for register in circuit.qregs for qubit in register]
     clbits = [clbit for register in circuit.cregs for clbit in register]
-    return bool(qubits == list(circuit.qubits) and clbits == list(circuit.clbits))
+    has_bits = all(register.size for register in (*circuit.qregs, *circuit.cregs))
+    return bool(has_bits and qubits == list(circuit.qubits) and clbits == list(circuit.clbits))
