@@ -1,48 +1,24 @@
 """The provider and the backend: run Qiskit circuits on a service with `backend.run`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from qiskit.circuit import (
-    BoxOp,
-    BreakLoopOp,
-    ContinueLoopOp,
-    Delay,
-    ForLoopOp,
-    IfElseOp,
-    Measure,
-    Parameter,
-    QuantumCircuit,
-    Reset,
-    Store,
-    SwitchCaseOp,
-    WhileLoopOp,
-)
-from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
+from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
-from qiskit.providers import BackendV2, Options
-from qiskit.result import Result
-from qiskit.result.models import ExperimentResult, ExperimentResultData
-from qiskit.transpiler import Target
+from qiskit.providers import BackendV2, JobStatus
 
-from ketline.client import Client
-from ketline.domain.seeds import derived_seed, point_seed
-from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
-from ketline.qiskit.job import KetlineJob, TaskGroup
-from ketline.qiskit.resolve_client import client_of, description_of, task_limits
-from ketline.qiskit.sweeps import characters_of_counts
+from ketline.client import Client, ClientError
+from ketline.qiskit.job import KetlineJob, KetlinePrimitiveJob, stored_job
+from ketline.qiskit.options import default_run_options, known_options, run_options
+from ketline.qiskit.requests import bound_circuits, run_of
+from ketline.qiskit.resolve_client import Service, service_of
+from ketline.qiskit.target import target_of
+from ketline.qiskit.task_group import job_ids, submitted
 
-# Added to the target as classes, because they act on any number of qubits and bits.
-_VARIABLE_SIZE = {
-    "box": BoxOp,
-    "if_else": IfElseOp,
-    "store": Store,
-    "switch_case": SwitchCaseOp,
-    "for_loop": ForLoopOp,
-    "while_loop": WhileLoopOp,
-    "break_loop": BreakLoopOp,
-    "continue_loop": ContinueLoopOp,
-}
+Job = KetlineJob | KetlinePrimitiveJob
 
 
 class KetlineProvider:
@@ -50,6 +26,7 @@ class KetlineProvider:
 
     def __init__(self, url: str | None = None, *, api_key: str | None = None, client: Client | None = None) -> None:
         self.client = client or Client(url, api_key=api_key)
+        self.service = Service(self.client)
 
     def __repr__(self) -> str:
         return f"<KetlineProvider of {self.client!r}>"
@@ -70,24 +47,116 @@ class KetlineProvider:
             raise QiskitError(f"There is no backend {name!r}; this service has {KetlineBackend(self).name!r}.")
         return found[0]
 
+    def retrieve_job(self, job_id: str) -> Job:
+        """The job of the backend or of a primitive with this id, also one that another process submitted.
+
+        Raises:
+            QiskitError: there is no such job, tasks of it were deleted, or they do not store what is needed.
+            ClientError: the service cannot be reached.
+        """
+        return stored_job(self.get_backend(), job_id)
+
+    def jobs(
+        self,
+        limit: int | None = 10,
+        *,
+        status: JobStatus | Iterable[JobStatus] | None = None,
+        tags: Sequence[str] = (),
+        name: str | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        newest_first: bool = True,
+    ) -> list[Job]:
+        """Up to `limit` stored jobs of the backend and of primitives.
+
+        They have all these tags, this name and one of these statuses, for which the tasks of each job are read. Jobs of
+        which tasks were deleted are left out.
+
+        Raises:
+            ClientError: the service cannot be reached.
+        """
+        wanted = None if status is None else {status} if isinstance(status, JobStatus) else set(status)
+        listed = job_ids(
+            self.client,
+            tags,
+            name=name,
+            submitted_after=created_after,
+            submitted_before=created_before,
+            order="-submitted_at" if newest_first else "submitted_at",
+        )
+        backend = self.get_backend()
+        return list(islice(_jobs(backend, listed, wanted), limit))
+
+
+def _jobs(backend: "KetlineBackend", ids: Iterable[str], statuses: Collection[JobStatus] | None) -> Iterator[Job]:
+    """The jobs with these ids that are complete and have one of these statuses."""
+    for job_id in ids:
+        try:
+            job = stored_job(backend, job_id)
+        except QiskitError:
+            continue
+        if statuses is None or job.status() in statuses:
+            yield job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendStatus:
+    """Whether the service responds and has workers, and how many tasks wait."""
+
+    backend_name: str
+    backend_version: str | None
+    operational: bool
+    pending_jobs: int
+    status_msg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendConfiguration:
+    """What the backend is, in the words of Qiskit's earlier backends."""
+
+    backend_name: str
+    backend_version: str | None
+    description: str
+    n_qubits: int
+    basis_gates: Sequence[str]
+    max_shots: int | None = None
+    max_experiments: int | None = None
+    coupling_map: Sequence[Sequence[int]] | None = None
+    simulator: bool = True
+    local: bool = False
+    conditional: bool = True
+    memory: bool = True
+    open_pulse: bool = False
+    supported_instructions: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def num_qubits(self) -> int:
+        return self.n_qubits
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 class KetlineBackend(BackendV2):  # type: ignore[misc]
     """Ideal simulation by a service. It has no coupling map: transpilation only changes unsupported operations.
 
-    `service` is a provider, a client or the URL of a service.
+    `service` is a provider, a client or the URL of a service. A copy shares the client, so closing that of one closes
+    it for all.
     """
 
     def __init__(self, service: Any = None, **options: Any) -> None:
-        self.client: Client = client_of(service)
-        self._service_description = description_of(self.client)
+        self.service: Service = service_of(service)
+        self.client: Client = self.service.client
+        described = self.service.description
         super().__init__(
             provider=service if isinstance(service, KetlineProvider) else None,
-            name=self._service_description["name"],
-            description=self._service_description["description"],
-            backend_version=self._service_description["versions"].get("ketline"),
+            name=described["name"],
+            description=described["description"],
+            backend_version=described["versions"].get("ketline"),
             **options,
         )
-        self._target = _target_of(self._service_description)
+        run_options(dict(self.options))
+        self._target = target_of(described)
 
     @property
     def target(self) -> Any:
@@ -99,105 +168,70 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
 
     @classmethod
     def _default_options(cls) -> Any:
-        return Options(shots=1024, memory=False, seed_simulator=None, method=None)
+        return default_run_options()
 
-    def run(self, run_input: Any, **options: Any) -> KetlineJob:
-        """Submit circuits; options are `shots`, `memory`, `seed_simulator` and `method`.
-
-        Each circuit is a task, except that small ones which differ in angles only share tasks. `seed_simulator` is the
-        seed of the first task; all other seeds are derived from it. The result has the seed of each circuit.
+    def set_options(self, **fields: Any) -> None:
+        """Set options of all further runs.
 
         Raises:
-            QiskitError: a circuit has parameters without values, or an option does not exist.
+            AttributeError: an option does not exist.
+            QiskitError: the value of an option is not possible.
+        """
+        known = dict(self.options)
+        if fields.keys() <= known.keys():
+            run_options({**known, **fields})
+        super().set_options(**fields)
+
+    def run(
+        self, run_input: Any, *, parameter_binds: Sequence[Mapping[Any, Any]] | None = None, **options: Any
+    ) -> KetlineJob:
+        """Submit circuits; the options are those of `backend.options`.
+
+        Each circuit is a task, except that small ones which differ in angles only share tasks, and that one with more
+        shots than the service allows is several. `seed_simulator` is the seed of the first task; all other seeds are
+        derived from it. A list has a seed for each circuit. The result has the seed of each circuit.
+
+        `parameter_binds` has for each circuit the values of its parameters: numbers, or lists of them. The circuit is
+        run once for each value, as on Aer's simulator.
+
+        Raises:
+            QiskitError: a circuit has parameters without values, an option does not exist, or its value is not
+                possible.
             ClientError: the service rejected the circuits, or it is unknown whether it stored them.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
-        run_options = self._run_options(options)
-        groups = self._groups(circuits, run_options)
-        tasks = TaskGroup(
-            self.client,
-            [
-                (group.circuit, run_options | _seed_of(run_options, group.members[0]) | _inputs_of(group))
-                for group in groups
-            ],
-        )
-        return KetlineJob(self, tasks, lambda results: self._result(tasks.job_id, circuits, groups, results))
+        circuits = bound_circuits(circuits, parameter_binds)
+        chosen = run_options(known_options(dict(self.options), options))
+        run, requests = run_of(circuits, chosen, self.service.limits)
+        group = submitted(self.client, requests, run, chosen.for_tasks["tags"] or ())
+        return KetlineJob(self, group, run)
 
-    def _groups(self, circuits: Sequence[Any], run_options: Mapping[str, Any]) -> Sequence[CircuitGroup]:
-        for circuit in circuits:
-            if circuit.parameters:
-                raise QiskitError(f"Circuit {circuit.name!r} has parameters without values: assign them first.")
-        shots, memory = run_options["shots"], bool(run_options["memory"])
-        characters = [characters_of_counts(circuit, shots, memory=memory) for circuit in circuits]
-        return groups_of(circuits, task_limits(self._service_description), max(characters, default=0))
-
-    def _run_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        known = dict(self.options)
-        if unknown := sorted(options.keys() - known.keys()):
-            raise QiskitError(f"There is no option {unknown[0]!r}; there are {', '.join(sorted(known))}.")
-        run_options = {**known, **options}
-        run_options["seed"] = run_options.pop("seed_simulator")
-        return {**run_options, "memory": run_options["memory"] or None}
-
-    def _result(
-        self, job_id: str, circuits: Sequence[Any], groups: Sequence[CircuitGroup], results: Sequence[Any]
-    ) -> Any:
-        found: list[Any] = [None] * len(circuits)
-        for group, result in zip(groups, results, strict=True):
-            for point, member in enumerate(group.members):
-                found[member] = _experiment(circuits[member], result, point, swept=bool(group.inputs))
-        return Result(
+    def status(self) -> BackendStatus:
+        """Whether the service responds and has workers, and how many of its tasks wait."""
+        try:
+            operational = bool(self.client.workers())
+            pending = self.client.statistics().counts.get("pending", 0)
+            message = "active" if operational else "no worker is running"
+        except ClientError as error:
+            operational, pending, message = False, 0, str(error)
+        return BackendStatus(
             backend_name=self.name,
             backend_version=self.backend_version,
-            job_id=job_id,
-            success=True,
-            status="COMPLETED",
-            results=found,
+            operational=operational,
+            pending_jobs=pending,
+            status_msg=message,
         )
 
+    def properties(self) -> None:
+        """None, as of each ideal simulator: there are no errors and no calibration."""
 
-def _seed_of(options: Mapping[str, Any], number: int) -> dict[str, Any]:
-    seed = options["seed"]
-    return {"seed": derived_seed(int(seed), "circuit", number) if number and seed is not None else seed}
-
-
-def _inputs_of(group: CircuitGroup) -> dict[str, Any]:
-    return {"inputs": group.inputs} if group.inputs else {}
-
-
-def _experiment(circuit: Any, result: Any, point: int, *, swept: bool) -> Any:
-    """The part of the result of a circuit that is this point of a task."""
-    counts = result.points[point]
-    keys = {key: hex(int(key.replace(" ", ""), 2)) for key in counts}
-    data: dict[str, Any] = {"counts": {keys[key]: count for key, count in counts.items()}}
-    if result.memories is not None:
-        data["memory"] = [keys[key] for key in result.memories[point]]
-    header = {
-        "name": circuit.name,
-        "creg_sizes": [[register.name, register.size] for register in circuit.cregs],
-        "memory_slots": len(next(iter(keys)).replace(" ", "")),
-        "n_qubits": circuit.num_qubits,
-        "metadata": circuit.metadata or {},
-    }
-    return ExperimentResult(
-        shots=result.shots,
-        success=True,
-        data=ExperimentResultData(**data),
-        status="DONE",
-        seed=point_seed(result.seed, point) if swept else result.seed,
-        header=header,
-    )
-
-
-def _target_of(service: Mapping[str, Any]) -> Any:
-    target = Target(description=service["description"], num_qubits=service["limits"]["max_qubits"])
-    gates = get_standard_gate_name_mapping()
-    for name in sorted(gates.keys() & set(service["gates"])):
-        target.add_instruction(gates[name], {None: None}, name=name)
-    for operation in (Measure(), Reset()):
-        target.add_instruction(operation, {None: None})
-    target.add_instruction(Delay(Parameter("t")), {None: None})
-    target.add_instruction(UnitaryGate, name="unitary")
-    for name, operation in _VARIABLE_SIZE.items():
-        target.add_instruction(operation, name=name)
-    return target
+    def configuration(self) -> BackendConfiguration:
+        """What the backend is, for programs that read it here; others read `target`."""
+        return BackendConfiguration(
+            backend_name=self.name,
+            backend_version=self.backend_version,
+            description=self.description,
+            n_qubits=self.num_qubits,
+            basis_gates=[name for name in self.operation_names if name in self.service.description["gates"]],
+            supported_instructions=self.operation_names,
+        )

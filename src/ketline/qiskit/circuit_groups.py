@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Parameter
+from qiskit.circuit import ControlFlowOp, Parameter
 
 from ketline.client.convert.qiskit import SerializedCircuit, serialized
 from ketline.domain.limits import MAX_INPUTS
@@ -38,8 +38,8 @@ def groups_of(
     """The groups of circuits without parameters, in the order of their first members.
 
     `result_characters` is the approximate size of one circuit's result as JSON. A group has at most `most` circuits. A
-    circuit is grouped only if it applies
-    Qiskit's standard gates and measures at its end, and takes little time to simulate.
+    circuit is grouped only if it applies Qiskit's standard gates and measures at its end, and takes little time to
+    simulate.
     """
     alike: dict[object, list[int]] = {}
     angles: dict[int, Sequence[float]] = {}
@@ -48,6 +48,16 @@ def groups_of(
         alike.setdefault(number if structure is None else structure, []).append(number)
     split = partial(_split, circuits, angles, limits, result_characters, min(most, _MOST_CIRCUITS))
     return sorted(chain.from_iterable(map(split, alike.values())), key=lambda group: group.members[0])
+
+
+def measures(circuit: Any) -> bool:
+    """Whether the circuit may measure; without a measurement all bits stay 0 and no task is needed."""
+    return any(
+        any(map(measures, instruction.operation.blocks))
+        if isinstance(instruction.operation, ControlFlowOp)
+        else bool(instruction.clbits)
+        for instruction in circuit.data
+    )
 
 
 def _split(

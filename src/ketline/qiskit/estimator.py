@@ -3,19 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-from qiskit.primitives import BaseEstimatorV2, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 
-from ketline.client import Client
 from ketline.client.convert.qiskit import serialized
 from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
+from ketline.domain.seeds import fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
-from ketline.qiskit.job import KetlinePrimitiveJob, TaskGroup, TaskRequest
-from ketline.qiskit.resolve_client import client_of, limits_of
+from ketline.qiskit.job import KetlinePrimitiveJob
+from ketline.qiskit.options import EstimatorOptions, Seed
+from ketline.qiskit.resets import without_resets
+from ketline.qiskit.resolve_client import service_of
+from ketline.qiskit.results.estimation import EstimatedPart, EstimatedPub, Estimation
+from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.sweeps import (
     CHARACTERS_OF_A_NUMBER,
     TaskLimits,
@@ -24,6 +26,7 @@ from ketline.qiskit.sweeps import (
     portions,
     values_of,
 )
+from ketline.qiskit.task_group import TaskRequest, submitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +59,34 @@ _Requested = tuple[int, Sequence[int], Sequence[Sequence[int]]]
 class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
     """Computes exact expectation values, and adds noise with the standard error `precision`.
 
-    It does the same as Qiskit's `StatevectorEstimator`. `service` is a provider, a backend, a client or the URL of a
-    service. `seed` is the seed of the noise.
+    It does the same as Qiskit's `StatevectorEstimator`. `service`, or `mode` or `backend` as other estimators call it,
+    is a provider, a backend, a client or the URL of a service. `seed` is the seed of the noise: anything that numpy
+    makes random numbers of. `options` are further ones of `EstimatorOptions`; all can be changed by the attribute
+    `options`.
     """
 
     def __init__(
         self,
         service: Any = None,
         *,
+        mode: Any = None,
+        backend: Any = None,
         default_precision: float = 0.0,
-        seed: int | None = None,
+        seed: Seed = None,
         method: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._client: Client = client_of(service)
-        self._default_precision = default_precision
-        self._seed = seed
-        self._method = method
+        self.service = service_of(service, mode, backend)
+        own = {"default_precision": default_precision, "seed": seed, "method": method}
+        self.options = EstimatorOptions(**{**own, **(options or {})})
 
     @property
     def default_precision(self) -> float:
-        return self._default_precision
+        return self.options.default_precision
 
-    @cached_property
-    def _limits(self) -> TaskLimits:
-        """The limits of the service, read once: a request for each job would take as long as a small task."""
-        return limits_of(self._client)
+    @property
+    def seed(self) -> Seed:
+        return self.options.seed
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> KetlinePrimitiveJob:
         """Submit all PUBs, usually one task for each or for several alike; the job's result is a `PrimitiveResult`.
@@ -89,30 +95,19 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
             ValueError: an observable is not Hermitian.
             ClientError: the service rejected the PUBs, or it is unknown whether it stored them.
         """
-        precision = self._default_precision if precision is None else precision
+        precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        parts = _parts_of(coerced, self._limits, {"method": self._method})
-        group = TaskGroup(self._client, [part.request for part in parts])
-        return KetlinePrimitiveJob(group, lambda results: self._read(coerced, parts, results))
-
-    def _read(self, pubs: Sequence[Any], parts: Sequence[_Part], results: Sequence[Any]) -> Any:
-        values = [np.zeros(int(np.prod(pub.shape, dtype=int))) for pub in pubs]
-        for part, result in zip(parts, results, strict=True):
-            swept = "inputs" in part.request[1]
-            at_points = result.expectation_values if swept else [result.expectation_values]
-            for pub, positions, found in zip(part.pubs, part.positions, at_points, strict=True):
-                for indices, value in zip(positions, found, strict=True):
-                    values[pub][list(indices)] = value
-        found = [self._pub_result(pub, own) for pub, own in zip(pubs, values, strict=True)]
-        return PrimitiveResult(found, metadata={"version": 2})
-
-    def _pub_result(self, pub: Any, values: Any) -> Any:
-        if pub.precision:
-            values = np.random.default_rng(self._seed).normal(values, pub.precision)
-        values = values.reshape(pub.shape)
-        data = DataBin(evs=values, stds=np.zeros_like(values), shape=pub.shape)
-        metadata = {"target_precision": pub.precision, "circuit_metadata": pub.circuit.metadata}
-        return PubResult(data, metadata=metadata)
+        parts = _parts_of(list(map(without_resets, coerced)), self.service.limits, self.options.for_tasks())
+        estimation = Estimation(
+            pubs=list(map(_described, coerced)),
+            parts=[
+                EstimatedPart(pubs=part.pubs, positions=part.positions, swept="inputs" in part.request[1])
+                for part in parts
+            ],
+            seed=fresh_seed() if self.seed is None else self.seed,
+        )
+        group = submitted(self.service.client, [part.request for part in parts], estimation, self.options.tags)
+        return KetlinePrimitiveJob(group, estimation)
 
 
 def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
@@ -131,7 +126,7 @@ def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any
 
 def _requested_of(pub: Any, terms: Sequence[Mapping[str, float]]) -> Iterator[_Requested]:
     """The observables of each point of a PUB, in slices that fit into one task."""
-    for point, of_point in _observables_by_point(pub).items():
+    for point, of_point in _described(pub).by_point().items():
         for part in _slices([len(terms[index]) for index in of_point]):
             yield point, list(of_point)[part], list(of_point.values())[part]
 
@@ -221,15 +216,13 @@ def _swept(
         )
 
 
-def _observables_by_point(pub: Any) -> dict[int, dict[int, list[int]]]:
-    """For each point its observables, and for each of them the flat indices of its values in the result."""
-    points = np.arange(int(np.prod(pub.parameter_values.shape, dtype=int))).reshape(pub.parameter_values.shape)
-    observables = np.arange(int(np.prod(pub.observables.shape, dtype=int))).reshape(pub.observables.shape)
-    by_point: dict[int, dict[int, list[int]]] = {}
-    pairs = zip(*(array.ravel().tolist() for array in np.broadcast_arrays(points, observables)), strict=True)
-    for position, (point, observable) in enumerate(pairs):
-        by_point.setdefault(point, {}).setdefault(observable, []).append(position)
-    return by_point
+def _described(pub: Any) -> EstimatedPub:
+    return EstimatedPub(
+        points=pub.parameter_values.shape,
+        observables=pub.observables.shape,
+        precision=pub.precision,
+        circuit=experiment_of(pub.circuit),
+    )
 
 
 def _terms_of(observables: Any) -> list[dict[str, float]]:

@@ -1,6 +1,7 @@
-"""The client behind the `service` argument of backends and primitives, and the limits of its service."""
+"""The service behind the argument of backends and primitives, and the limits of its tasks."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from ketline.client import Client
@@ -10,35 +11,49 @@ from ketline.qiskit.sweeps import TaskLimits
 _DIVISOR = 2
 
 
-def client_of(service: Any) -> Client:
-    """The client of a provider or backend, the client itself, or a new client of the service at a URL.
+class Service:
+    """A client, and the description of the service's own backend, which is read once, when it is first needed.
 
-    With None it is a client of the service at `KETLINE_URL`.
+    A provider, its backends and their primitives share one, because a request before each job would take as long as a
+    small task.
     """
-    if isinstance(service, Client):
-        return service
-    if service is None or isinstance(service, str):
-        return Client(service)
-    client = getattr(service, "client", None)
-    if not isinstance(client, Client):
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @cached_property
+    def description(self) -> Mapping[str, Any]:
+        """The first backend of `GET /backends`."""
+        return self.client.backends()[0]
+
+    @property
+    def limits(self) -> TaskLimits:
+        """How much one task of this service may send and return, and its most shots."""
+        limits = self.description["limits"]
+        return TaskLimits(
+            input_characters=limits["max_program_bytes"] // _DIVISOR,
+            result_characters=(limits["max_result_megabytes"] << 20) // _DIVISOR,
+            shots=limits["max_shots"],
+        )
+
+
+def service_of(*given: Any) -> Service:
+    """The service of the one argument that is not None: a provider, a backend, a client or a URL.
+
+    Without any it is the service at `KETLINE_URL`.
+
+    Raises:
+        TypeError: there are several, or it is none of these.
+    """
+    found = [each for each in given if each is not None]
+    if len(found) > 1:
+        raise TypeError("Give one of `service`, `mode` and `backend`: they mean the same.")
+    one = found[0] if found else None
+    if isinstance(one, Client):
+        return Service(one)
+    if one is None or isinstance(one, str):
+        return Service(Client(one))
+    service = getattr(one, "service", None)
+    if not isinstance(service, Service):
         raise TypeError("A Ketline primitive needs a KetlineProvider, a KetlineBackend, a Client or a URL.")
-    return client
-
-
-def description_of(client: Client) -> Mapping[str, Any]:
-    """The description of the service's backend, from `GET /backends`."""
-    return client.backends()[0]
-
-
-def limits_of(client: Client) -> TaskLimits:
-    """How much one task of this service may send and return."""
-    return task_limits(description_of(client))
-
-
-def task_limits(description: Mapping[str, Any]) -> TaskLimits:
-    """As `limits_of`, from the description of the service's backend."""
-    limits = description["limits"]
-    return TaskLimits(
-        input_characters=limits["max_program_bytes"] // _DIVISOR,
-        result_characters=(limits["max_result_megabytes"] << 20) // _DIVISOR,
-    )
+    return service

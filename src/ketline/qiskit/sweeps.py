@@ -20,10 +20,11 @@ _CHARACTERS_OF_A_SHOT = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLimits:
-    """The size of one task, in characters of JSON: of its inputs and of its result."""
+    """The size of one task, in characters of JSON: of its inputs and of its result; and its most shots."""
 
     input_characters: int
     result_characters: int
+    shots: int
 
 
 def points_in_a_task(limits: TaskLimits, parameters: int, result_characters: float) -> int:

@@ -15,7 +15,7 @@ from qiskit.quantum_info import Operator
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
 from ketline.qiskit.sweeps import TaskLimits
 
-AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20)
+AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20, shots=100_000)
 CHARACTERS = 100
 
 
@@ -160,9 +160,9 @@ def test_circuit_with_parameters_is_no_member() -> None:
 def test_groups_are_small_enough_for_several_slots_and_for_the_limits_of_a_task() -> None:
     many = [turned(0.1 * number) for number in range(120)]
     assert [len(group) for group in members(many)] == [50, 50, 20]
-    tight = TaskLimits(input_characters=24 * 7, result_characters=1 << 20)
+    tight = TaskLimits(input_characters=24 * 7, result_characters=1 << 20, shots=100_000)
     assert [len(group) for group in members(many[:16], tight)] == [7, 7, 2]
-    short = TaskLimits(input_characters=1 << 20, result_characters=3 * CHARACTERS)
+    short = TaskLimits(input_characters=1 << 20, result_characters=3 * CHARACTERS, shots=100_000)
     assert [len(group) for group in members(many[:7], short)] == [3, 3, 1]
 
 

@@ -12,12 +12,13 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
-from ketline.qiskit.backend import _seed_of
 from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, _terms_of
-from ketline.qiskit.sampler import KetlineSampler, _tasks_of
+from ketline.qiskit.requests import seed_of
+from ketline.qiskit.sampler import _options_of, _tasks_of
+from ketline.qiskit.sampler import _parts_of as _sampler_parts
 from ketline.qiskit.sweeps import TaskLimits
 
-AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20)
+AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20, shots=100_000)
 OPTIONS: dict[str, Any] = {"seed": 100, "method": None}
 
 
@@ -34,8 +35,8 @@ def sampled(points: int, shots: int = 10) -> Any:
     [
         (AMPLE, 1000, [1000]),
         (AMPLE, 25_000, [10_000, 10_000, 5000]),
-        (TaskLimits(input_characters=24 * 2 * 4, result_characters=1 << 20), 10, [4, 4, 2]),
-        (TaskLimits(input_characters=1, result_characters=1), 3, [1, 1, 1]),
+        (TaskLimits(input_characters=24 * 2 * 4, result_characters=1 << 20, shots=100_000), 10, [4, 4, 2]),
+        (TaskLimits(input_characters=1, result_characters=1, shots=100_000), 3, [1, 1, 1]),
     ],
 )
 def test_points_are_split_into_tasks_that_fit(room: TaskLimits, points: int, tasks: list[int]) -> None:
@@ -49,7 +50,9 @@ def test_points_are_split_into_tasks_that_fit(room: TaskLimits, points: int, tas
 
 def test_points_are_split_by_the_size_of_results_too() -> None:
     few, many = (
-        _tasks_of(sampled(100, shots), TaskLimits(input_characters=1 << 20, result_characters=600), OPTIONS)
+        _tasks_of(
+            sampled(100, shots), TaskLimits(input_characters=1 << 20, result_characters=600, shots=100_000), OPTIONS
+        )
         for shots in (1, 1000)
     )
     assert (len(few), len(many)) == (3, 25)
@@ -105,14 +108,16 @@ def test_many_observables_and_terms_are_split() -> None:
     assert part.request[1]["inputs"] == {"p0": [0.5] * 3}
     assert list(map(len, part.request[1]["observables"])) == list(map(len, part.positions)) == [1000, 1000, 501]
     own = _parts_of(
-        [observed(operators[:100], np.zeros((100, 1)))], TaskLimits(input_characters=330, result_characters=1 << 20), {}
+        [observed(operators[:100], np.zeros((100, 1)))],
+        TaskLimits(input_characters=330, result_characters=1 << 20, shots=100_000),
+        {},
     )
     assert sum(len(part.positions) for part in own) == 100
     assert max(len(part.positions) for part in own) == 10
 
 
 def description_of(request: httpx.Request) -> httpx.Response:
-    limits = {"max_program_bytes": 1 << 20, "max_result_megabytes": 16}
+    limits = {"max_program_bytes": 1 << 20, "max_result_megabytes": 16, "max_shots": 100_000}
     return httpx.Response(200, json={"backends": [{"limits": limits}]})
 
 
@@ -146,7 +151,7 @@ def test_pubs_that_share_a_task_may_have_observables_of_their_own() -> None:
     pubs = [EstimatorPub.coerce((turned(number), ["Z", "X"][: number + 1]), 0.0) for number in range(2)]
     (part,) = _parts_of(pubs, AMPLE, {})
     assert part.request[1]["observables"] == [[{"Z": 1.0}], [{"Z": 1.0}, {"X": 1.0}]]
-    tight = TaskLimits(input_characters=3 * 33, result_characters=1 << 20)
+    tight = TaskLimits(input_characters=3 * 33, result_characters=1 << 20, shots=100_000)
     assert [part.pubs for part in _parts_of(pubs, tight, {})] == [[0], [1]]
 
 
@@ -174,10 +179,21 @@ def test_slices_are_as_large_as_the_limits_allow(terms: list[int], cut: list[int
 
 
 def test_pubs_and_circuits_have_their_own_seeds() -> None:
-    sampler = KetlineSampler("http://127.0.0.1:1", seed=4)
-    seeds = [sampler._options(number)["seed"] for number in range(3)]
+    seeds = [_options_of({"seed": 4}, number)["seed"] for number in range(3)]
     assert seeds == [derived_seed(4, "pub", number) for number in range(3)]
     assert len({*seeds, 4}) == 4
-    assert KetlineSampler("http://127.0.0.1:1")._options(1)["seed"] is None
-    assert [_seed_of({"seed": 7}, number)["seed"] for number in range(2)] == [7, derived_seed(7, "circuit", 1)]
-    assert _seed_of({"seed": None}, 1) == {"seed": None}
+    assert _options_of({"seed": None}, 1)["seed"] is None
+    assert [seed_of(7, number) for number in range(2)] == [7, derived_seed(7, "circuit", 1)]
+    assert seed_of(None, 1) is None
+
+
+def test_shots_beyond_the_limit_are_split_into_tasks_with_seeds_of_their_own() -> None:
+    few = TaskLimits(input_characters=1 << 19, result_characters=8 << 20, shots=4)
+    parts = _sampler_parts([sampled(2, shots=10)], few, OPTIONS)
+    assert [part.request[1]["shots"] for part in parts] == [4, 4, 2]
+    assert [part.cells for part in parts] == [[(0, 0), (0, 1)]] * 3
+    first = parts[0].request[1]["seed"]
+    assert [part.request[1]["seed"] for part in parts[1:]] == [
+        derived_seed(first, "shots", 1),
+        derived_seed(first, "shots", 2),
+    ]
