@@ -99,16 +99,10 @@ def _compare(text: str, rounds: int, repeats: int) -> tuple[float, float, float]
     # Only here, as in `bare`.
     from qiskit import qasm3
 
-    from ketline.execution.frontend.scanner import constants, registers, scan, syntax
+    from ketline.execution.frontend.scanner import clear_caches, scan
     from ketline.execution.limits import ExecutionLimits
 
     limits = ExecutionLimits()
-    memories = [
-        kept
-        for module in (constants, registers, syntax)
-        for kept in vars(module).values()
-        if hasattr(kept, "cache_clear")
-    ]
 
     def read() -> object:
         scanned = scan(text, limits)
@@ -122,8 +116,7 @@ def _compare(text: str, rounds: int, repeats: int) -> tuple[float, float, float]
         loads.append(_milliseconds(lambda: qasm3.loads(text), repeats))
         scanner.append(_milliseconds(read, 5 * repeats))
         for _ in range(repeats):
-            for memory in memories:
-                memory.cache_clear()
+            clear_caches()
             first.append(_milliseconds(read, 1))
     return median(loads), median(scanner), median(first)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.backend import Backend, BackendLimits
 from ketline.domain.backend_jobs import BackendDescription
 from ketline.domain.errors import TaskNotFound
@@ -47,15 +47,18 @@ class FakeInspector:
         self.error: Exception | None = None
         self.inspected: list[TaskSpec] = []
         self.drawn: list[tuple[ProgramSource, Drawing]] = []
+        self.projects: list[ProjectName] = []
 
-    async def inspect(self, spec: TaskSpec) -> Inspection:
+    async def inspect(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> Inspection:
         self.inspected.append(spec)
+        self.projects.append(project)
         if self.error is not None:
             raise self.error
         return self.inspection
 
-    async def draw(self, source: ProgramSource, drawing: Drawing) -> str:
+    async def draw(self, source: ProgramSource, drawing: Drawing, project: ProjectName = DEFAULT_PROJECT) -> str:
         self.drawn.append((source, drawing))
+        self.projects.append(project)
         if self.error is not None:
             raise self.error
         return f"{drawing} of {source.circuit}"

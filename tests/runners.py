@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Profile, RunResult
 from ketline.ports.repositories import DeferredTasks
@@ -33,11 +34,13 @@ class ScriptedRunner:
         self.release = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.specs: list[TaskSpec] = []
+        self.projects: list[ProjectName] = []
         if not held:
             self.release.set()
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> RunResult:
         self.specs.append(spec)
+        self.projects.append(project)
         self.started.set()
         try:
             await self.release.wait()

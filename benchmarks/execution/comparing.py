@@ -17,8 +17,9 @@ from benchmarks.execution.children import say
 from benchmarks.execution.circuits import Circuit, suite
 from benchmarks.execution.distance import bound, distance
 from benchmarks.execution.figures import SuiteEntry
-from benchmarks.execution.way import AerAlone, ServiceWay, clear_statement_cache, in_turns, result_in
+from benchmarks.execution.way import AerAlone, ServiceWay, in_turns, result_in
 from benchmarks.programs import SHOTS
+from ketline.execution.frontend.scanner import clear_caches
 
 _LEAST_ROUNDS = 3
 _MOST_ROUNDS = 60
@@ -36,7 +37,7 @@ def _compared(circuit: Circuit, service: ServiceWay, aer: AerAlone, seconds: flo
     rounds = _rounds(seconds, alone, again, again)
 
     def first(number: int) -> Callable[[], Any]:
-        clear_statement_cache()
+        clear_caches()
         return service.runs(circuit.text + " " * (1 + number), SHOTS)
 
     costs, results = in_turns({"aer": lambda _: alone, "first": first, "again": lambda _: again}, rounds)

@@ -18,9 +18,10 @@ from benchmarks.execution import families
 from benchmarks.execution.children import say
 from benchmarks.execution.figures import CostCurve, CostPoint
 from benchmarks.execution.profiling import parts_of
-from benchmarks.execution.way import AerAlone, ServiceWay, clear_statement_cache
+from benchmarks.execution.way import AerAlone, ServiceWay
 from benchmarks.programs import SHOTS
 from ketline.execution.frontend.program import read_program
+from ketline.execution.frontend.scanner import clear_caches
 from ketline.execution.limits import ExecutionLimits
 
 _LAYERS = 2
@@ -131,7 +132,7 @@ def _point(task: _Task, service: ServiceWay, aer: AerAlone) -> CostPoint:
 
 def _unknown(text: str) -> str:
     """The program as a text that never came before, and no statement remembered."""
-    clear_statement_cache()
+    clear_caches()
     return text + " " * next(_NUMBERS)
 
 

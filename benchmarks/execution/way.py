@@ -12,25 +12,11 @@ from benchmarks.execution.figures import Cost
 from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
-from ketline.execution.frontend.scanner import constants, registers, syntax
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request, decode_request, decode_response, encode_request, encode_response
 
 # Makes ready what is timed then, for the round of this number.
 Way = Callable[[int], Callable[[], Any]]
-
-_CACHES = [
-    cached
-    for module in (constants, registers, syntax)
-    for cached in vars(module).values()
-    if hasattr(cached, "cache_clear")
-]
-
-
-def clear_statement_cache() -> None:
-    """Clear what the scanner has cached of statements of any program."""
-    for cache in _CACHES:
-        cache.cache_clear()
 
 
 class ServiceWay:

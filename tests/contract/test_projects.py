@@ -232,6 +232,15 @@ async def test_workers_show_the_tasks_of_the_project(repository: SqlTaskReposito
     assert shown[OURS][0].tasks[0].task_id != shown[THEIRS][0].tasks[0].task_id
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["by its message", "in turn"])
+async def test_claim_has_the_project_of_the_task(repository: SqlTaskRepository, named: bool) -> None:
+    task_id = await stored(repository)
+    await repository.take_due(10)
+    claim = await repository.claim(task_id if named else TaskId(uuid4()), WORKER, LEASE)
+    assert claim is not None
+    assert (claim.lease.task_id, claim.project) == (task_id, OURS)
+
+
 async def test_workers_and_upkeep_take_the_tasks_of_all_projects(repository: SqlTaskRepository) -> None:
     tasks = {await stored(repository.within(project)) for project in (DEFAULT_PROJECT, OURS, THEIRS)}
     assert {dispatch.task_id for dispatch in await repository.take_due(10)} == tasks

@@ -9,6 +9,7 @@ from typing import Any
 
 from ketline.db.shares import SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import MachineBusy, PublishFailed, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
@@ -188,11 +189,11 @@ class FailingRunner:
         self._points = points
         self._runner = runner
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName) -> RunResult:
         await self._points.reach("run.before")
         await self._points.reach("admit", _Busy)
         await self._points.reach("start", SimulatorNotStarted)
-        result = await self._runner.run(spec)
+        result = await self._runner.run(spec, project)
         await self._points.reach("run.after")
         return result
 

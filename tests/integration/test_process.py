@@ -16,6 +16,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks import leases
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DatabaseUnavailable, MachineBusy, NoFreeSlot, ProgramInvalid, SimulatorNotStarted
 from ketline.domain.leases import NOW, Expiry
 from ketline.domain.queues import SIMULATIONS, TaskQueue
@@ -113,6 +114,17 @@ async def test_completed_task_carries_counts_and_time_in_queue(repository: Troub
     assert (task.status, task.counts) == (TaskStatus.COMPLETED, RESULT.counts)
     assert task.profile is not None
     assert task.profile.queued_seconds >= 0
+
+
+async def test_program_is_run_for_its_project(database: Database, task_id: TaskId) -> None:
+    optics = SqlTaskRepository(database, project=ProjectName("optics"))
+    spec = TaskSpec(circuit="p", shots=1, max_attempts=3)
+    theirs = Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c"))
+    await optics.add(theirs)
+    runner = ScriptedRunner()
+    for one in (task_id, theirs.task_id):
+        await process(optics)(one, runner)
+    assert runner.projects == [DEFAULT_PROJECT, "optics"]
 
 
 async def test_program_error_fails_the_task_at_once(repository: TroubledRepository, task_id: TaskId) -> None:

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import ProjectName
 from ketline.domain.backend_jobs import BackendJob, RemoteId
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.queues import TaskQueue
@@ -122,6 +123,7 @@ class Rig:
         self.workers: list[RunOnBackend] = []
         self.repositories: list[MortalRepository] = []
         self.chance = random.Random(0)
+        self.runner = ScriptedRunner(WRITTEN)
 
     def worker(self) -> RunOnBackend:
         worker_id = WorkerId(f"w-{len(self.workers) + 1}")
@@ -174,7 +176,7 @@ class Rig:
         return task_id
 
     async def start(self, worker: RunOnBackend, task_id: TaskId) -> None:
-        await worker(task_id, ScriptedRunner(WRITTEN))
+        await worker(task_id, self.runner)
 
     async def run(self, task_id: TaskId, worker: RunOnBackend | None = None) -> Task:
         """Have a worker take the task until it has ended, as the messages of the dispatcher would."""
@@ -253,6 +255,13 @@ async def test_job_is_submitted_once_and_its_counts_are_the_result(rig_on: RigOn
     assert (task.remote_job.status, task.remote_job.remote_id in rig.remote.statuses()) == (RemoteStatus.DONE, True)
     assert task.profile is not None
     assert (task.profile.method, task.profile.qubits) == ("acme", 2)
+
+
+async def test_program_is_converted_for_its_project(rig_on: RigOn) -> None:
+    rig = rig_on()
+    rig.repository = rig.repository.within(ProjectName("optics"))
+    await rig.run(await rig.submit())
+    assert rig.runner.projects == ["optics"]
 
 
 async def test_message_is_free_while_the_job_waits(rig_on: RigOn) -> None:

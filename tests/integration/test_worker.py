@@ -12,6 +12,7 @@ import structlog
 
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DatabaseUnavailable, LongProgram, SimulatorDied, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
@@ -235,9 +236,9 @@ class ShortOnly(ScriptedRunner):
         self.turned_down = 0
         self.changed = asyncio.Event()
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> RunResult:
         if spec.circuit != "long":
-            return await super().run(spec)
+            return await super().run(spec, project)
         self.turned_down += 1
         self.changed.set()
         raise LongProgram("it is long, and waits for a slot")

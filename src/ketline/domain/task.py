@@ -342,12 +342,13 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A task claimed by one worker for one attempt, with all that the worker needs to run it.
+    """A task of `project` claimed by one worker for one attempt, with all that the worker needs to run it.
 
     `job_seconds` is the time since the submission of `remote_job` began.
     """
 
     lease: Lease
+    project: ProjectName
     spec: TaskSpec
     correlation_id: CorrelationId
     queued_seconds: float

@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.counts import EncodedCounts
 from ketline.domain.errors import (
     ExecutionFailed,
@@ -102,12 +103,14 @@ class Request:
 
     A spec without a time limit runs under the limit of the process. `drawing` is the format of a drawing. The process
     gets only the fields of the spec that it needs to read and run the program; the others have their defaults there.
+    Programs of another `project` share no caches with it.
     """
 
     spec: TaskSpec
     token: str = ""
     command: Command = Command.RUN
     drawing: Drawing = Drawing.TEXT
+    project: ProjectName = DEFAULT_PROJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ def encode_request(request: Request) -> bytes:
         "token": request.token,
         "command": request.command,
         "drawing": request.drawing,
+        "project": request.project,
     }
     return json.dumps(message, default=_fields_of).encode()
 
@@ -167,7 +171,13 @@ def decode_request(data: bytes) -> Request:
         bitcode=message["bitcode"],
         max_qubits=message["max_qubits"],
     )
-    return Request(spec, message["token"], Command(message["command"]), Drawing(message["drawing"]))
+    return Request(
+        spec,
+        message["token"],
+        Command(message["command"]),
+        Drawing(message["drawing"]),
+        ProjectName(message["project"]),
+    )
 
 
 def _decode_options(data: dict[str, Any]) -> RunOptions:

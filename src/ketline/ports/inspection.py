@@ -11,6 +11,8 @@ from ketline.domain.task import TaskId
 class Inspector(Protocol):
     """Reads programs in a process that can be killed; bounded in time and in the number of waiting calls.
 
+    What is cached of a program makes only calls for the same project faster.
+
     Both calls raise:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: the program cannot be read, or not be drawn.
         TimeLimitExceeded, MemoryLimitExceeded: reading or drawing was stopped at a limit.
@@ -19,11 +21,11 @@ class Inspector(Protocol):
         ServiceUnavailable: no process could be started, or two died while reading the program.
     """
 
-    async def inspect(self, spec: TaskSpec) -> Inspection:
+    async def inspect(self, spec: TaskSpec, project: ProjectName) -> Inspection:
         """Report how the program of a task would be simulated."""
         ...
 
-    async def draw(self, source: ProgramSource, drawing: Drawing) -> str:
+    async def draw(self, source: ProgramSource, drawing: Drawing, project: ProjectName) -> str:
         """Draw a program's circuit; the same program always gives the same drawing."""
         ...
 

@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from ketline.domain.access import ProjectName
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
 
@@ -10,9 +11,10 @@ from ketline.domain.task import RunResult
 class CircuitRunner(Protocol):
     """Runs programs, one at a time, in a process that can be killed without harm to the caller."""
 
-    async def run(self, spec: TaskSpec) -> RunResult:
-        """Read and simulate a program without blocking the event loop.
+    async def run(self, spec: TaskSpec, project: ProjectName) -> RunResult:
+        """Read and simulate a program of a project without blocking the event loop.
 
+        What the runner caches of a program makes only programs of the same project faster.
         A spec without a time limit runs under the runner's own. Cancelling the call kills the simulation; the runner
         can run the next program after any outcome. `profile.queued_seconds` of the result is 0; the caller sets it.
 

@@ -69,6 +69,7 @@ class Services:
             enqueue=replace(self.enqueue, repository=submissions),
             rerun=replace(self.rerun, catalogue=catalogue, submit=submit),
             statistics=CountTasks(catalogue, self.statistics.clock),
+            validate=self.validate.within(project),
             draw=self.draw.within(project),
             workers=self.workers.within(project),
         )

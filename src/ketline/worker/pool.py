@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
@@ -64,7 +65,7 @@ class SimulatorPool:
         finally:
             self._remove(runner)
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName) -> RunResult:
         """Run a program on the first free runner; see `CircuitRunner.run`.
 
         Raises:
@@ -75,7 +76,7 @@ class SimulatorPool:
         self._update_occupancy()
         started = self.clock.monotonic()
         try:
-            result = await runner.run(spec)
+            result = await runner.run(spec, project)
         except MachineBusy:
             raise  # the program was not run, so its duration says nothing
         except SimulatorNotStarted:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import LongProgram, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
@@ -20,7 +21,7 @@ class SlotRunner:
     most_seconds: float | None = None
     failed: bool = False
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName) -> RunResult:
         """Run a program; see `CircuitRunner.run`.
 
         Raises:
@@ -28,7 +29,7 @@ class SlotRunner:
         """
         try:
             async with asyncio.timeout(self.most_seconds):
-                return await self.runner.run(spec)
+                return await self.runner.run(spec, project)
         except TimeoutError:
             raise LongProgram(f"stopped after {self.most_seconds:g} s; it waits for another slot") from None
         except SimulatorNotStarted:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
@@ -87,7 +88,7 @@ class Slots:
 
     async def machine_is_free(self) -> bool:
         try:
-            await self.second.run(TaskSpec(circuit="large", shots=1))
+            await self.second.run(TaskSpec(circuit="large", shots=1), DEFAULT_PROJECT)
         except MachineBusy:
             return False
         return True
@@ -103,9 +104,9 @@ async def slots(tmp_path: Path) -> AsyncIterator[Slots]:
 async def test_one_large_program_at_a_time(slots: Slots) -> None:
     running = await slots.hold()
     with pytest.raises(MachineBusy, match="waits for a large program") as caught:
-        await slots.second.run(TaskSpec(circuit="large", shots=1))
+        await slots.second.run(TaskSpec(circuit="large", shots=1), DEFAULT_PROJECT)
     assert caught.value.delay >= timedelta(seconds=1)
-    assert (await slots.second.run(TaskSpec(circuit="small", shots=7))).shots == 7
+    assert (await slots.second.run(TaskSpec(circuit="small", shots=7), DEFAULT_PROJECT)).shots == 7
     assert not running.done()
     running.cancel()
 
@@ -192,10 +193,12 @@ async def test_real_programs_take_turns_and_small_ones_run_meanwhile() -> None:
         running = asyncio.create_task(first.run(TaskSpec(circuit=long_program(19, 120), shots=10, options=STATEVECTOR)))
         await until(lambda: address_space(first) > confined)
         with pytest.raises(MachineBusy):
-            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR))
-        assert (await second.run(TaskSpec(circuit=BELL, shots=10))).shots == 10
+            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR), DEFAULT_PROJECT)
+        assert (await second.run(TaskSpec(circuit=BELL, shots=10), DEFAULT_PROJECT)).shots == 10
         assert not running.done()
         assert (await running).profile.method == "statevector"
-        assert (await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR))).shots == 10
+        assert (
+            await second.run(TaskSpec(circuit=long_program(19, 1), shots=10, options=STATEVECTOR), DEFAULT_PROJECT)
+        ).shots == 10
         await first.run(TaskSpec(circuit=BELL, shots=10))
         assert address_space(first) == confined

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
+from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.parent.inspector import open_inspector
 from ketline.execution.parent.runner import ChildRunner
 from tests.integration.execution.conftest import child_pid, until
 
@@ -68,8 +71,23 @@ async def test_child_that(action: str, kind: type[ExecutionFailed], message: str
     async with ChildRunnerFactory(LIMITS, command=child(action)).open_runner() as runner:
         for _ in range(2):  # the second time from a fresh child
             with pytest.raises(kind, match=message) as caught:
-                await runner.run(TaskSpec(circuit="a program", shots=10))
+                await runner.run(TaskSpec(circuit="a program", shots=10), DEFAULT_PROJECT)
             assert type(caught.value) is kind
+
+
+async def test_child_learns_the_project_of_a_program() -> None:
+    """The child draws what it was told."""
+    action = (
+        'import json; told = json.loads(order); drawn = f\'{told["command"]} for {told["project"]}\'; '
+        "pipe.send_bytes(json.dumps({'drawing': drawn, 'retiring': False, 'token': told['token']}).encode())"
+    )
+    minute = timedelta(seconds=60)
+    async with open_inspector(
+        LIMITS, time_limit=minute, idle_time=minute, max_waiting=1, command=child(action)
+    ) as inspector:
+        for project in ("ours", "theirs"):
+            drawn = await inspector.draw(ProgramSource(circuit="p"), Drawing.TEXT, ProjectName(project))
+            assert drawn == f"draw for {project}"
 
 
 async def test_child_that_says_nothing() -> None:
@@ -77,7 +95,7 @@ async def test_child_that_says_nothing() -> None:
     async with ChildRunnerFactory(limits, command=child("signal.pause()")).open_runner() as runner:
         for _ in range(2):
             with pytest.raises(TimeLimitExceeded, match=r"time limit of 0\.5 s"):
-                await runner.run(TaskSpec(circuit="a program", shots=10))
+                await runner.run(TaskSpec(circuit="a program", shots=10), DEFAULT_PROJECT)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +119,7 @@ async def test_child_that_stops_reading_is_no_fault_of_the_program() -> None:
     stopping = STOPS_READING.format(2)
     async with ChildRunnerFactory(limits, command=[sys.executable, "-c", stopping]).open_runner() as runner:
         with pytest.raises(SimulatorDied, match="stopped in the middle of an answer"):
-            await runner.run(TaskSpec(circuit="x" * (4 << 20), shots=10))
+            await runner.run(TaskSpec(circuit="x" * (4 << 20), shots=10), DEFAULT_PROJECT)
 
 
 async def test_child_that_closes_its_end_is_not_waited_for() -> None:
@@ -111,7 +129,7 @@ async def test_child_that_closes_its_end_is_not_waited_for() -> None:
     async with ChildRunnerFactory(LIMITS, command=closing).open_runner() as runner:
         async with asyncio.timeout(10):
             with pytest.raises(SimulatorDied):
-                await runner.run(TaskSpec(circuit="a program", shots=10))
+                await runner.run(TaskSpec(circuit="a program", shots=10), DEFAULT_PROJECT)
 
 
 async def test_runner_does_not_wait_for_who_has_the_pipe_of_its_child() -> None:

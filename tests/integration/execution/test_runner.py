@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
@@ -202,9 +203,12 @@ async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:
             await runner.run(
                 TaskSpec(
                     circuit="qubit q; bit c; inv @ U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 5000 + "c = measure q;", shots=1
-                )
+                ),
+                DEFAULT_PROJECT,
             )
-        assert (await runner.run(TaskSpec(circuit="qubit q; bit c; c = measure q;", shots=5))).counts == {"0": 5}
+        assert (
+            await runner.run(TaskSpec(circuit="qubit q; bit c; c = measure q;", shots=5), DEFAULT_PROJECT)
+        ).counts == {"0": 5}
 
 
 async def test_result_over_the_size_limit_is_refused() -> None:
@@ -212,7 +216,8 @@ async def test_result_over_the_size_limit_is_refused() -> None:
     async with ChildRunnerFactory(limits).open_runner() as runner:
         with pytest.raises(ProgramTooLarge, match="different outcomes"):
             await runner.run(
-                TaskSpec(circuit='include "stdgates.inc"; qubit[60] q; bit[60] c; h q; c = measure q;', shots=1000)
+                TaskSpec(circuit='include "stdgates.inc"; qubit[60] q; bit[60] c; h q; c = measure q;', shots=1000),
+                DEFAULT_PROJECT,
             )
 
 

@@ -4,6 +4,7 @@ import sys
 import time
 
 from benchmarks.programs import BELL
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 
@@ -15,6 +16,6 @@ async def test_sleeping_child_answers_each_order_after_its_time() -> None:
     factory = ChildRunnerFactory(ExecutionLimits(), command=COMMAND)
     async with factory.open_runner() as runner:
         started = time.monotonic()
-        results = [await runner.run(TaskSpec(circuit=BELL, shots=shots)) for shots in (3, 5)]
+        results = [await runner.run(TaskSpec(circuit=BELL, shots=shots), DEFAULT_PROJECT) for shots in (3, 5)]
         assert time.monotonic() - started >= 2 * SECONDS
     assert [result.counts for result in results] == [{"0": 3}, {"0": 5}]

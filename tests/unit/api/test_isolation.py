@@ -8,8 +8,11 @@ import httpx
 from ketline.api.rights import PUBLIC, RIGHTS
 from ketline.domain.access import ProjectName
 from ketline.domain.ids import TaskIds
+from ketline.domain.inspection import Drawing, ProgramSource
+from ketline.domain.spec import TaskSpec
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
+from tests.inspectors import FakeInspector
 
 SOME_ID = "7f0c6a4f-2c1d-4e7f-9a3b-5c6d7e8f9a0b"
 
@@ -36,6 +39,15 @@ async def test_seeds_are_not_drawn_from_the_predictable_generator(
     assert (await client.post("/tasks", json={"qc": "x"})).status_code == 202
     assert random.getstate() == before
     assert repository.submissions[0].spec.options.seed is not None
+
+
+async def test_programs_are_read_for_the_project_of_the_sender(services: Services, inspector: FakeInspector) -> None:
+    """A program that is read faster because another project has sent it would tell that it did."""
+    for name in ("ours", "theirs"):
+        within = services.within(ProjectName(name))
+        await within.validate(TaskSpec(circuit="x", shots=1))
+        await within.draw.program(ProgramSource(circuit="x"), Drawing.SVG)
+    assert inspector.projects == ["ours", "ours", "theirs", "theirs"]
 
 
 async def test_no_cache_gives_a_response_to_another_member(client: httpx.AsyncClient) -> None:

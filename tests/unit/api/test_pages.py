@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DatabaseUnavailable, InspectorBusy, ProgramInvalid, ProgramTooLarge
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.priority import QueuePosition
@@ -548,7 +549,7 @@ async def test_circuit_is_drawn_in_the_largest_form_that_holds_it(
     part = (await client.get(f"/ui/tasks/{task_id}/circuit", headers=PART)).text
     assert "data:image/svg+xml;base64," in part
 
-    async def too_large(source: ProgramSource, drawing: Drawing) -> str:
+    async def too_large(source: ProgramSource, drawing: Drawing, project: ProjectName = DEFAULT_PROJECT) -> str:
         if drawing is Drawing.SVG:
             raise ProgramTooLarge("a drawing as 'svg' holds up to 32 qubits")
         return f"q: -{MARKUP}-"
@@ -563,7 +564,7 @@ async def test_circuit_is_drawn_in_the_largest_form_that_holds_it(
 async def test_circuit_too_large_for_any_drawing_is_summed_up(
     client: httpx.AsyncClient, inspector: FakeInspector
 ) -> None:
-    async def too_large(source: ProgramSource, drawing: Drawing) -> str:
+    async def too_large(source: ProgramSource, drawing: Drawing, project: ProjectName = DEFAULT_PROJECT) -> str:
         raise ProgramTooLarge(f"a drawing as '{drawing}' holds up to 64 qubits")
 
     inspector.draw = too_large  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ketline.domain.access import ProjectName
 from ketline.domain.counts import EncodedCounts
 from ketline.domain.errors import ExecutionFailed, ProgramInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Drawing, Inspection
@@ -66,6 +67,7 @@ def test_orders_survive_whatever_they_ask_for() -> None:
             "t",
             command=Command.DRAW,
             drawing=Drawing.FLAT,
+            project=ProjectName("optics"),
         ),
     ):
         assert decode_request(encode_request(request)) == request

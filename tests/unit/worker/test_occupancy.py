@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.spec import TaskSpec
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.pool import SimulatorPool
@@ -28,10 +29,10 @@ async def test_pool_is_occupied_while_all_its_runners_run_long_programs(
     first, second = ScriptedRunner(held=True), ScriptedRunner(held=True)
     pool = SimulatorPool(HandClock(), lambda: None, occupancy=occupancy)
     async with pool.added(first), pool.added(second):
-        runs = [asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))]
+        runs = [asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10), DEFAULT_PROJECT))]
         await first.started.wait()
         assert not await occupancy.wait(0.05), "one is free"
-        runs.append(asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10))))
+        runs.append(asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10), DEFAULT_PROJECT)))
         assert await occupancy.wait(5)
         first.release.set()
         await runs[0]
@@ -45,7 +46,7 @@ async def test_pool_of_no_runners_is_not_occupied(occupancy: Occupancy) -> None:
     runner = ScriptedRunner(held=True)
     pool = SimulatorPool(HandClock(), lambda: None, occupancy=occupancy)
     async with pool.added(runner):
-        running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10), DEFAULT_PROJECT))
         assert await occupancy.wait(5)
     assert not occupancy.occupied
     runner.release.set()

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import MachineBusy, NoFreeSlot, SimulatorNotStarted
 from ketline.domain.spec import TaskSpec
 from ketline.worker.pool import LONG_PENALTY, SHORT_SCORE, SimulatorPool
@@ -33,13 +34,15 @@ def programs(runner: ScriptedRunner) -> list[str]:
 
 async def run_short_programs(pool: SimulatorPool, count: int = SHORT_SCORE) -> None:
     for _ in range(count):
-        assert await pool.run(TaskSpec(circuit="short", shots=10)) == RESULT
+        assert await pool.run(TaskSpec(circuit="short", shots=10), DEFAULT_PROJECT) == RESULT
 
 
 async def test_first_call_gets_the_first_free_runner(pool: SimulatorPool) -> None:
     first, second = ScriptedRunner(held=True), ScriptedRunner(held=True)
     async with pool.added(first), pool.added(second):
-        running = [asyncio.create_task(pool.run(TaskSpec(circuit=program, shots=10))) for program in "abcd"]
+        running = [
+            asyncio.create_task(pool.run(TaskSpec(circuit=program, shots=10), DEFAULT_PROJECT)) for program in "abcd"
+        ]
         await second.started.wait()
         second.release.set()
         await asyncio.gather(*running[1:])
@@ -60,7 +63,7 @@ async def test_deferred_program_does_not_count_as_short(pool: SimulatorPool) -> 
     async with pool.added(ScriptedRunner(MachineBusy("it waits"))):
         for _ in range(SHORT_SCORE):
             with pytest.raises(MachineBusy):
-                await pool.run(TaskSpec(circuit="large", shots=10))
+                await pool.run(TaskSpec(circuit="large", shots=10), DEFAULT_PROJECT)
     assert not pool.short
 
 
@@ -73,7 +76,7 @@ async def test_one_long_program_counts_as_many_short_ones(pool: SimulatorPool, c
     async with pool.added(ScriptedRunner()):
         await run_short_programs(pool, SHORT_SCORE - 1)
     async with pool.added(Slow()):  # type: ignore[arg-type]
-        await pool.run(TaskSpec(circuit="long", shots=10))
+        await pool.run(TaskSpec(circuit="long", shots=10), DEFAULT_PROJECT)
     async with pool.added(ScriptedRunner()):
         await run_short_programs(pool, LONG_PENALTY)
         assert not pool.short
@@ -87,26 +90,28 @@ async def test_calls_that_wait_too_long_are_rejected(pool: SimulatorPool) -> Non
     async with pool.added(ScriptedRunner()):
         await run_short_programs(pool)
     async with pool.added(long):
-        running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10)))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="long", shots=10), DEFAULT_PROJECT))
         await long.started.wait()
-        waiting = [asyncio.create_task(pool.run(TaskSpec(circuit="short", shots=10))) for _ in range(3)]
+        waiting = [
+            asyncio.create_task(pool.run(TaskSpec(circuit="short", shots=10), DEFAULT_PROJECT)) for _ in range(3)
+        ]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [NoFreeSlot] * 3
         assert not pool.short
         long.release.set()
         assert await running == RESULT
-        assert await pool.run(TaskSpec(circuit="next", shots=10)) == RESULT
+        assert await pool.run(TaskSpec(circuit="next", shots=10), DEFAULT_PROJECT) == RESULT
 
 
 async def test_acquire_timeout_applies_to_each_waiting_call(pool: SimulatorPool) -> None:
     pool.acquire_timeout_seconds = 0.05
     runner = ScriptedRunner(held=True)
     async with pool.added(runner):
-        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10), DEFAULT_PROJECT))
         await runner.started.wait()
-        second = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
+        second = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10), DEFAULT_PROJECT))
         await asyncio.sleep(0)
-        third = asyncio.create_task(pool.run(TaskSpec(circuit="c", shots=10)))
+        third = asyncio.create_task(pool.run(TaskSpec(circuit="c", shots=10), DEFAULT_PROJECT))
         await asyncio.sleep(0)
         runner.release.set()
         assert [await one for one in (running, second, third)] == [RESULT] * 3
@@ -116,9 +121,9 @@ async def test_call_cancelled_while_it_acquires_a_runner_puts_it_back(pool: Simu
     runner = ScriptedRunner(held=True)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(pool.added(runner))
-        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10)))
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10), DEFAULT_PROJECT))
         await runner.started.wait()
-        waiting = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10)))
+        waiting = asyncio.create_task(pool.run(TaskSpec(circuit="b", shots=10), DEFAULT_PROJECT))
         await asyncio.sleep(0)
         pool._waiting[0].set_result(runner)
         waiting.cancel()
@@ -126,7 +131,7 @@ async def test_call_cancelled_while_it_acquires_a_runner_puts_it_back(pool: Simu
             await waiting
         runner.release.set()
         await running
-        assert await pool.run(TaskSpec(circuit="c", shots=10)) == RESULT
+        assert await pool.run(TaskSpec(circuit="c", shots=10), DEFAULT_PROJECT) == RESULT
     assert programs(runner) == ["a", "c"]
 
 
@@ -134,10 +139,10 @@ async def test_runner_without_a_simulator_leaves_the_pool(pool: SimulatorPool) -
     failing, sound = ScriptedRunner(SimulatorNotStarted("too many open files")), ScriptedRunner()
     async with pool.added(failing) as failed:
         with pytest.raises(SimulatorNotStarted):
-            await pool.run(TaskSpec(circuit="a", shots=10))
+            await pool.run(TaskSpec(circuit="a", shots=10), DEFAULT_PROJECT)
         assert failed.is_set()
         assert pool.size == 0
         async with pool.added(sound) as sound_failed:
-            assert [await pool.run(TaskSpec(circuit="b", shots=10)) for _ in range(3)] == [RESULT] * 3
+            assert [await pool.run(TaskSpec(circuit="b", shots=10), DEFAULT_PROJECT) for _ in range(3)] == [RESULT] * 3
             assert not sound_failed.is_set()
             assert pool.size == 1

@@ -149,6 +149,7 @@ def to_change(row: Row[Any]) -> StatusChange:
 def to_claim(row: Row[Any], token: LeaseToken, worker_id: WorkerId) -> Claim:
     return Claim(
         lease=Lease(task_id=TaskId(row.task_id), attempt=row.attempt, token=token, worker_id=worker_id),
+        project=ProjectName(row.project),
         spec=to_spec(row),
         correlation_id=CorrelationId(row.correlation_id),
         queued_seconds=max(_NONE, row.claimed_at - _runnable_since(row)).total_seconds(),

@@ -50,6 +50,7 @@ LEASE_LOST = Failure(
 CLAIM_COLUMNS: Sequence[Column[Any]] = [
     *SPEC_COLUMNS,
     tasks.c.task_id,
+    tasks.c.project,
     tasks.c.attempt,
     tasks.c.correlation_id,
     tasks.c.trace_context,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from types import FrameType
 
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import (
     ExecutionFailed,
     MachineBusy,
@@ -29,6 +30,7 @@ from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
+from ketline.execution.frontend.scanner import clear_caches
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
@@ -72,14 +74,21 @@ class Stopwatch:
 
 
 class Executor:
-    """Runs programs one after another on one simulator."""
+    """Runs programs one after another on one simulator.
 
-    def __init__(self, limits: ExecutionLimits) -> None:
+    Projects share no cached programs, nor what was cached under these: a program that is read or run faster than
+    others would tell a project that another one ran the same. The scanner's caches are of one project at a time.
+    `load` reads a program.
+    """
+
+    def __init__(self, limits: ExecutionLimits, load: Callable[..., Program] = load_program) -> None:
         self._limits = limits
         self._quota = Quota(limits)
         self._simulator = Simulator(limits, self._quota)
-        self._read = partial(load_program, limits=limits)
-        self._cached_read = lru_cache(_CACHED_PROGRAMS)(self._read)
+        self._read = partial(load, limits=limits)
+        self._read_for = partial(_read_for, self._read)
+        self._cached_read = lru_cache(_CACHED_PROGRAMS)(self._read_for)
+        self._project: ProjectName | None = None
 
     def warm_up(self) -> None:
         """Run one program without a time limit, so that caches and lazy imports are ready for the first request."""
@@ -167,18 +176,18 @@ class Executor:
             return draw(reading, request.drawing, self._limits)
 
     def _load(self, request: Request) -> Program:
-        """Read the program, or return it from the cache of the last short programs without inputs."""
+        """Read the program, or return it from the cache of the last short programs of the project without inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
         form, observed = request.spec.options.format, _observed(request)
         if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
             inputs = first_point(request.spec.inputs)
             return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed)
-        return self._cached_read(request.spec.circuit, form=form, observed=observed)
+        return self._cached_read(request.project, request.spec.circuit, form, observed)
 
     def _load_qpy(self, request: Request) -> Program:
-        read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read
-        return read(request.spec.circuit, form=ProgramFormat.QPY, observed=_observed(request))
+        read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for
+        return read(request.project, request.spec.circuit, ProgramFormat.QPY, _observed(request))
 
     def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
@@ -196,6 +205,9 @@ class Executor:
         Raises:
             MachineBusy: admission was denied; the program has not begun.
         """
+        if request.project != self._project:
+            clear_caches()
+            self._project = request.project
         self._quota.begin(admit, number_of_points(request.spec.inputs) or 1)
         try:
             return Response(self._outcome(request))
@@ -246,6 +258,17 @@ class Executor:
             f"{outcomes} different outcomes{memory} of {width} characters are more than "
             f"{self._limits.max_result_bytes / 2**20:g} MiB: measure fewer bits or take fewer shots"
         )
+
+
+def _read_for(
+    read: Callable[..., Program],
+    _project: ProjectName,
+    text: str,
+    form: ProgramFormat | None,
+    observed: Support | None,
+) -> Program:
+    """Read a program without inputs; the project is a part of the key under which it is cached."""
+    return read(text, form=form, observed=observed)
 
 
 def _observed(request: Request) -> Support | None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ServiceUnavailable, SimulatorDied
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskSpec
@@ -102,11 +103,13 @@ class ChildInspector:
         """The process ids of the current children."""
         return [reader.pid for reader in self._readers if reader.pid is not None]
 
-    async def inspect(self, spec: TaskSpec) -> Inspection:
-        return await self._read(len(spec.circuit), lambda runner, seconds: runner.inspect(spec, seconds))
+    async def inspect(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> Inspection:
+        return await self._read(len(spec.circuit), lambda runner, seconds: runner.inspect(spec, seconds, project))
 
-    async def draw(self, source: ProgramSource, drawing: Drawing) -> str:
-        return await self._read(len(source.circuit), lambda runner, seconds: runner.draw(source, drawing, seconds))
+    async def draw(self, source: ProgramSource, drawing: Drawing, project: ProjectName = DEFAULT_PROJECT) -> str:
+        return await self._read(
+            len(source.circuit), lambda runner, seconds: runner.draw(source, drawing, seconds, project)
+        )
 
     async def end_idle_children(self) -> None:
         """End each child that has been idle for the idle time, until cancelled."""

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import (
     ExecutionFailed,
     MachineBusy,
@@ -113,19 +114,22 @@ class ChildRunner:
         async with self._turn:
             await self._ready_child()
 
-    async def run(self, spec: TaskSpec) -> RunResult:
+    async def run(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> RunResult:
         command = Command.CONVERT if spec.kind is TaskKind.CONVERT else Command.RUN
-        outcome = await self._exchange(Request(spec, _token(), command))
+        outcome = await self._exchange(Request(spec, _token(), command, project=project))
         assert isinstance(outcome, RunResult)
         return outcome
 
-    async def inspect(self, spec: TaskSpec, seconds: float) -> Inspection:
+    async def inspect(self, spec: TaskSpec, seconds: float, project: ProjectName = DEFAULT_PROJECT) -> Inspection:
         """Read a program and report how it would be simulated; errors and cancellation are those of `run`."""
-        outcome = await self._exchange(Request(replace(spec, time_limit_seconds=seconds), _token(), Command.INSPECT))
+        limited = replace(spec, time_limit_seconds=seconds)
+        outcome = await self._exchange(Request(limited, _token(), Command.INSPECT, project=project))
         assert isinstance(outcome, Inspection)
         return outcome
 
-    async def draw(self, source: ProgramSource, drawing: Drawing, seconds: float) -> str:
+    async def draw(
+        self, source: ProgramSource, drawing: Drawing, seconds: float, project: ProjectName = DEFAULT_PROJECT
+    ) -> str:
         """Read a program and draw its circuit; errors and cancellation are those of `run`."""
         spec = TaskSpec(
             circuit=source.circuit,
@@ -134,7 +138,7 @@ class ChildRunner:
             options=RunOptions(format=source.format),
             time_limit_seconds=seconds,
         )
-        outcome = await self._exchange(Request(spec, _token(), Command.DRAW, drawing))
+        outcome = await self._exchange(Request(spec, _token(), Command.DRAW, drawing, project))
         assert isinstance(outcome, str)
         return outcome
 

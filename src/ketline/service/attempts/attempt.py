@@ -107,7 +107,7 @@ class ProcessTask:
         """The outcome; None if the lease was lost first, in which case the simulation is killed."""
         try:
             async with keeper.holding():
-                result = await runner.run(claim.spec)
+                result = await runner.run(claim.spec, claim.project)
         except (ExecutionFailed, MachineBusy) as error:
             return error
         except LeaseLost:

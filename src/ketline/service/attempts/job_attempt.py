@@ -151,7 +151,7 @@ class JobAttempt:
     async def _ensure_job(self) -> None:
         known = self._claim.remote_job
         description = await self._describe()
-        self._job, self._written = await write_job(self._claim.spec, description, self._runner)
+        self._job, self._written = await write_job(self._claim, description, self._runner)
         if known is not None and known.remote_id is not None:
             self.remote_id = RemoteId(known.remote_id)
             return

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from ketline.domain.backend_jobs import BackendDescription, BackendJob
-from ketline.domain.spec import Target, TaskKind, TaskSpec
-from ketline.domain.task import Profile
+from ketline.domain.spec import Target, TaskKind
+from ketline.domain.task import Claim, Profile
 from ketline.ports.runner import CircuitRunner
 
 
 async def write_job(
-    spec: TaskSpec, description: BackendDescription, runner: CircuitRunner
+    claim: Claim, description: BackendDescription, runner: CircuitRunner
 ) -> tuple[BackendJob, Profile | None]:
     """The job of a task, the same in each attempt, so that results fit it; and the profile of a converted program.
 
@@ -17,6 +17,7 @@ async def write_job(
         ExecutionFailed: the program is not valid, or cannot be converted.
         MachineBusy: it cannot be converted now.
     """
+    spec = claim.spec
     seed = spec.options.seed if description.takes_seed else None
     if not description.flat and spec.options.format in description.formats:
         job = BackendJob(
@@ -26,7 +27,7 @@ async def write_job(
     form = description.formats[0]
     # The time limit is that of the job.
     conversion = replace(spec, kind=TaskKind.CONVERT, target=Target(form.value), time_limit_seconds=None)
-    written = await runner.run(conversion)
+    written = await runner.run(conversion, claim.project)
     assert written.conversion is not None  # the result of a conversion
     job = BackendJob(
         program=written.conversion.content,

@@ -83,7 +83,7 @@ class DrawCircuit:
         key = _digest(self.project, source, drawing)
         drawn = self.cache.get(key)
         if drawn is None:
-            drawn = await self.inspector.draw(source, drawing)
+            drawn = await self.inspector.draw(source, drawing, self.project)
             self.cache.put(key, drawn)
         return drawn
 

@@ -4,9 +4,11 @@ The route `POST /validate` and the preview of the form call it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, TimeLimitExceeded
 from ketline.domain.inspection import Diagnostic, Inspection, Severity
 from ketline.domain.spec import TaskSpec
@@ -28,10 +30,15 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class ValidateProgram:
-    """Validates programs; `time_limit` applies to tasks that set no limit."""
+    """Validates programs of `project`; `time_limit` applies to tasks that set no limit."""
 
     inspector: Inspector
     time_limit: timedelta
+    project: ProjectName = DEFAULT_PROJECT
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the service for the programs of another project."""
+        return replace(self, project=project)
 
     async def __call__(self, spec: TaskSpec) -> Validation:
         """Return errors and warnings about a program, as far as they can be found within the inspector's limits.
@@ -41,7 +48,7 @@ class ValidateProgram:
             ServiceUnavailable: the inspector does not work now.
         """
         try:
-            inspection = await self.inspector.inspect(spec)
+            inspection = await self.inspector.inspect(spec, self.project)
         except ExecutionFailed as error:
             failures = [_inspector_limit(error) or error.failure, *(other.failure for other in error.others)]
             return Validation(diagnostics=list(map(_error, failures)))

@@ -151,11 +151,11 @@ def value_of(text: str, parameters: Collection[str]) -> Value:
         return _float_of(text)
     if parameters or len(text) > _LONGEST_CACHED:
         return _Parser(text, parameters).read_one()
-    return _constant(text)
+    return constant_of(text)
 
 
 @lru_cache(_MOST_CACHED)
-def _constant(text: str) -> Value:
+def constant_of(text: str) -> Value:
     part = _part_of_pi(text)
     return _Parser(text, ()).read_one() if part is None else part
 

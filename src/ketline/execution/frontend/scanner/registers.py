@@ -210,7 +210,7 @@ class Registers:
             return (whole,)
         operands: list[Operand] = []
         try:
-            for name, number, index in _parsed_short(text) if len(text) <= _LONGEST_CACHED else _parsed(text):
+            for name, number, index in short_operands(text) if len(text) <= _LONGEST_CACHED else _parsed(text):
                 found = declared.get(name)
                 if number is not None and isinstance(found, tuple):
                     operands.append(found[number])
@@ -297,7 +297,7 @@ def _parsed(text: str) -> list[tuple[str, int | None, str | None]]:
     return operands
 
 
-_parsed_short = lru_cache(_MOST_CACHED)(_parsed)
+short_operands = lru_cache(_MOST_CACHED)(_parsed)
 
 
 def members(operand: Operand) -> tuple[int, ...]:

@@ -9,8 +9,11 @@ from ketline.execution.frontend.braket import Dialect
 from ketline.execution.frontend.braket.names import ONLY_BRAKET
 from ketline.execution.frontend.places import DeclaredNames
 from ketline.execution.frontend.scanner.branches import MOST_NESTED_BLOCKS
+from ketline.execution.frontend.scanner.constants import constant_of
 from ketline.execution.frontend.scanner.lexicon import Declined, start_of_statement
-from ketline.execution.frontend.scanner.statements import ProgramScanner
+from ketline.execution.frontend.scanner.registers import escaped, short_operands
+from ketline.execution.frontend.scanner.statements import ProgramScanner, barrier_of
+from ketline.execution.frontend.scanner.syntax import short_statement
 from ketline.execution.frontend.text import position_of
 from ketline.execution.limits import ExecutionLimits
 
@@ -31,6 +34,12 @@ class Scanned(NamedTuple):
     declared: DeclaredNames
     dialect: Dialect
     inputs: Mapping[str, str]
+
+
+def clear_caches() -> None:
+    """Drop all that is cached of earlier programs: the time of reading one would tell what they contained."""
+    for cached in (short_statement, short_operands, constant_of, escaped, barrier_of):
+        cached.cache_clear()
 
 
 def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False) -> Scanned | None:

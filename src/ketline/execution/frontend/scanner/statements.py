@@ -54,7 +54,7 @@ _RESET = CircuitInstruction(Reset(), (Qubit(),))
 
 
 @lru_cache(_MOST_BARRIERS)
-def _barrier_of(width: int) -> CircuitInstruction:
+def barrier_of(width: int) -> CircuitInstruction:
     return CircuitInstruction(Barrier(width), [Qubit() for _ in range(width)])
 
 
@@ -228,7 +228,7 @@ class ProgramScanner:
 
     def _barrier(self, operands: str) -> None:
         qubits = self.registers.flat_qubits(operands)
-        self._steps.append(("barrier", qubits, (), (), _barrier_of(len(qubits))))
+        self._steps.append(("barrier", qubits, (), (), barrier_of(len(qubits))))
 
     def _delay(self, operands: str) -> None:
         if operands.strip(BLANKS):

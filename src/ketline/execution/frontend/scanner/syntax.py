@@ -41,7 +41,7 @@ def statement_of(piece: str, arguments_of: _Arguments | None = None) -> Statemen
     """
     if arguments_of is not None:
         return _statement_of(piece, arguments_of)
-    return _statement_of_short(piece) if len(piece) <= _LONGEST_CACHED else _statement_of(piece)
+    return short_statement(piece) if len(piece) <= _LONGEST_CACHED else _statement_of(piece)
 
 
 def _statement_of(piece: str, arguments_of: _Arguments = values_of) -> Statement:
@@ -58,7 +58,7 @@ def _statement_of(piece: str, arguments_of: _Arguments = values_of) -> Statement
     return _assignment(piece) if reader is None else reader(rest)
 
 
-_statement_of_short = lru_cache(_MOST_CACHED)(_statement_of)
+short_statement = lru_cache(_MOST_CACHED)(_statement_of)
 
 
 def _include(piece: str) -> Statement:
