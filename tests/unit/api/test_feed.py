@@ -154,6 +154,21 @@ async def test_more_young_lines_than_are_read_at_once_hold_nothing_up(
     await stream.aclose()
 
 
+async def test_silence_is_filled_with_pings_however_often_the_watch_polls(
+    catalogue: FakeTaskCatalogue, repository: FakeTaskRepository
+) -> None:
+    watch = Watch(repository, poll_seconds=0.001)
+    broadcasts = Broadcasts(catalogue, watch, BroadcastOptions(gather_seconds=0.0, ping_seconds=0.1))
+    stream = events(broadcasts, (), await broadcasts.end(()))
+    polling = asyncio.create_task(watch.run())
+    async with asyncio.timeout(SECONDS):
+        seen = [await anext(stream) for _ in range(4)]
+    assert seen[1:] == [b": ping\n\n"] * 3
+    await stream.aclose()
+    polling.cancel()
+    await asyncio.wait([polling])
+
+
 async def test_stream_continues_after_the_last_event(
     client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, watch: Watch
 ) -> None:

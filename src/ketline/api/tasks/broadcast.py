@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from ketline.api.tasks.events import changed_in_time, write_event
+from ketline.api.tasks.events import PING_SECONDS, changed_in_time, write_event
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.task import TaskLine
 from ketline.ports.catalogue import TaskCatalogue
@@ -66,11 +66,15 @@ def write_lines(lines: Sequence[TaskLine]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastOptions:
-    """How long a broadcast gathers changes, its pause after a database error, and the size of its list of batches."""
+    """How long a broadcast gathers changes, its pause after a database error, and the size of its list of batches.
+
+    After `ping_seconds` without an event it publishes a ping.
+    """
 
     gather_seconds: float = GATHER_SECONDS
     retry_seconds: float = RETRY_SECONDS
     held_bytes: int = MOST_HELD_BYTES
+    ping_seconds: float = PING_SECONDS
 
 
 class Broadcast:
@@ -87,6 +91,7 @@ class Broadcast:
         self._held = 0
         self._first = 0
         self._changed = asyncio.Event()
+        self._ping_at = 0.0
         self.listeners = 0
         self.ended = False
 
@@ -121,11 +126,13 @@ class Broadcast:
         try:
             with self._watch.watching_all() as watcher:
                 watcher.wake()  # Something may have changed since the start was read.
+                self._restart_silence()
                 while not self._watch.closed:
-                    if await changed_in_time(watcher):
+                    # A watcher of all tasks wakes more often than there are events, at each poll for one.
+                    if await changed_in_time(watcher, self._silence_left()):
                         await asyncio.sleep(self._gather_seconds())
                         await self._read(watcher)
-                    else:
+                    if not self._silence_left():
                         self._publish(KEEPALIVE_COMMENT)
         except Exception:
             log.exception("events.crashed")
@@ -146,7 +153,15 @@ class Broadcast:
             self._publish(KEEPALIVE_COMMENT)
             watcher.wake()
 
+    def _restart_silence(self) -> None:
+        self._ping_at = _now() + self._options.ping_seconds
+
+    def _silence_left(self) -> float:
+        """The seconds until listeners need a ping."""
+        return max(0.0, self._ping_at - _now())
+
     def _publish(self, events: bytes) -> None:
+        self._restart_silence()
         self._batches.append(events)
         self._held += len(events)
         while self._held > self._options.held_bytes and len(self._batches) > 1:
@@ -154,6 +169,10 @@ class Broadcast:
             self._first += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def reconnect_hint() -> bytes:
     return f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
 
 
-async def changed_in_time(watcher: Watcher, ping_seconds: float = PING_SECONDS) -> bool:
+async def changed_in_time(watcher: Watcher, ping_seconds: float) -> bool:
     """Wait for a change; return False when it is time for a ping."""
     try:
         async with asyncio.timeout(ping_seconds):
