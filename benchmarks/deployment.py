@@ -12,6 +12,7 @@ from ketline.config import map_database_url
 from ketline.db.access import SqlKeyStore
 from ketline.db.engine.database import open_database
 from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.audit import COMMAND_LINE, Actor
 from ketline.service.access.keys import ManageKeys
 from tests.servers import RabbitServer, RedisServer
 
@@ -108,4 +109,8 @@ async def _key(database_url: str) -> str:
     """A new key for submissions, on the database of a service."""
     async with open_database(map_database_url(database_url)) as database:
         keys = ManageKeys(SqlKeyStore(database))
-        return (await keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("benchmark"))).text
+        owner = Owner("benchmark")
+        new = await keys.create(
+            project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=owner, actor=Actor(owner=owner, origin=COMMAND_LINE)
+        )
+        return new.text

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ketline.domain.access import DEFAULT_PROJECT, ApiKey, Principal, Project, ProjectName, Role
-from ketline.domain.audit import UNKNOWN, Actor, AuditEntry, AuditPage, AuditRecord
+from ketline.domain.audit import Actor, AuditEntry, AuditPage, AuditRecord
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.domain.quotas import ProjectQuotas
 
@@ -17,7 +17,7 @@ class FakeProjectStore:
         self.actors: list[Actor] = []
         self.known = {DEFAULT_PROJECT: Project(name=DEFAULT_PROJECT, created_at=datetime.now(UTC))}
 
-    async def add(self, name: ProjectName, actor: Actor = UNKNOWN) -> Project:
+    async def add(self, name: ProjectName, actor: Actor) -> Project:
         if name in self.known:
             raise ProjectExists(f"There is a project {name} already.")
         self.actors.append(actor)
@@ -38,7 +38,7 @@ class FakeProjectStore:
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
-        actor: Actor = UNKNOWN,
+        actor: Actor,
     ) -> Project:
         known = await self.get(name)
         changed = replace(known, quotas=known.quotas if quotas is None else quotas)

@@ -9,7 +9,7 @@ from typing import Self
 from ketline.api.tasks.broadcast import LATE_LINES
 from ketline.api.tasks.views import view_task
 from ketline.domain.access import ProjectName
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.errors import IdempotencyKeyReused, TaskNotEnded, TaskNotPending
 from ketline.domain.labels import Labels
 from ketline.domain.lists import (
@@ -163,7 +163,7 @@ class FakeTaskCatalogue:
             raise IdempotencyKeyReused("the key names another submission")
         return replace(accepted, repeated=True)
 
-    async def delete(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def delete(self, task_id: TaskId, actor: Actor) -> None:
         task = await self.repository.get(task_id)
         if not task.status.terminal:
             raise TaskNotEnded(f"Task {task_id} is {task.status}.", status=task.status)

@@ -7,7 +7,7 @@ from typing import Self
 
 from ketline.api.tasks.views import view_task
 from ketline.domain.access import ProjectName
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.dead_letters import DeadLetter, DeadLetters
 from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.queues import SIMULATIONS, TaskQueue
@@ -142,7 +142,7 @@ class FakeTaskRepository:
             raise TaskEnded(f"task {task_id} is {task.status}", status=task.status)
         self.tasks[task_id] = replace(task, released_at=task.released_at or datetime.now(UTC))
 
-    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def cancel(self, task_id: TaskId, actor: Actor) -> None:
         self.actors.append(actor)
         self._fail_if_told()
         task = await self.get(task_id)

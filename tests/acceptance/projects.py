@@ -13,6 +13,7 @@ from ketline.db.engine.database import open_database
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.service.access.keys import ManageKeys
 from tests.acceptance.processes import running_process
+from tests.actors import TESTER
 
 TIMEOUT_SECONDS = 120.0
 
@@ -44,8 +45,8 @@ async def new_key(directory: Path, project: str, role: Role, owner: str = "owner
     async with open_database(f"sqlite+aiosqlite:///{directory / 'ketline.db'}") as database:
         projects = SqlProjectStore(database)
         if name not in {DEFAULT_PROJECT, *(found.name for found in await projects.projects())}:
-            await projects.add(name)
-        made = await ManageKeys(SqlKeyStore(database)).create(project=name, role=role, owner=Owner(owner))
+            await projects.add(name, TESTER)
+        made = await ManageKeys(SqlKeyStore(database)).create(project=name, role=role, owner=Owner(owner), actor=TESTER)
     return made.text
 
 

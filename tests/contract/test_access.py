@@ -15,6 +15,7 @@ from ketline.domain.audit import Actor
 from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys, NewKey, VerifyKey
+from tests.actors import TESTER
 
 TEAM = ProjectName("team-1")
 ADA = Owner("ada")
@@ -45,7 +46,7 @@ def verify(store: SqlKeyStore) -> VerifyKey:
 
 
 async def created(keys: ManageKeys, **given: Any) -> NewKey:
-    return await keys.create(**{"project": TEAM, "role": Role.SUBMITTER, "owner": ADA, **given})
+    return await keys.create(**{"project": TEAM, "role": Role.SUBMITTER, "owner": ADA, "actor": TESTER, **given})
 
 
 async def test_new_database_has_the_default_project(database: Database) -> None:
@@ -96,7 +97,7 @@ async def test_wrong_secrets_and_ids_are_refused_alike(
     one, two = await created(keys), await created(keys)
     first, second = one.text.split("_"), two.text.split("_")
     revoked = await created(keys)
-    await keys.revoke(revoked.key.key_id)
+    await keys.revoke(revoked.key.key_id, TESTER)
     expired = await created(keys, lifetime=timedelta(seconds=-1))
     wrong = [
         "_".join((first[0], first[1], second[2])),
@@ -128,7 +129,7 @@ async def test_rotated_key_overlaps_with_the_new_one(
     database: Database, projects: SqlProjectStore, keys: ManageKeys, verify: VerifyKey
 ) -> None:
     old = await created(keys, name="ci", role=Role.OPERATOR)
-    new = await keys.rotate(old.key.key_id, timedelta(hours=1))
+    new = await keys.rotate(old.key.key_id, timedelta(hours=1), actor=TESTER)
     assert (new.key.role, new.key.name, new.key.owner, new.key.project) == (Role.OPERATOR, "ci", ADA, TEAM)
     await verify(old.text)
     await verify(new.text)
@@ -144,11 +145,11 @@ async def test_rotated_key_overlaps_with_the_new_one(
 
 async def test_a_key_that_ends_sooner_is_not_prolonged(projects: SqlProjectStore, keys: ManageKeys) -> None:
     key = (await created(keys, lifetime=timedelta(minutes=5))).key
-    await keys.rotate(key.key_id, timedelta(days=30))
+    await keys.rotate(key.key_id, timedelta(days=30), actor=TESTER)
     assert next(one for one in await keys.keys(TEAM) if one.key_id == key.key_id).expires_at == key.expires_at
 
 
 async def test_unknown_keys_are_named(keys: ManageKeys) -> None:
-    for call in (keys.revoke("0" * 12), keys.rotate("0" * 12, timedelta())):
+    for call in (keys.revoke("0" * 12, TESTER), keys.rotate("0" * 12, timedelta(), actor=TESTER)):
         with pytest.raises(KeyUnknown, match="ketline keys list"):
             await call

@@ -23,6 +23,7 @@ from ketline.domain.lists import ListedTask, Order, QueueCounts, TaskFilter, Tas
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskKind
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from tests.actors import TESTER
 from tests.contract.test_kinds import in_queue
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified
@@ -318,7 +319,7 @@ async def test_lines_of_tagged_tasks_come_in_order(repository: SqlTaskRepository
     tagged = [respecified(submission(), labels=Labels(tags=tags)) for tags in (["a"], ["a", "b"], [], ["b", "a", "c"])]
     for one in tagged:
         await repository.add(one)
-    await repository.cancel(tagged[1].task_id)
+    await repository.cancel(tagged[1].task_id, TESTER)
     everything = await catalogue.lines((), after=0, known=(), limit=100)
     assert [line.task_id for line in everything] == [*(one.task_id for one in tagged), tagged[1].task_id]
     assert [line.change.line_id for line in everything] == sorted(line.change.line_id for line in everything)
@@ -338,7 +339,7 @@ async def test_young_lines_are_given_again_and_old_ones_not(
     old, young = submission(), submission()
     await repository.add(old)
     await repository.add(young)
-    await repository.cancel(young.task_id)
+    await repository.cancel(young.task_id, TESTER)
 
     def work(connection: Connection) -> None:
         past = update(status_history).where(status_history.c.task_id == old.task_id)
@@ -373,7 +374,7 @@ async def test_first_and_last_of_all_times_bound_nothing(
     for _ in range(2):
         new = submission()
         await repository.add(new)
-        await repository.cancel(new.task_id)
+        await repository.cancel(new.task_id, TESTER)
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     which = TaskFilter(submitted_after=first, submitted_before=last, completed_after=first, completed_before=last)
     assert len(await walk(catalogue, TaskQuery(which=which, order=order))) == 2

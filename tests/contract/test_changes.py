@@ -22,6 +22,7 @@ from ketline.domain.lists import Changeable, TaskChange, TaskFilter, TaskQuery
 from ketline.domain.queues import queue_of
 from ketline.domain.spec import SPEC_FIELDS
 from ketline.domain.task import IdempotencyKey, TaskId, TaskStatus
+from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, RESULT, WORKER, claimed, move_back, seconds_until_due, submission
 from tests.specs import CHANGED, IN_A_VIEW, respecified
 
@@ -299,10 +300,10 @@ async def test_deleted_task_is_gone_with_all_that_is_about_it(
 ) -> None:
     task_id, other = await ended(repository, database), await ended(repository, database)
     assert await rows_about(database, task_id) == [1, 3, 3, 1]
-    await catalogue.delete(task_id)
+    await catalogue.delete(task_id, TESTER)
     assert await rows_about(database, task_id) == [0, 0, 0, 0]
     assert await rows_about(database, other) == [1, 3, 3, 1]
-    for gone in (repository.get(task_id), catalogue.delete(task_id)):
+    for gone in (repository.get(task_id), catalogue.delete(task_id, TESTER)):
         with pytest.raises(TaskNotFound):
             await gone
     assert await found(catalogue, tags=["a"]) == [other]
@@ -315,8 +316,8 @@ async def test_key_of_a_deleted_task_is_free(
     key = IdempotencyKey(key="k", fingerprint="f")
     first = submission(key=key)
     await repository.add(first)
-    await repository.cancel(first.task_id)
-    await catalogue.delete(first.task_id)
+    await repository.cancel(first.task_id, TESTER)
+    await catalogue.delete(first.task_id, TESTER)
     second = submission(key=replace(key, fingerprint="other"))
     assert not (await repository.add(second)).repeated
 
@@ -328,7 +329,7 @@ async def test_task_that_has_not_ended_is_not_deleted(
     for task_id in (pending, claim.lease.task_id):
         before = await repository.get(task_id)
         with pytest.raises(TaskNotEnded) as refused:
-            await catalogue.delete(task_id)
+            await catalogue.delete(task_id, TESTER)
         assert refused.value.status is before.status
         assert await repository.get(task_id) == before
 
@@ -337,7 +338,7 @@ async def test_task_is_deleted_once(
     repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
 ) -> None:
     task_id = await ended(repository, database)
-    answers = await asyncio.gather(*(catalogue.delete(task_id) for _ in range(5)), return_exceptions=True)
+    answers = await asyncio.gather(*(catalogue.delete(task_id, TESTER) for _ in range(5)), return_exceptions=True)
     assert sorted(map(type, answers), key=str) == sorted([type(None)] + [TaskNotFound] * 4, key=str)
 
 

@@ -11,6 +11,7 @@ from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.task import TaskId, TaskStatus
+from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, RESULT, claimed, submission
 
 MOST_BYTES = 1 << 20
@@ -42,7 +43,7 @@ async def test_ended_tasks_are_read_in_the_order_of_the_request(
     assert await repository.fail(failing.lease, FAILURE)
     cancelled, pending = submission(), submission()
     await repository.add_all([cancelled, pending])
-    await repository.cancel(cancelled.task_id)
+    await repository.cancel(cancelled.task_id, TESTER)
     running = (await claimed(repository)).lease.task_id
     failed = failing.lease.task_id
     requested = [running, failed, TaskId(uuid4()), cancelled.task_id, done, pending.task_id]

@@ -19,6 +19,7 @@ from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ProjectUnknown
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.task import TaskId, TaskStatus
+from tests.actors import TESTER
 from tests.contract.test_priority import UNKNOWN, claim, claims, found_long, waiting
 from tests.contract.test_repository import LEASE, RESULT, WORKER, submission
 from tests.statemachine.world import RepeatingDatabase
@@ -84,15 +85,15 @@ async def test_one_that_came_late_waits_for_no_flood(database: Database) -> None
 async def test_slots_go_by_weight(database: Database) -> None:
     store = SqlProjectStore(database)
     for name, weight in ((OURS, 3.0), (THEIRS, 1.0)):
-        await store.add(name)
-        assert (await store.change(name, weight=weight)).weight == weight
+        await store.add(name, TESTER)
+        assert (await store.change(name, weight=weight, actor=TESTER)).weight == weight
     ours, theirs = await waiting_of(database, OURS, 12), await waiting_of(database, THEIRS, 12)
     assert Counter(await turns(database, [*ours, *theirs][:12])) == {"o": 9, "t": 3}
 
 
 async def test_weight_of_no_project_is_an_error(database: Database) -> None:
     with pytest.raises(ProjectUnknown):
-        await SqlProjectStore(database).change(OURS, weight=2.0)
+        await SqlProjectStore(database).change(OURS, weight=2.0, actor=TESTER)
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, 1000.5, math.inf, math.nan])

@@ -11,6 +11,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.lists import Changeable, TaskChange, TaskQuery
 from ketline.domain.task import Submission
+from tests.actors import TESTER
 from tests.contract.test_labels import in_an_hour
 from tests.contract.test_repository import LEASE, NEW_ID, WORKER, move_back, seconds_until_due, submission
 from tests.specs import respecified
@@ -123,7 +124,7 @@ async def test_release_says_why_it_cannot_be(repository: SqlTaskRepository) -> N
     with pytest.raises(TaskNotHeld) as refused:
         await repository.enqueue(plain.task_id)
     assert refused.value.status == "pending"
-    await repository.cancel(cancelled.task_id)
+    await repository.cancel(cancelled.task_id, TESTER)
     with pytest.raises(TaskEnded) as ended:
         await repository.enqueue(cancelled.task_id)
     assert ended.value.status == "cancelled"

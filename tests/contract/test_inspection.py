@@ -17,6 +17,7 @@ from ketline.domain.inspection import ProgramSource
 from ketline.domain.spec import Inputs, TaskSpec
 from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
+from tests.actors import TESTER
 
 LIFETIME = timedelta(seconds=15)
 LEASE = timedelta(seconds=30)
@@ -135,7 +136,7 @@ async def test_workers_are_listed_with_the_tasks_they_hold(
         assert await repository.claim(task_id, ONE.worker_id, LEASE) is not None
     assert await repository.claim(foreign, WorkerId("unheard-of"), LEASE) is not None
     assert await repository.claim(ended, TWO.worker_id, LEASE) is not None
-    await repository.cancel(ended)
+    await repository.cancel(ended, TESTER)
     one, two = await registry.live()
     assert (one.identity, two.identity, two.tasks) == (ONE, TWO, ())
     assert [task.task_id for task in one.tasks] == [first, second]

@@ -12,6 +12,7 @@ from ketline.domain.backend_jobs import BackendDescription
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.spec import ProgramFormat, QirProfile, Target, TaskKind, TaskSpec
 from ketline.domain.task import Failure, FailureCode, RemoteJob, RemoteStatus, Submission, TaskId
+from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, WORKER, submission
 from tests.specs import respecified
 
@@ -124,7 +125,7 @@ async def test_jobs_of_cancelled_tasks_are_to_be_cancelled_until_they_ended(repo
         await repository.record_job(claim.lease, job)
     assert await repository.jobs_to_cancel("braket", 10) == []
     for task_id in ids:
-        await repository.cancel(task_id)
+        await repository.cancel(task_id, TESTER)
     assert await repository.jobs_to_cancel("aer", 10) == []
     found = await repository.jobs_to_cancel("braket", 10)
     assert [(one.task_id, one.job) for one in found] == [

@@ -12,6 +12,7 @@ from ketline.db.schema.tables import task_labels
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.labels import Labels
 from ketline.domain.task import IdempotencyKey, TaskId
+from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, WORKER, move_back, seconds_until_due, submission
 from tests.specs import respecified
 
@@ -117,5 +118,5 @@ async def test_scheduled_task_waits_on_when_the_embedded_service_starts_afresh(r
 async def test_scheduled_task_may_be_cancelled(repository: SqlTaskRepository) -> None:
     new = respecified(submission(), scheduled_for=in_an_hour())
     await repository.add(new)
-    await repository.cancel(new.task_id)
+    await repository.cancel(new.task_id, TESTER)
     assert await repository.count_pending(10) == 0

@@ -18,6 +18,7 @@ from ketline.domain.labels import Labels
 from ketline.domain.lists import Changeable, Order, Position, TaskChange, TaskFilter, TaskQuery
 from ketline.domain.task import Accepted, FailureCode, IdempotencyKey, TaskId, TaskStatus, WorkerId
 from ketline.domain.worker import WorkerIdentity
+from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified
 
@@ -31,14 +32,14 @@ CALLS: dict[str, Call] = {
     "get": lambda repository, _, task_id: repository.get(task_id),
     "result_text": lambda repository, _, task_id: repository.result_text(task_id),
     "history": lambda repository, _, task_id: repository.history(task_id, 0),
-    "cancel": lambda repository, _, task_id: repository.cancel(task_id),
+    "cancel": lambda repository, _, task_id: repository.cancel(task_id, TESTER),
     "enqueue": lambda repository, _, task_id: repository.enqueue(task_id),
     "change": lambda _, catalogue, task_id: catalogue.change(
         task_id, TaskChange(fields=frozenset({Changeable.NAME, Changeable.PRIORITY}), labels=Labels(name="mine"))
     ),
     "change of nothing": lambda _, catalogue, task_id: catalogue.change(task_id, TaskChange(fields=frozenset())),
     "spec": lambda _, catalogue, task_id: catalogue.spec(task_id),
-    "delete": lambda _, catalogue, task_id: catalogue.delete(task_id),
+    "delete": lambda _, catalogue, task_id: catalogue.delete(task_id, TESTER),
     "program": lambda repository, _, task_id: SqlProgramLibrary(repository.database, repository.project).get(task_id),
 }
 

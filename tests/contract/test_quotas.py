@@ -21,6 +21,7 @@ from ketline.domain.errors import IdempotencyKeyReused, ProjectUnknown, QuotaExc
 from ketline.domain.quotas import ProjectQuotas, Quota, Quotas
 from ketline.domain.spec import TaskKind
 from ketline.domain.task import IdempotencyKey, Submission
+from tests.actors import TESTER
 from tests.contract.test_repository import LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified
 
@@ -33,7 +34,7 @@ WHEN = datetime(2036, 1, 2, tzinfo=UTC)
 @pytest.fixture
 async def projects(database: Database) -> SqlProjectStore:
     projects = SqlProjectStore(database)
-    await projects.add(TEAM)
+    await projects.add(TEAM, TESTER)
     return projects
 
 
@@ -43,7 +44,7 @@ def repository(database: Database) -> SqlTaskRepository:
 
 
 async def limited(projects: SqlProjectStore, quotas: Quotas, **others: Any) -> None:
-    await projects.change(TEAM, quotas=ProjectQuotas(project=quotas, **others))
+    await projects.change(TEAM, quotas=ProjectQuotas(project=quotas, **others), actor=TESTER)
 
 
 async def end(repository: SqlTaskRepository, database: Database, one: Submission, seconds: float) -> None:
@@ -62,13 +63,13 @@ async def stored(repository: SqlTaskRepository, **changed: Any) -> Submission:
 
 async def test_quotas_of_a_project_are_kept(projects: SqlProjectStore) -> None:
     quotas = ProjectQuotas(project={Quota.WAITING: 3, Quota.SECONDS_PER_DAY: 0.5}, owner={Quota.PRIORITY: 0})
-    assert (await projects.change(TEAM, quotas=quotas)).quotas == quotas
+    assert (await projects.change(TEAM, quotas=quotas, actor=TESTER)).quotas == quotas
     assert await projects.quotas() == {TEAM: quotas}
     assert not (await projects.get(DEFAULT_PROJECT)).quotas
-    await projects.change(TEAM, quotas=ProjectQuotas())
+    await projects.change(TEAM, quotas=ProjectQuotas(), actor=TESTER)
     assert await projects.quotas() == {}
     with pytest.raises(ProjectUnknown):
-        await projects.change(ProjectName("nowhere"), quotas=quotas)
+        await projects.change(ProjectName("nowhere"), quotas=quotas, actor=TESTER)
 
 
 async def test_waiting_tasks_are_counted_until_they_run(
@@ -98,7 +99,7 @@ async def test_active_tasks_are_counted_until_they_end(
         await stored(repository)
     assert await repository.finish(claim.lease, RESULT)
     await stored(repository)
-    await repository.cancel(second.task_id)
+    await repository.cancel(second.task_id, TESTER)
     await stored(repository)
 
 
@@ -106,7 +107,7 @@ async def test_shots_of_a_day_are_those_of_all_points(projects: SqlProjectStore,
     await limited(projects, {Quota.SHOTS_PER_DAY: 50})
     await stored(repository, inputs={"theta": [0.1, 0.2, 0.3]})
     cancelled = await stored(repository)
-    await repository.cancel(cancelled.task_id)
+    await repository.cancel(cancelled.task_id, TESTER)
     with pytest.raises(QuotaExhausted, match=r"50 shots a day, and 40 are used; it is free again at .* UTC") as refused:
         await stored(repository, inputs={"theta": [0.1, 0.2]})
     error = refused.value
@@ -205,7 +206,7 @@ async def test_request_above_a_quota_is_rejected_for_good(
     message: str,
     scope: str,
 ) -> None:
-    await projects.change(TEAM, quotas=ProjectQuotas(**{scope: quotas}))
+    await projects.change(TEAM, quotas=ProjectQuotas(**{scope: quotas}), actor=TESTER)
     new = replace(respecified(submission(), **changed), owner=ADA)
     with pytest.raises(QuotaExceeded, match=message) as refused:
         await repository.add(new, limited=True)
@@ -318,7 +319,7 @@ async def processes(database_url: str, projects: SqlProjectStore) -> AsyncIterat
 async def test_quotas_hold_when_a_hundred_submit_at_once(
     projects: SqlProjectStore, processes: list[SqlTaskRepository], quotas: ProjectQuotas
 ) -> None:
-    await projects.change(TEAM, quotas=quotas)
+    await projects.change(TEAM, quotas=quotas, actor=TESTER)
     new = [replace(submission(), owner=ADA) for _ in range(100)]
     outcomes = await asyncio.gather(
         *(process.add(one, limited=True) for process, one in zip(cycle(processes), new, strict=False)),

@@ -43,6 +43,7 @@ from ketline.domain.task import (
     WarningCode,
     WorkerId,
 )
+from tests.actors import TESTER
 from tests.specs import respecified
 
 T = TypeVar("T")
@@ -616,7 +617,7 @@ async def test_other_retries_end_with_their_own_code(repository: SqlTaskReposito
 async def test_pending_task_is_cancelled_at_once(repository: SqlTaskRepository) -> None:
     new = submission()
     await repository.add(new)
-    await repository.cancel(new.task_id)
+    await repository.cancel(new.task_id, TESTER)
     task = await repository.get(new.task_id)
     assert (task.status, task.completed_at is not None) == (TaskStatus.CANCELLED, True)
     assert await repository.claim(new.task_id, WORKER, LEASE) is None
@@ -625,7 +626,7 @@ async def test_pending_task_is_cancelled_at_once(repository: SqlTaskRepository) 
 
 async def test_cancelled_worker_is_fenced_off(repository: SqlTaskRepository) -> None:
     claim = await claimed(repository)
-    await repository.cancel(claim.lease.task_id)
+    await repository.cancel(claim.lease.task_id, TESTER)
     assert not await repository.renew(claim.lease, LEASE)
     assert not await repository.finish(claim.lease, RESULT)
     task = await repository.get(claim.lease.task_id)
@@ -638,10 +639,10 @@ async def test_ended_task_cannot_be_cancelled(repository: SqlTaskRepository) -> 
     claim = await claimed(repository)
     await repository.finish(claim.lease, RESULT)
     with pytest.raises(TaskEnded) as refusal:
-        await repository.cancel(claim.lease.task_id)
+        await repository.cancel(claim.lease.task_id, TESTER)
     assert refusal.value.status is TaskStatus.COMPLETED
     with pytest.raises(TaskNotFound):
-        await repository.cancel(TaskId(uuid4()))
+        await repository.cancel(TaskId(uuid4()), TESTER)
 
 
 async def test_racing_finish_and_cancel_yield_one_of_them(repository: SqlTaskRepository) -> None:
@@ -649,7 +650,7 @@ async def test_racing_finish_and_cancel_yield_one_of_them(repository: SqlTaskRep
         claim = await claimed(repository)
         finished, cancelled = await asyncio.gather(
             repository.finish(claim.lease, RESULT),
-            repository.cancel(claim.lease.task_id),
+            repository.cancel(claim.lease.task_id, TESTER),
             return_exceptions=True,
         )
         task = await repository.get(claim.lease.task_id)
@@ -753,7 +754,7 @@ async def test_repeated_outcomes_are_known_for_their_own(repeating: SqlTaskRepos
     assert await repeating.release(released.lease)
     assert await repeating.defer(deferred.lease, timedelta(seconds=1))
     assert await repeating.retry(retried.lease, CRASH, crashed=True) is TaskStatus.PENDING
-    await repeating.cancel(cancelled.lease.task_id)
+    await repeating.cancel(cancelled.lease.task_id, TESTER)
     for claim in (finished, failed, released, deferred, retried, cancelled):
         assert len((await repeating.get(claim.lease.task_id)).history) == 3
 
@@ -881,7 +882,7 @@ async def test_every_change_is_announced(database: Database) -> None:
             case "retry":
                 await repository.retry(claim.lease, CRASH, crashed=True)
             case "cancel":
-                await repository.cancel(task_id)
+                await repository.cancel(task_id, TESTER)
             case "reap":
                 assert await repository.reap(10)
         assert {change.task_id for change in ear.changes} == {task_id}
@@ -909,7 +910,7 @@ async def test_what_changed_nothing_is_not_announced(database: Database) -> None
     assert not await repository.defer(stale, timedelta())
     assert await repository.retry(stale, CRASH, crashed=True) is None
     with pytest.raises(TaskEnded):
-        await repository.cancel(task_id)
+        await repository.cancel(task_id, TESTER)
     assert await repository.reap(10) == []
     assert ear.changes == []
 

@@ -15,6 +15,7 @@ from ketline.domain.groups import parse_groups
 from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.sessions import ManageSessions, VerifySession
+from tests.actors import TESTER
 
 CHEMISTRY, PHYSICS = ProjectName("chemistry"), ProjectName("physics")
 HOUR = timedelta(hours=1)
@@ -39,7 +40,7 @@ def verify(store: SqlSessionStore) -> VerifySession:
 async def key_of(database: Database, lifetime: timedelta | None = None) -> Principal:
     keys = SqlKeyStore(database)
     new = await ManageKeys(keys).create(
-        project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), lifetime=lifetime
+        project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), lifetime=lifetime, actor=TESTER
     )
     return await VerifyKey(keys, SystemClock())(new.text)
 
@@ -60,7 +61,7 @@ async def test_session_ends_with_its_key(database: Database, manage: ManageSessi
     session, limited = await manage.start(lasting), await manage.start(short)
     assert (await verify(limited)).expires_at == short.expires_at
     assert lasting.key_id is not None
-    await ManageKeys(SqlKeyStore(database)).revoke(lasting.key_id)
+    await ManageKeys(SqlKeyStore(database)).revoke(lasting.key_id, TESTER)
     with pytest.raises(CredentialsInvalid):
         await verify(session)
     await verify(limited)

@@ -21,6 +21,7 @@ from ketline.domain.spec import Target, TaskKind
 from ketline.domain.sweep import number_of_points
 from ketline.domain.task import Conversion, MediaType, Point, RunResult, Task, TaskId, TaskStatus
 from ketline.domain.usage import Usage, UsageGroup, UsageQuery, UsageRow, total
+from tests.actors import TESTER
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, submission
 from tests.specs import respecified
 
@@ -55,7 +56,7 @@ async def ended(repository: SqlTaskRepository, chance: random.Random) -> TaskId:
     task_id = (await repository.add(new)).task_id
     outcome = chance.choice([TaskStatus.COMPLETED, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED])
     if outcome is TaskStatus.CANCELLED:
-        await repository.cancel(task_id)
+        await repository.cancel(task_id, TESTER)
         return task_id
     claim = await repository.claim(task_id, WORKER, LEASE)
     assert claim is not None
@@ -116,7 +117,7 @@ async def test_usage_adds_up_before_and_after_tasks_are_deleted(ledger: SqlUsage
     expected, catalogue = added_up(made), SqlTaskCatalogue(database)
     check_equal(await ledger.sums(ALL), expected)
     for task in made[::5]:
-        await catalogue.within(task.project).delete(task.task_id)
+        await catalogue.within(task.project).delete(task.task_id, TESTER)
     check_equal(await ledger.sums(ALL), expected)
     position = Position(at=NOW - timedelta(days=2), task_id=TaskId(made[0].task_id))
     assert await catalogue.delete_before(position, 1000) > 0
@@ -148,7 +149,7 @@ async def test_usage_of_a_project_by_day_and_owner(
     ledger: SqlUsageLedger, database: Database, groups: set[UsageGroup]
 ) -> None:
     made = await some_tasks(database, 40, seed=3)
-    await SqlTaskCatalogue(database, project=made[0].project).delete(made[0].task_id)
+    await SqlTaskCatalogue(database, project=made[0].project).delete(made[0].task_id, TESTER)
     expected: dict[Key, Usage] = {}
     for (project, day, owner), usage in added_up(made).items():
         key = (project, day if UsageGroup.DAY in groups else None, owner if UsageGroup.OWNER in groups else None)
@@ -160,7 +161,7 @@ async def test_usage_of_a_project_by_day_and_owner(
 async def test_usage_of_some_days_has_both_the_first_and_the_last(ledger: SqlUsageLedger, database: Database) -> None:
     made = await some_tasks(database, 40, seed=4)
     for task in made[::2]:
-        await SqlTaskCatalogue(database, project=task.project).delete(task.task_id)
+        await SqlTaskCatalogue(database, project=task.project).delete(task.task_id, TESTER)
     first, last = date(2026, 2, 27), date(2026, 2, 28)
     chosen = [task for task in made if task.completed_at and first <= task.completed_at.date() <= last]
     assert len({task.completed_at.date() for task in chosen if task.completed_at}) == 2

@@ -20,6 +20,7 @@ from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, CorrelationId, Submission, TaskId, TaskStatus, WorkerId
+from tests.actors import TESTER
 from tests.runners import RESULT
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ async def test_finish_between_the_two_halves_of_a_cancel_waits(postgresql: Datab
         finishing.append(asyncio.create_task(repository.finish(claim.lease, RESULT)))
         await asyncio.wait(finishing, timeout=HELD_UP_SECONDS)
 
-    await SqlTaskRepository(Pausing(postgresql, finish)).cancel(claim.lease.task_id)
+    await SqlTaskRepository(Pausing(postgresql, finish)).cancel(claim.lease.task_id, TESTER)
     assert not await finishing[0], "the cancel had looked first"
     task = await repository.get(claim.lease.task_id)
     assert (task.status, task.counts) == (TaskStatus.CANCELLED, None)

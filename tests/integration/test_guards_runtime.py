@@ -22,6 +22,7 @@ from ketline.messaging.memory import MemoryQueue
 from ketline.runtime import SystemClock, open_embedded
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
+from tests.actors import TESTER
 from tests.runners import ScriptedRunner, deferrals_of
 
 LONG_LEASE = timedelta(minutes=10)
@@ -107,7 +108,7 @@ async def test_cancelled_task_is_killed_long_before_its_lease_ends(database: Dat
     running = asyncio.create_task(process(task_id, runner))
     try:
         await runner.started.wait()
-        await repository.cancel(task_id)
+        await repository.cancel(task_id, TESTER)
         await asyncio.wait([running], timeout=WAIT_SECONDS)
         assert running.done()
         assert runner.cancelled.is_set()

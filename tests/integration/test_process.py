@@ -36,6 +36,7 @@ from ketline.domain.task import (
 )
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
+from tests.actors import TESTER
 from tests.runners import RESULT, ScriptedRunner, deferrals_of
 
 WORKER = WorkerId("worker-1")
@@ -389,7 +390,7 @@ async def test_cancelled_task_is_not_deferred(repository: TroubledRepository, ta
     runner = ScriptedRunner(MachineBusy("another large program runs"), held=True)
     running = asyncio.create_task(process(repository)(task_id, runner))
     await runner.started.wait()
-    await repository.cancel(task_id)
+    await repository.cancel(task_id, TESTER)
     runner.release.set()
     await running
     assert (await repository.get(task_id)).status is TaskStatus.CANCELLED

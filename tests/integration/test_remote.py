@@ -45,6 +45,7 @@ from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.backend_calls import BackendTiming
 from ketline.service.attempts.job_attempt import token_of
 from ketline.service.attempts.remote import RunOnBackend
+from tests.actors import TESTER
 from tests.backends.example import AcmeAdapter
 from tests.backends.remote import KEY, FakeRemote
 from tests.blocks import long_after
@@ -422,7 +423,7 @@ async def test_cancelling_a_task_cancels_its_job(rig_on: RigOn, after: str) -> N
         claim = await worker.process.claim(task_id)
         assert claim is not None
         await rig.repository.record_job(claim.lease, RemoteJob())
-    await rig.repository.cancel(task_id)
+    await rig.repository.cancel(task_id, TESTER)
     await rig.cancelled_at_the_backend(worker)
     task = await rig.repository.get(task_id)
     assert (task.status, task.remote_job and task.remote_job.status) == (TaskStatus.CANCELLED, RemoteStatus.CANCELLED)
@@ -517,7 +518,7 @@ async def cancelled_while_submitting(rig: Rig) -> tuple[RunOnBackend, TaskId]:
     claim = await worker.process.claim(task_id := await rig.submit())
     assert claim is not None
     await rig.repository.record_job(claim.lease, RemoteJob())
-    await rig.repository.cancel(task_id)
+    await rig.repository.cancel(task_id, TESTER)
     return worker, task_id
 
 

@@ -15,6 +15,7 @@ from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.spec import Target, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
+from tests.actors import TESTER
 from tests.statemachine.model import KeyReused
 from tests.statemachine.modelled import TWICE, ModelledMachine
 from tests.statemachine.world import PROJECTS, Refusal
@@ -121,7 +122,7 @@ class SubmittingMachine(ModelledMachine):
 
     @rule(task_id=tasks, twice=TWICE)
     def cancel(self, task_id: TaskId, twice: bool) -> None:
-        for run, answer in enumerate(self.world.call(self.repository_of(task_id).cancel(task_id), twice=twice)):
+        for run, answer in enumerate(self.world.call(self.repository_of(task_id).cancel(task_id, TESTER), twice=twice)):
             task = self.model.tasks[task_id]
             if task.ended and not (run > 0 and task.status == "cancelled"):
                 assert (answer.status if isinstance(answer, TaskEnded) else answer) == task.status
@@ -194,6 +195,6 @@ class SubmittingMachine(ModelledMachine):
         self._ask_for_an_unknown_task()
 
     def _ask_for_an_unknown_task(self) -> None:
-        for unanswerable in (self.repository.get(UNKNOWN), self.repository.cancel(UNKNOWN)):
+        for unanswerable in (self.repository.get(UNKNOWN), self.repository.cancel(UNKNOWN, TESTER)):
             [refusal] = self.world.call(unanswerable)
             assert isinstance(refusal, TaskNotFound)

@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, multiple, precondition, rule
 from ketline.domain.access import ProjectName
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
+from tests.actors import TESTER
 from tests.statemachine.model import LEASE_SECONDS
 from tests.statemachine.modelled import TWICE
 from tests.statemachine.submitting import PROJECT, QUEUES, UNKNOWN, SubmittingMachine
@@ -66,7 +67,7 @@ class WorkingMachine(SubmittingMachine):
 
     @rule(project=PROJECT, weight=st.sampled_from([1.0, 4.0]))
     def weigh(self, project: ProjectName, weight: float) -> None:
-        [weighed] = self.world.call(self.world.projects.change(project, weight=weight))
+        [weighed] = self.world.call(self.world.projects.change(project, weight=weight, actor=TESTER))
         assert not isinstance(weighed, Refusal)
         self.model.weights[project] = weighed.weight
 

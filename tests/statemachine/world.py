@@ -23,6 +23,7 @@ from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.queues import TaskQueue
 from ketline.domain.retry import RetryPolicy
+from tests.actors import TESTER
 from tests.statemachine.model import KEY_SECONDS, REDISPATCH_SECONDS
 from tests.statemachine.task import MAX_CRASHES, RETRY_SECONDS
 
@@ -100,7 +101,7 @@ class World:
         self.projects = SqlProjectStore(self.database)
         for project in PROJECTS:
             if project != DEFAULT_PROJECT:  # which the migration stored
-                self._runner.run(self.projects.add(project))
+                self._runner.run(self.projects.add(project, TESTER))
         return self
 
     @property

@@ -156,7 +156,7 @@ def rotate_key(
     """Create a key with the rights, owner and name of another, print it, and end the other one."""
 
     async def rotate(administration: "Administration") -> "NewKey":
-        return await administration.keys.rotate(key, overlap or timedelta(), expires, _operator())
+        return await administration.keys.rotate(key, overlap or timedelta(), expires, actor=_operator())
 
     _show_new(_administered(rotate, data_dir), as_json=as_json)
 

@@ -15,7 +15,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.quotas import quotas_column, to_quotas
 from ketline.db.schema.tables import api_keys, projects
 from ketline.domain.access import ApiKey, Owner, Project, ProjectName, Role
-from ketline.domain.audit import UNKNOWN, Action, Actor, AuditRecord
+from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown
 from ketline.domain.quotas import ProjectQuotas
 
@@ -87,7 +87,7 @@ class SqlProjectStore:
 
     database: Database
 
-    async def add(self, name: ProjectName, actor: Actor = UNKNOWN) -> Project:
+    async def add(self, name: ProjectName, actor: Actor) -> Project:
         statement = insert(projects).values(name=name, created_at=now()).returning(*projects.c)
         record = AuditRecord(action=Action.PROJECT_CREATED, actor=actor, project=name, target=name)
         runs = itertools.count()
@@ -119,7 +119,7 @@ class SqlProjectStore:
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
-        actor: Actor = UNKNOWN,
+        actor: Actor,
     ) -> Project:
         values: dict[str, Any] = {} if quotas is None else {"quotas": quotas_column(quotas)}
         values |= {} if weight is None else {"weight": weight}

@@ -42,9 +42,6 @@ class Actor:
     origin: str | None = None
 
 
-UNKNOWN = Actor()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """What is to be recorded. `action` is an `Action`, or that of a later version.

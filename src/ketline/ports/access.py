@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from ketline.domain.access import ApiKey, Principal, Project, ProjectName, Role
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.quotas import ProjectQuotas
 
 
@@ -91,7 +91,7 @@ class SessionStore(Protocol):
 class ProjectStore(Protocol):
     """The projects. Every method raises `DatabaseUnavailable` if the database cannot be read or written."""
 
-    async def add(self, name: ProjectName, actor: Actor = UNKNOWN) -> Project:
+    async def add(self, name: ProjectName, actor: Actor) -> Project:
         """Store a project, and record who created it.
 
         Raises:
@@ -117,7 +117,7 @@ class ProjectStore(Protocol):
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
-        actor: Actor = UNKNOWN,
+        actor: Actor,
     ) -> Project:
         """Replace the quotas or the weight of a project, record who did, and return it.
 

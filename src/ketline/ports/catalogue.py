@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol, Self
 
 from ketline.domain.access import ProjectName
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.lists import EndedTasks, Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import TaskSpec
@@ -83,7 +83,7 @@ class TaskCatalogue(Protocol):
         """
         ...
 
-    async def delete(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def delete(self, task_id: TaskId, actor: Actor) -> None:
         """Delete a task that has ended, with its history, its labels and the keys that name it, and record who did it.
 
         Its usage remains.

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol, Self
 
 from ketline.domain.access import ProjectName
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.errors import MachineBusy
 from ketline.domain.leases import NOW, Expiry, LeaseSurvey
 from ketline.domain.queues import SIMULATIONS, TaskQueue
@@ -65,7 +65,7 @@ class TaskSubmissions(Protocol):
         """
         ...
 
-    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def cancel(self, task_id: TaskId, actor: Actor) -> None:
         """Cancel a task that has not ended, and record who did it; the worker that runs it loses the lease.
 
         Raises:

@@ -23,6 +23,7 @@ from ketline.service.access.keys import NewKey, VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from ketline.service.tasks.watch import Watch
+from tests.actors import TESTER
 from tests.fake_access import FakeKeyStore
 from tests.fakes import FakeTaskRepository
 
@@ -48,7 +49,7 @@ async def http(protected: Services, options: ApiOptions) -> AsyncIterator[httpx.
 
 @pytest.fixture
 async def key(protected: Services) -> NewKey:
-    return await protected.keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"))
+    return await protected.keys.create(project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=Owner("ada"), actor=TESTER)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ async def test_revoked_key_ends_what_is_open(
     path: str,
 ) -> None:
     async with waiting(watch, http.get(path.format(task_id), headers=bearer)) as sent:
-        await protected.keys.revoke(key.key.key_id)
+        await protected.keys.revoke(key.key.key_id, TESTER)
         started = time.monotonic()
         answer = await sent
     assert time.monotonic() - started < MOST_SECONDS
@@ -100,7 +101,7 @@ async def test_expiry_ends_what_is_open_also_while_nobody_can_verify_it(
     http: httpx.AsyncClient, protected: Services, watch: Watch, task_id: TaskId, path: str
 ) -> None:
     short = await protected.keys.create(
-        project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"), lifetime=timedelta(seconds=0.5)
+        project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"), lifetime=timedelta(seconds=0.5), actor=TESTER
     )
     started, headers = time.monotonic(), {"Authorization": f"Bearer {short.text}"}
     async with waiting(watch, http.get(path.format(task_id), headers=headers)) as sent:
@@ -127,7 +128,7 @@ async def test_wait_for_many_ends_with_the_key(
 ) -> None:
     request = http.post("/tasks/ended", json={"task_ids": [str(task_id)]}, headers={**bearer, "Prefer": "wait=30"})
     async with waiting(watch, request) as sent:
-        await protected.keys.revoke(key.key.key_id)
+        await protected.keys.revoke(key.key.key_id, TESTER)
         assert (await sent).status_code == 401
 
 

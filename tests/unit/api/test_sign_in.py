@@ -20,6 +20,7 @@ from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
+from tests.actors import TESTER
 from tests.fakes import FakeTaskRepository
 from tests.forms import csrf_token_of
 
@@ -48,7 +49,9 @@ async def browser(signed: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def key(services: Services, role: Role = Role.SUBMITTER) -> str:
-    return (await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada lovelace"))).text
+    return (
+        await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada lovelace"), actor=TESTER)
+    ).text
 
 
 async def sign_in(browser: httpx.AsyncClient, text: str, **fields: str) -> httpx.Response:

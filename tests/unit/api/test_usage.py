@@ -17,6 +17,7 @@ from ketline.domain.usage import UsageGroup, UsageQuery
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
+from tests.actors import TESTER
 from tests.fake_usage import ROWS, FakeUsageLedger
 
 RANGE = "from=2026-11-01&to=2026-11-30"
@@ -147,7 +148,7 @@ async def test_media_type_that_is_not_available(client: httpx.AsyncClient) -> No
 async def test_members_see_the_usage_of_their_project_only(  # type: ignore[no-untyped-def]
     signed_in, ledger: FakeUsageLedger, services: Services, role: Role
 ) -> None:
-    await services.projects.add(ProjectName("theirs"))
+    await services.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(role) as client:
         assert (await client.get("/usage")).status_code == 200
         assert (await client.get("/usage?project=ours")).status_code == 200
@@ -160,7 +161,7 @@ async def test_members_see_the_usage_of_their_project_only(  # type: ignore[no-u
 async def test_administrator_sees_the_usage_of_all_projects(  # type: ignore[no-untyped-def]
     signed_in, ledger: FakeUsageLedger, services: Services
 ) -> None:
-    await services.projects.add(ProjectName("theirs"))
+    await services.projects.add(ProjectName("theirs"), TESTER)
     async with signed_in(Role.ADMINISTRATOR) as client:
         for wanted in ("/usage", "/usage?project=theirs", "/usage?project=*"):
             assert (await client.get(wanted)).status_code == 200

@@ -7,6 +7,7 @@ from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, Databa
 from ketline.service.access import authentication
 from ketline.service.access.authentication import REMEMBERED_SECONDS, Authenticate
 from ketline.service.access.keys import TOUCH_SECONDS, ManageKeys, VerifyKey
+from tests.actors import TESTER
 from tests.fake_access import FakeKeyStore
 
 
@@ -41,7 +42,7 @@ def authenticate(store: FakeKeyStore, clock: ManualClock) -> Authenticate:
 @pytest.fixture
 async def token(store: FakeKeyStore) -> str:
     keys = ManageKeys(store)
-    return (await keys.create(project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"))).text
+    return (await keys.create(project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("ada"), actor=TESTER)).text
 
 
 async def test_revoked_key_is_refused_within_two_seconds(
@@ -49,7 +50,7 @@ async def test_revoked_key_is_refused_within_two_seconds(
 ) -> None:
     principal = await authenticate(token)
     assert principal.key_id is not None
-    await ManageKeys(store).revoke(principal.key_id)
+    await ManageKeys(store).revoke(principal.key_id, TESTER)
     clock.now += REMEMBERED_SECONDS
     assert REMEMBERED_SECONDS < 2
     with pytest.raises(CredentialsInvalid):

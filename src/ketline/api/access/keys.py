@@ -79,7 +79,7 @@ async def rotate_key(key_id: str, request: Request, response: Response) -> NewKe
     body = await read_body(request, RotationRequest, optional=True)
     try:
         new = await services_of(request).keys.rotate(
-            key_id, timedelta(seconds=body.overlap_s), _duration(body.lifetime_s), actor_of(request)
+            key_id, timedelta(seconds=body.overlap_s), _duration(body.lifetime_s), actor=actor_of(request)
         )
     except KeyUnknown as error:
         raise HTTPProblem(error.code) from error

@@ -22,7 +22,7 @@ from ketline.db.tasks.rank import queue_position_of
 from ketline.db.tasks.statements import lock_task
 from ketline.db.tasks.submissions import find_accepted
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.audit import UNKNOWN, Action, Actor, task_record
+from ketline.domain.audit import Action, Actor, task_record
 from ketline.domain.errors import TaskNotEnded, TaskNotFound, TaskNotPending
 from ketline.domain.lists import EndedTasks, Position, TaskChange, TaskPage, TaskQuery, TaskStatistics
 from ketline.domain.priority import QueuePosition
@@ -115,7 +115,7 @@ class SqlTaskCatalogue:
     async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
         return await self.database.read(lambda connection: find_accepted(connection, self.project, key))
 
-    async def delete(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def delete(self, task_id: TaskId, actor: Actor) -> None:
         record = task_record(Action.TASK_DELETED, actor, self.project, task_id)
         runs = itertools.count()
 

@@ -37,7 +37,7 @@ from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.audit import UNKNOWN, Action, Actor, task_record
+from ketline.domain.audit import Action, Actor, task_record
 from ketline.domain.errors import (
     BackendUnavailable,
     LongProgram,
@@ -231,7 +231,7 @@ class SqlTaskRepository:
             self._notify(lease.task_id, status)
         return status
 
-    async def cancel(self, task_id: TaskId, actor: Actor = UNKNOWN) -> None:
+    async def cancel(self, task_id: TaskId, actor: Actor) -> None:
         record = task_record(Action.TASK_CANCELLED, actor, self.project, task_id)
         runs = itertools.count()
 

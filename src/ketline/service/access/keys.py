@@ -15,7 +15,7 @@ from hmac import compare_digest
 import structlog
 
 from ketline.domain.access import ApiKey, Owner, Principal, ProjectName, Role
-from ketline.domain.audit import UNKNOWN, Actor
+from ketline.domain.audit import Actor
 from ketline.domain.errors import CredentialsInvalid, KeyUnknown, ServiceUnavailable
 from ketline.ports.access import KeyStore
 from ketline.ports.clock import Clock
@@ -59,7 +59,7 @@ class ManageKeys:
         owner: Owner,
         name: str | None = None,
         lifetime: timedelta | None = None,
-        actor: Actor = UNKNOWN,
+        actor: Actor,
     ) -> NewKey:
         """Create a key, which expires after `lifetime`, or never.
 
@@ -79,7 +79,7 @@ class ManageKeys:
         """
         return await self.store.keys(project)
 
-    async def revoke(self, key_id: str, actor: Actor = UNKNOWN) -> ApiKey:
+    async def revoke(self, key_id: str, actor: Actor) -> ApiKey:
         """End a key; every process of the service refuses it within two seconds.
 
         Raises:
@@ -89,7 +89,7 @@ class ManageKeys:
         return await self.store.revoke(_possible(key_id), actor)
 
     async def rotate(
-        self, key_id: str, overlap: timedelta, lifetime: timedelta | None = None, actor: Actor = UNKNOWN
+        self, key_id: str, overlap: timedelta, lifetime: timedelta | None = None, *, actor: Actor
     ) -> NewKey:
         """Create a key with the rights of another, which ends after `overlap`.
 
