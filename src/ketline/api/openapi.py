@@ -10,8 +10,11 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from ketline.api.requests.credentials import PROJECT_HEADER
 from ketline.api.responses.errors import KINDS, PROBLEM_MEDIA_TYPE, ProblemKind
+from ketline.api.rights import PUBLIC, RIGHTS
 from ketline.api.services import ApiOptions
+from ketline.domain.errors import ProjectUnknown
 from ketline.schemas.access import KeyRequest, ProjectChange, ProjectRequest, RotationRequest
 from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
@@ -73,8 +76,19 @@ SUBMIT_HEADERS = [
 ]
 
 
+_PROJECT_PARAMETER = {
+    "name": PROJECT_HEADER,
+    "in": "header",
+    "description": "The project to work in, one of the sender's; without it the first in alphabetical order.",
+    "schema": {"type": "string"},
+}
+
+
 class DescribedApi(FastAPI):
-    """A FastAPI application whose OpenAPI document also has the schemas that are only referenced by name."""
+    """A FastAPI application whose OpenAPI document also has the schemas that are only referenced by name.
+
+    Where senders may be members of several projects, it also has the header with which they choose one.
+    """
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -82,7 +96,27 @@ class DescribedApi(FastAPI):
         shapes.update(_shapes(self.state.options))
         if self.state.options.result_shape is ResultShape.PLAIN:
             _describe_plain_tasks(document["paths"]["/tasks/{task_id}"]["get"]["responses"], shapes)
+        if self.state.options.several_projects:
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
+                    if RIGHTS[method.upper(), path] is not PUBLIC:
+                        _describe_choice_of_project(operation)
         return document
+
+
+def _describe_choice_of_project(operation: dict[str, Any]) -> None:
+    """Add the header to an operation, and the response if the sender is not a member of the named project."""
+    parameters = operation.setdefault("parameters", [])
+    if _PROJECT_PARAMETER not in parameters:  # FastAPI makes the document once
+        parameters.append(_PROJECT_PARAMETER)
+    code = ProjectUnknown.code
+    status = KINDS[code].status
+    refusal = problem_responses(code)[status]
+    known = operation["responses"].setdefault(str(status), refusal)
+    problems = known["content"].setdefault(PROBLEM_MEDIA_TYPE, refusal["content"][PROBLEM_MEDIA_TYPE])
+    if code not in problems["examples"]:
+        known["description"] += f" or {refusal['description']}"
+        problems["examples"] |= refusal["content"][PROBLEM_MEDIA_TYPE]["examples"]
 
 
 def _describe_plain_tasks(responses: dict[str, Any], shapes: dict[str, Any]) -> None:

@@ -34,7 +34,8 @@ def _never() -> bool:
 class ApiOptions:
     """Limits of submissions, the shape of tasks, the host names that requests may use, and the state of the process.
 
-    `stopping` returns True once the process has begun to shut down.
+    `stopping` returns True once the process has begun to shut down. With `several_projects` a sender may be a member of
+    several projects, and names one in a header.
     """
 
     default_shots: int
@@ -47,6 +48,7 @@ class ApiOptions:
     result_shape: ResultShape = ResultShape.FULL
     hosts: HostRule = field(default_factory=HostRule)
     stopping: Callable[[], bool] = _never
+    several_projects: bool = False
 
     @property
     def max_body_bytes(self) -> int:

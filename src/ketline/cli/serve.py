@@ -23,6 +23,7 @@ from ketline.api.requests.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.cli.tls import tls_context
 from ketline.config import Settings
+from ketline.domain.access import AuthMode
 from ketline.domain.backend_jobs import BackendName
 from ketline.domain.queues import CONVERSIONS, TaskQueue
 from ketline.domain.spec import TaskKind
@@ -114,6 +115,7 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
         result_shape=settings.result_shape,
         hosts=HostRule.of(settings.host_names, settings.host),
         stopping=stop.is_set,
+        several_projects=AuthMode.OIDC in settings.auth_modes,
     )
     return create_app(services, options)
 

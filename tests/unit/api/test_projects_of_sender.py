@@ -1,16 +1,23 @@
 """Who is a member of several projects chooses one by a header, and reaches no other."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from openapi_spec_validator import validate
 
 from ketline.api.app import ApiOptions, create_app
+from ketline.api.rights import PUBLIC, RIGHTS
+from ketline.cli.serve import application
+from ketline.config import Settings
 from ketline.domain.access import Owner, Principal, ProjectName, Role, member
 from ketline.domain.errors import IssuerUnavailable
 from ketline.runtime import SystemClock
+from ketline.schemas.legacy import ResultShape
 from ketline.service.access.authentication import Authenticate
 from ketline.service.services import Services
 from tests.fakes import FakeTaskRepository
@@ -66,6 +73,37 @@ async def test_projects_of_others_and_of_nobody_are_refused_alike(http: httpx.As
     ]
     assert {(answer.status_code, answer.json()["code"]) for answer in refusals} == {(404, "project_unknown")}
     assert len({answer.json()["detail"] for answer in refusals}) == 1
+
+
+OIDC = {
+    "oidc_issuer": "https://issuer.example",
+    "oidc_audience": "ketline",
+    "oidc_groups": "physicists=physics:submitter",
+}
+
+
+@pytest.mark.parametrize("result_shape", list(ResultShape))
+@pytest.mark.parametrize(("auth", "given"), [("off", {}), ("keys", {}), ("oidc", OIDC), ("keys,oidc", OIDC)])
+async def test_openapi_has_the_header_where_it_chooses(
+    services: Services, auth: str, given: dict[str, Any], result_shape: ResultShape
+) -> None:
+    app = application(Settings(auth=auth, result_shape=result_shape, **given), services, asyncio.Event())
+    app.openapi()
+    document = app.openapi()
+    validate(document)
+    choosing, refusing = set(), set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            headers = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"]
+            refused = operation["responses"].get("404", {}).get("content", {}).get("application/problem+json", {})
+            if headers.count("X-Ketline-Project") == 1:
+                choosing.add((method.upper(), path))
+                if "project_unknown" in refused["examples"]:
+                    refusing.add((method.upper(), path))
+    described = {
+        (method, path) for method, path in RIGHTS if method.lower() in document["paths"].get(path, {}) and given
+    }
+    assert choosing == refusing == {one for one in described if RIGHTS[one] is not PUBLIC}
 
 
 async def test_issuer_that_is_down_is_503(http: httpx.AsyncClient, user: OneUser) -> None:
