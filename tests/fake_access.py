@@ -116,8 +116,10 @@ class FakeSessionStore:
     def __init__(self, keys: FakeKeyStore) -> None:
         self.keys = keys
         self.stored: dict[bytes, Principal] = {}
+        self.actors: list[Actor] = []
 
-    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta) -> None:
+    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta, actor: Actor) -> None:
+        self.actors.append(actor)
         self.stored[digest] = replace(principal, expires_at=datetime.now(UTC) + lifetime)
 
     async def find(self, digest: bytes) -> Principal | None:
@@ -136,7 +138,8 @@ class FakeSessionStore:
         self.stored[new] = replace(principal, project=project, role=role)
         return True
 
-    async def end(self, digest: bytes) -> None:
+    async def end(self, digest: bytes, actor: Actor) -> None:
+        self.actors.append(actor)
         self.stored.pop(digest, None)
 
 

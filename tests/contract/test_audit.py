@@ -7,17 +7,21 @@ from sqlalchemy import Connection, update
 
 from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
+from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import audit
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
+from ketline.domain.access import DEFAULT_PROJECT, Owner, Principal, ProjectName, Role
 from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import KeyUnknown, ProjectExists, ProjectUnknown, TaskEnded, TaskNotEnded, TaskNotFound
 from ketline.domain.quotas import ProjectQuotas
 from ketline.domain.task import TaskId
+from ketline.runtime import SystemClock
 from ketline.service.access.keys import ManageKeys
+from ketline.service.access.refusals import MOST_ORIGINS, RecordRefusedSignIns, SignInMethod
+from ketline.service.access.sessions import ManageSessions
 from tests.contract.test_repository import submission
 
 ADA = Actor(owner=Owner("ada"), key_id="0f8b6a4f2c1d", origin="192.0.2.1")
@@ -91,6 +95,39 @@ async def test_cancellation_and_deletion_are_recorded_once(
         AuditRecord(action=action, actor=ADA, project=TEAM, target=str(task_id))
         for action in (Action.TASK_CANCELLED, Action.TASK_DELETED)
     ]
+
+
+async def test_sign_in_and_sign_out_are_recorded_once(database: Database, log: SqlAuditLog) -> None:
+    new = await ManageKeys(SqlKeyStore(database)).create(
+        project=DEFAULT_PROJECT, role=Role.READER, owner=Owner("bob"), actor=ADA
+    )
+    bob = Actor(owner=new.key.owner, key_id=new.key.key_id, origin="192.0.2.7")
+    sessions = ManageSessions(SqlSessionStore(database), timedelta(hours=1))
+    token = await sessions.start(Principal(role=Role.READER, owner=bob.owner, key_id=bob.key_id), bob.origin)
+    for _ in range(2):
+        await sessions.end(token, bob)
+    assert (await recorded(log))[1:] == [
+        AuditRecord(action=action, actor=bob, project=DEFAULT_PROJECT)
+        for action in (Action.SESSION_STARTED, Action.SESSION_ENDED)
+    ]
+    assert token.removeprefix("kts_") not in repr(await log.find(None, None, 100))
+
+
+async def test_refused_sign_ins_are_counted_and_cannot_fill_the_log(log: SqlAuditLog) -> None:
+    refused = RecordRefusedSignIns(log, SystemClock())
+    for number in range(1000):
+        await refused(f"192.0.2.{number % 100}", SignInMethod.API_KEY)
+    await refused.record_counted()
+    await refused.record_counted()
+    notes = [(record.action, record.actor.origin, record.notes) for record in await recorded(log)]
+    named = [f"192.0.2.{number}" for number in range(MOST_ORIGINS)]
+    assert notes == [
+        *((Action.SIGN_IN_REFUSED, origin, "API key") for origin in named),
+        *((Action.SIGN_IN_REFUSED, origin, "9 more") for origin in named),
+        (Action.SIGN_IN_REFUSED, None, f"{1000 - 10 * MOST_ORIGINS} from other addresses"),
+    ]
+    await refused("192.0.2.99", SignInMethod.PROVIDER)
+    assert (await recorded(log))[-1].notes == "identity provider"
 
 
 async def test_what_was_not_done_is_not_recorded(

@@ -19,6 +19,7 @@ from tests.actors import TESTER
 
 CHEMISTRY, PHYSICS = ProjectName("chemistry"), ProjectName("physics")
 HOUR = timedelta(hours=1)
+ORIGIN = "192.0.2.1"
 SLACK = timedelta(minutes=1)
 
 
@@ -49,7 +50,7 @@ async def test_session_has_the_rights_of_its_key_for_its_time(
     database: Database, manage: ManageSessions, verify: VerifySession
 ) -> None:
     member = await key_of(database)
-    principal = await verify(await manage.start(member))
+    principal = await verify(await manage.start(member, ORIGIN))
     assert (principal.project, principal.role, principal.owner) == (DEFAULT_PROJECT, Role.SUBMITTER, Owner("ada"))
     assert principal.key_id == member.key_id
     assert principal.expires_at is not None
@@ -58,7 +59,7 @@ async def test_session_has_the_rights_of_its_key_for_its_time(
 
 async def test_session_ends_with_its_key(database: Database, manage: ManageSessions, verify: VerifySession) -> None:
     lasting, short = await key_of(database), await key_of(database, timedelta(minutes=5))
-    session, limited = await manage.start(lasting), await manage.start(short)
+    session, limited = await manage.start(lasting, ORIGIN), await manage.start(short, ORIGIN)
     assert (await verify(limited)).expires_at == short.expires_at
     assert lasting.key_id is not None
     await ManageKeys(SqlKeyStore(database)).revoke(lasting.key_id, TESTER)
@@ -71,10 +72,10 @@ async def test_session_that_is_over_is_refused_and_deleted(
     database: Database, store: SqlSessionStore, manage: ManageSessions, verify: VerifySession
 ) -> None:
     member = await key_of(database)
-    over = await ManageSessions(store, timedelta(seconds=-1)).start(member)
+    over = await ManageSessions(store, timedelta(seconds=-1)).start(member, ORIGIN)
     with pytest.raises(CredentialsInvalid):
         await verify(over)
-    await manage.start(member)
+    await manage.start(member, ORIGIN)
 
     def count(connection: Connection) -> int:
         return connection.execute(select(func.count()).select_from(sessions)).scalar_one()
@@ -86,9 +87,9 @@ async def test_ended_session_and_unknown_ones_are_refused_alike(
     database: Database, manage: ManageSessions, verify: VerifySession
 ) -> None:
     member = await key_of(database)
-    session, other = await manage.start(member), await manage.start(member)
-    await manage.end(session)
-    await manage.end(session)
+    session, other = await manage.start(member, ORIGIN), await manage.start(member, ORIGIN)
+    await manage.end(session, TESTER)
+    await manage.end(session, TESTER)
     refusals = set()
     for token in (session, session[:-1], session.upper(), "kts_" + "0" * 64, "kts_", ""):
         with pytest.raises(CredentialsInvalid) as refusal:
@@ -99,13 +100,13 @@ async def test_ended_session_and_unknown_ones_are_refused_alike(
 
 
 async def test_session_of_no_key_ends_by_itself_only(manage: ManageSessions, verify: VerifySession) -> None:
-    session = await manage.start(Principal(role=Role.READER, owner=Owner("grace")))
+    session = await manage.start(Principal(role=Role.READER, owner=Owner("grace")), ORIGIN)
     principal = await verify(session)
     assert (principal.key_id, principal.role, principal.owner) == (None, Role.READER, Owner("grace"))
 
 
 async def test_nothing_of_a_token_is_stored(database: Database, manage: ManageSessions) -> None:
-    token = await manage.start(Principal(role=Role.READER))
+    token = await manage.start(Principal(role=Role.READER), ORIGIN)
 
     def rows(connection: Connection) -> str:
         return repr(connection.execute(sessions.select()).all())
@@ -120,7 +121,7 @@ async def test_session_is_moved_to_another_project_under_another_token(
 ) -> None:
     verify = VerifySession(store, parse_groups("g=physics:reader,g=chemistry:operator"))
     began = Principal(project=PHYSICS, role=Role.READER, owner=Owner("ada"), groups=("g",))
-    session, other = await manage.start(began), await manage.start(began)
+    session, other = await manage.start(began, ORIGIN), await manage.start(began, ORIGIN)
     before = await verify(session)
     assert (before.project, before.role) == (PHYSICS, Role.READER)
     target = before.within(CHEMISTRY)
@@ -138,13 +139,15 @@ async def test_session_is_moved_to_another_project_under_another_token(
 
 async def test_session_that_is_over_is_not_moved(store: SqlSessionStore) -> None:
     manage = ManageSessions(store, timedelta(seconds=-1))
-    over = await manage.start(Principal(role=Role.READER, groups=("g",)))
+    over = await manage.start(Principal(role=Role.READER, groups=("g",)), ORIGIN)
     with pytest.raises(CredentialsInvalid):
         await manage.move(over, Principal(role=Role.READER))
 
 
 async def test_session_has_the_rights_that_its_groups_give_now(store: SqlSessionStore, manage: ManageSessions) -> None:
-    session = await manage.start(Principal(project=PHYSICS, role=Role.OPERATOR, owner=Owner("ada"), groups=("g", "h")))
+    session = await manage.start(
+        Principal(project=PHYSICS, role=Role.OPERATOR, owner=Owner("ada"), groups=("g", "h")), ORIGIN
+    )
     for rights, role in (("g=physics:operator", Role.OPERATOR), ("h=physics:reader,i=physics:operator", Role.READER)):
         assert (await VerifySession(store, parse_groups(rights))(session)).role is role
     for rights in ("g=chemistry:operator,i=physics:reader", ""):
@@ -155,7 +158,7 @@ async def test_session_has_the_rights_that_its_groups_give_now(store: SqlSession
 async def test_session_of_a_key_is_refused_where_keys_are(
     database: Database, store: SqlSessionStore, manage: ManageSessions
 ) -> None:
-    session = await manage.start(await key_of(database))
+    session = await manage.start(await key_of(database), ORIGIN)
     await VerifySession(store)(session)
     with pytest.raises(CredentialsInvalid):
         await VerifySession(store, keys=False)(session)

@@ -71,8 +71,13 @@ def principal_of(request: Request) -> Principal:
 
 def actor_of(request: Request) -> Actor:
     """The sender of the request, as the audit log names it."""
-    principal, client = principal_of(request), request.client
-    return Actor(owner=principal.owner, key_id=principal.key_id, origin=None if client is None else client.host)
+    principal = principal_of(request)
+    return Actor(owner=principal.owner, key_id=principal.key_id, origin=origin_of(request))
+
+
+def origin_of(request: Request) -> str | None:
+    """The address that the request came from, None if it is not known."""
+    return None if request.client is None else request.client.host
 
 
 def options_of(request: Request) -> ApiOptions:

@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from ketline.db.audit import write_entry
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import api_keys, sessions
 from ketline.domain.access import Owner, Principal, ProjectName, Role
+from ketline.domain.audit import Action, Actor, AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class SqlSessionStore:
 
     database: Database
 
-    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta) -> None:
+    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta, actor: Actor) -> None:
         values = {
             "digest": digest,
             "key_id": principal.key_id,
@@ -29,9 +31,15 @@ class SqlSessionStore:
             "expires_at": from_now(lifetime.total_seconds()),
         }
 
+        record = AuditRecord(action=Action.SESSION_STARTED, actor=actor, project=principal.project)
+        stored = select(sessions.c.digest).where(sessions.c.digest == digest)
+
         def work(connection: Connection) -> None:
             connection.execute(delete(sessions).where(sessions.c.expires_at <= now()))
-            connection.execute(insert(sessions).values(values))
+            # An earlier run of the transaction may have committed: digests are those of random tokens.
+            if connection.execute(stored).one_or_none() is None:
+                connection.execute(insert(sessions).values(values))
+                write_entry(connection, record)
 
         await self.database.write(work)
 
@@ -55,11 +63,16 @@ class SqlSessionStore:
         )
         return bool(await self.database.autocommit(lambda connection: connection.execute(statement).rowcount))
 
-    async def end(self, digest: bytes) -> None:
-        def work(connection: Connection) -> None:
-            connection.execute(delete(sessions).where(sessions.c.digest == digest))
+    async def end(self, digest: bytes, actor: Actor) -> None:
+        statement = delete(sessions).where(sessions.c.digest == digest).returning(sessions.c.project)
 
-        await self.database.autocommit(work)
+        def work(connection: Connection) -> None:
+            row = connection.execute(statement).one_or_none()
+            if row is not None:
+                record = AuditRecord(action=Action.SESSION_ENDED, actor=actor, project=ProjectName(row.project))
+                write_entry(connection, record)
+
+        await self.database.write(work)
 
 
 def _to_principal(row: Row[Any]) -> Principal:

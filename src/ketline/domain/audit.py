@@ -28,6 +28,9 @@ class Action(StrEnum):
     TASK_CANCELLED = "task.cancelled"
     TASK_DELETED = "task.deleted"
     DEAD_LETTERS_REQUEUED = "dead_letters.requeued"
+    SESSION_STARTED = "session.started"
+    SESSION_ENDED = "session.ended"
+    SIGN_IN_REFUSED = "sign_in.refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,8 +68,8 @@ class SessionStore(Protocol):
     Every method raises `DatabaseUnavailable` if the database cannot be read or written.
     """
 
-    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta) -> None:
-        """Store a session that ends after `lifetime`, and forget those that have ended."""
+    async def add(self, digest: bytes, principal: Principal, lifetime: timedelta, actor: Actor) -> None:
+        """Store a session that ends after `lifetime`, record who signed in, and forget those that have ended."""
         ...
 
     async def find(self, digest: bytes) -> Principal | None:
@@ -83,8 +83,8 @@ class SessionStore(Protocol):
         """Put a session into another project under a new digest, with the end that it has; False if it has ended."""
         ...
 
-    async def end(self, digest: bytes) -> None:
-        """End a session, if there is one."""
+    async def end(self, digest: bytes, actor: Actor) -> None:
+        """End a session, if there is one, and record who signed out."""
         ...
 
 

@@ -27,6 +27,7 @@ from ketline.runtime.limits import execution_limits
 from ketline.runtime.upkeep import open_upkeep
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import ManageKeys, VerifyKey
+from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions, VerifySession
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -67,11 +68,12 @@ async def open_services(
     sessions = SqlSessionStore(repository.database)
     projects = SqlProjectStore(repository.database)
     quotas = KnownQuotas(projects, clock, settings.quota_defaults)
+    refused = RecordRefusedSignIns(audit, clock)
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
         open_program_inspector(settings, limits) as inspector,
         open_upkeep(settings, repository, publisher, contact) as dispatcher,
-        running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run()),
+        running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run(), refused.run()),
     ):
         submit = SubmitTask(
             repository,
@@ -103,6 +105,7 @@ async def open_services(
             provider=provider,
             keys=ManageKeys(keys),
             sessions=ManageSessions(sessions, timedelta(hours=settings.session_hours)),
+            refused_sign_ins=refused,
             projects=projects,
             audit=audit,
             usage=SumUsage(SqlUsageLedger(repository.database), clock),

@@ -13,6 +13,7 @@ from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.ports.workers import WorkerRegistry
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import ManageKeys
+from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -49,6 +50,7 @@ class Services:
     authenticate: Authenticate
     keys: ManageKeys
     sessions: ManageSessions
+    refused_sign_ins: RecordRefusedSignIns
     provider: ProviderSignIn | None = None
     projects: ProjectStore
     audit: AuditLog

@@ -13,6 +13,7 @@ from ketline.domain.access import ANYONE
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import ManageKeys
+from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -142,6 +143,7 @@ def services(
         authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
         keys=ManageKeys(keys),
         sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
+        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock()),
         projects=projects,
         audit=audit_log,
         usage=SumUsage(ledger, SystemClock()),

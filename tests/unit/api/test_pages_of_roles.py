@@ -23,6 +23,7 @@ from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import NewKey, VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
+from tests.actors import TESTER
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fakes import FakeDeadLetterBox
 
@@ -76,7 +77,7 @@ async def browser(protected: Services, options: ApiOptions) -> AsyncIterator[htt
 
 
 async def key(services: Services, role: Role) -> NewKey:
-    return await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada"))
+    return await services.keys.create(project=DEFAULT_PROJECT, role=role, owner=Owner("ada"), actor=TESTER)
 
 
 def route_of(method: str, path: str) -> tuple[str, str]:
@@ -120,7 +121,7 @@ async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
     role: Role,
 ) -> None:
     dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
-    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text))
+    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text), None)
     browser.cookies.set("ketline_session", session, domain="ketline.test", path="/")
     may_open = [path for path in PAGES if role.includes(RIGHTS["GET", path] or role)]
     offered: set[tuple[str, str]] = set()
@@ -140,7 +141,7 @@ async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
 async def test_only_those_who_may_change_tasks_select_them(
     browser: httpx.AsyncClient, protected: Services, tasks: Sequence[str], role: Role
 ) -> None:
-    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text))
+    session = await protected.sessions.start(await protected.authenticate((await key(protected, role)).text), None)
     browser.cookies.set("ketline_session", session, domain="ketline.test", path="/")
     boxes = (await offers_of(browser, "/ui/tasks")).boxes
     assert boxes == (len(tasks) if role.includes(Role.SUBMITTER) else 0)

@@ -53,7 +53,7 @@ def opened(services: Services, options: ApiOptions) -> Opening:
 
 @pytest.fixture
 async def session(services: Services) -> str:
-    return await services.sessions.start(user("physicists", "chemists"))
+    return await services.sessions.start(user("physicists", "chemists"), None)
 
 
 async def choose(browser: httpx.AsyncClient, project: str, **fields: str) -> httpx.Response:
@@ -168,7 +168,7 @@ async def test_choice_leads_to_the_same_page_if_there_is_one(
 
 
 async def test_member_of_one_project_sees_no_choice(opened: Opening, services: Services) -> None:
-    async with opened(await services.sessions.start(user("chemists"))) as browser:
+    async with opened(await services.sessions.start(user("chemists"), None)) as browser:
         text = (await browser.get("/ui/tasks")).text
     assert (offered(text), "choose-project" in text, "hx-headers" in text) == ([], False, False)
     assert re.search(r"reader of</span>\s*chemistry", text)
@@ -186,7 +186,7 @@ async def test_session_ends_when_the_groups_no_longer_give_its_project(
         form = await restarted.get(led.headers["location"].replace("../ui", "/ui"))
         assert (form.status_code, "no longer have rights in its project" in form.text) == (200, True)
         assert (await restarted.get("/tasks")).status_code == 401
-    async with opened(await services.sessions.start(user("chemists", "physicists")), rights="others") as browser:
+    async with opened(await services.sessions.start(user("chemists", "physicists"), None), rights="others") as browser:
         assert await project_of(browser) == ("chemistry", "reader")
         assert offered((await browser.get("/ui/tasks")).text) == [("astronomy", False), ("chemistry", True)]
 

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
+from ketline.domain.access import Owner
+from ketline.domain.audit import Actor, AuditRecord
 from ketline.domain.groups import parse_groups
 from ketline.oidc.code_flow import CodeFlow
 from ketline.oidc.keys import IssuerKeys
@@ -20,6 +22,7 @@ from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
+from tests.fake_access import FakeAuditLog, FakeSessionStore
 from tests.issuer import Issuer, serving
 
 CLIENT = "ketline-pages"
@@ -129,6 +132,24 @@ async def test_id_token_of_another_sign_in_service_or_user_is_refused(
     refused = await browser.get(await come_back(browser))
     assert refused.status_code == 401
     assert "ketline_session" not in browser.cookies
+
+
+async def test_sign_in_at_the_provider_is_recorded(
+    browser: httpx.AsyncClient, issuer: Issuer, services: Services, audit_log: FakeAuditLog
+) -> None:
+    issuer.given = {"preferred_username": "ada lovelace"}
+    await browser.get(await come_back(browser))
+    store = services.sessions.store
+    assert isinstance(store, FakeSessionStore)
+    assert store.actors == [Actor(owner=Owner("ada lovelace"), origin="127.0.0.1")]
+    issuer.given = {"groups": []}
+    await browser.get(await come_back(browser))
+    await browser.get("/ui/sign-in/callback?state=another&code=secret")
+    await services.refused_sign_ins.record_counted()
+    origin = Actor(origin="127.0.0.1")
+    assert audit_log.records == [
+        AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("identity provider", "1 more")
+    ]
 
 
 async def test_provider_that_is_down_or_denies_is_told(browser: httpx.AsyncClient, issuer: Issuer) -> None:

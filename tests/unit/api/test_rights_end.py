@@ -114,10 +114,10 @@ async def test_expiry_ends_what_is_open_also_while_nobody_can_verify_it(
 async def test_ended_session_ends_the_stream_of_its_page(
     http: httpx.AsyncClient, protected: Services, watch: Watch, key: NewKey
 ) -> None:
-    session = await protected.sessions.start(await protected.authenticate(key.text))
+    session = await protected.sessions.start(await protected.authenticate(key.text), None)
     headers = {"Cookie": f"ketline_session={session}"}
     async with waiting(watch, http.get("/tasks/events", headers=headers)) as sent:
-        await protected.sessions.end(session)
+        await protected.sessions.end(session, TESTER)
         started = time.monotonic()
         assert (await sent).status_code == 200
     assert time.monotonic() - started < MOST_SECONDS

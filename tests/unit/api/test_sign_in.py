@@ -14,6 +14,7 @@ from ketline.api.requests.credentials import csrf_token
 from ketline.api.requests.hosts import HostRule
 from ketline.api.rights import RIGHTS
 from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.audit import Actor, AuditRecord
 from ketline.ports.access import TokenVerifier
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
@@ -21,6 +22,7 @@ from ketline.service.access.keys import VerifyKey
 from ketline.service.access.sessions import VerifySession
 from ketline.service.services import Services
 from tests.actors import TESTER
+from tests.fake_access import FakeAuditLog, FakeSessionStore
 from tests.fakes import FakeTaskRepository
 from tests.forms import csrf_token_of
 
@@ -188,7 +190,7 @@ async def test_bearer_token_needs_no_form_token_and_comes_before_the_cookie(
 
 async def test_session_is_no_bearer_token_and_a_key_no_cookie(signed: FastAPI, protected: Services) -> None:
     text = await key(protected)
-    session = await protected.sessions.start(await protected.authenticate(text))
+    session = await protected.sessions.start(await protected.authenticate(text), None)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(signed), base_url="https://ketline.test") as client:
         assert (await client.get("/tasks", headers={"Authorization": f"Bearer {session}"})).status_code == 401
         assert (await client.get("/tasks", headers={"Cookie": f"{SESSION}={text}"})).status_code == 401
@@ -214,6 +216,33 @@ async def test_browser_keeps_no_pages_for_after_the_sign_out(browser: httpx.Asyn
     assert copied.headers["cache-control"] == "no-store"
     ended = await browser.post("/ui/sign-out", data={"csrf_token": csrf_token_of(await browser.get("/"))})
     assert ended.headers["clear-site-data"] == '"cache"'
+
+
+async def test_sign_in_and_sign_out_are_recorded_with_who_and_from_where(
+    browser: httpx.AsyncClient, protected: Services
+) -> None:
+    text = await key(protected)
+    await sign_in(browser, text)
+    token = csrf_token_of(await browser.get("/"))
+    await browser.post("/ui/sign-out", data={"csrf_token": token})
+    store = protected.sessions.store
+    assert isinstance(store, FakeSessionStore)
+    ada = Actor(owner=Owner("ada lovelace"), key_id=text.split("_")[1], origin="127.0.0.1")
+    assert store.actors == [ada, ada]
+
+
+async def test_refused_sign_in_is_recorded_without_what_was_typed(
+    browser: httpx.AsyncClient, protected: Services, audit_log: FakeAuditLog
+) -> None:
+    ended = await key(protected)
+    await protected.keys.revoke(ended.split("_")[1], TESTER)
+    for text in ("hunter2", ended, ended[:-1]):
+        assert (await sign_in(browser, text)).status_code == 401
+    await protected.refused_sign_ins.record_counted()
+    origin = Actor(origin="127.0.0.1")
+    assert audit_log.records == [
+        AuditRecord(action="sign_in.refused", actor=origin, notes=notes) for notes in ("API key", "2 more")
+    ]
 
 
 async def test_pages_hide_what_a_role_may_not_do(browser: httpx.AsyncClient, protected: Services) -> None:

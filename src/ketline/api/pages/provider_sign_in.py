@@ -9,8 +9,10 @@ from fastapi.responses import RedirectResponse
 from ketline.api.pages.sign_in import form_response, local_path, services_of_all, start_session
 from ketline.api.requests.credentials import delete_cookie, set_cookie
 from ketline.api.responses.errors import HTTPProblem
+from ketline.api.services import origin_of
 from ketline.domain.errors import CredentialsInvalid
 from ketline.ports.access import ProviderSignIn, SignInAttempt
+from ketline.service.access.refusals import SignInMethod
 
 router = APIRouter(prefix="/ui/sign-in", include_in_schema=False)
 
@@ -38,20 +40,25 @@ async def come_back(request: Request) -> Response:
     parts = request.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state, code = request.query_params.get("state", ""), request.query_params.get("code", "")
     if len(parts) != _PARTS or not compare_digest(state.encode(), parts[0].encode()):
-        return form_response(request, "/", "This sign-in is not the one that was begun here: try again.")
+        return await _refused(request, "/", "This sign-in is not the one that was begun here: try again.")
     attempt, wanted = SignInAttempt(*parts[:3]), local_path(unquote(parts[3]))
     try:
         if not code:
             raise CredentialsInvalid("The provider sent no code.")
         principal = await provider.finish(code, attempt)
     except CredentialsInvalid:
-        response = form_response(
+        response = await _refused(
             request, wanted, "The identity provider did not sign you in, or you have no rights in any project."
         )
     else:
         response = await start_session(request, services_of_all(request), principal, f"../..{wanted}")
     delete_cookie(request, response, ATTEMPT_COOKIE)
     return response
+
+
+async def _refused(request: Request, wanted: str, trouble: str) -> Response:
+    await services_of_all(request).refused_sign_ins(origin_of(request), SignInMethod.PROVIDER)
+    return form_response(request, wanted, trouble)
 
 
 def _provider_of(request: Request) -> ProviderSignIn:

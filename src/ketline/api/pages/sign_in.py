@@ -17,10 +17,11 @@ from ketline.api.requests.credentials import (
     set_cookie,
 )
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.services import SESSION_KEY
+from ketline.api.services import SESSION_KEY, actor_of, origin_of
 from ketline.domain.access import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, ServiceUnavailable
 from ketline.service.access.keys import PREFIX, is_key
+from ketline.service.access.refusals import SignInMethod
 from ketline.service.services import Services
 
 router = APIRouter(prefix="/ui", include_in_schema=False)
@@ -55,6 +56,7 @@ async def sign_in(request: Request) -> Response:
     await require_csrf_token(request, secret)
     principal = await _principal_of_key(services, field(form, "key").strip())
     if principal is None:
+        await services.refused_sign_ins(origin_of(request), SignInMethod.API_KEY)
         return form_response(request, wanted, "This key is not valid: it is unknown, revoked or expired.")
     return await start_session(request, services, principal, f"..{wanted}")
 
@@ -64,7 +66,7 @@ async def sign_out(request: Request) -> Response:
     """End the session in every process of the service, and have the browser forget its cookie."""
     services, session = services_of_all(request), request.scope.get(SESSION_KEY)
     if session is not None:
-        await services.sessions.end(session)
+        await services.sessions.end(session, actor_of(request))
         services.authenticate.forget(session)
     response = RedirectResponse("sign-in", status_code=303)
     delete_cookie(request, response, SESSION_COOKIE)
@@ -74,7 +76,7 @@ async def sign_out(request: Request) -> Response:
 
 async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:
     """Sign the browser in, and send it to a relative address."""
-    session = await services.sessions.start(principal)
+    session = await services.sessions.start(principal, origin_of(request))
     response = RedirectResponse(address, status_code=303)
     set_cookie(request, response, SESSION_COOKIE, session, int(services.sessions.lifetime.total_seconds()))
     delete_cookie(request, response, FORM_COOKIE)

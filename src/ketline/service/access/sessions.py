@@ -12,6 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from ketline.domain.access import Principal
+from ketline.domain.audit import Actor
 from ketline.domain.errors import CredentialsInvalid
 from ketline.domain.groups import GroupRights, memberships
 from ketline.ports.access import SessionStore
@@ -33,14 +34,15 @@ class ManageSessions:
     store: SessionStore
     lifetime: timedelta
 
-    async def start(self, principal: Principal) -> str:
-        """Start a session with the rights of a principal, and return its token.
+    async def start(self, principal: Principal, origin: str | None) -> str:
+        """Start a session with the rights of a principal, who signed in from `origin`, and return its token.
 
         Raises:
             DatabaseUnavailable: the session is not known to be stored.
         """
         token = PREFIX + secrets.token_hex(_TOKEN_BYTES)
-        await self.store.add(_digest(token), principal, self.lifetime)
+        actor = Actor(owner=principal.owner, key_id=principal.key_id, origin=origin)
+        await self.store.add(_digest(token), principal, self.lifetime, actor)
         return token
 
     async def move(self, token: str, principal: Principal) -> str:
@@ -55,13 +57,13 @@ class ManageSessions:
             raise _invalid()
         return new
 
-    async def end(self, token: str) -> None:
+    async def end(self, token: str, actor: Actor) -> None:
         """End a session; every process of the service refuses it within two seconds.
 
         Raises:
             DatabaseUnavailable: it is not known to have ended.
         """
-        await self.store.end(_digest(token))
+        await self.store.end(_digest(token), actor)
 
 
 @dataclass(frozen=True, slots=True)

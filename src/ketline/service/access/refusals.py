@@ -1,0 +1,86 @@
+"""Refused sign-ins on the pages: records them in the audit log, within bounds that no sender can exceed.
+
+The pages of the sign-in call it. What was typed is not recorded.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ketline.domain.audit import Action, Actor, AuditRecord
+from ketline.domain.errors import ServiceUnavailable
+from ketline.ports.audit import AuditLog
+from ketline.ports.clock import Clock
+from ketline.service.loop import Loop
+
+INTERVAL_SECONDS = 60.0
+# Origins that have entries of their own in one interval.
+MOST_ORIGINS = 10
+
+
+class SignInMethod(StrEnum):
+    """How a browser tried to sign in."""
+
+    API_KEY = "API key"
+    PROVIDER = "identity provider"
+
+
+@dataclass(slots=True)
+class RecordRefusedSignIns:
+    """Records the first refusal of an origin at once, and once a minute the number of further ones.
+
+    So a process adds two entries for each of `MOST_ORIGINS` origins a minute, and one for all others, at most.
+    """
+
+    audit: AuditLog
+    clock: Clock
+    _further: dict[str | None, int] = field(default_factory=dict, init=False)
+    _of_others: int = field(default=0, init=False)
+
+    async def __call__(self, origin: str | None, method: SignInMethod) -> None:
+        """Record or count a refusal; it is counted also while the database does not respond."""
+        if origin in self._further:
+            self._further[origin] += 1
+        elif len(self._further) < MOST_ORIGINS:
+            self._further[origin] = 0
+            try:
+                await self.audit.add(_refused(origin, method))
+            except ServiceUnavailable:
+                self._further[origin] += 1
+        else:
+            self._of_others += 1
+
+    async def run(self) -> None:
+        """Record what was counted at intervals until cancelled, and then once more."""
+        loop = Loop(
+            self.record_counted,
+            INTERVAL_SECONDS,
+            delayed="sign_in.recording_delayed",
+            crashed="sign_in.recording_crashed",
+            sleep=self.clock.sleep,
+        )
+        try:
+            await loop.run()
+        finally:
+            with suppress(ServiceUnavailable):
+                await self.record_counted()
+
+    async def record_counted(self) -> None:
+        """Record how many refusals were counted for each origin; the next one of an origin is recorded at once.
+
+        Raises:
+            DatabaseUnavailable: what was not recorded is still counted.
+        """
+        for origin, count in list(self._further.items()):
+            if count:
+                await self.audit.add(_refused(origin, f"{count} more"))
+            self._further[origin] -= count
+            if not self._further[origin]:
+                del self._further[origin]
+        if count := self._of_others:
+            await self.audit.add(_refused(None, f"{count} from other addresses"))
+            self._of_others -= count
+
+
+def _refused(origin: str | None, notes: str) -> AuditRecord:
+    return AuditRecord(action=Action.SIGN_IN_REFUSED, actor=Actor(origin=origin), notes=notes)

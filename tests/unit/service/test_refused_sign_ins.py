@@ -1,0 +1,62 @@
+"""Refused sign-ins are recorded or counted, whatever the database does."""
+
+import asyncio
+
+from ketline.domain.errors import DatabaseUnavailable
+from ketline.service.access.refusals import RecordRefusedSignIns, SignInMethod
+from tests.fake_access import FakeAuditLog
+
+
+class StandingClock:
+    """Never wakes a sleeper; `sleeping` is set when there is one."""
+
+    def __init__(self) -> None:
+        self.sleeping = asyncio.Event()
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeping.set()
+        await asyncio.Event().wait()
+
+
+def notes(log: FakeAuditLog) -> list[tuple[str | None, str | None]]:
+    return [(record.actor.origin, record.notes) for record in log.records]
+
+
+async def test_refusals_are_counted_while_the_database_is_down() -> None:
+    log = FakeAuditLog()
+    refused = RecordRefusedSignIns(log, StandingClock())
+    log.error = DatabaseUnavailable("away")
+    for _ in range(3):
+        await refused("a", SignInMethod.API_KEY)
+    log.error = None
+    await refused.record_counted()
+    await refused("a", SignInMethod.API_KEY)
+    assert notes(log) == [("a", "3 more"), ("a", "API key")]
+
+
+async def test_what_was_counted_is_recorded_when_the_process_stops() -> None:
+    log, clock = FakeAuditLog(), StandingClock()
+    refused = RecordRefusedSignIns(log, clock)
+    running = asyncio.create_task(refused.run())
+    await clock.sleeping.wait()
+    for _ in range(2):
+        await refused("a", SignInMethod.PROVIDER)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
+    assert notes(log) == [("a", "identity provider"), ("a", "1 more")]
+
+
+async def test_process_stops_while_the_database_is_down() -> None:
+    log, clock = FakeAuditLog(), StandingClock()
+    refused = RecordRefusedSignIns(log, clock)
+    running = asyncio.create_task(refused.run())
+    await clock.sleeping.wait()
+    log.error = DatabaseUnavailable("away")
+    await refused("a", SignInMethod.API_KEY)
+    running.cancel()
+    await asyncio.wait([running])
+    assert running.cancelled()
