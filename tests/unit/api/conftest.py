@@ -1,7 +1,6 @@
 """The application over fakes, without a network."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import httpx
 import pytest
@@ -9,30 +8,16 @@ from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.api.requests.hosts import HostRule
-from ketline.domain.access import ANYONE
 from ketline.runtime import SystemClock
-from ketline.service.access.authentication import Authenticate
-from ketline.service.access.keys import ManageKeys
-from ketline.service.access.refusals import RecordRefusedSignIns
-from ketline.service.access.sessions import ManageSessions
-from ketline.service.health.check import CheckHealth
-from ketline.service.health.dead_letters import ManageDeadLetters
-from ketline.service.inspection.backends import ListExternalBackends
-from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
-from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.tasks.backlog import Backlog
-from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
-from ketline.service.tasks.quotas import KnownQuotas
-from ketline.service.tasks.statistics import CountTasks
-from ketline.service.tasks.submission import SubmitTask
-from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
-from tests.fake_access import FakeAuditLog, FakeKeyStore, FakeProjectStore, FakeSessionStore
+from tests.api_services import services_over
+from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fake_usage import FakeUsageLedger
 from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher, FakeTaskRepository
-from tests.inspectors import BACKEND, FakeBackendRegistry, FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
+from tests.inspectors import FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
 
 MAX_PROGRAM_BYTES = 2000
 
@@ -119,34 +104,19 @@ def services(
     audit_log: FakeAuditLog,
     ledger: FakeUsageLedger,
 ) -> Services:
-    projects = FakeProjectStore()
-    quotas = KnownQuotas(projects, SystemClock())
-    submit = SubmitTask(repository, outbox, backlog, max_attempts=3, quotas=quotas, time_limit_seconds=300.0)
-    keys = FakeKeyStore(projects)
-    return Services(
-        submit=submit,
-        submissions=repository,
-        reader=repository,
-        health=CheckHealth(repository, publisher, timeout_seconds=0.2),
-        catalogue=catalogue,
-        change=ChangeTask(catalogue, outbox.nudge, quotas),
-        enqueue=EnqueueTask(repository, outbox.nudge),
-        rerun=RerunTask(catalogue, submit),
-        statistics=CountTasks(catalogue, SystemClock()),
+    return services_over(
+        repository,
+        catalogue,
+        publisher=publisher,
+        outbox=outbox,
+        backlog=backlog,
         watch=watch,
-        validate=ValidateProgram(inspector, timedelta(seconds=90)),
-        draw=DrawCircuit(library, inspector, DrawingCache(1000)),
+        inspector=inspector,
+        library=library,
         workers=workers,
-        external_backends=ListExternalBackends(workers, FakeBackendRegistry()),
-        backend=BACKEND,
-        dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
-        authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
-        keys=ManageKeys(keys),
-        sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
-        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock()),
-        projects=projects,
-        audit=audit_log,
-        usage=SumUsage(ledger, SystemClock()),
+        dead_letters=dead_letters,
+        audit_log=audit_log,
+        ledger=ledger,
     )
 
 

@@ -1,0 +1,80 @@
+"""The services of the API over the adapters that a test chooses."""
+
+from datetime import timedelta
+
+from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.domain.access import ANYONE
+from ketline.ports.audit import AuditLog
+from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.inspection import Inspector, ProgramLibrary
+from ketline.ports.queue import DeadLetterBox, TaskPublisher
+from ketline.ports.usage import UsageLedger
+from ketline.ports.workers import WorkerRegistry
+from ketline.runtime import SystemClock
+from ketline.service.access.authentication import Authenticate
+from ketline.service.access.keys import ManageKeys
+from ketline.service.access.refusals import RecordRefusedSignIns
+from ketline.service.access.sessions import ManageSessions
+from ketline.service.health.check import CheckHealth
+from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.inspection.backends import ListExternalBackends
+from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
+from ketline.service.inspection.validation import ValidateProgram
+from ketline.service.services import Services
+from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.quotas import KnownQuotas
+from ketline.service.tasks.statistics import CountTasks
+from ketline.service.tasks.submission import Outbox, SubmitTask
+from ketline.service.tasks.usage import SumUsage
+from ketline.service.tasks.watch import Watch
+from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
+from tests.fakes import FakeTaskRepository
+from tests.inspectors import BACKEND, FakeBackendRegistry
+
+
+def services_over(
+    repository: FakeTaskRepository | SqlTaskRepository,
+    catalogue: TaskCatalogue,
+    *,
+    publisher: TaskPublisher,
+    outbox: Outbox,
+    backlog: Backlog,
+    watch: Watch,
+    inspector: Inspector,
+    library: ProgramLibrary,
+    workers: WorkerRegistry,
+    dead_letters: DeadLetterBox,
+    audit_log: AuditLog,
+    ledger: UsageLedger,
+) -> Services:
+    """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
+    projects = FakeProjectStore()
+    quotas = KnownQuotas(projects, SystemClock())
+    submit = SubmitTask(repository, outbox, backlog, max_attempts=3, quotas=quotas, time_limit_seconds=300.0)
+    keys = FakeKeyStore(projects)
+    return Services(
+        submit=submit,
+        submissions=repository,
+        reader=repository,
+        health=CheckHealth(repository, publisher, timeout_seconds=0.2),
+        catalogue=catalogue,
+        change=ChangeTask(catalogue, outbox.nudge, quotas),
+        enqueue=EnqueueTask(repository, outbox.nudge),
+        rerun=RerunTask(catalogue, submit),
+        statistics=CountTasks(catalogue, SystemClock()),
+        watch=watch,
+        validate=ValidateProgram(inspector, timedelta(seconds=90)),
+        draw=DrawCircuit(library, inspector, DrawingCache(1000)),
+        workers=workers,
+        external_backends=ListExternalBackends(workers, FakeBackendRegistry()),
+        backend=BACKEND,
+        dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
+        authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
+        keys=ManageKeys(keys),
+        sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
+        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock()),
+        projects=projects,
+        audit=audit_log,
+        usage=SumUsage(ledger, SystemClock()),
+    )
