@@ -11,6 +11,7 @@ from ketline.domain.quotas import ProjectQuotas, Quota
 from tests.acceptance.conftest import Distributed, Embedded
 from tests.acceptance.processes import any_port, eventually
 from tests.acceptance.programs import BELL
+from tests.actors import TESTER
 
 ROOM, SUBMISSIONS = 7, 100
 
@@ -19,7 +20,7 @@ async def test_a_hundred_submissions_to_two_processes_store_seven(distributed: D
     """No worker runs, so that all tasks wait."""
     async with open_database(postgres_url) as database:
         quotas = ProjectQuotas(project={Quota.WAITING: ROOM})
-        await SqlProjectStore(database).change(DEFAULT_PROJECT, quotas=quotas)
+        await SqlProjectStore(database).change(DEFAULT_PROJECT, quotas=quotas, actor=TESTER)
     ports = (distributed.port, any_port())
     for port in ports:
         await distributed.start_api(port)

@@ -99,9 +99,9 @@ async def test_weight_of_no_project_is_an_error(database: Database) -> None:
 @pytest.mark.parametrize("weight", [0.0, -1.0, 1000.5, math.inf, math.nan])
 async def test_weight_that_claims_cannot_divide_by_is_not_stored(weight: float, database: Database) -> None:
     store = SqlProjectStore(database)
-    await store.add(OURS)
+    await store.add(OURS, TESTER)
     with pytest.raises(IntegrityError):
-        await store.change(OURS, weight=weight)
+        await store.change(OURS, weight=weight, actor=TESTER)
     assert (await store.get(OURS)).weight == 1.0
 
 

@@ -1,9 +1,10 @@
 """Guards of projects: what keeps the tasks of one from those who work in another."""
 
 from tests.guards.guard import Guard
-from tests.guards.removals import Replace, Widen
+from tests.guards.removals import Drop, Replace, Widen
 
 PROJECTS_TESTS = "tests/contract/test_projects.py"
+CACHES_TESTS = "tests/unit/execution/test_project_caches.py"
 
 PROJECTS = (
     Guard(
@@ -29,5 +30,17 @@ PROJECTS = (
         "an idempotency key names a task of its project",
         Replace("key"),
         (f"{PROJECTS_TESTS}::test_projects_have_keys_of_their_own",),
+    ),
+    Guard(
+        "project.cache",
+        "a simulator reads a program anew for each project",
+        Replace('""'),
+        (f"{CACHES_TESTS}::test_program_is_read_once_for_each_project",),
+    ),
+    Guard(
+        "project.scanner",
+        "a simulator forgets the statements of a project before it reads a program of another",
+        Drop(),
+        (f"{CACHES_TESTS}::test_first_reading_is_as_that_of_a_new_simulator",),
     ),
 )

@@ -28,6 +28,7 @@ from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.quotas import ProjectQuotas, Quota
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from tests.actors import TESTER
 from tests.contract.test_repository import submission
 
 BY_ID = {
@@ -141,6 +142,8 @@ async def counts_of_an_owner(url: str) -> list[tuple[str, Any]]:
         store_limited(connection, [request])
 
     async with open_database(url) as database:
-        await SqlProjectStore(database).change(DEFAULT_PROJECT, quotas=ProjectQuotas(owner={Quota.WAITING: 100}))
+        await SqlProjectStore(database).change(
+            DEFAULT_PROJECT, quotas=ProjectQuotas(owner={Quota.WAITING: 100}), actor=TESTER
+        )
         await database.write(work)
     return [one for one in executed if "count(" in one[0]]

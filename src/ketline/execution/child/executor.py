@@ -183,11 +183,21 @@ class Executor:
         if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
             inputs = first_point(request.spec.inputs)
             return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed)
-        return self._cached_read(request.project, request.spec.circuit, form, observed)
+        return self._cached_read(
+            request.project,  # guard: project.cache
+            request.spec.circuit,
+            form,
+            observed,
+        )
 
     def _load_qpy(self, request: Request) -> Program:
         read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for
-        return read(request.project, request.spec.circuit, ProgramFormat.QPY, _observed(request))
+        return read(
+            request.project,  # guard: project.cache
+            request.spec.circuit,
+            ProgramFormat.QPY,
+            _observed(request),
+        )
 
     def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
@@ -206,7 +216,7 @@ class Executor:
             MachineBusy: admission was denied; the program has not begun.
         """
         if request.project != self._project:
-            clear_caches()
+            clear_caches()  # guard: project.scanner
             self._project = request.project
         self._quota.begin(admit, number_of_points(request.spec.inputs) or 1)
         try:
