@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from tests.chaos.testbed.store import DATABASE_DOWN
 from tests.chaos.verdict.records import MeasuredShare, StoredTask
-from tests.failpoints.trial import Promise, Trial
+from tests.failpoints.trial import ENDED, Promise, Trial
 
 HALF_LIFE_SECONDS = 60.0
 # Of a task that takes longer by far.
@@ -15,11 +16,18 @@ _MEASURED = ("completed", "failed")
 async def settled_share(trial: Trial) -> MeasuredShare:
     """The share once everything that ended has been measured."""
 
-    async def look() -> MeasuredShare | None:
-        share, tasks = await trial.service.store.share(), await trial.service.store.tasks()
-        return share if share is not None and _all_measured(share, tasks) else None
+    return await trial.until(lambda: _share_if_settled(trial), "a measurement of all that ended")
 
-    return await trial.until(look, "a measurement of all that ended")
+
+async def struck_or_measured(trial: Trial, promise: Promise) -> None:
+    """Wait for the strike, or for a measurement that found the task too late to pass the point on its way."""
+
+    async def look() -> bool:
+        task = await trial.view(promise)
+        ended = task is not None and task["status"] in ENDED
+        return trial.struck is not None or (ended and await _share_if_settled(trial) is not None)
+
+    await trial.until(look, f"a strike at {trial.case.point}, or a measurement")
 
 
 async def require_measured_once(trial: Trial, promise: Promise, before: MeasuredShare) -> None:
@@ -29,6 +37,14 @@ async def require_measured_once(trial: Trial, promise: Promise, before: Measured
     passed = (after.measured_at - before.measured_at).total_seconds()
     expected = before.used_seconds * 0.5 ** (passed / HALF_LIFE_SECONDS) + _seconds_of(task)
     assert abs(after.used_seconds - expected) < PRECISION_SECONDS, (before, after, task)
+
+
+async def _share_if_settled(trial: Trial) -> MeasuredShare | None:
+    try:
+        share, tasks = await trial.service.store.share(), await trial.service.store.tasks()
+    except DATABASE_DOWN:  # the embedded service may not have made its file yet
+        return None
+    return share if share is not None and _all_measured(share, tasks) else None
 
 
 def _all_measured(share: MeasuredShare, tasks: Sequence[StoredTask]) -> bool:

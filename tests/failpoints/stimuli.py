@@ -9,7 +9,7 @@ from tests.chaos.run.programs import KnownTask, basis_state, wrong
 from tests.failpoints.control import Fault
 from tests.failpoints.remotes import FORGETFUL, RECOGNISING
 from tests.failpoints.service import LEASE_SECONDS
-from tests.failpoints.shares import require_measured_once, settled_share
+from tests.failpoints.shares import require_measured_once, settled_share, struck_or_measured
 from tests.failpoints.table import Stimulus
 from tests.failpoints.trial import Trial, timing_out, untold
 
@@ -61,8 +61,8 @@ async def measure(trial: Trial, number: int) -> None:
     await asyncio.sleep(MEASURED_SECONDS)
     trial.arm()
     trial.service.control.release()
-    await trial.until_struck()
-    trial.checks.append(partial(require_measured_once, trial, promise, before))
+    await struck_or_measured(trial, promise)
+    trial.check = partial(require_measured_once, trial, promise, before)
 
 
 async def submit_wrong(trial: Trial, number: int) -> None:

@@ -39,14 +39,14 @@ class Promise:
 class Trial:
     """The client of one case; it repeats every request until it has an answer, as `ketline.client` does.
 
-    `checks` are made when the service has recovered.
+    `check` is made when the service has recovered, for the submission that was struck.
     """
 
     service: Service
     case: Case
     promises: list[Promise] = field(default_factory=list)
     acknowledged: list[Acknowledgement] = field(default_factory=list)
-    checks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    check: Callable[[], Awaitable[None]] | None = None
 
     @property
     def struck(self) -> int | None:

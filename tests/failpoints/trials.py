@@ -119,6 +119,6 @@ async def run(trial: Trial, numbers: Iterator[int]) -> None:
         assert len(trial.promises) < MOST_STIMULI, f"{trial.case} was never reached"
         await trial.all_ended()  # or simulators would still be at work when the next are held
     await trial.recover()
-    for check in trial.checks:
-        await check()
+    if trial.check is not None:
+        await trial.check()
     await judge(trial)
