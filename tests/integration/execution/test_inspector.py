@@ -29,7 +29,7 @@ LIMITS = ExecutionLimits(memory_bytes=1 << 40, process_memory_bytes=256 << 20)
 SOURCE = ProgramSource(circuit=BELL)
 SPEC = TaskSpec(circuit=BELL, shots=100)
 # Read by the importer, which takes longer for it than any test waits.
-SLOW = TaskSpec(circuit="qubit q; bit c; if (c) U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;", shots=1)
+SLOW = TaskSpec(circuit="qubit q; bit c; inv @ U(0, 0, 0) q;" + "U(0, 0, 0) q;" * 30_000 + "c = measure q;", shots=1)
 SILENT = """
 import signal, sys
 from multiprocessing.connection import Connection
