@@ -43,4 +43,10 @@ PROJECTS = (
         Drop(),
         (f"{CACHES_TESTS}::test_first_reading_is_as_that_of_a_new_simulator",),
     ),
+    Guard(
+        "project.gates",
+        "a simulator forgets the gates of a project before it lowers a program of another",
+        Drop(),
+        (f"{CACHES_TESTS}::test_first_reading_is_as_that_of_a_new_simulator",),
+    ),
 )

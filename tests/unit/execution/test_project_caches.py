@@ -1,11 +1,13 @@
 """What a simulator caches of the programs of a project makes no program of another project faster."""
 
-import sys
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+import ketline.execution
 from ketline.domain.access import ProjectName
 from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import RunResult
@@ -19,6 +21,10 @@ OURS, THEIRS = ProjectName("ours"), ProjectName("theirs")
 HEAD = 'OPENQASM 3.0; include "stdgates.inc";'
 # Statements, operands, constants, names and a barrier that no library nor warm-up has read.
 UNUSUAL = f"{HEAD} qubit[3] zq; bit[3] zc; rx( pi/17 ) zq[0]; cx zq[ 0 ],zq[ 2 ]; barrier zq; zc = measure zq;"
+
+# A product of two controls in an ancilla, which is left out: gates under two and three controls remain.
+GATES = f"{HEAD} qubit[5] q; bit[3] c; h q[0:3]; ccx q[0], q[1], q[4]; cp(0.3) q[4], q[2]; ccx q[4], q[2], q[3];"
+GATES += " ccx q[0], q[1], q[4]; c = measure q[0:2];"
 
 
 def run(circuit: str, project: ProjectName, options: RunOptions | None = None, **more: Any) -> Request:
@@ -61,23 +67,51 @@ def test_program_is_read_once_for_each_project(form: ProgramFormat) -> None:
     assert reads.programs[0] != reads.programs[1]
 
 
-def hits() -> Mapping[str, int]:
-    """How often each cache of a function that reads programs was hit since it was cleared."""
+def cached_functions() -> Mapping[str, Any]:
+    """The functions of the simulators' modules that cache their results for all programs, by their full names."""
+    names = [module.name for module in pkgutil.walk_packages(ketline.execution.__path__, "ketline.execution.")]
     return {
-        f"{name}.{attribute}": value.cache_info().hits
-        for name, module in sys.modules.items()
-        if name.startswith("ketline.execution.frontend.")
-        for attribute, value in vars(module).items()
+        f"{value.__module__}.{value.__name__}": value
+        for name in names
+        for value in vars(importlib.import_module(name)).values()
         if hasattr(value, "cache_info")
     }
 
 
-@pytest.mark.parametrize("command", [Command.RUN, Command.INSPECT, Command.DRAW])
-def test_first_reading_is_as_that_of_a_new_simulator(command: Command) -> None:
+# Of shapes of messages, of what is installed, and of circuits, which are compared by identity.
+OF_NO_PROGRAM = {
+    "ketline.execution.protocol._field_names",
+    "ketline.execution.simulators.states.lightning_state.load_lightning",
+    "ketline.execution.simulators.branches.branching.branching_circuit",
+}
+
+
+def test_every_cache_is_cleared_between_projects_or_tells_nothing_of_programs() -> None:
+    executor = Executor(ExecutionLimits())
+    executor.respond(run(UNUSUAL, OURS))
+    executor.respond(run(GATES, OURS))
+    found = cached_functions()
+    filled = {name for name, one in found.items() if one.cache_info().currsize}
+    executor.respond(Request(TaskSpec(circuit="", shots=1), project=THEIRS))
+    kept = {name for name, one in found.items() if one.cache_info().currsize}
+    assert kept <= OF_NO_PROGRAM
+    assert set(found) - OF_NO_PROGRAM <= filled, "the programs of this test fill every cache"
+
+
+def hits() -> Mapping[str, int]:
+    """How often each cache of a function was hit since it was cleared."""
+    return {name: one.cache_info().hits for name, one in cached_functions().items() if name not in OF_NO_PROGRAM}
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [(UNUSUAL, Command.RUN), (UNUSUAL, Command.INSPECT), (UNUSUAL, Command.DRAW), (GATES, Command.RUN)],
+)
+def test_first_reading_is_as_that_of_a_new_simulator(program: str, command: Command) -> None:
     executor = Executor(ExecutionLimits())
 
     def read(project: ProjectName, comment: str = "") -> Mapping[str, int]:
-        executor.respond(run(UNUSUAL + comment, project, command=command))
+        executor.respond(run(program + comment, project, command=command))
         return hits()
 
     first = read(OURS)

@@ -26,11 +26,12 @@ from ketline.domain.sweep import first_point, number_of_points, points_of, seed_
 from ketline.domain.task import Point, Profile, Register, RunResult
 from ketline.execution.child.conversion import convert_program
 from ketline.execution.child.inspection import inspect_program
+from ketline.execution.circuit import ancillas
 from ketline.execution.circuit.observables import Support, support_of
 from ketline.execution.drawing import draw
+from ketline.execution.frontend import scanner
 from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
-from ketline.execution.frontend.scanner import clear_caches
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
@@ -216,7 +217,8 @@ class Executor:
             MachineBusy: admission was denied; the program has not begun.
         """
         if request.project != self._project:
-            clear_caches()  # guard: project.scanner
+            scanner.clear_caches()  # guard: project.scanner
+            ancillas.clear_caches()  # guard: project.gates
             self._project = request.project
         self._quota.begin(admit, number_of_points(request.spec.inputs) or 1)
         try:

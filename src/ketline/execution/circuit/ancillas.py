@@ -176,6 +176,12 @@ def _phase_under(angle: float, controls: int) -> CircuitInstruction:
     return CircuitInstruction(MCPhaseGate(angle, controls), [Qubit() for _ in range(controls + 1)])
 
 
+def clear_caches() -> None:
+    """Drop the gates of earlier circuits: the time of lowering one would tell what angles they had."""
+    _flip_under.cache_clear()
+    _phase_under.cache_clear()
+
+
 def _following(numbers: Sequence[int], number: int) -> int | None:
     """The first of ascending numbers after this one."""
     place = bisect_right(numbers, number)
