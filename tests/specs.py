@@ -33,11 +33,13 @@ CHANGED = {
     "bitcode": replace(PLAIN, shots=0, kind=TaskKind.CONVERT, target=Target.QIR, bitcode=True),
     "backend": replace(PLAIN, kind=TaskKind.RUN, backend="other"),
     "max_qubits": replace(PLAIN, max_qubits=5),
+    "noise": replace(PLAIN, options=RunOptions(noise={"name": "depolarizing", "one_qubit": 0.01})),
 }
 # Quotas give it to the task; it is in no request.
 SET_BY_THE_SERVICE = {"max_qubits"}
 # The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
-NOT_IN_A_VIEW = {"qc", "inputs", "observables", "method", "memory", "timeout_s", "max_attempts", *SET_BY_THE_SERVICE}
+NOT_IN_A_VIEW = {"qc", "inputs", "observables", "noise", "method", "memory", "timeout_s", "max_attempts"}
+NOT_IN_A_VIEW |= SET_BY_THE_SERVICE
 # The other fields by their names in a view of a task.
 IN_A_VIEW = {
     name: {"format": "program_format", "profile": "qir_profile"}.get(name, name)

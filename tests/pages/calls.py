@@ -98,6 +98,21 @@ CALLS: Sequence[str | Call] = (
         keep={"values": task_id},
     ),
     Call(
+        text="With `noise` gates and measurements have errors: named models, a model of Aer's, or a list of these.",
+        method="POST",
+        path="/tasks",
+        body={
+            "qc": BELL,
+            "shots": 1000,
+            "seed": 7,
+            "noise": [
+                {"name": "thermal_relaxation", "t1_us": 100, "t2_us": 80, "one_qubit_ns": 35, "two_qubit_ns": 300},
+                {"name": "readout", "p01": 0.01, "p10": 0.03},
+            ],
+        },
+        headers={"Prefer": "wait=30"},
+    ),
+    Call(
         text="A repeated submission under one key is the same task; the response then has `Idempotent-Replayed: true`.",
         method="POST",
         path="/tasks",

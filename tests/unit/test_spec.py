@@ -25,7 +25,7 @@ from ketline.schemas.tasks import DEFAULT_SHOTS, SubmitRequest, TaskView
 from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 
 # What the simulator's process is told; the rest is for the service around it.
-OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs"}
+OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs", "noise"}
 OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
@@ -42,6 +42,7 @@ ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
     "method": ("method", Method.STIM),
     "time_limit_seconds": ("time_limit", 2.5),
+    "noise": ("noise", ["depolarizing:one_qubit=0.01"]),
 }
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from ketline.cli.exit_codes import USAGE_ERROR, fail
+from ketline.cli.noise import read_noise
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
@@ -80,6 +81,7 @@ def program_options(
     priority: int | None = None,
     hold: bool = False,
     backend: str | None = None,
+    noise: Sequence[str] | None = None,
 ) -> Options:
     """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
@@ -95,6 +97,7 @@ def program_options(
         "hold": hold or None,
         "kind": None if backend is None else TaskKind.RUN.value,
         "backend": backend,
+        "noise": read_noise(noise),
     }
 
 

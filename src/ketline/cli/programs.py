@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, require_server_libraries
+from ketline.cli.noise import NoiseOption
 from ketline.cli.options import (
     AsJson,
     Backend,
@@ -55,6 +56,7 @@ def submit(
     time_limit: TimeLimit = None,
     priority: Priority = None,
     backend: Backend = None,
+    noise: NoiseOption = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -74,6 +76,7 @@ def submit(
         time_limit=time_limit,
         priority=priority,
         backend=backend,
+        noise=noise,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -106,6 +109,7 @@ def run(
     time_limit: TimeLimit = None,
     priority: Priority = None,
     backend: Backend = None,
+    noise: NoiseOption = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -122,6 +126,7 @@ def run(
         time_limit=time_limit,
         priority=priority,
         backend=backend,
+        noise=noise,
     )
     sources = read_sources(programs)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED
+from ketline.cli.noise import NoiseOption
 from ketline.cli.options import AsJson, Given, Programs, Shots, SimulationMethod, Url, client_of, program_options
 from ketline.cli.sources import Source, read_sources
 from ketline.client import Client, Validation
@@ -132,15 +133,14 @@ def validate(
     shots: Shots = None,
     method: SimulationMethod = None,
     given: Given = None,
+    noise: NoiseOption = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Show errors in programs, or how they would be run, without running them; exit 1 if one is not valid."""
     from ketline.cli.show import show_json
 
-    options = program_options(
-        shots=shots, seed=None, method=method, given=given, name=None, tags=None, memory=False, time_limit=None
-    )
+    options = program_options(shots=shots, method=method, given=given, noise=noise)
     sources = read_sources(programs)
     with client_of(url) as client:
         found = [(source, client.validate(source.text, **options)) for source in sources]

@@ -24,6 +24,9 @@ class Options(TypedDict, total=False):
     `kind`: "simulate" by default, "convert" or "run". A conversion has a `target` ("openqasm3", "openqasm2", "qpy" or
     "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 in place of text.
     `backend`: the external backend of a task of kind "run".
+
+    `noise`: errors of gates and readout: a named model with its parameters, such as
+    {"name": "depolarizing", "one_qubit": 1e-3}, a `NoiseModel` of Aer, or a list of these, which apply in order.
     """
 
     shots: int | None
@@ -47,6 +50,7 @@ class Options(TypedDict, total=False):
     profile: str | None
     bitcode: bool | None
     backend: str | None
+    noise: Any
 
 
 # A program's text, a circuit of another library, or what one was converted to.
@@ -116,8 +120,17 @@ def _fields(options: Options) -> Iterator[tuple[str, object]]:
             continue
         if name == "time_limit_seconds":
             yield "timeout_s", value
+        elif name == "noise":
+            layers = value if isinstance(value, (list, tuple)) else [value]
+            models = list(map(_noise_model, layers))
+            yield name, _json_value(models if layers is value else models[0])
         else:
             yield name, _json_value(value)
+
+
+def _noise_model(layer: Any) -> object:
+    """A model as the service takes it; Aer's are known by their conversion, since Aer need not be installed here."""
+    return {"model": layer.to_dict(serializable=True)} if hasattr(layer, "to_dict") else layer
 
 
 def _json_value(value: object) -> object:

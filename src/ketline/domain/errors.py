@@ -48,6 +48,7 @@ KetlineError
     ├── ProgramTooLarge
     ├── QubitQuotaExceeded
     ├── ObservablesInvalid
+    ├── NoiseInvalid
     ├── TimeLimitExceeded
     ├── MemoryLimitExceeded
     └── SimulationFailed
@@ -406,6 +407,12 @@ class ObservablesInvalid(ExecutionFailed):
     """The observables do not fit the circuit, or the circuit measures, resets or branches."""
 
     code = failure_code = FailureCode.OBSERVABLES_INVALID
+
+
+class NoiseInvalid(ExecutionFailed):
+    """The noise is no physical model, or does not fit the gates that it names."""
+
+    code = failure_code = FailureCode.NOISE_INVALID
 
 
 class TimeLimitExceeded(ExecutionFailed):

@@ -18,6 +18,13 @@ MAX_ARRAY_DIMENSIONS = 7
 MAX_OBSERVABLES = 1_000
 MAX_OBSERVABLE_TERMS = 100_000
 
+# The models that the noise of a task combines, the errors of a model, and the terms and Kraus operators of an error.
+MAX_NOISE_MODELS = 8
+MAX_NOISE_ERRORS = 10_000
+MAX_NOISE_TERMS = 1_024
+MAX_NOISE_OPERATORS = 16
+MAX_NOISE_QUBITS = 4_096
+
 MAX_NAME_CHARACTERS = 200
 MAX_TAGS = 20
 MAX_TAG_CHARACTERS = 64

@@ -72,6 +72,9 @@ def format_by_header(program: str) -> ProgramFormat:
 
 # A sum of Pauli operators: coefficients by label, whose rightmost letter belongs to qubit 0.
 Observable = Mapping[str, float]
+# A model of noise, by its name with parameters or as {"model": …}, or several of them; see specs/noise.md.
+NoiseLayer = Mapping[str, object]
+Noise = NoiseLayer | Sequence[NoiseLayer]
 # The observables of a task, the same at each point of a sweep or a list for each point; and their values, likewise.
 Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
 ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
@@ -83,7 +86,7 @@ class RunOptions:
 
     The same `seed`, program, shots and versions give the same counts; without a seed each run gives others. With
     `memory` the result has every shot's outcome, in order. With `observables` it has their expectation values and no
-    counts.
+    counts. With `noise` gates and measurements have errors.
     """
 
     seed: int | None = None
@@ -91,6 +94,7 @@ class RunOptions:
     memory: bool = False
     format: ProgramFormat = ProgramFormat.OPENQASM3
     observables: Observables = ()
+    noise: Noise | None = None
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -214,6 +218,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
     _field("bitcode", lambda spec: spec.bitcode),
     _field("backend", lambda spec: spec.backend),
     _field("max_qubits", lambda spec: spec.max_qubits),
+    _field("noise", lambda spec: spec.options.noise, digested=lambda spec: _sorted_json(spec.options.noise)),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4
@@ -240,5 +245,5 @@ def _unless(value: StrEnum, default: StrEnum) -> str | None:
     return None if value is default else value.value
 
 
-def _sorted_json(value: Mapping[str, object] | Sequence[object]) -> str | None:
+def _sorted_json(value: Mapping[str, object] | Sequence[object] | None) -> str | None:
     return json.dumps(value, sort_keys=True) if value else None

@@ -50,6 +50,7 @@ class FailureCode(StrEnum):
     TOO_LARGE = "too_large"
     QUOTA_EXCEEDED = "quota_exceeded"
     OBSERVABLES_INVALID = "observables_invalid"
+    NOISE_INVALID = "noise_invalid"
     TIMEOUT = "timeout"
     MEMORY_LIMIT = "memory_limit"
     SIMULATION_ERROR = "simulation_error"

@@ -23,6 +23,7 @@ from ketline.domain.errors import (
     ExecutionFailed,
     InputMissing,
     MemoryLimitExceeded,
+    NoiseInvalid,
     ObservablesInvalid,
     ProgramInvalid,
     ProgramTooLarge,
@@ -77,6 +78,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         ProgramTooLarge,
         QubitQuotaExceeded,
         ObservablesInvalid,
+        NoiseInvalid,
         TimeLimitExceeded,
         MemoryLimitExceeded,
         SimulationFailed,
@@ -187,6 +189,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         memory=data["memory"],
         format=ProgramFormat(data["format"]),
         observables=tuple(data["observables"]),
+        noise=data["noise"],
     )
 
 

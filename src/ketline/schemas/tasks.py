@@ -26,6 +26,7 @@ from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskK
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
+from ketline.schemas.noise import Noise
 from ketline.schemas.observables import Observables
 
 DEFAULT_SHOTS = 1024
@@ -91,8 +92,8 @@ _OF_KIND = {
 }
 # The fields of a simulation that the other kinds do not have.
 _NOT_OF_KIND = {
-    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables"),
-    TaskKind.RUN: ("method", "memory", "observables"),
+    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise"),
+    TaskKind.RUN: ("method", "memory", "observables", "noise"),
 }
 
 
@@ -195,6 +196,17 @@ class SubmitRequest(BaseModel):
             examples=[[{"ZZ": 1.0}, {"XX": 0.5, "IZ": -1.25}]],
         ),
     ] = []
+    noise: Annotated[
+        Noise | None,
+        Field(
+            description="Errors of gates and of readout: `depolarizing`, `thermal_relaxation` or `readout` with their "
+            "parameters, a model as Aer's `NoiseModel.to_dict(serializable=True)` returns it, or a list of these",
+            examples=[
+                {"name": "depolarizing", "one_qubit": 0.001, "two_qubit": 0.01},
+                [{"name": "thermal_relaxation", "t1_us": 100, "t2_us": 80, "one_qubit_ns": 35, "two_qubit_ns": 300}],
+            ],
+        ),
+    ] = None
 
     @property
     def program(self) -> str:
@@ -446,6 +458,7 @@ class TaskView(BaseModel):
         default=None, description="Values of `input` declarations; left out where they take more than 64 KiB"
     )
     observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
+    noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
     timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
     max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
     retry_count: int = Field(default=0, description="How many attempts were followed by another one")

@@ -1,7 +1,8 @@
-"""Formats times, durations, sizes and observables for people; the templates use these functions as filters."""
+"""Formats times, durations, sizes, observables and noise for people; the templates use these functions as filters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 MOST_TERMS = 6
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -62,6 +63,19 @@ def observable(terms: Mapping[str, float]) -> str:
     shown = [f"{_factor(factor)}{paulis}" for paulis, factor in list(terms.items())[:MOST_TERMS]]
     more = [f"{len(terms) - MOST_TERMS} more"] if len(terms) > MOST_TERMS else []
     return " + ".join([*shown, *more]).replace("+ -", "- ") or "0"
+
+
+def noise(models: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    """Models of noise in order, such as `depolarizing (one_qubit 0.001), readout (p01 0.01, p10 0.02)`."""
+    return ", ".join(map(_noise_model, [models] if isinstance(models, Mapping) else models))
+
+
+def _noise_model(model: Mapping[str, Any]) -> str:
+    if "model" in model:
+        number = len(model["model"]["errors"])
+        return f"a model of {number} error{'s' if number != 1 else ''}"
+    parameters = ", ".join(f"{name} {value:g}" for name, value in model.items() if name != "name")
+    return f"{model['name']} ({parameters})" if parameters else str(model["name"])
 
 
 def _factor(factor: float) -> str:

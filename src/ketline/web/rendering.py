@@ -41,6 +41,7 @@ def _environment() -> Environment:
         long_duration=formatting.long_duration,
         size=formatting.size,
         observable=formatting.observable,
+        noise=formatting.noise,
     )
     environment.globals["edition"] = EDITION
     return environment

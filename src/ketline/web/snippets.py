@@ -19,6 +19,9 @@ _CLIENT_NAMES = {
 }
 _BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
 
+# In Qiskit expectation values need an estimator and operators, and noise a model, which is more than a snippet.
+_WITHOUT_QISKIT = frozenset({"kind", "observables", "noise"})
+
 _DEFAULTS: Sequence[object] = ("automatic", None, "", [], {})
 
 
@@ -40,8 +43,7 @@ def snippets(submission: SubmitRequest, base: str) -> Sequence[Snippet]:
     """The submission as a curl command, with the Python client and, if Qiskit can make it, with that, with titles."""
     body = body_of(submission)
     shown = [("curl", _curl(body, base)), ("Python", _python(body, base))]
-    # In Qiskit expectation values need an estimator and operators, which is more than a snippet.
-    return shown if "observables" in body or "kind" in body else [*shown, ("Qiskit", _qiskit(body, base))]
+    return [*shown, ("Qiskit", _qiskit(body, base))] if _WITHOUT_QISKIT.isdisjoint(body) else shown
 
 
 def _curl(body: Mapping[str, object], base: str) -> str:

@@ -20,7 +20,7 @@ MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 # The fields that have a meaning for some kinds of tasks only, and those of all kinds.
 _OF_KIND: Mapping[str, Sequence[str]] = {
-    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "timeout_s", "memory"),
+    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "noise", "timeout_s", "memory"),
     TaskKind.CONVERT: ("target", "profile", "bitcode", "timeout_s"),
     TaskKind.RUN: ("backend", "shots", "seed", "timeout_s"),
 }
@@ -82,7 +82,7 @@ def relevant(fields: Mapping[str, str]) -> Mapping[str, str]:
 
 def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
     """The fields for submitting the same spec again, without its seed, which may have been a random one."""
-    limit, observables = spec.time_limit_seconds, spec.options.observables
+    limit, observables, noise = spec.time_limit_seconds, spec.options.observables, spec.options.noise
     return dict.fromkeys(FIELDS, "") | {
         "qc": _with_header(spec),
         "shots": str(spec.shots) if spec.shots else "",
@@ -92,6 +92,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "tags": ", ".join(spec.labels.tags),
         "inputs": json.dumps(dict(spec.inputs)) if spec.inputs else "",
         "observables": json.dumps(observables, default=dict) if observables else "",
+        "noise": json.dumps(noise) if noise else "",
         "timeout_s": "" if limit is None else f"{limit:g}",
         "memory": "on" if spec.options.memory else "",
         "kind": spec.kind.value,
@@ -141,6 +142,8 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     if fields["observables"].strip():
         body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
         body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
+    if fields["noise"].strip():
+        body["noise"] = _json(fields, "noise", 'must be JSON, as {"name": "depolarizing", "two_qubit": 0.01}')
     try:
         return within_limits(SubmitRequest.model_validate(body), options, ())
     except ValidationError as error:

@@ -135,6 +135,7 @@ def _shown(task: Task, original: TaskSpec, position: QueuePosition | None) -> Ma
         "steps": steps(task, datetime.now(UTC)),
         "parts": parts(task),
         "position": position,
+        "noise": original.options.noise,
     }
 
 

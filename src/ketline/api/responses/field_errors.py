@@ -22,6 +22,8 @@ _MESSAGES: Mapping[str, str] = {
     "dict_type": "must be a JSON object",
     "enum": "must be {expected}",
     "extra_forbidden": "is not a known field",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "int_type": "must be an integer",

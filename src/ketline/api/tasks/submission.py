@@ -104,6 +104,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             memory=body.memory,
             format=body.program_format,
             observables=body.observables or (),
+            noise=body.noise,
         ),
         time_limit_seconds=body.timeout_s,
         max_attempts=body.max_attempts,

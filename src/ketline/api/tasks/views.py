@@ -77,6 +77,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         memory=task.options.memory or None,
         inputs=cast("dict[str, JsonValue]", task.inputs) or None,
         observables=cast("list[JsonValue]", list(task.options.observables)) or None,
+        noise=cast("JsonValue", task.options.noise),
         timeout_s=task.time_limit_seconds,
         max_attempts=task.max_attempts,
         retry_count=_retries(task),

@@ -48,7 +48,7 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
     task = task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
     return replace(
         task,
-        options=to_options(row, observables=row.observables),
+        options=to_options(row, observables=row.observables, noise=row.noise),
         inputs=row.inputs or {},
         remote_job=to_remote_job(row),
         time_limit_seconds=row.time_limit_seconds,

@@ -7,7 +7,17 @@ from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
 from ketline.domain.labels import Labels
-from ketline.domain.spec import SPEC_FIELDS, Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
+from ketline.domain.spec import (
+    SPEC_FIELDS,
+    Method,
+    Noise,
+    ProgramFormat,
+    QirProfile,
+    RunOptions,
+    Target,
+    TaskKind,
+    TaskSpec,
+)
 
 SPEC_COLUMNS: Sequence[Column[Any]] = [tasks.c[field.column] for field in SPEC_FIELDS]
 
@@ -23,7 +33,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         circuit=row.circuit,
         shots=row.shots,
         inputs=row.inputs or {},
-        options=to_options(row, observables=row.observables),
+        options=to_options(row, observables=row.observables, noise=row.noise),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
         labels=to_labels(row),
@@ -35,14 +45,15 @@ def to_spec(row: Row[Any]) -> TaskSpec:
     )
 
 
-def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None) -> RunOptions:
-    """The run options of a task; readers of tasks leave out the observables, which can be large."""
+def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None, noise: Noise | None = None) -> RunOptions:
+    """The run options of a task; readers of tasks leave out the observables and the noise, which can be large."""
     return RunOptions(
         seed=row.seed,
         method=Method(row.method or Method.AUTOMATIC),
         memory=bool(row.memory),
         format=format_of(row),
         observables=tuple(observables or ()),
+        noise=noise,
     )
 
 

@@ -14,6 +14,7 @@ from ketline.domain.errors import (
     MachineBusy,
     MemoryLimitExceeded,
     ProgramTooLarge,
+    ProgramUnsupported,
     SimulationFailed,
     TimeLimitExceeded,
 )
@@ -35,6 +36,8 @@ from ketline.execution.frontend.program import Program, load_program, program_re
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.noise import prepared
 from ketline.execution.simulators.quota import Admit, Quota, always_admit
 
 # An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
@@ -109,6 +112,7 @@ class Executor:
         requested = observables_at(request.spec.options.observables, points or 1)
         self._check_values(sum(map(len, requested)))
         with stopwatch.reading():
+            self._noise_model(request)
             read = self._reader(request) if points else None
         runs: list[tuple[Program, Expectation]] = []
         each = points_of(request.spec.inputs) if points else [first_point(request.spec.inputs)]
@@ -130,27 +134,30 @@ class Executor:
 
     def _run_once(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            program = self._load(request)
+            noise = self._noise_model(request)
+            program = _prepared(self._load(request), noise)
         require_qubits(program.declared_qubits, request.spec)
         with stopwatch.simulating():
-            simulation = self._simulator.run(program, request.spec.shots, request.spec.options)
+            simulation = self._simulator.run(program, request.spec.shots, request.spec.options, noise=noise)
         self._check_size(_characters(simulation), simulation)
         profile = _profile(program, simulation, stopwatch)
         return RunResult(counts=simulation.counts, shots=request.spec.shots, memory=simulation.memory, profile=profile)
 
     def _sweep(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            read = self._reader(request)
+            read, noise = self._reader(request), self._noise_model(request)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
         for number, inputs in enumerate(points_of(request.spec.inputs)):
             options = replace(request.spec.options, seed=seed_at(request.spec.options.seed, number))
             with _point_in_failures(number):
                 with stopwatch.reading():
-                    program = read(inputs)
+                    program = _prepared(read(inputs), noise)
                 require_qubits(program.declared_qubits, request.spec)
                 with stopwatch.simulating():
-                    simulation = self._simulator.run(program, request.spec.shots, options, likely_repeated=False)
+                    simulation = self._simulator.run(
+                        program, request.spec.shots, options, likely_repeated=False, noise=noise
+                    )
                 characters += _characters(simulation)
                 self._check_size(characters, simulation)
             runs.append((program, simulation) if not runs else (runs[0][0], simulation))
@@ -165,10 +172,11 @@ class Executor:
         """Inspect the program, or the first point of a sweep; the estimated time is that of all points."""
         started = time.process_time()  # the estimate must not depend on the current load
         with soft_time_limit(self._soft_limit_seconds(request)):
-            program = self._load(request)
+            noise = self._noise_model(request)
+            program = _prepared(self._load(request), noise)
             reading = time.process_time() - started
             runs = number_of_points(request.spec.inputs) or 1
-            return inspect_program(program, self._simulator, request.spec, reading, runs)
+            return inspect_program(program, self._simulator, request.spec, reading, runs, noise)
 
     def draw(self, request: Request) -> str:
         inputs = first_point(request.spec.inputs)
@@ -180,15 +188,16 @@ class Executor:
         """Read the program, or return it from the cache of the last short programs of the project without inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
-        form, observed = request.spec.options.format, _observed(request)
+        form, observed, noisy = request.spec.options.format, _observed(request), _is_noisy(request)
         if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
             inputs = first_point(request.spec.inputs)
-            return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed)
+            return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed, noisy=noisy)
         return self._cached_read(
             request.project,  # guard: project.cache
             request.spec.circuit,
             form,
             observed,
+            noisy=noisy,
         )
 
     def _load_qpy(self, request: Request) -> Program:
@@ -198,6 +207,7 @@ class Executor:
             request.spec.circuit,
             ProgramFormat.QPY,
             _observed(request),
+            noisy=_is_noisy(request),
         )
 
     def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
@@ -206,7 +216,21 @@ class Executor:
             return partial(with_inputs, self._load_qpy(request))
         if request.spec.options.format is ProgramFormat.OPENQASM2:
             refuse_inputs(request.spec.inputs)
-        return program_reader(request.spec.circuit, self._limits, _observed(request))
+        return program_reader(request.spec.circuit, self._limits, _observed(request), noisy=_is_noisy(request))
+
+    def _noise_model(self, request: Request) -> NoiseModel | None:
+        """The noise of the task, checked.
+
+        Raises:
+            NoiseInvalid: it is not a physical model.
+            ProgramUnsupported: the task has observables as well.
+        """
+        noise = request.spec.options.noise
+        if noise is None:
+            return None
+        if request.spec.options.observables:
+            raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
+        return self._simulator.noise_model(noise, request.project)
 
     def respond(self, request: Request, admit: Admit = always_admit) -> Response:
         """Respond to a request; after an outcome that may have damaged the process, the response retires it.
@@ -278,14 +302,24 @@ def _read_for(
     text: str,
     form: ProgramFormat | None,
     observed: Support | None,
+    *,
+    noisy: bool = False,
 ) -> Program:
     """Read a program without inputs; the project is a part of the key under which it is cached."""
-    return read(text, form=form, observed=observed)
+    return read(text, form=form, observed=observed, noisy=noisy)
 
 
 def _observed(request: Request) -> Support | None:
     observables = request.spec.options.observables
     return support_of(observables) if observables else None
+
+
+def _prepared(program: Program, noise: NoiseModel | None) -> Program:
+    return program if noise is None else prepared(program, noise)
+
+
+def _is_noisy(request: Request) -> bool:
+    return request.spec.options.noise is not None
 
 
 def _dimensions(simulation: Simulation) -> tuple[int, int, int]:

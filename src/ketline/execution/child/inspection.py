@@ -8,10 +8,16 @@ from ketline.domain.quota_checks import require_qubits
 from ketline.domain.spec import TaskSpec
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.channels import NoiseModel
 
 
 def inspect_program(
-    program: Program, simulator: Simulator, spec: TaskSpec, reading_seconds: float, runs: int
+    program: Program,
+    simulator: Simulator,
+    spec: TaskSpec,
+    reading_seconds: float,
+    runs: int,
+    noise: NoiseModel | None = None,
 ) -> Inspection:
     """Inspect the program of a task. Its estimated time includes that of reading it here, for each of `runs`."""
     lowered = program.lowered
@@ -26,7 +32,7 @@ def inspect_program(
     )
     try:
         require_qubits(program.declared_qubits, spec)
-        choice = simulator.plan(program, spec.shots, spec.options)
+        choice = simulator.plan(program, spec.shots, spec.options, noise)
     except ExecutionFailed as error:
         return replace(inspection, failure=error.failure)
     simulating = simulator.seconds(program, choice, spec.shots)

@@ -12,7 +12,7 @@ _INSTANCES: Mapping[str, Any] = get_standard_gate_name_mapping()
 
 
 def class_of(gate: Gate) -> Any | None:
-    """The class of a gate that a program's text can name; None for one without effect, which no circuit needs."""
+    """The class of a gate that a program's text can name; None for `id`."""
     return None if gate.unitary is IDENTITY else _INSTANCES[gate.qiskit_name].base_class
 
 

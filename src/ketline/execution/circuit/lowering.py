@@ -5,7 +5,7 @@ Every program that is simulated is lowered, by `execution/frontend/program.py`; 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Gate, QuantumCircuit
 
 from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gates import GATE_TABLE, applied_by
+from ketline.domain.noise import NOISY_OPERATIONS
 from ketline.domain.spec import Method
 from ketline.domain.unitaries import IDENTITY
 from ketline.execution.circuit.ancillas import without_clean_ancillas
@@ -44,6 +45,9 @@ _LEFT_OUT = _NO_EFFECT - _UNCHANGED
 _SIMPLE = (_UNCHANGED - {"break_loop", "continue_loop", "store"}) | _LEFT_OUT
 _NATIVE_WITH_BRANCHES = (_SIMPLE - _LEFT_OUT) | {"if_else"}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
+# With noise, the operations that errors attach to stay, and all other gates are expanded into them.
+_NATIVE_WITH_NOISE = NOISY_OPERATIONS.keys() | NO_GATES
+_SIMPLE_WITH_NOISE = (_NATIVE_WITH_NOISE - {"unitary", "break_loop", "continue_loop", "store"}) | NO_EFFECT
 BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
 # Gates that compute ancillas.
 _COMPUTING = ("ccx", "mcx")
@@ -131,26 +135,36 @@ class Lowered:
 
 
 def lower(
-    plain: PlainCircuit, max_operations: int, genuine: _IsGenuine | None = None, *, one_name_each: bool = False
+    plain: PlainCircuit,
+    max_operations: int,
+    genuine: _IsGenuine | None = None,
+    *,
+    one_name_each: bool = False,
+    noisy: bool = False,
 ) -> Lowered:
     """Inline definitions, and leave out operations without effect and qubits on which no measurement depends.
 
     With `genuine`, operations for which it returns False are inlined whatever their names are. With `one_name_each` no
-    two definitions have the same name. Those that are called often and do what few native gates do become these.
+    two definitions have the same name. Those that are called often and do what few native gates do become these. With
+    `noisy` gates are not recognised, and those to which errors attach are not left out; resets are not either.
 
     Raises:
         ProgramUnsupported: nothing is measured.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    lowered = _inlined(plain, max_operations, genuine, Recogniser(one_name_each=one_name_each))
-    lowered = _without_clean_ancillas(lowered, ())
+    if noisy:
+        lowered = _inlined_with_noise(plain, max_operations, genuine)
+    else:
+        lowered = _inlined(plain, max_operations, genuine, Recogniser(one_name_each=one_name_each))
+        lowered = _without_clean_ancillas(lowered, ())
     if not lowered.operations["measure"]:
         raise ProgramUnsupported(
             "nothing is measured, so there are no counts: declare bits and measure into them, "
             "for instance 'bit[2] c; c = measure q;'"
         )
+    lowered = _light_cone_of(lowered, ())
     # What precedes a reset can be outside of the light cone, and then the reset is the first.
-    return _without_first_resets(_light_cone_of(lowered, ()))
+    return lowered if noisy else without_resets_at_start(lowered)
 
 
 def keeps_steps(steps: Sequence[Step]) -> bool:
@@ -168,7 +182,7 @@ def lower_observed(
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     lowered = _inlined(plain, max_operations, genuine)
-    lowered = _without_first_resets(_without_clean_ancillas(lowered, qubits))
+    lowered = without_resets_at_start(_without_clean_ancillas(lowered, qubits))
     for what in ("measure", "reset", "store", *LOOPS_AND_BRANCHES):
         if lowered.operations[what]:
             raise ObservablesInvalid(
@@ -191,7 +205,7 @@ def _without_clean_ancillas(lowered: Lowered, watched: Collection[int]) -> Lower
     return found if found.num_qubits <= _MOST_WITHOUT_ANCILLAS else lowered
 
 
-def _without_first_resets(lowered: Lowered) -> Lowered:
+def without_resets_at_start(lowered: Lowered) -> Lowered:
     """Leave out resets with which preparing a state begins: a circuit without others can be simulated as a whole."""
     if not lowered.operations["reset"]:
         return lowered
@@ -208,10 +222,7 @@ def _inlined(
         return Lowered(plain, Counter(dict(operations.most_common())), kept_qubits=range(plain.num_qubits))
     if genuine is None and _SIMPLE.issuperset(operations) and plain.num_qubits:
         steps = [step for step in plain.steps if step[0] not in _LEFT_OUT]
-        if len(steps) > max_operations:
-            raise _too_large(max_operations)
-        kept = range(plain.num_qubits)
-        return Lowered(reduced(plain, kept, steps), count_operations(steps), kept_qubits=kept)
+        return _of_steps(plain, steps, max_operations)
     if genuine is None and _NATIVE_WITH_BRANCHES.issuperset(operations):
         in_blocks = count_with_blocks(plain.steps)
         if _runs_as_it_is(plain.steps, operations, in_blocks) and in_blocks.total() <= max_operations:
@@ -224,6 +235,19 @@ def _runs_as_it_is(steps: Sequence[Step], operations: Counter[str], in_blocks: C
     if not _NATIVE_WITH_BRANCHES.issuperset(in_blocks) or in_blocks["if_else"] > operations["if_else"]:
         return False
     return all(step[1] for step in steps)
+
+
+def _inlined_with_noise(plain: PlainCircuit, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
+    if genuine is None and plain.num_qubits and _SIMPLE_WITH_NOISE.issuperset(count_operations(plain.steps)):
+        return _of_steps(plain, [step for step in plain.steps if step[0] not in NO_EFFECT], max_operations)
+    return rewritten(plain.circuit, _NATIVE_WITH_NOISE, max_operations, genuine)
+
+
+def _of_steps(plain: PlainCircuit, steps: Sequence[Step], max_operations: int) -> Lowered:
+    if len(steps) > max_operations:
+        raise _too_large(max_operations)
+    kept = range(plain.num_qubits)
+    return Lowered(reduced(plain, kept, steps), count_operations(steps), kept_qubits=kept)
 
 
 def _light_cone_of(lowered: Lowered, watched: Collection[int]) -> Lowered:
@@ -256,7 +280,7 @@ def restrict(lowered: Lowered, gates: frozenset[str], max_operations: int) -> Lo
 
 def rewritten(
     circuit: Any,
-    native: frozenset[str],
+    native: Set[str],
     max_operations: int,
     genuine: _IsGenuine | None = None,
     recogniser: Recogniser | None = None,
@@ -278,7 +302,7 @@ class _Lowering:
         self,
         operations: Counter[str],
         max_operations: int,
-        native: frozenset[str] = _NATIVE,
+        native: Set[str] = _NATIVE,
         genuine: _IsGenuine | None = None,
         recogniser: Recogniser | None = None,
     ) -> None:

@@ -108,12 +108,15 @@ def load_program(
     inputs: Values | None = None,
     form: ProgramFormat | None = None,
     observed: Support | None = None,
+    *,
+    noisy: bool = False,
 ) -> Program:
     """Read and lower a program within the limits.
 
     `inputs` are the values of the program's `input` declarations; the parameters of QPY get theirs by `with_inputs`.
     Without `form`, the program's header decides the format.
-    With `observed`, the final state of these qubits is computed instead of counts.
+    With `observed`, the final state of these qubits is computed instead of counts. With `noisy` its gates stay as they
+    are written, so that errors can follow them.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
@@ -127,30 +130,38 @@ def load_program(
             if observed is None:
                 openqasm2.require_measurement(parsed.circuit)
         case _:
-            with_inputs = _scanned_with_inputs(text, limits, observed) if inputs else None
+            # What computes the angles for given inputs keeps to the gates without noise.
+            with_inputs = _scanned_with_inputs(text, limits, observed) if inputs and not noisy else None
             program = with_inputs(inputs) if with_inputs and inputs else None
-            return program or _lowered(_read_text(text, limits, inputs), limits, observed)
+            if program is not None:
+                return program
+            parsed = _read_text(text, limits, inputs, recognise=not noisy)
+            return _lowered(parsed, limits, observed, noisy=noisy)
     with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
-        return _lowered(parsed, limits, observed)
+        return _lowered(parsed, limits, observed, noisy=noisy)
 
 
-def program_reader(text: str, limits: ExecutionLimits, observed: Support | None = None) -> Callable[[Values], Program]:
+def program_reader(
+    text: str, limits: ExecutionLimits, observed: Support | None = None, *, noisy: bool = False
+) -> Callable[[Values], Program]:
     """Parse an OpenQASM 3 program once, and return a function that loads it for given values of its inputs.
 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`.
     """
-    with_inputs = _scanned_with_inputs(text, limits, observed)
+    with_inputs = None if noisy else _scanned_with_inputs(text, limits, observed)
     if with_inputs is None:
-        return _unrolling_reader(text, limits, observed)
+        return _unrolling_reader(text, limits, observed, noisy=noisy)
     unrolling = cache(lambda: _unrolling_reader(text, limits, observed))
     return lambda inputs: with_inputs(inputs) or unrolling()(inputs)
 
 
-def _unrolling_reader(text: str, limits: ExecutionLimits, observed: Support | None) -> Callable[[Values], Program]:
+def _unrolling_reader(
+    text: str, limits: ExecutionLimits, observed: Support | None, *, noisy: bool = False
+) -> Callable[[Values], Program]:
     syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
     _check_what_never_runs(syntax, None)
-    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed)
+    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed, noisy=noisy)
 
 
 def _scanned_with_inputs(
@@ -184,12 +195,15 @@ def _scanned_with_inputs(
     return with_inputs
 
 
-def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None) -> Program:
+def _lowered(
+    parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None, *, noisy: bool = False
+) -> Program:
     if observed is None:
         parsed = _measured(parsed, limits)
     plain, genuine = parsed.plain, parsed.genuine
     if observed is None:
-        lowered = lower(plain, limits.max_operations, genuine, one_name_each=parsed.front_end != QPY)
+        by_name = parsed.front_end != QPY
+        lowered = lower(plain, limits.max_operations, genuine, one_name_each=by_name, noisy=noisy)
     else:
         observed.require_fit(plain.num_qubits)
         lowered = lower_observed(plain, limits.max_operations, observed.qubits, genuine)
@@ -217,7 +231,7 @@ def with_inputs(program: Program, inputs: Values) -> Program:
     lowered = program.lowered
     if lowered.template is None:
         circuit = qpy.bind_inputs(lowered.circuit, program.parameters, inputs)
-        bound = Lowered(plain_of(circuit), lowered.operations)
+        bound = Lowered(plain_of(circuit), lowered.operations, kept_qubits=lowered.kept_qubits)
     else:
         bound = lowered.with_steps(qpy.bind_steps(lowered.template, program.parameters, inputs))
     return replace(program, lowered=bound, parameters=frozenset())
@@ -325,14 +339,14 @@ def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | N
     return lambda measured: then(first(measured))
 
 
-def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None) -> ParsedProgram:
+def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None, *, recognise: bool = True) -> ParsedProgram:
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    parsed = None if inputs else _read_with_scanner(text, limits)
+    parsed = None if inputs else _read_with_scanner(text, limits, recognise=recognise)
     return parsed or _read_with_parser(text, limits, inputs or {})
 
 
-def _read_with_scanner(text: str, limits: ExecutionLimits) -> ParsedProgram | None:
-    scanned = scan(text, limits)
+def _read_with_scanner(text: str, limits: ExecutionLimits, *, recognise: bool = True) -> ParsedProgram | None:
+    scanned = scan(text, limits, recognise=recognise)
     return None if scanned is None else _parsed_of(scanned)
 
 

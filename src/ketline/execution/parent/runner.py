@@ -232,7 +232,8 @@ class ChildRunner:
 
     async def _encode(self, request: Request) -> bytes:
         """Encode a request, in the thread if it is large, so that the event loop is not blocked."""
-        if len(request.spec.circuit) > _LONG or request.spec.inputs or request.spec.options.observables:
+        spec = request.spec
+        if len(spec.circuit) > _LONG or spec.inputs or spec.options.observables or spec.options.noise:
             return await self._in_thread(lambda: encode_request(request))
         return encode_request(request)
 

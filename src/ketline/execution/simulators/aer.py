@@ -7,13 +7,15 @@ from typing import NamedTuple
 from ketline.domain.backend import Engine
 from ketline.domain.errors import ProgramTooLarge
 from ketline.domain.seeds import fresh_seed
-from ketline.domain.spec import Method, Observable, RunOptions
+from ketline.domain.spec import Method, Noise, Observable, RunOptions
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.channels import NoiseModel, NoiseModels
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.methods import Choice, choose, choose_observed
+from ketline.execution.simulators.noise import choose_with_noise
 from ketline.execution.simulators.quota import Quota
 
 
@@ -44,11 +46,28 @@ class Simulator:
         self._quota = share or Quota(limits)
         self._engines = Engines(limits, self._quota)
         self._sums = PauliSums((), ())
+        self._noise_models = NoiseModels()
+
+    def noise_model(self, noise: Noise, project: str = "") -> NoiseModel:
+        """The model of a task's noise; projects share none, as `Executor` says.
+
+        Raises:
+            NoiseInvalid: it is not a physical one, or does not fit the gates that it names.
+        """
+        return self._noise_models.get(noise, project)
 
     def run(
-        self, program: Program, shots: int, options: RunOptions | None = None, *, likely_repeated: bool = True
+        self,
+        program: Program,
+        shots: int,
+        options: RunOptions | None = None,
+        *,
+        likely_repeated: bool = True,
+        noise: NoiseModel | None = None,
     ) -> Simulation:
         """Run a program. With `likely_repeated` its distribution is remembered for the next run of the same program.
+
+        With `noise` its operations have errors; the program is one that was read as `noisy`, and `prepared` for them.
 
         Raises:
             ProgramTooLarge: its state would not fit into the memory limit; nothing was allocated.
@@ -57,7 +76,7 @@ class Simulator:
             MemoryLimitExceeded, SimulationFailed: Aer failed.
         """
         options = _seeded(options or RunOptions())
-        choice = choose(program.lowered, shots, options.method, self._limits)
+        choice = self._choice(program, shots, options, noise)
         self._quota.require(program.lowered, choice, shots)
         try:
             counts, memory = choice.method.run(self._engines, program, shots, options, likely_repeated=likely_repeated)
@@ -67,6 +86,14 @@ class Simulator:
             counts, memory = choice.method.run(self._engines, program, shots, options, likely_repeated=likely_repeated)
         engine = choice.method.engine(program.lowered, shots, self._engines)
         return Simulation(counts, choice.method.name.value, choice.reason, engine, memory)
+
+    def _choice(self, program: Program, shots: int, options: RunOptions, noise: NoiseModel | None) -> Choice:
+        lowered, requested = program.lowered, options.method
+        if noise is not None:
+            return choose_with_noise(lowered, shots, requested, self._limits, noise)
+        if options.observables:
+            return choose_observed(lowered, requested, self._limits)
+        return choose(lowered, shots, requested, self._limits)
 
     def expect(
         self, program: Program, observables: Sequence[Observable], method: Method = Method.AUTOMATIC
@@ -109,7 +136,7 @@ class Simulator:
             raise ProgramTooLarge(f"{too_large.message}; {error.message}; {hint}") from error
         return replace(tried.alternative, reason=f"{tried.alternative.reason}; {error.message}")
 
-    def plan(self, program: Program, shots: int, options: RunOptions) -> Choice:
+    def plan(self, program: Program, shots: int, options: RunOptions, noise: NoiseModel | None = None) -> Choice:
         """How `run` would simulate a program.
 
         Nothing is simulated but a state that has to be tried, whose bonds cannot be told before.
@@ -117,10 +144,7 @@ class Simulator:
         Raises:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
         """
-        if options.observables:
-            choice = choose_observed(program.lowered, options.method, self._limits)
-        else:
-            choice = choose(program.lowered, shots, options.method, self._limits)
+        choice = self._choice(program, shots, options, noise)
         choice.method.circuit(program.lowered, self._limits.max_operations)
         if choice.alternative is None:
             return choice

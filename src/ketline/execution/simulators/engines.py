@@ -95,9 +95,10 @@ class Engines:
         key: KeyFormat,
         *,
         fusion: bool = False,
+        noise: Any = None,
     ) -> Counted:
-        """What a circuit that measures gives; for the errors see `execute`."""
-        data = self.execute(circuit, shots, method, options, fusion=fusion)
+        """What a circuit that measures gives, with a `noise` model of Aer or None; for the errors see `execute`."""
+        data = self.execute(circuit, shots, method, options, fusion=fusion, noise=noise)
         memory = [key(int(outcome, 16)) for outcome in data.memory] if options.memory else None
         return counts_of((key(int(outcome, 16)), int(count)) for outcome, count in data.counts.items()), memory
 
@@ -105,7 +106,16 @@ class Engines:
         """The expectation values of operators in a circuit's final state; for the errors see `execute`."""
         return saved_values(self.execute(saving_circuit(circuit, operators), 1, method, RunOptions()), operators)
 
-    def execute(self, circuit: Any, shots: int, method: Method, options: RunOptions, *, fusion: bool = False) -> Any:
+    def execute(
+        self,
+        circuit: Any,
+        shots: int,
+        method: Method,
+        options: RunOptions,
+        *,
+        fusion: bool = False,
+        noise: Any = None,
+    ) -> Any:
         """The data of a run.
 
         Raises:
@@ -124,6 +134,7 @@ class Engines:
             seed_simulator=None if options.seed is None else derived_seed(options.seed, "aer", bits=62),
             memory=options.memory,
             fusion_enable=fusion,
+            noise_model=noise,
             **({"max_memory_mb": _mebibytes(self._resources.memory_bytes)} if self._resources.whole else {}),
             **({"device": _GPU} if on_gpu else {}),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from openqasm3 import ast
 from qiskit.circuit import ParameterExpression, QuantumCircuit
-from qiskit.circuit.library import CXGate
+from qiskit.circuit.library import CXGate, IGate
 from qiskit_qasm3_import import types
 from qiskit_qasm3_import.data import Scope, Symbol
 from qiskit_qasm3_import.state import LocalScope, State
@@ -120,7 +120,8 @@ class ProgramConverter(GuardedVisitor):
                 self._inline(symbol.data, arguments, qubits, context, context.circuit)
             return context
         if symbol.data is STANDARD_IDENTITY and not node.modifiers:
-            return context  # the importer writes a U gate, with which a Clifford circuit would lose its fast method
+            # The importer writes a U gate, with which a Clifford circuit would lose its fast method.
+            return self._append(IGate(), operands, context)
         gate = self._gate(symbol.data, arguments, context)
         phase = 0.0 if isinstance(symbol.data, UserGate) else phase_over_qiskit(node.name.name, arguments)
         if node.modifiers:

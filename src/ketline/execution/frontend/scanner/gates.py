@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qiskit.circuit.library import IGate
+
 from ketline.domain import gates
 from ketline.domain.gates import Origin, gates_from
 from ketline.execution.circuit.library import class_of, kind_of
@@ -19,10 +21,7 @@ Qubits = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class StandardGate:
-    """A gate of Qiskit's library: its name and kind there, and the `phase` that it has over Qiskit's.
-
-    One without `kind` has no effect.
-    """
+    """A gate of Qiskit's library: its name and kind there, and the `phase` that it has over Qiskit's."""
 
     name: str
     kind: Any
@@ -79,7 +78,7 @@ def expand(gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits
     if isinstance(gate, DefinedGate):
         for qubits in applications:
             _inline(gate, arguments, qubits, steps, phases)
-    elif gate.kind is not None:
+    else:
         parameters = tuple(map(float_of, arguments))
         steps = [(gate.name, qubits, (), parameters, gate.kind) for qubits in applications]
     return gate.size * len(applications), steps, phases
@@ -101,7 +100,7 @@ def _inline(
             phases.extend([number for number in numbers if not callable(number)])
         elif isinstance(call.gate, DefinedGate):
             _inline(call.gate, numbers, inner, steps, phases)
-        elif call.gate.kind is not None:
+        else:
             steps.append((call.gate.name, inner, (), tuple(map(float_of, numbers)), call.gate.kind))
             if (
                 call.gate.phase is not None and not later
@@ -149,6 +148,5 @@ def _cost_of_call(call: InnerCall) -> int:
 
 
 def _standard_gate(gate: gates.Gate) -> StandardGate:
-    found = class_of(gate)
-    kind = None if found is None else kind_of(found)
+    kind = kind_of(class_of(gate) or IGate)
     return StandardGate(gate.qiskit_name, kind, gate.parameters, gate.qubits or 0, phase=gate.phase_over_qiskit)

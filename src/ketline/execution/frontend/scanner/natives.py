@@ -11,10 +11,11 @@ from ketline.execution.frontend.scanner.gates import DefinedGate, Expansion, Gat
 
 
 class Natives:
-    """Those of one program, with what recognising more may cost."""
+    """Those of one program, with what recognising more may cost; none with `recognise` False."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, recognise: bool = True) -> None:
         self._text = text
+        self._recognise = recognise
         self._calls: dict[str, int] = {}
         self._recogniser = Recogniser()
         self._found: dict[tuple[str, tuple[Number, ...]], tuple[Sequence[Step], float] | None] = {}
@@ -22,7 +23,7 @@ class Natives:
     def expand(self, name: str, gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits]) -> Expansion:
         """The operations of calls, as `expand` gives them, or the few that simulators have for each call."""
         native = None
-        if isinstance(gate, DefinedGate) and gate.size >= FEWEST_OPERATIONS and self._calls_of(name) >= FEWEST_CALLS:
+        if isinstance(gate, DefinedGate) and gate.size >= FEWEST_OPERATIONS and self._is_often_called(name):
             numbers = [argument for argument in arguments if not callable(argument)]
             native = self._native(name, gate, numbers) if len(numbers) == len(arguments) else None
         if native is None:
@@ -34,6 +35,9 @@ class Natives:
             for name, operands, _, parameters, instruction in found
         ]
         return len(steps), steps, [phase] * len(applications)
+
+    def _is_often_called(self, name: str) -> bool:
+        return self._recognise and self._calls_of(name) >= FEWEST_CALLS
 
     def _calls_of(self, name: str) -> int:
         """About how many calls the program has; counted once, because the text may be long."""

@@ -42,10 +42,11 @@ def clear_caches() -> None:
         cached.cache_clear()
 
 
-def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False) -> Scanned | None:
+def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False, recognise: bool = True) -> Scanned | None:
     """Read a flat program into the circuit that the importer would give; None for every other text.
 
-    One that declares inputs is read only with `takes_inputs`. The time is linear in the text and in the resulting
+    One that declares inputs is read only with `takes_inputs`. With `recognise` False, gates that the program defines
+    are always expanded. The time is linear in the text and in the resulting
     operations. The text need not be checked before.
 
     Raises:
@@ -53,7 +54,7 @@ def scan(text: str, limits: ExecutionLimits, *, takes_inputs: bool = False) -> S
     """
     if limits.max_nesting < _DEEPEST_NESTING:
         return None
-    scanner = ProgramScanner(limits, takes_inputs=takes_inputs)
+    scanner = ProgramScanner(limits, takes_inputs=takes_inputs, recognise=recognise)
     try:
         plain = scanner.read(text)
     except Declined:

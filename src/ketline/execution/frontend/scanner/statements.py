@@ -61,10 +61,12 @@ def barrier_of(width: int) -> CircuitInstruction:
 class ProgramScanner:
     """Reads one program; `registers` has its declarations, and `inputs` those of inputs.
 
-    A program that declares inputs is read only if it `takes_inputs`.
+    A program that declares inputs is read only if it `takes_inputs`. With `recognise` False, defined gates are always
+    expanded.
     """
 
-    def __init__(self, limits: ExecutionLimits, *, takes_inputs: bool = False) -> None:
+    def __init__(self, limits: ExecutionLimits, *, takes_inputs: bool = False, recognise: bool = True) -> None:
+        self._recognise = recognise
         self.registers = Registers(limits)
         self.inputs = Inputs()
         self._takes_inputs = takes_inputs
@@ -94,7 +96,7 @@ class ProgramScanner:
             raise Declined
         if len(text) > _LONGEST_STATEMENT and max(map(len, pieces)) > _LONGEST_STATEMENT:
             raise Declined
-        self._natives = Natives(text)
+        self._natives = Natives(text, recognise=self._recognise)
         self._piece_count = len(pieces)
         self._pieces = iter(pieces)
         if pieces[0] == _USUAL_HEADER or _HEADER.fullmatch(pieces[0]):

@@ -70,7 +70,7 @@ class UsualStatements:
 
     def _library_gate(self, name: str, gates: Mapping[str, Gate]) -> StandardGate | None:
         gate = gates.get(name.strip(BLANKS))
-        if not isinstance(gate, StandardGate) or gate.kind is None:
+        if not isinstance(gate, StandardGate):
             return None
         self._gates[name] = gate
         return gate

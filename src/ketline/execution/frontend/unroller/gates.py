@@ -20,7 +20,7 @@ _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 
 @dataclass(frozen=True, slots=True)
 class LibraryGate:
-    """A gate of Qiskit's library with its name in programs; a gate without `build` has no effect."""
+    """A gate of Qiskit's library with its name in programs; `id` has no `build`."""
 
     build: Callable[..., Any] | None
     parameters: int

@@ -6,6 +6,7 @@ from typing import Any
 
 from openqasm3 import ast
 from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.library import IGate
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.execution.frontend import messages
@@ -239,7 +240,7 @@ class QuantumStatements:
                 self._inline(gate.node, angles, range(circuit.num_qubits))
             built = circuit.to_gate()
         elif gate.build is None and not modifiers:
-            return
+            built = IGate()
         else:
             phase = phase_over_qiskit(gate.name, angles)
             built = with_phase((gate.build or STANDARD_IDENTITY)(*angles), phase if modifiers else 0.0)

@@ -1,6 +1,6 @@
 """The method `stim`: samples Clifford circuits without branches; its cost per shot grows with their length only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from ketline.domain.gates import GATE_TABLE, StimSteps, applied_by
 from ketline.domain.seeds import derived_seed
 from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
@@ -82,18 +83,34 @@ def sample(
 
     The same seed gives the same counts with the same version of stim on machines of the same vector width.
     """
+    return drawn(lowered, *translated(lowered, stim_lines), shots, seed, key, memory=memory)
+
+
+def drawn(
+    lowered: Lowered,
+    text: str,
+    records: Mapping[int, int],
+    shots: int,
+    seed: int | None,
+    key: KeyFormat,
+    *,
+    memory: bool,
+    misread: Callable[[Any], None] | None = None,
+) -> Counted:
+    """As `sample`, for a circuit in stim's text; `misread` changes the records, an array with a row for each shot."""
     import stim
 
-    text, records = _translate(lowered)
     drawn_with = None if seed is None else derived_seed(seed, "stim", bits=63)
     sampler = stim.Circuit(text).compile_sampler(seed=drawn_with)
     bits, columns = np.array(list(records)), np.array(list(records.values()))
     batch = max(1, _BATCH_BITS // lowered.operations["measure"])
     found, times, order = [], [], []
     for start in range(0, shots, batch):
-        drawn = sampler.sample(min(batch, shots - start))
-        outcomes = np.zeros((len(drawn), lowered.num_clbits), dtype=np.bool_)
-        outcomes[:, bits] = drawn[:, columns]
+        recorded = sampler.sample(min(batch, shots - start))
+        if misread is not None:
+            misread(recorded)
+        outcomes = np.zeros((len(recorded), lowered.num_clbits), dtype=np.bool_)
+        outcomes[:, bits] = recorded[:, columns]
         numbers = numbers_of(outcomes)
         of_batch = np.unique(numbers, return_counts=True)
         found.append(of_batch[0])
@@ -112,15 +129,20 @@ def stim_steps(name: str) -> StimSteps:
     return _STEPS[name]
 
 
-def _translate(lowered: Lowered) -> tuple[str, Mapping[int, int]]:
+def stim_lines(step: Step) -> list[str]:
+    """An operation as lines of stim's text."""
+    name, qubits, _, _, _ = step
+    return [f"{gate} {' '.join([str(qubits[operand]) for operand in operands])}" for gate, operands in _STEPS[name]]
+
+
+def translated(lowered: Lowered, lines_of: Callable[[Step], list[str]]) -> tuple[str, Mapping[int, int]]:
     """The circuit as a text of stim's, and for each declared bit that is written the last record that goes to it."""
     lines: list[str] = []
     records: dict[int, int] = {}
     measurements = 0
-    for name, qubits, bits, _, _ in lowered.steps:
-        for step, operands in _STEPS[name]:
-            lines.append(f"{step} {' '.join([str(qubits[operand]) for operand in operands])}")
-        if name == "measure":
-            records[bits[0]] = measurements
+    for step in lowered.steps:
+        lines += lines_of(step)
+        if step[0] == "measure":
+            records[step[2][0]] = measurements
             measurements += 1
     return "\n".join(lines), records

@@ -1,0 +1,95 @@
+"""A task's noise as one model, and the models that a simulator keeps."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, reduce
+from hashlib import sha256
+from typing import Any
+
+from ketline.domain.errors import NoiseInvalid
+from ketline.domain.limits import MAX_NOISE_MODELS
+from ketline.domain.spec import Noise
+from ketline.execution.simulators.channels.aer_format import layer_of
+from ketline.execution.simulators.channels.channel import Channel
+from ketline.execution.simulators.channels.layer import Layer, Misreading, Operands
+from ketline.execution.simulators.channels.named import NAMED
+
+_KEPT_MODELS = 8
+# Of each model: what was composed of the errors of several layers.
+_KEPT_CHANNELS = 4096
+
+
+class NoiseModel:
+    """The errors of gates and of readout, of all layers in order. Compared by identity."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+        self._composed = lru_cache(_KEPT_CHANNELS)(_composed)
+
+    def channel(self, name: str, qubits: Operands) -> Channel | None:
+        """The error of an operation on these qubits; the same object wherever it is the same."""
+        found = tuple(layer.channel(name, qubits) for layer in self._layers)
+        channels = tuple(channel for channel in found if channel is not None)
+        return self._composed(channels) if channels else None
+
+    def misreading(self, qubit: int) -> Misreading | None:
+        """How a measurement of a qubit is misread."""
+        found = [layer.misreading(qubit) for layer in self._layers]
+        readings = [reading for reading in found if reading is not None and max(reading) > 0]
+        return reduce(Misreading.then, readings) if readings else None
+
+    def has_errors_on(self, name: str) -> bool:
+        """Whether an operation of this name has an error on some qubits."""
+        return any(layer.has_errors_on(name) for layer in self._layers)
+
+
+class NoiseModels:
+    """The models that were used last, by project and digest: checking one of a hundred qubits takes a second."""
+
+    def __init__(self) -> None:
+        self._models: OrderedDict[tuple[str, bytes], NoiseModel] = OrderedDict()
+
+    def get(self, noise: Noise, project: str = "") -> NoiseModel:
+        """The model of a task's noise, checked and built if it is not kept for the task's project.
+
+        Raises:
+            NoiseInvalid: it is no model, or not a physical one.
+        """
+        key = project, sha256(json.dumps(noise, sort_keys=True).encode()).digest()
+        model = self._models.get(key)
+        if model is None:
+            model = model_of(noise)
+            self._models[key] = model
+            if len(self._models) > _KEPT_MODELS:
+                self._models.popitem(last=False)
+        else:
+            self._models.move_to_end(key)
+        return model
+
+
+def model_of(noise: Noise) -> NoiseModel:
+    """Build a model.
+
+    Raises:
+        NoiseInvalid: it is no model, or not a physical one.
+    """
+    models = [noise] if isinstance(noise, Mapping) else noise
+    if not 0 < len(models) <= MAX_NOISE_MODELS:
+        raise NoiseInvalid(f"noise combines 1 to {MAX_NOISE_MODELS} models, not {len(models)}")
+    return NoiseModel([_layer(model) for model in models])
+
+
+def _layer(model: Mapping[str, Any]) -> Layer:
+    try:
+        if "model" in model:
+            return layer_of(model["model"])
+        parameters = {name: float(value) for name, value in model.items() if name != "name"}
+        layer: Layer = NAMED[model["name"]](**parameters)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError) as error:
+        raise NoiseInvalid("the noise is not a model that this service knows") from error
+    return layer
+
+
+def _composed(channels: tuple[Channel, ...]) -> Channel:
+    return reduce(Channel.then, channels)

@@ -1,0 +1,89 @@
+"""Which errors of a model a circuit has, on its own qubits."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+from ketline.domain.errors import ProgramUnsupported
+from ketline.domain.noise import NOISY_OPERATIONS
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.operations import Step, blocks_of, steps_of
+from ketline.execution.simulators.channels import Channel, Misreading, NoiseModel
+
+# An operation by its name and its qubits.
+Call = tuple[str, tuple[int, ...]]
+_WIDEST = 2
+
+
+class CircuitErrors:
+    """The errors of the operations of a circuit, by name and qubits as the circuit numbers them."""
+
+    def __init__(self, lowered: Lowered, model: NoiseModel) -> None:
+        self._model = model
+        self._lowered = lowered
+        self._calls = Counter(_calls(lowered.steps, range(lowered.num_qubits)))
+
+    @cached_property
+    def channels(self) -> Mapping[Call, Channel]:
+        """The channel of each operation that has one."""
+        kept = self._lowered.kept_qubits
+        found = {call: self._model.channel(call[0], tuple([kept[qubit] for qubit in call[1]])) for call in self._calls}
+        return {call: channel for call, channel in found.items() if channel is not None}
+
+    @cached_property
+    def misreadings(self) -> Mapping[int, Misreading]:
+        """How each measured qubit is misread that is."""
+        measured = [operands[0] for name, operands in self._calls if name == "measure"]
+        found = {qubit: self._model.misreading(self._lowered.kept_qubits[qubit]) for qubit in measured}
+        return {qubit: reading for qubit, reading in found.items() if reading is not None}
+
+    @cached_property
+    def kinds(self) -> frozenset[Channel]:
+        """The channels, each once."""
+        return frozenset(self.channels.values())
+
+    @cached_property
+    def occurrences(self) -> Sequence[tuple[Channel, int]]:
+        """How often each channel occurs in the circuit; in a block, once."""
+        found: Counter[Channel] = Counter()
+        for call, channel in self.channels.items():
+            found[channel] += self._calls[call]
+        return list(found.items())
+
+    @property
+    def are_pauli(self) -> bool:
+        """Whether all errors are Pauli operators with probabilities."""
+        return all(channel.pauli_probabilities is not None for channel in self.kinds)
+
+    @property
+    def keep_stabilizers(self) -> bool:
+        """Whether all errors are Pauli operators and resets."""
+        return all(channel.keeps_stabilizers for channel in self.kinds)
+
+    def of_name(self, name: str) -> Channel | None:
+        """The channel of all operations of a name, if it is the same on all qubits that the circuit uses."""
+        found = {self.channels.get(call) for call in self._calls if call[0] == name}
+        return found.pop() if len(found) == 1 else None
+
+    def require_widths(self) -> None:
+        """Reject a unitary on many qubits, which has no definition in gates with errors.
+
+        Raises:
+            ProgramUnsupported: the circuit has one.
+        """
+        for name, operands in self._calls:
+            if name in NOISY_OPERATIONS and len(operands) > _WIDEST:
+                raise ProgramUnsupported(
+                    f"'{name}' on {len(operands)} qubits has no errors: with noise, write it in gates on one or two"
+                )
+
+
+def _calls(steps: Sequence[Step], qubits: Sequence[int]) -> Iterator[Call]:
+    """The operations, those of blocks too; `qubits` are the circuit's for those of the steps."""
+    for step in steps:
+        operands = [qubits[operand] for operand in step[1]]
+        blocks = blocks_of(step)
+        if not blocks:
+            yield step[0], tuple(operands)
+        for block in blocks:
+            yield from _calls(steps_of(block), operands)
