@@ -32,7 +32,13 @@ async def struck_or_measured(trial: Trial, promise: Promise) -> None:
 
 async def require_measured_once(trial: Trial, promise: Promise, before: MeasuredShare) -> None:
     """Fail unless the share has grown by what the task took, since `before`, and decayed."""
-    after = await settled_share(trial)
+    settled = await settled_share(trial)
+
+    async def look() -> MeasuredShare | None:
+        share = await _share_if_settled(trial)
+        return share if share is not None and share.measured_at > settled.measured_at else None
+
+    after = await trial.until(look, "one more measurement, which could count the task again")
     [task] = [task for task in await trial.service.store.tasks() if task.task_id == promise.task_id]
     passed = (after.measured_at - before.measured_at).total_seconds()
     expected = before.used_seconds * 0.5 ** (passed / HALF_LIFE_SECONDS) + _seconds_of(task)
