@@ -1,5 +1,6 @@
 """What each front end makes of a program, in a form that can be compared exactly."""
 
+import math
 import re
 from typing import Any
 
@@ -105,10 +106,15 @@ def _branch(circuit: QuantumCircuit, branch: IfElseOp, qubits: list[int], bits: 
     register = isinstance(target, ClassicalRegister)
     compared = [outer[at] for at in _indices(circuit, target if register else [target])]
     blocks = [
-        (_described(block, qubits, bits), block.global_phase, sorted(one.name for one in block.cregs))
+        (_described(block, qubits, bits), _direction(block.global_phase), sorted(one.name for one in block.cregs))
         for block in branch.blocks
     ]
     return "if_else", register and target.name, compared, type(value), value, blocks
+
+
+def _direction(phase: float) -> tuple[float, float]:
+    """A phase of a block, which the importer adds up without reducing it as Qiskit's circuits do."""
+    return round(math.cos(phase), 9) + 0.0, round(math.sin(phase), 9) + 0.0
 
 
 def _lowered(plain: PlainCircuit) -> Any:

@@ -107,6 +107,8 @@ DECLINED = {
     "measurement kept nowhere": REGISTERS + "measure q;",
     "too few parameters": REGISTERS + "rx a;",
     "too many parameters": REGISTERS + "rx(1, 2) a;",
+    "a parenthesis without end": REGISTERS + "rx(1 a;",
+    "a parenthesis without end and without argument": REGISTERS + "x( a;",
     "a trailing comma": REGISTERS + "rx(1,) a;",
     "an operator without operand": REGISTERS + "rx(1 +) a;",
     "numbers side by side": REGISTERS + "rx(2pi) a;",

@@ -41,6 +41,8 @@ class UsualStatements:
         start, closed, operands = piece.partition(")")
         if not closed:
             start, _, operands = piece.partition(" ")
+            if "(" in start:
+                return None
         head = self._heads.get(start) or self._read_head(start, gates)
         if head is None:
             return self._measurement(piece)
