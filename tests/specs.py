@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ketline.domain.labels import Labels
+from ketline.domain.outputs import OutputType, RequestedOutput
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 from ketline.domain.task import Submission
 
@@ -20,6 +21,15 @@ CHANGED = {
     "memory": replace(PLAIN, options=RunOptions(memory=True)),
     "format": replace(PLAIN, options=RunOptions(format=ProgramFormat.QPY)),
     "observables": replace(PLAIN, options=RunOptions(observables=({"Z": 1.0},))),
+    "outputs": replace(
+        PLAIN,
+        options=RunOptions(
+            outputs=(
+                RequestedOutput(OutputType.COUNTS, "counts"),
+                RequestedOutput(OutputType.ENTROPY, "entropy-0", (0,)),
+            )
+        ),
+    ),
     "inputs": replace(PLAIN, inputs={"theta": 0.5}),
     "name": replace(PLAIN, labels=Labels(name="a name")),
     "tags": replace(PLAIN, labels=Labels(tags=("a", "b"))),

@@ -19,6 +19,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound
 from ketline.domain.ids import TaskIds
 from ketline.domain.lists import Changeable, TaskChange
+from ketline.domain.outputs import Output, OutputType
 from ketline.domain.queues import SIMULATIONS
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
@@ -218,6 +219,28 @@ async def test_expectation_values_are_kept(repository: SqlTaskRepository, values
     assert await repository.finish(claim.lease, replace(RESULT, counts={}, expectation_values=values))
     task = await repository.get(claim.lease.task_id)
     assert (task.expectation_values, task.counts, task.points) == (values, None, None)
+
+
+STATE = Output(OutputType.STATEVECTOR, qubits=[0], values=[[0.6, 0.0], [0.0, -0.8]])
+ENTROPY = Output(OutputType.ENTROPY, qubits=[0, 1], values=1e-17)
+
+
+@pytest.mark.parametrize("counts", [RESULT.counts, {}], ids=["counts", "no counts"])
+async def test_outputs_are_kept(repository: SqlTaskRepository, counts: dict[str, int]) -> None:
+    claim, outputs = await claimed(repository), {"state": STATE, "entropy": ENTROPY}
+    assert await repository.finish(claim.lease, replace(RESULT, counts=counts, outputs=outputs))
+    task = await repository.get(claim.lease.task_id)
+    assert (task.outputs, task.counts, task.points) == (outputs, counts or None, None)
+
+
+@pytest.mark.parametrize("counts", [RESULT.counts, {}], ids=["counts", "no counts"])
+async def test_outputs_of_a_sweep_are_kept(repository: SqlTaskRepository, counts: dict[str, int]) -> None:
+    claim = await claimed(repository)
+    points = (Point(counts=counts, outputs={"a": STATE}), Point(counts=counts, outputs={"a": ENTROPY}))
+    assert await repository.finish(claim.lease, replace(RESULT, counts={}, points=points))
+    task = await repository.get(claim.lease.task_id)
+    assert (task.outputs, task.counts) == (None, None)
+    assert tuple(task.points or ()) == points
 
 
 @pytest.mark.parametrize("observables", [({"XZ": 0.5, "II": -1.0},), ([{"XZ": 0.5}], [{"ZZ": 1.0}, {"II": 2.0}])])

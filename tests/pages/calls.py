@@ -113,6 +113,18 @@ CALLS: Sequence[str | Call] = (
         headers={"Prefer": "wait=30"},
     ),
     Call(
+        text="With `outputs` the result has values of the state in which the program ends.",
+        method="POST",
+        path="/tasks",
+        body={"qc": PAIR, "outputs": ["statevector", {"type": "entropy", "qubits": [0], "name": "half"}]},
+        headers={"Prefer": "wait=30"},
+        keep={"state": task_id},
+    ),
+    Call(
+        text="One of them alone; as `application/x-npy` it is an array for NumPy.", path="/tasks/{state}/outputs/half"
+    ),
+    Call(text="All of them; as `application/x-npz` they are an archive of such arrays.", path="/tasks/{state}/outputs"),
+    Call(
         text="A repeated submission under one key is the same task; the response then has `Idempotent-Replayed: true`.",
         method="POST",
         path="/tasks",

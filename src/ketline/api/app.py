@@ -23,7 +23,7 @@ from ketline.api.requests.query_parameters import StorableParameters
 from ketline.api.responses.compression import LargeResults
 from ketline.api.responses.handlers import install_handlers
 from ketline.api.services import ApiOptions
-from ketline.api.tasks import batch, changes, circuit, ended, events, feed, lists, output, results, routes
+from ketline.api.tasks import batch, changes, circuit, ended, events, feed, lists, output, outputs, results, routes
 from ketline.service.services import Services
 from ketline.web.time_series import TimeSeries
 
@@ -54,6 +54,7 @@ _MODULES = (
     routes,
     results,
     output,
+    outputs,
     circuit,
     events,
     validate,

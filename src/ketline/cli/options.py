@@ -1,7 +1,7 @@
 """Options that several commands share, and the functions that read their values."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
@@ -13,6 +13,7 @@ from ketline.cli.noise import read_noise
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
+from ketline.domain.outputs import OutputType
 from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.spec import InputValue, Method, TaskKind
 
@@ -58,6 +59,15 @@ Given = Annotated[
 Name = Annotated[str | None, typer.Option(help="A name for the task; default: the file's.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag to find tasks by; may be repeated.")]
 Memory = Annotated[bool, typer.Option("--memory", help="Keep the outcome of every shot.")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        metavar="TYPE[:QUBITS]",
+        help="A value of the final state in place of counts, of all qubits or of some: statevector, unitary, counts, "
+        "probabilities:0,2, density_matrix:1 or entropy:0; may be repeated.",
+    ),
+]
 Priority = Annotated[
     int | None, typer.Option(min=LOWEST, max=HIGHEST, help="Tasks of higher priority run first; default: 0.")
 ]
@@ -77,6 +87,7 @@ def program_options(
     name: str | None = None,
     tags: Sequence[str] | None = None,
     memory: bool = False,
+    outputs: Sequence[str] | None = None,
     time_limit: float | None = None,
     priority: int | None = None,
     hold: bool = False,
@@ -92,6 +103,7 @@ def program_options(
         "name": name,
         "tags": tags or None,
         "memory": memory or None,
+        "outputs": list(map(_read_output, outputs or ())) or None,
         "time_limit_seconds": time_limit,
         "priority": priority,
         "hold": hold or None,
@@ -114,6 +126,20 @@ def read_id(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         fail(f"{text!r} is not a task id; task ids look like 109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f.", USAGE_ERROR)
+
+
+def _read_output(given: str) -> Mapping[str, object]:
+    """Parse TYPE[:QUBITS]; outputs of the same type are told apart by their qubits."""
+    kind, colon, numbers = given.partition(":")
+    if kind not in set(OutputType):
+        fail(f"--state takes one of {', '.join(OutputType)}, not {kind!r}.", USAGE_ERROR)
+    if not colon:
+        return {"type": kind, "name": kind}
+    try:
+        qubits = list(map(int, numbers.split(",")))
+        return {"type": kind, "name": f"{kind}-{numbers.replace(',', '-')}", "qubits": qubits}
+    except ValueError:
+        fail(f"--state takes numbers of qubits after the colon, as probabilities:0,2, not {numbers!r}.", USAGE_ERROR)
 
 
 def _read_input(given: str) -> tuple[str, InputValue | list[InputValue]]:

@@ -55,6 +55,8 @@ def show_counts(console: Console, result: Result) -> None:
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
         return
+    if result.saved:
+        console.print_json(data=result.data["outputs"])
     if result.output is not None:
         text = (
             result.output
@@ -154,6 +156,8 @@ def outcomes(result: Result | None) -> str:
         return f": {len(result.expectation_values)} expectation values"
     if result.output is not None:
         return f": {len(result.output)} {'characters' if isinstance(result.output, str) else 'bytes'}"
+    if result.saved:
+        return f": {', '.join(result.saved[0])}"
     if len(result.points) != 1:
         return f": {len(result.points)} points"
     ranked = _ranked(result.counts)

@@ -5,7 +5,7 @@ The flows decode responses with it, and `streams.py` events.
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -17,6 +17,7 @@ from ketline.client.models import (
     EndedTasks,
     Event,
     Failure,
+    Output,
     Principal,
     Profile,
     ProgramWarning,
@@ -28,6 +29,7 @@ from ketline.client.models import (
     Validation,
     Worker,
 )
+from ketline.domain.outputs import COMPLEX
 from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
@@ -119,8 +121,9 @@ def _read_change(document: Document) -> Change:
 
 
 def _read_result(task: Document, result: Document, profile: Profile | None) -> Result:
+    saved = _read_outputs(result.get("outputs"))
     if "counts" not in result:
-        return _read_other_result(task, result, profile)
+        return replace(_read_other_result(task, result, profile), saved=saved)
     counts, memory = result["counts"], result.get("memory")
     sweep = isinstance(counts, list)
     return Result(
@@ -128,14 +131,35 @@ def _read_result(task: Document, result: Document, profile: Profile | None) -> R
         points=tuple(counts) if sweep else (counts,),
         shots=result["shots"],
         memories=None if memory is None else tuple(memory) if sweep else (memory,),
+        saved=saved,
         seed=task.get("seed"),
         profile=profile,
         data=result,
     )
 
 
+def _read_outputs(outputs: Any) -> tuple[Mapping[str, Output], ...]:
+    """The outputs of each point; of a task that is no sweep, of its only one."""
+    points = outputs if isinstance(outputs, list) else [] if outputs is None else [outputs]
+    return tuple({name: _read_output(one) for name, one in by_name.items()} for by_name in points)
+
+
+def _read_output(document: Document) -> Output:
+    values = document["values"]
+    if document["type"] in COMPLEX:
+        values = _complex(values)
+    return Output(type=document["type"], qubits=tuple(document["qubits"]), values=values)
+
+
+def _complex(values: Any) -> Any:
+    """Nested lists whose innermost pairs are complex numbers."""
+    if isinstance(values[0], list):
+        return [_complex(row) for row in values]
+    return complex(*values)
+
+
 def _read_other_result(task: Document, result: Document, profile: Profile | None) -> Result:
-    """A result that has no counts: the expectation values of observables, or the output of a conversion."""
+    """A result that has no counts: expectation values, outputs, or the output of a conversion."""
     output = result.get("output")
     return Result(
         task_id=UUID(task["task_id"]),

@@ -65,14 +65,28 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A value of the state in which a program ended; bit j of an index is the j-th of `qubits`.
+
+    `values` are nested lists of numbers, complex ones for amplitudes and matrices, or a number for an entropy;
+    `numpy.array(values)` has the shape (2^m,) or (2^m, 2^m) for m qubits.
+    """
+
+    type: str
+    qubits: Sequence[int]
+    values: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcomes of a task: keys as Qiskit writes them, bit 0 rightmost, a space between registers.
 
     `points` has the counts of each point of a sweep, in order, and one mapping for a task without a sweep; `memories`
     has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
     shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
-    point. A task of kind "convert" has an `output` instead: text, or bytes for QPY and bitcode. `data` is the JSON of
-    the result.
+    point. A task with outputs has those of each point by name in `saved`, and counts only if they are among them. A
+    task of kind "convert" has an `output` instead: text, or bytes for QPY and bitcode. `data` is the JSON of the
+    result.
     """
 
     task_id: UUID
@@ -80,6 +94,7 @@ class Result:
     shots: int
     memories: Sequence[Sequence[str]] | None = None
     expectation_values: ExpectationValues | None = None
+    saved: Sequence[Mapping[str, Output]] = ()
     output: str | bytes | None = None
     seed: int | None = None
     profile: Profile | None = None
@@ -102,6 +117,15 @@ class Result:
             ValueError: the task is a sweep of several points.
         """
         return None if self.memories is None else _only(self.memories)
+
+    @property
+    def outputs(self) -> Mapping[str, Output]:
+        """The outputs by name, as far as the task was submitted with some.
+
+        Raises:
+            ValueError: the task is a sweep of several points.
+        """
+        return _only(self.saved) if self.saved else {}
 
     def _repr_html_(self) -> str:
         return task_html(
@@ -290,5 +314,5 @@ class Statistics:
 
 def _only(points: Sequence[T]) -> T:
     if len(points) != 1:
-        raise ValueError(f"The task is a sweep of {len(points)} points: read `points` and `memories`.")
+        raise ValueError(f"The task is a sweep of {len(points)} points: read `points`, `memories` and `saved`.")
     return points[0]

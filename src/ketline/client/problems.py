@@ -27,6 +27,7 @@ _CLASSES: Mapping[str, type[RequestRefused]] = {
     "task_failed": NoResult,
     "task_cancelled": NoResult,
     "no_memory": NoResult,
+    "no_outputs": NoResult,
 }
 
 

@@ -18,7 +18,8 @@ Owner = NewType("Owner", str)
 DEFAULT_PROJECT = ProjectName("default")
 # A project of this weight beside one of weight 1 gets all slots but one in a thousand.
 MAX_WEIGHT = 1000.0
-PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+MAX_PROJECT_CHARACTERS = 63
+PROJECT_NAME = re.compile(f"[a-z0-9][a-z0-9._-]{{0,{MAX_PROJECT_CHARACTERS - 1}}}")
 MAX_OWNER_CHARACTERS = 200
 
 

@@ -49,6 +49,7 @@ KetlineError
     ├── QubitQuotaExceeded
     ├── ObservablesInvalid
     ├── NoiseInvalid
+    ├── OutputsInvalid
     ├── TimeLimitExceeded
     ├── MemoryLimitExceeded
     └── SimulationFailed
@@ -413,6 +414,12 @@ class NoiseInvalid(ExecutionFailed):
     """The noise is no physical model, or does not fit the gates that it names."""
 
     code = failure_code = FailureCode.NOISE_INVALID
+
+
+class OutputsInvalid(ExecutionFailed):
+    """The circuit has no such outputs: it has fewer qubits, or it measures before its end, resets or branches."""
+
+    code = failure_code = FailureCode.OUTPUTS_INVALID
 
 
 class TimeLimitExceeded(ExecutionFailed):

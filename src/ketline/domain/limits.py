@@ -17,6 +17,8 @@ MAX_ARRAY_DIMENSIONS = 7
 # The observables of one point, and the terms of all observables of a task.
 MAX_OBSERVABLES = 1_000
 MAX_OBSERVABLE_TERMS = 100_000
+MAX_OUTPUTS = 32
+MAX_OUTPUT_QUBITS = 4_096
 
 # The models that the noise of a task combines, the errors of a model, and the terms and Kraus operators of an error.
 MAX_NOISE_MODELS = 8

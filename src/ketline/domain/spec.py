@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ketline.domain.labels import Labels
+from ketline.domain.outputs import RequestedOutput
 
 
 class Method(StrEnum):
@@ -86,7 +87,8 @@ class RunOptions:
 
     The same `seed`, program, shots and versions give the same counts; without a seed each run gives others. With
     `memory` the result has every shot's outcome, in order. With `observables` it has their expectation values and no
-    counts. With `noise` gates and measurements have errors.
+    counts. With `noise` gates and measurements have errors. With `outputs` it has these, and counts only if they are
+    among them.
     """
 
     seed: int | None = None
@@ -95,6 +97,7 @@ class RunOptions:
     format: ProgramFormat = ProgramFormat.OPENQASM3
     observables: Observables = ()
     noise: Noise | None = None
+    outputs: Sequence[RequestedOutput] = ()
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -219,6 +222,11 @@ SPEC_FIELDS: Sequence[SpecField] = (
     _field("backend", lambda spec: spec.backend),
     _field("max_qubits", lambda spec: spec.max_qubits),
     _field("noise", lambda spec: spec.options.noise, digested=lambda spec: _sorted_json(spec.options.noise)),
+    _field(
+        "outputs",
+        lambda spec: [dict(one.as_json()) for one in spec.options.outputs] or None,
+        digested=lambda spec: _sorted_json([one.as_json() for one in spec.options.outputs]),
+    ),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
 from ketline.domain.labels import Labels
+from ketline.domain.outputs import Outputs
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import ExpectationValues, Inputs, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 
@@ -51,6 +52,7 @@ class FailureCode(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     OBSERVABLES_INVALID = "observables_invalid"
     NOISE_INVALID = "noise_invalid"
+    OUTPUTS_INVALID = "outputs_invalid"
     TIMEOUT = "timeout"
     MEMORY_LIMIT = "memory_limit"
     SIMULATION_ERROR = "simulation_error"
@@ -206,10 +208,14 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """The counts of one point of a sweep, and its shots if they were requested; as in `RunResult`."""
+    """The counts of one point of a sweep, its shots if they were requested, and its outputs; as in `RunResult`.
+
+    `counts` is empty if the task has outputs, but no counts.
+    """
 
     counts: Mapping[str, int]
     memory: Sequence[str] | None = None
+    outputs: Outputs | None = None
 
 
 class MediaType(StrEnum):
@@ -236,7 +242,8 @@ class RunResult:
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
     `expectation_values` in their order, for a sweep a sequence for each point, and no counts. A task of kind `convert`
-    has a `conversion`, no counts and no shots.
+    has a `conversion`, no counts and no shots. `outputs` are those that were requested by name; without counts among
+    them, `counts` is empty.
     """
 
     counts: Mapping[str, int]
@@ -246,6 +253,7 @@ class RunResult:
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
     conversion: Conversion | None = None
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +316,7 @@ class Task:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    outputs: Outputs | None = None
     omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once
     profile: Profile | None = None
     failure: Failure | None = None

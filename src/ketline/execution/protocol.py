@@ -25,6 +25,7 @@ from ketline.domain.errors import (
     MemoryLimitExceeded,
     NoiseInvalid,
     ObservablesInvalid,
+    OutputsInvalid,
     ProgramInvalid,
     ProgramTooLarge,
     ProgramUnsupported,
@@ -34,6 +35,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.observables import observables_at
+from ketline.domain.outputs import gives_counts, requested_output, states_of
 from ketline.domain.spec import Method, Observable, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 from ketline.domain.sweep import number_of_points
 from ketline.domain.task import (
@@ -47,6 +49,7 @@ from ketline.domain.task import (
     RunResult,
     WarningCode,
 )
+from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
 
@@ -79,6 +82,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         QubitQuotaExceeded,
         ObservablesInvalid,
         NoiseInvalid,
+        OutputsInvalid,
         TimeLimitExceeded,
         MemoryLimitExceeded,
         SimulationFailed,
@@ -190,6 +194,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         format=ProgramFormat(data["format"]),
         observables=tuple(data["observables"]),
         noise=data["noise"],
+        outputs=tuple(map(requested_output, data["outputs"])),
     )
 
 
@@ -225,7 +230,7 @@ def encode_response(response: Response, request: Request) -> bytes:
     message = _encoded_outcome(outcome) | {"retiring": response.retiring, "token": request.token}
     if request.command is Command.INSPECT and isinstance(outcome, ExecutionFailed):
         message["others"] = [asdict(other.failure) for other in outcome.others]
-    if isinstance(outcome, RunResult) and outcome.counts and outcome.memory is None:
+    if isinstance(outcome, RunResult) and _is_single_run(request) and outcome.counts:
         # First, where the parent finds them without decoding the message.
         message = {"counts": outcome.counts} | message
         message["result"] = {"profile": outcome.profile}
@@ -290,8 +295,8 @@ def _split_counts(data: bytes, request: Request) -> tuple[EncodedCounts | None, 
 def _is_single_run(request: Request) -> bool:
     """Whether the result is the counts of one run, without its shots."""
     options = request.spec.options
-    counted = request.command is Command.RUN and not options.observables and not options.memory
-    return counted and number_of_points(request.spec.inputs) is None
+    wants_more = bool(options.observables or options.outputs or options.memory)
+    return request.command is Command.RUN and not wants_more and number_of_points(request.spec.inputs) is None
 
 
 def _decode_result(message: dict[str, Any], request: Request, counts: EncodedCounts | None) -> CommandResult:
@@ -328,13 +333,14 @@ def _decode_conversion(data: dict[str, Any]) -> RunResult:
 
 def _decode_counts(data: dict[str, Any], request: Request) -> RunResult:
     profile, points = _decode_profile(data["profile"]), number_of_points(request.spec.inputs)
+    shots = request.spec.shots
     if points is None:
-        point = _decode_point(data, request.spec.shots)
-        return RunResult(counts=point.counts, shots=request.spec.shots, profile=profile, memory=point.memory)
-    results = [_decode_point(result, request.spec.shots) for result in data["points"]]
+        point = _decode_point(data, request)
+        return RunResult(counts=point.counts, shots=shots, profile=profile, memory=point.memory, outputs=point.outputs)
+    results = [_decode_point(result, request) for result in data["points"]]
     if len(results) != points:
         raise ValueError(f"{len(results)} results of {points} points")
-    return RunResult(counts={}, shots=request.spec.shots, profile=profile, points=results)
+    return RunResult(counts={}, shots=shots, profile=profile, points=results)
 
 
 def _decode_profile(data: dict[str, Any]) -> Profile:
@@ -377,14 +383,16 @@ def _decode_register_name(data: object) -> str | None:
     return None if name is None or len(name) > _MAX_NAME_CHARACTERS or _UNPRINTABLE.search(name) else name
 
 
-def _decode_point(data: dict[str, Any], shots: int) -> Point:
-    counts = _decode_keyed_counts(data["counts"])
+def _decode_point(data: dict[str, Any], request: Request) -> Point:
+    counts, requested = _decode_keyed_counts(data["counts"]), request.spec.options.outputs
+    shots = request.spec.shots if gives_counts(requested) else 0
     if min(counts.values(), default=0) < 0 or sum(counts.values()) != shots:
         raise ValueError(f"the counts do not add up to {shots} shots")
     memory = data.get("memory")
     if memory is not None and Counter(memory) != counts:
         raise ValueError("the shots are not those of the counts")
-    return Point(counts=counts, memory=memory)
+    outputs = checked_outputs(data["outputs"], states_of(requested)) if requested else None
+    return Point(counts=counts, memory=memory, outputs=outputs)
 
 
 def _decode_keyed_counts(data: Any) -> dict[str, int]:

@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
 from ketline.domain.limits import MAX_BATCH_TASKS
+from ketline.domain.outputs import gives_counts, states_of
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
@@ -28,6 +29,7 @@ from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.noise import Noise
 from ketline.schemas.observables import Observables
+from ketline.schemas.outputs import OutputRequests, OutputView
 
 DEFAULT_SHOTS = 1024
 
@@ -81,6 +83,7 @@ QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding
 
 
 _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
+_OUTPUTS = {"field": "outputs"}
 
 
 # The fields that only tasks of one kind have.
@@ -92,8 +95,8 @@ _OF_KIND = {
 }
 # The fields of a simulation that the other kinds do not have.
 _NOT_OF_KIND = {
-    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise"),
-    TaskKind.RUN: ("method", "memory", "observables", "noise"),
+    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs"),
+    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs"),
 }
 
 
@@ -208,6 +211,15 @@ class SubmitRequest(BaseModel):
         ),
     ] = None
 
+    outputs: Annotated[
+        OutputRequests,
+        Field(
+            description="Values of the state in which the program ends, by type, of all qubits or of some. Without "
+            "`counts` among them the result has no counts, and the program need not measure",
+            examples=[["counts", "statevector", {"type": "probabilities", "qubits": [0, 2], "name": "p02"}]],
+        ),
+    ] = []
+
     @property
     def program(self) -> str:
         return self.qc or self.circuit or self.qpy
@@ -261,6 +273,21 @@ class SubmitRequest(BaseModel):
             raise PydanticCustomError("observable_points", text, {**_OBSERVABLES, "points": points or "0"})
         return self
 
+    @model_validator(mode="after")
+    def _reject_shots_without_counts(self) -> Self:
+        if self.outputs and self.observables:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: use two tasks", _OUTPUTS)
+        if self.noise is not None and states_of([one.as_requested() for one in self.outputs]):
+            text = "has no meaning with noise but 'counts': use two tasks"
+            raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
+        if gives_counts([one.as_requested() for one in self.outputs]):
+            return self
+        for field, value in (("memory", self.memory or None), ("shots", self.shots)):
+            if value is not None:
+                text = "has no meaning without counts: add 'counts' to the outputs"
+                raise PydanticCustomError("wishes_mixed", text, {"field": field})
+        return self
+
 
 class BatchRequest(BaseModel):
     """Programs to run; either all of them are stored, or none."""
@@ -291,7 +318,8 @@ class TaskResult(BaseModel):
     """Counts in Qiskit's format: bit 0 rightmost, a space between registers, the last declared register first.
 
     A sweep has an array of counts, one for each point. A task with observables has no counts and shots, but their
-    expectation values in the same order; for a sweep, an array of them for each point. A conversion has an output.
+    expectation values in the same order; for a sweep, an array of them for each point. A task with outputs has these,
+    and counts and shots if they are among them. A conversion has an output.
     """
 
     counts: dict[str, int] | list[dict[str, int]] | None = Field(default=None, examples=[{"00": 512, "11": 512}])
@@ -301,6 +329,9 @@ class TaskResult(BaseModel):
     )
     expectation_values: list[float] | list[list[float]] | None = Field(
         default=None, examples=[[1.0, 0.5]], description="Of the observables, if the request has any"
+    )
+    outputs: dict[str, OutputView] | list[dict[str, OutputView]] | None = Field(
+        default=None, description="The requested outputs by name; of a sweep an array of them, one for each point"
     )
     output: str | None = Field(
         default=None, description="The converted program; `GET /tasks/{task_id}/output` has it as a file"
@@ -459,6 +490,7 @@ class TaskView(BaseModel):
     )
     observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
     noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
+    outputs: list[JsonValue] | None = Field(default=None, description="The requested outputs: type, name and qubits")
     timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
     max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
     retry_count: int = Field(default=0, description="How many attempts were followed by another one")

@@ -20,7 +20,7 @@ _CLIENT_NAMES = {
 _BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
 
 # In Qiskit expectation values need an estimator and operators, and noise a model, which is more than a snippet.
-_WITHOUT_QISKIT = frozenset({"kind", "observables", "noise"})
+_WITHOUT_QISKIT = frozenset({"kind", "observables", "noise", "outputs"})
 
 _DEFAULTS: Sequence[object] = ("automatic", None, "", [], {})
 
@@ -65,6 +65,8 @@ with Client({base!r}) as client:
 def _part_of_result(body: Mapping[str, object]) -> str:
     if body.get("kind") == TaskKind.CONVERT:
         return "output"
+    if "outputs" in body:
+        return "outputs"
     return "expectation_values" if "observables" in body else "counts"
 
 

@@ -95,6 +95,8 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "GET /tasks/{task_id}/counts": "read_counts",
         "GET /tasks/{task_id}/memory": "read_memory",
         "GET /tasks/{task_id}/output": "read_output",
+        "GET /tasks/{task_id}/outputs": "read_outputs",
+        "GET /tasks/{task_id}/outputs/{name}": "read_output_by_name",
         "GET /tasks/{task_id}/events": "follow_task",
         "POST /tasks/{task_id}/cancel": "cancel_task",
         "GET /tasks/{task_id}/circuit": "read_circuit",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Path, Query, Request, Response, status
 
 from ketline.api.openapi import body_of, problem_responses
 from ketline.api.requests.body import read_body
@@ -13,9 +13,11 @@ from ketline.api.services import actor_of, services_of
 from ketline.domain.access import ApiKey, Owner, ProjectName
 from ketline.domain.errors import KeyUnknown, ProjectUnknown
 from ketline.schemas.access import KeyList, KeyRequest, KeyView, NewKeyView, RotationRequest
-from ketline.service.access.keys import NewKey
+from ketline.service.access.keys import KEY_ID_CHARACTERS, NewKey
 
 router = APIRouter(prefix="/keys", tags=["access"])
+
+KeyId = Annotated[str, Path(max_length=KEY_ID_CHARACTERS, description="Id of the key, as lists show it")]
 
 _BODY_CODES = ("body_too_large", "unsupported_media_type", "invalid_request", "invalid_json", "database_unavailable")
 
@@ -73,7 +75,7 @@ async def create_key(request: Request, response: Response) -> NewKeyView:
     responses=problem_responses("key_unknown", *_BODY_CODES),
     openapi_extra={"requestBody": body_of(RotationRequest, {"overlap_s": 3600}, required=False)},
 )
-async def rotate_key(key_id: str, request: Request, response: Response) -> NewKeyView:
+async def rotate_key(key_id: KeyId, request: Request, response: Response) -> NewKeyView:
     """Create a key with the project, role, owner and name of another, which ends after the overlap. The whole new key
     is in this response only."""
     body = await read_body(request, RotationRequest, optional=True)
@@ -92,7 +94,7 @@ async def rotate_key(key_id: str, request: Request, response: Response) -> NewKe
     response_model_exclude_none=True,
     responses=problem_responses("key_unknown", "invalid_request", "database_unavailable"),
 )
-async def revoke_key(key_id: str, request: Request) -> KeyView:
+async def revoke_key(key_id: KeyId, request: Request) -> KeyView:
     """End an API key: every process of the service refuses it within two seconds. It stays in the list."""
     try:
         return KeyView.model_validate(_fields(await services_of(request).keys.revoke(key_id, actor_of(request))))

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
-from fastapi import APIRouter, Request, status
+from fastapi import APIRouter, Path, Request, status
 
 from ketline.api.openapi import body_of, problem_responses
 from ketline.api.requests.body import read_body
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.services import actor_of, services_of
-from ketline.domain.access import Project, ProjectName, parse_project_name
+from ketline.domain.access import MAX_PROJECT_CHARACTERS, Project, ProjectName, parse_project_name
 from ketline.domain.errors import ProjectExists, ProjectUnknown
 from ketline.domain.quotas import Quota, Scope
 from ketline.schemas.access import ProjectChange, ProjectList, ProjectRequest, ProjectView, QuotaLimits
 
 router = APIRouter(prefix="/projects", tags=["access"])
+
+Name = Annotated[str, Path(max_length=MAX_PROJECT_CHARACTERS, description="Name of the project")]
 
 
 @router.get(
@@ -60,7 +63,7 @@ async def create_project(request: Request) -> ProjectView:
     response_model_exclude_none=True,
     responses=problem_responses("project_unknown", "invalid_request", "database_unavailable"),
 )
-async def read_project(name: str, request: Request) -> ProjectView:
+async def read_project(name: Name, request: Request) -> ProjectView:
     """Read a project with its quotas, and the defaults that apply where it has none."""
     with _known(name) as project:
         return _view(request, await services_of(request).projects.get(project))
@@ -82,7 +85,7 @@ async def read_project(name: str, request: Request) -> ProjectView:
         "requestBody": body_of(ProjectChange, {"quotas": {"waiting": 100}, "owner_quotas": {"priority": 0}})
     },
 )
-async def change_project(name: str, request: Request) -> ProjectView:
+async def change_project(name: Name, request: Request) -> ProjectView:
     """Change the quotas of a project, for submissions from now on, and its share of the slots. What the body leaves out
     stays as it is."""
     body = await read_body(request, ProjectChange)

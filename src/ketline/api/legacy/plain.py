@@ -15,6 +15,7 @@ from ketline.api.responses.formats import JSON
 from ketline.api.responses.representation import takes_gzip
 from ketline.api.tasks.stored import large_results, whole_task
 from ketline.api.tasks.views import MESSAGES, view_task
+from ketline.domain.outputs import Outputs
 from ketline.domain.priority import QueuePosition
 from ketline.domain.task import Failure, Task, TaskStatus
 
@@ -28,7 +29,8 @@ def view_plain(task: Task, *, with_result: bool, position: QueuePosition | None 
     """A task in the plain shape, as JSON; fields without a value are left out.
 
     `result` has the counts in Qiskit's format (bit 0 rightmost), of a sweep a list of them; of a task with observables
-    it has their expectation values, and of a conversion its output. While a job waits at an external backend, it says
+    it has their expectation values, of one with outputs and no counts their values by name, and of a conversion its
+    output. While a job waits at an external backend, it says
     so, with the backend's id of the job, unless the client waits for completion.
     """
     full = view_task(task, with_result=False, position=position).model_dump(mode="json", exclude_none=True)
@@ -70,7 +72,7 @@ def _encoded(view: Mapping[str, Any]) -> bytes:
     return json.dumps(view, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _bare_result(task: Task) -> Mapping[str, int | str] | Sequence[Any] | str | None:
+def _bare_result(task: Task) -> Mapping[str, Any] | Sequence[Any] | str | None:
     job = task.remote_job
     if job is not None and job.remote_id is not None and not (task.status.terminal or task.wait_for_completion):
         return {"status": "submitted", "job_id": job.remote_id}
@@ -78,9 +80,16 @@ def _bare_result(task: Task) -> Mapping[str, int | str] | Sequence[Any] | str | 
         return task.conversion.content
     if task.expectation_values is not None:
         return list(task.expectation_values)
+    if task.outputs is not None and task.counts is None:
+        return _bare_outputs(task.outputs)
     if task.points is not None:
-        return [dict(point.counts) for point in task.points]
+        return [dict(point.counts) or _bare_outputs(point.outputs or {}) for point in task.points]
     return None if task.counts is None else dict(task.counts)
+
+
+def _bare_outputs(outputs: Outputs) -> Mapping[str, Any]:
+    """The values of outputs by name."""
+    return {name: one.values for name, one in outputs.items()}
 
 
 def _error_text(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Downloads of a task's counts: JSON, CSV, and the histogram as SVG."""
+"""Downloads of a task's counts as JSON, CSV, and the histogram as SVG; and of its outputs for NumPy."""
 
 import asyncio
 from typing import Annotated
@@ -6,9 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ketline.api.responses.arrays import NPZ, write_archive
 from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import CSV, JSON, write_counts
 from ketline.api.responses.representation import LEAST_PACKED_BYTES
+from ketline.api.tasks.outputs import chosen_outputs
 from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import with_result
 from ketline.domain.task import Task
@@ -32,6 +34,14 @@ async def send_csv(task_id: UUID, request: Request) -> Response:
     async with with_result(request, task_id) as task:
         body = await asyncio.to_thread(_counts, task, CSV)
         return await _download(body, CSV, f"counts-{task_id}.csv")
+
+
+@router.get("/{task_id}/outputs.npz")
+async def send_outputs(task_id: UUID, request: Request) -> Response:
+    async with with_result(request, task_id) as task:
+        chosen = chosen_outputs(task, None)
+        body = await asyncio.to_thread(write_archive, chosen.by_name(), swept=chosen.swept)
+        return await _download(body, NPZ, f"outputs-{task_id}.npz")
 
 
 @router.get("/{task_id}/histogram.svg")

@@ -20,7 +20,7 @@ MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 # The fields that have a meaning for some kinds of tasks only, and those of all kinds.
 _OF_KIND: Mapping[str, Sequence[str]] = {
-    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "noise", "timeout_s", "memory"),
+    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "noise", "outputs", "timeout_s", "memory"),
     TaskKind.CONVERT: ("target", "profile", "bitcode", "timeout_s"),
     TaskKind.RUN: ("backend", "shots", "seed", "timeout_s"),
 }
@@ -82,7 +82,8 @@ def relevant(fields: Mapping[str, str]) -> Mapping[str, str]:
 
 def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
     """The fields for submitting the same spec again, without its seed, which may have been a random one."""
-    limit, observables, noise = spec.time_limit_seconds, spec.options.observables, spec.options.noise
+    limit, options = spec.time_limit_seconds, spec.options
+    observables, noise, outputs = options.observables, options.noise, options.outputs
     return dict.fromkeys(FIELDS, "") | {
         "qc": _with_header(spec),
         "shots": str(spec.shots) if spec.shots else "",
@@ -93,6 +94,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "inputs": json.dumps(dict(spec.inputs)) if spec.inputs else "",
         "observables": json.dumps(observables, default=dict) if observables else "",
         "noise": json.dumps(noise) if noise else "",
+        "outputs": json.dumps([one.as_json() for one in outputs], default=dict) if outputs else "",
         "timeout_s": "" if limit is None else f"{limit:g}",
         "memory": "on" if spec.options.memory else "",
         "kind": spec.kind.value,
@@ -144,6 +146,10 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
         body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
     if fields["noise"].strip():
         body["noise"] = _json(fields, "noise", 'must be JSON, as {"name": "depolarizing", "two_qubit": 0.01}')
+    if fields["outputs"].strip():
+        body["outputs"] = _json(fields, "outputs", 'must be a JSON array, as ["counts", "statevector"]')
+        if "counts" not in fields["outputs"]:
+            body.pop("shots", None)
     try:
         return within_limits(SubmitRequest.model_validate(body), options, ())
     except ValidationError as error:

@@ -17,6 +17,7 @@ from ketline.api.responses.errors import KINDS
 from ketline.api.services import actor_of, correlation_id_of, principal_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.api.tasks.circuit import at_point
+from ketline.api.tasks.outputs import outputs_at
 from ketline.api.tasks.results import PointIndex, chosen_points
 from ketline.api.tasks.stored import not_found, with_result
 from ketline.api.tasks.submission import read_trace_context
@@ -28,6 +29,7 @@ from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
+from ketline.web.output_table import output_rows
 from ketline.web.timeline import parts, steps
 
 MOST_CELLS = 2000
@@ -181,12 +183,15 @@ def _values(task: Task) -> Iterator[Sequence[float]]:
 
 def _result(task: Task, original: TaskSpec, sort: BarOrder, point: int | None) -> Mapping[str, object]:
     """The histogram; for a sweep that of one point, by default the first."""
-    if task.counts is None and task.points is None:
-        return {"histogram": None, "point": None, "sort": sort, "inputs": original.inputs}
     if task.points is not None:
         point = point or 0
+    outputs = outputs_at(task, point)
+    shown = {"outputs": None if outputs is None else output_rows(outputs)}
+    if task.counts is None and not (task.points and task.points[0].counts):
+        return {**shown, "histogram": None, "point": point, "sort": sort, "inputs": original.inputs}
     chosen = chosen_points(task, point)
     return {
+        **shown,
         "histogram": histogram(chosen.points[0].counts, sort),
         "point": point,
         "sort": sort,

@@ -33,7 +33,7 @@ def write_counts(points: Sequence[Mapping[str, int]], media_type: str, *, swept:
         (pack("<q", number) if swept else b"") + key.encode().ljust(width, b"\0") + pack("<q", count)
         for number, key, count in rows
     )
-    return _npy(f"[{point}('outcome', '|S{width}'), ('count', '<i8')]", (len(rows),), data)
+    return write_npy(f"[{point}('outcome', '|S{width}'), ('count', '<i8')]", (len(rows),), data)
 
 
 def write_shots(points: Sequence[Sequence[str]], media_type: str, *, as_bits: bool, swept: bool) -> bytes:
@@ -49,9 +49,9 @@ def write_shots(points: Sequence[Sequence[str]], media_type: str, *, as_bits: bo
     shots = [shot for of in points for shot in of]
     shape = (len(points), len(points[0])) if swept else (len(shots),)
     if as_bits:
-        return _npy("'|u1'", (*shape, len(shots[0].replace(" ", "")) if shots else 0), bits_of(shots))
+        return write_npy("'|u1'", (*shape, len(shots[0].replace(" ", "")) if shots else 0), bits_of(shots))
     width = max(map(len, shots), default=1)
-    return _npy(f"'|S{width}'", shape, b"".join(shot.encode().ljust(width, b"\0") for shot in shots))
+    return write_npy(f"'|S{width}'", shape, b"".join(shot.encode().ljust(width, b"\0") for shot in shots))
 
 
 def _json(value: object) -> bytes:
@@ -65,7 +65,8 @@ def _csv(columns: str, rows: Iterable[tuple[int, str]], *, swept: bool) -> bytes
     return "".join([f"{columns}\r\n", *(f"{rest}\r\n" for _, rest in rows)]).encode()
 
 
-def _npy(descr: str, shape: tuple[int, ...], data: bytes) -> bytes:
+def write_npy(descr: str, shape: tuple[int, ...], data: bytes) -> bytes:
+    """Encode the bytes of an array, in the order of rows; `descr` is its type as Python text."""
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}"
     magic = b"\x93NUMPY\x01\x00"
     padding = -(len(magic) + 2 + len(header) + 1) % _ALIGNMENT

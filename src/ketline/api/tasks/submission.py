@@ -105,6 +105,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             format=body.program_format,
             observables=body.observables or (),
             noise=body.noise,
+            outputs=tuple(one.as_requested() for one in body.outputs),
         ),
         time_limit_seconds=body.timeout_s,
         max_attempts=body.max_attempts,

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from ketline.api.legacy.meta_data import view_meta_data
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.outputs import Outputs
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat, TaskKind
 from ketline.domain.task import (
@@ -22,6 +23,7 @@ from ketline.domain.task import (
     Task,
     TaskStatus,
 )
+from ketline.schemas.outputs import OutputView
 from ketline.schemas.tasks import (
     QueueView,
     RegisterView,
@@ -78,6 +80,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         inputs=cast("dict[str, JsonValue]", task.inputs) or None,
         observables=cast("list[JsonValue]", list(task.options.observables)) or None,
         noise=cast("JsonValue", task.options.noise),
+        outputs=cast("list[JsonValue]", [one.as_json() for one in task.options.outputs]) or None,
         timeout_s=task.time_limit_seconds,
         max_attempts=task.max_attempts,
         retry_count=_retries(task),
@@ -144,7 +147,7 @@ def outcomes_of(task: Task) -> Sequence[Point]:
     Raises:
         HTTPProblem: the task has no counts, or none yet.
     """
-    if task.points is not None:
+    if task.points is not None and task.points[0].counts:
         return task.points
     if task.counts is not None:
         return [Point(counts=task.counts, memory=task.memory)]
@@ -184,12 +187,31 @@ def _view_result(task: Task) -> TaskResult | None:
     if task.expectation_values is not None:
         return TaskResult(expectation_values=cast("list[float] | list[list[float]]", task.expectation_values))
     if task.points is not None:
-        swept = None if task.points[0].memory is None else [list(point.memory or ()) for point in task.points]
-        return TaskResult(counts=[dict(point.counts) for point in task.points], shots=task.shots, memory=swept)
+        return _view_points(task, task.points)
     if task.counts is None:
-        return None
+        return None if task.outputs is None else TaskResult(outputs=view_outputs(task.outputs))
     memory = None if task.memory is None else list(task.memory)
-    return TaskResult(counts=dict(task.counts), shots=task.shots, memory=memory)
+    outputs = None if task.outputs is None else view_outputs(task.outputs)
+    return TaskResult(counts=dict(task.counts), shots=task.shots, memory=memory, outputs=outputs)
+
+
+def _view_points(task: Task, points: Sequence[Point]) -> TaskResult:
+    """The result of a sweep; all points have the same parts."""
+    counted, kept, saved = points[0].counts, points[0].memory, points[0].outputs
+    return TaskResult(
+        counts=[dict(point.counts) for point in points] if counted else None,
+        shots=task.shots if counted else None,
+        memory=None if kept is None else [list(point.memory or ()) for point in points],
+        outputs=None if saved is None else [view_outputs(point.outputs or {}) for point in points],
+    )
+
+
+def view_outputs(outputs: Outputs) -> dict[str, OutputView]:
+    """The outputs of one point."""
+    return {
+        name: OutputView(type=one.type, qubits=list(one.qubits), values=cast("JsonValue", one.values))
+        for name, one in outputs.items()
+    }
 
 
 def view_failure(failure: Failure | None) -> TaskFailure | None:

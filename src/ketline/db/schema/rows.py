@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from ketline.db.schema.spec import kind_fields, to_labels, to_options, to_spec
 from ketline.domain.access import Owner, ProjectName
 from ketline.domain.counts import EncodedCounts
+from ketline.domain.outputs import Output, Outputs, OutputType
 from ketline.domain.queues import TaskQueue
 from ketline.domain.task import (
     Claim,
@@ -48,7 +49,7 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
     task = task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
     return replace(
         task,
-        options=to_options(row, observables=row.observables, noise=row.noise),
+        options=to_options(row, observables=row.observables, noise=row.noise, outputs=row.outputs),
         inputs=row.inputs or {},
         remote_job=to_remote_job(row),
         time_limit_seconds=row.time_limit_seconds,
@@ -108,11 +109,25 @@ def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"conversion": Conversion(result["output"], media_type=MediaType(result["media_type"]), base64=binary)}
     if "expectation_values" in result:
         return {"expectation_values": result["expectation_values"]}
-    counts, memory = result["counts"], result.get("memory")
-    if isinstance(counts, dict):
-        return {"counts": counts, "memory": memory}
-    shots = memory or [None] * len(counts)
-    return {"points": [Point(counts=of, memory=kept) for of, kept in zip(counts, shots, strict=True)]}
+    counts, memory, outputs = result.get("counts"), result.get("memory"), result.get("outputs")
+    of_points = counts if outputs is None else outputs
+    if not isinstance(of_points, list):
+        return {"counts": counts, "memory": memory, "outputs": None if outputs is None else _to_outputs(outputs)}
+    none = [None] * len(of_points)
+    points = zip(counts or none, memory or none, outputs or none, strict=True)
+    return {
+        "points": [
+            Point(counts=of or {}, memory=kept, outputs=None if found is None else _to_outputs(found))
+            for of, kept, found in points
+        ]
+    }
+
+
+def _to_outputs(stored: Mapping[str, Any]) -> Outputs:
+    return {
+        name: Output(OutputType(one["type"]), qubits=one["qubits"], values=one["values"])
+        for name, one in stored.items()
+    }
 
 
 def to_failure(row: Row[Any]) -> Failure | None:
@@ -273,9 +288,30 @@ def _result(result: RunResult) -> Mapping[str, object]:
     if (output := result.conversion) is not None:
         encoding = {"encoding": "base64"} if output.base64 else {}
         return {"output": output.content, "media_type": output.media_type, **encoding}
+    return {**_outputs(result), **_counts(result)}
+
+
+def _counts(result: RunResult) -> Mapping[str, object]:
+    """Counts and shots, none if the task has outputs and no counts."""
     points = result.points
-    counts = dict(result.counts) if points is None else [dict(point.counts) for point in points]
-    return {"counts": counts, "shots": result.shots, **_shots(result)}
+    if points is None:
+        return {} if not result.counts else {"counts": dict(result.counts), "shots": result.shots, **_shots(result)}
+    if not points[0].counts:
+        return {}
+    return {"counts": [dict(point.counts) for point in points], "shots": result.shots, **_shots(result)}
+
+
+def _outputs(result: RunResult) -> Mapping[str, object]:
+    """The outputs, of a sweep those of each point; the type of the elements is that of the task."""
+    if result.outputs is not None:
+        return {"outputs": _encoded(result.outputs)}
+    if result.points is not None and result.points[0].outputs is not None:
+        return {"outputs": [_encoded(point.outputs or {}) for point in result.points]}
+    return {}
+
+
+def _encoded(outputs: Outputs) -> Mapping[str, object]:
+    return {name: {"type": one.type.value, "qubits": one.qubits, "values": one.values} for name, one in outputs.items()}
 
 
 def _shots(result: RunResult) -> Mapping[str, object]:

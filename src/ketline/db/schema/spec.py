@@ -7,6 +7,7 @@ from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
 from ketline.domain.labels import Labels
+from ketline.domain.outputs import requested_output
 from ketline.domain.spec import (
     SPEC_FIELDS,
     Method,
@@ -33,7 +34,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         circuit=row.circuit,
         shots=row.shots,
         inputs=row.inputs or {},
-        options=to_options(row, observables=row.observables, noise=row.noise),
+        options=to_options(row, observables=row.observables, noise=row.noise, outputs=row.outputs),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
         labels=to_labels(row),
@@ -45,8 +46,14 @@ def to_spec(row: Row[Any]) -> TaskSpec:
     )
 
 
-def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None, noise: Noise | None = None) -> RunOptions:
-    """The run options of a task; readers of tasks leave out the observables and the noise, which can be large."""
+def to_options(
+    row: Row[Any],
+    *,
+    observables: Sequence[Any] | None = None,
+    noise: Noise | None = None,
+    outputs: Sequence[Any] | None = None,
+) -> RunOptions:
+    """The run options of a task; lists leave out the observables, the noise and the outputs."""
     return RunOptions(
         seed=row.seed,
         method=Method(row.method or Method.AUTOMATIC),
@@ -54,6 +61,7 @@ def to_options(row: Row[Any], *, observables: Sequence[Any] | None = None, noise
         format=format_of(row),
         observables=tuple(observables or ()),
         noise=noise,
+        outputs=tuple(map(requested_output, outputs or ())),
     )
 
 

@@ -149,6 +149,7 @@ tasks = Table(
     Column("program_format", Text),
     Column("observables", _json_type()),
     Column("noise", _json_type()),
+    Column("outputs", _json_type()),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),

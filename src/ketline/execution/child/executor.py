@@ -20,6 +20,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Inspection
 from ketline.domain.observables import observables_at
+from ketline.domain.outputs import RequestedOutput, gives_counts, states_of
 from ketline.domain.quota_checks import require_qubits
 from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.spec import InputValue, ProgramFormat
@@ -28,14 +29,22 @@ from ketline.domain.task import Point, Profile, Register, RunResult
 from ketline.execution.child.conversion import convert_program
 from ketline.execution.child.inspection import inspect_program
 from ketline.execution.circuit import ancillas
-from ketline.execution.circuit.observables import Support, support_of
+from ketline.execution.circuit.final_state import final_state_of, numbers_in
+from ketline.execution.circuit.observables import support_of
 from ketline.execution.drawing import draw
 from ketline.execution.frontend import scanner
 from ketline.execution.frontend.openqasm2 import refuse_inputs
-from ketline.execution.frontend.program import Program, load_program, program_reader, read_program, with_inputs
+from ketline.execution.frontend.program import (
+    Observed,
+    Program,
+    load_program,
+    program_reader,
+    read_program,
+    with_inputs,
+)
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
-from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
+from ketline.execution.simulators.aer import Expectation, Saved, Simulation, Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.noise import prepared
 from ketline.execution.simulators.quota import Admit, Quota, always_admit
@@ -102,6 +111,8 @@ class Executor:
         stopwatch = Stopwatch(self._soft_limit_seconds(request))
         if request.spec.options.observables:
             return self._expect(request, stopwatch)
+        if states_of(request.spec.options.outputs):
+            return self._save(request, stopwatch)
         if number_of_points(request.spec.inputs) is None:
             return self._run_once(request, stopwatch)
         return self._sweep(request, stopwatch)
@@ -113,13 +124,13 @@ class Executor:
         self._check_values(sum(map(len, requested)))
         with stopwatch.reading():
             self._noise_model(request)
-            read = self._reader(request) if points else None
+            read = self._reader(request, _observed(request)) if points else None
         runs: list[tuple[Program, Expectation]] = []
         each = points_of(request.spec.inputs) if points else [first_point(request.spec.inputs)]
         for number, (inputs, observables) in enumerate(zip(each, requested, strict=True)):
             with _point_in_failures(number) if points else nullcontext():
                 with stopwatch.reading():
-                    program = read(inputs) if read else self._load(request)
+                    program = read(inputs) if read else self._load(request, _observed(request))
                 require_qubits(program.declared_qubits, request.spec)
                 with stopwatch.simulating():
                     found = self._simulator.expect(program, observables, request.spec.options.method)
@@ -132,10 +143,49 @@ class Executor:
             expectation_values=values if points else values[0],
         )
 
+    def _save(self, request: Request, stopwatch: Stopwatch) -> RunResult:
+        """Compute outputs, for a sweep at each point, and counts if they are among them."""
+        options, points = request.spec.options, number_of_points(request.spec.inputs)
+        outputs, counted = states_of(options.outputs), gives_counts(options.outputs)
+        with stopwatch.reading():
+            self._noise_model(request)
+            read_state = self._loader(request, final_state_of(outputs))
+            read = self._loader(request, None) if counted else None
+        runs: list[tuple[Program, Saved | Simulation]] = []
+        found: list[Point] = []
+        for number, inputs in enumerate(points_of(request.spec.inputs) if points else [{}]):
+            with _point_in_failures(number) if points else nullcontext():
+                with stopwatch.reading():
+                    state, program = read_state(inputs), read(inputs) if read else None
+                require_qubits(state.declared_qubits, request.spec)
+                self._check_outputs(outputs, state, points or 1)
+                with stopwatch.simulating():
+                    saved = self._simulator.save(state, outputs, options.method)
+                point = Point(counts={}, outputs=saved.outputs)
+                if program is not None:
+                    at_point = replace(options, seed=seed_at(options.seed, number)) if points else options
+                    with stopwatch.simulating():
+                        simulation = self._simulator.run(program, request.spec.shots, at_point)
+                    self._check_size((points or 1) * _characters(simulation), simulation)
+                    point = replace(point, counts=simulation.counts, memory=simulation.memory)
+            found.append(point)
+            runs = runs or [(state, saved) if program is None else (program, simulation)]
+        profile, shots = _profile(*runs[0], stopwatch), request.spec.shots
+        if points:
+            return RunResult(counts={}, shots=shots, profile=profile, points=found)
+        [one] = found
+        return RunResult(counts=one.counts, shots=shots, profile=profile, memory=one.memory, outputs=one.outputs)
+
+    def _loader(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
+        """A function that gives the program for values of its inputs; one without a sweep is read with its own."""
+        if number_of_points(request.spec.inputs) is None:
+            return lambda _: self._load(request, observed)
+        return self._reader(request, observed)
+
     def _run_once(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
             noise = self._noise_model(request)
-            program = _prepared(self._load(request), noise)
+            program = _prepared(self._load(request, None), noise)
         require_qubits(program.declared_qubits, request.spec)
         with stopwatch.simulating():
             simulation = self._simulator.run(program, request.spec.shots, request.spec.options, noise=noise)
@@ -145,7 +195,7 @@ class Executor:
 
     def _sweep(self, request: Request, stopwatch: Stopwatch) -> RunResult:
         with stopwatch.reading():
-            read, noise = self._reader(request), self._noise_model(request)
+            read, noise = self._reader(request, None), self._noise_model(request)
         runs: list[tuple[Program, Simulation]] = []
         characters = 0
         for number, inputs in enumerate(points_of(request.spec.inputs)):
@@ -173,10 +223,19 @@ class Executor:
         started = time.process_time()  # the estimate must not depend on the current load
         with soft_time_limit(self._soft_limit_seconds(request)):
             noise = self._noise_model(request)
-            program = _prepared(self._load(request), noise)
+            program = _prepared(self._inspected(request), noise)
             reading = time.process_time() - started
             runs = number_of_points(request.spec.inputs) or 1
             return inspect_program(program, self._simulator, request.spec, reading, runs, noise)
+
+    def _inspected(self, request: Request) -> Program:
+        """The program as it is read for counts, if the request is for some; but it must have the outputs as well."""
+        options = request.spec.options
+        if not (outputs := states_of(options.outputs)):
+            return self._load(request, _observed(request))
+        state = self._load(request, final_state_of(outputs))
+        self._check_outputs(outputs, state, number_of_points(request.spec.inputs) or 1)
+        return self._load(request, None) if gives_counts(options.outputs) else state
 
     def draw(self, request: Request) -> str:
         inputs = first_point(request.spec.inputs)
@@ -184,11 +243,11 @@ class Executor:
             reading = read_program(request.spec.circuit, self._limits, inputs, request.spec.options.format)
             return draw(reading, request.drawing, self._limits)
 
-    def _load(self, request: Request) -> Program:
+    def _load(self, request: Request, observed: Observed) -> Program:
         """Read the program, or return it from the cache of the last short programs of the project without inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
-            return with_inputs(self._load_qpy(request), first_point(request.spec.inputs))
-        form, observed, noisy = request.spec.options.format, _observed(request), _is_noisy(request)
+            return with_inputs(self._load_qpy(request, observed), first_point(request.spec.inputs))
+        form, noisy = request.spec.options.format, _is_noisy(request)
         if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
             inputs = first_point(request.spec.inputs)
             return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed, noisy=noisy)
@@ -200,36 +259,38 @@ class Executor:
             noisy=noisy,
         )
 
-    def _load_qpy(self, request: Request) -> Program:
+    def _load_qpy(self, request: Request, observed: Observed) -> Program:
         read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for
         return read(
             request.project,  # guard: project.cache
             request.spec.circuit,
             ProgramFormat.QPY,
-            _observed(request),
+            observed,
             noisy=_is_noisy(request),
         )
 
-    def _reader(self, request: Request) -> Callable[[Mapping[str, InputValue]], Program]:
+    def _reader(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
         if request.spec.options.format is ProgramFormat.QPY:
-            return partial(with_inputs, self._load_qpy(request))
+            return partial(with_inputs, self._load_qpy(request, observed))
         if request.spec.options.format is ProgramFormat.OPENQASM2:
             refuse_inputs(request.spec.inputs)
-        return program_reader(request.spec.circuit, self._limits, _observed(request), noisy=_is_noisy(request))
+        return program_reader(request.spec.circuit, self._limits, observed, noisy=_is_noisy(request))
 
     def _noise_model(self, request: Request) -> NoiseModel | None:
         """The noise of the task, checked.
 
         Raises:
             NoiseInvalid: it is not a physical model.
-            ProgramUnsupported: the task has observables as well.
+            ProgramUnsupported: the task has observables or outputs of the state as well.
         """
         noise = request.spec.options.noise
         if noise is None:
             return None
         if request.spec.options.observables:
             raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
+        if states_of(request.spec.options.outputs):
+            raise ProgramUnsupported("outputs of the state with noise are not supported: leave one of the two out")
         return self._simulator.noise_model(noise, request.project)
 
     def respond(self, request: Request, admit: Admit = always_admit) -> Response:
@@ -285,6 +346,16 @@ class Executor:
                 f"{values} expectation values are more than {most}: ask for fewer, or for fewer points"
             )
 
+    def _check_outputs(self, outputs: Sequence[RequestedOutput], program: Program, points: int) -> None:
+        """Compare the size of outputs with that of a result, before anything is simulated."""
+        numbers = points * sum(numbers_in(one, program.declared_qubits) for one in outputs)
+        most = self._limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+        if numbers > most:
+            raise ProgramTooLarge(
+                f"the outputs have more numbers than the {most} that a result may have: ask for the probabilities or "
+                "the density matrix of fewer qubits, or for fewer points"
+            )
+
     def _check_size(self, characters: int, simulation: Simulation) -> None:
         if characters <= self._limits.max_result_bytes:
             return
@@ -301,7 +372,7 @@ def _read_for(
     _project: ProjectName,
     text: str,
     form: ProgramFormat | None,
-    observed: Support | None,
+    observed: Observed,
     *,
     noisy: bool = False,
 ) -> Program:
@@ -309,7 +380,7 @@ def _read_for(
     return read(text, form=form, observed=observed, noisy=noisy)
 
 
-def _observed(request: Request) -> Support | None:
+def _observed(request: Request) -> Observed:
     observables = request.spec.options.observables
     return support_of(observables) if observables else None
 
@@ -334,7 +405,7 @@ def _characters(simulation: Simulation) -> int:
     return outcomes * (width + 12) + shots * (width + 3)
 
 
-def _profile(program: Program, simulation: Simulation | Expectation, stopwatch: Stopwatch) -> Profile:
+def _profile(program: Program, simulation: Simulation | Expectation | Saved, stopwatch: Stopwatch) -> Profile:
     return Profile(
         method=simulation.method,
         method_reason=simulation.reason,

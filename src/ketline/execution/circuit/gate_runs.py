@@ -41,6 +41,12 @@ def safe_unitary(matrix: Any) -> Any:
     return UnitaryGate(matrix * (abs(first) / first), check_input=False)
 
 
+def phase_over(matrix: Any, other: Any) -> float:
+    """The angle of the global phase that a 2x2 matrix has over another, which is the same up to that phase."""
+    row, column = (0, 0) if abs(matrix[0, 0]) > abs(matrix[1, 0]) else (1, 0)
+    return phase(matrix[row, column] / other[row, column])
+
+
 def runs_of(steps: Sequence[Step]) -> Iterator[list[Step]]:
     """The same operations in an order that gives the same, each alone but for runs of gates on one qubit."""
     runs: dict[int, list[Step]] = {}

@@ -12,14 +12,14 @@ from typing import Any
 
 from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Gate, QuantumCircuit, Qubit
 
-from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.errors import ObservablesInvalid, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gates import GATE_TABLE, applied_by
 from ketline.domain.noise import NOISY_OPERATIONS
 from ketline.domain.spec import Method
 from ketline.domain.unitaries import IDENTITY
 from ketline.execution.circuit.ancillas import without_clean_ancillas
 from ketline.execution.circuit.binding import StepTemplate, template_of
-from ketline.execution.circuit.gate_runs import safe_unitary
+from ketline.execution.circuit.gate_runs import phase_over, safe_unitary
 from ketline.execution.circuit.light_cone import light_cone, reduced, without_first_resets
 from ketline.execution.circuit.operations import (
     LOOPS_AND_BRANCHES,
@@ -42,6 +42,7 @@ _UNCHANGED = _NATIVE - {"unitary"}
 _NO_EFFECT = NO_EFFECT | {gate.qiskit_name for gate in GATE_TABLE if gate.unitary is IDENTITY or gate.qubits == 0}
 # Operations without effect that Aer does not apply.
 _LEFT_OUT = _NO_EFFECT - _UNCHANGED
+_GLOBAL_PHASE = "global_phase"
 _SIMPLE = (_UNCHANGED - {"break_loop", "continue_loop", "store"}) | _LEFT_OUT
 _NATIVE_WITH_BRANCHES = (_SIMPLE - _LEFT_OUT) | {"if_else"}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
@@ -205,6 +206,51 @@ def _without_clean_ancillas(lowered: Lowered, watched: Collection[int]) -> Lower
     return found if found.num_qubits <= _MOST_WITHOUT_ANCILLAS else lowered
 
 
+def lower_state(
+    plain: PlainCircuit,
+    max_operations: int,
+    qubits: Collection[int],
+    genuine: _IsGenuine | None = None,
+    *,
+    from_any_state: bool = False,
+) -> Lowered:
+    """As `lower_observed`, for the state of these qubits before the measurements at the end, with its global phase.
+
+    With `from_any_state` the circuit will be applied to other states than 0, so its first resets are not left out.
+
+    Raises:
+        OutputsInvalid: that is not one pure state: it measures before its end, resets, branches or loops.
+        ProgramTooLarge: it expands to more than `max_operations` operations.
+    """
+    lowering = _Lowering(Counter(), max_operations, genuine=genuine)
+    circuit = lowering.rewrite(plain.circuit)
+    lowered = Lowered(plain_of(circuit), lowering.operations, kept_qubits=range(circuit.num_qubits))
+    if not from_any_state:
+        lowered = without_resets_at_start(lowered)
+    lowered = _light_cone_of(_unmeasured(lowered), qubits)
+    lowered.circuit.global_phase = lowering.phase
+    return lowered
+
+
+def _unmeasured(lowered: Lowered) -> Lowered:
+    """The circuit without the measurements at its end."""
+    for what in ("reset", "store", *sorted(BRANCHES)):
+        if lowered.operations[what]:
+            raise OutputsInvalid(
+                f"outputs are computed of the one state a circuit ends in, and this one has '{what}': "
+                "leave resets, branches and loops on bits out, or ask for counts"
+            )
+    if not lowered.operations["measure"]:
+        return lowered
+    if lowered.final_measurements is None:
+        raise OutputsInvalid(
+            "outputs are computed of the state before the measurements at the end, and this program measures before: "
+            "leave that measurement out, or ask for counts"
+        )
+    steps = [step for step in lowered.steps if step[0] != "measure"]
+    return _reduced(lowered, range(lowered.num_qubits), steps)
+
+
 def without_resets_at_start(lowered: Lowered) -> Lowered:
     """Leave out resets with which preparing a state begins: a circuit without others can be simulated as a whole."""
     if not lowered.operations["reset"]:
@@ -306,7 +352,8 @@ class _Lowering:
         genuine: _IsGenuine | None = None,
         recogniser: Recogniser | None = None,
     ) -> None:
-        self._operations = operations
+        self.operations = operations
+        self.phase: Any = 0.0
         self._max_operations = max_operations
         self._native = native
         self._genuine = genuine
@@ -320,7 +367,8 @@ class _Lowering:
     def rewrite(self, circuit: Any) -> Any:
         """A copy of a circuit or block, on the same bits, in Aer's operations."""
         result = circuit.copy_empty_like()
-        result.global_phase = 0  # of no effect here, and loops leave parameters in it
+        result.global_phase = 0  # of no effect on counts, and loops leave parameters in it
+        self.phase += circuit.global_phase
         if not result.qubits:
             result.add_bits([Qubit()])
 
@@ -348,12 +396,17 @@ class _Lowering:
         name = operation.name
         genuine = self._genuine is None or self._genuine(operation)
         if genuine and name in self._native:
-            one_qubit_matrix = name == "unitary" and len(qubits) == 1
-            append(safe_unitary(operation.to_matrix()) if one_qubit_matrix else operation, qubits, clbits)
+            if name == "unitary" and len(qubits) == 1:
+                matrix = operation.to_matrix()
+                operation = safe_unitary(matrix)
+                self.phase += phase_over(matrix, operation.params[0])
+            append(operation, qubits, clbits)
         elif isinstance(operation, ControlFlowOp) and name != "box":
             self._rewrite_blocks(operation, qubits, clbits, append)
         elif not genuine or name not in _NO_EFFECT:
             self._expand(operation, qubits, clbits, append)
+        elif name == _GLOBAL_PHASE:
+            self.phase += operation.params[0]
 
     def _rewrite_blocks(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
         if self._depth:
@@ -398,6 +451,7 @@ class _Lowering:
         if definition.num_qubits != len(qubits):
             raise incomplete(operation.name)
         outer = dict(zip(definition.qubits, qubits, strict=True)) | dict(zip(definition.clbits, clbits, strict=True))
+        self.phase += definition.global_phase
         self._depth += 1
         for inner in definition.data:
             self._lower(
@@ -409,7 +463,7 @@ class _Lowering:
         self._depth -= 1
 
     def _count(self, name: str) -> None:
-        self._operations[name] += 1
+        self.operations[name] += 1
         self._spend(1)
 
     def _spend(self, operations: int) -> None:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
-from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed
+from ketline.execution.circuit.final_state import FinalState
+from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
 from ketline.execution.circuit.observables import Support
 from ketline.execution.circuit.plain import PlainCircuit, plain_of
 from ketline.execution.frontend import openqasm2, qpy
@@ -35,6 +36,8 @@ from ketline.execution.frontend.unroller.values import atom
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
+# What is computed of the final state in place of counts: observables, or outputs; None for counts.
+Observed = Support | FinalState | None
 QPY = "qpy"
 OPENQASM2 = "openqasm2"
 # Some editors write it before a text; it is not part of the program.
@@ -88,7 +91,8 @@ class Program:
     """A program ready to be simulated; fields that `ParsedProgram` has too have the same meaning.
 
     `parameters` are the names that need values before it can run, see `with_inputs`; `kept_qubits` are the indices of
-    its qubits among the `declared_qubits`. Programs are compared by identity, so that caches can use them as keys.
+    its qubits among the `declared_qubits`. With `has_phase` the circuit has its global phase, which outputs show.
+    Programs are compared by identity, so that caches can use them as keys.
     """
 
     lowered: Lowered
@@ -100,6 +104,7 @@ class Program:
     parameters: frozenset[str] = frozenset()
     kept_qubits: Sequence[int] = ()
     warnings: Sequence[ProgramWarning] = ()
+    has_phase: bool = False
 
 
 def load_program(
@@ -107,7 +112,7 @@ def load_program(
     limits: ExecutionLimits,
     inputs: Values | None = None,
     form: ProgramFormat | None = None,
-    observed: Support | None = None,
+    observed: Observed = None,
     *,
     noisy: bool = False,
 ) -> Program:
@@ -115,12 +120,12 @@ def load_program(
 
     `inputs` are the values of the program's `input` declarations; the parameters of QPY get theirs by `with_inputs`.
     Without `form`, the program's header decides the format.
-    With `observed`, the final state of these qubits is computed instead of counts. With `noisy` its gates stay as they
+    With `observed`, the final state of its qubits is computed instead of counts. With `noisy` its gates stay as they
     are written, so that errors can follow them.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run; with line and column where known.
-        ObservablesInvalid: the program has no such state.
+        ObservablesInvalid, OutputsInvalid: the program has no such state.
     """
     match form or format_by_header(text):
         case ProgramFormat.QPY:
@@ -142,7 +147,7 @@ def load_program(
 
 
 def program_reader(
-    text: str, limits: ExecutionLimits, observed: Support | None = None, *, noisy: bool = False
+    text: str, limits: ExecutionLimits, observed: Observed = None, *, noisy: bool = False
 ) -> Callable[[Values], Program]:
     """Parse an OpenQASM 3 program once, and return a function that loads it for given values of its inputs.
 
@@ -157,7 +162,7 @@ def program_reader(
 
 
 def _unrolling_reader(
-    text: str, limits: ExecutionLimits, observed: Support | None, *, noisy: bool = False
+    text: str, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False
 ) -> Callable[[Values], Program]:
     syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
     _check_what_never_runs(syntax, None)
@@ -165,7 +170,7 @@ def _unrolling_reader(
 
 
 def _scanned_with_inputs(
-    text: str, limits: ExecutionLimits, observed: Support | None
+    text: str, limits: ExecutionLimits, observed: Observed
 ) -> Callable[[Values], Program | None] | None:
     """A function that gives the program for values of its inputs, if these are only angles of a flat program.
 
@@ -174,6 +179,8 @@ def _scanned_with_inputs(
     Raises:
         ProgramTooLarge: the program has more operations than the limit.
     """
+    if isinstance(observed, FinalState):
+        return None  # its global phase may depend on the inputs
     scanned = scan(text.removeprefix(_BYTE_ORDER_MARK), limits, takes_inputs=True)
     if scanned is None or not scanned.inputs or scanned.dialect.recognised:
         return None
@@ -195,18 +202,19 @@ def _scanned_with_inputs(
     return with_inputs
 
 
-def _lowered(
-    parsed: ParsedProgram, limits: ExecutionLimits, observed: Support | None, *, noisy: bool = False
-) -> Program:
+def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False) -> Program:
     if observed is None:
         parsed = _measured(parsed, limits)
     plain, genuine = parsed.plain, parsed.genuine
     if observed is None:
         by_name = parsed.front_end != QPY
         lowered = lower(plain, limits.max_operations, genuine, one_name_each=by_name, noisy=noisy)
-    else:
+    elif isinstance(observed, Support):
         observed.require_fit(plain.num_qubits)
         lowered = lower_observed(plain, limits.max_operations, observed.qubits, genuine)
+    else:
+        qubits, whole = observed.require_fit(plain.num_qubits), observed.from_any_state
+        lowered = lower_state(plain, limits.max_operations, qubits, genuine, from_any_state=whole)
     return Program(
         lowered,
         parsed.groups,
@@ -217,6 +225,7 @@ def _lowered(
         parsed.parameters,
         lowered.kept_qubits if observed else (),
         parsed.warnings,
+        has_phase=isinstance(observed, FinalState),
     )
 
 
@@ -229,7 +238,7 @@ def with_inputs(program: Program, inputs: Values) -> Program:
     if not program.parameters and not inputs:
         return program  # the same object, so that caches find it
     lowered = program.lowered
-    if lowered.template is None:
+    if program.has_phase or lowered.template is None:
         circuit = qpy.bind_inputs(lowered.circuit, program.parameters, inputs)
         bound = Lowered(plain_of(circuit), lowered.operations, kept_qubits=lowered.kept_qubits)
     else:

@@ -9,13 +9,16 @@ from qiskit_aer import AerSimulator
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
 from ketline.domain.seeds import derived_seed
 from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.observables import saved_values, saving_circuit
+from ketline.execution.circuit.observables import saved_state, saved_values, saving_circuit, unitary_circuit
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted, KeyFormat, counts_of
 from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE
 from ketline.execution.simulators.outcome_cache import OutcomeCache
 from ketline.execution.simulators.states.lightning_state import Lightning, load_lightning
+
+# Of Aer's, which no task can request.
+_UNITARY = "unitary"
 
 # Below this many qubits starting threads costs more than they save; measured on QFTs, see specs/execution.md.
 _THREADS_FROM_QUBITS = 15
@@ -106,17 +109,25 @@ class Engines:
         """The expectation values of operators in a circuit's final state; for the errors see `execute`."""
         return saved_values(self.execute(saving_circuit(circuit, operators), 1, method, RunOptions()), operators)
 
+    def amplitudes(self, circuit: Any) -> Any:
+        """The 2^n amplitudes of a final state, complex128, with the global phase; for the errors see `execute`."""
+        return saved_state(self.execute(saving_circuit(circuit, ()), 1, Method.STATEVECTOR, RunOptions()))
+
+    def unitary(self, circuit: Any) -> Any:
+        """The 2^n x 2^n unitary of a circuit, complex128; for the errors see `execute`."""
+        return saved_state(self.execute(unitary_circuit(circuit), 1, _UNITARY, RunOptions()))
+
     def execute(
         self,
         circuit: Any,
         shots: int,
-        method: Method,
+        method: str,
         options: RunOptions,
         *,
         fusion: bool = False,
         noise: Any = None,
     ) -> Any:
-        """The data of a run.
+        """The data of a run by a method of Aer's.
 
         Raises:
             MemoryLimitExceeded, SimulationFailed: Aer failed, or has no GPU where one is to be used.
@@ -129,7 +140,7 @@ class Engines:
         job = self.backend.run(
             circuit,
             shots=shots,
-            method=method.value,
+            method=str(method),
             max_parallel_threads=self.threads(circuit.num_qubits),
             seed_simulator=None if options.seed is None else derived_seed(options.seed, "aer", bits=62),
             memory=options.memory,

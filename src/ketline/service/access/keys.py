@@ -23,9 +23,10 @@ from ketline.ports.clock import Clock
 log = structlog.get_logger()
 
 PREFIX = "ktl_"
-_KEY_ID = re.compile("[0-9a-f]{12}")
+KEY_ID_CHARACTERS = 12
+_KEY_ID = re.compile(f"[0-9a-f]{{{KEY_ID_CHARACTERS}}}")
 _KEY = re.compile(rf"{PREFIX}({_KEY_ID.pattern})_([0-9a-f]{{64}})")
-_ID_BYTES = 6
+_ID_BYTES = KEY_ID_CHARACTERS // 2
 _SECRET_BYTES = 32
 # How often the use of a key is recorded.
 TOUCH_SECONDS = 60.0

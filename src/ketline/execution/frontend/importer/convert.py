@@ -126,7 +126,7 @@ class ProgramConverter(GuardedVisitor):
         phase = 0.0 if isinstance(symbol.data, UserGate) else phase_over_qiskit(node.name.name, arguments)
         if node.modifiers:
             gate = self._modified(with_phase(gate, phase), node, context)
-        elif context.scope is Scope.GATE:
+        else:
             context.circuit.global_phase += phase * len(operands)
         return self._append(gate, operands, context)
 

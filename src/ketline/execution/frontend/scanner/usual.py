@@ -50,7 +50,7 @@ class UsualStatements:
         applications = self._registers.usual_applications(operands)
         if applications is None or len(applications[0]) != gate.qubits:
             return None
-        if len(applications) > 1:
+        if len(applications) > 1 or gate.phase is not None:
             return expand(gate, arguments, applications)
         return 1, [(gate.name, applications[0], (), arguments, gate.kind)], []
 

@@ -8,7 +8,7 @@ from ketline.domain.spec import Method, RunOptions
 from ketline.execution.circuit.gate_runs import with_runs_multiplied
 from ketline.execution.circuit.light_cone import rebuilt
 from ketline.execution.circuit.lowering import Lowered
-from ketline.execution.circuit.observables import MOST_QUBITS_SAVED, saved_state, saving_circuit
+from ketline.execution.circuit.observables import MOST_QUBITS_SAVED
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
@@ -91,7 +91,7 @@ class Statevector:
         circuit = program.lowered.circuit
         if qubits > MOST_QUBITS_SAVED:
             return engines.values(circuit, self.name, sums.operators)
-        return sums.values_in(saved_state(engines.execute(saving_circuit(circuit, ()), 1, self.name, RunOptions())))
+        return sums.values_in(engines.amplitudes(circuit))
 
 
 def _builds_state(engines: Engines, qubits: int) -> bool:

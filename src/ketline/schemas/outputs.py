@@ -1,0 +1,106 @@
+"""The types of a request's `outputs`, and of outputs in results."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ketline.domain.limits import MAX_OUTPUT_QUBITS, MAX_OUTPUTS
+from ketline.domain.outputs import WHOLE, OutputType, RequestedOutput
+
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_TYPES = [one.value for one in OutputType]
+_WITHOUT_QUBITS = WHOLE | {OutputType.COUNTS}
+
+
+class OutputRequest(BaseModel):
+    """An output of the final state, of these qubits or of all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: Annotated[OutputType, Field(strict=False)]
+    name: str | None = None
+    qubits: list[int] | None = None
+
+    def as_requested(self) -> RequestedOutput:
+        """The value for the domain."""
+        qubits = None if self.qubits is None else tuple(self.qubits)
+        return RequestedOutput(self.type, self.name or self.type.value, qubits)
+
+
+class OutputView(BaseModel):
+    """A computed output: amplitudes, probabilities, a matrix by rows, or an entropy in bits."""
+
+    type: OutputType
+    qubits: list[int] = Field(examples=[[0, 1]], description="Bit j of an index is the j-th of them")
+    values: JsonValue = Field(
+        examples=[[[0.7071067811865476, 0.0], [0.0, 0.0], [0.0, 0.0], [0.7071067811865476, 0.0]]],
+        description="Nested arrays of numbers; a complex number is a pair of real and imaginary part",
+    )
+
+
+def _check(value: object) -> object:
+    """Check the outputs by hand, since a union would list the errors of each member; names become objects."""
+    if not isinstance(value, list):
+        raise _error("must be a list")
+    if len(value) > MAX_OUTPUTS:
+        raise _error(f"must have at most {MAX_OUTPUTS} outputs")
+    outputs = [_checked({"type": one} if isinstance(one, str) else one) for one in value]
+    names = [one.get("name") or one["type"] for one in outputs]
+    if len(set(names)) < len(names):
+        raise _error("must have distinct names: give one to outputs of the same type")
+    return outputs
+
+
+def _checked(output: object) -> dict[str, object]:
+    if not isinstance(output, dict) or not set(output) <= {"type", "name", "qubits"}:
+        raise _error("must be types, or objects with a type, and perhaps a name and qubits")
+    if output.get("type") not in _TYPES:
+        raise _error(f"must have one of the types {', '.join(_TYPES)}")
+    name, qubits = output.get("name"), output.get("qubits")
+    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise _error("must have names of 1 to 64 letters, digits, '_', '.' and '-', with a letter first")
+    if qubits is not None:
+        _check_qubits(qubits, OutputType(output["type"]))
+    return output
+
+
+def _check_qubits(qubits: object, of: OutputType) -> None:
+    if of in _WITHOUT_QUBITS:
+        raise _error(f"must have no qubits for '{of}', which is that of all qubits")
+    if not isinstance(qubits, list) or not qubits or not all(type(qubit) is int for qubit in qubits):
+        raise _error("must have lists of numbers for qubits, which must not be empty")
+    if min(qubits) < 0 or max(qubits) >= MAX_OUTPUT_QUBITS or len(set(qubits)) < len(qubits):
+        raise _error(f"must have distinct qubits from 0 to {MAX_OUTPUT_QUBITS - 1}")
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("outputs", "{message}", {"message": message})
+
+
+_OBJECT = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "enum": _TYPES},
+        "name": {"type": "string", "description": "Its name in the result; default: the type"},
+        "qubits": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0},
+            "description": "The qubits, by number; bit j of an index is the j-th of them; default: all",
+        },
+    },
+    "required": ["type"],
+    "additionalProperties": False,
+}
+OutputRequests = Annotated[
+    list[OutputRequest],
+    BeforeValidator(_check),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"anyOf": [{"type": "string", "enum": _TYPES}, _OBJECT]},
+            "maxItems": MAX_OUTPUTS,
+        }
+    ),
+]

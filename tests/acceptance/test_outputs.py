@@ -1,0 +1,69 @@
+"""Outputs of the state in real processes, in both modes: through HTTP, and as NumPy reads them."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from tests.acceptance.conftest import Distributed, Embedded
+from tests.acceptance.processes import Api
+
+PROGRAM = """OPENQASM 3.0;
+include "stdgates.inc";
+input float turn;
+qubit[3] q;
+bit[3] c;
+gphase(0.5);
+h q[0];
+ry(turn) q[1];
+cx q[0], q[2];
+c = measure q;
+"""
+# 2^17 amplitudes, more than what is sent with a task at once.
+WIDE = 'OPENQASM 3.0; include "stdgates.inc"; qubit[17] q; h q;'
+
+
+def state(angle: float) -> Any:
+    """The state by its definition: qubits 0 and 2 are a Bell pair, qubit 1 is turned."""
+    found = np.zeros(8, dtype=complex)
+    for pair in (0b000, 0b101):
+        found[pair] = np.cos(angle / 2)
+        found[pair | 0b010] = np.sin(angle / 2)
+    return np.exp(0.5j) * found / np.sqrt(2)
+
+
+async def array(api: Api, address: str) -> Any:
+    answer = await api.http.get(address, headers={"Accept": "application/x-npy"})
+    assert answer.status_code == 200, answer.text
+    return np.load(io.BytesIO(answer.content), allow_pickle=False)
+
+
+async def gives_outputs(api: Api) -> None:
+    outputs = ["counts", "statevector", {"type": "entropy", "qubits": [0]}]
+    task_id = await api.submit(PROGRAM, inputs={"turn": [0.3, 1.1]}, outputs=outputs, shots=50, seed=4)
+    task = await api.ended(task_id)
+    assert task["status"] == "completed", task
+    assert [sum(counts.values()) for counts in task["result"]["counts"]] == [50, 50]
+    found = await array(api, f"/tasks/{task_id}/outputs/statevector")
+    assert np.abs(found - np.array([state(0.3), state(1.1)])).max() < 1e-10
+    assert abs(task["result"]["outputs"][1]["entropy"]["values"] - 1) < 1e-10
+    large = await api.submit(WIDE, outputs=["statevector"])
+    assert (await api.ended(large))["status"] == "completed"
+    assert np.abs(await array(api, f"/tasks/{large}/outputs/statevector") - 2**-8.5).max() < 1e-10
+    whole = (await api.http.get(f"/tasks/{large}")).json()["result"]["outputs"]["statevector"]
+    assert len(whole["values"]) == 1 << 17
+    wrong = await api.ended(await api.submit("OPENQASM 3.0; qubit q; U(1, 0, 0) q; reset q;", outputs=["statevector"]))
+    assert (wrong["status"], wrong["error"]["code"]) == ("failed", "outputs_invalid")
+
+
+async def test_outputs_in_the_embedded_service(embedded: Embedded) -> None:
+    await embedded.up()
+    async with embedded.api() as api:
+        await gives_outputs(api)
+
+
+async def test_outputs_on_the_distributed_service(distributed: Distributed) -> None:
+    await distributed.start_api()
+    await distributed.start_worker()
+    async with distributed.api() as api:
+        await gives_outputs(api)
