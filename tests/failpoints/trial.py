@@ -1,5 +1,6 @@
 """One case on one service: what its client does and knows, and what becomes of the struck process."""
 
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -244,13 +245,30 @@ class Trial:
         """See every task to its end, with help for a process that hangs only where nothing else can."""
         hung = self.struck if self.case.fault is Fault.HANG else None
         if hung is not None and self.case.saved_by_kill:
+            await self.known(hung)
             self.service.signal(hung, signal.SIGKILL)
         await self.all_ended()
         if hung is not None and self.case.row.hanging is not Hanging.NOTHING:
             self.service.signal(hung, signal.SIGKILL)
 
+    async def known(self, process: int) -> None:
+        """Wait until the supervisor, too, knows of a process, which may hang before that; or until it has ended."""
+
+        async def look() -> bool:
+            return process in self.service.pids() or not _is_alive(process)
+
+        await self.until(look, f"the start of process {process}")
+
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
         return await eventually(look, f"{self.case}: {what}", ACQUIRE_TIMEOUT_SECONDS)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _is_late(task: Mapping[str, Any]) -> bool:
