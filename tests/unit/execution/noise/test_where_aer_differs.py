@@ -1,5 +1,6 @@
-"""Circuits for which Aer alone would attach errors wrongly: labels."""
+"""Circuits for which Aer alone would attach errors wrongly: labels and `while` loops."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -89,3 +90,50 @@ def test_gates_with_labels_have_errors(executor: Executor, method: Method, in_a_
 def test_unitaries_with_labels_have_errors(executor: Executor, method: Method) -> None:
     circuit = labelled(UnitaryGate(np.eye(4)[::-1], label="foo"))
     assert list(run(executor, circuit, flip("unitary", width=2), method).counts) == ["00"]
+
+
+# The second bit is 1 after an odd number of iterations.
+UNTIL_ONE = "while (c[0] == 0) { id q[0]; x q[1]; c[0] = measure q[0]; } c[1] = measure q[1];"
+
+
+def repeating(qubits: int) -> str:
+    """The loop among so many qubits that are measured."""
+    return f"qubit[{qubits}] q; bit[2] c; bit[{qubits}] r; {UNTIL_ONE} r = measure q;"
+
+
+@pytest.mark.parametrize("method", [Method.AUTOMATIC, Method.DENSITY_MATRIX])
+def test_each_iteration_has_errors_of_its_own(executor: Executor, method: Method) -> None:
+    result = run(executor, f"qubit[2] q; bit[2] c; {UNTIL_ONE}", flip("id", 0.5), method)
+    assert result.profile.method == Method.DENSITY_MATRIX
+    # The number of iterations n has the probability 0.5^n, so it is odd with 2/3.
+    assert_drawn_from(result.counts, {"11": 2 / 3, "01": 1 / 3})
+
+
+@pytest.mark.parametrize("command", [Command.RUN, Command.INSPECT])
+@pytest.mark.parametrize(
+    ("qubits", "method", "words"),
+    [
+        (
+            2,
+            Method.STATEVECTOR,
+            "'statevector' has the same errors in each iteration of a 'while' loop.*density_matrix",
+        ),
+        (2, Method.STABILIZER, "'stabilizer' has the same errors in each iteration of a 'while' loop.*density_matrix"),
+        (14, Method.AUTOMATIC, "'while' loop with errors needs a density matrix.*'for' loop"),
+    ],
+)
+def test_trajectories_of_while_loops_are_refused(
+    executor: Executor, qubits: int, method: Method, words: str, command: Command
+) -> None:
+    outcome: Any = executor.respond(task(repeating(qubits), flip("id", 0.5), method, 100, command)).outcome
+    failure = outcome.failure
+    assert (failure.code, bool(re.search(words, failure.message))) == ("unsupported", True), failure.message
+
+
+@pytest.mark.parametrize("method", TRAJECTORIES)
+def test_while_loops_with_misreadings_alone_run_by_trajectories(executor: Executor, method: Method) -> None:
+    """A 0 is read as 1 in each iteration anew."""
+    noise = {"name": "readout", "p01": 0.5, "p10": 0}
+    counts = run(executor, f"qubit[2] q; bit[2] c; {UNTIL_ONE}", noise, method).counts
+    # A misread 0 ends the loop; the second bit reads 1 after an odd number, and half of the time otherwise.
+    assert_drawn_from(counts, {"11": 2 / 3 + 1 / 6, "01": 1 / 6})

@@ -104,7 +104,22 @@ class DensityMatrixWithNoise(AerMethodWithNoise):
         return self._preparing_seconds(lowered) + repeats * passes * _PER_ENTRY * entries + shots * _PER_OUTCOME
 
 
-class StatevectorWithNoise(AerMethodWithNoise):
+class Trajectories(AerMethodWithNoise):
+    """A trajectory for each shot: Aer draws the errors of all operations before it, once for all iterations."""
+
+    def require(self, lowered: Lowered, memory_bytes: int) -> None:
+        self._require_errors_once()
+        super().require(lowered, memory_bytes)
+
+    def _require_errors_once(self) -> None:
+        if self._errors.are_repeated:
+            raise ProgramUnsupported(
+                f"method '{self.name}' has the same errors in each iteration of a 'while' loop; choose "
+                "'density_matrix' or 'automatic', or write a 'for' loop"
+            )
+
+
+class StatevectorWithNoise(Trajectories):
     """A trajectory of the statevector for each shot; without errors of gates, one run for all."""
 
     name = Method.STATEVECTOR
@@ -123,12 +138,13 @@ class StatevectorWithNoise(AerMethodWithNoise):
         return (self._ideal.seconds(lowered, shots, limits) or 0.0) + shots * _PER_OUTCOME
 
 
-class StabilizerWithNoise(AerMethodWithNoise):
+class StabilizerWithNoise(Trajectories):
     """A trajectory of the tableau for each shot: Clifford gates, with errors of Pauli operators and resets."""
 
     name = Method.STABILIZER
 
     def require(self, lowered: Lowered, memory_bytes: int) -> None:
+        self._require_errors_once()
         require_gates(lowered, self.name, _CLIFFORD)
         if not self._errors.keep_stabilizers:
             raise ProgramUnsupported(

@@ -50,6 +50,8 @@ def choose_with_noise(
     stim, *others = methods
     if _can_run(stim, lowered, limits):
         return Choice(stim, "Clifford gates and Pauli errors only, without branches")
+    if errors.are_repeated:
+        return _for_while_loops(lowered, DensityMatrixWithNoise(errors), limits)
     return _fastest(lowered, shots, others, limits)
 
 
@@ -61,6 +63,17 @@ def _requested(
         raise ProgramUnsupported(f"method '{requested}' has no noise; choose {', '.join(NOISY_METHODS)}")
     method.require(lowered, limits.memory_bytes)
     return Choice(method, "as requested")
+
+
+def _for_while_loops(lowered: Lowered, method: SimulationMethod, limits: ExecutionLimits) -> Choice:
+    try:
+        method.require(lowered, limits.memory_bytes)
+    except (ProgramTooLarge, ProgramUnsupported) as error:
+        why = error.message if isinstance(error, ProgramTooLarge) else "that method cannot compute on bits"
+        raise ProgramUnsupported(
+            f"a 'while' loop with errors needs a density matrix, and {why}: write a 'for' loop, or use fewer qubits"
+        ) from error
+    return Choice(method, "a 'while' loop with errors needs a density matrix")
 
 
 def _fastest(lowered: Lowered, shots: int, methods: Sequence[SimulationMethod], limits: ExecutionLimits) -> Choice:

@@ -60,6 +60,11 @@ class CircuitErrors:
         """Whether all errors are Pauli operators and resets."""
         return all(channel.keeps_stabilizers for channel in self.kinds)
 
+    @property
+    def are_repeated(self) -> bool:
+        """Whether operations of the circuit have errors, other than of readout, and it has a `while` loop."""
+        return bool(self._lowered.operations["while_loop"] and self.channels)
+
     def of_name(self, name: str) -> Channel | None:
         """The channel of all operations of a name, if it is the same on all qubits that the circuit uses."""
         found = {self.channels.get(call) for call in self._calls if call[0] == name}
