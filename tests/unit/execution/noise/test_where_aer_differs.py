@@ -1,6 +1,7 @@
-"""Circuits for which Aer alone would attach errors wrongly: labels and `while` loops."""
+"""Circuits for which Aer alone would attach errors wrongly: labels, `while` loops, and bits that are written twice."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,86 @@ def test_while_loops_with_misreadings_alone_run_by_trajectories(executor: Execut
     counts = run(executor, f"qubit[2] q; bit[2] c; {UNTIL_ONE}", noise, method).counts
     # A misread 0 ends the loop; the second bit reads 1 after an odd number, and half of the time otherwise.
     assert_drawn_from(counts, {"11": 2 / 3 + 1 / 6, "01": 1 / 6})
+
+
+P01, P10 = 0.1, 0.2
+READOUT = {"name": "readout", "p01": P01, "p10": P10}
+
+
+def misread(probability: float) -> dict[str, float]:
+    """The distribution of a bit that is 1 with a probability before it is read."""
+    one = probability * (1 - P10) + (1 - probability) * P01
+    return {"0": 1 - one, "1": one}
+
+
+def after_a_loop() -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 1)
+    with circuit.for_loop(range(3)):
+        circuit.x(1)
+    circuit.measure([0, 1], [0, 0])
+    return circuit
+
+
+def in_a_loop() -> QuantumCircuit:
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    with circuit.for_loop(range(3)):
+        circuit.measure(0, 0)
+    return circuit
+
+
+CLIFFORD = [*METHODS, Method.STIM]
+WRITTEN_TWICE: dict[str, tuple[Any, dict[str, float], list[Method]]] = {
+    "by two qubits": ("qubit[2] q; bit c; x q[1]; c = measure q[0]; c = measure q[1];", misread(1), CLIFFORD),
+    "by one qubit": ("qubit q; bit c; c = measure q; c = measure q;", misread(0), CLIFFORD),
+    "by one qubit in two states": ("qubit q; bit c; c = measure q; x q; c = measure q;", misread(1), CLIFFORD),
+    "a register": (
+        "qubit[2] q; bit[2] c; x q[1]; c = measure q; c = measure q;",
+        {one + other: p * r for one, p in misread(1).items() for other, r in misread(0).items()},
+        CLIFFORD,
+    ),
+    "thrice": ("qubit q; bit c; x q; c = measure q; c = measure q; c = measure q;", misread(1), CLIFFORD),
+    "and the qubit collapses": (
+        "qubit q; bit c; ry(pi/3) q; c = measure q; ry(pi/3) q; c = measure q;",
+        misread(3 / 8),
+        [Method.DENSITY_MATRIX, Method.STATEVECTOR],
+    ),
+    "and a branch reads it": (
+        "qubit q; bit c; c = measure q; if (c == 1) { x q; } c = measure q; c = measure q;",
+        misread(P01),
+        METHODS,
+    ),
+    "after a loop": (after_a_loop(), misread(1), METHODS),
+    "in a loop": (in_a_loop(), misread(1), METHODS),
+    "and assigned before": (
+        "qubit[2] q; bit c; bit d; x q[1]; d = measure q[1]; c = d; "
+        "c = measure q[1]; d = measure q[0]; d = measure q[0];",
+        {one + other: p * r for one, p in misread(0).items() for other, r in misread(1).items()},
+        [Method.STATEVECTOR],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [(name, method) for name, (_, _, methods) in WRITTEN_TWICE.items() for method in methods]
+)
+def test_bit_that_is_written_twice_is_misread_once(executor: Executor, name: str, method: Method) -> None:
+    program, probabilities, _ = WRITTEN_TWICE[name]
+    assert_drawn_from(run(executor, program, READOUT, method, 8000).counts, probabilities)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_errors_of_overwritten_measurements_remain(executor: Executor, method: Method) -> None:
+    program = "qubit q; bit c; c = measure q; c = measure q;"
+    assert_drawn_from(run(executor, program, [flip("measure"), READOUT], method, 8000).counts, misread(0))
+    assert_drawn_from(run(executor, program, [flip("measure", 0.5), READOUT], method, 8000).counts, misread(0.5))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_shot_has_the_bits_of_the_program_only(executor: Executor, method: Method) -> None:
+    options = RunOptions(seed=3, method=method, noise=READOUT, memory=True)
+    circuit = HEAD + "qubit[2] q; bit[2] c; x q; c = measure q; c = measure q;"
+    result = executor.run(Request(TaskSpec(circuit=circuit, shots=50, options=options)))
+    assert result.memory is not None
+    assert Counter(result.memory) == result.counts
+    assert result.counts.keys() <= UNIFORM.keys()

@@ -17,7 +17,7 @@ from ketline.execution.simulators.engines import Engines, key_of
 from ketline.execution.simulators.methods import SIMULATION_METHODS, SimulationMethod
 from ketline.execution.simulators.methods.method import require_gates, without_values
 from ketline.execution.simulators.methods.stabilizer import CLASSICAL, CLIFFORD_GATES
-from ketline.execution.simulators.noise.aer_circuit import without_labels
+from ketline.execution.simulators.noise.aer_circuit import key_without_spare_bit, with_spare_bit, without_labels
 from ketline.execution.simulators.noise.aer_noise import aer_noise
 from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
 
@@ -79,8 +79,10 @@ class AerMethodWithNoise:
     def run(
         self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
-        circuit, noise = without_labels(program.lowered.circuit), aer_noise(self._errors)
-        return engines.counts(circuit, shots, self.name, options, key_of(program), noise=noise)
+        circuit, key = without_labels(program.lowered.circuit), key_of(program)
+        if self._errors.misreadings:
+            circuit, key = with_spare_bit(circuit), key_without_spare_bit(program)
+        return engines.counts(circuit, shots, self.name, options, key, noise=aer_noise(self._errors))
 
     def expect(self, engines: Engines, program: Program, sums: PauliSums) -> Sequence[float]:
         raise without_values(self.name)
