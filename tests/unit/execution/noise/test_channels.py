@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import SuperOp
-from qiskit_aer.noise import NoiseModel
+from qiskit_aer.noise import NoiseModel, QuantumError
 
 from ketline.execution.simulators.channels import Channel, Misreading
 from ketline.execution.simulators.channels.aer_format import layer_of
 from ketline.execution.simulators.channels.channel import beside, operators_of
+from ketline.execution.simulators.channels.model import model_of
 from tests.noise import random_error, random_pauli_error
 
 
@@ -79,3 +81,25 @@ def test_misreadings_one_after_another() -> None:
     both = one @ other
     found = Misreading(0.1, 0.3).then(Misreading(0.2, 0.05))
     assert found == pytest.approx((both[0, 1], both[1, 0]))
+
+
+@pytest.mark.parametrize("operand", [0, 1])
+@pytest.mark.parametrize("name", ["cx", "unitary"])
+def test_error_of_two_qubits_may_touch_one_of_them(name: str, operand: int) -> None:
+    reset, nothing = QuantumCircuit(2), QuantumCircuit(2)
+    reset.reset(operand)
+    nothing.id(operand)
+    error, model = QuantumError([(reset, 0.25), (nothing, 0.75)]), NoiseModel()
+    model.add_quantum_error(error, name, [3, 1])
+    model.add_all_qubit_quantum_error(error, ["cz", "swap"])
+    layer = layer_of(model.to_dict(serializable=True))
+    for channel in (layer.channel(name, (3, 1)), layer.channel("cz", (0, 1))):
+        assert channel is not None
+        np.testing.assert_allclose(channel.superoperator, by_rows(error), atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["break_loop", "continue_loop"])
+def test_jumps_have_no_errors(name: str) -> None:
+    """On one qubit or two they would else be taken for gates."""
+    model = model_of({"name": "depolarizing", "one_qubit": 0.1, "two_qubit": 0.1})
+    assert [model.channel(name, qubits) for qubits in ((0,), (0, 1))] == [None, None]

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
+import numpy as np
 import pytest
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.library import UnitaryGate
 
 from ketline.domain.errors import NoiseInvalid
-from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.protocol import Request
+from ketline.execution.protocol import Command, Request
 from ketline.execution.simulators.channels.model import model_of
+from tests.circuits import as_qpy
 
 PROGRAM = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 ONE = [[[1, 0], [0, 0]], [[0, 0], [1, 0]]]
@@ -113,6 +117,26 @@ def test_model_is_refused(name: str) -> None:
 @pytest.fixture(scope="module")
 def executor() -> Executor:
     return Executor(ExecutionLimits())
+
+
+@pytest.mark.parametrize("command", [Command.RUN, Command.INSPECT])
+@pytest.mark.parametrize("method", [Method.AUTOMATIC, Method.DENSITY_MATRIX, Method.STATEVECTOR])
+@pytest.mark.parametrize("number", range(3))
+def test_error_of_one_qubit_on_a_unitary_of_two(
+    executor: Executor, number: int, method: Method, command: Command
+) -> None:
+    """Alone, and before or after an error of two qubits."""
+    narrow = of(single("x", [0]) | {"operations": ["unitary"]})
+    wide = {"name": "depolarizing", "two_qubit": 0.1}
+    circuit = QuantumCircuit(2, 2)
+    circuit.append(UnitaryGate(np.eye(4)[::-1]), [0, 1])
+    circuit.measure([0, 1], [0, 1])
+    noise: Any = [[narrow], [narrow, wide], [wide, narrow]][number]
+    options = RunOptions(noise=noise, seed=1, method=method, format=ProgramFormat.QPY)
+    request = Request(TaskSpec(circuit=as_qpy(circuit), shots=10, options=options), command=command)
+    outcome: Any = executor.respond(request).outcome
+    assert outcome.failure.code == "noise_invalid"
+    assert "acts on 1 qubits, and this program has 'unitary' on 2" in outcome.failure.message
 
 
 def test_executor_goes_on_after_refusals(executor: Executor) -> None:

@@ -4,6 +4,7 @@ Nothing of Aer reads it, and nothing is unpickled. The API has checked shapes an
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -50,8 +51,9 @@ def layer_of(model: Mapping[str, Any]) -> Layer:
             for (qubit,) in _single(qubits or (), place):
                 local_readout[qubit] = local_readout[qubit].then(reading) if qubit in local_readout else reading
             continue
-        channel = _channel(error, place)
+        touching = _channel(error, place)
         for name in error["operations"]:
+            channel = _on_all_operands(touching, name, qubits)
             _require_fit(name, channel, qubits, place)
             if qubits is None:
                 everywhere[name] = everywhere[name].then(channel) if name in everywhere else channel
@@ -72,6 +74,12 @@ def _single(qubits: Sequence[Sequence[int]], place: str) -> Sequence[Sequence[in
     if any(len(operands) != 1 for operands in qubits):
         raise NoiseInvalid(f"{place} is of the readout of several qubits: readout errors are of one qubit each")
     return qubits
+
+
+def _on_all_operands(channel: Channel, name: str, qubits: Sequence[Sequence[int]] | None) -> Channel:
+    """The channel on the qubits of its operation: the format does not list those that no term touches."""
+    width = NOISY_OPERATIONS.get(name, 0) or len((qubits or [()])[0])
+    return channel if width <= channel.qubits or width > _WIDEST else replace(channel, qubits=width)
 
 
 def _require_fit(name: str, channel: Channel, qubits: Sequence[Sequence[int]] | None, place: str) -> None:

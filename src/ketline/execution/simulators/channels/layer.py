@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ketline.execution.simulators.channels.channel import Channel
 
-# Operations with errors that are no gates: models by the number of qubits leave them alone.
-NOT_GATES = frozenset({"measure", "reset"})
+# Operations that are no gates: models by the number of qubits leave them alone.
+NOT_GATES = frozenset({"measure", "reset", "break_loop", "continue_loop"})
 
 Operands = tuple[int, ...]
 

@@ -28,9 +28,19 @@ class NoiseModel:
         self._composed = lru_cache(_KEPT_CHANNELS)(_composed)
 
     def channel(self, name: str, qubits: Operands) -> Channel | None:
-        """The error of an operation on these qubits; the same object wherever it is the same."""
+        """The error of an operation on these qubits; the same object wherever it is the same.
+
+        Raises:
+            NoiseInvalid: it acts on another number of qubits: `unitary` can be of one and of two.
+        """
         found = tuple(layer.channel(name, qubits) for layer in self._layers)
         channels = tuple(channel for channel in found if channel is not None)
+        other = next((channel.qubits for channel in channels if channel.qubits != len(qubits)), None)
+        if other is not None:
+            raise NoiseInvalid(
+                f"an error of {name!r} acts on {other} qubits, and this program has {name!r} on {len(qubits)}: "
+                "name the qubits to which the error belongs"
+            )
         return self._composed(channels) if channels else None
 
     def misreading(self, qubit: int) -> Misreading | None:

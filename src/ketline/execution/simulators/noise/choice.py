@@ -36,6 +36,7 @@ def choose_with_noise(
     Raises:
         ProgramTooLarge: with every method that may be used, its state would take more than `limits.memory_bytes`.
         ProgramUnsupported: the requested method does not have an operation or an error of the circuit.
+        NoiseInvalid: an error acts on another number of qubits than its operation.
     """
     errors = CircuitErrors(lowered, model)
     errors.require_widths()

@@ -26,9 +26,12 @@ class CircuitErrors:
     @cached_property
     def channels(self) -> Mapping[Call, Channel]:
         """The channel of each operation that has one."""
-        kept = self._lowered.kept_qubits
-        found = {call: self._model.channel(call[0], tuple([kept[qubit] for qubit in call[1]])) for call in self._calls}
+        found = {call: self._channel(call) for call in self._calls}
         return {call: channel for call, channel in found.items() if channel is not None}
+
+    def _channel(self, call: Call) -> Channel | None:
+        name, operands = call
+        return self._model.channel(name, tuple([self._lowered.kept_qubits[qubit] for qubit in operands]))
 
     @cached_property
     def misreadings(self) -> Mapping[int, Misreading]:
@@ -71,16 +74,18 @@ class CircuitErrors:
         return found.pop() if len(found) == 1 else None
 
     def require_widths(self) -> None:
-        """Reject a unitary on many qubits, which has no definition in gates with errors.
+        """Reject a unitary on many qubits, which has no definition in gates with errors, and errors on too few of two.
 
         Raises:
-            ProgramUnsupported: the circuit has one.
+            ProgramUnsupported: the circuit has such a unitary.
+            NoiseInvalid: an error acts on another number of qubits than its operation.
         """
         for name, operands in self._calls:
             if name in NOISY_OPERATIONS and len(operands) > _WIDEST:
                 raise ProgramUnsupported(
                     f"'{name}' on {len(operands)} qubits has no errors: with noise, write it in gates on one or two"
                 )
+            self._channel((name, operands))
 
 
 def _calls(steps: Sequence[Step], qubits: Sequence[int]) -> Iterator[Call]:
