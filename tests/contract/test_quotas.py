@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text, update
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database, open_database
+from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import quota_usage
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
@@ -59,6 +60,12 @@ async def stored(repository: SqlTaskRepository, **changed: Any) -> Submission:
     new = respecified(submission(), **changed)
     await repository.add(new, limited=True)
     return new
+
+
+async def used_seconds(database: Database) -> float:
+    """The seconds stored as used by the only project that has a quota."""
+    statement = text("SELECT seconds FROM quota_usage")
+    return float(await database.read(lambda connection: connection.execute(statement).scalar_one()))
 
 
 async def test_quotas_of_a_project_are_kept(projects: SqlProjectStore) -> None:
@@ -170,8 +177,62 @@ async def test_seconds_that_ended_a_while_ago_are_counted_once(
     await database.write(earlier)
     for _ in range(3):
         await stored(repository)
-    [used] = await database.read(lambda connection: connection.execute(text("SELECT seconds FROM quota_usage")).all())
-    assert 6 <= used.seconds < 7
+    assert 6 <= await used_seconds(database) < 7
+
+
+async def test_deleting_tasks_gives_no_seconds_back(
+    projects: SqlProjectStore, repository: SqlTaskRepository, database: Database
+) -> None:
+    """Neither to the project nor to the owner, by a client or by retention; nobody else pays for them."""
+    limits = {Quota.SECONDS_PER_DAY: 10.0}
+    await limited(projects, limits, owner=limits)
+    catalogue = SqlTaskCatalogue(database, project=TEAM)
+    first, second = (replace(submission(), owner=ADA) for _ in range(2))
+    await repository.add_all([first, second], limited=True)
+    await repository.add(replace(submission(), owner=BOB), limited=True)
+    await end(repository, database, first, 6)
+    await catalogue.delete(first.task_id, TESTER)
+    await end(repository, database, second, 6)
+    assert await catalogue.delete_older(timedelta(seconds=-1), 10) == 1
+    with pytest.raises(QuotaExhausted, match=r"quota of this project is 10 simulated seconds a day, and 12\."):
+        await repository.add(replace(submission(), owner=BOB), limited=True)
+    await limited(projects, {}, owner=limits)
+    with pytest.raises(QuotaExhausted, match=r"quota of this owner is 10 simulated seconds a day, and 12\."):
+        await repository.add(replace(submission(), owner=ADA), limited=True)
+    await repository.add(replace(submission(), owner=BOB), limited=True)
+
+
+async def test_seconds_that_are_counted_are_not_counted_again_when_their_task_is_deleted(
+    projects: SqlProjectStore, repository: SqlTaskRepository, database: Database
+) -> None:
+    await limited(projects, {Quota.SECONDS_PER_DAY: 10})
+    first = await stored(repository)
+    await end(repository, database, first, 6)
+
+    def count(connection: Connection) -> None:
+        connection.execute(update(quota_usage).values(seconds=6.0, counted_until=from_now(1)))
+
+    await database.write(count)
+    await SqlTaskCatalogue(database, project=TEAM).delete(first.task_id, TESTER)
+    assert await used_seconds(database) == 6.0
+    await stored(repository)
+
+
+async def test_seconds_of_a_task_deleted_before_the_first_submission_of_the_day_count(
+    projects: SqlProjectStore, repository: SqlTaskRepository, database: Database
+) -> None:
+    await limited(projects, {Quota.SECONDS_PER_DAY: 10})
+    first = await stored(repository)
+    await end(repository, database, first, 11)
+
+    def yesterday(connection: Connection) -> None:
+        old = {"day": from_now(-90_000), "counted_until": from_now(-90_000), "seconds": 7.0}
+        connection.execute(update(quota_usage).values(old))
+
+    await database.write(yesterday)
+    await SqlTaskCatalogue(database, project=TEAM).delete(first.task_id, TESTER)
+    with pytest.raises(QuotaExhausted, match=r"and 11\."):
+        await stored(repository)
 
 
 async def test_jobs_on_backends_use_no_simulated_seconds(
@@ -270,6 +331,17 @@ async def test_conversion_uses_no_shots(projects: SqlProjectStore, repository: S
     await stored(repository, kind=TaskKind.CONVERT, shots=0)
 
 
+async def test_conversion_needs_no_room_where_a_quota_of_shots_was_lowered(
+    projects: SqlProjectStore, repository: SqlTaskRepository
+) -> None:
+    await limited(projects, {Quota.SHOTS_PER_DAY: 10})
+    await stored(repository)
+    await limited(projects, {Quota.SHOTS_PER_DAY: 5})
+    await stored(repository, kind=TaskKind.CONVERT, shots=0)
+    with pytest.raises(QuotaExhausted):
+        await stored(repository, shots=1)
+
+
 async def test_default_quotas_apply_where_a_project_has_none_of_its_own(
     projects: SqlProjectStore, repository: SqlTaskRepository
 ) -> None:
@@ -329,3 +401,22 @@ async def test_quotas_hold_when_a_hundred_submit_at_once(
     assert {type(error) for error in refused} == {QuotaExhausted}
     assert len(refused) == 93
     assert len(await processes[0].statuses([one.task_id for one in new])) == 7
+
+
+async def test_seconds_count_once_while_tasks_are_deleted_and_submitted(
+    projects: SqlProjectStore, processes: list[SqlTaskRepository], database: Database
+) -> None:
+    limits = {Quota.SECONDS_PER_DAY: 1000.0}
+    await limited(projects, limits, owner=limits)
+    first, second = processes
+    old = [replace(submission(), owner=ADA) for _ in range(20)]
+    await first.add_all(old, limited=True)
+    for one in old:
+        await end(first, database, one, 6)
+    catalogue = SqlTaskCatalogue(second.database, project=TEAM)
+    new = [replace(submission(), owner=ADA) for _ in old]
+    submitting = [first.add(one, limited=True) for one in new]
+    await asyncio.gather(*submitting, *(catalogue.delete(one.task_id, TESTER) for one in old))
+    await limited(projects, {Quota.SECONDS_PER_DAY: 1})
+    with pytest.raises(QuotaExhausted, match=r"and 12\d\."):
+        await stored(first)

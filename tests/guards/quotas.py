@@ -1,7 +1,7 @@
 """Guards of quotas: what keeps a project within them when many submit at once."""
 
 from tests.guards.guard import Guard
-from tests.guards.removals import Replace
+from tests.guards.removals import Drop, Replace
 
 QUOTAS_TESTS = "tests/contract/test_quotas.py"
 
@@ -38,5 +38,17 @@ QUOTAS = (
         "no task is stored that exceeds a quota by itself",
         Replace("False"),
         (f"{QUOTAS_TESTS}::test_request_above_a_quota_is_rejected_for_good",),
+    ),
+    Guard(
+        "quota.deleted",
+        "the seconds of a deleted task stay used",
+        Drop(),
+        (f"{QUOTAS_TESTS}::test_deleting_tasks_gives_no_seconds_back",),
+    ),
+    Guard(
+        "quota.settled",
+        "the seconds of a deleted task are counted once",
+        Replace("sum(row.seconds for row in deleted)"),
+        (f"{QUOTAS_TESTS}::test_seconds_that_are_counted_are_not_counted_again_when_their_task_is_deleted",),
     ),
 )

@@ -106,7 +106,7 @@ def require_room(specs: Sequence[TaskSpec], quotas: Quotas, used: Quotas, scope:
         limit, added = quotas[quota], sum(map(added_by, specs))
         _require_at_most(quotas, quota, added, scope)
         spent = quota is Quota.SECONDS_PER_DAY and used[quota] >= limit
-        if used[quota] + added > limit or spent:  # guard: quota.room
+        if (added and used[quota] + added > limit) or spent:  # guard: quota.room
             raise _exhausted(quota, scope, used[quota], limit, at)
 
 

@@ -32,6 +32,7 @@ from ketline.db.schema.tables import idempotency_keys, status_history, task_labe
 from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.hold import is_held, never_if, runnable_since
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
+from ketline.db.tasks.quotas import count_deleted
 from ketline.db.tasks.rank import rank
 from ketline.domain.access import ProjectName
 from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
@@ -72,8 +73,9 @@ def select_spec(task_id: UUID, project: ProjectName) -> Select[Any]:
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
     """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade.
 
-    What they took remains in the sums of usage.
+    What they took remains in the sums of usage, and of quotas.
     """
+    count_deleted(connection, task_ids)  # guard: quota.deleted
     used = usage_of(connection, task_ids)
     for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):
         connection.execute(delete(column.table).where(column.in_(task_ids)))

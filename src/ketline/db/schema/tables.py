@@ -61,7 +61,7 @@ quota_usage = Table(
     Column("owner", Text, primary_key=True),
     Column("day", UtcDateTime, nullable=False),
     Column("shots", BigInteger, nullable=False),
-    # The seconds of attempts that ended before `counted_until`.
+    # The seconds of attempts of tasks that ended before `counted_until`, and of those that were deleted.
     Column("seconds", Float, nullable=False),
     Column("counted_until", UtcDateTime, nullable=False),
 )

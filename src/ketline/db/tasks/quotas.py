@@ -1,13 +1,14 @@
 """Stores tasks of a project that has quotas: in one transaction it locks the project, counts, and inserts.
 
 The repository calls it. The lock makes submissions of all processes wait for each other, so that none of them counts
-before another has inserted; SQLite has one writer anyway.
+before another has inserted; SQLite has one writer anyway. Who deletes tasks calls it too, so that their seconds count.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, true
 
@@ -50,6 +51,36 @@ def store_limited(
         _take(connection, project, to_quotas(locked.quotas).completed(defaults), locked.at, new)
     stored = iter(store_all(connection, new))
     return [found or next(stored) for found in earlier]
+
+
+def count_deleted(connection: Connection, task_ids: Sequence[UUID]) -> None:
+    """Counts the seconds of ended tasks as used today, if they are not yet; the transaction deletes these tasks next.
+
+    It locks the projects of those that ended today, before any row that a submission may wait for under that lock.
+    """
+    at = connection.execute(select(now())).scalar_one()
+    rows = connection.execute(_select_seconds_of(task_ids, start_of_day(at))).all()
+    for project in sorted({row.project for row in rows}):
+        locked = _locked(connection, project, create=False)
+        if locked is None:
+            continue
+        some = [row for row in rows if row.project == project]
+        for owner in sorted({row.owner or _WHOLE_PROJECT for row in some} | {_WHOLE_PROJECT}):
+            holder = _Holder(connection, project, owner, locked.at)
+            holder.add([row for row in some if owner in (_WHOLE_PROJECT, row.owner)])
+
+
+def _select_seconds_of(task_ids: Sequence[UUID], since: datetime) -> Select[Any]:
+    """Selects the seconds of each task that ended since then, in projects in which a quota of a day was counted."""
+    counted = select(quota_usage.c.project).where(quota_usage.c.project == tasks.c.project).exists()
+    columns = (tasks.c.project, tasks.c.owner, tasks.c.completed_at)
+    return (
+        select(*columns, func.coalesce(func.sum(status_history.c.duration_seconds), 0.0).label("seconds"))
+        .join_from(tasks, status_history, status_history.c.task_id == tasks.c.task_id)
+        .where(tasks.c.task_id.in_(task_ids), tasks.c.kind != TaskKind.RUN.value)
+        .where(has_status(ENDED), tasks.c.completed_at >= _time(since), counted)
+        .group_by(tasks.c.task_id, *columns)
+    )
 
 
 def _locked(connection: Connection, project: ProjectName, *, create: bool) -> Row[Any] | None:
@@ -104,7 +135,10 @@ def _shares(requests: Sequence[InsertRequest]) -> Iterator[tuple[Scope, Owner, S
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What was used since the start of the day; `seconds` are those counted before `counted_until`."""
+    """What was used since the start of the day; `seconds` are those counted before `counted_until`.
+
+    They include those of tasks that ended later and were deleted.
+    """
 
     shots: int
     seconds: float
@@ -156,6 +190,13 @@ class _Holder:
         }
         into = dialect_of(self.connection).insert(quota_usage).values(**key, **values)
         self.connection.execute(into.on_conflict_do_update(index_elements=list(key), set_=values))
+
+    def add(self, deleted: Sequence[Row[Any]]) -> None:
+        """Adds the seconds of tasks that are being deleted; those that ended before the last count are in it."""
+        day = self.day(seconds=False)
+        seconds = sum(row.seconds for row in deleted if row.completed_at > day.counted_until)  # guard: quota.settled
+        if seconds:
+            self.save(replace(day, seconds=day.seconds + seconds))
 
     def _with_seconds(self, day: _Day) -> _Day:
         """Adds what ended since the last count: what is settled for good, and the rest for this time only."""
