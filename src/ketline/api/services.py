@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
 
 from fastapi import Request
 
 from ketline.api.requests.hosts import HostRule
 from ketline.api.responses.errors import CORRELATION_KEY
 from ketline.domain.access import Principal
-from ketline.domain.audit import Actor
+from ketline.domain.audit import UNKNOWN_ORIGIN, Actor
 from ketline.domain.task import CorrelationId
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
@@ -76,8 +77,21 @@ def actor_of(request: Request) -> Actor:
 
 
 def origin_of(request: Request) -> str | None:
-    """The address that the request came from, None if it is not known."""
-    return None if request.client is None else request.client.host
+    """The address that the request came from, None where connections have none, as on a Unix socket.
+
+    A proxy may forward anything as an address: what is none is `UNKNOWN_ORIGIN`.
+    """
+    return None if request.client is None else _address(request.client.host)
+
+
+def _address(host: str) -> str:
+    # The zone of an IPv6 address can be any text.
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return UNKNOWN_ORIGIN
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def options_of(request: Request) -> ApiOptions:

@@ -14,6 +14,8 @@ from ketline.domain.task import TaskId
 
 # The origin of what an operator did by a command on the service's database.
 COMMAND_LINE = "command line"
+# The origin of a request whose proxy forwarded no address.
+UNKNOWN_ORIGIN = "unknown"
 MOST_ENTRIES = 200
 
 
@@ -37,7 +39,7 @@ class Action(StrEnum):
 class Actor:
     """Who did something: the owner of a key, and the key; neither where nobody is authenticated.
 
-    `origin` is the address that the request came from, or `COMMAND_LINE`.
+    `origin` is the address that the request came from, `UNKNOWN_ORIGIN` or `COMMAND_LINE`.
     """
 
     owner: Owner | None = None

@@ -6,11 +6,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from ketline.api.app import ApiOptions, create_app
 from ketline.domain.access import Owner, ProjectName
 from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.dead_letters import DeadLetter
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import TaskId
+from ketline.service.services import Services
 from tests.fake_access import FakeAuditLog
 from tests.fakes import FakeDeadLetterBox, FakeTaskRepository
 
@@ -121,6 +123,30 @@ async def test_cancellation_names_its_actor(client: httpx.AsyncClient, repositor
     task_id = (await client.post("/tasks", json={"qc": "x"})).json()["task_id"]
     await client.post(f"/tasks/{task_id}/cancel")
     assert repository.actors == [Actor(origin="127.0.0.1")]
+
+
+@pytest.mark.parametrize(
+    ("peer", "origin"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("command line", "unknown"),
+        ("192.0.2.1\r\n", "unknown"),
+        ("fe80::1%" + "x" * 60_000, "fe80::1"),
+        ("x" * 60_000, "unknown"),
+        ("", "unknown"),
+    ],
+)
+async def test_origin_is_an_address_whatever_a_proxy_forwards(
+    services: Services, options: ApiOptions, repository: FakeTaskRepository, peer: str, origin: str
+) -> None:
+    transport = httpx.ASGITransport(create_app(services, options), client=(peer, 0))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ketline.test") as client:
+        task_id = (await client.post("/tasks", json={"qc": "x"})).json()["task_id"]
+        await client.post(f"/tasks/{task_id}/cancel")
+    assert repository.actors == [Actor(origin=origin)]
 
 
 async def test_requeue_of_dead_letters_is_recorded_first(
