@@ -8,12 +8,17 @@ from functools import lru_cache
 
 from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
-from starlette.types import Scope
 
 from ketline.api.pages.forms import require_csrf_token
-from ketline.api.requests.credentials import authenticated_sender, bearer_token, session_secret, session_token
-from ketline.api.responses.errors import RATE_KEY, HTTPProblem
-from ketline.api.responses.rates import rate_fields, rate_problem
+from ketline.api.requests.credentials import (
+    authenticated,
+    bearer_token,
+    session_secret,
+    session_token,
+    within_named_project,
+)
+from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.rates import count_request
 from ketline.api.rights import PUBLIC, RIGHTS, SHOW_REFUSED_FORM
 from ketline.api.services import PRINCIPAL_KEY, REFUSED_FORM_KEY, SERVICES_KEY, SESSION_KEY
 from ketline.domain.access import Principal, ProjectName
@@ -49,7 +54,6 @@ class Guard:
         if role is PUBLIC:
             return
         principal = await self._principal(request)
-        await self._require_rate(scope, principal)
         if not principal.role.includes(role):
             detail = f"This needs the role {role} or a higher one in the project; yours is {principal.role}."
             raise HTTPProblem("role_insufficient", detail)
@@ -57,26 +61,18 @@ class Guard:
             await _require_csrf_token(request)
         scope[SERVICES_KEY] = self._within(principal.project)
 
-    async def _require_rate(self, scope: Scope, principal: Principal) -> None:
-        """Count the request for its key, or for its owner if it came without one; who has neither is not limited."""
-        sender = principal.key_id or principal.owner
-        if self._rate_limiter is None or sender is None:
-            return
-        decision = await self._rate_limiter.hit(sender)
-        scope[RATE_KEY] = rate_fields(decision)
-        if decision.exceeded is not None:
-            raise rate_problem(decision.exceeded)
-
     async def _principal(self, request: Request) -> Principal:
-        """The sender, who is then in the scope, also for the page of a problem."""
+        """The sender, who is then in the scope, also for the page of a problem; also counts the request."""
         session = session_token(request) if bearer_token(request) is None else None
         try:
-            principal = await authenticated_sender(request, self._authenticate)
+            sender = await authenticated(request, self._authenticate)
         except (CredentialsMissing, CredentialsInvalid) as error:
             raise HTTPProblem(error.code) from error
-        request.scope[PRINCIPAL_KEY] = principal
+        request.scope[PRINCIPAL_KEY] = sender
         if session is not None and self._authenticate.anyone is None:
             request.scope[SESSION_KEY] = session
+        await count_request(request.scope, self._rate_limiter, sender)
+        request.scope[PRINCIPAL_KEY] = principal = within_named_project(request, sender)
         return principal
 
 

@@ -55,6 +55,13 @@ async def test_each_key_may_send_so_many_requests(limited: httpx.AsyncClient) ->
     assert (await limited.get("/tasks", headers=_key("two"))).status_code == 200
 
 
+async def test_request_for_a_project_of_others_is_counted(limited: httpx.AsyncClient) -> None:
+    elsewhere = {**_key("one"), "X-Ketline-Project": "elsewhere"}
+    answers = [await limited.get("/tasks", headers=elsewhere) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 429]
+    assert "ratelimit" in answers[0].headers
+
+
 async def test_probes_and_files_are_not_limited(limited: httpx.AsyncClient) -> None:
     answers = [await limited.get("/livez", headers=_key("one")) for _ in range(9)]
     assert {answer.status_code for answer in answers} == {200}

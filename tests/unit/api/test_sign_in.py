@@ -15,7 +15,9 @@ from ketline.api.requests.hosts import HostRule
 from ketline.api.rights import RIGHTS
 from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
 from ketline.domain.audit import Actor, AuditRecord
+from ketline.domain.rate_limits import parse_rate_limits
 from ketline.ports.access import TokenVerifier
+from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.keys import VerifyKey
@@ -231,6 +233,21 @@ async def test_sign_in_and_sign_out_are_recorded_with_who_and_from_where(
     assert store.actors == [ada, ada]
 
 
+async def test_sign_in_is_a_request_of_its_key(protected: Services, options: ApiOptions) -> None:
+    limiter = MemoryRateLimiter(parse_rate_limits("2/hour"))
+    app = create_app(replace(protected, rate_limiter=limiter), options)
+    text, other = await key(protected), await key(protected)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://ketline.test", headers=BROWSER) as browser:
+        answers = [await sign_in(browser, text) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [303, 303, 429, 429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 3600
+        assert (await sign_in(browser, other)).status_code == 303
+    store = protected.sessions.store
+    assert isinstance(store, FakeSessionStore)
+    assert len(store.actors) == 3
+
+
 async def test_refused_sign_in_is_recorded_without_what_was_typed(
     browser: httpx.AsyncClient, protected: Services, audit_log: FakeAuditLog
 ) -> None:
@@ -277,6 +294,12 @@ async def test_shared_link_of_the_form_has_no_token(browser: httpx.AsyncClient, 
         "/\\evil.example",
         "/ui/../../evil",
         "/ui/tasks\r\nSet-Cookie: a=b",
+        "/ui/%2e%2e/evil",
+        "/ui/.%2E/evil",
+        "/ui/%2e/sign-out",
+        "/ui/./sign-out",
+        "/ui/.\\sign-out",
+        "/ui/%73ign-out",
         "/ui/sign-out",
         "/tasks",
         "javascript:alert(1)",
@@ -288,7 +311,8 @@ def test_sign_in_leads_to_pages_of_this_service_only(wanted: str) -> None:
 
 
 def test_sign_in_leads_to_the_page_that_was_wanted() -> None:
-    assert local_path("/ui/tasks?tag=a&name=b%2F*") == "/ui/tasks?tag=a&name=b%2F*"
+    for wanted in ("/ui/tasks?tag=a&name=b%2F*", "/ui/tasks?name=%2e%2e/..", "/ui/tasks/a%20b"):
+        assert local_path(wanted) == wanted
 
 
 async def test_there_is_no_sign_in_without_authentication(client: httpx.AsyncClient) -> None:

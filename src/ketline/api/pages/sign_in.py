@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -17,6 +18,7 @@ from ketline.api.requests.credentials import (
     set_cookie,
 )
 from ketline.api.responses.errors import HTTPProblem
+from ketline.api.responses.rates import count_request
 from ketline.api.services import SESSION_KEY, actor_of, origin_of
 from ketline.domain.access import Principal
 from ketline.domain.errors import CredentialsInvalid, CredentialsMissing, ServiceUnavailable
@@ -31,6 +33,7 @@ _FORM_SECRET = re.compile(r"[0-9a-f]{32}")
 _FORM_SECRET_BYTES = 16
 _FORM_SECONDS = 3600
 _ENDED = "Your session has ended, or you no longer have rights in its project. Sign in again."
+_SLASH = re.compile(r"[/\\]")
 _PRINTABLE = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
@@ -75,7 +78,13 @@ async def sign_out(request: Request) -> Response:
 
 
 async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:
-    """Sign the browser in, and send it to a relative address."""
+    """Sign the browser in, and send it to a relative address.
+
+    Raises:
+        HTTPProblem: this is one request too many of the key or the user.
+        DatabaseUnavailable: the session is not known to be stored.
+    """
+    await count_request(request.scope, services.rate_limiter, principal)
     session = await services.sessions.start(principal, origin_of(request))
     response = RedirectResponse(address, status_code=303)
     set_cookie(request, response, SESSION_COOKIE, session, int(services.sessions.lifetime.total_seconds()))
@@ -86,8 +95,13 @@ async def start_session(request: Request, services: Services, principal: Princip
 def local_path(wanted: str) -> str:
     """A page of this service by its path and query, or the first page in place of anything else."""
     path = wanted.partition("?")[0]
-    is_page = path == "/" or (is_page_path(path) and not path.startswith("/ui/sign-") and ".." not in path)
+    is_page = path == "/" or (is_page_path(path) and _is_plain(unquote(path)))
     return wanted if is_page and _PRINTABLE.fullmatch(wanted) else "/"
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a decoded path has no segments which a browser resolves, and is not one of the sign-in."""
+    return not path.startswith("/ui/sign-") and not {".", ".."} & set(_SLASH.split(path))
 
 
 def _go_to(wanted: str) -> RedirectResponse:

@@ -54,7 +54,26 @@ async def authenticated_sender(request: Request, authenticate: Authenticate) -> 
         ServiceUnavailable: they cannot be verified now.
         HTTPProblem: there is no such project, or the sender is not a member.
     """
-    principal = await authenticate(bearer_token(request) or session_token(request))
+    return within_named_project(request, await authenticated(request, authenticate))
+
+
+async def authenticated(request: Request, authenticate: Authenticate) -> Principal:
+    """The sender of a request, as a member of the sender's first project.
+
+    Raises:
+        CredentialsMissing: it has no credentials.
+        CredentialsInvalid: they stand for nobody, or no longer.
+        ServiceUnavailable: they cannot be verified now.
+    """
+    return await authenticate(bearer_token(request) or session_token(request))
+
+
+def within_named_project(request: Request, principal: Principal) -> Principal:
+    """The sender of a request, as a member of the project that the request names, if it names one.
+
+    Raises:
+        HTTPProblem: there is no such project, or the sender is not a member.
+    """
     named = request.headers.get(PROJECT_HEADER)
     chosen = principal if named is None else principal.within(ProjectName(named))
     if chosen is None:

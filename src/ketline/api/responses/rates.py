@@ -1,16 +1,35 @@
 """The header fields about the rate of requests, on each response to a key, and the problem of one request too many.
 
-The guard puts the fields into the scope, and the middleware into the response.
+The guard and the sign-in count requests; the fields are put into the scope, and by the middleware into the response.
 
 Source: draft-ietf-httpapi-ratelimit-headers-10, sections 3 (`RateLimit-Policy`) and 4 (`RateLimit`).
 """
 
 import math
 
-from ketline.api.responses.errors import HTTPProblem
+from starlette.types import Scope
+
+from ketline.api.responses.errors import RATE_KEY, HTTPProblem
+from ketline.domain.access import Principal
 from ketline.domain.rate_limits import RateDecision, RateUse
+from ketline.ports.rate_limits import RateLimiter
 
 Fields = tuple[tuple[bytes, bytes], ...]
+
+
+async def count_request(scope: Scope, limiter: RateLimiter | None, sender: Principal) -> None:
+    """Count a request for its key, or for its owner if it came without one; who has neither is not limited.
+
+    Raises:
+        HTTPProblem: it is one too many.
+    """
+    name = sender.key_id or sender.owner
+    if limiter is None or name is None:
+        return
+    decision = await limiter.hit(name)
+    scope[RATE_KEY] = rate_fields(decision)
+    if decision.exceeded is not None:
+        raise rate_problem(decision.exceeded)
 
 
 def rate_fields(decision: RateDecision) -> Fields:
