@@ -23,6 +23,8 @@ router = APIRouter(tags=["service"])
 
 # Before the last day, if no first day is requested.
 _DAYS_BEFORE = timedelta(days=29)
+# Source: OWASP, "CSV Injection".
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = tuple(UsageRowView.model_fields)
 
 
@@ -92,5 +94,10 @@ def _csv(rows: Sequence[UsageRowView]) -> str:
     text = StringIO()
     writer = csv.DictWriter(text, _COLUMNS)
     writer.writeheader()
-    writer.writerows(row.model_dump() for row in rows)
+    writer.writerows({name: _cell(value) for name, value in row.model_dump().items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A value as a cell; text that spreadsheets would take for a formula gets an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

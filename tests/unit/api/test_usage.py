@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ketline.api.app import ApiOptions, create_app
-from ketline.domain.access import Principal, ProjectName, Role
+from ketline.domain.access import Owner, Principal, ProjectName, Role
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.usage import UsageGroup, UsageQuery
 from ketline.runtime import SystemClock
@@ -101,6 +101,16 @@ async def test_usage_as_csv(client: httpx.AsyncClient, path: str, accept: str) -
         str(1 << 27),
     )
     assert (second["day"], second["owner"], second["memory_bytes"]) == ("2026-11-30", "", "")
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+async def test_owner_is_no_formula_in_a_spreadsheet(
+    client: httpx.AsyncClient, ledger: FakeUsageLedger, first: str
+) -> None:
+    ledger.rows = [replace(ROWS[0], owner=Owner(f'{first}HYPERLINK("https://evil.example")'))]
+    answer = await client.get("/usage?format=csv")
+    [row] = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert row["owner"] == f'\'{first}HYPERLINK("https://evil.example")'
 
 
 async def test_sums_are_rounded_to_microseconds(client: httpx.AsyncClient, ledger: FakeUsageLedger) -> None:
