@@ -29,8 +29,10 @@ class FinalState:
         """The indices of the needed qubits of a circuit of so many.
 
         Raises:
-            OutputsInvalid: it does not have one of them.
+            OutputsInvalid: it does not have one of them, or has no qubits at all.
         """
+        if not qubits:
+            raise OutputsInvalid("the program has no qubits, so it has no state: declare some, or ask for counts")
         if self.qubits is None:
             return range(qubits)
         if (last := max(self.qubits)) >= qubits:

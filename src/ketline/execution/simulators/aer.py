@@ -16,9 +16,14 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel, NoiseModels
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.engines import Engines
+from ketline.execution.simulators.memory import require_room
 from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice, choose, choose_observed
 from ketline.execution.simulators.noise import choose_with_noise
 from ketline.execution.simulators.quota import Quota
+
+
+# The state, the copy of it that Aer returns, and another in the order of an output's qubits; measured.
+_STATES_OF_OUTPUTS = 3
 
 
 class Simulation(NamedTuple):
@@ -152,7 +157,8 @@ class Simulator:
         for one in outputs:
             require_cut(one, program.declared_qubits)
         statevector = SIMULATION_METHODS[Method.STATEVECTOR]
-        statevector.require(program.lowered, self._limits.memory_bytes)
+        needed = _STATES_OF_OUTPUTS * statevector.bytes_needed(program.lowered)
+        require_room(program.lowered, needed, self._limits.memory_bytes, " with outputs")
         return Choice(statevector, "outputs are computed from every amplitude")
 
     def _sums_of(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> PauliSums:
