@@ -19,8 +19,10 @@ from tests.failpoints.trial import Trial
 from tests.failpoints.verdict import judge, require_usage, violations
 from tests.forking.client import ForkServer
 
-PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 3}
-CASE_SECONDS = 90.0
+# More of them leave each so little of two cores that leases of a second run out and the database seems to be away.
+PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 1}
+# A net for cases that hang: on a busy machine one may wait a minute for the database to count as reachable again.
+CASE_SECONDS = 240.0
 MOST_STIMULI = 50
 
 
