@@ -36,7 +36,8 @@ _PROBLEMS = problem_responses(
     "database_unavailable",
 )
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
-_NAMED = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/OutputView"}}
+_VIEW = {"$ref": "#/components/schemas/OutputView"}
+_NAMED = {"type": "object", "additionalProperties": _VIEW}
 _PARTIAL: dict[int | str, Any] = {
     206: {"description": "The requested bytes"},
     304: {"description": "The client has them already"},
@@ -83,7 +84,7 @@ async def read_outputs(task_id: UUID, request: Request, point: PointIndex = None
         200: {
             "description": "One output; of a sweep an array of them",
             "content": {
-                JSON: {"schema": {"anyOf": [_NAMED["additionalProperties"], {"type": "array"}]}},
+                JSON: {"schema": {"anyOf": [_VIEW, {"type": "array", "items": _VIEW}]}},
                 NPY: _BYTES,
             },
         },

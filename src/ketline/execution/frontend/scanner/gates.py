@@ -82,7 +82,7 @@ def expand(gate: Gate, arguments: Sequence[Value], applications: Sequence[Qubits
         parameters = tuple(map(float_of, arguments))
         steps = [(gate.name, qubits, (), parameters, gate.kind) for qubits in applications]
         if gate.phase is not None and not any(map(callable, parameters)):
-            phases = [gate.phase(*parameters)] * len(applications)
+            phases = [gate.phase(*parameters) * len(applications)]  # as the importer adds them
     return gate.size * len(applications), steps, phases
 
 
