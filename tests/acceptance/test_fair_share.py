@@ -1,24 +1,27 @@
 """Tasks of a project that come while a flood of another waits, on both modes as an operator runs them."""
 
 import math
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Connection, func, select
 
+from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database, open_database
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import ProjectName
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.ids import TaskIds
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Submission
 from tests.acceptance.conftest import Distributed, Embedded
-from tests.acceptance.processes import eventually
+from tests.acceptance.processes import Api, eventually
 
-FLOOD, NEWCOMER = ProjectName("flood"), ProjectName("newcomer")
+# Requests without a key are of the default project.
+FLOOD, NEWCOMER = ProjectName("flood"), DEFAULT_PROJECT
 MANY, FEW = 5000, 10
 SLOTS = 2
-# A program of a few tenths of a second, so that the dispatcher's interval and other load count for little.
+# A program long enough that not all of a flood has ended when the newcomers come.
 QUBITS, LAYERS = 17, 60
 
 
@@ -56,15 +59,20 @@ async def all_have_ended(database: Database, project: ProjectName) -> None:
     await eventually(look, f"every task of {project} has ended", seconds=240)
 
 
-async def begun_meanwhile(database: Database, project: ProjectName) -> tuple[int, int]:
+async def moment(database: Database) -> datetime:
+    """The time by the database's clock."""
+    return await database.read(lambda connection: connection.execute(select(now())).scalar_one())
+
+
+async def begun_meanwhile(database: Database, project: ProjectName, stored: datetime) -> tuple[int, int]:
     """How many tasks of the flood began before the first of a project's tasks, and between that and the last.
 
-    The first number is from the submission on; claims that are then on their way do not know of the tasks.
+    The first number is from the time on at which all were stored; claims that are then on their way do not know them.
     """
     claimed = tasks.c.claimed_at
-    own = select(func.max(tasks.c.submitted_at), func.min(claimed), func.max(claimed)).where(tasks.c.project == project)
-    submitted, first, last = await database.read(lambda connection: connection.execute(own).one())
-    before = func.count().filter(claimed > submitted, claimed < first)
+    own = select(func.min(claimed), func.max(claimed)).where(tasks.c.project == project)
+    first, last = await database.read(lambda connection: connection.execute(own).one())
+    before = func.count().filter(claimed > stored, claimed < first)
     between = func.count().filter(claimed > first, claimed < last)
     statement = select(before, between).where(tasks.c.project == FLOOD)
     row = await database.read(lambda connection: connection.execute(statement).one())
@@ -83,21 +91,35 @@ async def has_ended(database: Database, project: ProjectName, number: int) -> No
     await eventually(look, f"{number} tasks of {project} have ended", seconds=240)
 
 
-async def newcomers_wait_for_no_flood(database: Database) -> None:
+async def is_dispatched(database: Database, project: ProjectName) -> None:
+    """Wait until all tasks of a project are in the queue, behind which those that come later would wait."""
+    statement = select(func.count()).where(tasks.c.project == project, tasks.c.dispatch_count == 0)
+
+    async def look() -> bool:
+        return await database.read(lambda connection: connection.execute(statement).scalar_one()) == 0
+
+    await eventually(look, f"the tasks of {project} are in the queue", seconds=240)
+
+
+async def newcomers_wait_for_no_flood(database: Database, api: Api) -> None:
     """Ten tasks take at most twice the slots that they take alone, however fast the machine is."""
     await submit(database, FLOOD, MANY)
     await has_ended(database, FLOOD, 10 * FEW)
-    await submit(database, NEWCOMER, FEW)
+    await is_dispatched(database, FLOOD)
+    body = {"tasks": [{"qc": f"// newcomer {number}\n{program(number)}", "shots": 10} for number in range(FEW)]}
+    assert (await api.http.post("/tasks/batch", json=body)).status_code == 202
+    stored = await moment(database)
     await all_have_ended(database, NEWCOMER)
-    before, between = await begun_meanwhile(database, NEWCOMER)
+    before, between = await begun_meanwhile(database, NEWCOMER, stored)
     assert before <= 2 * SLOTS
     assert between <= FEW
 
 
 async def test_ten_tasks_beside_a_flood_of_another_project_in_the_embedded_service(embedded: Embedded) -> None:
     await embedded.up()
-    async with open_database(f"sqlite+aiosqlite:///{embedded.data_dir}/ketline.db") as database:
-        await newcomers_wait_for_no_flood(database)
+    url = f"sqlite+aiosqlite:///{embedded.data_dir}/ketline.db"
+    async with open_database(url) as database, embedded.api() as api:
+        await newcomers_wait_for_no_flood(database, api)
 
 
 @pytest.mark.long
@@ -106,5 +128,5 @@ async def test_ten_tasks_beside_a_flood_of_another_project_on_the_distributed_se
 ) -> None:
     await distributed.start_api()
     await distributed.start_worker(slots=SLOTS)
-    async with open_database(postgres_url) as database:
-        await newcomers_wait_for_no_flood(database)
+    async with open_database(postgres_url) as database, distributed.api() as api:
+        await newcomers_wait_for_no_flood(database, api)

@@ -21,7 +21,6 @@ from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice, cho
 from ketline.execution.simulators.noise import choose_with_noise
 from ketline.execution.simulators.quota import Quota
 
-
 # The state, the copy of it that Aer returns, and another in the order of an output's qubits; measured.
 _STATES_OF_OUTPUTS = 3
 
