@@ -181,6 +181,12 @@ PROCESSES = (
         (f"{PROTOCOL}::test_what_is_no_answer_is_refused",),
     ),
     Guard(
+        "wire.outputs",
+        "outputs of a simulator's process have the shapes that were requested",
+        Replace("False"),
+        ("tests/unit/execution/test_outputs.py::test_other_shapes_are_not_accepted_from_a_simulator",),
+    ),
+    Guard(
         "publish.mandatory",
         "a message that no queue took is noticed",
         Replace("False", part="mandatory"),
