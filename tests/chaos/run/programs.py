@@ -1,4 +1,4 @@
-"""Programs with known answers, each with its task's number in it: a result cannot change hands unseen."""
+"""Programs with known answers, each with its task's number in it: a swapped result is found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
