@@ -39,7 +39,7 @@ class _JobOfTasks:
         return list(self._group.tags)
 
     def status(self) -> JobStatus:
-        """The status of the job, from those of its tasks; `DONE`, `ERROR` and `CANCELLED` once all of them have ended."""
+        """The status of the job, from those of its tasks; a final one once all of them have ended."""
         return self._group.status()
 
     def cancel(self) -> bool:

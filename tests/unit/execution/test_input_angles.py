@@ -76,6 +76,16 @@ def test_angles_and_counts_are_those_of_the_unroller(simulator: Simulator, numbe
     check_inputs(Random(f"inputs/{number}"), simulator)
 
 
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_angle_of_a_gate_that_is_left_out_must_be_valid(value: float) -> None:
+    text = 'include "stdgates.inc"; input float a; qubit[2] q; bit c; rx(a) q[0]; rx(1 / a) q[1]; c = measure q[0];'
+    if value:
+        assert load_program(text, LIMITS, {"a": value}).front_end == "scanner"
+        return
+    with pytest.raises(ProgramInvalid, match="division by zero"):
+        load_program(text, LIMITS, {"a": value})
+
+
 FLAT = 'include "stdgates.inc"; input float a; input angle b; qubit q; bit c; '
 READ_BY = {
     "an angle alone": (FLAT + "rx(b) q; c = measure q;", "scanner"),

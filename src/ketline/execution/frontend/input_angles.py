@@ -27,7 +27,10 @@ def lowered_with_inputs(lowered: Lowered, declared: PlainCircuit, types: Mapping
     circuit of Qiskit's has no operations.
     """
     template = template_of(lowered.steps)
+    # Gates that lowering left out must have valid angles too.
+    written = template if len(lowered.steps) == len(declared.steps) else template_of(declared.steps)
     assert template is not None  # the scanner writes gates of the standard library only
+    assert written is not None
 
     def declarations() -> object:
         return rebuilt(declared.circuit, lowered.kept_qubits, ())
@@ -39,10 +42,12 @@ def lowered_with_inputs(lowered: Lowered, declared: PlainCircuit, types: Mapping
         if inputs.keys() != types.keys():
             return None
         try:
-            values = template.values({name: _number(name, inputs[name], types[name]) for name in types})
+            numbers = {name: _number(name, inputs[name], types[name]) for name in types}
+            values = template.values(numbers)
+            angles = values if written is template else written.values(numbers)
         except (ProgramInvalid, Declined):
             return None
-        return pattern.with_steps(template.steps(values)) if all(map(math.isfinite, values)) else None
+        return pattern.with_steps(template.steps(values)) if all(map(math.isfinite, angles)) else None
 
     return with_inputs
 
