@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ketline.domain.errors import ExecutionFailed
 from ketline.domain.spec import TaskSpec
-from ketline.execution.child.executor import SoftTimeLimit, soft_time_limit
+from ketline.execution.child.soft_time_limit import SoftTimeLimit, soft_time_limit
 from ketline.execution.frontend.program import _parse, _read_with_importer
 from ketline.execution.frontend.scanner import scan
 from ketline.execution.frontend.unroller import unroll

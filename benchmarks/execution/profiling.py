@@ -8,7 +8,7 @@ from pathlib import Path
 
 # The functions at the head of each part, by module and name; what they call counts as theirs.
 _HEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "reading": (("executor.py", "_load"),),
+    "reading": (("reader.py", "load"),),
     "simulating": (("aer.py", "run"),),
     "state": (("statevector.py", "final_state"), ("engine.py", "execute")),
     "encoding": (("protocol.py", "encode_response"),),

@@ -5,7 +5,8 @@ import pytest
 from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulationFailed, TimeLimitExceeded
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import RunResult
-from ketline.execution.child.executor import Executor, SoftTimeLimit
+from ketline.execution.child.executor import Executor
+from ketline.execution.child.soft_time_limit import SoftTimeLimit
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
 

@@ -64,7 +64,7 @@ class Simulator:
         self._noise_models = NoiseModels()
 
     def noise_model(self, noise: Noise, project: str = "") -> NoiseModel:
-        """The model of a task's noise; projects share none, as `Executor` says.
+        """The model of a task's noise; projects share none, as `ProgramReader` says.
 
         Raises:
             NoiseInvalid: it is not a physical one, or does not fit the gates that it names.

@@ -1,0 +1,27 @@
+"""Makes the profile of a task, of the first point of a sweep."""
+
+from ketline.domain.seeds import SEED_SCHEME
+from ketline.domain.task import Profile, Register
+from ketline.execution.child.soft_time_limit import Stopwatch
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Expectation, Saved, Simulation
+
+
+def profile_of(program: Program, simulation: Simulation | Expectation | Saved, stopwatch: Stopwatch) -> Profile:
+    """What was run and how, with the times of all points."""
+    return Profile(
+        method=simulation.method,
+        method_reason=simulation.reason,
+        engine=simulation.engine,
+        qubits=program.lowered.num_qubits,
+        depth=program.lowered.depth,
+        operations=dict(program.lowered.operations),
+        parsing_seconds=round(stopwatch.reading_seconds, 6),
+        simulating_seconds=round(stopwatch.simulating_seconds, 6),
+        tier=program.front_end,
+        seed_scheme=SEED_SCHEME if isinstance(simulation, Simulation) else None,
+        registers=tuple(
+            Register(bits=bits, name=name) for bits, name in zip(program.groups, program.names, strict=True)
+        ),
+        warnings=program.warnings,
+    )

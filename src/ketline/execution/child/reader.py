@@ -1,0 +1,105 @@
+"""Reads the programs of requests, and caches those that are read again."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+from ketline.domain.access import ProjectName
+from ketline.domain.spec import InputValue, ProgramFormat
+from ketline.domain.sweep import first_point, number_of_points
+from ketline.execution.circuit import ancillas
+from ketline.execution.circuit.observables import support_of
+from ketline.execution.frontend import scanner
+from ketline.execution.frontend.openqasm2 import refuse_inputs
+from ketline.execution.frontend.program import Observed, Program, load_program, program_reader, with_inputs
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Request
+
+# A parsed program takes up to some megabytes for each 64 KiB of text.
+_CACHED_PROGRAMS = 32
+_LONGEST_CACHED_CHARACTERS = 1 << 14
+
+
+class ProgramReader:
+    """Reads programs one after another.
+
+    Projects share no cached programs, nor what was cached under these: a program that is read or run faster than
+    others would tell a project that another one ran the same. The scanner's caches are of one project at a time.
+    `load` reads a program.
+    """
+
+    def __init__(self, limits: ExecutionLimits, load: Callable[..., Program] = load_program) -> None:
+        self._limits = limits
+        self._read = partial(load, limits=limits)
+        self._read_for = partial(_read_for, self._read)
+        self._cached_read = lru_cache(_CACHED_PROGRAMS)(self._read_for)
+        self._project: ProjectName | None = None
+
+    def begin(self, project: ProjectName) -> None:
+        """Read programs of this project from now on."""
+        if project != self._project:
+            scanner.clear_caches()  # guard: project.scanner
+            ancillas.clear_caches()  # guard: project.gates
+            self._project = project
+
+    def load(self, request: Request, observed: Observed) -> Program:
+        """Read the program, or return it from the cache of the last short programs of the project without inputs."""
+        if request.spec.options.format is ProgramFormat.QPY:
+            return with_inputs(self._load_qpy(request, observed), first_point(request.spec.inputs))
+        form, noisy = request.spec.options.format, is_noisy(request)
+        if request.spec.inputs or len(request.spec.circuit) > _LONGEST_CACHED_CHARACTERS:
+            inputs = first_point(request.spec.inputs)
+            return self._read(request.spec.circuit, inputs=inputs, form=form, observed=observed, noisy=noisy)
+        return self._cached_read(
+            request.project,  # guard: project.cache
+            request.spec.circuit,
+            form,
+            observed,
+            noisy=noisy,
+        )
+
+    def loader(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
+        """A function that gives the program for values of its inputs; one without a sweep is read with its own."""
+        if number_of_points(request.spec.inputs) is None:
+            return lambda _: self.load(request, observed)
+        return self.at_points(request, observed)
+
+    def at_points(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
+        """Parse the program, and return a function that completes reading it for given values of its inputs."""
+        if request.spec.options.format is ProgramFormat.QPY:
+            return partial(with_inputs, self._load_qpy(request, observed))
+        if request.spec.options.format is ProgramFormat.OPENQASM2:
+            refuse_inputs(request.spec.inputs)
+        return program_reader(request.spec.circuit, self._limits, observed, noisy=is_noisy(request))
+
+    def _load_qpy(self, request: Request, observed: Observed) -> Program:
+        read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for
+        return read(
+            request.project,  # guard: project.cache
+            request.spec.circuit,
+            ProgramFormat.QPY,
+            observed,
+            noisy=is_noisy(request),
+        )
+
+
+def observed_by(request: Request) -> Observed:
+    """The qubits that the observables of a task act on; None if it has none."""
+    observables = request.spec.options.observables
+    return support_of(observables) if observables else None
+
+
+def is_noisy(request: Request) -> bool:
+    return request.spec.options.noise is not None
+
+
+def _read_for(
+    read: Callable[..., Program],
+    _project: ProjectName,
+    text: str,
+    form: ProgramFormat | None,
+    observed: Observed,
+    *,
+    noisy: bool = False,
+) -> Program:
+    """Read a program without inputs; the project is a part of the key under which it is cached."""
+    return read(text, form=form, observed=observed, noisy=noisy)

@@ -1,0 +1,64 @@
+"""Compares the size of what a task asks for, and of what it gave, with that of a result."""
+
+from collections.abc import Sequence
+
+from ketline.domain.errors import ProgramTooLarge
+from ketline.domain.outputs import RequestedOutput
+from ketline.execution.circuit.final_state import numbers_in
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.aer import Simulation
+
+_CHARACTERS_OF_A_VALUE = 25
+
+
+def check_values(values: int, limits: ExecutionLimits) -> None:
+    """Check the number of expectation values before anything is simulated.
+
+    Raises:
+        ProgramTooLarge: they are more than a result may have.
+    """
+    most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+    if values > most:
+        raise ProgramTooLarge(f"{values} expectation values are more than {most}: ask for fewer, or for fewer points")
+
+
+def check_outputs(outputs: Sequence[RequestedOutput], qubits: int, points: int, limits: ExecutionLimits) -> None:
+    """Check the size of outputs of a program with so many qubits before anything is simulated.
+
+    Raises:
+        ProgramTooLarge: they have more numbers than a result may have.
+    """
+    most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+    if points * sum(numbers_in(one, qubits) for one in outputs) > most:
+        raise ProgramTooLarge(
+            f"the outputs have more numbers than the {most} that a result may have: ask for the probabilities or "
+            "the density matrix of fewer qubits, or for fewer points"
+        )
+
+
+def check_size(characters: int, simulation: Simulation, limits: ExecutionLimits) -> None:
+    """Check the size of a result, of which the last simulation is `simulation`.
+
+    Raises:
+        ProgramTooLarge: it is larger than a result may be.
+    """
+    if characters <= limits.max_result_bytes:
+        return
+    width, outcomes, shots = _dimensions(simulation)
+    memory = f" and {shots} shots" if shots else ""
+    raise ProgramTooLarge(
+        f"{outcomes} different outcomes{memory} of {width} characters are more than "
+        f"{limits.max_result_bytes / 2**20:g} MiB: measure fewer bits or take fewer shots"
+    )
+
+
+def characters_of(simulation: Simulation) -> int:
+    """The approximate size of counts and memory as JSON."""
+    width, outcomes, shots = _dimensions(simulation)
+    # Quotes, colon, comma and a count of up to six digits take about 12 characters; 3 of them in a list.
+    return outcomes * (width + 12) + shots * (width + 3)
+
+
+def _dimensions(simulation: Simulation) -> tuple[int, int, int]:
+    """The number of characters of an outcome, of outcomes, and of shots in `memory`."""
+    return len(next(iter(simulation.counts), "")), len(simulation.counts), len(simulation.memory or ())

@@ -1,0 +1,73 @@
+"""What each kind of run has in hand: the request, what reads and simulates its program, and the limits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
+from ketline.domain.outputs import states_of
+from ketline.domain.spec import InputValue, TaskSpec
+from ketline.domain.sweep import first_point, number_of_points, points_of
+from ketline.execution.child.reader import ProgramReader
+from ketline.execution.child.soft_time_limit import Stopwatch
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Request
+from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.channels import NoiseModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """One run of one request."""
+
+    request: Request
+    reader: ProgramReader
+    simulator: Simulator
+    stopwatch: Stopwatch
+    limits: ExecutionLimits
+
+    @property
+    def spec(self) -> TaskSpec:
+        return self.request.spec
+
+    @property
+    def points(self) -> int | None:
+        """The number of points of a sweep; None if the task is none."""
+        return number_of_points(self.spec.inputs)
+
+    def inputs(self) -> Sequence[Mapping[str, InputValue]] | Iterator[Mapping[str, InputValue]]:
+        """The values of the inputs at each point; of a task that is no sweep, its own."""
+        return [first_point(self.spec.inputs)] if self.points is None else points_of(self.spec.inputs)
+
+    def at_point(self, number: int) -> AbstractContextManager[None]:
+        """A block in which the message of a failure has the number of the point, if the task is a sweep."""
+        return nullcontext() if self.points is None else _point_in_failures(number)
+
+    def noise_model(self) -> NoiseModel | None:
+        """The noise of the task, checked.
+
+        Raises:
+            NoiseInvalid: it is not a physical model.
+            ProgramUnsupported: the task has observables or outputs of the state as well.
+        """
+        return noise_model_of(self.request, self.simulator)
+
+
+def noise_model_of(request: Request, simulator: Simulator) -> NoiseModel | None:
+    """The noise of a request; see `RunContext.noise_model`."""
+    options = request.spec.options
+    if options.noise is None:
+        return None
+    if options.observables:
+        raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
+    if states_of(options.outputs):
+        raise ProgramUnsupported("outputs of the state with noise are not supported: leave one of the two out")
+    return simulator.noise_model(options.noise, request.project)
+
+
+@contextmanager
+def _point_in_failures(number: int) -> Iterator[None]:
+    try:
+        yield
+    except ExecutionFailed as error:
+        raise type(error)(f"at point {number}: {error.message}", line=error.line, column=error.column) from error

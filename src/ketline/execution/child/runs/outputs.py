@@ -1,0 +1,70 @@
+"""Computes the outputs of a task, states and what follows from them, for a sweep at each point."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ketline.domain.outputs import RequestedOutput, gives_counts, states_of
+from ketline.domain.quota_checks import require_qubits
+from ketline.domain.spec import InputValue
+from ketline.domain.sweep import seed_at
+from ketline.domain.task import Point, RunResult
+from ketline.execution.child.profile import profile_of
+from ketline.execution.child.result_size import characters_of, check_outputs, check_size
+from ketline.execution.child.runs.context import RunContext
+from ketline.execution.circuit.final_state import final_state_of
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Saved, Simulation
+
+ReadAt = Callable[[Mapping[str, InputValue]], Program]
+
+
+def compute_outputs(run: RunContext) -> RunResult:
+    """Compute the outputs, and draw counts if they are among them."""
+    outputs = states_of(run.spec.options.outputs)
+    with run.stopwatch.reading():
+        run.noise_model()
+        read_state = run.reader.loader(run.request, final_state_of(outputs))
+        read = run.reader.loader(run.request, None) if gives_counts(run.spec.options.outputs) else None
+    first: tuple[Program, Saved | Simulation] | None = None
+    found: list[Point] = []
+    for number, inputs in enumerate(run.inputs()):
+        with run.at_point(number):
+            state, saved = _saved(run, outputs, read_state, inputs)
+            point = Point(counts={}, outputs=saved.outputs)
+            first = first or (state, saved)
+            if read is not None:
+                program, simulation = _counted(run, read, inputs, number)
+                point = replace(point, counts=simulation.counts, memory=simulation.memory)
+                first = (program, simulation) if number == 0 else first
+        found.append(point)
+    assert first is not None  # a sweep has a point
+    profile, shots = profile_of(*first, run.stopwatch), run.spec.shots
+    if run.points is not None:
+        return RunResult(counts={}, shots=shots, profile=profile, points=found)
+    [one] = found
+    return RunResult(counts=one.counts, shots=shots, profile=profile, memory=one.memory, outputs=one.outputs)
+
+
+def _saved(
+    run: RunContext, outputs: Sequence[RequestedOutput], read: ReadAt, inputs: Mapping[str, InputValue]
+) -> tuple[Program, Saved]:
+    with run.stopwatch.reading():
+        program = read(inputs)
+    require_qubits(program.declared_qubits, run.spec)
+    check_outputs(outputs, program.declared_qubits, run.points or 1, run.limits)
+    with run.stopwatch.simulating():
+        return program, run.simulator.save(program, outputs, run.spec.options.method)
+
+
+def _counted(
+    run: RunContext, read: ReadAt, inputs: Mapping[str, InputValue], number: int
+) -> tuple[Program, Simulation]:
+    options = run.spec.options
+    if run.points is not None:
+        options = replace(options, seed=seed_at(options.seed, number))
+    with run.stopwatch.reading():
+        program = read(inputs)
+    with run.stopwatch.simulating():
+        simulation = run.simulator.run(program, run.spec.shots, options)
+    check_size((run.points or 1) * characters_of(simulation), simulation, run.limits)
+    return program, simulation

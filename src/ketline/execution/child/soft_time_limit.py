@@ -1,0 +1,53 @@
+"""Limits the time of reading a program by an alarm, and measures reading and simulating."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# An exception that the alarm raises inside a callback can be lost there; so the alarm repeats.
+_ALARM_REPEATS_SECONDS = 0.5
+# Zero seconds would disable the alarm.
+_LEAST_SECONDS = 1e-3
+
+
+class SoftTimeLimit(BaseException):
+    """Raised by the alarm; no library's `except Exception` catches it."""
+
+
+@contextmanager
+def soft_time_limit(seconds: float) -> Iterator[None]:
+    """Raise `SoftTimeLimit` in the block after `seconds`. That interrupts only Python code, not Aer."""
+    signal.signal(signal.SIGALRM, _raise_soft_time_limit)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_REPEATS_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class Stopwatch:
+    """Adds up the seconds of reading, which are limited, and of simulating."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self.reading_seconds = 0.0
+        self.simulating_seconds = 0.0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        started = time.perf_counter()
+        with soft_time_limit(max(_LEAST_SECONDS, self._limit_seconds - self.reading_seconds)):
+            yield
+        self.reading_seconds += time.perf_counter() - started
+
+    @contextmanager
+    def simulating(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.simulating_seconds += time.perf_counter() - started
+
+
+def _raise_soft_time_limit(_signal: int, _frame: FrameType | None) -> None:
+    raise SoftTimeLimit
