@@ -1,7 +1,7 @@
 """A whole service of real processes for the time of a context, in either mode, on throwaway data."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from benchmarks.site import Broker, Site, open_servers, open_site
 from ketline.config import map_database_url
 from ketline.db.access import SqlKeyStore
 from ketline.db.engine.database import open_database
-from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
+from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.domain.audit import COMMAND_LINE, Actor
 from ketline.service.access.keys import ManageKeys
 from tests.servers import RabbitServer, RedisServer
@@ -25,23 +25,23 @@ Opened = Callable[..., AbstractAsyncContextManager["Deployment"]]
 class Deployment:
     """A running service: where it listens, its database, and whose processor time counts for what.
 
-    `key` is an API key for it, if it checks keys.
+    `keys` are API keys for it, each of a project of its own, if it checks keys.
     """
 
     mode: str
     port: int
     database_url: str
     accounts: Mapping[str, Account]
-    key: str | None = None
+    keys: Sequence[str] = ()
 
 
 @asynccontextmanager
-async def open_embedded(prepare: Preparation | None = None, *, keys: bool = False) -> AsyncIterator[Deployment]:
-    """`ketline up` on a new data directory, which with `keys` authenticates requests."""
+async def open_embedded(prepare: Preparation | None = None, *, projects: int = 0) -> AsyncIterator[Deployment]:
+    """`ketline up` on a new data directory, which with `projects` authenticates requests of so many."""
     with open_site() as site:
         if prepare is not None:
             await _prepare_embedded(site, prepare)
-        async with site.serving("up", **_auth(keys=keys)) as (port, up):
+        async with site.serving("up", **_auth(projects)) as (port, up):
             yield Deployment(
                 mode="embedded",
                 port=port,
@@ -51,7 +51,7 @@ async def open_embedded(prepare: Preparation | None = None, *, keys: bool = Fals
                     "simulators": Account(up.pid, "below"),
                     **_load_account(),
                 },
-                key=await _key(site.database_url) if keys else None,
+                keys=await _keys(site.database_url, projects),
             )
 
 
@@ -61,14 +61,14 @@ async def open_distributed(
     *,
     mode: str = "distributed",
     broker: Callable[[], Broker] = RabbitServer,
-    keys: bool = False,
+    projects: int = 0,
 ) -> AsyncIterator[Deployment]:
-    """PostgreSQL that syncs every commit, a broker, one `ketline worker` and one `ketline api`, which with `keys`
-    authenticates requests."""
+    """PostgreSQL that syncs every commit, a broker, one `ketline worker` and one `ketline api`, which with
+    `projects` authenticates requests of so many."""
     async with open_servers(broker) as site:
         if prepare is not None:
             await prepare(site.database_url)
-        async with site.ketline("worker") as worker, site.serving("api", **_auth(keys=keys)) as (port, api):
+        async with site.ketline("worker") as worker, site.serving("api", **_auth(projects)) as (port, api):
             yield Deployment(
                 mode=mode,
                 port=port,
@@ -80,7 +80,7 @@ async def open_distributed(
                     **site.accounts,
                     **_load_account(),
                 },
-                key=await _key(site.database_url) if keys else None,
+                keys=await _keys(site.database_url, projects),
             )
 
 
@@ -101,16 +101,16 @@ def _load_account() -> dict[str, Account]:
     return {"load generator": Account(os.getpid(), "root")}
 
 
-def _auth(*, keys: bool) -> Mapping[str, str]:
-    return {"KETLINE_AUTH": "keys"} if keys else {}
+def _auth(projects: int) -> Mapping[str, str]:
+    return {"KETLINE_AUTH": "keys"} if projects else {}
 
 
-async def _key(database_url: str) -> str:
-    """A new key for submissions, on the database of a service."""
+async def _keys(database_url: str, projects: int) -> Sequence[str]:
+    """New keys for submissions, one for each project, on the database of a service."""
+    if not projects:
+        return ()
     async with open_database(map_database_url(database_url)) as database:
-        keys = ManageKeys(SqlKeyStore(database))
-        owner = Owner("benchmark")
-        new = await keys.create(
-            project=DEFAULT_PROJECT, role=Role.SUBMITTER, owner=owner, actor=Actor(owner=owner, origin=COMMAND_LINE)
-        )
-        return new.text
+        keys, owner = ManageKeys(SqlKeyStore(database)), Owner("benchmark")
+        actor = Actor(owner=owner, origin=COMMAND_LINE)
+        names = [DEFAULT_PROJECT, *(ProjectName(f"project-{number}") for number in range(1, projects))]
+        return [(await keys.create(project=name, role=Role.SUBMITTER, owner=owner, actor=actor)).text for name in names]

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from itertools import cycle
+from itertools import cycle, islice
 
 from benchmarks.connection import Connection, connect
 from benchmarks.deployment import Deployment
@@ -60,7 +60,8 @@ async def _warm_up(clients: Sequence[Connection]) -> None:
 async def _clients(deployment: Deployment) -> AsyncIterator[Sequence[Connection]]:
     # Opened for each use: the server closes a connection that is idle for five seconds.
     async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(connect(deployment.port, deployment.key)) for _ in range(CLIENTS)]
+        keys = islice(cycle(deployment.keys or [None]), CLIENTS)
+        yield [await stack.enter_async_context(connect(deployment.port, key)) for key in keys]
 
 
 async def _run_sequentially(client: Connection, count: int) -> tuple[datetime, list[float]]:
