@@ -19,6 +19,8 @@ from tests.servers import RabbitServer, RedisServer
 # Fills a migrated database, given its URL, before the service starts.
 Preparation = Callable[[str], Awaitable[None]]
 Opened = Callable[..., AbstractAsyncContextManager["Deployment"]]
+# The account of the process that makes the load.
+LOAD_GENERATOR = "load generator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ async def _prepare_embedded(site: Site, prepare: Preparation) -> None:
 
 
 def _load_account() -> dict[str, Account]:
-    return {"load generator": Account(os.getpid(), "root")}
+    return {LOAD_GENERATOR: Account(os.getpid(), "root")}
 
 
 def _auth(projects: int) -> Mapping[str, str]:

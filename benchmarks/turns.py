@@ -7,7 +7,7 @@ from statistics import median
 
 import uvloop
 
-from benchmarks.deployment import MODES, Deployment, Opened
+from benchmarks.deployment import LOAD_GENERATOR, MODES, Deployment, Opened
 from benchmarks.figures import LoadRound
 from benchmarks.load import measure_rounds
 
@@ -22,8 +22,11 @@ def compare(module: str, description: str | None, *, projects: tuple[int, int], 
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each service, in turns (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a round of load (%(default)s)")
     options = parser.parse_args()
-    print(f"| mode | rounds | tasks/s {columns[0]} | {columns[1]} | of each pair: median | lowest | highest |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        f"| mode | rounds | tasks/s {columns[0]} | {columns[1]} | of each pair: median | lowest | highest "
+        "| processor time a task, of each pair: median |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for mode in options.modes or MODES:
             first, second = (_opened(MODES[mode], number) for number in projects)
@@ -51,4 +54,10 @@ async def _compare(
     ratios = [second / first for first, second in rates]
     first_rate, second_rate = (median(of) for of in zip(*rates, strict=True))
     spread = f"{median(ratios):.3f} | {min(ratios):.3f} | {max(ratios):.3f}"
-    print(f"| {mode} | {rounds} | {first_rate:.0f} | {second_rate:.0f} | {spread} |", flush=True)
+    used = median(_processor_ms(second) / _processor_ms(first) for first, second in pairs)
+    print(f"| {mode} | {rounds} | {first_rate:.0f} | {second_rate:.0f} | {spread} | {used:.3f} |", flush=True)
+
+
+def _processor_ms(measured: LoadRound) -> float:
+    """The processor time of a task over all processes of the service, not of the load generator."""
+    return sum(spent for name, spent in measured.cpu_ms.items() if name != LOAD_GENERATOR)
