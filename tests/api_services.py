@@ -12,6 +12,7 @@ from ketline.ports.usage import UsageLedger
 from ketline.ports.workers import WorkerRegistry
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
+from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
@@ -74,6 +75,7 @@ def services_over(
         keys=ManageKeys(keys),
         sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
         refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock()),
+        failed_sign_ins=FailedSignIns((), SystemClock()),
         projects=projects,
         audit=audit_log,
         usage=SumUsage(ledger, SystemClock()),

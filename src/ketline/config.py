@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -156,6 +156,16 @@ class Settings(BaseSettings):
         default="",
         description="Requests that each API key may send to one API process, as `20/second, 600/minute`; default: no "
         "limit.",
+    )
+    failed_sign_in_limit: str = Field(
+        default="30/minute",
+        description="Invalid keys and tokens that one address may send to one API process, also in sign-ins on the "
+        "pages: 30 at once, and then one every two seconds; `off` for no limit.",
+    )
+    trusted_proxies: str = Field(
+        default="127.0.0.1, ::1",
+        description="Addresses and networks of the proxies in front of the API, separated by commas, whose "
+        "`X-Forwarded-For` is the client's address; `none` where clients connect directly.",
     )
     default_quotas: str = Field(
         default="",
@@ -471,6 +481,28 @@ class Settings(BaseSettings):
         return text
 
     @property
+    def failed_sign_in_limits(self) -> tuple[RateLimit, ...]:
+        """The entries of `failed_sign_in_limit`, none for `off`."""
+        return _failure_limits(self.failed_sign_in_limit)
+
+    @field_validator("failed_sign_in_limit")
+    @classmethod
+    def _known_failure_limits(cls, text: str) -> str:
+        _failure_limits(text)
+        return text
+
+    @property
+    def proxy_networks(self) -> tuple[str, ...]:
+        """The entries of `trusted_proxies`, none for `none`."""
+        return tuple(str(network) for network in _networks(self.trusted_proxies))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_proxies(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    @property
     def quota_defaults(self) -> ProjectQuotas:
         """The entries of `default_quotas` and `default_owner_quotas`."""
         return ProjectQuotas(project=parse_quotas(self.default_quotas), owner=parse_quotas(self.default_owner_quotas))
@@ -561,6 +593,34 @@ def _with_scheme(url: SecretStr, *schemes: str) -> SecretStr:
 
 def _separated(names: str) -> tuple[str, ...]:
     return tuple(name for part in names.split(",") if (name := part.strip()))
+
+
+def _failure_limits(text: str) -> tuple[RateLimit, ...]:
+    """The limits of a list of them.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text.strip() == "off":
+        return ()
+    try:
+        return parse_rate_limits(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or `off`") from error
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list of addresses and networks.
+
+    Raises:
+        ValueError: an entry is neither.
+    """
+    if text.strip() == "none":
+        return ()
+    try:
+        return tuple(ip_network(entry) for entry in _separated(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write addresses or networks such as 10.0.0.7, 172.16.0.0/12, or `none`") from error
 
 
 def map_database_url(url: str) -> str:

@@ -10,6 +10,7 @@ from ketline.config import CLIENT_VARIABLES, Settings, load_settings, map_databa
 from ketline.domain.access import AuthMode
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.domain.quotas import Quota
+from ketline.domain.rate_limits import parse_rate_limits
 from ketline.older_variables import OLDER_VARIABLES
 
 SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -153,6 +154,37 @@ def test_what_is_no_host_name_is_refused(monkeypatch: pytest.MonkeyPatch, name: 
 def test_allowed_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KETLINE_ALLOWED_HOSTS", ",api, *.example.org ,[::1],2001:db8::7,*")
     assert load_settings().host_names == ("api", "*.example.org", "[::1]", "2001:db8::7", "*")
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        (" 192.0.2.1,,2001:db8::/32 ", ("192.0.2.1/32", "2001:db8::/32")),
+        ("", ("127.0.0.1/32", "::1/128")),
+        (" none ", ()),
+    ],
+)
+def test_trusted_proxies_are_addresses_and_networks(
+    monkeypatch: pytest.MonkeyPatch, text: str, networks: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KETLINE_TRUSTED_PROXIES", text)
+    assert load_settings().proxy_networks == networks
+
+
+@pytest.mark.parametrize("text", ["*", "proxy", "10.0.0.1/8", "10.0.0.0/33", "none, 10.0.0.1"])
+def test_what_is_no_network_is_refused_as_a_proxy(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("KETLINE_TRUSTED_PROXIES", text)
+    with pytest.raises(ConfigurationInvalid, match=r"KETLINE_TRUSTED_PROXIES.*172\.16\.0\.0/12"):
+        load_settings()
+
+
+def test_limit_of_failed_sign_ins_is_on_unless_it_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().failed_sign_in_limits == parse_rate_limits("30/minute")
+    monkeypatch.setenv("KETLINE_FAILED_SIGN_IN_LIMIT", " off")
+    assert load_settings().failed_sign_in_limits == ()
+    monkeypatch.setenv("KETLINE_FAILED_SIGN_IN_LIMIT", "none")
+    with pytest.raises(ConfigurationInvalid, match=r"KETLINE_FAILED_SIGN_IN_LIMIT.*`off`"):
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -301,6 +333,8 @@ def test_every_setting_is_read() -> None:
         "worker_backends",
         "backends",
         "rate_limit",
+        "failed_sign_in_limit",
+        "trusted_proxies",
         "default_quotas",
         "default_owner_quotas",
         "secrets_dir",

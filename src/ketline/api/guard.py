@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
 
 from ketline.api.pages.forms import require_csrf_token
+from ketline.api.requests.attempts import count_failure, require_attempt
 from ketline.api.requests.credentials import (
     authenticated,
     bearer_token,
@@ -33,6 +34,7 @@ class Guard:
     """The dependency: authenticates each request and checks its role by the table of rights."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._authenticate = services.authenticate
         self._rate_limiter = services.rate_limiter
 
@@ -63,17 +65,26 @@ class Guard:
 
     async def _principal(self, request: Request) -> Principal:
         """The sender, who is then in the scope, also for the page of a problem; also counts the request."""
-        session = session_token(request) if bearer_token(request) is None else None
-        try:
-            sender = await authenticated(request, self._authenticate)
-        except (CredentialsMissing, CredentialsInvalid) as error:
-            raise HTTPProblem(error.code) from error
+        token = bearer_token(request)
+        session = session_token(request) if token is None else None
+        sender = await self._authenticated(request, token)
         request.scope[PRINCIPAL_KEY] = sender
         if session is not None and self._authenticate.anyone is None:
             request.scope[SESSION_KEY] = session
         await count_request(request.scope, self._rate_limiter, sender)
         request.scope[PRINCIPAL_KEY] = principal = within_named_project(request, sender)
         return principal
+
+    async def _authenticated(self, request: Request, token: str | None) -> Principal:
+        """The sender; a bearer token that stands for nobody counts as a failed sign-in."""
+        if token is not None:
+            require_attempt(request, self._services, token)
+        try:
+            return await authenticated(request, self._authenticate)
+        except (CredentialsMissing, CredentialsInvalid) as error:
+            if token is not None:
+                count_failure(request, self._services)
+            raise HTTPProblem(error.code) from error
 
 
 async def _require_csrf_token(request: Request) -> None:

@@ -82,6 +82,7 @@ async def serve_http(
         ws="none",
         lifespan="off",
         server_header=False,
+        forwarded_allow_ips=list(settings.proxy_networks),
         backlog=BACKLOG,
         timeout_keep_alive=cast("int", settings.idle_timeout_s),
         timeout_graceful_shutdown=CONNECTION_GRACE_SECONDS,

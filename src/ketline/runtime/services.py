@@ -26,6 +26,7 @@ from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.upkeep import open_upkeep
 from ketline.service.access.authentication import Authenticate
+from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions, VerifySession
@@ -106,6 +107,7 @@ async def open_services(
             keys=ManageKeys(keys),
             sessions=ManageSessions(sessions, timedelta(hours=settings.session_hours)),
             refused_sign_ins=refused,
+            failed_sign_ins=FailedSignIns(settings.failed_sign_in_limits, clock),
             projects=projects,
             audit=audit,
             usage=SumUsage(SqlUsageLedger(repository.database), clock),

@@ -12,6 +12,7 @@ from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.ports.workers import WorkerRegistry
 from ketline.service.access.authentication import Authenticate
+from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
@@ -51,6 +52,7 @@ class Services:
     keys: ManageKeys
     sessions: ManageSessions
     refused_sign_ins: RecordRefusedSignIns
+    failed_sign_ins: FailedSignIns
     provider: ProviderSignIn | None = None
     projects: ProjectStore
     audit: AuditLog

@@ -6,10 +6,16 @@ from urllib.parse import quote, unquote
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ketline.api.pages.sign_in import form_response, local_path, services_of_all, start_session
+from ketline.api.pages.sign_in import (
+    form_response,
+    local_path,
+    refuse_sign_in,
+    require_sign_in,
+    services_of_all,
+    start_session,
+)
 from ketline.api.requests.credentials import delete_cookie, set_cookie
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.services import origin_of
 from ketline.domain.errors import CredentialsInvalid
 from ketline.ports.access import ProviderSignIn, SignInAttempt
 from ketline.service.access.refusals import SignInMethod
@@ -37,6 +43,7 @@ async def go_to_provider(request: Request) -> Response:
 async def come_back(request: Request) -> Response:
     """Start a session for the user whom the identity provider has signed in."""
     provider = _provider_of(request)
+    await require_sign_in(request, SignInMethod.PROVIDER)
     parts = request.cookies.get(ATTEMPT_COOKIE, "").split(".")
     state, code = request.query_params.get("state", ""), request.query_params.get("code", "")
     if len(parts) != _PARTS or not compare_digest(state.encode(), parts[0].encode()):
@@ -57,7 +64,7 @@ async def come_back(request: Request) -> Response:
 
 
 async def _refused(request: Request, wanted: str, trouble: str) -> Response:
-    await services_of_all(request).refused_sign_ins(origin_of(request), SignInMethod.PROVIDER)
+    await refuse_sign_in(request, SignInMethod.PROVIDER)
     return form_response(request, wanted, trouble)
 
 

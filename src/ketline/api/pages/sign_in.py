@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from ketline.api.pages.forms import field, read_form, require_csrf_token
 from ketline.api.pages.responses import page
+from ketline.api.requests.attempts import count_failure, require_attempt
 from ketline.api.requests.credentials import (
     SESSION_COOKIE,
     csrf_token,
@@ -57,9 +58,11 @@ async def sign_in(request: Request) -> Response:
     if (secret := _form_secret(request)) is None:
         raise HTTPProblem("csrf_token_invalid")
     await require_csrf_token(request, secret)
-    principal = await _principal_of_key(services, field(form, "key").strip())
+    key = field(form, "key").strip()
+    await require_sign_in(request, SignInMethod.API_KEY, key)
+    principal = await _principal_of_key(services, key)
     if principal is None:
-        await services.refused_sign_ins(origin_of(request), SignInMethod.API_KEY)
+        await refuse_sign_in(request, SignInMethod.API_KEY)
         return form_response(request, wanted, "This key is not valid: it is unknown, revoked or expired.")
     return await start_session(request, services, principal, f"..{wanted}")
 
@@ -75,6 +78,27 @@ async def sign_out(request: Request) -> Response:
     delete_cookie(request, response, SESSION_COOKIE)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+async def require_sign_in(request: Request, method: SignInMethod, key: str | None = None) -> None:
+    """Refuse and record a sign-in from an address that has failed too often.
+
+    Raises:
+        HTTPProblem: it has.
+    """
+    services = services_of_all(request)
+    try:
+        require_attempt(request, services, key)
+    except HTTPProblem:
+        await services.refused_sign_ins(origin_of(request), method)
+        raise
+
+
+async def refuse_sign_in(request: Request, method: SignInMethod) -> None:
+    """Count and record a sign-in that failed."""
+    services = services_of_all(request)
+    count_failure(request, services)
+    await services.refused_sign_ins(origin_of(request), method)
 
 
 async def start_session(request: Request, services: Services, principal: Principal, address: str) -> Response:

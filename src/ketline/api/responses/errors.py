@@ -213,6 +213,13 @@ KINDS: Mapping[str, ProblemKind] = {
             {"Retry-After": "1"},
         ),
         ProblemKind(
+            "too_many_failed_sign_ins",
+            429,
+            "Too many failed sign-ins",
+            "Too many credentials from your address are not valid; try again after `Retry-After` seconds.",
+            {"Retry-After": "2"},
+        ),
+        ProblemKind(
             "quota_exceeded",
             403,
             "Quota exceeded",

@@ -49,6 +49,11 @@ class Authenticate:
         """Whether tokens of this form are verified here; those of other forms are refused."""
         return any(verifier.takes(token) for verifier in self.verifiers)
 
+    def knows(self, token: str) -> bool:
+        """Whether the token was valid when it was verified last, as far as the process remembers."""
+        known = self._remembered.get(_digest(token))
+        return known is not None and known[1] is not None
+
     def forget(self, token: str) -> None:
         """Verify a token anew when it comes again, because what it stands for has ended."""
         self._remembered.pop(_digest(token), None)

@@ -1,0 +1,65 @@
+"""Limits how many credentials that stand for nobody an address may send; the guard and the sign-in of the pages ask.
+
+Each process counts by itself, in memory that is bounded: with N processes an address may fail up to N times as often.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from ketline.domain.rate_limits import RateLimit, RateUse
+from ketline.ports.clock import Clock
+
+# Beyond, the address that has not failed for the longest time is forgotten.
+MOST_ADDRESSES = 10_000
+# A subscriber with IPv6 has at least a network of this size.
+_NETWORK_BITS = 64
+
+
+@dataclass(slots=True)
+class FailedSignIns:
+    """Counts failures of addresses; of IPv6, those of a network of 64 bits.
+
+    With a limit of `30/minute` an address may fail 30 times at once, and then once every two seconds.
+
+    Source: the generic cell rate algorithm (ITU-T I.371), where the time stored is that at which all is forgotten.
+    """
+
+    limits: Sequence[RateLimit]
+    clock: Clock
+    _forgotten_at: OrderedDict[str, list[float]] = field(default_factory=OrderedDict, init=False)
+
+    def exceeded(self, origin: str | None) -> RateUse | None:
+        """The limit that keeps an address from another attempt, and the seconds until it may make one; or None."""
+        times, now = self._forgotten_at.get(_network_of(origin)), self.clock.monotonic()
+        uses = [] if times is None else [_use(limit, at - now) for limit, at in zip(self.limits, times, strict=True)]
+        return max((use for use in uses if use.reset_seconds > 0), key=lambda use: use.reset_seconds, default=None)
+
+    def count(self, origin: str | None) -> None:
+        """Count a failure of an address."""
+        network, now = _network_of(origin), self.clock.monotonic()
+        times = self._forgotten_at.pop(network, [now] * len(self.limits))
+        self._forgotten_at[network] = [_later(limit, at, now) for limit, at in zip(self.limits, times, strict=True)]
+        if len(self._forgotten_at) > MOST_ADDRESSES:
+            self._forgotten_at.popitem(last=False)
+
+
+def _later(limit: RateLimit, at: float, now: float) -> float:
+    # Requests that were under way at the same time may have exceeded the limit: that does not lengthen the wait.
+    return min(max(at, now) + limit.seconds / limit.requests, now + limit.seconds)
+
+
+def _use(limit: RateLimit, seconds: float) -> RateUse:
+    one = limit.seconds / limit.requests
+    # By half of one, so that the sum of the others may be inexact.
+    full = seconds > limit.seconds - one / 2
+    return RateUse(limit, 0, seconds - limit.seconds + one if full else 0.0)
+
+
+def _network_of(origin: str | None) -> str:
+    try:
+        address = ip_address(origin or "")
+    except ValueError:
+        return ""
+    return str(ip_network((address, _NETWORK_BITS), strict=False) if isinstance(address, IPv6Address) else address)
