@@ -133,7 +133,7 @@ class FakeSessionStore:
     async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
         principal = await self.find(digest)
         if principal is None:
-            return False
+            return new in self.stored
         del self.stored[digest]
         self.stored[new] = replace(principal, project=project, role=role)
         return True

@@ -137,6 +137,17 @@ async def test_session_is_moved_to_another_project_under_another_token(
     assert (await verify(other)).project == PHYSICS
 
 
+async def test_repeated_move_is_the_same_move(database: Database, store: SqlSessionStore) -> None:
+    """The database may have committed the first one without an answer."""
+    await store.add(b"old", Principal(project=PHYSICS, role=Role.READER), HOUR, TESTER)
+    for _ in range(2):
+        assert await store.move(b"old", b"new", CHEMISTRY, Role.OPERATOR)
+    moved = await store.find(b"new")
+    assert moved is not None
+    assert (moved.project, moved.role) == (CHEMISTRY, Role.OPERATOR)
+    assert not await store.move(b"old", b"other", PHYSICS, Role.READER)
+
+
 async def test_session_that_is_over_is_not_moved(store: SqlSessionStore) -> None:
     manage = ManageSessions(store, timedelta(seconds=-1))
     over = await manage.start(Principal(role=Role.READER, groups=("g",)), ORIGIN)

@@ -34,6 +34,7 @@ class Transaction(Enum):
     FOLLOW_JOB = r"UPDATE tasks SET remote_id=.*\n(running|done)\n"
     DROP_JOB = r"UPDATE tasks SET remote_id="
     MEASURE = r"INSERT INTO project_shares"
+    MOVE_SESSION = r"UPDATE sessions SET digest="
 
     @property
     def point(self) -> str:

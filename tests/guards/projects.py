@@ -3,6 +3,7 @@
 from tests.guards.guard import Guard
 from tests.guards.removals import Drop, Replace, Widen
 
+SESSIONS_TESTS = "tests/contract/test_sessions.py"
 PROJECTS_TESTS = "tests/contract/test_projects.py"
 CACHES_TESTS = "tests/unit/execution/test_project_caches.py"
 
@@ -48,5 +49,29 @@ PROJECTS = (
         "a simulator forgets the gates of a project before it lowers a program of another",
         Drop(),
         (f"{CACHES_TESTS}::test_first_reading_is_as_that_of_a_new_simulator",),
+    ),
+    Guard(
+        "session.move_one",
+        "a browser's choice of a project moves its own session alone",
+        Widen(),
+        (f"{SESSIONS_TESTS}::test_session_is_moved_to_another_project_under_another_token",),
+    ),
+    Guard(
+        "session.move_ended",
+        "a session that has ended is not moved",
+        Drop(),
+        (f"{SESSIONS_TESTS}::test_session_that_is_over_is_not_moved",),
+    ),
+    Guard(
+        "session.move_token",
+        "a session that was moved has another token, and the former one ends",
+        Drop(),
+        (f"{SESSIONS_TESTS}::test_session_is_moved_to_another_project_under_another_token",),
+    ),
+    Guard(
+        "session.own_move",
+        "a repeat after an uncertain COMMIT finds that it moved the session",
+        Drop(),
+        (f"{SESSIONS_TESTS}::test_repeated_move_is_the_same_move",),
     ),
 )

@@ -58,10 +58,26 @@ class SqlSessionStore:
     async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
         statement = (
             update(sessions)
-            .where(sessions.c.digest == digest, sessions.c.expires_at > now())
-            .values(digest=new, project=project, role=role.value)
+            .where(
+                sessions.c.digest == digest,  # guard: session.move_one
+                sessions.c.expires_at > now(),  # guard: session.move_ended
+            )
+            .values(
+                digest=new,  # guard: session.move_token
+                project=project,
+                role=role.value,
+            )
         )
-        return bool(await self.database.autocommit(lambda connection: connection.execute(statement).rowcount))
+        moved = select(sessions.c.digest).where(sessions.c.digest == new)
+
+        def work(connection: Connection) -> bool:
+            # An earlier run of the statement may have been committed: `new` is the digest of a random token.
+            return (
+                connection.execute(statement).rowcount > 0
+                or connection.execute(moved).one_or_none() is not None  # guard: session.own_move
+            )
+
+        return await self.database.autocommit(work)
 
     async def end(self, digest: bytes, actor: Actor) -> None:
         statement = delete(sessions).where(sessions.c.digest == digest).returning(sessions.c.project)

@@ -80,7 +80,10 @@ class SessionStore(Protocol):
         ...
 
     async def move(self, digest: bytes, new: bytes, project: ProjectName, role: Role) -> bool:
-        """Put a session into another project under a new digest, with the end that it has; False if it has ended."""
+        """Put a session into another project under a new digest, with the end that it has; False if it has ended.
+
+        A repeated call with the same `new` is True, as the first one.
+        """
         ...
 
     async def end(self, digest: bytes, actor: Actor) -> None:
