@@ -64,14 +64,23 @@ async def publish_when_possible(publisher: TaskPublisher, dispatch: Dispatch) ->
     await eventually(published)
 
 
+async def receive_message_of(slot: ConsumerSlot, dispatch: Dispatch, within_seconds: float = WAIT_SECONDS) -> None:
+    """Receive and acknowledge messages until that of the dispatch.
+
+    Earlier ones may come again: an acknowledgement has no answer, so it may be lost with the connection or the broker.
+    """
+    async with asyncio.timeout(within_seconds):
+        while True:
+            delivery = await slot.receive()
+            await delivery.acknowledge()
+            if delivery.task_id == dispatch.task_id:
+                return
+
+
 async def assert_flows(publisher: TaskPublisher, slot: ConsumerSlot) -> None:
     dispatch = new_dispatch()
     await publish_when_possible(publisher, dispatch)
-    while True:
-        delivery = await receive(slot)
-        await delivery.acknowledge()
-        if delivery.task_id == dispatch.task_id:
-            return
+    await receive_message_of(slot, dispatch)
 
 
 class QueueView:
