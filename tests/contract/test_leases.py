@@ -196,6 +196,19 @@ async def test_lease_that_nobody_renews_is_reaped_though_it_ends_in_a_distant_fu
     assert not (await repository.survey_leases(2 * LEASE)).distant
 
 
+async def test_lease_that_was_renewed_since_the_look_is_not_reaped(
+    repository: SqlTaskRepository, database: Database
+) -> None:
+    """On a busy machine the renewal may come only when the reaper has given the worker up."""
+    dead, alive = await claimed(repository), await claimed(repository)
+    await set_clock_back(database)
+    unrenewed = list((await repository.survey_leases(2 * LEASE)).distant)
+    assert len(unrenewed) == 2
+    assert await repository.renew(alive.lease, LEASE)
+    [reaped] = await repository.reap(10, Expiry(unrenewed=unrenewed, beyond=2 * LEASE))
+    assert reaped.task_id == dead.lease.task_id
+
+
 @pytest.mark.parametrize("taken", [False, True], ids=["not dispatched", "dispatched"])
 async def test_waiting_task_goes_on_when_the_clock_was_set_back(
     repository: SqlTaskRepository, database: Database, taken: bool

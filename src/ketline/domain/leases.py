@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ketline.domain.task import LeaseToken
 
@@ -27,13 +27,14 @@ class LeaseSurvey:
 class Expiry:
     """Which leases are over: those that ended before `as_of` (now, where it is None), and the `unrenewed` ones.
 
-    If a lease ended within the `outage`, its attempt does not count against the task. `unrenewed` leases end far in the
-    future and no worker renews them: they were granted before the clock was set back.
+    If a lease ended within the `outage`, its attempt does not count against the task. `unrenewed` leases end later than
+    `beyond` from now and no worker renews them: they were granted before the clock was set back.
     """
 
     as_of: datetime | None = None
     outage: Outage | None = None
     unrenewed: Sequence[LeaseToken] = ()
+    beyond: timedelta = timedelta()
 
 
 # The leases that are over by the database's clock when the statement runs.

@@ -133,7 +133,9 @@ def _earlier(one: ColumnElement[datetime], other: ColumnElement[datetime]) -> Co
 def _unrenewed(expiry: Expiry) -> ColumnElement[bool]:
     if not expiry.unrenewed:
         return false()
-    return and_(tasks.c.lease_token.in_(expiry.unrenewed), tasks.c.lease_expires_at > now())
+    # A lease that was renewed since the look has a live worker.
+    distant = tasks.c.lease_expires_at > from_now(expiry.beyond.total_seconds())  # guard: clock.still_distant
+    return and_(tasks.c.lease_token.in_(expiry.unrenewed), distant)
 
 
 def _line(row: Row[Any], cause: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -68,7 +68,7 @@ class Reaper:
             DatabaseUnavailable: the database did not answer.
         """
         requested = self.clock.monotonic()
-        survey = await self.repository.survey_leases(2 * self.contact.lease)
+        survey = await self.repository.survey_leases(self._beyond)
         if self.contact.record(survey.at, requested):
             log.warning("database.clock_set_back")
             self._corrections = CORRECTIONS  # guard: clock.corrections
@@ -84,8 +84,8 @@ class Reaper:
         Raises:
             DatabaseUnavailable: nothing was reaped.
         """
-        # guard: clock.unrenewed
-        expiry = Expiry(as_of=survey.at, outage=self.contact.outage, unrenewed=self._unrenewed())
+        outage, unrenewed = self.contact.outage, self._unrenewed()  # guard: clock.unrenewed
+        expiry = Expiry(as_of=survey.at, outage=outage, unrenewed=unrenewed, beyond=self._beyond)
         reaped = await self.repository.reap(self.batch, expiry)
         for task in reaped:
             log.warning(
@@ -100,6 +100,11 @@ class Reaper:
         if reaped:
             self.nudge()
         return len(reaped)
+
+    @property
+    def _beyond(self) -> timedelta:
+        """A lease that ends later than this from now was granted before the clock was set back."""
+        return 2 * self.contact.lease
 
     def _unrenewed(self) -> Sequence[LeaseToken]:
         """Distant leases that did not change for the duration of a lease: a live worker would have renewed them."""
