@@ -29,6 +29,8 @@ class Action(StrEnum):
     PROJECT_CHANGED = "project.changed"
     TASK_CANCELLED = "task.cancelled"
     TASK_DELETED = "task.deleted"
+    DEVICE_STORED = "device.stored"
+    DEVICE_REMOVED = "device.removed"
     DEAD_LETTERS_REQUEUED = "dead_letters.requeued"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
@@ -51,7 +53,7 @@ class Actor:
 class AuditRecord:
     """What is to be recorded. `action` is an `Action`, or that of a later version.
 
-    `target` is the id of a key or a task or the name of a project, and `project` its project.
+    `target` is the id of a key or a task, or the name of a project or a device, and `project` its project.
 
     `notes` says more for a reader: the role of a key, or the key that replaces it.
     """

@@ -15,6 +15,10 @@ KetlineError
 ├── KeyUnknown
 ├── ProjectUnknown
 ├── ProjectExists
+├── DeviceInvalid
+├── DeviceNotFound
+├── DeviceReserved
+├── TooManyDevices
 ├── ConfigurationInvalid
 ├── QpyInvalid
 ├── QpyVersionUnsupported
@@ -57,10 +61,14 @@ KetlineError
             └── SimulatorNotStarted
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from ketline.domain.task import Failure, FailureCode, TaskStatus
+
+# Of names that come from requests, in messages.
+_LONGEST_PART = 64
 
 
 class KetlineError(Exception):
@@ -190,6 +198,35 @@ class ProjectUnknown(KetlineError):
 
 class ProjectExists(KetlineError):
     code = "project_exists"
+
+
+class DeviceInvalid(KetlineError):
+    """JSON does not describe a device: `path` leads to the wrong value, and `detail` says what it must be."""
+
+    code = "device_invalid"
+
+    def __init__(self, path: Sequence[str | int], detail: str) -> None:
+        self.path = tuple(_short(part) if isinstance(part, str) else part for part in path)
+        self.detail = detail
+        super().__init__(f"{'/'.join(map(str, self.path)) or 'the device'} {detail}")
+
+
+class DeviceNotFound(KetlineError):
+    """The project has no device of this name, and none is shipped."""
+
+    code = "device_not_found"
+
+
+class DeviceReserved(KetlineError):
+    """The name belongs to a device that is shipped, or to the simulators."""
+
+    code = "device_reserved"
+
+
+class TooManyDevices(KetlineError):
+    """The project has as many devices as it can have."""
+
+    code = "too_many_devices"
 
 
 class ConfigurationInvalid(KetlineError):
@@ -449,3 +486,9 @@ class SimulatorNotStarted(SimulatorDied):
     """
 
     cause: ClassVar[str] = "simulator_not_started"
+
+
+def _short(name: str) -> str:
+    """A name from a request as messages repeat it."""
+    shown = name[:_LONGEST_PART]
+    return shown if shown.isprintable() else ascii(shown)

@@ -86,6 +86,15 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind("key_unknown", 404, "Key unknown", "No API key has this id."),
         ProblemKind("project_unknown", 404, "Project unknown", "There is no project of this name."),
         ProblemKind("project_exists", 409, "Project exists", "There is a project of this name already."),
+        ProblemKind(
+            "device_not_found", 404, "Device not found", "There is no device of this name; /devices lists all."
+        ),
+        ProblemKind(
+            "device_reserved", 409, "Device reserved", "This device is shipped with the service: use another name."
+        ),
+        ProblemKind(
+            "too_many_devices", 409, "Too many devices", "The project has no room for another device: remove one."
+        ),
         ProblemKind("path_not_found", 404, "Path not found", "The path was not found; /docs lists all paths."),
         ProblemKind(
             "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods of this path."
@@ -172,6 +181,9 @@ KINDS: Mapping[str, ProblemKind] = {
             422,
             "Python source refused",
             "Python source is never executed: write the circuit as OpenQASM, and send that text.",
+        ),
+        ProblemKind(
+            "device_invalid", 422, "Invalid device", "The body does not describe a device; `errors` says what is wrong."
         ),
         ProblemKind("qpy_invalid", 422, "Invalid QPY", "`qpy` must be a QPY file of one circuit, in base64."),
         ProblemKind(
