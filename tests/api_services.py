@@ -6,6 +6,7 @@ from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.access import ANYONE
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.devices import DeviceStore
 from ketline.ports.inspection import Inspector, ProgramLibrary
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
 from ketline.ports.usage import UsageLedger
@@ -16,6 +17,7 @@ from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
+from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.backends import ListExternalBackends
@@ -30,6 +32,7 @@ from ketline.service.tasks.submission import Outbox, SubmitTask
 from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
 from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
+from tests.fake_devices import FakeDeviceStore
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import BACKEND, FakeBackendRegistry
 
@@ -48,6 +51,7 @@ def services_over(
     dead_letters: DeadLetterBox,
     audit_log: AuditLog,
     ledger: UsageLedger,
+    devices: DeviceStore | None = None,
 ) -> Services:
     """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
     projects = FakeProjectStore()
@@ -69,6 +73,7 @@ def services_over(
         draw=DrawCircuit(library, inspector, DrawingCache(1000)),
         workers=workers,
         external_backends=ListExternalBackends(workers, FakeBackendRegistry()),
+        devices=ManageDevices(devices or FakeDeviceStore()),
         backend=BACKEND,
         dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
         authenticate=Authenticate([], SystemClock(), anyone=ANYONE),

@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(TES
 WRONG_KEY = f"ktl_{'0' * 12}_{'0' * 64}"
 BROKEN = BELL.replace("h q", "hh q")
 PAGES = {
-    Role.READER: ("/", "/ui/tasks", "/ui/usage"),
-    Role.SUBMITTER: ("/", "/ui/tasks", "/ui/usage"),
-    Role.OPERATOR: ("/", "/ui/tasks", "/ui/usage", "/ui/system"),
-    Role.ADMINISTRATOR: ("/", "/ui/tasks", "/ui/usage", "/ui/system", "/ui/keys", "/ui/audit"),
+    Role.READER: ("/", "/ui/tasks", "/ui/devices", "/ui/usage"),
+    Role.SUBMITTER: ("/", "/ui/tasks", "/ui/devices", "/ui/usage"),
+    Role.OPERATOR: ("/", "/ui/tasks", "/ui/devices", "/ui/usage", "/ui/system"),
+    Role.ADMINISTRATOR: ("/", "/ui/tasks", "/ui/devices", "/ui/usage", "/ui/system", "/ui/keys", "/ui/audit"),
 }
 
 

@@ -5,6 +5,7 @@ from tests.guards.removals import Drop, Replace, Widen
 
 SESSIONS_TESTS = "tests/contract/test_sessions.py"
 PROJECTS_TESTS = "tests/contract/test_projects.py"
+DEVICES_TESTS = "tests/contract/test_devices.py"
 CACHES_TESTS = "tests/unit/execution/test_project_caches.py"
 
 PROJECTS = (
@@ -73,5 +74,11 @@ PROJECTS = (
         "a repeat after an uncertain COMMIT finds that it moved the session",
         Drop(),
         (f"{SESSIONS_TESTS}::test_repeated_move_is_the_same_move",),
+    ),
+    Guard(
+        "device.lock",
+        "devices of a project are stored one after the other",
+        Replace("row"),
+        (f"{DEVICES_TESTS}::test_devices_that_are_stored_at_once_are_stored_one_after_the_other",),
     ),
 )

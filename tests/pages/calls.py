@@ -203,6 +203,28 @@ CALLS: Sequence[str | Call] = (
         text="A task's circuit as text; `source`, `svg` and `flat` are the other formats.",
         path="/tasks/{bell}/circuit?format=text",
     ),
+    "## Devices",
+    Call(text="The devices that are shipped, and those of the project.", path="/devices"),
+    Call(
+        text="A device is stored under the name in the path ([devices.md](../specs/devices.md)).",
+        method="PUT",
+        path="/devices/pair",
+        body={
+            "qubits": [{"t1_us": 120, "t2_us": 90, "p01": 0.01, "p10": 0.02}, {}],
+            "gates": [{"name": "cz", "qubits": [0, 1], "error": 0.004, "duration_ns": 68}],
+        },
+        status=201,
+        show_headers=("location",),
+    ),
+    Call(text="A device as it can be stored again.", path="/devices/pair", show_headers=("etag",)),
+    Call(
+        text="What is no device is refused, with the place of the mistake.",
+        method="PUT",
+        path="/devices/pair",
+        body={"qubits": [{"t1_us": 50, "t2_us": 120}], "gates": []},
+        status=422,
+    ),
+    Call(text="A device is removed.", method="DELETE", path="/devices/pair", status=204),
     "## Find tasks",
     Call(
         text="Lists by tag, status, name, time, worker or error code, newest first, in pages.",

@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from fastapi.params import Depends
 from starlette.middleware import Middleware
 
-from ketline.api import backends, docs, health, usage, validate, workers
+from ketline.api import backends, devices, docs, health, usage, validate, workers
 from ketline.api.access import audit, keys, projects, whoami
 from ketline.api.guard import Guard, require_rights
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import audit as audit_page
 from ketline.api.pages import bulk, downloads, files, project, provider_sign_in, sign_in, submit, system, task, tasks
+from ketline.api.pages import devices as devices_page
 from ketline.api.pages import keys as keys_page
 from ketline.api.pages import usage as usage_page
 from ketline.api.requests.cross_site import SameOrigin
@@ -59,6 +60,7 @@ _MODULES = (
     events,
     validate,
     backends,
+    devices,
     workers,
     keys,
     projects,
@@ -76,6 +78,7 @@ _MODULES = (
     tasks,
     bulk,
     usage_page,
+    devices_page,
     system,
     downloads,
     task,

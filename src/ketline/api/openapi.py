@@ -16,6 +16,7 @@ from ketline.api.rights import PUBLIC, RIGHTS
 from ketline.api.services import ApiOptions
 from ketline.domain.errors import ProjectUnknown
 from ketline.schemas.access import KeyRequest, ProjectChange, ProjectRequest, RotationRequest
+from ketline.schemas.devices import DeviceDocument
 from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
 from ketline.schemas.tasks import BELL, BatchRequest, EndedRequest, Problem, SubmitRequest
@@ -187,6 +188,7 @@ _PARSED_BY_ROUTES = (
     RotationRequest,
     ProjectRequest,
     ProjectChange,
+    DeviceDocument,
 )
 
 

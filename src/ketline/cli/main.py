@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from ketline.cli import administration, convert, programs, server, service, tasks
+from ketline.cli import administration, convert, devices, programs, server, service, tasks
 from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
@@ -49,6 +49,15 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
 }
 # Commands with subcommands, by name: what they are for, and the function of each subcommand.
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "devices": (
+        "Add, list, show and remove devices, with whose gates and errors programs are run.",
+        {
+            "add": devices.add_device,
+            "list": devices.list_devices,
+            "show": devices.show_device,
+            "remove": devices.remove_device,
+        },
+    ),
     "keys": (
         "Create, list, rotate and revoke API keys, on the service's database.",
         {
@@ -67,6 +76,7 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         },
     ),
 }
+PANELS = {"devices": "The service"}
 # Codes of errors that are mistakes in the command line or the configuration.
 MISTAKES = frozenset({"configuration_invalid", "key_unknown", "project_exists", "project_unknown"})
 
@@ -117,7 +127,7 @@ for group, (purpose, subcommands) in GROUPS.items():
     subcommand_app = typer.Typer(no_args_is_help=True, help=purpose)
     for name, command in subcommands.items():
         subcommand_app.command(name)(_guarded(command))
-    app.add_typer(subcommand_app, name=group, rich_help_panel="Run the service")
+    app.add_typer(subcommand_app, name=group, rich_help_panel=PANELS.get(group, "Run the service"))
 app.command("list", rich_help_panel="Tasks")(_guarded(tasks.list_tasks))
 app.command("version", rich_help_panel="Run the service")(_guarded(show_version))
 

@@ -298,6 +298,22 @@ class AsyncClient:
         """
         return await self._run(self._flows.backends())
 
+    async def devices(self) -> Sequence[Mapping[str, Any]]:
+        """Read what devices there are, those that are shipped first, without their qubits and gates."""
+        return await self._run(self._flows.devices())
+
+    async def device(self, name: str) -> Mapping[str, Any]:
+        """Read a device, in the format in which it is stored."""
+        return await self._run(self._flows.device(name))
+
+    async def put_device(self, device: Mapping[str, Any], name: str | None = None) -> Mapping[str, Any]:
+        """Store a device under its own name or `name`, in place of the one of that name, and read its entry."""
+        return await self._run(self._flows.put_device(device, name))
+
+    async def remove_device(self, name: str) -> None:
+        """Remove a device. Tasks that were submitted with it keep what it was."""
+        await self._run(self._flows.remove_device(name))
+
     async def _watch(
         self, tasks: Iterable[AsyncTaskHandle], timeout_seconds: float | None, *, changes: bool
     ) -> AsyncIterator[tuple[AsyncTaskHandle, TaskStatus | None]]:

@@ -25,7 +25,14 @@ from ketline.client.decoding import (
     read_validation,
     read_workers,
 )
-from ketline.client.errors import BatchIncomplete, ClientError, RequestRefused, TaskNotFound, WaitTimeout
+from ketline.client.errors import (
+    BatchIncomplete,
+    ClientError,
+    RequestInvalid,
+    RequestRefused,
+    TaskNotFound,
+    WaitTimeout,
+)
 from ketline.client.models import Accepted, EndedTasks, Principal, Statistics, Task, TaskPage, Validation, Worker
 from ketline.client.problems import document_of, error_of, not_ketline
 from ketline.client.programs import Options, body_of
@@ -343,6 +350,35 @@ class Flows:
         )
         return found
 
+    def devices(self) -> Flow[Sequence[Mapping[str, Any]]]:
+        """Read the list of devices."""
+        found: Sequence[Mapping[str, Any]] = yield from self.request_json(
+            Request(method="GET", path="/devices"), lambda answer: tuple(answer["devices"])
+        )
+        return found
+
+    def device(self, name: str) -> Flow[Mapping[str, Any]]:
+        """Read a device."""
+        found: Mapping[str, Any] = yield from self.request_json(Request(method="GET", path=_device_path(name)), _as_is)
+        return found
+
+    def put_device(self, device: Mapping[str, Any], name: str | None) -> Flow[Mapping[str, Any]]:
+        """Store a device under its own name or another one."""
+        chosen = str(device.get("name", "")) if name is None else name
+        body = json.dumps({**device, "name": chosen}).encode()
+        request = Request(method="PUT", path=_device_path(chosen), body=body, headers=JSON)
+        stored: Mapping[str, Any] = yield from self.request_json(request, _as_is)
+        return stored
+
+    def remove_device(self, name: str) -> Flow[None]:
+        """Remove a device."""
+        try:
+            yield from self.call(Request(method="DELETE", path=_device_path(name)))
+        except RequestRefused as error:
+            # After a retry, an earlier attempt whose response was lost may have removed it.
+            if error.code != "device_not_found" or error.attempts == 1:
+                raise
+
 
 def parts_of(items: Sequence[Mapping[str, object]]) -> Iterator[Sequence[bytes]]:
     """The items as JSON, split into parts of one request each; the same items are always split in the same way."""
@@ -370,6 +406,13 @@ def _post(path: str, body: object, headers: Mapping[str, str] | None = None) -> 
 def _address(path: str, parameters: Mapping[str, object]) -> str:
     given = [(name, _text(value)) for name, value in parameters.items() if value is not None]
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+def _device_path(name: str) -> str:
+    # The path of no name would be that of the list, and dots are segments of their own.
+    if not name.strip("."):
+        raise RequestInvalid(f"{name!r} is no name of a device.")
+    return f"/devices/{quote(name, safe='')}"
 
 
 def _text(value: object) -> object:

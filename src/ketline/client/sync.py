@@ -327,6 +327,22 @@ class Client:
         """
         return self._run(self._flows.backends())
 
+    def devices(self) -> Sequence[Mapping[str, Any]]:
+        """Read what devices there are, those that are shipped first, without their qubits and gates."""
+        return self._run(self._flows.devices())
+
+    def device(self, name: str) -> Mapping[str, Any]:
+        """Read a device, in the format in which it is stored."""
+        return self._run(self._flows.device(name))
+
+    def put_device(self, device: Mapping[str, Any], name: str | None = None) -> Mapping[str, Any]:
+        """Store a device under its own name or `name`, in place of the one of that name, and read its entry."""
+        return self._run(self._flows.put_device(device, name))
+
+    def remove_device(self, name: str) -> None:
+        """Remove a device. Tasks that were submitted with it keep what it was."""
+        self._run(self._flows.remove_device(name))
+
     def _watch(
         self, tasks: Iterable[TaskHandle], timeout_seconds: float | None, *, changes: bool
     ) -> Iterator[tuple[TaskHandle, TaskStatus | None]]:

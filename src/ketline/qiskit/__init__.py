@@ -1,6 +1,7 @@
-"""Qiskit's interfaces to a Ketline service: a provider with a backend, a sampler and an estimator."""
+"""Qiskit's interfaces to a Ketline service: a provider with backends, a sampler, an estimator, and devices."""
 
 from ketline.qiskit.backend import KetlineBackend, KetlineProvider
+from ketline.qiskit.devices import device_target, export_device
 from ketline.qiskit.estimator import KetlineEstimator
 from ketline.qiskit.job import KetlineJob, KetlinePrimitiveJob
 from ketline.qiskit.sampler import KetlineSampler
@@ -12,4 +13,6 @@ __all__ = [
     "KetlinePrimitiveJob",
     "KetlineProvider",
     "KetlineSampler",
+    "device_target",
+    "export_device",
 ]

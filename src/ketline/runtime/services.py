@@ -9,6 +9,7 @@ from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
 from ketline.db.backends import SqlBackendRegistry
 from ketline.db.browser_sessions import SqlSessionStore
+from ketline.db.devices import SqlDeviceStore
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
@@ -30,6 +31,7 @@ from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions, VerifySession
+from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.health.heartbeat import LostWorkerCleanup
@@ -100,6 +102,7 @@ async def open_services(
             draw=DrawCircuit(library, inspector, drawings),
             workers=workers,
             external_backends=ListExternalBackends(workers, SqlBackendRegistry(repository.database)),
+            devices=ManageDevices(SqlDeviceStore(repository.database)),
             backend=backend(settings, limits),
             dead_letters=ManageDeadLetters(clock, audit, dead_letter_box),
             authenticate=authenticate,

@@ -30,7 +30,9 @@ class AuditEntryView(BaseModel):
     at: Timestamp
     action: str = Field(examples=["task.cancelled"])
     project: str | None = Field(default=None, examples=["optics"])
-    target: str | None = Field(default=None, description="The id of the task or key, or the name of the project")
+    target: str | None = Field(
+        default=None, description="The id of the task or key, or the name of the project or device"
+    )
     owner: str | None = Field(default=None, examples=["ada"], description="Who did it: the owner of the key")
     key_id: str | None = Field(default=None, examples=["0f8b6a4f2c1d"])
     origin: str | None = Field(default=None, examples=["192.0.2.1"], description="The address, or `command line`")

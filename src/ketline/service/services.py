@@ -16,6 +16,7 @@ from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
+from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.backends import ListExternalBackends
@@ -46,6 +47,7 @@ class Services:
     draw: DrawCircuit
     workers: WorkerRegistry
     external_backends: ListExternalBackends
+    devices: ManageDevices
     backend: Backend
     dead_letters: ManageDeadLetters
     authenticate: Authenticate
@@ -76,4 +78,5 @@ class Services:
             validate=self.validate.within(project),
             draw=self.draw.within(project),
             workers=self.workers.within(project),
+            devices=self.devices.within(project),
         )

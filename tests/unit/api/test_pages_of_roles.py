@@ -15,6 +15,7 @@ from ketline.api.app import ApiOptions, create_app
 from ketline.api.rights import RIGHTS
 from ketline.domain.access import DEFAULT_PROJECT, Owner, Role
 from ketline.domain.dead_letters import DeadLetter
+from ketline.domain.device import Device, DeviceQubit
 from ketline.domain.task import TaskId, TaskStatus
 from ketline.ports.access import TokenVerifier
 from ketline.runtime import SystemClock
@@ -29,7 +30,7 @@ from tests.fakes import FakeDeadLetterBox
 
 HOST = "https://ketline.test"
 # Those who may not open a page are not offered it either.
-PAGES = ("/", "/ui/tasks", "/ui/usage", "/ui/system", "/ui/keys", "/ui/audit")
+PAGES = ("/", "/ui/tasks", "/ui/devices", "/ui/usage", "/ui/system", "/ui/keys", "/ui/audit")
 
 
 class Offers(HTMLParser):
@@ -112,12 +113,20 @@ async def tasks(browser: httpx.AsyncClient, protected: Services, catalogue: Fake
     return [f"/ui/tasks/{task_id}" for task_id in known]
 
 
+@pytest.fixture
+async def device(protected: Services) -> str:
+    """The page of a device that the project stored."""
+    await protected.devices.put(Device(name="mine", qubits=(DeviceQubit(),), gates=()), TESTER)
+    return "/ui/devices/mine"
+
+
 @pytest.mark.parametrize("role", Role)
 async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
     browser: httpx.AsyncClient,
     protected: Services,
     dead_letters: FakeDeadLetterBox,
     tasks: Sequence[str],
+    device: str,
     role: Role,
 ) -> None:
     dead_letters.letters = [DeadLetter(reason="delivery_limit", task_id=TaskId(uuid4()))]
@@ -125,7 +134,7 @@ async def test_pages_offer_a_role_all_that_it_may_do_and_nothing_else(
     browser.cookies.set("ketline_session", session, domain="ketline.test", path="/")
     may_open = [path for path in PAGES if role.includes(RIGHTS["GET", path] or role)]
     offered: set[tuple[str, str]] = set()
-    for path in (*may_open, *tasks):
+    for path in (*may_open, *tasks, device):
         offered |= (await offers_of(browser, path)).found
     routes = {route_of(method, path) for method, path in offered}
     too_much = {route for route in routes if not role.includes(RIGHTS[route] or role)}

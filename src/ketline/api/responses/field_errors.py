@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ketline.api.responses.errors import HTTPProblem
+from ketline.domain.errors import DeviceInvalid
 from ketline.schemas.tasks import FieldError
 
 # A body of a few megabytes can have half a million invalid fields: only this many are listed.
@@ -57,6 +58,11 @@ def invalid_request(found: Sequence[Mapping[str, Any]]) -> HTTPProblem:
     """Convert errors in Pydantic's form, each located in body, path or query, to a problem."""
     errors = [_field_error(fault) for fault in found[:MOST_LISTED]]
     return HTTPProblem("invalid_request", "; ".join(map(_sentence, errors)) + ".", errors=errors)
+
+
+def invalid_device(error: DeviceInvalid) -> HTTPProblem:
+    """Convert the error for JSON that describes no device to a problem."""
+    return HTTPProblem(error.code, f"{error}.", errors=[FieldError(detail=error.detail, pointer=_pointer(error.path))])
 
 
 def _json_problem(reason: str) -> HTTPProblem:

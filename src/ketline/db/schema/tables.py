@@ -364,6 +364,35 @@ backends = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
 )
 
+# The devices of projects by name; those that are shipped have no rows here.
+devices = Table(
+    "devices",
+    metadata,
+    Column("project", Text, ForeignKey(projects.c.name), primary_key=True),
+    # Bytewise, so that lists have the same order on both databases.
+    Column("name", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
+    Column("digest", Text, ForeignKey("device_contents.digest"), nullable=False),
+    # What lists show, so that they read no contents.
+    Column("description", Text, nullable=False),
+    Column("num_qubits", Integer, nullable=False),
+    Column("couplings", Integer, nullable=False),
+    Column("gates", _json_type(), nullable=False),
+    Column("owner", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("idx_devices_digest", "digest"),
+)
+# What a device is: canonical JSON by its SHA-256 digest, which never changes. Devices and tasks refer to it.
+device_contents = Table(
+    "device_contents",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    # When a device last had it, or a task was to have it.
+    Column("used_at", UtcDateTime, nullable=False),
+    Index("idx_device_contents_used_at", "used_at"),
+)
+
 # What deleted tasks took, so that sums stay as they were; see `db/lists/usage.py`. The owner is "" if they had none.
 usage_days = Table(
     "usage_days",
