@@ -27,6 +27,9 @@ CHANGED = {
             outputs=(
                 RequestedOutput(OutputType.COUNTS, "counts"),
                 RequestedOutput(OutputType.ENTROPY, "entropy-0", (0,)),
+                RequestedOutput(
+                    OutputType.EXPECTATION_VALUES, "expectation_values-ZZ-middle", None, "middle", ({"ZZ": 1.0},)
+                ),
             )
         ),
     ),

@@ -22,6 +22,7 @@ from pennylane_lightning import lightning_qubit_ops
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import HGate
 from qiskit_aer.backends.controller_wrappers import AerStateWrapper
+from qiskit_aer.library import SaveStatevector
 from qiskit_qasm3_import import converter
 from qiskit_qasm3_import.expression import ValueResolver
 from qiskit_qasm3_import.state import SymbolTables
@@ -74,6 +75,7 @@ USES = [
         ),
         users="execution/simulators/states/{aer_state,aer_calls}.py",
     ),
+    Use(library="qiskit-aer", owner=SaveStatevector(1), names=("_subtype",), users="qiskit/saves.py"),
     Use(
         library="pennylane-lightning",
         owner=lightning_qubit_ops.StateVectorC128(1),

@@ -44,7 +44,7 @@ ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "method": ("method", Method.STIM),
     "time_limit_seconds": ("time_limit", 2.5),
     "noise": ("noise", ["depolarizing:one_qubit=0.01"]),
-    "outputs": ("outputs", ["counts", "entropy:0"]),
+    "outputs": ("outputs", ["counts", "entropy:0", "expectation_values:ZZ@middle"]),
 }
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 

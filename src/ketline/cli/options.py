@@ -63,9 +63,10 @@ Outputs = Annotated[
     list[str] | None,
     typer.Option(
         "--state",
-        metavar="TYPE[:QUBITS]",
+        metavar="TYPE[:QUBITS][@PLACE]",
         help="A value of the final state in place of counts, of all qubits or of some: statevector, unitary, counts, "
-        "probabilities:0,2, density_matrix:1 or entropy:0; may be repeated.",
+        "probabilities:0,2, density_matrix:1, entropy:0 or expectation_values:ZZ,XI; statevector@PLACE is that at a "
+        "place of the program; may be repeated.",
     ),
 ]
 Priority = Annotated[
@@ -129,17 +130,22 @@ def read_id(text: str) -> UUID:
 
 
 def _read_output(given: str) -> Mapping[str, object]:
-    """Parse TYPE[:QUBITS]; outputs of the same type are told apart by their qubits."""
-    kind, colon, numbers = given.partition(":")
+    """Parse TYPE[:QUBITS or LABELS][@PLACE]; the name tells outputs of the same type apart."""
+    what, at, place = given.partition("@")
+    kind, colon, details = what.partition(":")
     if kind not in set(OutputType):
         fail(f"--state takes one of {', '.join(OutputType)}, not {kind!r}.", USAGE_ERROR)
+    output: dict[str, object] = {"type": kind, "name": "-".join(filter(None, [kind, *details.split(","), place]))}
+    if at:
+        output["at"] = place
+    if kind == OutputType.EXPECTATION_VALUES:
+        return {**output, "observables": [{label: 1.0} for label in details.split(",") if label]}
     if not colon:
-        return {"type": kind, "name": kind}
+        return output
     try:
-        qubits = list(map(int, numbers.split(",")))
-        return {"type": kind, "name": f"{kind}-{numbers.replace(',', '-')}", "qubits": qubits}
+        return {**output, "qubits": list(map(int, details.split(",")))}
     except ValueError:
-        fail(f"--state takes numbers of qubits after the colon, as probabilities:0,2, not {numbers!r}.", USAGE_ERROR)
+        fail(f"--state takes numbers of qubits after the colon, as probabilities:0,2, not {details!r}.", USAGE_ERROR)
 
 
 def _read_input(given: str) -> tuple[str, InputValue | list[InputValue]]:

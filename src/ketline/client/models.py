@@ -66,10 +66,11 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """A value of the state in which a program ended; bit j of an index is the j-th of `qubits`.
+    """A value of the state in which a program ended, or of that at a place; bit j of an index is the j-th of `qubits`.
 
     `values` are nested lists of numbers, complex ones for amplitudes and matrices, or a number for an entropy;
-    `numpy.array(values)` has the shape (2^m,) or (2^m, 2^m) for m qubits.
+    `numpy.array(values)` has the shape (2^m,) or (2^m, 2^m) for m qubits. Of k observables they are k expectation
+    values, or k pairs of a value and its variance.
     """
 
     type: str

@@ -71,7 +71,8 @@ def as_text(program: Program, options: Options) -> tuple[str, Options]:
     """
     if isinstance(program, str):
         return program, options
-    converted = program if isinstance(program, ConvertedProgram) else convert(program)
+    shows_phase = bool(options.get("outputs"))
+    converted = program if isinstance(program, ConvertedProgram) else convert(program, with_phase=shows_phase)
     if (given := options.get("format") or options.get("program_format")) not in (None, converted.format):
         raise TypeError(f"A circuit is sent as {converted.format}: leave out the format {given!r}.")
     inputs = {converted.inputs.get(name, name): value for name, value in (options.get("inputs") or {}).items()}

@@ -454,7 +454,7 @@ class NoiseInvalid(ExecutionFailed):
 
 
 class OutputsInvalid(ExecutionFailed):
-    """The circuit has no such outputs: it has fewer qubits, or it measures before its end, resets or branches."""
+    """The circuit has no such outputs: it has fewer qubits, no such place, or no single state."""
 
     code = failure_code = FailureCode.OUTPUTS_INVALID
 

@@ -19,6 +19,8 @@ MAX_OBSERVABLES = 1_000
 MAX_OBSERVABLE_TERMS = 100_000
 MAX_OUTPUTS = 32
 MAX_OUTPUT_QUBITS = 4_096
+# The terms of the observables of all outputs of a task, which is read with them.
+MAX_OUTPUT_TERMS = 1_000
 
 # The models that the noise of a task combines, the errors of a model, and the terms and Kraus operators of an error.
 MAX_NOISE_MODELS = 8

@@ -1,4 +1,4 @@
-"""Outputs of a simulation beside counts: exact values of the state in which the program ends."""
+"""Outputs of a simulation beside counts: exact values of the state in which the program ends, or of that at a place."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class OutputType(StrEnum):
-    """What a task can compute of the final state; `counts` are drawn from it."""
+    """What a task can compute of a state; `counts` are drawn from the final one."""
 
     COUNTS = "counts"
     STATEVECTOR = "statevector"
@@ -14,6 +14,7 @@ class OutputType(StrEnum):
     PROBABILITIES = "probabilities"
     UNITARY = "unitary"
     ENTROPY = "entropy"
+    EXPECTATION_VALUES = "expectation_values"
 
 
 # Those that concern all qubits.
@@ -22,18 +23,36 @@ WHOLE = frozenset({OutputType.STATEVECTOR, OutputType.UNITARY})
 COMPLEX = frozenset({OutputType.STATEVECTOR, OutputType.DENSITY_MATRIX, OutputType.UNITARY})
 
 
+# Those that only a single pure state has, and no average over outcomes.
+OF_ONE_STATE = frozenset({OutputType.STATEVECTOR, OutputType.UNITARY})
+
+
 @dataclass(frozen=True, slots=True)
 class RequestedOutput:
-    """An output that a task computes: of these qubits, in this order, or of all qubits if `qubits` is None."""
+    """An output that a task computes: of these qubits, in this order, or of all qubits if `qubits` is None.
+
+    `at` is the name of a place in the program; without one it is the end. `observables`, sums of Pauli operators by
+    label, are those of expectation values; the rightmost letter of a label is that of the first qubit. With `variance`
+    each value has one.
+    """
 
     type: OutputType
     name: str
     qubits: tuple[int, ...] | None = None
+    at: str | None = None
+    observables: tuple[Mapping[str, float], ...] = ()
+    variance: bool = False
 
     def as_json(self) -> Mapping[str, object]:
         """As databases and simulator processes get it; `requested_output` is the inverse."""
-        qubits = {} if self.qubits is None else {"qubits": list(self.qubits)}
-        return {"type": self.type.value, "name": self.name, **qubits}
+        optional: Mapping[str, object] = {
+            "qubits": None if self.qubits is None else list(self.qubits),
+            "at": self.at,
+            "observables": list(map(dict, self.observables)),
+            "variance": self.variance,
+        }
+        given = {name: value for name, value in optional.items() if value}
+        return {"type": self.type.value, "name": self.name, **given}
 
 
 # A number; or rows of numbers, in which a complex number is a pair.
@@ -44,8 +63,8 @@ Values = float | Sequence["Values"]
 class Output:
     """A computed output. Bit j of an index into `values` is the j-th of `qubits`.
 
-    `values` are 2^m amplitudes or probabilities of m qubits, a matrix by rows, or an entropy in bits. A complex number
-    is a pair of real and imaginary part.
+    `values` are 2^m amplitudes or probabilities of m qubits, a matrix by rows, an entropy in bits, or an expectation
+    value for each observable, with its variance as a pair. A complex number is a pair of real and imaginary part.
     """
 
     type: OutputType
@@ -59,8 +78,15 @@ Outputs = Mapping[str, Output]
 def requested_output(stored: Mapping[str, object]) -> RequestedOutput:
     """An output from the JSON of `RequestedOutput.as_json`."""
     qubits = stored.get("qubits")
-    numbers = tuple(map(int, qubits)) if isinstance(qubits, Sequence) else None
-    return RequestedOutput(OutputType(str(stored["type"])), str(stored["name"]), numbers)
+    at, observables = stored.get("at"), stored.get("observables")
+    return RequestedOutput(
+        OutputType(str(stored["type"])),
+        str(stored["name"]),
+        tuple(map(int, qubits)) if isinstance(qubits, Sequence) else None,
+        None if at is None else str(at),
+        tuple(observables) if isinstance(observables, Sequence) else (),
+        bool(stored.get("variance")),
+    )
 
 
 def states_of(outputs: Sequence[RequestedOutput]) -> Sequence[RequestedOutput]:

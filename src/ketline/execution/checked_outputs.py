@@ -20,15 +20,21 @@ def _checked_output(data: Mapping[str, Any], requested: RequestedOutput) -> Outp
     qubits = [int(qubit) for qubit in data["qubits"]]
     if requested.qubits is not None and tuple(qubits) != requested.qubits:
         raise ValueError("an output of other qubits")
-    _check_numbers(data["values"], _shape(requested.type, 1 << len(qubits)))
+    _check_numbers(data["values"], _shape(requested, 1 << len(qubits)))
     return Output(requested.type, qubits=qubits, values=data["values"])
 
 
-def _shape(output: OutputType, size: int) -> tuple[int, ...]:
-    if output is OutputType.ENTROPY:
-        return ()
-    rows = (size, size) if output in (OutputType.DENSITY_MATRIX, OutputType.UNITARY) else (size,)
-    return (*rows, 2) if output in COMPLEX else rows
+def _shape(output: RequestedOutput, size: int) -> tuple[int, ...]:
+    match output.type:
+        case OutputType.ENTROPY:
+            return ()
+        case OutputType.EXPECTATION_VALUES:
+            return (len(output.observables), 2) if output.variance else (len(output.observables),)
+        case OutputType.DENSITY_MATRIX | OutputType.UNITARY:
+            rows: tuple[int, ...] = (size, size)
+        case _:
+            rows = (size,)
+    return (*rows, 2) if output.type in COMPLEX else rows
 
 
 def _check_numbers(values: Any, shape: tuple[int, ...]) -> None:

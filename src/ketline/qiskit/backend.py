@@ -12,7 +12,7 @@ from qiskit.providers import BackendV2, JobStatus
 
 from ketline.client import Client, ClientError
 from ketline.qiskit.job import KetlineJob, KetlinePrimitiveJob, stored_job
-from ketline.qiskit.options import default_run_options, known_options, run_options
+from ketline.qiskit.options import default_run_options, known_options, require_supported, run_options
 from ketline.qiskit.requests import bound_circuits, run_of
 from ketline.qiskit.resolve_client import Service, service_of
 from ketline.qiskit.target import target_of
@@ -148,6 +148,7 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         self.service: Service = service_of(service)
         self.client: Client = self.service.client
         described = self.service.description
+        require_supported(options)
         super().__init__(
             provider=service if isinstance(service, KetlineProvider) else None,
             name=described["name"],
@@ -175,8 +176,9 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
 
         Raises:
             AttributeError: an option does not exist.
-            QiskitError: the value of an option is not possible.
+            QiskitError: the value of an option is not possible, or it is one of AerSimulator that a service has not.
         """
+        require_supported(fields)
         known = dict(self.options)
         if fields.keys() <= known.keys():
             run_options({**known, **fields})
@@ -187,6 +189,9 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
     ) -> KetlineJob:
         """Submit circuits; the options are those of `backend.options`.
 
+        With `noise_model`, a `NoiseModel` of qiskit_aer, gates and measurements have its errors. What `save_*`
+        instructions of qiskit_aer save is in the result under their labels, as AerSimulator returns it.
+
         Each circuit is a task, except that small ones which differ in angles only share tasks, and that one with more
         shots than the service allows is several. `seed_simulator` is the seed of the first task; all other seeds are
         derived from it. A list has a seed for each circuit. The result has the seed of each circuit.
@@ -195,8 +200,8 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         run once for each value, as on Aer's simulator.
 
         Raises:
-            QiskitError: a circuit has parameters without values, an option does not exist, or its value is not
-                possible.
+            QiskitError: a circuit has parameters without values, or saves what is not supported; an option does not
+                exist, or its value is not possible.
             ClientError: the service rejected the circuits, or it is unknown whether it stored them.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)

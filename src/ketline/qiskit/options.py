@@ -1,6 +1,6 @@
 """The options of the backend's runs and of the primitives, and what of them each task has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import Any
@@ -9,7 +9,9 @@ import numpy as np
 from qiskit.exceptions import QiskitError
 from qiskit.providers import Options
 
+from ketline.domain.backend import METHODS
 from ketline.domain.seeds import SEED_BITS
+from ketline.qiskit.aer_options import REFUSED
 
 # What numpy makes random numbers of, as in Qiskit's own primitives.
 Seed = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
@@ -18,10 +20,13 @@ Seed = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
 _FIXED: Mapping[str, tuple[Sequence[Any], str]] = {
     "meas_level": ((2, None), "measurements have classified outcomes"),
     "meas_return": (("single", "avg", None), "it concerns other levels of measurements than 2"),
-    "noise_model": ((None,), "circuits are simulated without noise"),
     "device": (("CPU",), "the service's workers simulate"),
     "precision": (("double",), "amplitudes have double precision"),
 }
+
+
+# Methods of AerSimulator for a single `save_*` instruction, which here compute it as every other.
+METHODS_OF_SAVES = frozenset({"unitary"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,18 +66,23 @@ class EstimatorOptions(TaskOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The checked options of one run of the backend; `seeds` has one for each circuit, or one for the first."""
+    """The checked options of one run of the backend.
+
+    `seeds` has one for each circuit, or one for the first. `noise` is Aer's model, or noise as a task has it.
+    """
 
     shots: int
     memory: bool
     seeds: int | Sequence[int] | None
+    noise: Any = None
     for_tasks: Mapping[str, Any] = field(default_factory=dict)
 
 
 def default_run_options() -> Any:
     """The options of a new backend; each can be set by `set_options` or given to a run."""
     fixed = {name: values[0] for name, (values, _) in _FIXED.items()}
-    return Options(shots=1024, memory=False, seed_simulator=None, **TaskOptions().for_tasks(), **fixed)
+    own = {"shots": 1024, "memory": False, "seed_simulator": None, "noise_model": None}
+    return Options(**own, **TaskOptions().for_tasks(), **fixed)
 
 
 def run_options(options: Mapping[str, Any]) -> RunOptions:
@@ -87,10 +97,12 @@ def run_options(options: Mapping[str, Any]) -> RunOptions:
     shots = options["shots"]
     if not isinstance(shots, Integral) or shots < 1:
         raise QiskitError(f"The option 'shots' must be a positive integer, not {shots!r}.")
+    _check_method(options["method"])
     return RunOptions(
         shots=int(shots),
         memory=bool(options["memory"]),
         seeds=_seeds(options["seed_simulator"]),
+        noise=_noise(options["noise_model"]),
         for_tasks={each.name: options[each.name] for each in fields(TaskOptions)},
     )
 
@@ -101,9 +113,20 @@ def known_options(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict
     Raises:
         QiskitError: an option does not exist; the message names it.
     """
+    require_supported(given)
     if unknown := sorted(given.keys() - defaults.keys()):
         raise QiskitError(f"There is no option {unknown[0]!r}; there are {', '.join(sorted(defaults))}.")
     return {**defaults, **given}
+
+
+def require_supported(names: Iterable[str]) -> None:
+    """Reject options of AerSimulator that a run on a service does not have.
+
+    Raises:
+        QiskitError: there is one; the message names it, and says why.
+    """
+    if refused := sorted(REFUSED.keys() & set(names)):
+        raise QiskitError(f"Leave the option {refused[0]!r} of AerSimulator out: {REFUSED[refused[0]]}.")
 
 
 def number_of(seed: Seed) -> int | None:
@@ -111,6 +134,21 @@ def number_of(seed: Seed) -> int | None:
     if seed is None or isinstance(seed, Integral):
         return None if seed is None else int(seed)
     return int(np.random.default_rng(seed).integers(1 << SEED_BITS))
+
+
+def _check_method(method: Any) -> None:
+    offered = [one.value for one in METHODS]
+    if method is not None and method not in offered and method not in METHODS_OF_SAVES:
+        raise QiskitError(f"The option 'method' cannot be {method!r}: this service has {', '.join(offered)}.")
+
+
+def _noise(given: Any) -> Any:
+    """Noise as the client takes it; None for a model without errors."""
+    if given is None or isinstance(given, (Mapping, list, tuple)):
+        return given or None
+    if not (hasattr(given, "to_dict") and hasattr(given, "is_ideal")):
+        raise QiskitError(f"The option 'noise_model' takes a NoiseModel of qiskit_aer, not {given!r}.")
+    return None if given.is_ideal() else given
 
 
 def _seeds(given: Any) -> int | Sequence[int] | None:

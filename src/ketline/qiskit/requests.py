@@ -1,16 +1,19 @@
 """The tasks of a run of the backend: which circuits share one, and with which options and seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from qiskit.circuit import ControlFlowOp
 from qiskit.exceptions import QiskitError
 
+from ketline.client.convert.qiskit import serialized
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
-from ketline.qiskit.options import RunOptions
+from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
+from ketline.qiskit.saves import Saves, saves_of
 from ketline.qiskit.sweeps import TaskLimits, characters_of_counts, portions
 from ketline.qiskit.task_group import TaskRequest
 
@@ -35,37 +38,79 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
     """A run of circuits without parameters, and the requests of its tasks.
 
     Raises:
-        QiskitError: there is another number of seeds than of circuits.
+        QiskitError: there is another number of seeds than of circuits, or a circuit saves what is not supported.
     """
     seeds = options.seeds
     if isinstance(seeds, Sequence) and len(seeds) != len(circuits):
         raise QiskitError(f"`seed_simulator` has {len(seeds)} seeds for {len(circuits)} circuits.")
+    saves = list(map(saves_of, circuits))
+    for one in saves:
+        require_same_errors(one.circuit, options.noise)
     shots = [part.stop - part.start for part in portions(options.shots, limits.shots)]
-    groups = _groups(circuits, options, limits, alone=len(shots) > 1 or isinstance(seeds, Sequence))
-    parts = [Part(members=group.members, swept=bool(group.inputs)) for group in groups for _ in shots]
-    run = Run(shots=options.shots, experiments=list(map(experiment_of, circuits)), parts=parts)
-    shared = {**options.for_tasks, "memory": options.memory or None}
-    return run, [
-        (group.circuit, {**shared, **_own_options(group, seed), "shots": some})
-        for group in groups
-        for seed, some in zip(_seeds(seeds, group.members[0], len(shots)), shots, strict=True)
+    groups = _groups(saves, options, limits, alone=len(shots) > 1 or isinstance(seeds, Sequence))
+    parts: list[Part] = []
+    requests: list[TaskRequest] = []
+    for group in groups:
+        own = list(_requests(group, saves[group.members[0]], options, shots))
+        requests += own
+        parts += [Part(members=group.members, swept=bool(group.inputs)) for _ in own]
+    experiments = [experiment_of(one.circuit, one.saved) for one in saves]
+    return Run(shots=options.shots, experiments=experiments, parts=parts), requests
+
+
+def _requests(group: CircuitGroup, saves: Saves, options: RunOptions, shots: Sequence[int]) -> Iterator[TaskRequest]:
+    """The tasks of a group, which share its shots; the first has what a circuit saves, and one without shots is all."""
+    shared = {**options.for_tasks, "noise": options.noise, "memory": options.memory or None}
+    if group.inputs:
+        shared["inputs"] = group.inputs
+    if shared["method"] in METHODS_OF_SAVES:
+        if not saves.saved:
+            raise QiskitError(f"The method {shared['method']!r} is for circuits that save a unitary.")
+        shared["method"] = None
+    if saves.saved and not measures(saves.circuit):
+        yield group.circuit, {**shared, "memory": None, "outputs": saves.requested(counts=False)}
+        return
+    for number, (seed, some) in enumerate(zip(_seeds(options.seeds, group.members[0], len(shots)), shots, strict=True)):
+        outputs = {"outputs": saves.requested(counts=True)} if saves.saved and not number else {}
+        yield group.circuit, {**shared, **outputs, "seed": seed, "shots": some}
+
+
+def require_same_errors(circuit: Any, noise: Any) -> None:
+    """Reject labels by which Aer's noise models tell gates apart: the service does by their names.
+
+    Raises:
+        QiskitError: the model has errors for the name or the label of a gate that has a label.
+    """
+    noisy = set(getattr(noise, "noise_instructions", ()))
+    for instruction in circuit.data if noisy else ():
+        operation = instruction.operation
+        if isinstance(operation, ControlFlowOp):
+            for block in operation.blocks:
+                require_same_errors(block, noise)
+        elif operation.label not in (None, operation.name) and noisy & {operation.name, operation.label}:
+            raise QiskitError(
+                f"A gate {operation.name!r} has the label {operation.label!r}: the service finds errors by the names "
+                "of gates, and AerSimulator by their labels. Remove the label."
+            )
+
+
+def _groups(saves: Sequence[Saves], options: RunOptions, limits: TaskLimits, *, alone: bool) -> list[CircuitGroup]:
+    """Groups of the circuits that measure or save; each is one of its own if it saves, or if `alone` is set."""
+    circuits = [one.circuit for one in saves]
+    saving = [
+        CircuitGroup(members=[number], circuit=serialized(one.circuit, with_phase=True))
+        for number, one in enumerate(saves)
+        if one.saved
     ]
-
-
-def _groups(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits, *, alone: bool) -> list[CircuitGroup]:
-    """Groups of the circuits that measure; each is a group of its own if `alone` is set."""
-    measuring = [number for number, circuit in enumerate(circuits) if measures(circuit)]
+    measuring = [number for number, one in enumerate(saves) if not one.saved and measures(one.circuit)]
     chosen = [circuits[number] for number in measuring]
     characters = [characters_of_counts(circuit, options.shots, memory=options.memory) for circuit in chosen]
     found = groups_of(chosen, limits, max(characters, default=0), *([1] if alone else []))
-    return [
+    groups = [
         CircuitGroup(members=[measuring[one] for one in group.members], circuit=group.circuit, inputs=group.inputs)
         for group in found
     ]
-
-
-def _own_options(group: CircuitGroup, seed: int | None) -> dict[str, Any]:
-    return {"seed": seed, **({"inputs": group.inputs} if group.inputs else {})}
+    return sorted([*groups, *saving], key=lambda group: group.members[0])
 
 
 def _seeds(given: int | Sequence[int] | None, number: int, tasks: int) -> list[int | None]:

@@ -28,10 +28,21 @@ def _check(value: object) -> object:
                 raise _error("must not be empty at any point")
         terms = [terms for of_point in value for terms in of_point]
     else:
-        _check_list(value)
-        terms = value
+        check_observables(value)
+        return value
     _check_labels([label for observable in terms for label in observable])
     return value
+
+
+def check_observables(value: object) -> None:
+    """Check one list of observables.
+
+    Raises:
+        PydanticCustomError: it is none, or labels are not of one length; the message begins with "must".
+    """
+    _check_list(value)
+    assert isinstance(value, list)  # checked
+    _check_labels([label for observable in value for label in observable])
 
 
 def _check_list(value: object) -> None:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
 from ketline.domain.limits import MAX_BATCH_TASKS
-from ketline.domain.outputs import gives_counts, states_of
+from ketline.domain.outputs import OF_ONE_STATE, gives_counts
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
@@ -214,9 +214,16 @@ class SubmitRequest(BaseModel):
     outputs: Annotated[
         OutputRequests,
         Field(
-            description="Values of the state in which the program ends, by type, of all qubits or of some. Without "
-            "`counts` among them the result has no counts, and the program need not measure",
-            examples=[["counts", "statevector", {"type": "probabilities", "qubits": [0, 2], "name": "p02"}]],
+            description="Values of the state in which the program ends, or of that at a place, by type, of all qubits "
+            "or of some. Without `counts` among them the result has no counts, and the program need not measure",
+            examples=[
+                [
+                    "counts",
+                    "statevector",
+                    {"type": "probabilities", "qubits": [0, 2], "name": "p02", "at": "middle"},
+                    {"type": "expectation_values", "observables": [{"ZZ": 1.0}], "variance": True},
+                ]
+            ],
         ),
     ] = []
 
@@ -277,9 +284,10 @@ class SubmitRequest(BaseModel):
     def _reject_shots_without_counts(self) -> Self:
         if self.outputs and self.observables:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: use two tasks", _OUTPUTS)
-        if self.noise is not None and states_of([one.as_requested() for one in self.outputs]):
-            text = "has no meaning with noise but 'counts': use two tasks"
-            raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
+        pure = next((one.type for one in self.outputs if one.type in OF_ONE_STATE), None)
+        if self.noise is not None and pure is not None:
+            text = "has no {type} with noise: ask for density_matrix"
+            raise PydanticCustomError("wishes_mixed", text, {**_OUTPUTS, "type": pure.value})
         if gives_counts([one.as_requested() for one in self.outputs]):
             return self
         for field, value in (("memory", self.memory or None), ("shots", self.shots)):

@@ -31,6 +31,8 @@ def _row(name: str, output: Output) -> OutputRow:
     match output.type:
         case OutputType.ENTROPY:
             values = {"bits": output.values}
+        case OutputType.EXPECTATION_VALUES:
+            return _row_of_values(name, output)
         case OutputType.DENSITY_MATRIX | OutputType.UNITARY:
             rows: Any = output.values
             values = {
@@ -46,6 +48,20 @@ def _row(name: str, output: Output) -> OutputRow:
     shown = sorted(largest[:MOST_ENTRIES])
     entries = [(key, _complex(values[key]) if is_complex else f"{values[key]:.6g}") for key in shown]
     return OutputRow(name, output.type, output.qubits, len(values), entries)
+
+
+def _row_of_values(name: str, output: Output) -> OutputRow:
+    """The first values, by the number of the observable, with their variances if they have any."""
+    values: Any = output.values
+    entries = [(str(number), _with_variance(value)) for number, value in enumerate(values[:MOST_ENTRIES])]
+    return OutputRow(name, output.type, output.qubits, len(values), entries)
+
+
+def _with_variance(value: Any) -> str:
+    if not isinstance(value, Sequence):
+        return f"{value:.6g}"
+    mean, variance = value
+    return f"{mean:.6g} (variance {variance:.6g})"
 
 
 def _complex(pair: Sequence[float]) -> str:

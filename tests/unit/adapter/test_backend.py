@@ -2,18 +2,24 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit.library import HGate, XGate
 from qiskit.exceptions import QiskitError
 from qiskit.providers import JobError, JobStatus
+from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit.result.models import MeasLevel
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, depolarizing_error
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
+from ketline.qiskit.aer_options import REFUSED
 from tests.unit.adapter.service import ScriptedService
 
 ONE = {"counts": {"1": 10}, "success": True}
@@ -81,8 +87,12 @@ def test_options_of_a_run_are_those_of_its_tasks() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fusion_enable": False}, "no option 'fusion_enable'"),
-        ({"noise_model": object()}, "'noise_model' cannot be .* without noise"),
+        ({"colour": "red"}, "no option 'colour'"),
+        ({"fusion_enable": False}, "Leave the option 'fusion_enable' of AerSimulator out: the service fuses"),
+        ({"max_parallel_threads": 4}, "Leave the option 'max_parallel_threads' of AerSimulator out: .* cores"),
+        ({"noise_model": object()}, "'noise_model' takes a NoiseModel of qiskit_aer"),
+        ({"method": "extended_stabilizer"}, "'method' cannot be 'extended_stabilizer': this service has automatic"),
+        ({"method": "unitary"}, "'unitary' is for circuits that save"),
         ({"meas_level": 1}, "'meas_level' cannot be 1"),
         ({"device": "GPU"}, "'device' cannot be 'GPU'"),
         ({"shots": 0}, "'shots' must be a positive integer, not 0"),
@@ -101,13 +111,135 @@ def test_impossible_options_are_refused_by_name(options: dict[str, Any], message
 def test_options_are_checked_when_they_are_set() -> None:
     with ScriptedService().client() as client:
         backend = KetlineBackend(client)
-        with pytest.raises(AttributeError, match="fusion_enable"):
+        with pytest.raises(AttributeError, match="colour"):
+            backend.set_options(colour="red")
+        with pytest.raises(QiskitError, match="Leave the option 'fusion_enable'"):
             backend.set_options(fusion_enable=True)
+        with pytest.raises(QiskitError, match="Leave the option 'max_memory_mb'"):
+            KetlineBackend(client, max_memory_mb=10)
         with pytest.raises(QiskitError, match="meas_level"):
             backend.set_options(meas_level=0)
         with pytest.raises(QiskitError, match="shots"):
             KetlineBackend(client, shots=-1)
         assert backend.options == KetlineBackend(client).options
+
+
+def test_every_option_of_aer_is_known() -> None:
+    with ScriptedService().client() as client:
+        known = dict(KetlineBackend(client).options).keys()
+    options = dict(AerSimulator().options).keys() - {"basis_gates", "coupling_map", "n_qubits"}
+    assert options - known == REFUSED.keys() & options
+    assert not known & REFUSED.keys()
+
+
+def test_noise_of_a_run_is_that_of_its_tasks() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), "x")
+    service = ScriptedService(ONE)
+    with service.client() as client:
+        backend = KetlineBackend(client, noise_model=model)
+        backend.run([flipped(), measured_in_between()], shots=10)
+        backend.run(flipped(), shots=10, noise_model={"name": "readout", "p01": 0.1, "p10": 0.2})
+        backend.run(flipped(), shots=10, noise_model=NoiseModel())
+        copy.deepcopy(backend).run(flipped(), shots=10)
+    noise = [task.get("noise") for task in service.tasks]
+    own = {"model": model.to_dict(serializable=True)}
+    assert noise == [own, own, {"name": "readout", "p01": 0.1, "p10": 0.2}, None, own]
+
+
+def test_labels_by_which_aer_finds_errors_are_refused() -> None:
+    """Aer attaches no error to the gate with the label, and the service would."""
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x", "mine"])
+    outer, inner = QuantumCircuit(1, 1), QuantumCircuit(1, 1)
+    inner.append(XGate(label="other"), [0])
+    outer.measure(0, 0)
+    outer.if_test((outer.clbits[0], 1), inner, [0], [0])
+    plain = QuantumCircuit(1, 1)
+    plain.append(HGate(label="free"), [0])
+    plain.measure(0, 0)
+    service = ScriptedService(ONE)
+    with service.client() as client:
+        backend = KetlineBackend(client, noise_model=model)
+        with pytest.raises(QiskitError, match="'x' has the label 'other'"):
+            backend.run(outer)
+        backend.run(plain, shots=10)
+        backend.run(outer, noise_model=None, shots=10)
+    assert len(service.tasks) == 2
+
+
+def test_what_circuits_save_is_requested_and_returned() -> None:
+    state = {"type": "statevector", "qubits": [0], "values": [[0.6, 0.0], [0.0, 0.8]]}
+    half = {"type": "probabilities", "qubits": [0], "values": [0.5, 0.5]}
+    service = ScriptedService({"outputs": {"save0": state, "save1": half}, "success": True})
+    circuit = QuantumCircuit(1)
+    circuit.rx(1, 0)
+    circuit.save_statevector()
+    circuit.save_probabilities([0], label="p")
+    with service.client() as client:
+        result = KetlineBackend(client).run(circuit, memory=True, seed_simulator=3).result()
+    (task,) = service.tasks
+    assert task["outputs"] == [
+        {"type": "statevector", "name": "save0"},
+        {"type": "probabilities", "name": "save1", "qubits": [0]},
+    ]
+    assert not {"shots", "memory", "seed"} & task.keys()
+    assert result.get_statevector() == Statevector([0.6, 0.8j])
+    assert result.data(0)["p"].tolist() == [0.5, 0.5]
+
+
+def test_what_is_saved_in_the_middle_is_at_a_place() -> None:
+    """Only what is saved before the measurements at the end is of the final state."""
+    service = ScriptedService()
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.save_statevector(label="a")
+    circuit.save_expectation_value_variance(SparsePauliOp(["XZ", "ZI"], [2, 0.5]), [1, 0])
+    circuit.cx(0, 1)
+    circuit.save_density_matrix([1])
+    circuit.measure(0, 0)
+    circuit.save_probabilities([0, 1])
+    with service.client() as client:
+        KetlineBackend(client).run(circuit)
+        circuit.data.pop()
+        KetlineBackend(client).run(circuit)
+    asked = [[(one["type"], one.get("at")) for one in task["outputs"]] for task in service.tasks]
+    before = [("counts", None), ("statevector", "place1"), ("expectation_values", "place1")]
+    assert asked == [
+        [*before, ("density_matrix", "place4"), ("probabilities", "place6")],
+        [*before, ("density_matrix", None)],
+    ]
+    values = service.tasks[0]["outputs"][2]
+    assert (values["observables"], values["qubits"], values["variance"]) == ([{"XZ": 2.0, "ZI": 0.5}], [1, 0], True)
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        (lambda circuit: circuit.save_stabilizer(), "'save_stabilizer' is not supported; there are save_"),
+        (lambda circuit: circuit.set_statevector([1, 0]), "'set_statevector' is not supported"),
+        (lambda circuit: circuit.save_statevector(pershot=True), "without `pershot`"),
+        (lambda circuit: circuit.save_probabilities(conditional=True), "without `pershot`, `conditional`"),
+        (lambda circuit: circuit.save_density_matrix(unnormalized=True), "`unnormalized`"),
+        (lambda circuit: [circuit.save_statevector() for _ in range(2)], "saves twice as 'statevector'"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_by_name(save: Callable[[QuantumCircuit], object], message: str) -> None:
+    circuit = QuantumCircuit(1, 1)
+    save(circuit)
+    service = ScriptedService(ONE)
+    with service.client() as client, pytest.raises(QiskitError, match=message):
+        KetlineBackend(client).run(circuit)
+    assert service.tasks == []
+
+
+def test_saving_in_a_block_is_refused() -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)), circuit.for_loop(range(2)):
+        circuit.save_statevector()
+    with ScriptedService().client() as client, pytest.raises(QiskitError, match="'save_statevector' is inside of"):
+        KetlineBackend(client).run(circuit)
 
 
 def test_options_of_primitives_are_those_of_their_tasks() -> None:

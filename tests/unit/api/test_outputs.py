@@ -23,6 +23,12 @@ ENTROPY = Output(OutputType.ENTROPY, [0], 1.0)
 MATRIX = Output(OutputType.DENSITY_MATRIX, [1], [[[0.5, 0.0], [0.0, 0.25]], [[0.0, -0.25], [0.5, 0.0]]])
 P0, P1 = Output(OutputType.PROBABILITIES, [0], [0.25, 0.75]), Output(OutputType.PROBABILITIES, [0], [0.5, 0.5])
 OUTPUTS = {"statevector": STATE, "half": ENTROPY, "matrix": MATRIX}
+VALUES_OF = {
+    "moments": Output(OutputType.EXPECTATION_VALUES, [0], [[0.5, 0.75]]),
+    "means": Output(OutputType.EXPECTATION_VALUES, [0], [-0.25]),
+}
+VALUES = {"type": "expectation_values", "observables": [{"Z": 1.0}]}
+MANY = [{format(n, "010b").replace("0", "I").replace("1", "Z"): 1.0 for n in range(1001)}]
 ADDRESS = f"/tasks/{TASK_ID}/outputs"
 NPY, NPZ = {"Accept": "application/x-npy"}, {"Accept": "application/x-npz"}
 
@@ -75,13 +81,29 @@ async def test_outputs_are_stored_with_names(client: httpx.AsyncClient, reposito
         ({"outputs": [{"type": "entropy", "qubits": [-1]}]}, "#/outputs", "distinct qubits"),
         ({"outputs": [{"type": "entropy", "qubits": [10**9]}]}, "#/outputs", "distinct qubits"),
         ({"outputs": [{"type": "entropy", "name": f"e{n}"} for n in range(33)]}, "#/outputs", "at most 32"),
+        ({"outputs": [{"type": "entropy", "at": "2a"}]}, "#/outputs", "not a digit first"),
+        ({"outputs": [{"type": "entropy", "at": 7}]}, "#/outputs", "not a digit first"),
+        ({"outputs": [{"type": "entropy", "at": ""}]}, "#/outputs", "not a digit first"),
+        ({"outputs": [{"type": "counts", "at": "a"}]}, "#/outputs", "no place 'at' for 'counts'"),
+        ({"outputs": ["expectation_values"]}, "#/outputs", "must have observables"),
+        ({"outputs": [{"type": "entropy", "observables": [{"Z": 1}]}]}, "#/outputs", "'expectation_values' only"),
+        ({"outputs": [{"type": "entropy", "variance": True}]}, "#/outputs", "'expectation_values' only"),
+        ({"outputs": [{**VALUES, "observables": []}]}, "#/outputs", "must have observables"),
+        ({"outputs": [{**VALUES, "observables": {"Z": 1}}]}, "#/outputs", "must have observables"),
+        ({"outputs": [{**VALUES, "observables": [{}]}]}, "#/outputs", "must not be empty"),
+        ({"outputs": [{**VALUES, "observables": [{"Q": 1}]}]}, "#/outputs", "letters I, X, Y and Z"),
+        ({"outputs": [{**VALUES, "observables": [{"Z": 1}, {"ZZ": 1}]}]}, "#/outputs", "labels of one length"),
+        ({"outputs": [{**VALUES, "observables": [{"Z": "1"}]}]}, "#/outputs", "finite numbers"),
+        ({"outputs": [{**VALUES, "variance": 1}]}, "#/outputs", "true or false"),
+        ({"outputs": [{**VALUES, "qubits": [0, 1]}]}, "#/outputs", "a letter for each of the 2 qubits"),
+        ({"outputs": [{**VALUES, "observables": MANY}]}, "#/outputs", "at most 1000 terms"),
         ({"outputs": ["statevector"], "shots": 5}, "#/shots", "add 'counts'"),
         ({"outputs": ["statevector"], "memory": True}, "#/memory", "add 'counts'"),
         ({"outputs": ["statevector"], "observables": [{"Z": 1}]}, "#/outputs", "two tasks"),
         (
             {"outputs": ["counts", "unitary"], "noise": {"name": "readout", "p01": 0.1, "p10": 0.1}},
             "#/outputs",
-            "noise",
+            "no unitary with noise: ask for density_matrix",
         ),
         ({"outputs": ["unitary"], "kind": "convert", "target": "qpy"}, "#/outputs", "no meaning"),
     ],
@@ -95,6 +117,27 @@ async def test_contradictions_are_rejected(
     assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
     assert words in problem["detail"]
     assert repository.submissions == []
+
+
+async def test_places_and_observables_are_stored(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    values = {"type": "expectation_values", "name": "v", "at": "b", "observables": [{"ZX": 1}], "variance": True}
+    outputs = [{"type": "statevector", "at": "a"}, values]
+    answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": outputs})
+    assert answer.status_code == 202
+    assert repository.submissions[0].spec.options.outputs == (
+        RequestedOutput(OutputType.STATEVECTOR, "statevector", at="a"),
+        RequestedOutput(OutputType.EXPECTATION_VALUES, "v", None, "b", ({"ZX": 1.0},), variance=True),
+    )
+    view = (await client.get(answer.headers["location"])).json()
+    assert view["outputs"] == [{"type": "statevector", "name": "statevector", "at": "a"}, values]
+
+
+async def test_noise_has_what_is_averaged(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    noise = {"name": "readout", "p01": 0.1, "p10": 0.1}
+    outputs = ["counts", "density_matrix", "probabilities", "entropy", VALUES]
+    answer = await client.post("/tasks", json={"qc": "qubit q;", "outputs": outputs, "noise": noise})
+    assert answer.status_code == 202
+    assert len(repository.submissions) == 1
 
 
 async def test_other_outputs_are_another_submission(client: httpx.AsyncClient) -> None:
@@ -173,14 +216,18 @@ async def test_page_shows_the_largest_values(client: httpx.AsyncClient, reposito
     answer = await client.post("/tasks", json={"qc": "qubit[2] q;", "outputs": ["statevector"]})
     task_id = TaskId(UUID(answer.json()["task_id"]))
     stored = repository.tasks[task_id]
-    repository.tasks[task_id] = replace(stored, status=TaskStatus.COMPLETED, completed_at=NOW, outputs=OUTPUTS)
+    repository.tasks[task_id] = replace(
+        stored, status=TaskStatus.COMPLETED, completed_at=NOW, outputs={**OUTPUTS, **VALUES_OF}
+    )
     page = (await client.get(f"/ui/tasks/{task_id}")).text
     assert "<strong>half</strong> (entropy) of qubit 0" in page
     assert "0.707107 + 0i" in page
+    assert "0.5 (variance 0.75)" in page
+    assert "-0.25" in page
     assert "0 + 0.707107i" in page
     assert np.load(
         io.BytesIO((await client.get(f"/ui/tasks/{task_id}/outputs.npz")).content), allow_pickle=False
-    ).files == ["statevector", "half", "matrix"]
+    ).files == ["statevector", "half", "matrix", "moments", "means"]
 
 
 async def test_form_has_outputs(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:

@@ -10,12 +10,21 @@ from qiskit import qasm3, transpile
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.library import PhaseGate, UnitaryGate
 from qiskit.circuit.random import random_circuit
-from qiskit.quantum_info import DensityMatrix, Operator, Statevector, entropy, partial_trace, random_unitary
+from qiskit.quantum_info import (
+    DensityMatrix,
+    Operator,
+    SparsePauliOp,
+    Statevector,
+    entropy,
+    partial_trace,
+    random_unitary,
+)
+from qiskit_aer import AerSimulator
 
 from ketline.domain.errors import ExecutionFailed, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Inspection
-from ketline.domain.outputs import Output, OutputType, RequestedOutput
-from ketline.domain.spec import Inputs, Method, ProgramFormat, RunOptions, TaskSpec
+from ketline.domain.outputs import OutputType, RequestedOutput
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import RunResult
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.child.executor import Executor
@@ -23,17 +32,11 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import (
     Command,
     Request,
-    decode_request,
-    decode_response,
-    encode_request,
-    encode_response,
 )
-from tests.circuits import as_qpy
+from tests.circuits import terms_of
+from tests.outputs import COUNTS, HEAD, array, close, only, outcome, result
 
-HEAD = 'OPENQASM 3.0; include "stdgates.inc";'
 LIMITS = ExecutionLimits(memory_bytes=64 << 20, max_result_bytes=1 << 20)
-TOLERANCE = 1e-10
-COUNTS = RequestedOutput(OutputType.COUNTS, "counts")
 
 
 @pytest.fixture(scope="module")
@@ -45,47 +48,8 @@ def of(kind: OutputType, *qubits: int) -> RequestedOutput:
     return RequestedOutput(kind, kind.value, qubits or None)
 
 
+LETTERS = RequestedOutput(OutputType.EXPECTATION_VALUES, "v", observables=({"ZZ": 1.0},))
 STATE, UNITARY = of(OutputType.STATEVECTOR), of(OutputType.UNITARY)
-
-
-def outcome(
-    executor: Executor,
-    program: Any,
-    *outputs: RequestedOutput,
-    inputs: Inputs | None = None,
-    command: Command = Command.RUN,
-    **options: Any,
-) -> Any:
-    """What a worker gets for a program, a circuit of Qiskit's or text, after both ways over the wire."""
-    form = ProgramFormat.OPENQASM3 if isinstance(program, str) else ProgramFormat.QPY
-    text = HEAD + program if isinstance(program, str) else as_qpy(program)
-    spec = TaskSpec(
-        circuit=text, shots=64, inputs=inputs or {}, options=RunOptions(format=form, outputs=outputs, **options)
-    )
-    sent = decode_request(encode_request(Request(spec, "t", command=command)))
-    return decode_response(encode_response(executor.respond(sent), sent), sent).outcome
-
-
-def result(executor: Executor, program: Any, *outputs: RequestedOutput, **more: Any) -> RunResult:
-    found = outcome(executor, program, *outputs, **more)
-    assert isinstance(found, RunResult), found
-    return found
-
-
-def array(output: Output) -> Any:
-    """The values as numpy has them."""
-    values = np.array(output.values, dtype=float)
-    return values if output.type in (OutputType.PROBABILITIES, OutputType.ENTROPY) else values @ np.array([1, 1j])
-
-
-def only(executor: Executor, program: Any, output: RequestedOutput, **more: Any) -> Any:
-    outputs = result(executor, program, output, **more).outputs
-    assert outputs is not None
-    return array(outputs[output.name])
-
-
-def close(found: Any, expected: Any) -> bool:
-    return bool(np.shape(found) == np.shape(expected) and np.abs(np.asarray(found) - expected).max() < TOLERANCE)
 
 
 def circuits(count: int) -> Sequence[QuantumCircuit]:
@@ -133,6 +97,53 @@ def test_values_of_some_qubits_are_those_of_qiskit(executor: Executor, number: i
     order = [sorted(qubits).index(qubit) for qubit in qubits]
     assert close(found["density_matrix"], permuted(reduced, order))
     assert close(found["entropy"], entropy(reduced, base=2))
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_expectation_values_are_those_of_qiskit_and_aer(executor: Executor, number: int) -> None:
+    """Of all qubits and of some in another order, with variances; both references name letters as Qiskit does."""
+    draw = random.Random(number)
+    width = draw.randint(1, 6)
+    circuit = random_circuit(width, 6, seed=number)
+    qubits = draw.sample(range(width), draw.randint(1, width))
+    labels = list({"".join(draw.choices("IXYZ", k=len(qubits))) for _ in range(6)})
+    operator = SparsePauliOp(labels, [draw.uniform(-2, 2) for _ in labels])
+    other = SparsePauliOp("".join(draw.choices("IXYZ", k=width)), 1.5)
+    some = RequestedOutput(
+        OutputType.EXPECTATION_VALUES, "some", tuple(qubits), observables=(terms_of(operator),), variance=True
+    )
+    whole = RequestedOutput(OutputType.EXPECTATION_VALUES, "whole", observables=(terms_of(other), terms_of(-2 * other)))
+    outputs = result(executor, circuit, some, whole).outputs
+    assert outputs is not None
+    state = Statevector(circuit)
+    mean = state.expectation_value(operator, qubits).real
+    square = state.expectation_value((operator @ operator).simplify(), qubits).real
+    assert close(array(outputs["some"]), [[mean, square - mean**2]])
+    value = state.expectation_value(other).real
+    assert close(array(outputs["whole"]), [value, -2 * value])
+    saving = transpile(circuit, basis_gates=["u", "cx"], optimization_level=0)
+    saving.save_expectation_value_variance(operator, qubits)
+    run = AerSimulator(method="statevector", fusion_enable=False, max_parallel_threads=1).run(saving).result()
+    assert close(array(outputs["some"])[0], run.data()["expectation_value_variance"])
+
+
+def test_expectation_values_of_a_wide_program_need_the_qubits_of_its_operators(executor: Executor) -> None:
+    text = "qubit[60] q; h q; cx q[30], q[31]; ry(0.4) q[7];"
+    label = "I" * 52 + "Z" + "I" * 7
+    values = RequestedOutput(OutputType.EXPECTATION_VALUES, "v", observables=({label: 2.0, "I" * 60: 0.5},))
+    found = result(executor, text, values)
+    assert found.outputs is not None
+    assert close(array(found.outputs["v"]), [0.5 - 2 * np.sin(0.4)])
+    assert found.profile.qubits == 1
+
+
+def test_eigenstate_has_no_variance(executor: Executor) -> None:
+    values = RequestedOutput(
+        OutputType.EXPECTATION_VALUES, "v", observables=({"ZZ": 1.0}, {"XX": 0.1, "YY": -0.7}), variance=True
+    )
+    found = only(executor, "qubit[2] q; h q[0]; cx q[0], q[1];", values)
+    assert close(found, [[1, 0], [0.8, 0]])
+    assert (found[:, 1] >= 0).all()
 
 
 def permuted(matrix: DensityMatrix, order: Sequence[int]) -> Any:
@@ -259,6 +270,7 @@ def test_openqasm_2_has_a_state(executor: Executor) -> None:
             "21 qubits with outputs takes 96 MiB",
         ),
         ("qubit[3] q;", of(OutputType.PROBABILITIES, 3), OutputsInvalid, "names qubit 3, and the program has 3"),
+        ("qubit[3] q;", LETTERS, OutputsInvalid, "have 2 letters, and the program has 3 qubits"),
         ("qubit[24] q; h q;", of(OutputType.ENTROPY, *range(12)), ProgramTooLarge, "at most 11"),
         ("qubit[15] q; h q;", of(OutputType.PROBABILITIES), None, ""),
         ("qubit[16] q; h q;", of(OutputType.PROBABILITIES), ProgramTooLarge, "more numbers than the 41943"),
@@ -318,3 +330,12 @@ def test_inspection_of_outputs(executor: Executor) -> None:
 def test_other_shapes_are_not_accepted_from_a_simulator(values: Any) -> None:
     with pytest.raises(ValueError, match="output"):
         checked_outputs({"statevector": {"qubits": [0], "values": values}}, [STATE])
+
+
+@pytest.mark.parametrize(
+    ("values", "variance"), [([1.0], True), ([[1.0, 0.0]], False), ([], False), ([1.0, 2.0], False)]
+)
+def test_another_number_of_values_is_not_accepted(values: Any, variance: bool) -> None:
+    requested = RequestedOutput(OutputType.EXPECTATION_VALUES, "v", observables=({"Z": 1.0},), variance=variance)
+    with pytest.raises(ValueError, match="output"):
+        checked_outputs({"v": {"qubits": [0], "values": values}}, [requested])

@@ -11,8 +11,10 @@ from ketline.client.convert.program import ConvertedProgram
 from ketline.client.errors import LibraryMissing
 
 
-def from_qiskit(circuit: Any) -> ConvertedProgram:
+def from_qiskit(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
     """Convert a `QuantumCircuit`: to OpenQASM 3 if that is exact, otherwise to QPY.
+
+    Exact is what has the same counts; `with_phase`, also the same states, with their global phase.
 
     Raises:
         TypeError: it is no circuit of Qiskit.
@@ -20,7 +22,7 @@ def from_qiskit(circuit: Any) -> ConvertedProgram:
     """
     with _needs("Qiskit", "qiskit"):
         from ketline.client.convert import qiskit  # the client must not depend on it
-    return qiskit.program_of(_checked(circuit, "qiskit", "QuantumCircuit"))
+    return qiskit.program_of(_checked(circuit, "qiskit", "QuantumCircuit"), with_phase=with_phase)
 
 
 def from_cirq(circuit: Any, *, qubit_order: Any = None) -> ConvertedProgram:
@@ -84,13 +86,17 @@ _LIBRARIES = {
 }
 
 
-def convert(circuit: Any) -> ConvertedProgram:
+def convert(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
     """Convert a circuit of Qiskit, Cirq, Braket, PennyLane or pytket, whichever it is.
+
+    `with_phase` keeps the global phase of one of Qiskit's; those of other libraries may differ by it.
 
     Raises:
         CircuitNotConvertible: a part of it is not supported.
         TypeError: it is no circuit of these libraries.
     """
+    if with_phase and _is_of(circuit, "qiskit", {"QuantumCircuit"}):
+        return from_qiskit(circuit, with_phase=True)
     for library, (converter, names) in _LIBRARIES.items():
         if _is_of(circuit, library, names):
             return converter(circuit)

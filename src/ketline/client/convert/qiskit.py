@@ -20,17 +20,18 @@ from qiskit.qpy.common import QPY_VERSION
 
 from ketline.client.convert.program import ConvertedProgram
 from ketline.client.convert.qiskit_definitions import with_definitions
-from ketline.domain.gates import Origin, gates_from
+from ketline.domain.gates import GATE_TABLE, Origin, gates_from
 from ketline.domain.qpy import VERSIONS
 
 # The newest version that this Qiskit writes and every Ketline reads; loops over variables need 17 or later.
 _QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])
-# Operations that OpenQASM 3 has by the same name and meaning, up to a global phase.
+# Operations that OpenQASM 3 has by the same name and meaning, up to a global phase, and those that differ by one.
 _EXACT = frozenset(gate.qiskit_name for gate in gates_from(Origin.LANGUAGE, Origin.STANDARD) if gate.qubits) | {
     "barrier",
     "measure",
     "reset",
 }
+_WITHOUT_PHASE = frozenset(gate.qiskit_name for gate in GATE_TABLE if gate.phase_over_qiskit is not None)
 _OWN_MODULES = (
     "qiskit.circuit.library.standard_gates.",
     "qiskit.circuit.barrier",
@@ -50,9 +51,9 @@ class SerializedCircuit:
     parameters: Sequence[str] = ()
 
 
-def program_of(circuit: Any) -> ConvertedProgram:
+def program_of(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
     """Convert a circuit; the program's names of its registers differ where OpenQASM has no such name."""
-    found = serialized(circuit)
+    found = serialized(circuit, with_phase=with_phase)
     names = [register.name for register in circuit.cregs]
     ours = _REGISTER.findall(found.program) if found.program_format == "openqasm3" else names
     parameters = [parameter.name for parameter in circuit.parameters]
@@ -64,18 +65,19 @@ def program_of(circuit: Any) -> ConvertedProgram:
     )
 
 
-def serialized(circuit: Any) -> SerializedCircuit:
+def serialized(circuit: Any, *, with_phase: bool = False) -> SerializedCircuit:
     """Serialize a circuit; its parameters, in the order of `circuit.parameters`, are renamed to `p0`, `p1`, …
 
     Names that a parameter or variable of the circuit has already are skipped. Delays are removed, because they do
     nothing in an ideal simulation. What is sent as OpenQASM although it is not `_EXACT` has variables that the service
-    does not read from QPY, or that this Qiskit cannot write as QPY.
+    does not read from QPY, or that this Qiskit cannot write as QPY. `with_phase` keeps the global phase, which states
+    show and counts do not.
 
     Raises:
         QpyError: Qiskit can write the circuit neither as QPY nor as OpenQASM.
     """
     circuit = _without_delays(circuit)
-    if not circuit.parameters and _is_exact_in_openqasm(circuit):
+    if not circuit.parameters and _is_exact_in_openqasm(circuit, with_phase=with_phase):
         return SerializedCircuit(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
@@ -148,8 +150,10 @@ def _names_for(circuit: Any) -> Sequence[str]:
     return list(islice(free, len(circuit.parameters)))
 
 
-def _is_exact_in_openqasm(circuit: Any) -> bool:
-    return _registers_are_plain(circuit) and all(map(_is_exact, circuit.data)) and not circuit.num_vars
+def _is_exact_in_openqasm(circuit: Any, *, with_phase: bool) -> bool:
+    if not _registers_are_plain(circuit) or circuit.num_vars or not all(map(_is_exact, circuit.data)):
+        return False
+    return not with_phase or all(instruction.name not in _WITHOUT_PHASE for instruction in circuit.data)
 
 
 def _is_exact(instruction: Any) -> bool:

@@ -37,6 +37,7 @@ _EXACT_IN_QPY = (
     UnitaryGate,
 )
 _PLAIN = (Gate, Instruction)
+_SAVE_PREFIX = "save_"
 
 
 def with_definitions(circuit: Any) -> Any:
@@ -64,10 +65,15 @@ def _storable(operation: Any) -> Any:
         return operation
     definition = getattr(operation, "definition", None)
     if definition is None:
-        return operation
+        return _plain_save(operation) if operation.name.startswith(_SAVE_PREFIX) else operation
     inside = with_definitions(definition)
     # The base gate of a controlled `CUGate` is a `UGate` with four angles, which the reader cannot build.
     return operation if kind in _PLAIN and inside is definition else _plain(operation, inside)
+
+
+def _plain_save(operation: Any) -> Any:
+    """A `save_*` instruction of Aer's as a named place, of which QPY stores the label: some have other parameters."""
+    return Instruction(operation.name, operation.num_qubits, operation.num_clbits, [], label=operation.label)
 
 
 def _plain(operation: Any, definition: Any) -> Any:

@@ -4,7 +4,8 @@ from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.task import Profile, Register
 from ketline.execution.child.soft_time_limit import Stopwatch
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.aer import Expectation, Saved, Simulation
+from ketline.execution.simulators.aer import Expectation, Simulation
+from ketline.execution.simulators.saving import Saved
 
 
 def profile_of(program: Program, simulation: Simulation | Expectation | Saved, stopwatch: Stopwatch) -> Profile:

@@ -8,11 +8,12 @@ from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 
+from ketline.execution.circuit.named_places import PLACE
 from ketline.execution.circuit.operations import Step, blocks_of, instructions_of, steps_of
 from ketline.execution.circuit.plain import PlainCircuit
 
-# A bit that is stored shows in the counts, as a measured one does.
-_SHOWN = frozenset({"measure", "store", "while_loop"})
+# A bit that is stored shows in the counts, as a measured one does; outputs show the state at a named place.
+_SHOWN = frozenset({"measure", "store", "while_loop", PLACE})
 
 
 def light_cone(steps: Sequence[Step], qubits: int, watched: Collection[int]) -> tuple[set[int], Sequence[Step]]:
@@ -42,7 +43,7 @@ def light_cone(steps: Sequence[Step], qubits: int, watched: Collection[int]) -> 
 
 
 def is_always_needed(step: Step) -> bool:
-    """Whether an operation writes a bit, which shows in the counts, or may never end."""
+    """Whether an operation writes a bit, which shows in the counts, is a named place, or may never end."""
     if step[0] in _SHOWN:
         return True
     return any(is_always_needed(inner) for block in blocks_of(step) for inner in steps_of(block))

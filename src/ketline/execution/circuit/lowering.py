@@ -15,12 +15,16 @@ from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Gate, QuantumCircuit
 from ketline.domain.errors import ObservablesInvalid, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gates import GATE_TABLE, applied_by
 from ketline.domain.noise import NOISY_OPERATIONS
+from ketline.domain.outputs import OutputType
 from ketline.domain.spec import Method
 from ketline.domain.unitaries import IDENTITY
 from ketline.execution.circuit.ancillas import without_clean_ancillas
 from ketline.execution.circuit.binding import StepTemplate, template_of
+from ketline.execution.circuit.bit_use import without_final_measurements
+from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.gate_runs import phase_over, safe_unitary
 from ketline.execution.circuit.light_cone import light_cone, reduced, without_first_resets
+from ketline.execution.circuit.named_places import PLACE, NamedPlace, names_of, unknown_place
 from ketline.execution.circuit.operations import (
     LOOPS_AND_BRANCHES,
     NO_EFFECT,
@@ -39,7 +43,9 @@ AER_GATES = applied_by(Method.STATEVECTOR)
 NO_GATES = frozenset({"measure", "reset", "break_loop", "continue_loop", "store"})
 _NATIVE = AER_GATES | NO_GATES
 _UNCHANGED = _NATIVE - {"unitary"}
-_NO_EFFECT = NO_EFFECT | {gate.qiskit_name for gate in GATE_TABLE if gate.unitary is IDENTITY or gate.qubits == 0}
+_NO_EFFECT = (
+    NO_EFFECT | {PLACE} | {gate.qiskit_name for gate in GATE_TABLE if gate.unitary is IDENTITY or gate.qubits == 0}
+)
 # Operations without effect that Aer does not apply.
 _LEFT_OUT = _NO_EFFECT - _UNCHANGED
 _GLOBAL_PHASE = "global_phase"
@@ -48,8 +54,11 @@ _NATIVE_WITH_BRANCHES = (_SIMPLE - _LEFT_OUT) | {"if_else"}
 _JUMPS = frozenset({"break_loop", "continue_loop"})
 # With noise, the operations that errors attach to stay, and all other gates are expanded into them.
 _NATIVE_WITH_NOISE = NOISY_OPERATIONS.keys() | NO_GATES
-_SIMPLE_WITH_NOISE = (_NATIVE_WITH_NOISE - {"unitary", "break_loop", "continue_loop", "store"}) | NO_EFFECT
+_LEFT_OUT_WITH_NOISE = NO_EFFECT | {PLACE}
+_SIMPLE_WITH_NOISE = (_NATIVE_WITH_NOISE - {"unitary", "break_loop", "continue_loop", "store"}) | _LEFT_OUT_WITH_NOISE
 BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
+# What gives a state for each outcome, and not one for all.
+_MAKES_OUTCOMES = ("reset", "store", *sorted(BRANCHES), "measure")
 # Gates that compute ancillas.
 _COMPUTING = ("ccx", "mcx")
 # With more qubits a matrix product state may be the better method, and gates under many controls are not for it.
@@ -209,46 +218,67 @@ def _without_clean_ancillas(lowered: Lowered, watched: Collection[int]) -> Lower
 def lower_state(
     plain: PlainCircuit,
     max_operations: int,
-    qubits: Collection[int],
+    states: FinalState,
     genuine: _IsGenuine | None = None,
     *,
-    from_any_state: bool = False,
+    noisy: bool = False,
 ) -> Lowered:
-    """As `lower_observed`, for the state of these qubits before the measurements at the end, with its global phase.
+    """As `lower_observed`, for the states at named places and before the measurements at the end, with their phases.
 
-    With `from_any_state` the circuit will be applied to other states than 0, so its first resets are not left out.
+    The circuit keeps the places, on the qubits that are needed there, with their phases. A circuit that measures
+    before its end, resets or branches keeps what its states depend on; all others have only gates and places. Where
+    outputs need other states than that which begins with 0, first resets are not left out. `noisy` as for `lower`.
 
     Raises:
-        OutputsInvalid: that is not one pure state: it measures before its end, resets, branches or loops.
+        OutputsInvalid: the circuit has no such place or qubit; or outputs need one pure state, and it measures before
+            its end, resets, branches or loops.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
-    lowering = _Lowering(Counter(), max_operations, genuine=genuine)
+    needed = states.require_fit(plain.num_qubits)
+    known = names_of(plain.circuit) if any(plain_step[0] == PLACE for plain_step in plain.steps) else []
+    if missing := next((place for place in needed if place is not None and place not in known), None):
+        raise unknown_place(missing, known)
+    places = {place: sorted(qubits) for place, qubits in needed.items() if place is not None}
+    native = _NATIVE_WITH_NOISE if noisy else _NATIVE
+    lowering = _Lowering(Counter(), max_operations, native, genuine, places=places)
     circuit = lowering.rewrite(plain.circuit)
     lowered = Lowered(plain_of(circuit), lowering.operations, kept_qubits=range(circuit.num_qubits))
-    if not from_any_state:
+    if not (states.from_any_state or noisy):
         lowered = without_resets_at_start(lowered)
-    lowered = _light_cone_of(_unmeasured(lowered), qubits)
+    lowered = _unmeasured(lowered)
+    if states.of_one_state is not None:
+        _require_one_state(lowered, states.of_one_state)
+    lowered = _light_cone_of(lowered, needed.get(None, ()))
     lowered.circuit.global_phase = lowering.phase
     return lowered
 
 
+def is_averaged(lowered: Lowered) -> bool:
+    """Whether a circuit that `lower_state` made has no single state, but one for each outcome."""
+    return any(lowered.operations[name] for name in _MAKES_OUTCOMES)
+
+
+def _require_one_state(lowered: Lowered, needed_by: OutputType) -> None:
+    """Reject a circuit without a single state.
+
+    Raises:
+        OutputsInvalid: it measures before its end, resets, branches or loops.
+    """
+    what = next((name for name in _MAKES_OUTCOMES if lowered.operations[name]), None)
+    if what is not None:
+        reason = "measures before its end, or before a place" if what == "measure" else f"has '{what}'"
+        raise OutputsInvalid(
+            f"a {needed_by} is that of one pure state, and this program {reason}, so that it has one for each outcome: "
+            "ask for density_matrix, probabilities or expectation_values, which are averaged over the outcomes"
+        )
+
+
 def _unmeasured(lowered: Lowered) -> Lowered:
     """The circuit without the measurements at its end."""
-    for what in ("reset", "store", *sorted(BRANCHES)):
-        if lowered.operations[what]:
-            raise OutputsInvalid(
-                f"outputs are computed of the one state a circuit ends in, and this one has '{what}': "
-                "leave resets, branches and loops on bits out, or ask for counts"
-            )
     if not lowered.operations["measure"]:
         return lowered
-    if lowered.final_measurements is None:
-        raise OutputsInvalid(
-            "outputs are computed of the state before the measurements at the end, and this program measures before: "
-            "leave that measurement out, or ask for counts"
-        )
-    steps = [step for step in lowered.steps if step[0] != "measure"]
-    return _reduced(lowered, range(lowered.num_qubits), steps)
+    steps, final = without_final_measurements(lowered.steps, lowered.circuit.clbits)
+    return _reduced(lowered, range(lowered.num_qubits), steps) if final else lowered
 
 
 def without_resets_at_start(lowered: Lowered) -> Lowered:
@@ -285,7 +315,7 @@ def _runs_as_it_is(steps: Sequence[Step], operations: Counter[str], in_blocks: C
 
 def _inlined_with_noise(plain: PlainCircuit, max_operations: int, genuine: _IsGenuine | None) -> Lowered:
     if genuine is None and plain.num_qubits and _SIMPLE_WITH_NOISE.issuperset(count_operations(plain.steps)):
-        return _of_steps(plain, [step for step in plain.steps if step[0] not in NO_EFFECT], max_operations)
+        return _of_steps(plain, [step for step in plain.steps if step[0] not in _LEFT_OUT_WITH_NOISE], max_operations)
     return rewritten(plain.circuit, _NATIVE_WITH_NOISE, max_operations, genuine)
 
 
@@ -351,7 +381,11 @@ class _Lowering:
         native: Set[str] = _NATIVE,
         genuine: _IsGenuine | None = None,
         recogniser: Recogniser | None = None,
+        places: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
+        """`places` are the named places to keep, with the qubits that are needed there; others are left out."""
+        self._places = places or {}
+        self._outermost: Any = None
         self.operations = operations
         self.phase: Any = 0.0
         self._max_operations = max_operations
@@ -368,6 +402,8 @@ class _Lowering:
         """A copy of a circuit or block, on the same bits, in Aer's operations."""
         result = circuit.copy_empty_like()
         result.global_phase = 0  # of no effect on counts, and loops leave parameters in it
+        if self._outermost is None:
+            self._outermost = circuit
         self.phase += circuit.global_phase
         if not result.qubits:
             result.add_bits([Qubit()])
@@ -386,7 +422,10 @@ class _Lowering:
         origins: list[int] = []
         outer_calls, self._calls = self._calls, {} if self._recogniser is None else circuit.count_ops()
         for number, instruction in enumerate(circuit.data):
-            self._lower(instruction.operation, instruction.qubits, instruction.clbits, append)
+            if isinstance(instruction.operation, NamedPlace):
+                self._keep_place(instruction.operation, result)
+            else:
+                self._lower(instruction.operation, instruction.qubits, instruction.clbits, append)
             origins += [number] * (len(result.data) - len(origins))
         self._calls = outer_calls
         self.origins = origins  # at last those of the outermost circuit
@@ -407,6 +446,13 @@ class _Lowering:
             self._expand(operation, qubits, clbits, append)
         elif name == _GLOBAL_PHASE:
             self.phase += operation.params[0]
+
+    def _keep_place(self, place: NamedPlace, result: Any) -> None:
+        """Write a place, if it is to be kept, with its qubits and the phase of all that precedes it."""
+        if (qubits := self._places.get(place.label)) is not None:
+            own = self.phase if place.of_circuit else self.phase - self._outermost.global_phase + place.params[0]
+            kept = NamedPlace(place.label, qubits=len(qubits), phase=own)
+            result.append(kept, [result.qubits[qubit] for qubit in qubits], copy=False)
 
     def _rewrite_blocks(self, operation: Any, qubits: Sequence[Any], clbits: Sequence[Any], append: _Append) -> None:
         if self._depth:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qiskit_aer.library import SaveExpectationValue, SaveStatevector, SaveUnitary
+from qiskit_aer.library import SaveExpectationValue, SaveStatevector
 
 from ketline.domain.errors import ObservablesInvalid
 from ketline.domain.observables import observables_at
@@ -59,15 +59,8 @@ def saving_circuit(circuit: Any, operators: Sequence[Any]) -> Any:
     return result
 
 
-def unitary_circuit(circuit: Any) -> Any:
-    """The circuit with an instruction that saves its unitary."""
-    result = circuit.copy()
-    result.append(SaveUnitary(result.num_qubits, label=_STATE), result.qubits)
-    return result
-
-
 def saved_state(data: Any) -> Any:
-    """The amplitudes that a run of a `saving_circuit` saved, or the matrix of a `unitary_circuit`, complex128."""
+    """The amplitudes that a run of a `saving_circuit` saved, complex128."""
     return np.asarray(getattr(data, _STATE))
 
 

@@ -1,5 +1,7 @@
 """Removes pragmas and annotations with a warning, and rejects those that would change a program's results.
 
+Those of Ketline stay: `#pragma ketline save NAME` names a place, which the front ends write by `place_of_pragma`.
+
 `program.py` calls it for every parsed program.
 
 Source: OpenQASM 3 specification, "Directives": a pragma or annotation that a tool does not know may be ignored with a
@@ -13,7 +15,8 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.task import ProgramWarning, WarningCode
-from ketline.execution.frontend.diagnosis import unsupported
+from ketline.execution.circuit.named_places import NamedPlace
+from ketline.execution.frontend.diagnosis import invalid, unsupported
 
 # As many as a validation returns; a program can have thousands.
 _MOST_WARNINGS = 20
@@ -22,6 +25,10 @@ _NOISE = re.compile(
     r"(?<![a-z])(?:noise_?model|noise|noisy|kraus|depolari[sz]ing|decoherence|damping|(?:bit|phase)_flip)(?![a-z])",
     re.IGNORECASE,
 )
+
+
+_OWN = re.compile(r"\s*ketline\b(?P<words>.*)", re.DOTALL)
+_SAVE = re.compile(r"\s+save\s+(?P<name>[A-Za-z_][A-Za-z0-9_.-]{0,63})\s*")
 
 
 def remove_directives(program: Any) -> tuple[ProgramWarning, ...]:
@@ -44,7 +51,8 @@ def _removed(program: Any) -> Iterator[Any]:
     while pending:
         node = pending.pop()
         if isinstance(node, ast.Pragma):
-            yield node
+            if not _is_own(node):
+                yield node
         elif isinstance(node, ast.QASMNode):
             if annotations := getattr(node, "annotations", None):
                 yield from annotations
@@ -52,7 +60,28 @@ def _removed(program: Any) -> Iterator[Any]:
             pending.extend(value for name, value in reversed(vars(node).items()) if name != "span")
         elif isinstance(node, (list, tuple)):
             pending.extend(reversed(node))
-    program.statements = [one for one in program.statements if not isinstance(one, ast.Pragma)]
+    program.statements = [one for one in program.statements if not isinstance(one, ast.Pragma) or _is_own(one)]
+
+
+def _is_own(node: Any) -> bool:
+    return _OWN.fullmatch(node.command or "") is not None
+
+
+def place_of_pragma(node: Any, phase: Any) -> NamedPlace:
+    """The place that a pragma of Ketline names, with the phase of the program until there.
+
+    Raises:
+        ProgramInvalid: it is another pragma of Ketline.
+    """
+    own = _OWN.fullmatch(node.command or "")
+    found = None if own is None else _SAVE.fullmatch(own["words"])
+    if found is None:
+        raise invalid(
+            node,
+            f"'{_shortened(_text(node))}' is not known: '#pragma ketline save NAME' names a place for outputs, by up "
+            "to 64 letters, digits, '_', '.' and '-', not a digit first",
+        )
+    return NamedPlace(found["name"], phase=phase)
 
 
 def _reject_if_it_changes_results(directive: Any) -> None:

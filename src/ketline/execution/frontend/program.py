@@ -17,6 +17,7 @@ from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
+from ketline.execution.circuit.named_places import PLACE, without_places
 from ketline.execution.circuit.observables import Support
 from ketline.execution.circuit.plain import PlainCircuit, plain_of
 from ketline.execution.frontend import openqasm2, qpy
@@ -213,8 +214,7 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
         observed.require_fit(plain.num_qubits)
         lowered = lower_observed(plain, limits.max_operations, observed.qubits, genuine)
     else:
-        qubits, whole = observed.require_fit(plain.num_qubits), observed.from_any_state
-        lowered = lower_state(plain, limits.max_operations, qubits, genuine, from_any_state=whole)
+        lowered = lower_state(plain, limits.max_operations, observed, genuine, noisy=noisy)
     return Program(
         lowered,
         parsed.groups,
@@ -260,11 +260,19 @@ def read_program(
     match form or format_by_header(text):
         case ProgramFormat.QPY:
             parsed = _read_qpy(text, limits, as_written=True)
-            return replace(parsed, plain=plain_of(qpy.bind_inputs(parsed.circuit, parsed.parameters, inputs or {})))
+            parsed = replace(parsed, plain=plain_of(qpy.bind_inputs(parsed.circuit, parsed.parameters, inputs or {})))
         case ProgramFormat.OPENQASM2:
             return _read_openqasm2(text, limits, inputs)
         case _:
-            return _measured(_read_text(text, limits, inputs), limits)
+            parsed = _measured(_read_text(text, limits, inputs), limits)
+    return _without_places(parsed)
+
+
+def _without_places(parsed: ParsedProgram) -> ParsedProgram:
+    """The program without named places, which neither drawings nor other languages have."""
+    if all(step[0] != PLACE for step in parsed.plain.steps):
+        return parsed
+    return replace(parsed, plain=plain_of(without_places(parsed.circuit)))
 
 
 def read_as_written(
@@ -280,7 +288,7 @@ def read_as_written(
     """
     if (form or format_by_header(text)) is not ProgramFormat.QPY:
         return read_program(text, limits, inputs, form)
-    circuit = qpy.read_circuit(text, limits)
+    circuit = without_places(qpy.read_circuit(text, limits))
     groups = qpy.bit_groups(circuit)
     circuit = qpy.bind_inputs(circuit, qpy.parameter_names(circuit), inputs or {})
     return ParsedProgram(

@@ -22,6 +22,7 @@ from qiskit.quantum_info.operators.predicates import is_unitary_matrix
 
 from ketline.domain.errors import (
     ExecutionFailed,
+    OutputsInvalid,
     ProgramInvalid,
     ProgramTooLarge,
     ProgramUnsupported,
@@ -32,6 +33,7 @@ from ketline.domain.qpy import decoded
 from ketline.domain.spec import InputValue
 from ketline.execution.circuit.binding import StepTemplate
 from ketline.execution.circuit.dynamic import is_dynamic, lower_dynamic
+from ketline.execution.circuit.named_places import NamedPlace
 from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.synthesis import incomplete
 from ketline.execution.limits import ExecutionLimits
@@ -47,6 +49,7 @@ _OWN_MODULES = (
 )
 
 
+_SAVE_PREFIX = "save_"
 _NOT_FINITE = "the inputs give an angle that is not a finite number"
 _CONSTRUCTOR = re.compile(r"(\w{1,60})\.__init__\(\) (?:missing|takes) ")
 
@@ -73,7 +76,45 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
         if not isinstance(circuit, QuantumCircuit):
             raise ProgramInvalid("the QPY file does not hold a circuit")
         _check_size(circuit, limits)
-    return circuit
+        return _with_places(circuit)
+
+
+def _with_places(circuit: Any) -> Any:
+    """The circuit with a named place for each of Aer's `save_*` instructions, which files store without their class.
+
+    Raises:
+        OutputsInvalid: one is inside of a branch or a loop.
+    """
+    if not any(map(_saves, circuit.data)):
+        _refuse_saves_in_blocks(circuit)
+        return circuit
+    result = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        if _saves(instruction):
+            result.append(NamedPlace(instruction.label or instruction.name), [], copy=False)
+        else:
+            result.append(instruction, copy=False)
+    _refuse_saves_in_blocks(result)
+    return result
+
+
+def _refuse_saves_in_blocks(circuit: Any) -> None:
+    for instruction in circuit.data:
+        if not instruction.is_control_flow():
+            continue
+        for block in instruction.operation.blocks:
+            if (found := next(filter(_saves, block.data), None)) is not None:
+                raise OutputsInvalid(
+                    f"'{found.name}' is inside of '{instruction.name}': a place must be where every shot passes once, "
+                    "outside of branches and loops"
+                )
+            _refuse_saves_in_blocks(block)
+
+
+def _saves(instruction: Any) -> bool:
+    if not instruction.name.startswith(_SAVE_PREFIX):
+        return False
+    return not isinstance(instruction.operation, Gate) and instruction.operation.definition is None
 
 
 @contextmanager

@@ -5,24 +5,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ketline.domain.backend import Engine
-from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
-from ketline.domain.outputs import Output, Outputs, OutputType, RequestedOutput, states_of
+from ketline.domain.errors import ProgramTooLarge
+from ketline.domain.outputs import RequestedOutput, states_of
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import Method, Noise, Observable, RunOptions
-from ketline.execution.circuit.final_state import as_values, require_cut, value_of
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel, NoiseModels
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.engines import Engines
-from ketline.execution.simulators.memory import require_room
-from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice, choose, choose_observed
+from ketline.execution.simulators.methods import Choice, choose, choose_observed
 from ketline.execution.simulators.noise import choose_with_noise
 from ketline.execution.simulators.quota import Quota
-
-# The state, the copy of it that Aer returns, and another in the order of an output's qubits; measured.
-_STATES_OF_OUTPUTS = 3
+from ketline.execution.simulators.saving import Saved, choose_for_outputs, saved_outputs
 
 
 class Simulation(NamedTuple):
@@ -39,15 +35,6 @@ class Expectation(NamedTuple):
     """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine."""
 
     values: Sequence[float]
-    method: str
-    reason: str
-    engine: Engine
-
-
-class Saved(NamedTuple):
-    """Outputs by name, the method's name, why it was chosen, and the engine."""
-
-    outputs: Outputs
     method: str
     reason: str
     engine: Engine
@@ -130,35 +117,21 @@ class Simulator:
         engine = choice.method.engine(program.lowered, 1, self._engines)
         return Expectation(values, choice.method.name.value, choice.reason, engine)
 
-    def save(self, program: Program, outputs: Sequence[RequestedOutput], method: Method = Method.AUTOMATIC) -> Saved:
-        """Outputs of the final state of a program that was read for them.
+    def save(
+        self,
+        program: Program,
+        outputs: Sequence[RequestedOutput],
+        method: Method = Method.AUTOMATIC,
+        noise: NoiseModel | None = None,
+    ) -> Saved:
+        """Outputs of the states of a program that was read for them; `noise` as for `run`.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
-        choice = self._choice_of_outputs(program, outputs, method)
+        choice = choose_for_outputs(program, outputs, method, self._limits, noise)
         self._quota.require(program.lowered, choice, 1)
-        circuit, positions = program.lowered.circuit, {qubit: at for at, qubit in enumerate(program.kept_qubits)}
-        types = {one.type for one in outputs}
-        unitary = self._engines.unitary(circuit) if OutputType.UNITARY in types else None
-        state = self._engines.amplitudes(circuit) if types != {OutputType.UNITARY} else None
-        saved = {}
-        for one in outputs:
-            qubits = range(program.declared_qubits) if one.qubits is None else one.qubits
-            at = [positions[qubit] for qubit in qubits]
-            value = unitary if one.type is OutputType.UNITARY else value_of(one.type, state, at)
-            saved[one.name] = Output(one.type, qubits=list(qubits), values=as_values(value))
-        return Saved(saved, choice.method.name.value, choice.reason, Engine.AER)
-
-    def _choice_of_outputs(self, program: Program, outputs: Sequence[RequestedOutput], method: Method) -> Choice:
-        if method not in (Method.AUTOMATIC, Method.STATEVECTOR):
-            raise ProgramUnsupported(f"method '{method}' computes no outputs of a state; choose 'statevector', or none")
-        for one in outputs:
-            require_cut(one, program.declared_qubits)
-        statevector = SIMULATION_METHODS[Method.STATEVECTOR]
-        needed = _STATES_OF_OUTPUTS * statevector.bytes_needed(program.lowered)
-        require_room(program.lowered, needed, self._limits.memory_bytes, " with outputs")
-        return Choice(statevector, "outputs are computed from every amplitude")
+        return saved_outputs(self._engines, program, outputs, choice)
 
     def _sums_of(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> PauliSums:
         """The observables as sums on these qubits; those of the last program if they are the same, as in a sweep."""
@@ -190,7 +163,7 @@ class Simulator:
             ProgramTooLarge, ProgramUnsupported: as `run` does.
         """
         if program.has_phase:
-            return self._choice_of_outputs(program, states_of(options.outputs), options.method)
+            return choose_for_outputs(program, states_of(options.outputs), options.method, self._limits, noise)
         choice = self._choice(program, shots, options, noise)
         choice.method.circuit(program.lowered, self._limits.max_operations)
         if choice.alternative is None:

@@ -1,15 +1,17 @@
 """The engines that methods run their circuits on: one Aer simulator and Lightning, for the life of the process."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from qiskit_aer import AerSimulator
+from qiskit_aer.library import SaveStatevector, SaveUnitary
 
 from ketline.domain.errors import MemoryLimitExceeded, SimulationFailed
 from ketline.domain.seeds import derived_seed
 from ketline.domain.spec import Method, RunOptions
-from ketline.execution.circuit.observables import saved_state, saved_values, saving_circuit, unitary_circuit
+from ketline.execution.circuit.observables import saved_state, saved_values, saving_circuit
+from ketline.execution.circuit.saving import SavingCircuit
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.bitstrings import Counted, KeyFormat, counts_of
@@ -113,9 +115,15 @@ class Engines:
         """The 2^n amplitudes of a final state, complex128, with the global phase; for the errors see `execute`."""
         return saved_state(self.execute(saving_circuit(circuit, ()), 1, Method.STATEVECTOR, RunOptions()))
 
-    def unitary(self, circuit: Any) -> Any:
-        """The 2^n x 2^n unitary of a circuit, complex128; for the errors see `execute`."""
-        return saved_state(self.execute(unitary_circuit(circuit), 1, _UNITARY, RunOptions()))
+    def states(self, circuit: Any, places: Collection[str | None]) -> Mapping[str | None, Any]:
+        """The 2^n amplitudes at named places, None for the end, complex128, with their phases; see `execute`."""
+        saving = SavingCircuit(circuit, places, SaveStatevector)
+        return saving.saved(self.execute(saving.circuit, 1, Method.STATEVECTOR, RunOptions()))
+
+    def unitaries(self, circuit: Any, places: Collection[str | None]) -> Mapping[str | None, Any]:
+        """The 2^n x 2^n unitary of a circuit until each place, as `states`."""
+        saving = SavingCircuit(circuit, places, SaveUnitary)
+        return saving.saved(self.execute(saving.circuit, 1, _UNITARY, RunOptions()))
 
     def execute(
         self,

@@ -10,16 +10,23 @@ from typing import Any
 
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
+from ketline.client.models import Output
+from ketline.qiskit.results.saved_data import SavedData
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """A circuit of a job: its name, its numbers of qubits and bits, and the bits of each register by index."""
+    """A circuit of a job: its name, its numbers of qubits and bits, and the bits of each register by index.
+
+    `saved` is what it saves of its state.
+    """
 
     name: str
     qubits: int
     bits: int
     registers: Sequence[tuple[str, Sequence[int]]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    saved: Sequence[SavedData] = ()
 
     def header(self) -> dict[str, Any]:
         """The header of the circuit's result."""
@@ -43,13 +50,14 @@ class Experiment:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What was measured of one circuit, added up over the tasks that share its shots."""
+    """What was measured of one circuit, added up over the tasks that share its shots, and its outputs by name."""
 
     shots: int = 0
     seed: int | None = None
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     memory: list[str] | None = None
+    outputs: Mapping[str, Output] = field(default_factory=dict)
     failure: str | None = None
 
     def add(self, counts: Mapping[str, int], memory: Sequence[str] | None, places: Sequence[int]) -> None:
@@ -62,7 +70,12 @@ class Outcomes:
             self.memory = [*(self.memory or ()), *(keys[key] for key in memory)]
 
 
-def experiment_of(circuit: Any) -> Experiment:
+def output_name(number: int) -> str:
+    """The name of the output that has what the save instruction of this number saves."""
+    return f"save{number}"
+
+
+def experiment_of(circuit: Any, saved: Sequence[SavedData] = ()) -> Experiment:
     """What a result says of this circuit."""
     places = {bit: number for number, bit in enumerate(circuit.clbits)}
     return Experiment(
@@ -71,16 +84,19 @@ def experiment_of(circuit: Any) -> Experiment:
         bits=circuit.num_clbits,
         registers=[(register.name, [places[bit] for bit in register]) for register in circuit.cregs],
         metadata=circuit.metadata or {},
+        saved=saved,
     )
 
 
 def experiment_result(experiment: Experiment, outcomes: Outcomes) -> Any:
     """The result of one circuit; without counts if it measures nothing, and without success if its task failed."""
     data: dict[str, Any] = {}
-    if outcomes.counts and outcomes.failure is None:
-        data["counts"] = outcomes.counts
-        if outcomes.memory is not None:
-            data["memory"] = outcomes.memory
+    if outcomes.failure is None:
+        data = {one.label: one.value(outcomes.outputs[output_name(n)]) for n, one in enumerate(experiment.saved)}
+        if outcomes.counts:
+            data["counts"] = outcomes.counts
+            if outcomes.memory is not None:
+                data["memory"] = outcomes.memory
     return ExperimentResult(
         shots=outcomes.shots,
         success=outcomes.failure is None,

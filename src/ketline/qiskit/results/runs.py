@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The circuits of a run, and its tasks in order; circuits of no task measure nothing."""
+    """The circuits of a run, and its tasks in order; circuits of no task neither measure nor save anything."""
 
     shots: int
     experiments: Sequence[Experiment]
@@ -59,12 +59,16 @@ class Run:
             if task is None or result is None:
                 found.failure = found.failure or reason_of(task)
                 continue
+            found.seconds += seconds_of(task)
+            if result.saved:
+                found.outputs = result.saved[point]
+            if not result.points:
+                continue  # it measures nothing, so there are no shots
             memory = None if result.memories is None else result.memories[point]
             found.add(result.points[point], memory, self.experiments[member].places())
             if not found.shots:
                 found.seed = point_seed(result.seed, point) if part.swept and result.seed is not None else result.seed
             found.shots += result.shots
-            found.seconds += seconds_of(task)
 
     def stored(self) -> list[dict[str, Any]]:
         """The metadata of each task; circuits that no task has are with the first one."""

@@ -8,6 +8,7 @@ from qiskit.exceptions import QiskitError
 
 from ketline.domain.limits import MAX_METADATA_BYTES
 from ketline.qiskit.results.experiments import Experiment
+from ketline.qiskit.results.saved_data import read_saved
 
 # The entry of a task's metadata. `job` in it is JSON as text, because names and metadata of circuits can be anything.
 ENTRY = "qiskit_job"
@@ -58,6 +59,7 @@ def experiments_of(documents: Sequence[Mapping[str, Any]]) -> dict[int, Experime
             bits=document["bits"],
             registers=registers,
             metadata=document.get("metadata", {}),
+            saved=tuple(map(read_saved, document.get("saved", ()))),
         )
     return found
 
@@ -71,6 +73,8 @@ def _documents(
         document: dict[str, Any] = {"index": member, "name": one.name, "qubits": one.qubits, "bits": one.bits}
         if one.registers != before:
             document["registers"] = [[name, *_bits_as_json(bits)] for name, bits in one.registers]
+        if one.saved:
+            document["saved"] = [each.as_json() for each in one.saved]
         if with_metadata and one.metadata and _is_json(one.metadata):
             document["metadata"] = dict(one.metadata)
         yield document

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.outputs import states_of
+from ketline.domain.outputs import OF_ONE_STATE
 from ketline.domain.spec import InputValue, TaskSpec
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.execution.child.reader import ProgramReader
@@ -48,7 +48,7 @@ class RunContext:
 
         Raises:
             NoiseInvalid: it is not a physical model.
-            ProgramUnsupported: the task has observables or outputs of the state as well.
+            ProgramUnsupported: the task has observables as well, or outputs that only a single pure state has.
         """
         return noise_model_of(self.request, self.simulator)
 
@@ -60,8 +60,8 @@ def noise_model_of(request: Request, simulator: Simulator) -> NoiseModel | None:
         return None
     if options.observables:
         raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
-    if states_of(options.outputs):
-        raise ProgramUnsupported("outputs of the state with noise are not supported: leave one of the two out")
+    if pure := next((one.type for one in options.outputs if one.type in OF_ONE_STATE), None):
+        raise ProgramUnsupported(f"with noise there is no {pure}: ask for density_matrix, or leave the noise out")
     return simulator.noise_model(options.noise, request.project)
 
 

@@ -11,9 +11,12 @@ from ketline.domain.task import Point, RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_outputs, check_size
 from ketline.execution.child.runs.context import RunContext
+from ketline.execution.child.runs.counts import prepared_for
 from ketline.execution.circuit.final_state import final_state_of
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.aer import Saved, Simulation
+from ketline.execution.simulators.aer import Simulation
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.saving import Saved
 
 ReadAt = Callable[[Mapping[str, InputValue]], Program]
 
@@ -22,18 +25,18 @@ def compute_outputs(run: RunContext) -> RunResult:
     """Compute the outputs, and draw counts if they are among them."""
     outputs = states_of(run.spec.options.outputs)
     with run.stopwatch.reading():
-        run.noise_model()
+        noise = run.noise_model()
         read_state = run.reader.loader(run.request, final_state_of(outputs))
         read = run.reader.loader(run.request, None) if gives_counts(run.spec.options.outputs) else None
     first: tuple[Program, Saved | Simulation] | None = None
     found: list[Point] = []
     for number, inputs in enumerate(run.inputs()):
         with run.at_point(number):
-            state, saved = _saved(run, outputs, read_state, inputs)
+            state, saved = _saved(run, outputs, read_state, inputs, noise)
             point = Point(counts={}, outputs=saved.outputs)
             first = first or (state, saved)
             if read is not None:
-                program, simulation = _counted(run, read, inputs, number)
+                program, simulation = _counted(run, read, inputs, number, noise)
                 point = replace(point, counts=simulation.counts, memory=simulation.memory)
                 first = (program, simulation) if number == 0 else first
         found.append(point)
@@ -46,25 +49,29 @@ def compute_outputs(run: RunContext) -> RunResult:
 
 
 def _saved(
-    run: RunContext, outputs: Sequence[RequestedOutput], read: ReadAt, inputs: Mapping[str, InputValue]
+    run: RunContext,
+    outputs: Sequence[RequestedOutput],
+    read: ReadAt,
+    inputs: Mapping[str, InputValue],
+    noise: NoiseModel | None,
 ) -> tuple[Program, Saved]:
     with run.stopwatch.reading():
-        program = read(inputs)
+        program = prepared_for(read(inputs), noise)
     require_qubits(program.declared_qubits, run.spec)
     check_outputs(outputs, program.declared_qubits, run.points or 1, run.limits)
     with run.stopwatch.simulating():
-        return program, run.simulator.save(program, outputs, run.spec.options.method)
+        return program, run.simulator.save(program, outputs, run.spec.options.method, noise)
 
 
 def _counted(
-    run: RunContext, read: ReadAt, inputs: Mapping[str, InputValue], number: int
+    run: RunContext, read: ReadAt, inputs: Mapping[str, InputValue], number: int, noise: NoiseModel | None
 ) -> tuple[Program, Simulation]:
     options = run.spec.options
     if run.points is not None:
         options = replace(options, seed=seed_at(options.seed, number))
     with run.stopwatch.reading():
-        program = read(inputs)
+        program = prepared_for(read(inputs), noise)
     with run.stopwatch.simulating():
-        simulation = run.simulator.run(program, run.spec.shots, options)
+        simulation = run.simulator.run(program, run.spec.shots, options, noise=noise)
     check_size((run.points or 1) * characters_of(simulation), simulation, run.limits)
     return program, simulation

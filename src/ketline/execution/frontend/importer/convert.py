@@ -34,6 +34,7 @@ from ketline.execution.frontend.importer.resolve import GuardedVisitor, width_of
 from ketline.execution.frontend.messages import measured_widths
 from ketline.execution.frontend.phases import is_official_cx, phase_over_qiskit, with_phase
 from ketline.execution.frontend.places import DeclaredNames
+from ketline.execution.frontend.pragmas import place_of_pragma
 from ketline.execution.frontend.ranges import check_aliased
 from ketline.execution.frontend.unroller.budget import error_location
 from ketline.execution.frontend.unroller.kinds import MOST_WIDTH, Kind
@@ -167,6 +168,10 @@ class ProgramConverter(GuardedVisitor):
 
     def visit_IODeclaration(self, node: Any, context: Any) -> Any:  # noqa: N802
         raise unsupported(node, "'input' and 'output' are not supported: write the values into the program")
+
+    def visit_Pragma(self, node: Any, context: Any) -> Any:  # noqa: N802
+        context.circuit.append(place_of_pragma(node, context.circuit.global_phase), [])
+        return context
 
     def visit_CompoundStatement(self, node: Any, context: Any) -> Any:  # noqa: N802
         return self._visit_block(node.statements, context)

@@ -13,6 +13,7 @@ from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.places import PlacedOperations, PlaceRecorder
+from ketline.execution.frontend.pragmas import place_of_pragma
 from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.circuit_loops import CircuitLoops, EndlessLoop
 from ketline.execution.frontend.unroller.expressions import Evaluator
@@ -125,6 +126,9 @@ class Interpreter:
 
     def _run_IODeclaration(self, node: Any) -> None:  # noqa: N802
         self.variables.declare_io(node)
+
+    def _run_Pragma(self, node: Any) -> None:  # noqa: N802
+        self.writer.place(partial(place_of_pragma, node))
 
     def _run_AliasStatement(self, node: Any) -> None:  # noqa: N802
         self.variables.alias(node)

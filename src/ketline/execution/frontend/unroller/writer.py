@@ -3,14 +3,14 @@
 The interpreter and the modules it calls write with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from qiskit.circuit import Clbit, QuantumCircuit, QuantumRegister, Qubit
 from qiskit.circuit.classical import expr
 
-from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.domain.errors import OutputsInvalid, ProgramInvalid, ProgramUnsupported
 from ketline.execution.frontend.unroller.budget import Budget
 from ketline.execution.frontend.unroller.values import MOST_ATOMS, Measured, lift
 
@@ -27,6 +27,7 @@ class CircuitWriter:
         self._main = self.circuit
         self._budget = budget
         self._dry_run_bits: int | None = None
+        self._conditions = 0
 
     @property
     def operations(self) -> int:
@@ -73,6 +74,21 @@ class CircuitWriter:
     def add_phase(self, angle: float) -> None:
         if self._dry_run_bits is None:
             self.circuit.global_phase += angle
+
+    def place(self, make: Callable[[Any], Any]) -> None:
+        """Write a named place, which `make` makes of the phase of the program until here.
+
+        Raises:
+            OutputsInvalid: it is inside of a branch or a loop that depends on measurements.
+        """
+        if self._conditions:
+            raise OutputsInvalid(
+                "a place must be where every shot passes once, and after a conditional 'end' not all do: move the "
+                "pragma before it"
+            )
+        self._budget.operations(1)
+        if self._dry_run_bits is None:
+            self._main.append(make(self._main.global_phase), [])
 
     def measure(self, qubit: int, position: int) -> None:
         self._budget.operations(1)
@@ -127,8 +143,16 @@ class CircuitWriter:
         if self._dry_run_bits is not None:
             yield nullcontext()
             return
-        with self._main.if_test(self._condition(condition)) as otherwise:
+        with self._main.if_test(self._condition(condition)) as otherwise, self._conditional():
             yield otherwise
+
+    @contextmanager
+    def _conditional(self) -> Iterator[None]:
+        self._conditions += 1
+        try:
+            yield
+        finally:
+            self._conditions -= 1
 
     @contextmanager
     def repeat_while(self, condition: Measured) -> Iterator[None]:
@@ -136,7 +160,7 @@ class CircuitWriter:
         if self._dry_run_bits is not None:
             yield
             return
-        with self._main.while_loop(self._condition(condition)):
+        with self._main.while_loop(self._condition(condition)), self._conditional():
             yield
 
     @contextmanager

@@ -1,0 +1,104 @@
+"""Chooses how the states of outputs are simulated, and computes the outputs; the simulator calls it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ketline.domain.backend import Engine
+from ketline.domain.errors import ProgramUnsupported
+from ketline.domain.outputs import OF_ONE_STATE, Output, Outputs, OutputType, RequestedOutput
+from ketline.domain.spec import Method
+from ketline.execution.circuit.final_state import as_values, require_cut, value_of
+from ketline.execution.circuit.lowering import is_averaged
+from ketline.execution.frontend.program import Program
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.engines import Engines
+from ketline.execution.simulators.memory import require_room
+from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice
+from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
+from ketline.execution.simulators.saving.averaged import averaged_states
+from ketline.execution.simulators.saving.averaged_method import AveragedStates
+
+# The state, the copy of it that Aer returns, and another in the order of an output's qubits; measured. Each further
+# place takes a copy more, twice.
+_STATES_OF_OUTPUTS = 3
+_STATES_OF_A_PLACE = 2
+_METHODS = (Method.AUTOMATIC, Method.STATEVECTOR, Method.DENSITY_MATRIX)
+# The pure states at a place, complex128 of shape (states, 2^n), whose squares are their probabilities.
+_States = Mapping[str | None, Any]
+
+
+class Saved(NamedTuple):
+    """Outputs by name, the method's name, why it was chosen, and the engine."""
+
+    outputs: Outputs
+    method: str
+    reason: str
+    engine: Engine
+
+
+def choose_for_outputs(
+    program: Program,
+    outputs: Sequence[RequestedOutput],
+    method: Method,
+    limits: ExecutionLimits,
+    noise: NoiseModel | None = None,
+) -> Choice:
+    """How to simulate the states of outputs; nothing has been allocated when this returns or raises.
+
+    Raises:
+        ProgramUnsupported: the method does not give the outputs.
+        ProgramTooLarge: the states do not fit into the memory, or an entropy cannot be computed.
+    """
+    if method not in _METHODS:
+        raise ProgramUnsupported(
+            f"method '{method}' computes no outputs of a state; choose 'statevector', 'density_matrix', or none"
+        )
+    averaged = noise is not None or is_averaged(program.lowered)
+    for one in outputs:
+        require_cut(one, program.declared_qubits, averaged=averaged)
+    if not averaged and method is not Method.DENSITY_MATRIX:
+        statevector = SIMULATION_METHODS[Method.STATEVECTOR]
+        states = _STATES_OF_OUTPUTS + _STATES_OF_A_PLACE * (len({one.at for one in outputs}) - 1)
+        needed = states * statevector.bytes_needed(program.lowered)
+        require_room(program.lowered, needed, limits.memory_bytes, " with outputs")
+        return Choice(statevector, "outputs are computed from every amplitude")
+    if method is Method.STATEVECTOR:
+        raise ProgramUnsupported(
+            "method 'statevector' computes outputs of one state, and this program has one for each outcome or error; "
+            "choose 'density_matrix', or none"
+        )
+    if of_one := next((one.type for one in outputs if one.type in OF_ONE_STATE), None):
+        raise ProgramUnsupported(f"method 'density_matrix' gives no {of_one}; choose 'statevector', or none")
+    errors = None if noise is None else CircuitErrors(program.lowered, noise)
+    choice = Choice(AveragedStates(errors), "the states of all outcomes and errors are added up")
+    choice.method.require(program.lowered, limits.memory_bytes)
+    return choice
+
+
+def saved_outputs(engines: Engines, program: Program, outputs: Sequence[RequestedOutput], choice: Choice) -> Saved:
+    """The outputs of a program that was read for them, by a choice of `choose_for_outputs`.
+
+    Raises:
+        ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as a run does.
+    """
+    lowered = program.lowered
+    positions = {qubit: number for number, qubit in enumerate(program.kept_qubits)}
+    unitary = {one.at for one in outputs if one.type is OutputType.UNITARY}
+    other = {one.at for one in outputs if one.type is not OutputType.UNITARY}
+    unitaries = engines.unitaries(lowered.circuit, unitary) if unitary else {}
+    states: _States = {}
+    if isinstance(choice.method, AveragedStates):
+        states = averaged_states(engines, program, other, choice.method.errors)
+    elif other:
+        states = {place: state[None, :] for place, state in engines.states(lowered.circuit, other).items()}
+    found: dict[str, Output] = {}
+    for one in outputs:
+        qubits = range(program.declared_qubits) if one.qubits is None else one.qubits
+        if one.type is OutputType.UNITARY:
+            value = unitaries[one.at]
+        else:
+            value = value_of(one, states[one.at], positions, qubits)
+        found[one.name] = Output(one.type, qubits=list(qubits), values=as_values(value))
+    engine = Engine.NUMPY if isinstance(choice.method, AveragedStates) else Engine.AER
+    return Saved(found, choice.method.name.value, choice.reason, engine)
