@@ -1,4 +1,4 @@
-"""Runs the snippets of docs/clients.md and README.md and writes what they print into these pages.
+"""Runs the snippets of docs/clients.md, README.md and docs/ecosystem.md and writes what they print into these pages.
 
 `bash .ci/uv run python -m tests.pages.walk URL`, with the address of a service that was just started.
 
@@ -19,6 +19,9 @@ from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "docs" / "clients.md", ROOT / "README.md"]
+# Has no commands: tests/acceptance/test_ecosystem.py runs each of its sections by itself.
+PROGRAMS = ROOT / "docs" / "ecosystem.md"
+_SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 SHOWN_URL = "http://localhost:8000"
 COMMAND_SECONDS = 120
 _BLOCK = re.compile(r"```(console|python)\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
@@ -31,6 +34,8 @@ _END = "--- 7f0c end of a command ---"
 def main() -> None:
     for path in PAGES:
         path.write_text(executed(path.read_text(encoding="utf-8"), sys.argv[1]), encoding="utf-8")
+    sections = _SECTION.split(PROGRAMS.read_text(encoding="utf-8"))
+    PROGRAMS.write_text("".join(executed_program(each, sys.argv[1])[0] for each in sections), encoding="utf-8")
 
 
 def executed(page: str, url: str) -> str:
@@ -42,12 +47,23 @@ def executed(page: str, url: str) -> str:
             return _BLOCK.sub(lambda found: _block(found, shell, namespace, url), page)
 
 
+def executed_program(section: str, url: str) -> tuple[str, dict[str, object]]:
+    """As `executed`, of Python only; and the names that the snippets define, while `KETLINE_URL` is the service."""
+    namespace: dict[str, object] = {"__name__": "walk"}
+    with _service_at(url):
+        return _BLOCK.sub(lambda found: _python(found[2], namespace, url), section), namespace
+
+
 def _block(found: re.Match[str], shell: "subprocess.Popen[str]", namespace: dict[str, object], url: str) -> str:
     kind, code, _ = found.groups()
     if kind == "console":
         commands = [line.removeprefix("$ ") for line in code.splitlines() if line.startswith("$ ")]
         shown = "".join(f"$ {command}\n{_told(shell, command, url)}" for command in commands)
         return f"```console\n{shown}```\n"
+    return _python(code, namespace, url)
+
+
+def _python(code: str, namespace: dict[str, object], url: str) -> str:
     printed = io.StringIO()
     with redirect_stdout(printed):
         exec(compile(code.replace(SHOWN_URL, url), "<page>", "exec"), namespace)  # the page is ours

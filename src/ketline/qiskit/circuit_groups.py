@@ -11,13 +11,16 @@ import numpy as np
 from qiskit.circuit import ControlFlowOp, Parameter
 
 from ketline.client.convert.qiskit import SerializedCircuit, serialized
+from ketline.client.task_limits import (
+    MOST_CIRCUITS,
+    MOST_OPERATIONS_BY_AMPLITUDES,
+    TaskLimits,
+    points_in_a_task,
+    portions,
+    work_of,
+)
 from ketline.domain.limits import MAX_INPUTS
-from ketline.qiskit.sweeps import TaskLimits, inputs_of, points_in_a_task, portions
-
-# A group is simulated one circuit after another, so it is kept small: several slots take several groups of a job, and
-# all circuits of a group take less than a second of the time limit of one task.
-_MOST_CIRCUITS = 50
-_MOST_OPERATIONS_BY_AMPLITUDES = 1 << 24
+from ketline.qiskit.sweeps import inputs_of
 
 # Registers, and for each instruction its name, qubits, bits and number of angles.
 _Structure = tuple[Any, ...]
@@ -33,7 +36,7 @@ class CircuitGroup:
 
 
 def groups_of(
-    circuits: Sequence[Any], limits: TaskLimits, result_characters: float, most: int = _MOST_CIRCUITS
+    circuits: Sequence[Any], limits: TaskLimits, result_characters: float, most: int = MOST_CIRCUITS
 ) -> list[CircuitGroup]:
     """The groups of circuits without parameters, in the order of their first members.
 
@@ -46,7 +49,7 @@ def groups_of(
     for number, circuit in enumerate(circuits):
         structure, angles[number] = _structure_of(circuit) if len(circuits) > 1 else (None, ())
         alike.setdefault(number if structure is None else structure, []).append(number)
-    split = partial(_split, circuits, angles, limits, result_characters, min(most, _MOST_CIRCUITS))
+    split = partial(_split, circuits, angles, limits, result_characters, min(most, MOST_CIRCUITS))
     return sorted(chain.from_iterable(map(split, alike.values())), key=lambda group: group.members[0])
 
 
@@ -74,7 +77,7 @@ def _split(
     varying = np.flatnonzero((values != values[0]).any(axis=0))
     if len(members) > 1 and len(varying) <= MAX_INPUTS:
         fitting = points_in_a_task(limits, max(1, len(varying)), result_characters)
-        most = min(most, fitting, _MOST_OPERATIONS_BY_AMPLITUDES // _work_of(first))
+        most = min(most, fitting, MOST_OPERATIONS_BY_AMPLITUDES // _work_of(first))
     else:
         most = 1
     template = None
@@ -91,7 +94,7 @@ def _split(
 
 def _structure_of(circuit: Any) -> tuple[_Structure | None, Sequence[float]]:
     """What circuits of a group have in common, and the circuit's angles; no structure for one that is not grouped."""
-    if circuit.num_vars or not circuit.data or _work_of(circuit) > _MOST_OPERATIONS_BY_AMPLITUDES:
+    if circuit.num_vars or not circuit.data or _work_of(circuit) > MOST_OPERATIONS_BY_AMPLITUDES:
         return None, ()
     bits = {bit: number for number, bit in enumerate((*circuit.qubits, *circuit.clbits))}
     registers = [(one.name, tuple(bits[bit] for bit in one)) for one in (*circuit.qregs, *circuit.cregs)]
@@ -120,7 +123,7 @@ def _is_plain(instruction: Any, parameters: Sequence[Any]) -> bool:
 
 
 def _work_of(circuit: Any) -> int:
-    return int(len(circuit.data) << min(circuit.num_qubits, 64))
+    return work_of(len(circuit.data), circuit.num_qubits)
 
 
 def _template(circuit: Any, varying: Sequence[int]) -> tuple[SerializedCircuit, Sequence[int]]:

@@ -9,6 +9,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPubLike
 
 from ketline.client.convert.qiskit import serialized
+from ketline.client.task_limits import CHARACTERS_OF_A_NUMBER, TaskLimits, points_in_a_task, portions
 from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
 from ketline.domain.seeds import fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
@@ -18,14 +19,7 @@ from ketline.qiskit.resets import without_resets
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.estimation import EstimatedPart, EstimatedPub, Estimation
 from ketline.qiskit.results.experiments import experiment_of
-from ketline.qiskit.sweeps import (
-    CHARACTERS_OF_A_NUMBER,
-    TaskLimits,
-    inputs_of,
-    points_in_a_task,
-    portions,
-    values_of,
-)
+from ketline.qiskit.sweeps import inputs_of, values_of
 from ketline.qiskit.task_group import TaskRequest, submitted
 
 

@@ -8,13 +8,14 @@ from qiskit.circuit import ControlFlowOp
 from qiskit.exceptions import QiskitError
 
 from ketline.client.convert.qiskit import serialized
+from ketline.client.task_limits import TaskLimits, portions
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
 from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
 from ketline.qiskit.saves import Saves, saves_of
-from ketline.qiskit.sweeps import TaskLimits, characters_of_counts, portions
+from ketline.qiskit.sweeps import characters_of_counts
 from ketline.qiskit.task_group import TaskRequest
 
 

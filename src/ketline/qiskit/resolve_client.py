@@ -5,10 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from ketline.client import Client
-from ketline.qiskit.sweeps import TaskLimits
-
-# Only this part of a limit is used for numbers and outcomes; the rest is for everything around them.
-_DIVISOR = 2
+from ketline.client.task_limits import TaskLimits, limits_of
 
 
 class Service:
@@ -29,12 +26,7 @@ class Service:
     @property
     def limits(self) -> TaskLimits:
         """How much one task of this service may send and return, and its most shots."""
-        limits = self.description["limits"]
-        return TaskLimits(
-            input_characters=limits["max_program_bytes"] // _DIVISOR,
-            result_characters=(limits["max_result_megabytes"] << 20) // _DIVISOR,
-            shots=limits["max_shots"],
-        )
+        return limits_of(self.description)
 
 
 def service_of(*given: Any) -> Service:

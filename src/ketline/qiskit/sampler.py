@@ -10,6 +10,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub, SamplerPubLike
 
 from ketline.client.convert.qiskit import serialized
+from ketline.client.task_limits import TaskLimits, points_in_a_task, portions
 from ketline.domain.limits import MAX_INPUTS
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.domain.sweep import number_of_points
@@ -20,14 +21,7 @@ from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.cells import Cell
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.sampling import SampledPub, Sampling
-from ketline.qiskit.sweeps import (
-    TaskLimits,
-    characters_of_counts,
-    inputs_of,
-    points_in_a_task,
-    portions,
-    values_of,
-)
+from ketline.qiskit.sweeps import characters_of_counts, inputs_of, values_of
 from ketline.qiskit.task_group import TaskRequest, submitted
 
 

@@ -12,8 +12,8 @@ from qiskit.circuit import ClassicalRegister, Parameter, QuantumCircuit, Quantum
 from qiskit.circuit.library import UnitaryGate, XGate, real_amplitudes
 from qiskit.quantum_info import Operator
 
+from ketline.client.task_limits import TaskLimits
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
-from ketline.qiskit.sweeps import TaskLimits
 
 AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20, shots=100_000)
 CHARACTERS = 100

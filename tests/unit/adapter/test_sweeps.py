@@ -11,12 +11,12 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.quantum_info import SparseObservable, SparsePauliOp
 
 from ketline.client import Client
+from ketline.client.task_limits import TaskLimits
 from ketline.domain.seeds import derived_seed
 from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, _terms_of
 from ketline.qiskit.requests import seed_of
 from ketline.qiskit.sampler import _options_of, _tasks_of
 from ketline.qiskit.sampler import _parts_of as _sampler_parts
-from ketline.qiskit.sweeps import TaskLimits
 
 AMPLE = TaskLimits(input_characters=1 << 19, result_characters=8 << 20, shots=100_000)
 OPTIONS: dict[str, Any] = {"seed": 100, "method": None}

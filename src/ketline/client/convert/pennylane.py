@@ -5,7 +5,7 @@ register (`c`, `c_1`, …) whose bit i is its i-th wire, so PennyLane's outcome 
 to left. Each measurement inside the circuit has a register of its own: `m0`, `m1`, …
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pennylane
@@ -53,12 +53,17 @@ _NAMES = {
     "U1": "p",
     "U3": "u",
 }
+# Rotations and phases whose angles are those of the program's gates.
+GATES_WITH_ANGLES = frozenset((*_NAMES, "GlobalPhase", "Rot"))
 _MEASUREMENTS = ("CountsMP", "SampleMP", "ProbabilityMP")
-_WITHOUT_EFFECT = ("Identity", "Snapshot", "WireCut")
+WITHOUT_EFFECT = ("Identity", "Snapshot", "WireCut")
 # Up to so many wires an operation without a counterpart is converted by its matrix rather than by its decomposition.
-_SMALL = 3
+SMALL = 3
 # A condition of more measurements is not written as the outcomes for which it holds.
 _MOST_IN_CONDITION = 8
+
+# Writes an angle times a factor, as `angle_text` does.
+WriteAngle = Callable[[Any, ProgramWriter, float], str]
 
 
 def program_of(
@@ -69,12 +74,25 @@ def program_of(
     if isinstance(circuit, pennylane.QNode):
         wires = circuit.device.wires or ()
         circuit = pennylane.workflow.construct_tape(circuit, level="user")(*arguments, **(keywords or {}))
-    return _Conversion(circuit, wires or circuit.wires).program()
+    return program_of_tape(circuit, wires or circuit.wires)
+
+
+def program_of_tape(
+    tape: Any, wires: Sequence[Any], *, write_angle: WriteAngle = angle_text, postselects: bool = False
+) -> ConvertedProgram:
+    """Convert a tape with these wires, in this order.
+
+    `write_angle` writes each angle of a gate of `GATES_WITH_ANGLES`. With `postselects` the caller selects the shots
+    whose measurements inside the circuit have the outcome that the tape names.
+    """
+    return _Conversion(tape, wires, write_angle, postselects).program()
 
 
 class _Conversion:
-    def __init__(self, tape: Any, wires: Sequence[Any]) -> None:
+    def __init__(self, tape: Any, wires: Sequence[Any], write_angle: WriteAngle, postselects: bool) -> None:
         self._tape = tape
+        self._write_angle = write_angle
+        self._postselects = postselects
         self._writer = ProgramWriter()
         self._qubits = dict(zip(wires, self._writer.qubits("q", len(wires)), strict=True))
         self._outcomes: dict[Any, str] = {}  # of measurements inside the circuit, by the measurement
@@ -105,7 +123,7 @@ class _Conversion:
                 self._operation(part)
 
     def _measure_inside(self, measurement: Any) -> None:
-        if measurement.postselect is not None:
+        if measurement.postselect is not None and not self._postselects:
             raise CircuitNotConvertible("a measurement with `postselect` is not supported")
         (bit,) = self._writer.register(f"m{len(self._outcomes)}", 1)
         self._outcomes[measurement] = bit
@@ -162,22 +180,25 @@ class _Conversion:
             if calls is not None:
                 controls = [self._qubits[wire] for wire in operation.control_wires]
                 return [call.controlled(controls, list(map(bool, operation.control_values))) for call in calls]
-        small = len(qubits) <= _SMALL or (not operation.has_decomposition and len(qubits) <= MOST_QUBITS)
+        small = len(qubits) <= SMALL or (not operation.has_decomposition and len(qubits) <= MOST_QUBITS)
         if small and operation.has_matrix:
             return unitary_calls(pennylane.matrix(operation, wire_order=operation.wires), qubits)
         return None
 
     def _known(self, operation: Any, qubits: tuple[str, ...]) -> Sequence[Call] | None:
-        if operation.name in _WITHOUT_EFFECT:
+        if operation.name in WITHOUT_EFFECT:
             return []
         if operation.name == "GlobalPhase":
-            return [Call("gphase", (), (angle_text(operation.data[0], self._writer, -1.0),))]
+            return [Call("gphase", (), (self._angle(operation.data[0], -1.0),))]
         if operation.name == "Rot":
-            angles = [angle_text(angle, self._writer) for angle in operation.data]
+            angles = list(map(self._angle, operation.data))
             return [Call(gate, qubits, (angle,)) for gate, angle in zip(("rz", "ry", "rz"), angles, strict=True)]
         if operation.name not in _NAMES:
             return None
-        return [Call(_NAMES[operation.name], qubits, tuple(angle_text(each, self._writer) for each in operation.data))]
+        return [Call(_NAMES[operation.name], qubits, tuple(map(self._angle, operation.data)))]
+
+    def _angle(self, value: Any, factor: float = 1.0) -> str:
+        return self._write_angle(value, self._writer, factor)
 
 
 def _conjunction(bits: Sequence[str], outcome: Sequence[int]) -> str:

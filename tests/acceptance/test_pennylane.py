@@ -1,0 +1,342 @@
+"""PennyLane's device on a real service: it agrees with `default.qubit`, and as many tasks run as are needed."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import pytest_asyncio
+from pennylane import numpy as pnp
+from pennylane.exceptions import DeviceError, WireError
+
+from ketline.client import Client
+from ketline.pennylane import KetlineDevice
+from tests.acceptance.conftest import Embedded
+from tests.acceptance.processes import Fleet
+from tests.blocks import long_after, numbers
+from tests.unit.client.convert.comparison import assert_sampled_alike
+
+WIRES = ["c", 0, "a", 7]
+CIRCUITS = 12  # of a block
+SHOTS = 4000
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A service that all tests of this module share."""
+    directory: Path = tmp_path_factory.mktemp("pennylane")
+    service = Embedded(Fleet(directory, {}), directory / "data")
+    await service.up()
+    try:
+        yield f"http://127.0.0.1:{service.port}"
+    finally:
+        await service.fleet.end()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[Client]:
+    with Client(url) as client:
+        yield client
+
+
+@pytest.fixture
+def tasks(client: Client) -> Callable[[], int]:
+    """How many tasks were submitted since the test began."""
+    before = sum(1 for _ in client.tasks())
+    return lambda: sum(1 for _ in client.tasks()) - before
+
+
+GATES: list[tuple[Any, int, int]] = [
+    *((gate, 1, 1) for gate in (qml.RX, qml.RY, qml.RZ, qml.PhaseShift)),
+    *((gate, 0, 1) for gate in (qml.H, qml.S, qml.T, qml.SX)),
+    *((gate, 1, 2) for gate in (qml.CRX, qml.IsingXY, qml.SingleExcitation, qml.ControlledPhaseShift)),
+    *((gate, 0, 2) for gate in (qml.CNOT, qml.CY, qml.ISWAP, qml.ECR)),
+    (qml.Rot, 3, 1),
+    (qml.CRot, 3, 2),
+    (qml.MultiRZ, 1, 3),
+    (qml.Toffoli, 0, 3),
+    (lambda wires: qml.adjoint(qml.QFT(wires)), 0, 4),
+    (lambda wires: qml.ctrl(qml.RX(0.4, wires[2]), wires[:2], control_values=[0, 1]), 0, 3),
+    (qml.DoubleExcitation, 1, 4),
+]
+
+
+def random_body(random: np.random.Generator, wires: list[Any]) -> list[Any]:
+    """Operations that are random, and act on all wires."""
+    operations = [qml.RY(float(random.uniform(0.2, 1.3)), wire) for wire in wires]
+    for _ in range(int(random.integers(4, 12))):
+        gate, angles, size = GATES[int(random.integers(len(GATES)))]
+        some = [wires[place] for place in random.permutation(len(wires))[:size]]
+        own = random.uniform(-3, 3, angles).tolist()
+        operations.append(gate(*own, wires=some if size > 1 else some[0]))
+    return operations
+
+
+def exact_measurements(random: np.random.Generator, wires: list[Any]) -> list[Any]:
+    first, second, third, fourth = (wires[place] for place in random.permutation(4))
+    matrix = random.normal(size=(4, 4)) + 1j * random.normal(size=(4, 4))
+    hamiltonian = qml.Hamiltonian(
+        random.normal(size=3).tolist(), [qml.X(first) @ qml.Y(second), qml.Z(third), qml.I(fourth)]
+    )
+    return [
+        qml.expval(qml.Z(first)),
+        qml.expval(hamiltonian),
+        qml.expval(2 * qml.Y(second) + qml.Hadamard(first) @ qml.Z(third)),
+        qml.expval(qml.Hermitian(matrix + matrix.conj().T, [third, first])),
+        qml.expval(qml.Projector([1, 0], [second, fourth])),
+        qml.var(qml.X(first) @ qml.Z(fourth)),
+        qml.var(hamiltonian),
+        qml.probs(wires=[third, first, second]),
+        qml.probs(op=qml.Y(second) @ qml.X(third)),
+        qml.probs(),
+        qml.density_matrix(wires=[second, first]),
+        qml.density_matrix(wires=[fourth, first, third]),
+        qml.purity(wires=[third]),
+        qml.vn_entropy(wires=[second, third]),
+        qml.mutual_info([first], [second], log_base=2),
+        qml.state(),
+    ]
+
+
+@pytest.mark.parametrize("block", long_after(1, range(4)))
+def test_exact_results_are_those_of_the_default_device(client: Client, block: int) -> None:
+    for number in numbers(block, CIRCUITS):
+        random = np.random.default_rng([20261130, number])
+        operations, measurements = random_body(random, WIRES), exact_measurements(random, WIRES)
+        wires = [None, WIRES, [*WIRES, "unused"]][number % 3]
+        found = exactly(KetlineDevice(wires, client=client), operations, measurements)
+        expected = exactly(qml.device("default.qubit", wires=wires), operations, measurements)
+        for measurement, one, other in zip(measurements, found, expected, strict=True):
+            assert np.shape(one) == np.shape(other), measurement
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-10, err_msg=str(measurement))
+
+
+def exactly(device: Any, operations: list[Any], measurements: list[Any]) -> Any:
+    return qml.QNode(partial(applied, operations, measurements), device)()
+
+
+def applied(operations: list[Any], measurements: list[Any]) -> list[Any]:
+    """The body of a QNode."""
+    for operation in operations:
+        qml.apply(operation)
+    return [qml.apply(measurement) for measurement in measurements]
+
+
+@pytest.mark.parametrize("seed", long_after(3, range(12)))
+def test_counts_are_those_of_the_default_device(client: Client, seed: int) -> None:
+    """With measurements inside the circuit, which decide on gates; at a level of 1e-9 each."""
+    random = np.random.default_rng(seed)
+    operations = random_body(random, WIRES)
+    order = [WIRES[place] for place in random.permutation(4)]
+
+    def body() -> Any:
+        for operation in operations:
+            qml.apply(operation)
+        first = qml.measure(order[0], reset=bool(seed % 2))
+        qml.cond(first, qml.RY, qml.RX)(0.8, order[1])
+        second = qml.measure(order[0])
+        qml.cond(first & ~second, qml.X)(order[3])
+        return (
+            qml.counts(wires=order[:3]),
+            qml.counts([second, first]),
+            qml.counts(2 * first + second),
+            qml.expval(qml.X(order[1]) @ qml.Z(order[2])),
+            qml.probs(wires=order[2:]),
+            qml.expval(first),
+        )
+
+    ours, theirs = (
+        qml.set_shots(qml.QNode(body, device, mcm_method=method), SHOTS)()
+        for device, method in (
+            (KetlineDevice(WIRES, client=client, seed=seed), None),
+            (qml.device("default.qubit", wires=WIRES, seed=seed), "tree-traversal"),
+        )
+    )
+    for one, other in zip(ours[:3], theirs[:3], strict=True):
+        assert_sampled_alike(*({str(key): int(count) for key, count in each.items()} for each in (one, other)))
+    # Of means of 4,000 values between -1 and 1, by Hoeffding: 1e-9 each.
+    np.testing.assert_allclose(ours[3], theirs[3], atol=0.21)
+    np.testing.assert_allclose(ours[4], theirs[4], atol=0.11)
+    np.testing.assert_allclose(ours[5], theirs[5], atol=0.11)
+
+
+@pytest.mark.parametrize("shots", [1, 20, (5, 10), ((4, 2), 3)])
+def test_results_with_shots_have_the_form_of_the_default_device(client: Client, shots: Any) -> None:
+    def body() -> Any:
+        qml.X(0)
+        qml.X(2)
+        outcome = qml.measure(0)
+        return (
+            qml.expval(qml.Z(0)),
+            qml.expval(qml.X(1) + 0.5 * qml.Z(1) + qml.Hermitian(np.eye(2), 0)),
+            qml.var(qml.Z(0) @ qml.Z(1)),
+            qml.sample(wires=[2, 0]),
+            qml.sample(qml.Z(0)),
+            qml.probs(wires=[2, 0]),
+            qml.counts(wires=[2, 1, 0], all_outcomes=True),
+            qml.counts(qml.Z(2)),
+            qml.sample(outcome),
+            qml.counts(),
+        )
+
+    ours, theirs = (
+        qml.set_shots(qml.QNode(body, device, mcm_method=method), shots)()
+        for device, method in (
+            (KetlineDevice(3, client=client), None),
+            (qml.device("default.qubit", wires=3), "tree-traversal"),
+        )
+    )
+    assert_same_form(ours, theirs)
+
+
+def assert_same_form(ours: Any, theirs: Any) -> None:
+    """Equal, except for numbers that are random, which are of one shape."""
+    if isinstance(theirs, (tuple, list)):
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            assert_same_form(one, other)
+    elif isinstance(theirs, dict):
+        assert {str(key): int(count) for key, count in ours.items()} == {
+            str(key): int(count) for key, count in theirs.items()
+        }
+    else:
+        assert np.shape(ours) == np.shape(theirs)
+        if np.shape(theirs):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_shots_are_selected_by_outcomes_inside_the_circuit(client: Client) -> None:
+    def body() -> Any:
+        qml.H(0)
+        qml.CNOT([0, 1])
+        outcome = qml.measure(0, postselect=1)
+        return qml.counts(wires=[0, 1]), qml.expval(qml.Z(1)), qml.counts(outcome)
+
+    counts, mean, inside = qml.set_shots(qml.QNode(body, KetlineDevice(2, client=client, seed=3)), 400)()
+    assert list(counts) == ["11"]
+    assert 120 < counts["11"] < 280
+    assert (mean, inside) == (-1.0, {1.0: counts["11"]})
+
+
+def test_the_same_seed_gives_the_same_samples(client: Client) -> None:
+    def body() -> Any:
+        qml.H(0)
+        return qml.sample(wires=0)
+
+    first, again, other = (
+        qml.set_shots(qml.QNode(body, KetlineDevice(1, client=client, seed=seed)), 100)() for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_shots_beyond_the_limit_of_a_task_are_joined(client: Client, tasks: Callable[[], int]) -> None:
+    def body() -> Any:
+        qml.RY(1.0, 0)
+        return qml.counts(wires=0)
+
+    counts = qml.set_shots(qml.QNode(body, KetlineDevice(1, client=client, seed=1)), 250_000)()
+    assert sum(counts.values()) == 250_000
+    assert counts["1"] / 250_000 == pytest.approx(np.sin(0.5) ** 2, abs=0.01)
+    assert tasks() == 3
+
+
+def ansatz(device: Any, method: str) -> Any:
+    def body(values: Any) -> Any:
+        for wire in range(3):
+            qml.RY(values[wire], wire)
+            qml.RX(values[3 + wire] * 2, wire)
+        qml.CRZ(values[0], [0, 1])
+        qml.IsingXX(values[6], [1, 2])
+        qml.Rot(values[7], 0.2, values[1], 2)
+        return qml.expval(qml.Z(0) @ qml.X(1)), qml.expval(qml.Hamiltonian([0.3, -1.2], [qml.Y(2), qml.Z(1)]))
+
+    circuit = qml.QNode(body, device, diff_method=method)
+    return lambda values: pnp.stack(circuit(values))
+
+
+VALUES = pnp.array(np.linspace(-1, 2, 8), requires_grad=True)
+
+
+def test_gradients_by_parameter_shifts_are_one_task(client: Client, tasks: Callable[[], int]) -> None:
+    found = qml.jacobian(ansatz(KetlineDevice(3, client=client), "parameter-shift"))(VALUES)
+    expected = qml.jacobian(ansatz(qml.device("default.qubit", wires=3), "backprop"))(VALUES)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    assert tasks() == 2  # the values, and all shifted circuits
+
+
+def test_broadcast_parameters_are_one_task(client: Client, tasks: Callable[[], int]) -> None:
+    def body(angles: Any) -> Any:
+        qml.RX(angles, 0)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Y(0) @ qml.X(1)), qml.probs(wires=[1, 0])
+
+    angles = np.linspace(0, 3, 20)
+    ours = qml.QNode(body, KetlineDevice(2, client=client))(angles)
+    theirs = qml.QNode(body, qml.device("default.qubit", wires=2))(angles)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+    assert tasks() == 2  # the observables, and the probabilities
+
+
+def test_an_optimiser_finds_the_minimum(client: Client) -> None:
+    cost = ansatz(KetlineDevice(3, client=client), "best")
+    optimiser, values = qml.GradientDescentOptimizer(0.3), VALUES
+    for _ in range(20):
+        values, before = optimiser.step_and_cost(lambda given: cost(given)[1], values)
+    assert before < -1.2
+
+
+def test_devices_are_found_by_name(url: str) -> None:
+    device = qml.device("ketline.simulator", wires=["a", "b"], url=url)
+    assert isinstance(device, KetlineDevice)
+
+    circuit = qml.QNode(partial(applied, [qml.X("b")], [qml.expval(qml.Z("b")), qml.expval(qml.Z("a"))]), device)
+
+    with qml.Tracker(device) as tracker:
+        assert list(circuit()) == [-1.0, 1.0]
+    assert tracker.totals["simulations"] == 1
+    device.client.close()
+
+
+def refused(device: Any, operations: list[Any], measurements: list[Any], shots: Any = None, **options: Any) -> Any:
+    return qml.set_shots(qml.QNode(partial(applied, operations, measurements), device, **options), shots)()
+
+
+@pytest.mark.parametrize(
+    ("operations", "measurements", "shots", "error", "message"),
+    [
+        ([qml.BitFlip(0.1, 0)], [qml.expval(qml.Z(0))], None, DeviceError, "BitFlip.* not supported"),
+        ([qml.X(5)], [qml.expval(qml.Z(0))], None, WireError, "not found on the device"),
+        ([qml.X(0)], [qml.sample(wires=0)], None, DeviceError, "not accepted for analytic simulation"),
+        ([qml.X(0)], [qml.state()], 10, DeviceError, "not accepted with finite shots"),
+        ([qml.X(0)], [qml.classical_shadow(wires=0)], 10, DeviceError, "not accepted with finite shots"),
+        ([qml.X(0)], [qml.expval(1j * qml.Z(0))], None, DeviceError, "not Hermitian"),
+    ],
+    ids=str,
+)
+def test_what_cannot_run_is_refused_as_pennylane_does(
+    client: Client, operations: Any, measurements: Any, shots: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        refused(KetlineDevice(2, client=client), operations, measurements, shots)
+
+
+def test_what_the_service_refuses_is_told(client: Client) -> None:
+    with pytest.raises(DeviceError, match="unsupported"):
+        refused(KetlineDevice(1, client=client, method="stim"), [qml.T(0), qml.H(0)], [qml.counts(wires=0)], 10)
+    with pytest.raises(DeviceError, match="invalid_request"):
+        refused(KetlineDevice(1, client=client, method="none"), [qml.T(0)], [qml.expval(qml.Z(0))])
+    with pytest.raises(DeviceError, match=r"mcm_method .*tree-traversal.* not supported"):
+        refused(KetlineDevice(1, client=client), [], [qml.counts(wires=0)], 10, mcm_method="tree-traversal")
+
+
+def test_noise_is_that_of_the_service(client: Client) -> None:
+    noise = {"name": "readout", "p01": 0.25, "p10": 0.0}
+    (counts,) = refused(KetlineDevice(1, client=client, noise=noise, seed=1), [], [qml.counts(wires=0)], 4000)
+    assert 850 < counts["1"] < 1150
