@@ -103,7 +103,15 @@ class FakeTaskRepository:
         size = len(await self.result_text(task_id))
         if size <= most_result_bytes:
             return task
-        return replace(task, counts=None, memory=None, points=None, expectation_values=None, omitted_result_bytes=size)
+        return replace(
+            task,
+            counts=None,
+            memory=None,
+            points=None,
+            expectation_values=None,
+            gradients=None,
+            omitted_result_bytes=size,
+        )
 
     async def result_text(self, task_id: TaskId) -> str:
         result = view_task(await self.get(task_id)).result

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ketline.domain.gradients import Gradient, GradientMethod
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import OutputType, RequestedOutput
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
@@ -21,6 +22,13 @@ CHANGED = {
     "memory": replace(PLAIN, options=RunOptions(memory=True)),
     "format": replace(PLAIN, options=RunOptions(format=ProgramFormat.QPY)),
     "observables": replace(PLAIN, options=RunOptions(observables=({"Z": 1.0},))),
+    "gradient": replace(
+        PLAIN,
+        inputs={"theta": 0.5},
+        options=RunOptions(
+            observables=({"Z": 1.0},), gradient=Gradient(inputs=("theta",), method=GradientMethod.ADJOINT)
+        ),
+    ),
     "outputs": replace(
         PLAIN,
         options=RunOptions(

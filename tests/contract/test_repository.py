@@ -221,6 +221,22 @@ async def test_expectation_values_are_kept(repository: SqlTaskRepository, values
     assert (task.expectation_values, task.counts, task.points) == (values, None, None)
 
 
+GRADIENT = [{"t": 0.5, "a": [[0.0, 1e-17], [-1.0, 2.0]]}, {"t": 1.0, "a": [[0.0, 0.0], [0.0, 0.0]]}]
+
+
+@pytest.mark.parametrize(
+    ("values", "gradients"),
+    [([0.5, 1.0], GRADIENT), ([[0.5, 1.0], [0.0, 1.0]], [GRADIENT, GRADIENT[::-1]])],
+    ids=["one point", "sweep"],
+)
+async def test_gradients_are_kept(repository: SqlTaskRepository, values: Any, gradients: Any) -> None:
+    claim = await claimed(repository)
+    result = replace(RESULT, counts={}, expectation_values=values, gradients=gradients)
+    assert await repository.finish(claim.lease, result)
+    task = await repository.get(claim.lease.task_id)
+    assert (task.expectation_values, task.gradients, task.counts) == (values, gradients, None)
+
+
 STATE = Output(OutputType.STATEVECTOR, qubits=[0], values=[[0.6, 0.0], [0.0, -0.8]])
 ENTROPY = Output(OutputType.ENTROPY, qubits=[0, 1], values=1e-17)
 

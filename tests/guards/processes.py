@@ -187,6 +187,12 @@ PROCESSES = (
         ("tests/unit/execution/test_outputs.py::test_other_shapes_are_not_accepted_from_a_simulator",),
     ),
     Guard(
+        "wire.gradients",
+        "derivatives of a simulator's process have the shape of their input",
+        Replace("False"),
+        ("tests/unit/execution/test_gradients.py::test_other_shapes_are_not_accepted_from_a_simulator",),
+    ),
+    Guard(
         "publish.mandatory",
         "a message that no queue took is noticed",
         Replace("False", part="mandatory"),

@@ -7,6 +7,7 @@ from typing import Any
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 BELL_2 = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;'
 PAIR = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; h q[0]; cx q[0], q[1];'
+TURNED = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit q; ry(2 * theta + 0.1) q;'
 ROTATION = 'OPENQASM 3.0; include "stdgates.inc"; input float theta; qubit q; bit c; ry(theta) q; c = measure q;'
 WRONG = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nfoo q;\n'
 # Never ends by itself: it waits for a 1 that cannot come.
@@ -96,6 +97,13 @@ CALLS: Sequence[str | Call] = (
         body={"qc": PAIR, "observables": [{"ZZ": 1.0}, {"XX": 0.5, "IZ": -2.0}]},
         headers={"Prefer": "wait=30"},
         keep={"values": task_id},
+    ),
+    Call(
+        text="With `gradient` the result also has their derivatives by the inputs.",
+        method="POST",
+        path="/tasks",
+        body={"qc": TURNED, "inputs": {"theta": 0.3}, "observables": [{"Z": 1.0}], "gradient": True},
+        headers={"Prefer": "wait=30"},
     ),
     Call(
         text="With `noise` gates and measurements have errors: named models, a model of Aer's, or a list of these.",

@@ -27,17 +27,25 @@ from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs", "noise"}
 OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
-OF_THE_CHILD |= {"outputs"}
+OF_THE_CHILD |= {"outputs", "gradient"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
-NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "observables", "metadata", "scheduled_for", "max_attempts"}
+NOT_ON_THE_COMMAND_LINE = {
+    "program",
+    "program_format",
+    "observables",
+    "metadata",
+    "scheduled_for",
+    "max_attempts",
+    "gradient",
+}
 # `ketline convert` has these.
 NOT_ON_THE_COMMAND_LINE |= {"kind", "target", "profile", "bitcode"}
 NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs"}
+NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
@@ -79,6 +87,11 @@ def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
         # Values are exact: a body with observables has no shots.
         spec = replace(spec, shots=DEFAULT_SHOTS)
         body = {"qc": spec.circuit, "observables": field.stored(spec)}
+    elif field.name == "gradient":
+        # It is that of observables, by inputs.
+        spec = replace(spec, shots=DEFAULT_SHOTS)
+        others = {one.name: one.stored(spec) for one in SPEC_FIELDS if one.name in ("observables", "inputs")}
+        body = {"qc": spec.circuit, **others, "gradient": field.stored(spec)}
     elif field.name in OF_A_KIND:
         given = {one.name: one.stored(spec) for one in SPEC_FIELDS if one.name in OF_A_KIND}
         body |= {name: value for name, value in given.items() if value}

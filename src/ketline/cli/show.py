@@ -54,6 +54,8 @@ def show_counts(console: Console, result: Result) -> None:
     """Print a table of outcomes with counts, shares and bars, most frequent first; one for each point of a sweep."""
     if result.expectation_values is not None:
         console.print_json(data=result.expectation_values)
+        if result.gradients is not None:
+            console.print_json(data=result.gradients)
         return
     if result.saved:
         console.print_json(data=result.data["outputs"])

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ketline.client.html_repr import task_html
+from ketline.domain.gradients import Gradients
 from ketline.domain.spec import ExpectationValues
 from ketline.domain.task import TaskStatus
 
@@ -85,7 +86,8 @@ class Result:
     `points` has the counts of each point of a sweep, in order, and one mapping for a task without a sweep; `memories`
     has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
     shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
-    point. A task with outputs has those of each point by name in `saved`, and counts only if they are among them. A
+    point; with a gradient it has `gradients` in the same order, the derivatives of each observable by the name of the
+    input. A task with outputs has those of each point by name in `saved`, and counts only if they are among them. A
     task of kind "convert" has an `output` instead: text, or bytes for QPY and bitcode. `data` is the JSON of the
     result.
     """
@@ -95,6 +97,7 @@ class Result:
     shots: int
     memories: Sequence[Sequence[str]] | None = None
     expectation_values: ExpectationValues | None = None
+    gradients: Gradients | None = None
     saved: Sequence[Mapping[str, Output]] = ()
     output: str | bytes | None = None
     seed: int | None = None

@@ -17,7 +17,9 @@ class Options(TypedDict, total=False):
     `inputs`: values for the program's `input` declarations: a string for bits (bit 0 rightmost), `{"array": [1, 2]}`
     for an array; lists of equal length make a sweep. `memory`: the result has the outcome of every shot.
     `time_limit_seconds` limits the run, not the time in the queue. `observables`: sums of Pauli operators, as
-    coefficients by label; the result has their expectation values instead of counts. `outputs`: values of the state in
+    coefficients by label; the result has their expectation values instead of counts. `gradient`: the result also has
+    their derivatives by the inputs of types `float` and `angle`, with True, or by those of a list of names, or as a
+    mapping with `inputs` and `method` ("adjoint" or "parameter_shift"). `outputs`: values of the state in
     which the program ends, as types ("counts", "statevector", "density_matrix", "probabilities", "unitary", "entropy")
     or mappings with `type`, and perhaps `qubits` and `name`. `hold`: the task does not run
     before `enqueue` releases it. `format`: "openqasm3", "openqasm2", or "qpy" for a circuit in QPY, encoded as base64;
@@ -37,6 +39,7 @@ class Options(TypedDict, total=False):
     memory: bool | None
     inputs: Inputs | None
     observables: Observables | None
+    gradient: bool | Sequence[str] | Mapping[str, Any] | None
     outputs: Sequence[str | Mapping[str, Any]] | None
     format: str | None
     program_format: str | None

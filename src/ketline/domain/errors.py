@@ -52,6 +52,7 @@ KetlineError
     ├── ProgramTooLarge
     ├── QubitQuotaExceeded
     ├── ObservablesInvalid
+    ├── GradientInvalid
     ├── NoiseInvalid
     ├── OutputsInvalid
     ├── TimeLimitExceeded
@@ -445,6 +446,12 @@ class ObservablesInvalid(ExecutionFailed):
     """The observables do not fit the circuit, or the circuit measures, resets or branches."""
 
     code = failure_code = FailureCode.OBSERVABLES_INVALID
+
+
+class GradientInvalid(ExecutionFailed):
+    """The program has no such gradient: an input is none of real numbers, or decides what the program does."""
+
+    code = failure_code = FailureCode.GRADIENT_INVALID
 
 
 class NoiseInvalid(ExecutionFailed):

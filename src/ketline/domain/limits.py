@@ -17,6 +17,7 @@ MAX_ARRAY_DIMENSIONS = 7
 # The observables of one point, and the terms of all observables of a task.
 MAX_OBSERVABLES = 1_000
 MAX_OBSERVABLE_TERMS = 100_000
+MAX_GRADIENT_INPUTS = 1_000
 MAX_OUTPUTS = 32
 MAX_OUTPUT_QUBITS = 4_096
 # The terms of the observables of all outputs of a task, which is read with them.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ketline.domain.gradients import Gradient
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import RequestedOutput
 
@@ -87,8 +88,8 @@ class RunOptions:
 
     The same `seed`, program, shots and versions give the same counts; without a seed each run gives others. With
     `memory` the result has every shot's outcome, in order. With `observables` it has their expectation values and no
-    counts. With `noise` gates and measurements have errors. With `outputs` it has these, and counts only if they are
-    among them.
+    counts, with `gradient` also their derivatives by inputs. With `noise` gates and measurements have errors. With
+    `outputs` it has these, and counts only if they are among them.
     """
 
     seed: int | None = None
@@ -98,6 +99,7 @@ class RunOptions:
     observables: Observables = ()
     noise: Noise | None = None
     outputs: Sequence[RequestedOutput] = ()
+    gradient: Gradient | None = None
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -226,6 +228,11 @@ SPEC_FIELDS: Sequence[SpecField] = (
         "outputs",
         lambda spec: [dict(one.as_json()) for one in spec.options.outputs] or None,
         digested=lambda spec: _sorted_json([one.as_json() for one in spec.options.outputs]),
+    ),
+    _field(
+        "gradient",
+        lambda spec: spec.options.gradient and dict(spec.options.gradient.as_json()),
+        digested=lambda spec: _sorted_json(spec.options.gradient.as_json() if spec.options.gradient else None),
     ),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.

@@ -8,6 +8,7 @@ from typing import NewType
 from uuid import UUID
 
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.gradients import Gradients
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import Outputs
 from ketline.domain.queues import SIMULATIONS, TaskQueue
@@ -51,6 +52,7 @@ class FailureCode(StrEnum):
     TOO_LARGE = "too_large"
     QUOTA_EXCEEDED = "quota_exceeded"
     OBSERVABLES_INVALID = "observables_invalid"
+    GRADIENT_INVALID = "gradient_invalid"
     NOISE_INVALID = "noise_invalid"
     OUTPUTS_INVALID = "outputs_invalid"
     TIMEOUT = "timeout"
@@ -241,9 +243,9 @@ class RunResult:
     Bitstrings are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first. The
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
-    `expectation_values` in their order, for a sweep a sequence for each point, and no counts. A task of kind `convert`
-    has a `conversion`, no counts and no shots. `outputs` are those that were requested by name; without counts among
-    them, `counts` is empty.
+    `expectation_values` in their order, for a sweep a sequence for each point, and no counts; with a gradient it has
+    `gradients` in the same order. A task of kind `convert` has a `conversion`, no counts and no shots. `outputs` are
+    those that were requested by name; without counts among them, `counts` is empty.
     """
 
     counts: Mapping[str, int]
@@ -252,6 +254,7 @@ class RunResult:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    gradients: Gradients | None = None
     conversion: Conversion | None = None
     outputs: Outputs | None = None
 
@@ -316,6 +319,7 @@ class Task:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    gradients: Gradients | None = None
     outputs: Outputs | None = None
     omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once
     profile: Profile | None = None

@@ -21,6 +21,7 @@ from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.counts import EncodedCounts
 from ketline.domain.errors import (
     ExecutionFailed,
+    GradientInvalid,
     InputMissing,
     MemoryLimitExceeded,
     NoiseInvalid,
@@ -33,11 +34,12 @@ from ketline.domain.errors import (
     SimulationFailed,
     TimeLimitExceeded,
 )
+from ketline.domain.gradients import Gradients, requested_gradient
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.observables import observables_at
 from ketline.domain.outputs import gives_counts, requested_output, states_of
 from ketline.domain.spec import Method, Observable, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
-from ketline.domain.sweep import number_of_points
+from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.domain.task import (
     Conversion,
     FailureCode,
@@ -49,6 +51,7 @@ from ketline.domain.task import (
     RunResult,
     WarningCode,
 )
+from ketline.execution.checked_gradients import checked_gradients
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
@@ -81,6 +84,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         ProgramTooLarge,
         QubitQuotaExceeded,
         ObservablesInvalid,
+        GradientInvalid,
         NoiseInvalid,
         OutputsInvalid,
         TimeLimitExceeded,
@@ -195,6 +199,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         observables=tuple(data["observables"]),
         noise=data["noise"],
         outputs=tuple(map(requested_output, data["outputs"])),
+        gradient=requested_gradient(data["gradient"]),
     )
 
 
@@ -418,7 +423,25 @@ def _decode_expectation_values(data: dict[str, Any], request: Request) -> RunRes
     ]
     profile = _decode_profile(data["profile"])
     found = values[0] if points is None else values
-    return RunResult(counts={}, shots=request.spec.shots, profile=profile, expectation_values=found)
+    return RunResult(
+        counts={},
+        shots=request.spec.shots,
+        profile=profile,
+        expectation_values=found,
+        gradients=_decode_gradients(data["gradients"], request) if request.spec.options.gradient else None,
+    )
+
+
+def _decode_gradients(data: Any, request: Request) -> Gradients:
+    """The gradients of each point, or those of a task that is no sweep."""
+    inputs, points = request.spec.inputs, number_of_points(request.spec.inputs)
+    requested = observables_at(request.spec.options.observables, points or 1)
+    each = [first_point(inputs)] if points is None else points_of(inputs)
+    found = [
+        checked_gradients(at_point, values, len(observables))
+        for at_point, values, observables in zip([data] if points is None else data, each, requested, strict=True)
+    ]
+    return found[0] if points is None else found
 
 
 def _decode_values(data: Sequence[Any], observables: Sequence[Observable]) -> Sequence[float]:

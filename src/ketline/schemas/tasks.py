@@ -25,6 +25,7 @@ from ketline.domain.outputs import OF_ONE_STATE, gives_counts
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
+from ketline.schemas.gradients import GradientRequest
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.noise import Noise
@@ -83,7 +84,7 @@ QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding
 
 
 _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
-_OUTPUTS = {"field": "outputs"}
+_OUTPUTS, _GRADIENT = {"field": "outputs"}, {"field": "gradient"}
 
 
 # The fields that only tasks of one kind have.
@@ -95,8 +96,8 @@ _OF_KIND = {
 }
 # The fields of a simulation that the other kinds do not have.
 _NOT_OF_KIND = {
-    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs"),
-    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs"),
+    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs", "gradient"),
+    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient"),
 }
 
 
@@ -227,6 +228,15 @@ class SubmitRequest(BaseModel):
         ),
     ] = []
 
+    gradient: Annotated[
+        GradientRequest,
+        Field(
+            description="Whether the result has the derivatives of each observable by the inputs: `true` for all "
+            "of types `float` and `angle`, a list of names, or an object with the method as well",
+            examples=[True, ["theta"], {"inputs": ["theta"], "method": "parameter_shift"}],
+        ),
+    ] = None
+
     @property
     def program(self) -> str:
         return self.qc or self.circuit or self.qpy
@@ -278,6 +288,22 @@ class SubmitRequest(BaseModel):
         if by_point and len(by_point) != points:
             text = "must be one list for all points, or a list for each of the {points} points that inputs make"
             raise PydanticCustomError("observable_points", text, {**_OBSERVABLES, "points": points or "0"})
+        return self
+
+    @model_validator(mode="after")
+    def _require_what_a_gradient_is_of(self) -> Self:
+        if self.gradient is None:
+            return self
+        if not self.observables:
+            raise PydanticCustomError("gradient_of", "needs observables, whose gradient it is", _GRADIENT)
+        if not self.inputs:
+            raise PydanticCustomError("gradient_by", "needs inputs, by which the gradient is taken", _GRADIENT)
+        names = self.gradient.get("inputs")
+        if isinstance(names, list) and (unknown := [name for name in names if name not in self.inputs]):
+            text = "names '{name}', which has no value in inputs"
+            raise PydanticCustomError("gradient_by", text, {**_GRADIENT, "name": unknown[0][:40]})
+        if self.noise is not None:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with noise: use two tasks", _GRADIENT)
         return self
 
     @model_validator(mode="after")
@@ -337,6 +363,12 @@ class TaskResult(BaseModel):
     )
     expectation_values: list[float] | list[list[float]] | None = Field(
         default=None, examples=[[1.0, 0.5]], description="Of the observables, if the request has any"
+    )
+    gradients: list[JsonValue] | None = Field(
+        default=None,
+        examples=[[{"theta": 0.5, "angles": [0.1, -0.2]}]],
+        description="For each observable, its derivatives by the name of the input, those of an array in its shape; "
+        "of a sweep an array of these for each point",
     )
     outputs: dict[str, OutputView] | list[dict[str, OutputView]] | None = Field(
         default=None, description="The requested outputs by name; of a sweep an array of them, one for each point"
@@ -499,6 +531,7 @@ class TaskView(BaseModel):
     observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
     noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
     outputs: list[JsonValue] | None = Field(default=None, description="The requested outputs: type, name and qubits")
+    gradient: JsonValue = Field(default=None, description="The requested gradient: its method, and inputs if named")
     timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
     max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
     retry_count: int = Field(default=0, description="How many attempts were followed by another one")

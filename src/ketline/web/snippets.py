@@ -67,6 +67,8 @@ def _part_of_result(body: Mapping[str, object]) -> str:
         return "output"
     if "outputs" in body:
         return "outputs"
+    if "gradient" in body:
+        return "gradients"
     return "expectation_values" if "observables" in body else "counts"
 
 

@@ -120,3 +120,13 @@ def test_expression_without_a_finite_value_is_invalid(expression: Any) -> None:
     ):
         with pytest.raises(ProgramInvalid, match="angle"):
             bind()
+
+
+def test_expression_whose_parameters_cancel_out_is_a_number() -> None:
+    """Qiskit 2.6 raises OverflowError for the hash of one that is negative."""
+    circuit = QuantumCircuit(1)
+    circuit.rx(0 * A - 1.5, 0)
+    circuit.rz(A, 0)
+    template = template_of(steps_of(circuit))
+    assert template is not None
+    assert [step[3] for step in template.steps(template.values({"a": 0.25}))] == [[-1.5], [0.25]]

@@ -20,7 +20,17 @@ MOST_FIELDS = 1000
 _FORM = "application/x-www-form-urlencoded"
 # The fields that have a meaning for some kinds of tasks only, and those of all kinds.
 _OF_KIND: Mapping[str, Sequence[str]] = {
-    TaskKind.SIMULATE: ("shots", "seed", "method", "observables", "noise", "outputs", "timeout_s", "memory"),
+    TaskKind.SIMULATE: (
+        "shots",
+        "seed",
+        "method",
+        "observables",
+        "gradient",
+        "noise",
+        "outputs",
+        "timeout_s",
+        "memory",
+    ),
     TaskKind.CONVERT: ("target", "profile", "bitcode", "timeout_s"),
     TaskKind.RUN: ("backend", "shots", "seed", "timeout_s"),
 }
@@ -84,6 +94,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
     """The fields for submitting the same spec again, without its seed, which may have been a random one."""
     limit, options = spec.time_limit_seconds, spec.options
     observables, noise, outputs = options.observables, options.noise, options.outputs
+    gradient = options.gradient
     return dict.fromkeys(FIELDS, "") | {
         "qc": _with_header(spec),
         "shots": str(spec.shots) if spec.shots else "",
@@ -93,6 +104,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "tags": ", ".join(spec.labels.tags),
         "inputs": json.dumps(dict(spec.inputs)) if spec.inputs else "",
         "observables": json.dumps(observables, default=dict) if observables else "",
+        "gradient": json.dumps(gradient.as_json()) if gradient else "",
         "noise": json.dumps(noise) if noise else "",
         "outputs": json.dumps([one.as_json() for one in outputs], default=dict) if outputs else "",
         "timeout_s": "" if limit is None else f"{limit:g}",
@@ -144,6 +156,8 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     if fields["observables"].strip():
         body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
         body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
+    if fields["gradient"].strip():
+        body["gradient"] = _json(fields, "gradient", 'must be JSON: true, or a list of inputs, as ["theta"]')
     if fields["noise"].strip():
         body["noise"] = _json(fields, "noise", 'must be JSON, as {"name": "depolarizing", "two_qubit": 0.01}')
     if fields["outputs"].strip():

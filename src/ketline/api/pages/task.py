@@ -4,6 +4,7 @@ import asyncio
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import InputValue, ProgramFormat, Target, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.web.derivative_table import derivative_rows
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.output_table import output_rows
@@ -163,6 +165,7 @@ def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
         "observables": observables_at(original.options.observables, len(values)) if values else [],
         "point_inputs": _inputs(original),
         "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0,
+        "derivatives": list(islice(derivative_rows(task.gradients, swept=len(values) > 1), MOST_CELLS)),
     }
 
 

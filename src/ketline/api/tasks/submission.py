@@ -17,6 +17,7 @@ from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
+from ketline.domain.gradients import requested_gradient
 from ketline.domain.labels import Labels
 from ketline.domain.limits import MAX_JOB_SECONDS, MAX_KEY_CHARACTERS
 from ketline.domain.spec import ProgramFormat, RunOptions, TaskKind, TaskSpec, digest_of
@@ -106,6 +107,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             observables=body.observables or (),
             noise=body.noise,
             outputs=tuple(one.as_requested() for one in body.outputs),
+            gradient=requested_gradient(body.gradient),
         ),
         time_limit_seconds=body.timeout_s,
         max_attempts=body.max_attempts,

@@ -81,6 +81,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         observables=cast("list[JsonValue]", list(task.options.observables)) or None,
         noise=cast("JsonValue", task.options.noise),
         outputs=cast("list[JsonValue]", [one.as_json() for one in task.options.outputs]) or None,
+        gradient=cast("JsonValue", task.options.gradient and task.options.gradient.as_json()),
         timeout_s=task.time_limit_seconds,
         max_attempts=task.max_attempts,
         retry_count=_retries(task),
@@ -185,7 +186,10 @@ def _view_result(task: Task) -> TaskResult | None:
         encoding: Literal["base64"] | None = "base64" if output.base64 else None
         return TaskResult(output=output.content, encoding=encoding, media_type=output.media_type)
     if task.expectation_values is not None:
-        return TaskResult(expectation_values=cast("list[float] | list[list[float]]", task.expectation_values))
+        return TaskResult(
+            expectation_values=cast("list[float] | list[list[float]]", task.expectation_values),
+            gradients=cast("list[JsonValue]", task.gradients),
+        )
     if task.points is not None:
         return _view_points(task, task.points)
     if task.counts is None:

@@ -49,7 +49,9 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
     task = task_of(row, row.result, rows, omitted_bytes=row.result_bytes if row.result is None else None)
     return replace(
         task,
-        options=to_options(row, observables=row.observables, noise=row.noise, outputs=row.outputs),
+        options=to_options(
+            row, observables=row.observables, noise=row.noise, outputs=row.outputs, gradient=row.gradient
+        ),
         inputs=row.inputs or {},
         remote_job=to_remote_job(row),
         time_limit_seconds=row.time_limit_seconds,
@@ -108,7 +110,7 @@ def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
         binary = result.get("encoding") == "base64"
         return {"conversion": Conversion(result["output"], media_type=MediaType(result["media_type"]), base64=binary)}
     if "expectation_values" in result:
-        return {"expectation_values": result["expectation_values"]}
+        return {"expectation_values": result["expectation_values"], "gradients": result.get("gradients")}
     counts, memory, outputs = result.get("counts"), result.get("memory"), result.get("outputs")
     of_points = counts if outputs is None else outputs
     if not isinstance(of_points, list):
@@ -284,7 +286,8 @@ def _result_text(result: RunResult) -> str:
 
 def _result(result: RunResult) -> Mapping[str, object]:
     if result.expectation_values is not None:
-        return {"expectation_values": result.expectation_values}
+        gradients = {} if result.gradients is None else {"gradients": result.gradients}
+        return {"expectation_values": result.expectation_values, **gradients}
     if (output := result.conversion) is not None:
         encoding = {"encoding": "base64"} if output.base64 else {}
         return {"output": output.content, "media_type": output.media_type, **encoding}

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
+from ketline.domain.gradients import requested_gradient
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import requested_output
 from ketline.domain.spec import (
@@ -34,7 +35,9 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         circuit=row.circuit,
         shots=row.shots,
         inputs=row.inputs or {},
-        options=to_options(row, observables=row.observables, noise=row.noise, outputs=row.outputs),
+        options=to_options(
+            row, observables=row.observables, noise=row.noise, outputs=row.outputs, gradient=row.gradient
+        ),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
         labels=to_labels(row),
@@ -52,8 +55,9 @@ def to_options(
     observables: Sequence[Any] | None = None,
     noise: Noise | None = None,
     outputs: Sequence[Any] | None = None,
+    gradient: Mapping[str, Any] | None = None,
 ) -> RunOptions:
-    """The run options of a task; lists leave out the observables, the noise and the outputs."""
+    """The run options of a task; lists leave out the observables, the noise, the outputs and the gradient."""
     return RunOptions(
         seed=row.seed,
         method=Method(row.method or Method.AUTOMATIC),
@@ -62,6 +66,7 @@ def to_options(
         observables=tuple(observables or ()),
         noise=noise,
         outputs=tuple(map(requested_output, outputs or ())),
+        gradient=requested_gradient(gradient),
     )
 
 

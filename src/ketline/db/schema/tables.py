@@ -150,6 +150,7 @@ tasks = Table(
     Column("observables", _json_type()),
     Column("noise", _json_type()),
     Column("outputs", _json_type()),
+    Column("gradient", _json_type()),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),

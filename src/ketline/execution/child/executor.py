@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ketline.domain.errors import (
     ExecutionFailed,
@@ -21,6 +22,7 @@ from ketline.execution.child.result_size import check_outputs
 from ketline.execution.child.runs.context import RunContext, noise_model_of
 from ketline.execution.child.runs.counts import draw_counts, prepared_for
 from ketline.execution.child.runs.expectation_values import compute_expectation_values
+from ketline.execution.child.runs.gradients import compute_gradients, planned_gradient
 from ketline.execution.child.runs.outputs import compute_outputs
 from ketline.execution.child.soft_time_limit import SoftTimeLimit, Stopwatch, soft_time_limit
 from ketline.execution.circuit.final_state import final_state_of
@@ -29,6 +31,7 @@ from ketline.execution.frontend.program import Program, load_program, read_progr
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.methods import Choice
 from ketline.execution.simulators.quota import Admit, Quota, always_admit
 
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
@@ -94,6 +97,8 @@ class Executor:
             stopwatch=Stopwatch(self._soft_limit_seconds(request)),
             limits=self._limits,
         )
+        if request.spec.options.gradient is not None:
+            return compute_gradients(run)
         if request.spec.options.observables:
             return compute_expectation_values(run)
         return compute_outputs(run) if states_of(request.spec.options.outputs) else draw_counts(run)
@@ -102,11 +107,19 @@ class Executor:
         """Inspect the program, or the first point of a sweep; the estimated time is that of all points."""
         started = time.process_time()  # the estimate must not depend on the current load
         with soft_time_limit(self._soft_limit_seconds(request)):
-            noise = noise_model_of(request, self._simulator)
-            program = prepared_for(self._inspected(request), noise)
+            program, plan = self._planned(request)
             reading = time.process_time() - started
             runs = number_of_points(request.spec.inputs) or 1
-            return inspect_program(program, self._simulator, request.spec, reading, runs, noise)
+            return inspect_program(program, self._simulator, request.spec, reading, runs, plan)
+
+    def _planned(self, request: Request) -> tuple[Program, Callable[[], Choice]]:
+        """The program of a request, of the first point of a sweep, and what plans its simulation."""
+        options, shots = request.spec.options, request.spec.shots
+        noise = noise_model_of(request, self._simulator)
+        if options.gradient is not None:
+            return planned_gradient(request, self._reader, self._simulator)
+        program = prepared_for(self._inspected(request), noise)
+        return program, partial(self._simulator.plan, program, shots, options, noise)
 
     def _inspected(self, request: Request) -> Program:
         """The program as it is read for counts, if the request is for some; but it must have the outputs as well."""

@@ -1,5 +1,6 @@
 """Reports how a program would be simulated, without simulating it; the executor calls it for `Command.INSPECT`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ketline.domain.errors import ExecutionFailed
@@ -8,7 +9,7 @@ from ketline.domain.quota_checks import require_qubits
 from ketline.domain.spec import TaskSpec
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulator
-from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.methods import Choice
 
 
 def inspect_program(
@@ -17,9 +18,12 @@ def inspect_program(
     spec: TaskSpec,
     reading_seconds: float,
     runs: int,
-    noise: NoiseModel | None = None,
+    plan: Callable[[], Choice],
 ) -> Inspection:
-    """Inspect the program of a task. Its estimated time includes that of reading it here, for each of `runs`."""
+    """Inspect the program of a task, which would be simulated by this plan.
+
+    Its estimated time includes that of reading it here, for each of `runs`.
+    """
     lowered = program.lowered
     qubits = lowered.num_qubits
     inspection = Inspection(
@@ -32,7 +36,7 @@ def inspect_program(
     )
     try:
         require_qubits(program.declared_qubits, spec)
-        choice = simulator.plan(program, spec.shots, spec.options, noise)
+        choice = plan()
     except ExecutionFailed as error:
         return replace(inspection, failure=error.failure)
     simulating = simulator.seconds(program, choice, spec.shots)

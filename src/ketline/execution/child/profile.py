@@ -4,11 +4,13 @@ from ketline.domain.seeds import SEED_SCHEME
 from ketline.domain.task import Profile, Register
 from ketline.execution.child.soft_time_limit import Stopwatch
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.aer import Expectation, Simulation
+from ketline.execution.simulators.aer import Differentiated, Expectation, Simulation
 from ketline.execution.simulators.saving import Saved
 
 
-def profile_of(program: Program, simulation: Simulation | Expectation | Saved, stopwatch: Stopwatch) -> Profile:
+def profile_of(
+    program: Program, simulation: Simulation | Expectation | Differentiated | Saved, stopwatch: Stopwatch
+) -> Profile:
     """What was run and how, with the times of all points."""
     return Profile(
         method=simulation.method,

@@ -11,6 +11,7 @@ from ketline.execution.circuit.observables import support_of
 from ketline.execution.frontend import scanner
 from ketline.execution.frontend.openqasm2 import refuse_inputs
 from ketline.execution.frontend.program import Observed, Program, load_program, program_reader, with_inputs
+from ketline.execution.frontend.sloped_programs import SlopedReader, sloped_reader
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
 
@@ -70,6 +71,16 @@ class ProgramReader:
         if request.spec.options.format is ProgramFormat.OPENQASM2:
             refuse_inputs(request.spec.inputs)
         return program_reader(request.spec.circuit, self._limits, observed, noisy=is_noisy(request))
+
+    def sloped(self, request: Request) -> SlopedReader:
+        """Parse the program of a task with a gradient, and return a function that reads it for values of its inputs.
+
+        Raises:
+            GradientInvalid: it has no such inputs; also from the function.
+        """
+        spec, observables = request.spec, request.spec.options.observables
+        names = spec.options.gradient.inputs if spec.options.gradient else None
+        return sloped_reader(spec.circuit, self._limits, support_of(observables), names, spec.options.format)
 
     def _load_qpy(self, request: Request, observed: Observed) -> Program:
         read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for

@@ -1,6 +1,6 @@
 """Compares the size of what a task asks for, and of what it gave, with that of a result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ketline.domain.errors import ProgramTooLarge
 from ketline.domain.outputs import RequestedOutput
@@ -20,6 +20,24 @@ def check_values(values: int, limits: ExecutionLimits) -> None:
     most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
     if values > most:
         raise ProgramTooLarge(f"{values} expectation values are more than {most}: ask for fewer, or for fewer points")
+
+
+def check_gradients(sizes: Mapping[str, int], observables: int, limits: ExecutionLimits) -> None:
+    """Check the size of gradients before anything is simulated.
+
+    `sizes` are the numbers of elements of the inputs by name, `observables` is the number of all points together.
+
+    Raises:
+        ProgramTooLarge: they have more numbers than a result may have.
+    """
+    # A name is followed by a colon and between quotes.
+    each = sum(len(name) + 4 + _CHARACTERS_OF_A_VALUE * size for name, size in sizes.items())
+    if observables * (each + _CHARACTERS_OF_A_VALUE) > limits.max_result_bytes:
+        most = limits.max_result_bytes // _CHARACTERS_OF_A_VALUE
+        raise ProgramTooLarge(
+            f"the gradients of {observables} expectation values by {sum(sizes.values())} numbers are more than the "
+            f"{most} numbers of a result: ask for fewer inputs, observables or points"
+        )
 
 
 def check_outputs(outputs: Sequence[RequestedOutput], qubits: int, points: int, limits: ExecutionLimits) -> None:

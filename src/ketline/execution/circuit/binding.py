@@ -33,9 +33,10 @@ class StepTemplate:
         self._gates: list[_Gate] = []
         places: dict[Any, int] = {}
         constants: list[float] = []
-        for position, (name, qubits, bits, parameters, source) in enumerate(steps):
-            if not any(map(_is_open, parameters)):
+        for position, (name, qubits, bits, written, source) in enumerate(steps):
+            if not any(map(_is_open, written)):
                 continue
+            parameters = list(map(settled, written))
             self._gates.append(_Gate(position, [_place(parameter, places, constants) for parameter in parameters]))
             self._steps[position] = name, qubits, bits, (), _kind_in(source)
         self._formulas = list(map(_formula_of, places))
@@ -61,6 +62,18 @@ class StepTemplate:
 def template_of(steps: Sequence[Step]) -> StepTemplate | None:
     """The template of steps; None if a parameter is elsewhere than in a standard gate of Qiskit's."""
     return StepTemplate(steps) if all(map(_is_bindable, steps)) else None
+
+
+def settled(parameter: Any) -> Any:
+    """A parameter; as a number if it is an expression whose parameters cancel out.
+
+    Qiskit 2.6 cannot hash an expression that is a negative number.
+    """
+    try:
+        hash(parameter)
+    except OverflowError:
+        return float(parameter.bind(dict.fromkeys(parameter.parameters, 0.0)).numeric())
+    return parameter
 
 
 def _is_bindable(step: Step) -> bool:

@@ -42,7 +42,7 @@ def lowered_with_inputs(lowered: Lowered, declared: PlainCircuit, types: Mapping
         if inputs.keys() != types.keys():
             return None
         try:
-            numbers = {name: _number(name, inputs[name], types[name]) for name in types}
+            numbers = {name: number_of(name, inputs[name], types[name]) for name in types}
             values = template.values(numbers)
             angles = values if written is template else written.values(numbers)
         except (ProgramInvalid, Declined):
@@ -52,7 +52,7 @@ def lowered_with_inputs(lowered: Lowered, declared: PlainCircuit, types: Mapping
     return with_inputs
 
 
-def _number(name: str, value: InputValue, type_name: str) -> float:
+def number_of(name: str, value: InputValue, type_name: str) -> float:
     """An input as a number, an angle in radians.
 
     Raises:
@@ -60,4 +60,4 @@ def _number(name: str, value: InputValue, type_name: str) -> float:
     """
     if type_name == "float":
         return float(input_value(name, value, FLOAT))
-    return radians(input_value(name, value, _ANGLE), _ANGLE)
+    return float(radians(input_value(name, value, _ANGLE), _ANGLE))

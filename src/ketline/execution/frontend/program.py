@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
+from ketline.execution.circuit.dual import Dual
 from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
 from ketline.execution.circuit.named_places import PLACE, without_places
@@ -33,6 +34,7 @@ from ketline.execution.frontend.pragmas import remove_directives
 from ketline.execution.frontend.scanner import Scanned, scan
 from ketline.execution.frontend.text import Position, check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
+from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.frontend.unroller.values import atom
 from ketline.execution.limits import ExecutionLimits
 
@@ -65,7 +67,7 @@ class ParsedProgram:
     `Measured` on the circuit's bits; None if they are the circuit's bits in order. `places` has the statements that
     wrote the circuit's operations, where the front end records them. `declared` has the names of the text that the
     circuit and the groups do not have. `measures_all`: by the program's dialect all qubits are measured at the end,
-    which the circuit does not have yet.
+    which the circuit does not have yet. `angles` have derivatives; parameters of the circuit stand for them.
     """
 
     plain: PlainCircuit
@@ -80,6 +82,7 @@ class ParsedProgram:
     places: Sequence[PlacedOperations] = ()
     declared: DeclaredNames = field(default_factory=DeclaredNames)
     measures_all: bool = False
+    angles: Mapping[str, Dual] = field(default_factory=dict)
 
     @property
     def circuit(self) -> Any:
@@ -180,6 +183,25 @@ def _scanned_with_inputs(
     Raises:
         ProgramTooLarge: the program has more operations than the limit.
     """
+    found = scanned_with_functions(text, limits, observed)
+    if found is None:
+        return None
+    program, scanned = found
+    lowered_for = lowered_with_inputs(program.lowered, scanned.plain, scanned.inputs)
+
+    def with_inputs(inputs: Values) -> Program | None:
+        lowered = lowered_for(inputs)
+        return None if lowered is None else replace(program, lowered=lowered)
+
+    return with_inputs
+
+
+def scanned_with_functions(text: str, limits: ExecutionLimits, observed: Observed) -> tuple[Program, Scanned] | None:
+    """A flat program with functions of its inputs as angles; None if inputs are something else in it.
+
+    Raises:
+        ProgramTooLarge: the program has more operations than the limit.
+    """
     if isinstance(observed, FinalState):
         return None  # its global phase may depend on the inputs
     scanned = scan(text.removeprefix(_BYTE_ORDER_MARK), limits, takes_inputs=True)
@@ -191,16 +213,31 @@ def _scanned_with_inputs(
     if len(set(written)) < len(written) or not keeps_steps(steps):
         return None
     try:
-        program = _lowered(_parsed_of(scanned), limits, observed)
+        return _lowered(_parsed_of(scanned), limits, observed), scanned
     except ExecutionFailed:
         return None  # the unroller raises it in the order of its work
-    lowered_for = lowered_with_inputs(program.lowered, scanned.plain, scanned.inputs)
 
-    def with_inputs(inputs: Values) -> Program | None:
-        lowered = lowered_for(inputs)
-        return None if lowered is None else replace(program, lowered=lowered)
 
-    return with_inputs
+def unrolled_with_angles(
+    text: str, limits: ExecutionLimits, observed: Observed
+) -> Callable[[Values, DifferentiatedInputs], tuple[Program, Mapping[str, Dual]]]:
+    """Parse an OpenQASM 3 program once, and return a function that unrolls it for values of its inputs.
+
+    Angles that depend on differentiated inputs are parameters of the circuit, and are returned by their names.
+
+    Raises:
+        ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`,
+            and GradientInvalid.
+    """
+    syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
+    _check_what_never_runs(syntax, None)
+
+    def read(inputs: Values, differentiated: DifferentiatedInputs) -> tuple[Program, Mapping[str, Dual]]:
+        parsed = _unrolled(syntax, limits, inputs, differentiated)
+        with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
+            return _lowered(parsed, limits, observed), parsed.angles
+
+    return read
 
 
 def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False) -> Program:
@@ -430,9 +467,11 @@ def _check_what_never_runs(syntax: _SyntaxTree, inputs: Values | None) -> None:
         raise first
 
 
-def _unrolled(syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
+def _unrolled(
+    syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values, differentiated: DifferentiatedInputs | None = None
+) -> ParsedProgram:
     with _explained(syntax.text, syntax.root, inputs):
-        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates)
+        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates, differentiated)
     return ParsedProgram(
         plain_of(unrolled.circuit),
         unrolled.groups,
@@ -444,6 +483,7 @@ def _unrolled(syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values) -> P
         places=unrolled.places,
         declared=unrolled.declared,
         measures_all=syntax.dialect.measures_all,
+        angles=unrolled.angles,
     )
 
 

@@ -167,7 +167,7 @@ def bind_inputs(circuit: Any, parameters: frozenset[str], inputs: Mapping[str, I
     Raises:
         ProgramInvalid: a parameter has no value, a value is not a number, or a name is not a parameter.
     """
-    numbers = _numbers(parameters, inputs)
+    numbers = numbers_of(parameters, inputs)
     if not circuit.parameters:
         return circuit
     values = {parameter: numbers[parameter.name] for parameter in circuit.parameters}
@@ -184,7 +184,7 @@ def bind_steps(template: StepTemplate, parameters: frozenset[str], inputs: Mappi
     Raises:
         ProgramInvalid: as there.
     """
-    numbers = _numbers(parameters, inputs)
+    numbers = numbers_of(parameters, inputs)
     with library_errors_as_invalid("the inputs do not give angles"):
         values = template.values(numbers)
     if not all(map(math.isfinite, values)):
@@ -192,7 +192,7 @@ def bind_steps(template: StepTemplate, parameters: frozenset[str], inputs: Mappi
     return template.steps(values)
 
 
-def _numbers(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Mapping[str, float]:
+def numbers_of(parameters: frozenset[str], inputs: Mapping[str, InputValue]) -> Mapping[str, float]:
     """The values of parameters, by name.
 
     Raises:

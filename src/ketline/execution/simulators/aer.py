@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ketline.domain.backend import Engine
 from ketline.domain.errors import ProgramTooLarge
@@ -10,11 +10,13 @@ from ketline.domain.outputs import RequestedOutput, states_of
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import Method, Noise, Observable, RunOptions
 from ketline.execution.circuit.pauli_sums import PauliSums
+from ketline.execution.circuit.slopes import SlopedSteps
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel, NoiseModels
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.engines import Engines
+from ketline.execution.simulators.gradients import GradientChoice, choose_gradient
 from ketline.execution.simulators.methods import Choice, choose, choose_observed
 from ketline.execution.simulators.noise import choose_with_noise
 from ketline.execution.simulators.quota import Quota
@@ -35,6 +37,19 @@ class Expectation(NamedTuple):
     """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine."""
 
     values: Sequence[float]
+    method: str
+    reason: str
+    engine: Engine
+
+
+class Differentiated(NamedTuple):
+    """Expectation values, their derivatives by angle, the method's name, why it was chosen, and the engine.
+
+    `slopes` is float64 of shape (observables, angles), in the order of both.
+    """
+
+    values: Sequence[float]
+    slopes: Any
     method: str
     reason: str
     engine: Engine
@@ -116,6 +131,30 @@ class Simulator:
             values = choice.method.expect(self._engines, program, sums)
         engine = choice.method.engine(program.lowered, 1, self._engines)
         return Expectation(values, choice.method.name.value, choice.reason, engine)
+
+    def differentiate(
+        self, program: Program, sloped: SlopedSteps, observables: Sequence[Observable], options: RunOptions
+    ) -> Differentiated:
+        """The expectation values of observables after the steps of a program, and their derivatives by its angles.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
+        """
+        method, choice = self.plan_gradient(program, sloped, len(observables), options)
+        self._quota.require(program.lowered, choice, 1)
+        found = method.differentiate(self._engines, program.lowered, sloped, observables)
+        engine = method.engine(program.lowered, 1, self._engines)
+        return Differentiated(found.values, found.slopes, method.name.value, choice.reason, engine)
+
+    def plan_gradient(
+        self, program: Program, sloped: SlopedSteps, observables: int, options: RunOptions
+    ) -> GradientChoice:
+        """How `differentiate` would compute a gradient; nothing is simulated.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported: as it does.
+        """
+        return choose_gradient(program.lowered, sloped, observables, options, self._limits)
 
     def save(
         self,

@@ -7,10 +7,11 @@ Source: OpenQASM 3 specification, "Types and Casting", sections on operators and
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from ketline.execution.circuit.dual import Dual, call, real
 from ketline.execution.frontend.integers import quotient, remainder
 from ketline.execution.frontend.scanner.lexicon import BLANK, BLANKS, FLOAT, IDENTIFIER, INTEGER, Declined
 
@@ -111,6 +112,40 @@ def _with_arguments(
     value: Callable[[Mapping[str, float]], Number], arguments: Mapping[str, Value], values: Mapping[str, float]
 ) -> Number:
     return value({name: float(evaluate(argument, values)) for name, argument in arguments.items()})
+
+
+def differentiated(value: Value, numbers: Mapping[str, Any]) -> Any:
+    """The number of a value with its derivatives; numbers by name are floats or dual numbers.
+
+    Raises:
+        Declined: it has no value there.
+        GradientInvalid: it has no derivative there.
+    """
+    if not isinstance(value, partial):
+        return value(numbers) if callable(value) else value
+    inner, others = value.args
+    if value.func is _with_arguments:
+        return differentiated(inner, {name: real(differentiated(one, numbers)) for name, one in others.items()})
+    operands = [differentiated(operand, numbers) for operand in others]
+    if not any(isinstance(operand, Dual) for operand in operands):
+        return _result(inner, operands)
+    try:
+        return _with_slopes(inner, operands)
+    except (ArithmeticError, ValueError):
+        raise Declined from None
+
+
+def _with_slopes(function: Callable[..., Number], operands: Sequence[Any]) -> Any:
+    match function:
+        case builtin if builtin in _ARITHMETIC:
+            return builtin(*operands)
+        case builtin if builtin in _POWERS:
+            return operands[0] ** operands[1]
+        case builtin if builtin is _divide:
+            return operands[0] / operands[1]
+    if len(operands) > 1:
+        raise Declined  # a remainder, which the unroller computes
+    return call(function, operands[0])
 
 
 def float_of(value: Value) -> Value:
@@ -243,6 +278,11 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Number]]] = {
     "sqrt": (1, math.sqrt),
     "tan": (1, math.tan),
 }
+
+
+# Functions that dual numbers have.
+_ARITHMETIC = (operator.add, operator.sub, operator.mul, operator.neg)
+_POWERS = (math.pow, _power)
 
 
 def _apply(function: Callable[..., Number], operands: tuple[Value, ...]) -> Value:

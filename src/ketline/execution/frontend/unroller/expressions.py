@@ -7,6 +7,7 @@ from typing import Any
 from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.execution.circuit.dual import real
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.ranges import positions
@@ -102,7 +103,7 @@ class Evaluator:
                 # The specification has no cast from 'bool' to 'angle'; in arithmetic it is a number, as in C99.
                 advice = ": write 'int(…)' around it for 0 or 1" if typed.kind in (BIT, BOOL) else ""
                 raise ProgramInvalid(f"a value of type '{typed.kind}' is no angle{advice}")
-            return lift(float, typed.value)
+            return lift(real, typed.value)
 
     def kind(self, node: Any) -> Kind:
         """The type that a declaration, a parameter or a cast names."""

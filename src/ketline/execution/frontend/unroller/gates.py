@@ -10,9 +10,11 @@ from qiskit.circuit.library import CXGate
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.gates import Origin, gates_from
+from ketline.execution.circuit.dual import value_of
 from ketline.execution.circuit.library import class_of
-from ketline.execution.frontend.importer.gates import controlled, is_control
+from ketline.execution.frontend.importer.gates import is_control
 from ketline.execution.frontend.unroller.budget import Budget
+from ketline.execution.frontend.unroller.open_gates import controlled, power
 
 _MOST_POWER_QUBITS = 8
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
@@ -33,7 +35,7 @@ class Modifier:
     """A modifier with its number: the number of controls of `ctrl` and `negctrl`, or the exponent of `pow`."""
 
     kind: ast.GateModifierName
-    number: float = 1
+    number: Any = 1
 
 
 def _library(origin: Origin) -> dict[str, LibraryGate]:
@@ -68,11 +70,11 @@ def modified(gate: Any, modifiers: Sequence[Modifier], budget: Budget) -> Any:
     return controlled(gate, states)
 
 
-def _power(gate: Any, exponent: float, budget: Budget) -> Any:
+def _power(gate: Any, exponent: Any, budget: Budget) -> Any:
     if gate.num_qubits > _MOST_POWER_QUBITS:
         raise ProgramUnsupported(f"powers of gates on more than {_MOST_POWER_QUBITS} qubits are not supported")
     budget.operations(4**gate.num_qubits)  # its matrix has this many numbers
-    return gate.power(exponent)
+    return power(gate, exponent)
 
 
 def control_states(modifiers: Sequence[Modifier]) -> list[bool]:
@@ -85,7 +87,7 @@ def control_states(modifiers: Sequence[Modifier]) -> list[bool]:
     ]
 
 
-def phase_angle(angle: float, modifiers: Sequence[Modifier]) -> float:
+def phase_angle(angle: Any, modifiers: Sequence[Modifier]) -> Any:
     """The angle of a global phase with `inv` and `pow` applied."""
     for modifier in modifiers:
         if modifier.kind is ast.GateModifierName.inv:
@@ -101,8 +103,8 @@ def check_controls(node: Any, number: int, qubits: int) -> int:
     return number
 
 
-def check_angles(angles: Sequence[float]) -> None:
-    if not all(map(math.isfinite, angles)):
+def check_angles(angles: Sequence[Any]) -> None:
+    if not all(math.isfinite(value_of(angle)) for angle in angles):
         raise ProgramInvalid("this angle is not a finite number")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.circuit.dual import Dual, real, value_of
 from ketline.execution.frontend.unroller.values import Measured, lift, lift_sequence
 
 DEFAULT_WIDTH = 64
@@ -107,7 +108,7 @@ def unpacked(number: int, width: int) -> tuple[bool, ...]:
     return tuple(bool(number >> index & 1) for index in range(width))
 
 
-def radians(value: int, kind: Kind) -> float:
+def radians(value: Any, kind: Kind) -> Any:
     return math.tau * value / (1 << kind.bits)
 
 
@@ -181,11 +182,11 @@ def _convert_scalar(value: Any, source: Kind, kind: Kind, explicit: bool) -> Any
         case "int" | "uint" if source.name != "angle":
             return _to_integer(value, source, kind, explicit)
         case "float" if source.name != "angle" and source.name != "bit":
-            return _rounded(float(value), kind)
+            return _rounded(real(value), kind)
         case "angle" if source.name == "angle":
             return _resized(value, source, kind)
         case "angle" if source.name == "float" or (source.name in INTEGERS and not value):
-            return round(math.remainder(float(value), math.tau) / math.tau * (1 << kind.bits)) % (1 << kind.bits)
+            return _angle_of(value, kind)
     raise _mismatch(source, kind)
 
 
@@ -196,17 +197,28 @@ def _to_integer(value: Any, source: Kind, kind: Kind, explicit: bool) -> int:
     return check_range(number, kind)
 
 
-def _rounded(value: float, kind: Kind) -> float:
+def _angle_of(value: Any, kind: Kind) -> Any:
+    """The angle next to a number of radians; its rounding has no derivative."""
+    size = 1 << kind.bits
+    angle = round(math.remainder(float(value_of(value)), math.tau) / math.tau * size) % size
+    return value.mapped(angle, size / math.tau) if isinstance(value, Dual) else angle
+
+
+def _rounded(value: Any, kind: Kind) -> Any:
     if kind.width in (None, 64):
         return value
+    if isinstance(value, Dual):
+        return value.mapped(_rounded(value.value, kind), 1.0)
     form = _FLOAT_FORMATS.get(kind.bits)
     if form is None:
         raise ProgramUnsupported(f"'{kind}' is not supported: floats have 16, 32 or 64 bits here")
     return float(struct.unpack(form, struct.pack(form, value))[0])
 
 
-def _resized(value: int, source: Kind, kind: Kind) -> int:
+def _resized(value: Any, source: Kind, kind: Kind) -> Any:
     shift = kind.bits - source.bits
+    if isinstance(value, Dual):
+        return value.mapped(_resized(value.value, source, kind), 2.0**shift)
     return value << shift if shift >= 0 else value >> -shift
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.circuit.dual import Dual, call, real, value_of
 from ketline.execution.frontend.integers import quotient, remainder
 from ketline.execution.frontend.unroller.kinds import (
     BIT,
@@ -103,11 +104,11 @@ def call_function(name: str, arguments: list[Typed]) -> Typed:
         left, right = arguments
         return _arithmetic({"mod": "%", "pow": "**"}[name], left, right, None)
 
-    def result(value: float) -> float:
+    def result(value: Any) -> Any:
         try:
-            return _finite(float(function(value)))
+            return _finite(call(function, value) if isinstance(value, Dual) else float(function(value)))
         except ValueError as error:
-            raise ProgramInvalid(f"'{name}' has no value at {value:g}") from error
+            raise ProgramInvalid(f"'{name}' has no value at {value_of(value):g}") from error
 
     return Typed(FLOAT, lift(result, _as_float(arguments[0], name)))
 
@@ -268,7 +269,14 @@ def _angle_arithmetic(sign: str, left: Typed, right: Typed) -> Typed:
     lift(_check_not_negative, right.value)
     if sign == "*":
         return Typed(kind, lift(lambda one, other: one * other % (1 << kind.bits), left.value, right.value))
-    return Typed(kind, lift(operator.floordiv, left.value, right.value))
+    return Typed(kind, lift(_part_of_angle, left.value, right.value))
+
+
+def _part_of_angle(angle: Any, divisor: int) -> Any:
+    """An angle, an integer, divided by a number; its rounding has no derivative."""
+    if isinstance(angle, Dual):
+        return angle.mapped(angle.value // divisor, 1 / divisor)
+    return angle // divisor
 
 
 def _same_angles(sign: str, left: Typed, right: Typed) -> tuple[Typed, Typed, Kind]:
@@ -322,8 +330,8 @@ def _integer_result(sign: str, left: int, right: int) -> int:
     raise ProgramUnsupported(f"'{sign}' is not supported")
 
 
-def _float_result(sign: str, left: Any, right: Any) -> float:
-    one, other = float(left), float(right)
+def _float_result(sign: str, left: Any, right: Any) -> Any:
+    one, other = real(left), real(right)
     match sign:
         case "+":
             return _finite(one + other)
@@ -339,14 +347,14 @@ def _float_result(sign: str, left: Any, right: Any) -> float:
                 raise ProgramInvalid("this power is not a real number")
             return _finite(power)
         case "%":
-            if one < 0 or other <= 0:
+            if value_of(one) < 0 or value_of(other) <= 0:
                 raise ProgramUnsupported("'%' of negative numbers is not supported: the specification leaves it open")
-            return math.fmod(one, other)
+            return one % other if isinstance(one, Dual) or isinstance(other, Dual) else math.fmod(one, other)
     raise ProgramUnsupported(f"'{sign}' is not supported on floats")
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
+def _finite(value: Any) -> Any:
+    if not math.isfinite(value_of(value)):
         raise ProgramInvalid("this value is not a finite number")
     return value
 

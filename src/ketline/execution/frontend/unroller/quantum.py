@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from openqasm3 import ast
@@ -9,6 +10,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import IGate
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
+from ketline.execution.circuit.dual import real
 from ketline.execution.frontend import messages
 from ketline.execution.frontend.importer.gates import STANDARD_IDENTITY, controlled_phase
 from ketline.execution.frontend.phases import is_official_cx, phase_over_qiskit, with_phase
@@ -31,6 +33,7 @@ from ketline.execution.frontend.unroller.gates import (
 )
 from ketline.execution.frontend.unroller.kinds import FLOAT
 from ketline.execution.frontend.unroller.memory import BitAlias, Definition, NameScopes, Qubits, Variable
+from ketline.execution.frontend.unroller.traced_angles import TracedAngles
 from ketline.execution.frontend.unroller.values import Measured, assuming, atom, lift
 from ketline.execution.frontend.unroller.writer import CircuitWriter
 
@@ -41,7 +44,8 @@ _WITH_STANDARD_GATES = BUILTIN_GATES | STANDARD_GATES | FURTHER_GATES
 class QuantumStatements:
     """Writes gate calls, measurements and resets as operations.
 
-    `run_body` runs the statements of a gate's definition. `gates` are those of the program's dialect.
+    `run_body` runs the statements of a gate's definition. `gates` are those of the program's dialect. `angles` are
+    those that have derivatives.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class QuantumStatements:
         self._included = False
         self._physical: list[int] = []
         self._in_gate = 0
+        self.angles = TracedAngles()
 
     def include_standard_gates(self) -> None:
         if self._included:
@@ -134,7 +139,7 @@ class QuantumStatements:
         operands = [self.operand(qubit) for qubit in node.qubits]
         for (angle,), chosen in self._cases([self._evaluator.angle(node.argument)], operands):
             check_angles([angle])
-            turned = phase_angle(angle, modifiers)
+            turned = self.angles.traced(phase_angle(angle, modifiers))
             if not states:
                 self._writer.add_phase(turned)
                 continue
@@ -228,7 +233,7 @@ class QuantumStatements:
             with self._writer.when(condition), assuming(condition):
                 yield case[: len(values)], case[len(values) :]
 
-    def _apply(self, gate: Any, angles: Sequence[float], qubits: Sequence[int], modifiers: Sequence[Modifier]) -> None:
+    def _apply(self, gate: Any, angles: Sequence[Any], qubits: Sequence[int], modifiers: Sequence[Modifier]) -> None:
         if len(set(qubits)) != len(qubits):
             raise ProgramInvalid("one qubit is given twice: a gate needs different qubits for its operands")
         if isinstance(gate, Definition) and not modifiers:
@@ -242,13 +247,15 @@ class QuantumStatements:
         elif gate.build is None and not modifiers:
             built = IGate()
         else:
+            angles = [self.angles.traced(angle) for angle in angles]
             phase = phase_over_qiskit(gate.name, angles)
             built = with_phase((gate.build or STANDARD_IDENTITY)(*angles), phase if modifiers else 0.0)
             if not modifiers:
                 self._writer.add_phase(phase)
+        modifiers = [replace(one, number=self.angles.traced(one.number)) for one in modifiers]
         self._writer.append(modified(built, modifiers, self._budget), qubits)
 
-    def _inline(self, node: Any, angles: Sequence[float], qubits: Sequence[int]) -> None:
+    def _inline(self, node: Any, angles: Sequence[Any], qubits: Sequence[int]) -> None:
         self._budget.operations(1)  # calls of gates without a body cost as well
         if self._scopes.depth_of_calls > _MOST_NESTED_GATES:
             raise ProgramUnsupported("the program nests too deeply")
@@ -290,7 +297,7 @@ class QuantumStatements:
     def _modifiers(self, node: Any) -> list[Modifier]:
         found = []
         for modifier in node.modifiers:
-            number: float = 1
+            number: Any = 1
             if modifier.modifier is ast.GateModifierName.pow:
                 number = self._exponent(modifier)
             elif modifier.argument is not None:
@@ -298,11 +305,11 @@ class QuantumStatements:
             found.append(Modifier(modifier.modifier, number))
         return found
 
-    def _exponent(self, modifier: Any) -> float:
+    def _exponent(self, modifier: Any) -> Any:
         value = self._evaluator.evaluate(modifier.argument)
         if value.kind.name not in ("int", "uint", "float") or isinstance(value.value, Measured):
             raise ProgramUnsupported("the exponent of 'pow' must be a number that no measurement decides")
-        return float(value.value)
+        return real(value.value)
 
 
 def _listed(value: Any) -> Sequence[Any]:

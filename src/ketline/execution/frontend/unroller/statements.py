@@ -11,11 +11,13 @@ from openqasm3 import ast
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
+from ketline.execution.circuit.dual import Dual
 from ketline.execution.frontend.diagnosis import construct, not_supported
 from ketline.execution.frontend.places import PlacedOperations, PlaceRecorder
 from ketline.execution.frontend.pragmas import place_of_pragma
 from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.circuit_loops import CircuitLoops, EndlessLoop
+from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.frontend.unroller.expressions import Evaluator
 from ketline.execution.frontend.unroller.flow import Ended, Flow
 from ketline.execution.frontend.unroller.gates import LibraryGate
@@ -42,7 +44,11 @@ class Interpreter:
     """
 
     def __init__(
-        self, limits: ExecutionLimits, inputs: Mapping[str, InputValue], gates: Mapping[str, LibraryGate]
+        self,
+        limits: ExecutionLimits,
+        inputs: Mapping[str, InputValue],
+        gates: Mapping[str, LibraryGate],
+        differentiated: DifferentiatedInputs | None = None,
     ) -> None:
         self._budget = Budget(limits)
         self._scopes = NameScopes()
@@ -59,6 +65,12 @@ class Interpreter:
             self._scopes, self._memory, self._budget, self._evaluator, self._quantum, self.writer
         )
         self.variables.inputs = inputs
+        self.variables.differentiated = differentiated
+
+    @property
+    def angles(self) -> Mapping[str, Dual]:
+        """The angles with derivatives, by the names of the circuit's parameters that stand for them."""
+        return self._quantum.angles.numbers
 
     @property
     def places(self) -> Sequence[PlacedOperations]:

@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
+from ketline.execution.circuit.dual import Dual
 from ketline.execution.frontend.places import DeclaredNames, PlacedOperations
+from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.frontend.unroller.expressions import bits_of_number
 from ketline.execution.frontend.unroller.gates import LibraryGate
 from ketline.execution.frontend.unroller.kinds import BIT
@@ -21,7 +23,8 @@ class Unrolled(NamedTuple):
 
     `groups` are the widths, `names` as in `ParsedProgram`. The circuit has a bit for each measurement. `outcome`
     converts Aer's number for these bits, bit k at position k, into the number of the program's own bits; None if both
-    are equal. `values` are the program's bits, in order, each known or `Measured`.
+    are equal. `values` are the program's bits, in order, each known or `Measured`. `angles` are those with derivatives,
+    by the names of the parameters that stand for them.
     """
 
     circuit: Any
@@ -31,6 +34,7 @@ class Unrolled(NamedTuple):
     values: Sequence[Any]
     places: Sequence[PlacedOperations]
     declared: DeclaredNames
+    angles: Mapping[str, Dual] = {}
 
 
 def unroll(
@@ -38,15 +42,18 @@ def unroll(
     limits: ExecutionLimits,
     inputs: Mapping[str, InputValue],
     gates: Mapping[str, LibraryGate] | None = None,
+    differentiated: DifferentiatedInputs | None = None,
 ) -> Unrolled:
     """Evaluate the classical part of a parsed program, and return its circuit.
 
-    `gates` are those of its dialect, which its calls may name.
+    `gates` are those of its dialect, which its calls may name. Angles that depend on `differentiated` inputs are
+    parameters of the circuit.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be unrolled; with the place of the mistake.
+        GradientInvalid: something else than an angle depends on a differentiated input.
     """
-    interpreter = Interpreter(limits, inputs, gates or {})
+    interpreter = Interpreter(limits, inputs, gates or {}, differentiated)
     interpreter.run(program)
     variables = interpreter.variables
     unknown = sorted(inputs.keys() - variables.bound)
@@ -71,7 +78,8 @@ def unroll(
     names = tuple(group[0].name if len(group) == 1 else None for group in shown)
     outcome = _outcome(values, circuit.num_clbits)
     declared = DeclaredNames(variables.qubit_names, _single_bits(shown, bits))
-    return Unrolled(circuit, tuple(map(len, bits)), names, outcome, values, interpreter.places, declared)
+    widths = tuple(map(len, bits))
+    return Unrolled(circuit, widths, names, outcome, values, interpreter.places, declared, interpreter.angles)
 
 
 def _single_bits(groups: Sequence[Sequence[Variable]], bits: Sequence[Sequence[Any]]) -> dict[int, str]:

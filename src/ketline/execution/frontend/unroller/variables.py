@@ -12,6 +12,7 @@ from ketline.execution.frontend.ranges import check_aliased
 from ketline.execution.frontend.unroller import operators
 from ketline.execution.frontend.unroller.budget import Budget, error_location
 from ketline.execution.frontend.unroller.concatenation import checked_concatenation
+from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.frontend.unroller.expressions import Evaluator, bits_of_number
 from ketline.execution.frontend.unroller.inputs import input_value
 from ketline.execution.frontend.unroller.kinds import (
@@ -60,6 +61,7 @@ class Variables:
         self.numbers: list[Variable] = []
         self._last_was_single_bit = False
         self.inputs: Mapping[str, InputValue] = {}
+        self.differentiated: DifferentiatedInputs | None = None
         self.bound: set[str] = set()
 
     def declare_qubits(self, node: Any) -> None:
@@ -107,7 +109,11 @@ class Variables:
             if name not in self.inputs:
                 with error_location(node.identifier):
                     raise InputMissing(messages.input_missing(name, str(kind)))
-            variable = Variable(kind, input_value(name, self.inputs[name], kind), constant=True)
+            value = input_value(name, self.inputs[name], kind)
+            if self.differentiated is not None:
+                with error_location(node.identifier):
+                    value = self.differentiated.dual(name, value, kind)
+            variable = Variable(kind, value, constant=True)
             self.bound.add(name)
         self._define(node.identifier, variable)
         if node.io_identifier is ast.IOKeyword.output:

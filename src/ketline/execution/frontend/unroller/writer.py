@@ -71,7 +71,7 @@ class CircuitWriter:
             return
         self.circuit.append(gate, [self.circuit.qubits[position] for position in qubits], copy=False)
 
-    def add_phase(self, angle: float) -> None:
+    def add_phase(self, angle: Any) -> None:
         if self._dry_run_bits is None:
             self.circuit.global_phase += angle
 

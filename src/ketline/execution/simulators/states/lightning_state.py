@@ -100,13 +100,21 @@ class Lightning:
     def __init__(self, core: Any) -> None:
         self._core = core
 
+    def new_state(self, qubits: int) -> LightningState:
+        """A state of qubits that are all 0.
+
+        Raises:
+            MemoryLimitExceeded: there is no room for it.
+        """
+        return LightningState(self._core, qubits)
+
     def final_state(self, steps: Sequence[Step], qubits: int) -> LightningState:
         """The state of qubits, all 0 before, after these gates; measurements among them are ignored.
 
         Raises:
             MemoryLimitExceeded: there is no room for it.
         """
-        state = LightningState(self._core, qubits)
+        state = self.new_state(qubits)
         state.apply(steps)
         return state
 

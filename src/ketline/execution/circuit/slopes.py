@@ -1,0 +1,118 @@
+"""Steps whose angles have derivatives with respect to the inputs of a program, for the gradients of a task."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+from qiskit.circuit import Parameter, ParameterExpression
+from qiskit.circuit.exceptions import CircuitError
+
+from ketline.domain.errors import GradientInvalid, ProgramInvalid
+from ketline.execution.circuit.binding import settled
+from ketline.execution.circuit.dual import Dual, value_of
+from ketline.execution.circuit.operations import Step
+
+# Numbers by name: floats, and dual numbers for what is differentiated.
+Numbers = Mapping[str, Any]
+# The value of an angle for numbers of what it depends on.
+Formula = Callable[[Numbers], Any]
+_LIBRARY_ERRORS = (RuntimeError, ArithmeticError, TypeError, ValueError, CircuitError)
+
+
+class SlopedAngle(NamedTuple):
+    """An angle that depends on inputs: the step and its place among the parameters; slopes by number of the input."""
+
+    step: int
+    place: int
+    slopes: Mapping[int, float]
+
+
+class SlopedSteps(NamedTuple):
+    """Steps with numbers as parameters, and the angles among these that have derivatives, in order."""
+
+    steps: Sequence[Step]
+    angles: Sequence[SlopedAngle]
+
+
+class StepFormulas:
+    """Steps whose angles are expressions, prepared for any number of points; equal expressions are evaluated once."""
+
+    def __init__(self, steps: Sequence[Step], formula_of: Callable[[Any], Formula]) -> None:
+        """`formula_of` gives the formula of a parameter that is no number."""
+        self._steps = list(steps)
+        self._open: list[tuple[int, int, int]] = []
+        places: dict[Any, int] = {}
+        for position, (name, qubits, bits, written, source) in enumerate(steps):
+            if not any(map(_is_open, written)):
+                continue
+            parameters = list(map(settled, written))
+            self._steps[position] = name, qubits, bits, parameters, source
+            for place, parameter in enumerate(parameters):
+                if _is_open(parameter):
+                    self._open.append((position, place, places.setdefault(parameter, len(places))))
+        self._formulas = [formula_of(parameter) for parameter in places]
+
+    def at(self, numbers: Numbers) -> SlopedSteps:
+        """The steps for these numbers.
+
+        Raises:
+            GradientInvalid: an angle has no derivative there.
+            ProgramInvalid: an angle is no finite number.
+        """
+        values = [formula(numbers) for formula in self._formulas]
+        if not all(isfinite(value_of(value)) for value in values):
+            raise ProgramInvalid("an angle is not a finite number")
+        steps, angles = self._steps.copy(), []
+        for position, place, number in self._open:
+            name, qubits, bits, parameters, source = steps[position]
+            filled = list(parameters)
+            filled[place] = value_of(values[number])
+            steps[position] = name, qubits, bits, filled, source
+            if isinstance(value := values[number], Dual):
+                angles.append(SlopedAngle(position, place, value.slopes))
+        return SlopedSteps(steps, angles)
+
+
+def _is_open(parameter: Any) -> bool:
+    return isinstance(parameter, ParameterExpression) or callable(parameter)
+
+
+def expression_formula(expression: ParameterExpression) -> Formula:
+    """The formula of an expression of Qiskit's parameters, which numbers are given for by name."""
+    if isinstance(expression, Parameter):
+        name = expression.name
+        return lambda numbers: numbers[name]
+    slopes: dict[Parameter, Any] = {}
+
+    def formula(numbers: Numbers) -> Any:
+        found = Dual(_bound(expression, numbers), {})
+        for parameter in expression.parameters:
+            if isinstance(own := numbers[parameter.name], Dual):
+                if parameter not in slopes:
+                    slopes[parameter] = _gradient(expression, parameter)
+                found += own.mapped(0.0, _bound(slopes[parameter], numbers))
+        return found
+
+    return formula
+
+
+def _gradient(expression: ParameterExpression, parameter: Parameter) -> Any:
+    try:
+        return expression.gradient(parameter)
+    except _LIBRARY_ERRORS as error:
+        raise GradientInvalid(f"an expression of parameter '{parameter.name[:40]}' has no derivative") from error
+
+
+def _bound(expression: Any, numbers: Numbers) -> float:
+    if not isinstance(expression, ParameterExpression):
+        if isinstance(expression, complex):
+            raise GradientInvalid("the derivative of an angle is not a real number")
+        return float(expression)
+    values = {one: value_of(numbers[one.name]) for one in expression.parameters}
+    try:
+        found = expression.bind(values).numeric()
+    except _LIBRARY_ERRORS as error:
+        raise GradientInvalid("an angle, or its derivative, has no value for these parameters") from error
+    if isinstance(found, complex):
+        raise GradientInvalid("an angle, or its derivative, is not a real number for these parameters")
+    return float(found)
