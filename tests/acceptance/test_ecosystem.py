@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 from mitiq import zne
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
 from ketline.client import Client
@@ -110,11 +109,24 @@ def check_network(names: Names) -> None:
     assert (names["output"].shape, names["gradient"].shape) == ((2, 1), (2, 1, 4))
 
 
+def check_benchmark(names: Names) -> None:
+    """The error of a Clifford gate is that of its `sx` gates: (1 - (1 - p)^n) / 2 for n of them on average."""
+    circuits = names["benchmark"].circuits()
+    gates = sum(circuit.decompose().count_ops().get("sx", 0) for circuit in circuits)
+    cliffords = sum(circuit.metadata["xval"] + 1 for circuit in circuits)
+    expected = (1 - (1 - 0.004) ** (gates / cliffords)) / 2
+    assert names["error"].std_dev < 0.1 * expected
+    assert names["error"].nominal_value == pytest.approx(expected, abs=5 * names["error"].std_dev)
+
+
+def check_relaxation(names: Names) -> None:
+    found = names["relaxation"]
+    assert found.std_dev < 5e-6
+    assert found.nominal_value == pytest.approx(50e-6, abs=5 * found.std_dev)
+
+
 def check_extrapolation(names: Names) -> None:
-    model = NoiseModel()
-    model.add_all_qubit_quantum_error(depolarizing_error(0.002, 1), ONE_QUBIT)
-    model.add_all_qubit_quantum_error(depolarizing_error(0.01, 2), "cx")
-    simulator = AerSimulator(noise_model=model, method="density_matrix", seed_simulator=11)
+    simulator = AerSimulator(noise_model=names["noise"], method="density_matrix", seed_simulator=11)
 
     def mean_of_zz(circuit: Any) -> float:
         counts = simulator.run(circuit.measure_all(inplace=False), shots=20000).result().get_counts()
@@ -144,6 +156,8 @@ CHECKS: Mapping[str, Callable[[Names], None]] = {
     "Grover's search": check_grover,
     "Phase estimation": check_phase,
     "A quantum neural network": check_network,
+    "Randomized benchmarking": check_benchmark,
+    "T1": check_relaxation,
     "Zero-noise extrapolation": check_extrapolation,
     "PennyLane": check_pennylane,
 }
