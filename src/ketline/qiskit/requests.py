@@ -18,6 +18,9 @@ from ketline.qiskit.saves import Saves, saves_of
 from ketline.qiskit.sweeps import characters_of_counts
 from ketline.qiskit.task_group import TaskRequest
 
+# Of qiskit-aer: what it adds is not part of `NoiseModel.to_dict`.
+_RELAXATION = "RelaxationNoisePass"
+
 
 def bound_circuits(circuits: Sequence[Any], binds: Sequence[Mapping[Any, Any]] | None) -> list[Any]:
     """The circuits with each of the values that `binds` gives their parameters, circuit by circuit.
@@ -77,17 +80,40 @@ def _requests(group: CircuitGroup, saves: Saves, options: RunOptions, shots: Seq
 
 
 def require_same_errors(circuit: Any, noise: Any) -> None:
-    """Reject labels by which Aer's noise models tell gates apart: the service does by their names.
+    """Reject what has errors on AerSimulator and none on the service: gates by their labels, delays, and what is else
+    added by passes, as models of `NoiseModel.from_backend` do for delays.
 
     Raises:
-        QiskitError: the model has errors for the name or the label of a gate that has a label.
+        QiskitError: the model has errors for the name or the label of a gate that has a label, or for a delay of the
+            circuit, or other passes.
     """
+    passes = {type(each).__name__ for each in getattr(noise, "_custom_noise_passes", ())}
+    if passes - {_RELAXATION}:
+        raise QiskitError(f"The noise model has the pass {min(passes - {_RELAXATION})}, which the service lacks.")
+    if passes and _waits(circuit):
+        raise QiskitError(
+            f"Circuit {circuit.name!r} has a delay, and the noise model has errors of delays, which the service lacks. "
+            "Replace delays by identity gates with errors, or remove them."
+        )
+    _require_no_labels(circuit, noise)
+
+
+def _waits(circuit: Any) -> bool:
+    return any(
+        any(map(_waits, instruction.operation.blocks))
+        if isinstance(instruction.operation, ControlFlowOp)
+        else instruction.name == "delay" and instruction.operation.duration != 0
+        for instruction in circuit.data
+    )
+
+
+def _require_no_labels(circuit: Any, noise: Any) -> None:
     noisy = set(getattr(noise, "noise_instructions", ()))
     for instruction in circuit.data if noisy else ():
         operation = instruction.operation
         if isinstance(operation, ControlFlowOp):
             for block in operation.blocks:
-                require_same_errors(block, noise)
+                _require_no_labels(block, noise)
         elif operation.label not in (None, operation.name) and noisy & {operation.name, operation.label}:
             raise QiskitError(
                 f"A gate {operation.name!r} has the label {operation.label!r}: the service finds errors by the names "

@@ -11,10 +11,11 @@ from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.library import HGate, XGate
 from qiskit.exceptions import QiskitError
 from qiskit.providers import JobError, JobStatus
+from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit.result.models import MeasLevel
 from qiskit_aer import AerSimulator
-from qiskit_aer.noise import NoiseModel, depolarizing_error
+from qiskit_aer.noise import LocalNoisePass, NoiseModel, depolarizing_error
 
 from ketline.client import Client
 from ketline.domain.seeds import derived_seed
@@ -165,6 +166,27 @@ def test_labels_by_which_aer_finds_errors_are_refused() -> None:
             backend.run(outer)
         backend.run(plain, shots=10)
         backend.run(outer, noise_model=None, shots=10)
+    assert len(service.tasks) == 2
+
+
+def test_delays_of_which_aer_has_errors_are_refused() -> None:
+    """Aer adds them by a pass, which is no part of the model's errors: a measurement of T1 would find none."""
+    model = NoiseModel.from_backend(GenericBackendV2(2, seed=1))
+    waiting, inner = QuantumCircuit(1, 1), QuantumCircuit(1, 1)
+    inner.delay(100, 0, "ns")
+    waiting.measure(0, 0)
+    waiting.if_test((waiting.clbits[0], 1), inner, [0], [0])
+    other = NoiseModel()
+    other._custom_noise_passes = [LocalNoisePass(lambda operation, qubits: None)]
+    service = ScriptedService(ONE)
+    with service.client() as client:
+        backend = KetlineBackend(client, noise_model=model)
+        with pytest.raises(QiskitError, match=r"has a delay.*[Rr]eplace delays"):
+            backend.run(waiting)
+        with pytest.raises(QiskitError, match="LocalNoisePass"):
+            backend.run(flipped(), noise_model=other)
+        backend.run(flipped(), shots=10)
+        backend.run(waiting, noise_model=None, shots=10)
     assert len(service.tasks) == 2
 
 
