@@ -9,7 +9,7 @@ from functools import partial
 from benchmarks.processes import Account
 from benchmarks.site import Broker, Site, open_servers, open_site
 from ketline.config import map_database_url
-from ketline.db.access import SqlKeyStore
+from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName, Role
 from ketline.domain.audit import COMMAND_LINE, Actor
@@ -114,5 +114,8 @@ async def _keys(database_url: str, projects: int) -> Sequence[str]:
     async with open_database(map_database_url(database_url)) as database:
         keys, owner = ManageKeys(SqlKeyStore(database)), Owner("benchmark")
         actor = Actor(owner=owner, origin=COMMAND_LINE)
-        names = [DEFAULT_PROJECT, *(ProjectName(f"project-{number}") for number in range(1, projects))]
+        others = [ProjectName(f"project-{number}") for number in range(1, projects)]
+        for name in others:
+            await SqlProjectStore(database).add(name, actor)
+        names = [DEFAULT_PROJECT, *others]
         return [(await keys.create(project=name, role=Role.SUBMITTER, owner=owner, actor=actor)).text for name in names]

@@ -12,7 +12,6 @@ from fastapi.routing import iter_route_contexts
 from ketline.api.pages.forms import require_csrf_token
 from ketline.api.requests.attempts import count_failure, require_attempt
 from ketline.api.requests.credentials import (
-    authenticated,
     bearer_token,
     session_secret,
     session_token,
@@ -67,7 +66,7 @@ class Guard:
         """The sender, who is then in the scope, also for the page of a problem; also counts the request."""
         token = bearer_token(request)
         session = session_token(request) if token is None else None
-        sender = await self._authenticated(request, token)
+        sender = await self._authenticated(request, token, session)
         request.scope[PRINCIPAL_KEY] = sender
         if session is not None and self._authenticate.anyone is None:
             request.scope[SESSION_KEY] = session
@@ -75,12 +74,12 @@ class Guard:
         request.scope[PRINCIPAL_KEY] = principal = within_named_project(request, sender)
         return principal
 
-    async def _authenticated(self, request: Request, token: str | None) -> Principal:
+    async def _authenticated(self, request: Request, token: str | None, session: str | None) -> Principal:
         """The sender; a bearer token that stands for nobody counts as a failed sign-in."""
         if token is not None:
             require_attempt(request, self._services, token)
         try:
-            return await authenticated(request, self._authenticate)
+            return await self._authenticate(token or session)
         except (CredentialsMissing, CredentialsInvalid) as error:
             if token is not None:
                 count_failure(request, self._services)

@@ -54,18 +54,8 @@ async def authenticated_sender(request: Request, authenticate: Authenticate) -> 
         ServiceUnavailable: they cannot be verified now.
         HTTPProblem: there is no such project, or the sender is not a member.
     """
-    return within_named_project(request, await authenticated(request, authenticate))
-
-
-async def authenticated(request: Request, authenticate: Authenticate) -> Principal:
-    """The sender of a request, as a member of the sender's first project.
-
-    Raises:
-        CredentialsMissing: it has no credentials.
-        CredentialsInvalid: they stand for nobody, or no longer.
-        ServiceUnavailable: they cannot be verified now.
-    """
-    return await authenticate(bearer_token(request) or session_token(request))
+    sender = await authenticate(bearer_token(request) or session_token(request))
+    return within_named_project(request, sender)
 
 
 def within_named_project(request: Request, principal: Principal) -> Principal:
