@@ -1,16 +1,18 @@
 """The HTTP application, with its routes, middleware and exception handlers; `cli/serve.py` serves it."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.params import Depends
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from ketline.api import backends, devices, docs, health, usage, validate, workers
 from ketline.api.access import audit, keys, projects, whoami
-from ketline.api.guard import Guard, require_rights
+from ketline.api.guard import Guard, guard, require_rights
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import audit as audit_page
 from ketline.api.pages import bulk, downloads, files, project, provider_sign_in, sign_in, submit, system, task, tasks
@@ -115,10 +117,23 @@ def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | 
     app.state.time_series = defaultdict(TimeSeries)
     app.state.broadcasts = {}
     app.state.large_results = LargeResults()
+    app.state.guard = Guard(services)
     install_handlers(app)
-    guard = [Depends(Guard(services))]
-    routes.add_submission(app.router, guard)
-    for module in _MODULES:
-        app.include_router(module.router, dependencies=guard)
-    require_rights(app)
+    app.router.routes.extend(_guarded_routes())
     return app
+
+
+@cache
+def _guarded_routes() -> Sequence[BaseRoute]:
+    """All routes, each behind the guard: made once, because FastAPI analyses each of them for half a millisecond.
+
+    Raises:
+        LookupError: routes and the table of rights differ.
+    """
+    router = APIRouter(redirect_slashes=False)
+    guarded = [Depends(guard)]
+    routes.add_submission(router, guarded)
+    for module in _MODULES:
+        router.include_router(module.router, dependencies=guarded)
+    require_rights(router.routes)
+    return router.routes

@@ -1,13 +1,15 @@
 """The guard before every route: who sends the request, whether the role suffices, and the services of the project.
 
-`create_app` makes it a dependency of the whole application. A route gets its services from the guard alone, so it can
-neither run without it nor see another project.
+`create_app` makes it a dependency of every route, and gives each application its `Guard`. A route gets its services
+from the guard alone, so it can neither run without it nor see another project.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
 
 from ketline.api.pages.forms import require_csrf_token
 from ketline.api.requests.attempts import count_failure, require_attempt
@@ -29,8 +31,13 @@ from ketline.service.services import Services
 MOST_PROJECTS = 1000
 
 
+async def guard(request: Request) -> None:
+    """The dependency of every route: lets a request pass, or raises; see `Guard`."""
+    await request.app.state.guard(request)
+
+
 class Guard:
-    """The dependency: authenticates each request and checks its role by the table of rights."""
+    """Authenticates each request of an application and checks its role by the table of rights."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -97,12 +104,12 @@ async def _require_csrf_token(request: Request) -> None:
         scope[REFUSED_FORM_KEY] = problem
 
 
-def require_rights(app: FastAPI) -> None:
+def require_rights(routes: Sequence[BaseRoute]) -> None:
     """Check that every route is in the table of rights, and every row of the table is a route.
 
     Raises:
         LookupError: one is not.
     """
-    routes = {(method, context.path) for context in iter_route_contexts(app.routes) for method in context.methods or ()}
-    if routes != set(RIGHTS):
-        raise LookupError(f"routes and rights differ: {sorted(routes ^ set(RIGHTS), key=str)}")
+    found = {(method, context.path) for context in iter_route_contexts(routes) for method in context.methods or ()}
+    if found != set(RIGHTS):
+        raise LookupError(f"routes and rights differ: {sorted(found ^ set(RIGHTS), key=str)}")

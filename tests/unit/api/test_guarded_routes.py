@@ -114,7 +114,7 @@ def test_application_with_a_route_outside_the_table_is_not_built(app: FastAPI) -
 
     app.add_api_route("/leak", leak)
     with pytest.raises(LookupError, match="/leak"):
-        require_rights(app)
+        require_rights(app.routes)
 
 
 async def test_refusals_say_what_to_do(http: httpx.AsyncClient) -> None:
