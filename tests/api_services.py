@@ -24,6 +24,7 @@ from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
+from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
@@ -32,6 +33,7 @@ from ketline.service.tasks.submission import Outbox, SubmitTask
 from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
 from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
+from tests.fake_device_contents import FakeDeviceContents
 from tests.fake_devices import FakeDeviceStore
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import BACKEND, FakeBackendRegistry
@@ -56,7 +58,11 @@ def services_over(
     """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
     projects = FakeProjectStore()
     quotas = KnownQuotas(projects, SystemClock())
-    submit = SubmitTask(repository, outbox, backlog, max_attempts=3, quotas=quotas, time_limit_seconds=300.0)
+    managed = ManageDevices(devices or FakeDeviceStore())
+    task_devices = TaskDevices(managed, DeviceTexts(FakeDeviceContents()), SystemClock())
+    submit = SubmitTask(
+        repository, outbox, backlog, max_attempts=3, quotas=quotas, devices=task_devices, time_limit_seconds=300.0
+    )
     keys = FakeKeyStore(projects)
     return Services(
         submit=submit,
@@ -73,7 +79,8 @@ def services_over(
         draw=DrawCircuit(library, inspector, DrawingCache(1000)),
         workers=workers,
         external_backends=ListExternalBackends(workers, FakeBackendRegistry()),
-        devices=ManageDevices(devices or FakeDeviceStore()),
+        devices=managed,
+        task_devices=task_devices,
         backend=BACKEND,
         dead_letters=ManageDeadLetters(SystemClock(), audit_log, dead_letters),
         authenticate=Authenticate([], SystemClock(), anyone=ANYONE),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from ketline.domain.device_run import DeviceRun
 from ketline.domain.gradients import Gradient, GradientMethod
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import OutputType, RequestedOutput
@@ -55,6 +56,9 @@ CHANGED = {
     "backend": replace(PLAIN, kind=TaskKind.RUN, backend="other"),
     "max_qubits": replace(PLAIN, max_qubits=5),
     "noise": replace(PLAIN, options=RunOptions(noise={"name": "depolarizing", "one_qubit": 0.01})),
+    "device": replace(
+        PLAIN, options=RunOptions(device=DeviceRun(name="line-27", optimization_level=2, initial_layout=(3,)))
+    ),
 }
 # Quotas give it to the task; it is in no request.
 SET_BY_THE_SERVICE = {"max_qubits"}

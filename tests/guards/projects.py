@@ -6,6 +6,7 @@ from tests.guards.removals import Drop, Replace, Widen
 SESSIONS_TESTS = "tests/contract/test_sessions.py"
 PROJECTS_TESTS = "tests/contract/test_projects.py"
 DEVICES_TESTS = "tests/contract/test_devices.py"
+CONTENTS_TESTS = "tests/contract/test_device_contents.py"
 CACHES_TESTS = "tests/unit/execution/test_project_caches.py"
 
 PROJECTS = (
@@ -80,5 +81,23 @@ PROJECTS = (
         "devices of a project are stored one after the other",
         Replace("row"),
         (f"{DEVICES_TESTS}::test_devices_that_are_stored_at_once_are_stored_one_after_the_other",),
+    ),
+    Guard(
+        "project.devices",
+        "a simulator transpiles a program anew for each project",
+        Replace('""'),
+        ("tests/unit/execution/devices/test_device_runs.py::test_projects_share_no_devices_and_programs",),
+    ),
+    Guard(
+        "submit.device",
+        "what the device of a task is is stored before the task",
+        Drop(),
+        ("tests/unit/service/test_task_devices.py::test_content_is_kept_before_its_task_is_stored",),
+    ),
+    Guard(
+        "device.needed",
+        "what the device of a task was stays stored as long as the task",
+        Drop(),
+        (f"{CONTENTS_TESTS}::test_content_of_a_task_stays",),
     ),
 )

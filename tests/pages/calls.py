@@ -121,6 +121,15 @@ CALLS: Sequence[str | Call] = (
         headers={"Prefer": "wait=30"},
     ),
     Call(
+        text="With `device` the program is transpiled for a device, and runs with its errors.",
+        method="POST",
+        path="/tasks",
+        body={"qc": BELL, "shots": 1000, "seed": 7, "device": {"name": "line-27", "optimization_level": 2}},
+        headers={"Prefer": "wait=30"},
+        keep={"placed": task_id},
+    ),
+    Call(text="The circuit that ran; also as a drawing.", path="/tasks/{placed}/circuit?stage=transpiled"),
+    Call(
         text="With `outputs` the result has values of the state in which the program ends.",
         method="POST",
         path="/tasks",

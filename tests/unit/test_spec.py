@@ -27,7 +27,7 @@ from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs", "noise"}
 OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
-OF_THE_CHILD |= {"outputs", "gradient"}
+OF_THE_CHILD |= {"outputs", "gradient", "device"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
 NOT_ON_THE_COMMAND_LINE = {
@@ -45,7 +45,7 @@ NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient"}
+NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
@@ -53,6 +53,7 @@ ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "time_limit_seconds": ("time_limit", 2.5),
     "noise": ("noise", ["depolarizing:one_qubit=0.01"]),
     "outputs": ("outputs", ["counts", "entropy:0", "expectation_values:ZZ@middle"]),
+    "device": ("device", '{"name": "line-27", "optimization_level": 2, "initial_layout": [3]}'),
 }
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 

@@ -174,6 +174,7 @@ SUBMIT_PROBLEMS = problem_responses(
     "python_source_refused",
     "qpy_invalid",
     "qpy_version_unsupported",
+    "device_unknown",
     "database_unavailable",
 )
 

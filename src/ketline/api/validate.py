@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request
 from ketline.api.openapi import SUBMIT_BODY, problem_responses
 from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import read_spec
+from ketline.api.tasks.views import view_placement
 from ketline.domain.inspection import Diagnostic
 from ketline.schemas.inspection import DiagnosticView, ValidationView
 from ketline.service.inspection.validation import Validation
@@ -24,6 +25,7 @@ router = APIRouter(tags=["tasks"])
         "invalid_json",
         "qpy_invalid",
         "qpy_version_unsupported",
+        "device_unknown",
         "inspector_busy",
         "service_unavailable",
         "database_unavailable",
@@ -51,6 +53,7 @@ def _view(validation: Validation) -> ValidationView:
         "method_reason": inspection.method_reason,
         "memory_bytes": inspection.memory_bytes,
         "estimated_seconds": inspection.estimated_seconds,
+        "placement": view_placement(inspection.placement),
     }
     return view.model_copy(update=known)
 

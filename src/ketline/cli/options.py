@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from ketline.cli.device import read_device
 from ketline.cli.exit_codes import USAGE_ERROR, fail
 from ketline.cli.noise import read_noise
 from ketline.client import Client, Retries
@@ -94,6 +95,7 @@ def program_options(
     hold: bool = False,
     backend: str | None = None,
     noise: Sequence[str] | None = None,
+    device: str | None = None,
 ) -> Options:
     """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
@@ -111,6 +113,7 @@ def program_options(
         "kind": None if backend is None else TaskKind.RUN.value,
         "backend": backend,
         "noise": read_noise(noise),
+        "device": read_device(device),
     }
 
 

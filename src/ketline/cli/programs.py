@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from ketline.cli.device import DeviceOption
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, require_server_libraries
 from ketline.cli.noise import NoiseOption
 from ketline.cli.options import (
@@ -59,6 +60,7 @@ def submit(
     priority: Priority = None,
     backend: Backend = None,
     noise: NoiseOption = None,
+    device: DeviceOption = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -80,6 +82,7 @@ def submit(
         priority=priority,
         backend=backend,
         noise=noise,
+        device=device,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -114,6 +117,7 @@ def run(
     priority: Priority = None,
     backend: Backend = None,
     noise: NoiseOption = None,
+    device: DeviceOption = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -132,6 +136,7 @@ def run(
         priority=priority,
         backend=backend,
         noise=noise,
+        device=device,
     )
     sources = read_sources(programs)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ketline.cli.device import DeviceOption
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED
 from ketline.cli.noise import NoiseOption
 from ketline.cli.options import AsJson, Given, Programs, Shots, SimulationMethod, Url, client_of, program_options
@@ -134,13 +135,14 @@ def validate(
     method: SimulationMethod = None,
     given: Given = None,
     noise: NoiseOption = None,
+    device: DeviceOption = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Show errors in programs, or how they would be run, without running them; exit 1 if one is not valid."""
     from ketline.cli.show import show_json
 
-    options = program_options(shots=shots, method=method, given=given, noise=noise)
+    options = program_options(shots=shots, method=method, given=given, noise=noise, device=device)
     sources = read_sources(programs)
     with client_of(url) as client:
         found = [(source, client.validate(source.text, **options)) for source in sources]

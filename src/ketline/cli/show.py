@@ -17,6 +17,7 @@ BAR_WIDTH = 32
 _WIDEST = 10_000
 MOST_ROWS = 32
 MOST_IN_A_LINE = 4
+_MOST_SHOWN_QUBITS = 16
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 STATUS_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "processing": "blue"}
 
@@ -105,6 +106,7 @@ def show_task(task: Task, program: str | None = None) -> None:
         "shots": str(task.shots or ""),
         "seed": "" if task.seed is None else str(task.seed),
         "method": _method(task),
+        "device": _device(task),
     }
     console = output_console()
     for name, value in facts.items():
@@ -128,6 +130,16 @@ def _method(task: Task) -> str:
         return ""
     engine = f" on {task.profile.engine}" if task.profile.engine not in (None, task.profile.method) else ""
     return f"{task.profile.method}{engine} ({task.profile.method_reason})"
+
+
+def _device(task: Task) -> str:
+    """The device of a task, and where its program was placed there."""
+    if task.profile is None or (placement := task.profile.placement) is None:
+        return str((task.data.get("device") or {}).get("name", ""))
+    layout = ", ".join(map(str, placement.layout[:_MOST_SHOWN_QUBITS]))
+    more = ", …" if len(placement.layout) > _MOST_SHOWN_QUBITS else ""
+    size = f"depth {placement.depth}, two-qubit gates {placement.two_qubit_gates}"
+    return f"{placement.device} (qubits {layout}{more}; {size})"
 
 
 def printable(text: str) -> str:

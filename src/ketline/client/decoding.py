@@ -18,6 +18,7 @@ from ketline.client.models import (
     Event,
     Failure,
     Output,
+    Placement,
     Principal,
     Profile,
     ProgramWarning,
@@ -113,7 +114,9 @@ def read_statistics(document: Document) -> Statistics:
 
 def _read_profile(document: Document) -> Profile:
     warnings = tuple(_read(ProgramWarning, one) for one in document.get("warnings") or ())
-    return _read(Profile, document, warnings=warnings)
+    placed = document.get("placement")
+    placement = None if placed is None else _read(Placement, placed)
+    return _read(Profile, document, warnings=warnings, placement=placement)
 
 
 def _read_change(document: Document) -> Change:

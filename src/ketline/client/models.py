@@ -46,6 +46,22 @@ class ProgramWarning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a program was placed on a device: the device's qubit for each of the program's, at first and at the end.
+
+    `depth` and `two_qubit_gates` are those of the transpiled circuit.
+    """
+
+    device: str
+    digest: str
+    optimization_level: int
+    layout: Sequence[int]
+    final_layout: Sequence[int]
+    depth: int
+    two_qubit_gates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """How the program was run and how long it took, in wall-clock seconds, and the warnings about it."""
 
@@ -63,6 +79,7 @@ class Profile:
     warnings: Sequence[ProgramWarning] = ()
     processor_seconds: float | None = None
     memory_bytes: int | None = None
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

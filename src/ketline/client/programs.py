@@ -31,6 +31,9 @@ class Options(TypedDict, total=False):
 
     `noise`: errors of gates and readout: a named model with its parameters, such as
     {"name": "depolarizing", "one_qubit": 1e-3}, a `NoiseModel` of Aer, or a list of these, which apply in order.
+
+    `device`: the name of a device, for which the program is transpiled and with whose errors it runs; or a mapping with
+    its `name`, and perhaps `optimization_level`, `seed` (of the transpiler), `initial_layout`, and `noise`: False.
     """
 
     shots: int | None
@@ -57,6 +60,7 @@ class Options(TypedDict, total=False):
     bitcode: bool | None
     backend: str | None
     noise: Any
+    device: str | Mapping[str, Any] | None
 
 
 # A program's text, a circuit of another library, or what one was converted to.

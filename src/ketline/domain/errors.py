@@ -55,6 +55,7 @@ KetlineError
     ├── GradientInvalid
     ├── NoiseInvalid
     ├── OutputsInvalid
+    ├── DeviceMismatch
     ├── TimeLimitExceeded
     ├── MemoryLimitExceeded
     └── SimulationFailed
@@ -464,6 +465,12 @@ class OutputsInvalid(ExecutionFailed):
     """The circuit has no such outputs: it has fewer qubits, no such place, or no single state."""
 
     code = failure_code = FailureCode.OUTPUTS_INVALID
+
+
+class DeviceMismatch(ExecutionFailed):
+    """The program does not fit the task's device: it has too many qubits, or an operation that the device lacks."""
+
+    code = failure_code = FailureCode.DEVICE_MISMATCH
 
 
 class TimeLimitExceeded(ExecutionFailed):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ketline.domain.device_run import DeviceRun, Placement
 from ketline.domain.spec import Inputs, Method, ProgramFormat
 from ketline.domain.task import Failure, ProgramWarning
 
@@ -25,20 +26,24 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSource:
-    """A program as it was submitted: its text in `circuit`, and values for its `input` declarations."""
+    """A program as it was submitted: its text in `circuit`, and values for its `input` declarations.
+
+    With `device` its circuit on that device is meant.
+    """
 
     circuit: str
     inputs: Inputs = field(default_factory=dict)
     format: ProgramFormat = ProgramFormat.OPENQASM3
+    device: DeviceRun | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """A program that could be read, and how it would be simulated.
 
-    `tier`, `qubits`, `depth`, `operations` and `warnings` are those that its `Profile` would have; `unused_qubits`
-    counts declared qubits on which no measurement depends, which are not simulated. `memory_bytes` is the most that the
-    state takes, `estimated_seconds` the time of reading and simulating by the model of
+    `tier`, `qubits`, `depth`, `operations`, `warnings` and `placement` are those that its `Profile` would have;
+    `unused_qubits` counts declared qubits on which no measurement depends, which are not simulated. `memory_bytes` is
+    the most that the state takes, `estimated_seconds` the time of reading and simulating by the model of
     `execution/simulators/durations.py`; each is None where it cannot be estimated. A program with a `failure` cannot be
     simulated, and has no method.
     """
@@ -54,6 +59,7 @@ class Inspection:
     estimated_seconds: float | None = None
     failure: Failure | None = None
     warnings: Sequence[ProgramWarning] = ()
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

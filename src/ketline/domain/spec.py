@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ketline.domain.device_run import DeviceRun
 from ketline.domain.gradients import Gradient
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import RequestedOutput
@@ -89,7 +90,8 @@ class RunOptions:
     The same `seed`, program, shots and versions give the same counts; without a seed each run gives others. With
     `memory` the result has every shot's outcome, in order. With `observables` it has their expectation values and no
     counts, with `gradient` also their derivatives by inputs. With `noise` gates and measurements have errors. With
-    `outputs` it has these, and counts only if they are among them.
+    `outputs` it has these, and counts only if they are among them. With `device` it is transpiled for a device, and may
+    have its errors.
     """
 
     seed: int | None = None
@@ -100,6 +102,7 @@ class RunOptions:
     noise: Noise | None = None
     outputs: Sequence[RequestedOutput] = ()
     gradient: Gradient | None = None
+    device: DeviceRun | None = None
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -233,6 +236,12 @@ SPEC_FIELDS: Sequence[SpecField] = (
         "gradient",
         lambda spec: spec.options.gradient and dict(spec.options.gradient.as_json()),
         digested=lambda spec: _sorted_json(spec.options.gradient.as_json() if spec.options.gradient else None),
+    ),
+    _field(
+        "device",
+        lambda spec: None if spec.options.device is None else spec.options.device.as_stored(),
+        # Not what the device is: a repeated submission is the same one, also when the device has changed meanwhile.
+        digested=lambda spec: None if spec.options.device is None else _sorted_json(spec.options.device.as_requested()),
     ),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.

@@ -8,6 +8,7 @@ from typing import NewType
 from uuid import UUID
 
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.device_run import Placement
 from ketline.domain.gradients import Gradients
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import Outputs
@@ -55,6 +56,7 @@ class FailureCode(StrEnum):
     GRADIENT_INVALID = "gradient_invalid"
     NOISE_INVALID = "noise_invalid"
     OUTPUTS_INVALID = "outputs_invalid"
+    DEVICE_MISMATCH = "device_mismatch"
     TIMEOUT = "timeout"
     MEMORY_LIMIT = "memory_limit"
     SIMULATION_ERROR = "simulation_error"
@@ -189,6 +191,8 @@ class Profile:
     `queued_seconds` is the whole wait from the submission, or the scheduled time, to the claim of the last attempt,
     including delays and earlier attempts. `processor_seconds` is the processor time that the simulator took, of all
     threads, and `memory_bytes` the peak of its resident memory meanwhile; None where they were not measured.
+    `placement` says where a program was placed on a device for which it was transpiled; its `qubits`, `depth` and
+    `operations` are then those of the part of that circuit that was simulated.
     """
 
     method: str
@@ -206,6 +210,7 @@ class Profile:
     warnings: Sequence[ProgramWarning] = ()
     processor_seconds: float | None = None
     memory_bytes: int | None = None
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,9 @@ from typing import Any
 
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.counts import EncodedCounts
+from ketline.domain.device_run import DeviceRun, Placement
 from ketline.domain.errors import (
+    DeviceMismatch,
     ExecutionFailed,
     GradientInvalid,
     InputMissing,
@@ -36,6 +38,7 @@ from ketline.domain.errors import (
 )
 from ketline.domain.gradients import Gradients, requested_gradient
 from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.limits import MAX_DEVICE_QUBITS
 from ketline.domain.observables import observables_at
 from ketline.domain.outputs import gives_counts, requested_output, states_of
 from ketline.domain.spec import Method, Observable, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
@@ -87,6 +90,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
         GradientInvalid,
         NoiseInvalid,
         OutputsInvalid,
+        DeviceMismatch,
         TimeLimitExceeded,
         MemoryLimitExceeded,
         SimulationFailed,
@@ -200,7 +204,13 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         noise=data["noise"],
         outputs=tuple(map(requested_output, data["outputs"])),
         gradient=requested_gradient(data["gradient"]),
+        device=None if data["device"] is None else _decode_device(data["device"]),
     )
+
+
+def _decode_device(data: dict[str, Any]) -> DeviceRun:
+    layout = data["initial_layout"]
+    return DeviceRun(**data | {"initial_layout": None if layout is None else tuple(layout)})
 
 
 def encode_admission_request(needed_bytes: int, request: Request) -> bytes:
@@ -353,7 +363,27 @@ def _decode_profile(data: dict[str, Any]) -> Profile:
     if registers is not None:
         registers = tuple(Register(bits=int(one["bits"]), name=_decode_register_name(one["name"])) for one in registers)
     measures = {name: _decode_measure(data[name]) for name in _MEASURES}
-    return Profile(**data | measures | {"registers": registers, "warnings": _decode_warnings(data["warnings"])})
+    known = {"registers": registers, "warnings": _decode_warnings(data["warnings"])}
+    return Profile(**data | measures | known | {"placement": _decode_placement(data["placement"])})
+
+
+def _decode_placement(data: Mapping[str, Any] | None) -> Placement | None:
+    if data is None:
+        return None
+    known: dict[str, Any] = {name: _decode_text(data[name]) for name in ("device", "digest")}
+    known |= {name: _decode_layout(data[name]) for name in ("layout", "final_layout")}
+    known |= {name: int(data[name]) for name in ("optimization_level", "depth", "two_qubit_gates")}
+    return Placement(**known)
+
+
+def _decode_text(value: object) -> str:
+    return _UNPRINTABLE.sub("?", str(value))[:_MAX_NAME_CHARACTERS]
+
+
+def _decode_layout(data: Sequence[Any]) -> Sequence[int]:
+    if len(data) > MAX_DEVICE_QUBITS:
+        raise ValueError(f"a layout of {len(data)} qubits")
+    return [int(qubit) for qubit in data]
 
 
 def _decode_measure(value: float | None) -> float | None:
@@ -458,6 +488,7 @@ def _decode_inspection(data: dict[str, Any]) -> Inspection:
         "method": None if data["method"] is None else Method(data["method"]),
         "failure": None if failure is None else _decode_error(failure).failure,
         "warnings": _decode_warnings(data["warnings"]),
+        "placement": _decode_placement(data["placement"]),
     }
     known |= {name: int(data[name]) for name in ("qubits", "unused_qubits", "depth")}
     memory, seconds = data["memory_bytes"], data["estimated_seconds"]

@@ -9,6 +9,7 @@ from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
 from ketline.db.backends import SqlBackendRegistry
 from ketline.db.browser_sessions import SqlSessionStore
+from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.devices import SqlDeviceStore
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.programs import SqlProgramLibrary
@@ -40,6 +41,7 @@ from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
+from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
@@ -71,6 +73,8 @@ async def open_services(
     sessions = SqlSessionStore(repository.database)
     projects = SqlProjectStore(repository.database)
     quotas = KnownQuotas(projects, clock, settings.quota_defaults)
+    devices = ManageDevices(SqlDeviceStore(repository.database))
+    task_devices = TaskDevices(devices, DeviceTexts(SqlDeviceContents(repository.database)), clock)
     refused = RecordRefusedSignIns(audit, clock)
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
@@ -84,6 +88,7 @@ async def open_services(
             backlog,
             max_attempts=1 + settings.worker_max_retries,
             quotas=quotas,
+            devices=task_devices,
             time_limit_seconds=limits.time_limit.total_seconds(),
         )
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWING_CACHE_CHARACTERS)
@@ -102,7 +107,8 @@ async def open_services(
             draw=DrawCircuit(library, inspector, drawings),
             workers=workers,
             external_backends=ListExternalBackends(workers, SqlBackendRegistry(repository.database)),
-            devices=ManageDevices(SqlDeviceStore(repository.database)),
+            devices=devices,
+            task_devices=task_devices,
             backend=backend(settings, limits),
             dead_letters=ManageDeadLetters(clock, audit, dead_letter_box),
             authenticate=authenticate,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from ketline.config import Settings
 from ketline.db.audit import SqlAuditLog
+from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
@@ -34,6 +35,7 @@ async def open_upkeep(
         most=settings.retain_tasks or None,
         audit=SqlAuditLog(repository.database),
         audit_age=timedelta(days=settings.audit_retain_days) if settings.audit_retain_days else None,
+        contents=SqlDeviceContents(repository.database),
     )
     shares = SqlProjectShares(repository.database)
     measuring = Loop(

@@ -11,6 +11,7 @@ import structlog
 from ketline.backends.registry import Backends
 from ketline.config import Settings
 from ketline.db.backends import SqlBackendRegistry
+from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.engine.database import Database
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
@@ -39,6 +40,7 @@ from ketline.service.attempts.deferrals import Deferrals
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.heartbeat import Heartbeat
 from ketline.service.health.simulators import SimulatorStatus
+from ketline.service.task_devices import DeviceTexts
 from ketline.service.tasks.submission import Outbox
 from ketline.service.upkeep.contact import DatabaseContact
 
@@ -112,7 +114,15 @@ def worker_parts(
     return WorkerParts(
         consumer=consumer,
         runners=ChildRunnerFactory(execution_limits(settings), admission=admission),
-        process=ProcessTask(repository, clock, WorkerId(settings.worker_id), lease, deferrals, contact.interrupted),
+        process=ProcessTask(
+            repository,
+            clock,
+            WorkerId(settings.worker_id),
+            lease,
+            deferrals,
+            contact.interrupted,
+            devices=DeviceTexts(SqlDeviceContents(repository.database)),
+        ),
         clock=clock,
         health=health,
         simulators=simulators,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.inspection import Severity
 from ketline.domain.spec import Method, ProgramFormat
+from ketline.schemas.device_runs import PlacementView
 from ketline.schemas.tasks import Timestamp
 
 _TASK_ID = "109d6b6d-5fe8-4a87-be4c-b22abc0dbd5f"
@@ -78,6 +79,7 @@ class ValidationView(BaseModel):
     estimated_seconds: float | None = Field(
         default=None, description="Estimated time to read and simulate it on one core; absent if there is no estimate"
     )
+    placement: PlacementView | None = Field(default=None, description="Of a program for a device")
 
 
 class MethodView(BaseModel):
@@ -189,6 +191,12 @@ class CircuitQuery(BaseModel):
             "and gates inlined"
         ),
     ] = "source"
+    stage: Annotated[
+        Literal["submitted", "transpiled"],
+        Field(
+            description="`transpiled`: the circuit that runs on the task's device, as `flat` where no format is given"
+        ),
+    ] = "submitted"
     point: Annotated[
         int | None,
         Field(ge=0, description="Point of a sweep whose circuit is drawn, counted from 0; default: the first"),

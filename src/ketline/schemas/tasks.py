@@ -21,10 +21,11 @@ from pydantic_core import PydanticCustomError
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
 from ketline.domain.limits import MAX_BATCH_TASKS
-from ketline.domain.outputs import OF_ONE_STATE, gives_counts
+from ketline.domain.outputs import OF_ONE_STATE, gives_counts, states_of
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
+from ketline.schemas.device_runs import DeviceOrName, PlacementView
 from ketline.schemas.gradients import GradientRequest
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
@@ -84,7 +85,7 @@ QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding
 
 
 _MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
-_OUTPUTS, _GRADIENT = {"field": "outputs"}, {"field": "gradient"}
+_OUTPUTS, _GRADIENT, _NOISE = {"field": "outputs"}, {"field": "gradient"}, {"field": "noise"}
 
 
 # The fields that only tasks of one kind have.
@@ -96,8 +97,8 @@ _OF_KIND = {
 }
 # The fields of a simulation that the other kinds do not have.
 _NOT_OF_KIND = {
-    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs", "gradient"),
-    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient"),
+    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs", "gradient", "device"),
+    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient", "device"),
 }
 
 
@@ -227,6 +228,14 @@ class SubmitRequest(BaseModel):
             ],
         ),
     ] = []
+    device: Annotated[
+        DeviceOrName | None,
+        Field(
+            description="A device, for which the program is transpiled, and with whose errors it runs unless its "
+            "`noise` is false: a name of `GET /devices`, or an object",
+            examples=["heavy-hex-57", {"name": "line-27", "optimization_level": 3, "initial_layout": [4, 5]}],
+        ),
+    ] = None
 
     gradient: Annotated[
         GradientRequest,
@@ -314,6 +323,7 @@ class SubmitRequest(BaseModel):
         if self.noise is not None and pure is not None:
             text = "has no {type} with noise: ask for density_matrix"
             raise PydanticCustomError("wishes_mixed", text, {**_OUTPUTS, "type": pure.value})
+        self._reject_states_on_a_device()
         if gives_counts([one.as_requested() for one in self.outputs]):
             return self
         for field, value in (("memory", self.memory or None), ("shots", self.shots)):
@@ -321,6 +331,18 @@ class SubmitRequest(BaseModel):
                 text = "has no meaning without counts: add 'counts' to the outputs"
                 raise PydanticCustomError("wishes_mixed", text, {"field": field})
         return self
+
+    def _reject_states_on_a_device(self) -> None:
+        if self.device is None:
+            return
+        if self.observables:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with a device: use two tasks", _OBSERVABLES)
+        if states_of([one.as_requested() for one in self.outputs]):
+            text = "has no meaning with a device but 'counts': use two tasks"
+            raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
+        if self.noise is not None and self.device.noise:
+            text = "is that of the device: leave it out, or set the device's noise to false"
+            raise PydanticCustomError("wishes_mixed", text, _NOISE)
 
 
 class BatchRequest(BaseModel):
@@ -446,6 +468,7 @@ class TaskProfile(BaseModel):
     memory_bytes: int | None = Field(
         default=None, examples=[201326592], description="Peak of the simulator's resident memory"
     )
+    placement: PlacementView | None = Field(default=None, description="Of a task with a device")
 
 
 class StatusEntry(BaseModel):
@@ -532,6 +555,9 @@ class TaskView(BaseModel):
     noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
     outputs: list[JsonValue] | None = Field(default=None, description="The requested outputs: type, name and qubits")
     gradient: JsonValue = Field(default=None, description="The requested gradient: its method, and inputs if named")
+    device: dict[str, JsonValue] | None = Field(
+        default=None, description="The requested device, with the digest of what it was then"
+    )
     timeout_s: float | None = Field(default=None, description="The time limit that was requested, in seconds")
     max_attempts: int | None = Field(default=None, examples=[3], description="How often it is tried at most")
     retry_count: int = Field(default=0, description="How many attempts were followed by another one")

@@ -22,6 +22,7 @@ from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
+from ketline.service.task_devices import TaskDevices
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
@@ -39,6 +40,7 @@ class Services:
     health: CheckHealth
     watch: Watch
     catalogue: TaskCatalogue
+    task_devices: TaskDevices
     change: ChangeTask
     enqueue: EnqueueTask
     rerun: RerunTask
@@ -77,6 +79,7 @@ class Services:
             statistics=CountTasks(catalogue, self.statistics.clock),
             validate=self.validate.within(project),
             draw=self.draw.within(project),
+            task_devices=self.task_devices.within(project),
             workers=self.workers.within(project),
             devices=self.devices.within(project),
         )

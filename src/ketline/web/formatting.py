@@ -1,8 +1,10 @@
-"""Formats times, durations, sizes, observables and noise for people; the templates use these functions as filters."""
+"""Formats times, durations, sizes, observables, noise and devices for people; the templates use it as filters."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from ketline.domain.device_run import DEFAULT_LEVEL, DeviceRun
 
 MOST_TERMS = 6
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -68,6 +70,13 @@ def observable(terms: Mapping[str, float]) -> str:
 def noise(models: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
     """Models of noise in order, such as `depolarizing (one_qubit 0.001), readout (p01 0.01, p10 0.02)`."""
     return ", ".join(map(_noise_model, [models] if isinstance(models, Mapping) else models))
+
+
+def device(run: DeviceRun) -> str:
+    """A device with how its task is transpiled for it, such as `line-27, level 3, without noise`."""
+    level = "" if run.optimization_level == DEFAULT_LEVEL else f", level {run.optimization_level}"
+    seed = "" if run.seed is None else f", transpiler's seed {run.seed}"
+    return f"{run.name}{level}{seed}{'' if run.noise else ', without noise'}"
 
 
 def _noise_model(model: Mapping[str, Any]) -> str:

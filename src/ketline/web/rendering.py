@@ -42,6 +42,7 @@ def _environment() -> Environment:
         size=formatting.size,
         observable=formatting.observable,
         noise=formatting.noise,
+        device=formatting.device,
     )
     environment.globals["edition"] = EDITION
     return environment

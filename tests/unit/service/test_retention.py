@@ -9,9 +9,10 @@ import pytest
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.lists import Position
 from ketline.domain.task import TaskId
-from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, Retention
+from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECONDS, UNUSED_CONTENT_AGE, Retention
 from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
+from tests.fake_device_contents import FakeDeviceContents
 from tests.fakes import FakeTaskRepository
 
 AGE = timedelta(days=3)
@@ -52,8 +53,24 @@ def retention(
     most: int | None = None,
     audit: FakeAuditLog | None = None,
     audit_age: timedelta | None = None,
+    contents: FakeDeviceContents | None = None,
 ) -> Retention:
-    return Retention(catalogue, clock, age=age, most=most, audit=audit or FakeAuditLog(), audit_age=audit_age)
+    return Retention(
+        catalogue,
+        clock,
+        age=age,
+        most=most,
+        audit=audit or FakeAuditLog(),
+        audit_age=audit_age,
+        contents=contents or FakeDeviceContents(),
+    )
+
+
+async def test_contents_of_devices_are_deleted_without_limits_too(catalogue: FakeTaskCatalogue) -> None:
+    contents = FakeDeviceContents()
+    contents.batches[:] = [BATCH, 5]
+    assert await retention(catalogue, ScriptedClock(), contents=contents).apply() == 0, "no tasks"
+    assert contents.deletions == [(UNUSED_CONTENT_AGE, BATCH)] * 2
 
 
 async def test_old_audit_is_deleted_in_batches(catalogue: FakeTaskCatalogue) -> None:

@@ -12,6 +12,7 @@ from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions
 from ketline.api.tasks.submission import within_limits
+from ketline.domain.device_run import DeviceRun
 from ketline.domain.spec import ProgramFormat, Target, TaskKind, TaskSpec, format_by_header
 from ketline.schemas.tasks import SubmitRequest
 from ketline.web.examples import examples
@@ -28,6 +29,7 @@ _OF_KIND: Mapping[str, Sequence[str]] = {
         "gradient",
         "noise",
         "outputs",
+        "device",
         "timeout_s",
         "memory",
     ),
@@ -107,6 +109,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "gradient": json.dumps(gradient.as_json()) if gradient else "",
         "noise": json.dumps(noise) if noise else "",
         "outputs": json.dumps([one.as_json() for one in outputs], default=dict) if outputs else "",
+        "device": _device_field(options.device),
         "timeout_s": "" if limit is None else f"{limit:g}",
         "memory": "on" if spec.options.memory else "",
         "kind": spec.kind.value,
@@ -115,6 +118,14 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "bitcode": "on" if spec.bitcode else "",
         "backend": spec.backend or "",
     }
+
+
+def _device_field(run: DeviceRun | None) -> str:
+    """A device as the form has it: its name, or JSON where there is more."""
+    if run is None:
+        return ""
+    requested = run.as_requested()
+    return run.name if len(requested) == 1 else json.dumps(requested)
 
 
 def _with_header(spec: TaskSpec) -> str:
@@ -164,6 +175,9 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
         body["outputs"] = _json(fields, "outputs", 'must be a JSON array, as ["counts", "statevector"]')
         if "counts" not in fields["outputs"]:
             body.pop("shots", None)
+    if device := fields["device"].strip():
+        as_json = 'must be a name, or JSON, as {"name": "line-27", "noise": false}'
+        body["device"] = _json(fields, "device", as_json) if device.startswith("{") else device
     try:
         return within_limits(SubmitRequest.model_validate(body), options, ())
     except ValidationError as error:

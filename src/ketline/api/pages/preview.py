@@ -13,6 +13,7 @@ from ketline.api.pages.forms import field_errors, relevant, request_of
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import options_of, principal_of, services_of
 from ketline.api.tasks.submission import spec_of
+from ketline.api.tasks.task_devices import with_device
 from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, ServiceUnavailable
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskKind, TaskSpec
@@ -92,7 +93,11 @@ async def preview(request: Request, fields: Mapping[str, str]) -> Mapping[str, o
 async def _inspect(request: Request, submission: SubmitRequest) -> Mapping[str, object]:
     services = services_of(request)
     source = ProgramSource(circuit=submission.program, inputs=submission.inputs)
-    limited = await services.submit.limited(spec_of(submission), principal_of(request).owner)
+    try:
+        spec = await with_device(request, spec_of(submission))
+    except HTTPProblem as problem:
+        return {"errors": field_errors(problem)}
+    limited = await services.submit.limited(spec, principal_of(request).owner)
     validation = await _validate(services, limited)
     readable = validation.inspection is not None
     return {

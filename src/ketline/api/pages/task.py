@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -74,7 +75,8 @@ async def show_circuit(task_id: UUID, request: Request, point: PointIndex = None
     """
     services = services_of(request)
     try:
-        drawing = await drawn_circuit(services, at_point(await services.draw.source(TaskId(task_id)), point))
+        source = replace(await services.draw.source(TaskId(task_id)), device=None)
+        drawing = await drawn_circuit(services, at_point(source, point))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except ServiceUnavailable as error:

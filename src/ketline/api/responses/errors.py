@@ -138,6 +138,7 @@ KINDS: Mapping[str, ProblemKind] = {
             "The task has another result than counts: `expectation_values`, `outputs` or an `output`.",
         ),
         ProblemKind("backend_unknown", 422, "Backend unknown", "No worker runs tasks on this backend."),
+        ProblemKind("device_unknown", 422, "Device unknown", "The project has no device of this name."),
         ProblemKind("no_outputs", 409, "No outputs", "The task was submitted without `outputs`; read its `result`."),
         ProblemKind("output_not_found", 404, "Output not found", "The task has no output of this name."),
         ProblemKind("no_output", 409, "No output", "Only a task of kind convert has an output; read its `result`."),

@@ -15,7 +15,7 @@ from ketline.api.responses.representation import negotiated, represented
 from ketline.api.services import services_of
 from ketline.api.tasks.results import parameter_problem
 from ketline.api.tasks.stored import not_found
-from ketline.domain.errors import ExecutionFailed, ProgramTooLarge, TaskNotFound
+from ketline.domain.errors import DeviceMismatch, ExecutionFailed, ProgramTooLarge, TaskNotFound
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.spec import ProgramFormat
 from ketline.domain.sweep import number_of_points, points_of
@@ -75,13 +75,18 @@ _IF_NONE_MATCH = {
     openapi_extra={"parameters": [_IF_NONE_MATCH]},
 )
 async def read_circuit(task_id: UUID, query: Annotated[CircuitQuery, Query()], request: Request) -> Response:
-    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3.
+    """Read a task's program as it was submitted, as a drawing, or as flat OpenQASM 3; of a task with a device also the
+    circuit that runs there, on the qubits that it uses, named `q12` for qubit 12 of the device.
 
     A program that was submitted in QPY is base64 text, or the file itself as `application/octet-stream`."""
     try:
+        source = await services_of(request).draw.source(TaskId(task_id))
+        if query.stage == "transpiled":
+            drawing = Drawing.FLAT if query.format == "source" else Drawing(query.format)
+            return await _drawing(request, await _on_device(request, source), drawing, query.point)
         if query.format == "source":
-            return await _source(request, await services_of(request).draw.source(TaskId(task_id)))
-        return await _drawing(request, TaskId(task_id), Drawing(query.format), query.point)
+            return await _source(request, source)
+        return await _drawing(request, replace(source, device=None), Drawing(query.format), query.point)
     except TaskNotFound as error:
         raise not_found(task_id) from error
 
@@ -111,17 +116,35 @@ async def _source(request: Request, source: ProgramSource) -> Response:
     return await represented(request, source.circuit.encode(), _TEXT, headers)
 
 
-async def _drawing(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> Response:
-    shown = await _draw(request, task_id, drawing, point)
+async def _on_device(request: Request, source: ProgramSource) -> ProgramSource:
+    """The program with the content of its device.
+
+    Raises:
+        HTTPProblem: the task has no device.
+    """
+    if source.device is None:
+        raise parameter_problem("stage", "must be 'submitted': this task has no device")
+    try:
+        device = await services_of(request).task_devices.completed(source.device)
+    except DeviceMismatch as error:
+        raise _unreadable(error, "circuit_unreadable") from error
+    return replace(source, device=device)
+
+
+async def _drawing(request: Request, source: ProgramSource, drawing: Drawing, point: int | None) -> Response:
+    shown = await _draw(request, source, drawing, point)
     return await represented(request, shown.encode(), _SVG if drawing is Drawing.SVG else _TEXT, _HEADERS)
 
 
-async def _draw(request: Request, task_id: TaskId, drawing: Drawing, point: int | None) -> str:
-    draw = services_of(request).draw
+async def _draw(request: Request, source: ProgramSource, drawing: Drawing, point: int | None) -> str:
     try:
-        return await draw.program(at_point(await draw.source(task_id), point), drawing)
+        return await services_of(request).draw.program(at_point(source, point), drawing)
     except ExecutionFailed as error:
         code = "drawing_too_large" if isinstance(error, ProgramTooLarge) else "circuit_unreadable"
-        detail = f"{error.message[:1].upper()}{error.message[1:]}."
-        failure = TaskFailure(code=error.failure_code, message=error.message, line=error.line, column=error.column)
-        raise HTTPProblem(code, detail, failure=failure) from error
+        raise _unreadable(error, code) from error
+
+
+def _unreadable(error: ExecutionFailed, code: str) -> HTTPProblem:
+    detail = f"{error.message[:1].upper()}{error.message[1:]}."
+    failure = TaskFailure(code=error.failure_code, message=error.message, line=error.line, column=error.column)
+    return HTTPProblem(code, detail, failure=failure)

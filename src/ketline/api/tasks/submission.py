@@ -15,6 +15,7 @@ from ketline.api.requests.body import require_json
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of
+from ketline.api.tasks.task_devices import with_device
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
 from ketline.domain.gradients import requested_gradient
@@ -43,7 +44,7 @@ async def read_spec(request: Request, options: ApiOptions) -> TaskSpec:
     if body.kind is not TaskKind.SIMULATE:
         text = "must be 'simulate' here: only simulations are validated"
         raise invalid_request([{"type": "kind", "loc": ("body", "kind"), "msg": text}])
-    return spec_of(body)
+    return await with_device(request, spec_of(body))
 
 
 async def read_submission(request: Request, options: ApiOptions) -> Submission:
@@ -62,7 +63,7 @@ async def read_submission(request: Request, options: ApiOptions) -> Submission:
         submitted, backend = to_request(legacy, options), BACKEND_POINTER
     submitted = within_limits(submitted, options, ())
     await _require_backend(request, submitted, backend)
-    spec = spec_of(submitted)
+    spec = await with_device(request, spec_of(submitted))
     submission = submission_of(request, spec, key_of(request, lambda: digest_of(spec)))
     if legacy is None:
         return submission
@@ -79,18 +80,18 @@ async def read_batch(request: Request, options: ApiOptions) -> Sequence[TaskSpec
     bodies = [within_limits(item, options, ("tasks", number)) for number, item in enumerate(batch.tasks)]
     for number, body in enumerate(bodies):
         await _require_backend(request, body, _pointer(("tasks", number), "backend"))
-    return [spec_of(body) for body in bodies]
+    return [await with_device(request, spec_of(body), ("tasks", number)) for number, body in enumerate(bodies)]
 
 
 async def known_spec(request: Request, submission: SubmitRequest) -> TaskSpec:
-    """Convert a submission to a spec, if a worker has its backend.
+    """Convert a submission to a spec, if a worker has its backend, and with its device.
 
     Raises:
-        HTTPProblem: no worker has the backend.
-        DatabaseUnavailable: the workers could not be read.
+        HTTPProblem: no worker has the backend, or the project no such device.
+        DatabaseUnavailable: the workers or the device could not be read.
     """
     await _require_backend(request, submission, _pointer((), "backend"))
-    return spec_of(submission)
+    return await with_device(request, spec_of(submission))
 
 
 def spec_of(body: SubmitRequest) -> TaskSpec:
@@ -108,6 +109,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             noise=body.noise,
             outputs=tuple(one.as_requested() for one in body.outputs),
             gradient=requested_gradient(body.gradient),
+            device=None if body.device is None else body.device.as_run(),
         ),
         time_limit_seconds=body.timeout_s,
         max_attempts=body.max_attempts,

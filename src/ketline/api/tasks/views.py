@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from ketline.api.legacy.meta_data import view_meta_data
 from ketline.api.responses.errors import HTTPProblem
 from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.device_run import Placement
 from ketline.domain.outputs import Outputs
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat, TaskKind
@@ -23,6 +24,7 @@ from ketline.domain.task import (
     Task,
     TaskStatus,
 )
+from ketline.schemas.device_runs import PlacementView
 from ketline.schemas.outputs import OutputView
 from ketline.schemas.tasks import (
     QueueView,
@@ -82,6 +84,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         noise=cast("JsonValue", task.options.noise),
         outputs=cast("list[JsonValue]", [one.as_json() for one in task.options.outputs]) or None,
         gradient=cast("JsonValue", task.options.gradient and task.options.gradient.as_json()),
+        device=cast("dict[str, JsonValue] | None", task.options.device and task.options.device.as_stored()),
         timeout_s=task.time_limit_seconds,
         max_attempts=task.max_attempts,
         retry_count=_retries(task),
@@ -245,6 +248,22 @@ def view_profile(profile: Profile | None) -> TaskProfile | None:
         simulating_seconds=profile.simulating_seconds,
         processor_seconds=profile.processor_seconds,
         memory_bytes=profile.memory_bytes,
+        placement=view_placement(profile.placement),
+    )
+
+
+def view_placement(placement: Placement | None) -> PlacementView | None:
+    """Where a program was placed on a device, None without one."""
+    if placement is None:
+        return None
+    return PlacementView(
+        device=placement.device,
+        digest=placement.digest,
+        optimization_level=placement.optimization_level,
+        layout=list(placement.layout),
+        final_layout=list(placement.final_layout),
+        depth=placement.depth,
+        two_qubit_gates=placement.two_qubit_gates,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from ketline.db.schema.spec import kind_fields, to_labels, to_options, to_spec
 from ketline.domain.access import Owner, ProjectName
 from ketline.domain.counts import EncodedCounts
+from ketline.domain.device_run import Placement
 from ketline.domain.outputs import Output, Outputs, OutputType
 from ketline.domain.queues import TaskQueue
 from ketline.domain.task import (
@@ -50,7 +51,12 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
     return replace(
         task,
         options=to_options(
-            row, observables=row.observables, noise=row.noise, outputs=row.outputs, gradient=row.gradient
+            row,
+            observables=row.observables,
+            noise=row.noise,
+            outputs=row.outputs,
+            gradient=row.gradient,
+            device=row.device,
         ),
         inputs=row.inputs or {},
         remote_job=to_remote_job(row),
@@ -95,7 +101,9 @@ def to_profile(stored: Mapping[str, Any]) -> Profile:
     registers = stored.get("registers")
     known = None if registers is None else tuple(Register(**register) for register in registers)
     warnings = tuple(_to_warning(one) for one in stored.get("warnings", ()))
-    return Profile(**{**stored, "registers": known, "warnings": warnings})
+    placement = stored.get("placement")
+    placed = None if placement is None else Placement(**placement)
+    return Profile(**{**stored, "registers": known, "warnings": warnings, "placement": placed})
 
 
 def _to_warning(stored: Mapping[str, Any]) -> ProgramWarning:
@@ -256,6 +264,7 @@ def _profile(profile: Profile) -> Mapping[str, object]:
         **({} if profile.seed_scheme is None else {"seed_scheme": profile.seed_scheme}),
         **_registers(profile),
         **_warnings(profile),
+        **({} if profile.placement is None else {"placement": asdict(profile.placement)}),
         **_measured(profile),
     }
 

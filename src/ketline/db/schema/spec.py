@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Row
 
 from ketline.db.schema.tables import tasks
+from ketline.domain.device_run import device_run
 from ketline.domain.gradients import requested_gradient
 from ketline.domain.labels import Labels
 from ketline.domain.outputs import requested_output
@@ -36,7 +37,12 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         shots=row.shots,
         inputs=row.inputs or {},
         options=to_options(
-            row, observables=row.observables, noise=row.noise, outputs=row.outputs, gradient=row.gradient
+            row,
+            observables=row.observables,
+            noise=row.noise,
+            outputs=row.outputs,
+            gradient=row.gradient,
+            device=row.device,
         ),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
@@ -56,8 +62,9 @@ def to_options(
     noise: Noise | None = None,
     outputs: Sequence[Any] | None = None,
     gradient: Mapping[str, Any] | None = None,
+    device: Mapping[str, Any] | None = None,
 ) -> RunOptions:
-    """The run options of a task; lists leave out the observables, the noise, the outputs and the gradient."""
+    """The run options of a task; lists leave out the observables, the noise, the outputs, gradient and device."""
     return RunOptions(
         seed=row.seed,
         method=Method(row.method or Method.AUTOMATIC),
@@ -67,6 +74,7 @@ def to_options(
         noise=noise,
         outputs=tuple(map(requested_output, outputs or ())),
         gradient=requested_gradient(gradient),
+        device=device_run(device) if device else None,
     )
 
 

@@ -151,6 +151,9 @@ tasks = Table(
     Column("noise", _json_type()),
     Column("outputs", _json_type()),
     Column("gradient", _json_type()),
+    Column("device", _json_type()),
+    # Of the content of its device, which is stored as long as a task has it.
+    Column("device_digest", Text),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),
@@ -277,6 +280,10 @@ Index(
     postgresql_where=tasks.c.lease_owner.is_not(None),
     sqlite_where=tasks.c.lease_owner.is_not(None),
 )
+
+# The tasks that need the content of a device.
+_ON_DEVICE = tasks.c.device_digest.is_not(None)
+Index("idx_task_device_digest", tasks.c.device_digest, postgresql_where=_ON_DEVICE, sqlite_where=_ON_DEVICE)
 
 # The names and tags that tasks are found by, in the order of the lists: apart from `tasks`, where every claim and every
 # finish would write each of their index entries anew.

@@ -11,11 +11,12 @@ from ketline.db.schema.spec import format_of
 from ketline.db.schema.tables import tasks
 from ketline.db.schema.visibility import is_of
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
+from ketline.domain.device_run import device_run
 from ketline.domain.errors import TaskNotFound
 from ketline.domain.inspection import ProgramSource
 from ketline.domain.task import TaskId
 
-_COLUMNS: Sequence[Column[Any]] = [tasks.c.circuit, tasks.c.inputs, tasks.c.program_format]
+_COLUMNS: Sequence[Column[Any]] = [tasks.c.circuit, tasks.c.inputs, tasks.c.program_format, tasks.c.device]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +38,5 @@ class SqlProgramLibrary:
         row = await self.database.read(work)
         if row is None:
             raise TaskNotFound(f"Task {task_id} was not found; check the id.")
-        return ProgramSource(circuit=row.circuit, inputs=row.inputs or {}, format=format_of(row))
+        device = device_run(row.device) if row.device else None
+        return ProgramSource(circuit=row.circuit, inputs=row.inputs or {}, format=format_of(row), device=device)

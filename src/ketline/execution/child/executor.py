@@ -33,6 +33,7 @@ from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.methods import Choice
 from ketline.execution.simulators.quota import Admit, Quota, always_admit
+from ketline.execution.transpiling import drawn_program
 
 _WARM_UP = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
 
@@ -115,7 +116,7 @@ class Executor:
     def _planned(self, request: Request) -> tuple[Program, Callable[[], Choice]]:
         """The program of a request, of the first point of a sweep, and what plans its simulation."""
         options, shots = request.spec.options, request.spec.shots
-        noise = noise_model_of(request, self._simulator)
+        noise = noise_model_of(request, self._reader, self._simulator)
         if options.gradient is not None:
             return planned_gradient(request, self._reader, self._simulator)
         program = prepared_for(self._inspected(request), noise)
@@ -131,9 +132,12 @@ class Executor:
         return self._reader.load(request, None) if gives_counts(options.outputs) else state
 
     def draw(self, request: Request) -> str:
-        inputs = first_point(request.spec.inputs)
+        spec, inputs = request.spec, first_point(request.spec.inputs)
         with soft_time_limit(self._soft_limit_seconds(request)):
-            reading = read_program(request.spec.circuit, self._limits, inputs, request.spec.options.format)
+            if spec.options.device is None:
+                reading = read_program(spec.circuit, self._limits, inputs, spec.options.format)
+            else:
+                reading = drawn_program(self._reader.devices.placer(spec, request.project)(inputs))
             return draw(reading, request.drawing, self._limits)
 
     def _soft_limit_seconds(self, request: Request) -> float:

@@ -29,10 +29,12 @@ def inspect_program(
     inspection = Inspection(
         tier=program.front_end,
         qubits=qubits,
-        unused_qubits=program.declared_qubits - qubits,
+        # Routing on a device may use more qubits than the program has.
+        unused_qubits=program.declared_qubits - qubits if program.placement is None else 0,
         depth=lowered.depth,
         operations=dict(lowered.operations),
         warnings=program.warnings,
+        placement=program.placement,
     )
     try:
         require_qubits(program.declared_qubits, spec)

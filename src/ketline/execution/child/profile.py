@@ -27,4 +27,5 @@ def profile_of(
             Register(bits=bits, name=name) for bits, name in zip(program.groups, program.names, strict=True)
         ),
         warnings=program.warnings,
+        placement=program.placement,
     )

@@ -14,6 +14,7 @@ from ketline.execution.frontend.program import Observed, Program, load_program, 
 from ketline.execution.frontend.sloped_programs import SlopedReader, sloped_reader
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
+from ketline.execution.transpiling import DevicePrograms
 
 # A parsed program takes up to some megabytes for each 64 KiB of text.
 _CACHED_PROGRAMS = 32
@@ -25,7 +26,7 @@ class ProgramReader:
 
     Projects share no cached programs, nor what was cached under these: a program that is read or run faster than
     others would tell a project that another one ran the same. The scanner's caches are of one project at a time.
-    `load` reads a program.
+    `load` reads a program; those for devices are read by `devices`.
     """
 
     def __init__(self, limits: ExecutionLimits, load: Callable[..., Program] = load_program) -> None:
@@ -33,6 +34,7 @@ class ProgramReader:
         self._read = partial(load, limits=limits)
         self._read_for = partial(_read_for, self._read)
         self._cached_read = lru_cache(_CACHED_PROGRAMS)(self._read_for)
+        self.devices = DevicePrograms(limits)
         self._project: ProjectName | None = None
 
     def begin(self, project: ProjectName) -> None:
@@ -44,6 +46,8 @@ class ProgramReader:
 
     def load(self, request: Request, observed: Observed) -> Program:
         """Read the program, or return it from the cache of the last short programs of the project without inputs."""
+        if request.spec.options.device is not None:
+            return self.devices.load(request.spec, request.project)
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request, observed), first_point(request.spec.inputs))
         form, noisy = request.spec.options.format, is_noisy(request)
@@ -66,6 +70,8 @@ class ProgramReader:
 
     def at_points(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
+        if request.spec.options.device is not None:
+            return self.devices.reader(request.spec, request.project)
         if request.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(request, observed))
         if request.spec.options.format is ProgramFormat.OPENQASM2:

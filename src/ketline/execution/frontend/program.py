@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, NamedTuple
 
+from ketline.domain.device_run import Placement
 from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
@@ -96,7 +97,8 @@ class Program:
 
     `parameters` are the names that need values before it can run, see `with_inputs`; `kept_qubits` are the indices of
     its qubits among the `declared_qubits`. With `has_phase` the circuit has its global phase, which outputs show.
-    Programs are compared by identity, so that caches can use them as keys.
+    `placement` says where a program was placed that was transpiled for a device; `kept_qubits` are then those of the
+    device. Programs are compared by identity, so that caches can use them as keys.
     """
 
     lowered: Lowered
@@ -109,6 +111,7 @@ class Program:
     kept_qubits: Sequence[int] = ()
     warnings: Sequence[ProgramWarning] = ()
     has_phase: bool = False
+    placement: Placement | None = None
 
 
 def load_program(
@@ -168,9 +171,15 @@ def program_reader(
 def _unrolling_reader(
     text: str, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False
 ) -> Callable[[Values], Program]:
+    syntax = _syntax_for_inputs(text, limits)
+    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed, noisy=noisy)
+
+
+def _syntax_for_inputs(text: str, limits: ExecutionLimits) -> _SyntaxTree:
+    """The syntax tree of a program whose inputs are given later."""
     syntax = _parse(text.removeprefix(_BYTE_ORDER_MARK), limits, None)
     _check_what_never_runs(syntax, None)
-    return lambda inputs: _lowered(_unrolled(syntax, limits, inputs), limits, observed, noisy=noisy)
+    return syntax
 
 
 def _scanned_with_inputs(
@@ -337,6 +346,40 @@ def read_as_written(
         genuine=qpy.is_genuine,
         values=_values_of(groups),
     )
+
+
+def written_reader(
+    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None
+) -> Callable[[Values], ParsedProgram]:
+    """Parse a program once, and return a function that gives its circuit for values of its inputs, as it is written.
+
+    No gates of the program are recognised as others, so that the same program is the same circuit wherever it is read.
+
+    Raises:
+        ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it; or the function raises them.
+    """
+    match form or format_by_header(text):
+        case ProgramFormat.QPY:
+            parsed = _read_qpy(text, limits)
+            return lambda values: _bound(parsed, values)
+        case ProgramFormat.OPENQASM2:
+            read = cache(lambda: _read_openqasm2(text, limits, None))
+            return lambda values: read() if not values else _read_openqasm2(text, limits, values)
+        case _:
+            syntax = cache(lambda: _syntax_for_inputs(text, limits))
+
+            def with_inputs(values: Values) -> ParsedProgram:
+                parsed = (
+                    _unrolled(syntax(), limits, values) if values else _read_text(text, limits, {}, recognise=False)
+                )
+                return _measured(parsed, limits)
+
+            return with_inputs
+
+
+def _bound(parsed: ParsedProgram, values: Values) -> ParsedProgram:
+    circuit = qpy.bind_inputs(parsed.circuit, parsed.parameters, values)
+    return replace(parsed, plain=plain_of(circuit), parameters=frozenset())
 
 
 def place_of_operation(parsed: ParsedProgram, operation: int, text: str, limits: ExecutionLimits) -> Position | None:

@@ -135,7 +135,7 @@ class ChildRunner:
             circuit=source.circuit,
             shots=1,
             inputs=source.inputs,
-            options=RunOptions(format=source.format),
+            options=RunOptions(format=source.format, device=source.device),
             time_limit_seconds=seconds,
         )
         outcome = await self._exchange(Request(spec, _token(), Command.DRAW, drawing, project))
@@ -233,7 +233,8 @@ class ChildRunner:
     async def _encode(self, request: Request) -> bytes:
         """Encode a request, in the thread if it is large, so that the event loop is not blocked."""
         spec = request.spec
-        if len(spec.circuit) > _LONG or spec.inputs or spec.options.observables or spec.options.noise:
+        options = spec.options
+        if len(spec.circuit) > _LONG or spec.inputs or options.observables or options.noise or options.device:
             return await self._in_thread(lambda: encode_request(request))
         return encode_request(request)
 

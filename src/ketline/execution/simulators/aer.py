@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ketline.domain.backend import Engine
+from ketline.domain.device import Device
 from ketline.domain.errors import ProgramTooLarge
 from ketline.domain.outputs import RequestedOutput, states_of
 from ketline.domain.seeds import fresh_seed
@@ -72,6 +73,10 @@ class Simulator:
             NoiseInvalid: it is not a physical one, or does not fit the gates that it names.
         """
         return self._noise_models.get(noise, project)
+
+    def device_noise(self, device: Device, project: str = "") -> NoiseModel:
+        """The errors of a device, for programs that were transpiled for it; projects share none."""
+        return self._noise_models.of_device(device, project)
 
     def run(
         self,

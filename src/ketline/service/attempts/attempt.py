@@ -14,11 +14,13 @@ import structlog
 
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
+from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskAttempts
 from ketline.ports.runner import CircuitRunner
 from ketline.service.attempts.deferrals import Deferrals
+from ketline.service.task_devices import DeviceTexts
 
 log = structlog.get_logger()
 
@@ -44,6 +46,8 @@ class ProcessTask:
     # Called when the database does not respond to a renewal: then leases may expire although their workers are alive.
     contact_interrupted: Callable[[], None] = lambda: None
     queue: TaskQueue = SIMULATIONS
+    # What devices are; only for queues of simulations.
+    devices: DeviceTexts | None = None
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
@@ -107,12 +111,18 @@ class ProcessTask:
         """The outcome; None if the lease was lost first, in which case the simulation is killed."""
         try:
             async with keeper.holding():
-                result = await runner.run(claim.spec, claim.project)
+                spec = await self._completed(claim.spec)
+                result = await runner.run(spec, claim.project)
         except (ExecutionFailed, MachineBusy) as error:
             return error
         except LeaseLost:
             return None
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
+
+    async def _completed(self, spec: TaskSpec) -> TaskSpec:
+        """The spec with what its device was when it was submitted; waits until the database can be read."""
+        devices = self.devices
+        return spec if devices is None else await self.persist(lambda: devices.spec(spec))
 
     async def record(self, claim: Claim, outcome: AttemptOutcome) -> None:
         """Record the outcome of an attempt, if the lease still holds."""

@@ -55,7 +55,7 @@ class DrawCircuit:
         return replace(self, library=self.library.within(project), project=project)
 
     async def source(self, task_id: TaskId) -> ProgramSource:
-        """Return a task's program as it was submitted.
+        """Return a task's program as it was submitted, and its device without its content.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -64,7 +64,7 @@ class DrawCircuit:
         return await self.library.get(task_id)
 
     async def __call__(self, task_id: TaskId, drawing: Drawing) -> str:
-        """Return the drawing of a task's circuit, in the format `drawing`.
+        """Return the drawing of a task's circuit as it was submitted, in the format `drawing`.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -72,7 +72,7 @@ class DrawCircuit:
             InspectorBusy: too many calls wait for the inspector.
             ServiceUnavailable: the database or the inspector does not work now.
         """
-        return await self.program(await self.source(task_id), drawing)
+        return await self.program(replace(await self.source(task_id), device=None), drawing)
 
     async def program(self, source: ProgramSource, drawing: Drawing) -> str:
         """Return the drawing of a program's circuit, in the format `drawing`.
@@ -89,5 +89,6 @@ class DrawCircuit:
 
 
 def _digest(project: ProjectName, source: ProgramSource, drawing: Drawing) -> bytes:
-    drawn = [project, source.circuit, sorted(source.inputs.items()), drawing, source.format]
+    device = source.device and source.device.as_stored()
+    drawn = [project, source.circuit, sorted(source.inputs.items()), drawing, source.format, device]
     return sha256(json.dumps(drawn).encode()).digest()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.errors import DeviceMismatch, TaskNotFound
 from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.quota_checks import require_priority
 from ketline.domain.spec import TaskSpec
@@ -94,14 +95,17 @@ class RerunTask:
         # Neither the scheduled time nor the hold of the original applies: the new task is due at once.
         spec = replace(original, shots=shots or original.shots, options=options, scheduled_for=None, hold=False)
         permit(spec)
-        return await self.submit(
-            Submission(
-                task_id=self.submit.new_id(),
-                spec=spec,
-                correlation_id=correlation_id,
-                trace_context=trace_context,
-                idempotency_key=idempotency_key,
-                rerun_of=task_id,
-                owner=owner,
-            )
+        again = Submission(
+            task_id=self.submit.new_id(),
+            spec=spec,
+            correlation_id=correlation_id,
+            trace_context=trace_context,
+            idempotency_key=idempotency_key,
+            rerun_of=task_id,
+            owner=owner,
         )
+        try:
+            return await self.submit(again)
+        except DeviceMismatch as error:
+            # What its device was is stored as long as the task.
+            raise TaskNotFound(f"Task {task_id} was deleted meanwhile.") from error

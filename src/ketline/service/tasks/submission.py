@@ -17,6 +17,7 @@ from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
+from ketline.service.task_devices import TaskDevices
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.quotas import KnownQuotas
 
@@ -42,6 +43,7 @@ class SubmitTask:
     """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full.
 
     Tasks of a `project` with quotas are stored within them. `time_limit_seconds` is that of a task without its own.
+    What the device of a task is stays stored as long as the task.
     """
 
     repository: TaskSubmissions
@@ -49,6 +51,7 @@ class SubmitTask:
     backlog: Backlog
     max_attempts: int
     quotas: KnownQuotas
+    devices: TaskDevices
     project: ProjectName = DEFAULT_PROJECT
     time_limit_seconds: float = math.inf
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
@@ -64,11 +67,13 @@ class SubmitTask:
             BacklogFull: the number of pending tasks has reached the operator's limit.
             QuotaExceeded: a quota of the project does not permit it.
             IdempotencyKeyReused: the key belongs to a different submission.
+            DeviceMismatch: what the device of an older task was is lost.
             DatabaseUnavailable: it is unknown whether the task was committed.
         """
         self.backlog.require_room()
         quotas = await self.quotas.of(self.project)
         submission = self._with_defaults(submission, quotas)
+        await self._keep_devices([submission])
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
@@ -90,6 +95,7 @@ class SubmitTask:
         self.backlog.require_room(len(submissions))
         quotas = await self.quotas.of(self.project)
         completed = [self._with_defaults(submission, quotas) for submission in submissions]
+        await self._keep_devices(completed)
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
         self.backlog.grow(sum(not task.repeated for task in accepted))
         self.outbox.nudge()
@@ -102,6 +108,12 @@ class SubmitTask:
             DatabaseUnavailable: the quotas of the project have never been read, and cannot be read now.
         """
         return self._limited(spec, await self.quotas.of(self.project), owner)
+
+    async def _keep_devices(self, submissions: Sequence[Submission]) -> None:
+        """Keep what the devices are, before the tasks that need it are stored."""
+        runs = {run.digest: run for submission in submissions if (run := submission.spec.options.device) is not None}
+        for run in runs.values():
+            await self.devices.keep(run)  # guard: submit.device
 
     def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
         return limited(spec, quotas, self.time_limit_seconds, owned=owner is not None)

@@ -1,4 +1,4 @@
-"""Retention: deletes ended tasks that are older, or more in number, than the operator wants to keep, and old audit."""
+"""Retention: deletes ended tasks beyond what the operator wants to keep, old audit, and devices of no use."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import structlog
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.clock import Clock
+from ketline.ports.device_contents import DeviceContents
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()
@@ -17,6 +18,8 @@ INTERVAL_SECONDS = 60.0
 # Between two batches, so that submissions and workers can use the database.
 PAUSE_SECONDS = 0.1
 BATCH = 200
+# What a device was is kept for a submission before its task is stored.
+UNUSED_CONTENT_AGE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Retention:
     """Deletes ended tasks that are too old or too many, and entries of the audit log that are older than `audit_age`.
 
     One runs in every process, and they share the work. With `age` or `audit_age` None, those of any age are kept; with
-    `most` None, any number of tasks.
+    `most` None, any number of tasks. Of `contents` those go that no task and no device needs any more.
     """
 
     catalogue: TaskCatalogue
@@ -33,6 +36,7 @@ class Retention:
     most: int | None
     audit: AuditLog
     audit_age: timedelta | None
+    contents: DeviceContents
 
     async def run(self) -> None:
         """Apply the limits at intervals until cancelled."""
@@ -60,6 +64,7 @@ class Retention:
             log.info("retention.deleted", tasks=deleted)
         if audit_age is not None:
             await self._until_done(lambda: self.audit.delete_older(audit_age, BATCH))
+        await self._until_done(lambda: self.contents.delete_unused(UNUSED_CONTENT_AGE, BATCH))
         return deleted
 
     async def _until_done(self, delete_batch: Callable[[], Awaitable[int]]) -> int:

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.outputs import OF_ONE_STATE
-from ketline.domain.spec import InputValue, TaskSpec
+from ketline.domain.outputs import OF_ONE_STATE, states_of
+from ketline.domain.spec import InputValue, RunOptions, TaskSpec
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.soft_time_limit import Stopwatch
@@ -48,21 +48,38 @@ class RunContext:
 
         Raises:
             NoiseInvalid: it is not a physical model.
-            ProgramUnsupported: the task has observables as well, or outputs that only a single pure state has.
+            ProgramUnsupported: the task has observables as well, or outputs that only a single pure state has; or a
+                device with what is computed of states, or with noise of its own.
         """
-        return noise_model_of(self.request, self.simulator)
+        return noise_model_of(self.request, self.reader, self.simulator)
 
 
-def noise_model_of(request: Request, simulator: Simulator) -> NoiseModel | None:
-    """The noise of a request; see `RunContext.noise_model`."""
-    options = request.spec.options
-    if options.noise is None:
-        return None
+def noise_model_of(request: Request, reader: ProgramReader, simulator: Simulator) -> NoiseModel | None:
+    """The noise of a request, or the errors of its device; see `RunContext.noise_model`."""
+    noise, device, project = request.spec.options.noise, request.spec.options.device, request.project
+    if device is not None:
+        _require_counts_only(request.spec.options)
+    if noise is not None:
+        _require_possible(request.spec.options)
+    if device is None or not device.noise:
+        return None if noise is None else simulator.noise_model(noise, project)
+    if noise is not None:
+        raise ProgramUnsupported("a task has the errors of its device or its own noise: leave one of the two out")
+    return simulator.device_noise(reader.devices.device(device, project), project)
+
+
+def _require_possible(options: RunOptions) -> None:
     if options.observables:
         raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
     if pure := next((one.type for one in options.outputs if one.type in OF_ONE_STATE), None):
         raise ProgramUnsupported(f"with noise there is no {pure}: ask for density_matrix, or leave the noise out")
-    return simulator.noise_model(options.noise, request.project)
+
+
+def _require_counts_only(options: RunOptions) -> None:
+    if options.observables:
+        raise ProgramUnsupported("expectation values on a device are not supported: leave one of the two out")
+    if states_of(options.outputs):
+        raise ProgramUnsupported("outputs of states on a device are not supported: leave one of the two out")
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, reduce
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
+from ketline.domain.device import Device
 from ketline.domain.errors import NoiseInvalid
 from ketline.domain.limits import MAX_NOISE_MODELS
 from ketline.domain.spec import Noise
 from ketline.execution.simulators.channels.aer_format import layer_of
 from ketline.execution.simulators.channels.channel import Channel
+from ketline.execution.simulators.channels.device import DeviceErrors
 from ketline.execution.simulators.channels.layer import Layer, Misreading, Operands
 from ketline.execution.simulators.channels.named import NAMED
 
@@ -20,10 +22,26 @@ _KEPT_MODELS = 8
 _KEPT_CHANNELS = 4096
 
 
+class Errors(Protocol):
+    """Errors of operations and of readout: a `Layer`, or `DeviceErrors`."""
+
+    def channel(self, name: str, qubits: Operands) -> Channel | None:
+        """The error of an operation on these qubits, in order."""
+        ...
+
+    def misreading(self, qubit: int) -> Misreading | None:
+        """How a measurement of a qubit is misread."""
+        ...
+
+    def has_errors_on(self, name: str) -> bool:
+        """Whether an operation of this name has an error on some qubits."""
+        ...
+
+
 class NoiseModel:
     """The errors of gates and of readout, of all layers in order. Compared by identity."""
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Errors]) -> None:
         self._layers = layers
         self._composed = lru_cache(_KEPT_CHANNELS)(_composed)
 
@@ -66,10 +84,18 @@ class NoiseModels:
         Raises:
             NoiseInvalid: it is no model, or not a physical one.
         """
-        key = project, sha256(json.dumps(noise, sort_keys=True).encode()).digest()
+        digest = sha256(json.dumps(noise, sort_keys=True).encode()).digest()
+        return self._kept((project, digest), lambda: model_of(noise))
+
+    def of_device(self, device: Device, project: str = "") -> NoiseModel:
+        """The model of the errors of a device, kept likewise."""
+        key = project, bytes.fromhex(device.digest)
+        return self._kept(key, lambda: NoiseModel([DeviceErrors(device)]))
+
+    def _kept(self, key: tuple[str, bytes], make: Callable[[], NoiseModel]) -> NoiseModel:
         model = self._models.get(key)
         if model is None:
-            model = model_of(noise)
+            model = make()
             self._models[key] = model
             if len(self._models) > _KEPT_MODELS:
                 self._models.popitem(last=False)

@@ -1,0 +1,130 @@
+"""Qiskit's transpiler for one device: circuits on the device's qubits, in its gates."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.exceptions import QiskitError
+from qiskit.transpiler import generate_preset_pass_manager
+
+from ketline.device_target import target_of_device
+from ketline.domain.device import Device
+from ketline.domain.device_run import DeviceRun, Placement
+from ketline.domain.errors import DeviceMismatch
+from ketline.execution.circuit.lowering import NO_GATES
+from ketline.execution.circuit.operations import LOOPS_AND_BRANCHES, NO_EFFECT
+from ketline.execution.transpiling.plugins import use_own_plugins
+
+_ANYWHERE = NO_GATES - {"reset"} | NO_EFFECT
+_KEPT_PASS_MANAGERS = 8
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transpiled:
+    """A circuit on all qubits of a device, by their numbers, with the bits of the program; and where that is."""
+
+    circuit: QuantumCircuit
+    placement: Placement
+
+
+class Transpiler:
+    """Transpiles for one device. The same circuit, level, seed and layout give the same circuit."""
+
+    def __init__(self, device: Device) -> None:
+        use_own_plugins()
+        self._device = device
+        self._target = target_of_device(device)
+        self._gates = {(gate.name, gate.qubits) for gate in device.gates}
+        self._pass_manager = lru_cache(_KEPT_PASS_MANAGERS)(self._new_pass_manager)
+
+    def transpiled(self, circuit: Any, run: DeviceRun) -> Transpiled:
+        """A circuit of standard gates on the qubits and in the gates of the device.
+
+        Raises:
+            DeviceMismatch: it does not fit the device, or the device lacks an operation.
+        """
+        self._require_room(circuit.num_qubits, run)
+        pass_manager = self._pass_manager(run.optimization_level, run.transpiler_seed, run.initial_layout)
+        with self._failures(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = pass_manager.run(circuit)
+        self._require_gates(found)
+        return Transpiled(found, self._placement(found, run))
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except QiskitError as error:
+            raise self._mismatch(f"cannot be transpiled: {_reason(error)}") from error
+        except BaseException as error:
+            # Rust's panics are not subclasses of `Exception`.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise self._mismatch("cannot be transpiled: Qiskit's transpiler fails on it") from None
+
+    def _new_pass_manager(self, level: int, seed: int, layout: tuple[int, ...] | None) -> Any:
+        return generate_preset_pass_manager(
+            optimization_level=level,
+            target=self._target,
+            initial_layout=None if layout is None else list(layout),
+            seed_transpiler=seed,
+        )
+
+    def _require_room(self, qubits: int, run: DeviceRun) -> None:
+        most = self._device.num_qubits
+        if qubits > most:
+            raise self._mismatch(f"has {qubits} qubits, and the device {most}: choose a larger one")
+        layout = run.initial_layout
+        if layout is None:
+            return
+        if len(layout) != qubits:
+            raise self._mismatch(
+                f"has {qubits} qubits, and initial_layout {len(layout)}: it has a qubit of the device for each of them"
+            )
+        if len(set(layout)) < len(layout) or not all(0 <= qubit < most for qubit in layout):
+            raise self._mismatch(f"has an initial_layout that is not of different qubits of the {most} of the device")
+
+    def _require_gates(self, circuit: Any) -> None:
+        """Every operation must be one of the device: others would run without errors."""
+        for name, qubits in operations_in(circuit, range(circuit.num_qubits)):
+            if name not in _ANYWHERE and (name, qubits) not in self._gates:
+                where = ", ".join(map(str, qubits))
+                raise self._mismatch(f"needs '{name}' on {where}, which the device does not have")
+
+    def _placement(self, circuit: Any, run: DeviceRun) -> Placement:
+        calls = operations_in(circuit, range(circuit.num_qubits))
+        return Placement(
+            device=self._device.name,
+            digest=self._device.digest,
+            optimization_level=run.optimization_level,
+            layout=circuit.layout.initial_index_layout(filter_ancillas=True),
+            final_layout=circuit.layout.final_index_layout(filter_ancillas=True),
+            depth=circuit.depth(),
+            two_qubit_gates=sum(name not in _ANYWHERE and len(qubits) > 1 for name, qubits in calls),
+        )
+
+    def _mismatch(self, what: str) -> DeviceMismatch:
+        return DeviceMismatch(f"for the device '{self._device.name}' this program {what}")
+
+
+def operations_in(circuit: Any, qubits: Sequence[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The operations by name and qubits, those of blocks too, each once; `qubits` are the numbers of the circuit's."""
+    numbers: Mapping[Any, int] = dict(zip(circuit.qubits, qubits, strict=True))
+    for instruction in circuit.data:
+        operands = tuple([numbers[qubit] for qubit in instruction.qubits])
+        if instruction.name not in LOOPS_AND_BRANCHES:
+            yield instruction.name, operands
+            continue
+        for block in instruction.operation.blocks:
+            yield from operations_in(block, operands)
+
+
+def _reason(error: QiskitError) -> str:
+    text = " ".join(str(error.message).split())
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 1]}…"

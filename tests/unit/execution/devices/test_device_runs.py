@@ -1,0 +1,340 @@
+"""Runs of programs on devices: with their errors as AerSimulator has them, with branches and loops, and refused."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from qiskit import qasm2
+from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+
+from ketline.domain.access import DEFAULT_PROJECT
+from ketline.domain.device import Device, device_from_json
+from ketline.domain.errors import DeviceMismatch, ExecutionFailed, ProgramUnsupported
+from ketline.domain.generic_devices import generic_devices
+from ketline.domain.inspection import Drawing, Inspection
+from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.task import FailureCode, RunResult
+from ketline.execution.child.executor import Executor
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.protocol import Command, Request
+from ketline.execution.transpiling import DevicePrograms
+from tests.blocks import long_after, numbers
+from tests.devices import RING_EDGES, backend_of, device_of, piece_of, request_on
+from tests.noise import GATES, assert_same_source, random_circuit
+from tests.reference import assert_counts_match
+
+HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
+BELL = f"{HEAD}qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
+LIMITS = ExecutionLimits()
+BLOCK = 3
+LINE, RING = device_of(), device_of(RING_EDGES, two_qubit="ecr")
+CLEAN = device_of(noisy=False)
+HEAVY_HEX = generic_devices()["heavy-hex-57"]
+# Two lines of the lattice and what connects them.
+PIECE = piece_of(HEAVY_HEX, (2, 3, 4, 46, 11, 12, 13))
+
+
+@pytest.fixture(scope="module")
+def executor() -> Executor:
+    return Executor(LIMITS)
+
+
+def even(device: Device) -> Device:
+    """The device with p01 and p10 alike: Qiskit's target has one number for both."""
+    document: Any = device.as_json()
+    for qubit in document["qubits"]:
+        qubit["p01"] = qubit["p10"] = (qubit["p01"] + qubit["p10"]) / 2
+    return device_from_json(document)
+
+
+def without_spaces(counts: Mapping[str, int]) -> Mapping[str, int]:
+    return {key.replace(" ", ""): count for key, count in counts.items()}
+
+
+def of_aer(device: Device, request: Request, shots: int) -> Mapping[str, int]:
+    """Counts of the transpiled circuit by AerSimulator with its own model of the device."""
+    placed = DevicePrograms(LIMITS).placer(request.spec, DEFAULT_PROJECT)({})
+    simulator = AerSimulator(method="density_matrix", enable_truncation=True, max_parallel_threads=1, seed_simulator=3)
+    model = NoiseModel.from_backend(backend_of(device))
+    counts = simulator.run(placed.transpiled.circuit, noise_model=model, shots=shots).result().get_counts()
+    return without_spaces(counts)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("device", [even(LINE), even(RING), even(PIECE)], ids=["line", "ring", "heavy hex"])
+@pytest.mark.parametrize("block", long_after(1, range(12)))
+def test_distributions_agree_with_those_of_aer(executor: Executor, device: Device, block: int) -> None:
+    """Each comparison fails for equal distributions with a probability of about 1e-7."""
+    for number in numbers(block, BLOCK):
+        circuit = random_circuit(number, random.Random(number).randint(2, 4), names=GATES)
+        circuit.measure(range(circuit.num_qubits), range(circuit.num_qubits))
+        request = request_on(device, circuit, optimization_level=number % 4, shots=4000, seed=number)
+        found = executor.run(request)
+        assert_same_source(without_spaces(found.counts), of_aer(device, request, 4000))
+
+
+def test_errors_of_the_device_show_and_can_be_left_out(executor: Executor) -> None:
+    noisy = executor.run(request_on(LINE, BELL, shots=4000))
+    ideal = executor.run(request_on(LINE, BELL, shots=4000, noise=False))
+    assert set(ideal.counts) == {"00", "11"}
+    assert 150 < noisy.counts["01"] + noisy.counts["10"] < 900
+
+
+def test_profile_has_the_placement(executor: Executor) -> None:
+    result = executor.run(request_on(LINE, BELL, initial_layout=(3, 2), optimization_level=0))
+    placement = result.profile.placement
+    assert placement is not None
+    assert (list(placement.layout), list(placement.final_layout)) == ([3, 2], [3, 2])
+    assert (placement.device, placement.digest) == (LINE.name, LINE.digest)
+    # The device has cx on (2, 3) only, so that gates on one qubit turn it around.
+    assert placement.two_qubit_gates == 1
+    assert placement.depth > 4
+    assert result.profile.qubits == 2
+    assert result.profile.method == "density_matrix"
+
+
+def test_same_seed_gives_the_same_counts(executor: Executor) -> None:
+    first, again = (executor.run(request_on(HEAVY_HEX, BELL, seed=8)).counts for _ in range(2))
+    fresh = Executor(LIMITS).run(request_on(HEAVY_HEX, BELL, seed=8)).counts
+    assert first == again == fresh
+    assert executor.run(request_on(HEAVY_HEX, BELL, seed=9)).counts != first
+
+
+def test_other_noise_on_the_qubits_of_the_device(executor: Executor) -> None:
+    """Without the device's errors a task may have noise, whose qubits are those of the device."""
+    error = {"type": "roerror", "operations": ["measure"], "probabilities": [[0.0, 1.0], [1.0, 0.0]]}
+    model = {"model": {"errors": [{**error, "gate_qubits": [[4]]}]}}
+    program = f"{HEAD}qubit[1] q; bit[1] c; c = measure q;"
+    there = request_on(CLEAN, program, noise=False, noise_of_task=model, initial_layout=(4,))
+    elsewhere = request_on(CLEAN, program, noise=False, noise_of_task=model, initial_layout=(3,))
+    assert executor.run(there).counts == {"1": 1000}
+    assert executor.run(elsewhere).counts == {"0": 1000}
+    with pytest.raises(ProgramUnsupported, match="leave one of the two out"):
+        executor.run(request_on(CLEAN, program, noise_of_task=model))
+
+
+FEEDBACK = {
+    "if": f"{HEAD}qubit[3] q; bit[2] c; x q[0]; c[0] = measure q[0]; if (c[0]) {{ x q[2]; }} c[1] = measure q[2];",
+    "else": f"{HEAD}qubit[2] q; bit[2] c; c[0] = measure q[0]; if (c[0]) {{ z q[1]; }} else {{ x q[1]; }} "
+    "c[1] = measure q[1];",
+    "while": f"{HEAD}qubit[2] q; bit[2] c; x q[0]; c[0] = measure q[0]; "
+    "while (c[0]) { x q[0]; cx q[0], q[1]; c[0] = measure q[0]; } x q[1]; c[1] = measure q[1];",
+    "for": f"{HEAD}qubit[2] q; bit[2] c; for int k in [1:3] {{ x q[0]; cx q[0], q[1]; }} c = measure q;",
+    "switch": f"{HEAD}qubit[3] q; bit[2] c; int n; x q[1]; c[1] = measure q[1]; n = c; "
+    "switch (n) { case 2 { x q[2]; } default { x q[0]; } } c[0] = measure q[2];",
+    "reset": f"{HEAD}qubit[2] q; bit[2] c; x q[0]; reset q[0]; x q[1]; c = measure q;",
+}
+ANSWERS = {"if": "11", "else": "10", "while": "10", "for": "01", "switch": "11", "reset": "10"}
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("name", FEEDBACK)
+def test_branches_loops_and_resets(executor: Executor, name: str, level: int) -> None:
+    """The only outcome without errors; with those of the device it is the most frequent."""
+    answer = ANSWERS[name]
+    ideal = executor.run(request_on(CLEAN, FEEDBACK[name], optimization_level=level, shots=50))
+    assert ideal.counts == {answer: 50}
+    noisy = executor.run(request_on(LINE, FEEDBACK[name], optimization_level=level, shots=200))
+    assert noisy.counts[answer] > 120
+    assert len(noisy.counts) > 1
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_branches_are_routed(executor: Executor, level: int) -> None:
+    """Gates between far qubits inside of branches and loops, in a file of Qiskit's."""
+    circuit = QuantumCircuit(5, 5)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)) as otherwise:
+        circuit.x(1)
+        circuit.cx(1, 4)
+        circuit.cx(1, 3)
+    with otherwise:
+        circuit.x(2)
+        circuit.cx(2, 4)
+    with circuit.for_loop(range(3)):
+        circuit.cx(4, 0)
+    circuit.measure([1, 2, 3, 4], [1, 2, 3, 4])
+    result = executor.run(request_on(CLEAN, circuit, optimization_level=level, initial_layout=(4, 0, 3, 1, 2)))
+    assert_counts_match(result.counts, {"11011": 0.5, "10100": 0.5}, 1000)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_switch_of_qiskit(executor: Executor, level: int) -> None:
+    circuit = QuantumCircuit(3, 3)
+    circuit.x(0)
+    circuit.measure([0, 1], [0, 1])
+    with circuit.switch(circuit.clbits[0]) as case:
+        with case(0):
+            circuit.x(1)
+        with case(1):
+            circuit.cx(0, 2)
+    circuit.measure([1, 2], [1, 2])
+    result = executor.run(request_on(CLEAN, circuit, optimization_level=level))
+    assert result.counts == {"101": 1000}
+
+
+@pytest.mark.parametrize("form", ["text", "qpy"])
+def test_sweep_is_transpiled_at_each_point(executor: Executor, form: str) -> None:
+    angles = [0.0, 1.2, np.pi]
+    if form == "text":
+        program: Any = f"{HEAD}input float theta; qubit[2] q; bit[1] c; ry(theta) q[0]; swap q[0], q[1]; "
+        program += "c[0] = measure q[1];"
+    else:
+        program = QuantumCircuit(2, 1)
+        program.ry(Parameter("theta"), 0)
+        program.swap(0, 1)
+        program.measure(1, 0)
+    result = executor.run(request_on(CLEAN, program, inputs={"theta": angles}, optimization_level=2))
+    assert result.points is not None
+    for angle, point in zip(angles, result.points, strict=True):
+        one = float(np.sin(angle / 2) ** 2)
+        expected = {key: value for key, value in {"1": one, "0": 1 - one}.items() if value > 1e-12}
+        assert_counts_match(point.counts, expected, 1000)
+    single = executor.run(request_on(CLEAN, program, inputs={"theta": np.pi}))
+    assert single.counts == {"1": 1000}
+
+
+def test_openqasm2_and_gates_that_a_program_defines(executor: Executor) -> None:
+    """A program's own gate of a library's name is what the program says."""
+    program = """OPENQASM 2.0; gate x a { U(0, 0, 0) a; } gate flip a { U(pi, 0, pi) a; }
+    qreg q[2]; creg c[2]; x q[0]; flip q[1]; measure q -> c;"""
+    result = executor.run(request_on(CLEAN, program, form=ProgramFormat.OPENQASM2, optimization_level=0))
+    assert result.counts == {"10": 1000}
+    bell = QuantumCircuit(2, 2)
+    bell.h(0)
+    bell.cx(0, 1)
+    bell.measure([0, 1], [0, 1])
+    found = executor.run(request_on(CLEAN, qasm2.dumps(bell), form=ProgramFormat.OPENQASM2))
+    assert set(found.counts) == {"00", "11"}
+
+
+WIDE_GATES = (
+    f"{HEAD}qubit[4] q; bit[4] c; x q; ctrl(3) @ x q[0], q[1], q[2], q[3]; cswap q[0], q[1], q[2]; c = measure q;"
+)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_gates_on_many_qubits(executor: Executor, level: int) -> None:
+    assert executor.run(request_on(CLEAN, WIDE_GATES, optimization_level=level)).counts == {"0111": 1000}
+
+
+ISLANDS = device_of([(0, 1), (2, 3)], 4, noisy=False)
+REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
+    "too wide": (CLEAN, f"{HEAD}qubit[6] q; bit[6] c; c = measure q;", {}, "has 6 qubits, and the device 5"),
+    "short layout": (CLEAN, BELL, {"initial_layout": (1,)}, "initial_layout 1"),
+    "long layout": (CLEAN, BELL, {"initial_layout": (1, 2, 3)}, "initial_layout 3"),
+    "layout beyond": (CLEAN, BELL, {"initial_layout": (1, 7)}, "different qubits of the 5"),
+    "layout twice": (CLEAN, BELL, {"initial_layout": (1, 1)}, "different qubits of the 5"),
+    "islands": (
+        ISLANDS,
+        f"{HEAD}qubit[3] q; bit[3] c; cx q[0], q[1]; cx q[1], q[2]; c = measure q;",
+        {},
+        "cannot be transpiled",
+    ),
+    "islands by layout": (ISLANDS, BELL, {"initial_layout": (0, 2)}, "cannot be transpiled"),
+    "no two-qubit gate": (device_of([], 2), BELL, {}, "cannot be transpiled"),
+    "no reset": (device_of(reset=False), f"{HEAD}qubit q; bit c; x q; reset q; x q; c = measure q;", {}, "reset"),
+}
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_the_device(executor: Executor, name: str, level: int) -> None:
+    device, program, options, why = REFUSED[name]
+    request = request_on(device, program, optimization_level=level, **options)
+    with pytest.raises(DeviceMismatch, match=why) as caught:
+        executor.run(request)
+    assert caught.value.failure.code is FailureCode.DEVICE_MISMATCH
+    assert f"'{device.name}'" in caught.value.message
+    with pytest.raises(DeviceMismatch, match=why):
+        executor.inspect(Request(request.spec, command=Command.INSPECT))
+
+
+def test_program_without_measurements(executor: Executor) -> None:
+    with pytest.raises(ProgramUnsupported, match="nothing is measured"):
+        executor.run(request_on(CLEAN, f"{HEAD}qubit q; h q;"))
+
+
+@pytest.mark.parametrize("method", [Method.STATEVECTOR, Method.DENSITY_MATRIX, Method.STABILIZER])
+def test_methods_agree(executor: Executor, method: Method) -> None:
+    """T2 is less than T1, so that errors are Pauli operators and resets, which the tableau has too."""
+    clifford = device_of(one_qubit=("id", "h", "s", "x", "sx"))
+    program = f"{HEAD}qubit[3] q; bit[3] c; h q[0]; cx q[0], q[1]; cx q[0], q[2]; c = measure q;"
+    found = executor.run(request_on(clifford, program, method=method, shots=4000, optimization_level=0))
+    assert found.profile.method == method
+    other = executor.run(request_on(clifford, program, shots=4000, seed=77, optimization_level=0))
+    assert_same_source(found.counts, other.counts)
+
+
+def test_many_qubits_of_a_large_device(executor: Executor) -> None:
+    """Twenty of 57 qubits: only those that are used are simulated."""
+    pairs = "".join(f"cx q[{number}], q[{number + 1}]; " for number in range(13))
+    program = f"{HEAD}qubit[14] q; bit[14] c; h q[0]; {pairs}c = measure q;"
+    result = executor.run(request_on(HEAVY_HEX, program, shots=20))
+    assert 14 <= result.profile.qubits < 20
+    assert sum(result.counts.values()) == 20
+
+
+def test_inspection_is_of_the_transpiled_circuit(executor: Executor) -> None:
+    far = f"{HEAD}qubit[5] q; bit[5] c; h q[0]; cx q[0], q[4]; cx q[1], q[3]; cx q[0], q[2]; c = measure q;"
+    request = request_on(LINE, far, initial_layout=(0, 1, 2, 3, 4), command=Command.INSPECT)
+    found, ran = executor.inspect(request), executor.run(request)
+    assert isinstance(found, Inspection)
+    assert found.placement == ran.profile.placement
+    assert (found.depth, found.qubits, found.operations) == (
+        ran.profile.depth,
+        ran.profile.qubits,
+        ran.profile.operations,
+    )
+    assert found.method == ran.profile.method
+    assert found.unused_qubits == 0
+    assert found.estimated_seconds is not None
+    assert found.placement is not None
+    assert found.placement.two_qubit_gates > 3
+
+
+@pytest.mark.parametrize("drawing", Drawing)
+def test_drawing_is_of_the_circuit_that_runs(executor: Executor, drawing: Drawing) -> None:
+    spec = request_on(LINE, BELL, initial_layout=(3, 2), optimization_level=1).spec
+    request = Request(spec, command=Command.DRAW, drawing=drawing)
+    drawn = executor.draw(request)
+    assert drawn == Executor(LIMITS).draw(request)
+    assert "q3" in drawn
+    assert "q2" in drawn
+    assert "q4" not in drawn
+    if drawing is Drawing.FLAT:
+        again = executor.run(request_on(CLEAN, drawn, noise=False))
+        assert set(again.counts) == {"00", "11"}
+        operations = executor.run(Request(spec)).profile.operations
+        assert drawn.count("cx ") == operations["cx"]
+
+
+@pytest.mark.parametrize("name", FEEDBACK)
+def test_drawing_of_branches(executor: Executor, name: str) -> None:
+    spec = request_on(CLEAN, FEEDBACK[name]).spec
+    for drawing in Drawing:
+        assert executor.draw(Request(spec, command=Command.DRAW, drawing=drawing))
+
+
+def test_projects_share_no_devices_and_programs(executor: Executor) -> None:
+    programs = DevicePrograms(LIMITS)
+    spec = request_on(LINE, BELL).spec
+    one, same, other = (programs.load(spec, project) for project in ("a", "a", "b"))  # type: ignore[arg-type]
+    assert one is same
+    assert one is not other
+
+
+def test_soft_time_limit_bounds_transpiling() -> None:
+    """Reading, of which transpiling is a part, ends with `TimeLimitExceeded` and not with a dead process."""
+    request = request_on(HEAVY_HEX, BELL)
+    response = Executor(LIMITS).respond(Request(replace(request.spec, time_limit_seconds=1e-3)))
+    assert isinstance(response.outcome, ExecutionFailed)
+    assert response.outcome.failure.code is FailureCode.TIMEOUT
+    assert response.retiring
+    assert isinstance(Executor(LIMITS).respond(request).outcome, RunResult)

@@ -1,0 +1,157 @@
+"""Devices of submissions: found by name, kept before their tasks, and given to workers as they were."""
+
+from dataclasses import replace
+from hashlib import sha256
+from uuid import uuid4
+
+import pytest
+
+from ketline.domain.device_run import DeviceRun
+from ketline.domain.errors import DatabaseUnavailable, DeviceMismatch, DeviceNotFound
+from ketline.domain.generic_devices import generic_devices
+from ketline.domain.spec import RunOptions, TaskSpec
+from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
+from ketline.service.devices import ManageDevices
+from ketline.service.task_devices import KEPT_AGAIN_AFTER, MOST_CHARACTERS, DeviceTexts, KnownContents, TaskDevices
+from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.quotas import KnownQuotas
+from ketline.service.tasks.submission import SubmitTask
+from tests.actors import TESTER
+from tests.devices import device_of
+from tests.fake_access import FakeProjectStore
+from tests.fake_device_contents import FakeDeviceContents
+from tests.fake_devices import FakeDeviceStore
+from tests.fakes import FakeTaskRepository
+
+LINE = generic_devices()["line-27"]
+NAMED = DeviceRun(name="line-27")
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def contents() -> FakeDeviceContents:
+    return FakeDeviceContents()
+
+
+def task_devices(contents: FakeDeviceContents, store: FakeDeviceStore | None = None) -> TaskDevices:
+    return TaskDevices(ManageDevices(store or FakeDeviceStore()), DeviceTexts(contents), Clock())
+
+
+async def test_device_is_found_as_it_is_now(contents: FakeDeviceContents) -> None:
+    store = FakeDeviceStore()
+    devices = task_devices(contents, store)
+    assert await devices.found(NAMED) == replace(NAMED, digest=LINE.digest)
+    assert (await devices.found(NAMED)).text == LINE.text
+    digests = set()
+    for two_qubit in ("cx", "cz"):
+        await store.put(device_of(name="mine", two_qubit=two_qubit), TESTER)
+        found = await devices.found(DeviceRun(name="mine"))
+        assert found.digest == sha256(found.text.encode()).hexdigest()
+        digests.add(found.digest)
+    assert len(digests) == 2
+    with pytest.raises(DeviceNotFound):
+        await devices.found(DeviceRun(name="other"))
+
+
+async def test_content_is_kept_before_its_task_is_stored(contents: FakeDeviceContents) -> None:
+    devices = task_devices(contents)
+
+    class Watching(FakeTaskRepository):
+        """A repository in which tasks find what their devices are."""
+
+        async def add(self, submission: Submission, *, taken: bool = False, limited: bool = False) -> Accepted:
+            assert submission.spec.options.device is not None
+            assert contents.texts[submission.spec.options.device.digest] == LINE.text
+            return await super().add(submission, taken=taken, limited=limited)
+
+    class Outbox:
+        def has_room(self) -> bool:
+            return False
+
+        def put(self, dispatch: object) -> None:
+            raise AssertionError("there is no room")
+
+        def nudge(self) -> None:
+            return
+
+    repository = Watching()
+    submit = SubmitTask(
+        repository,
+        Outbox(),
+        Backlog(repository, Clock(), 100),
+        max_attempts=3,
+        quotas=KnownQuotas(FakeProjectStore(), Clock()),
+        devices=devices,
+    )
+    run = await devices.found(NAMED)
+    spec = TaskSpec(circuit="qubit q;", shots=1, options=RunOptions(device=run))
+    await submit(Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c")))
+    await submit.all([Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c"))])
+    assert len(repository.submissions) == 2
+
+
+async def test_content_is_kept_again_after_a_while() -> None:
+    contents = FakeDeviceContents()
+    clock = Clock()
+    devices = TaskDevices(ManageDevices(FakeDeviceStore()), DeviceTexts(contents), clock)
+    run = await devices.found(NAMED)
+    for _ in range(3):
+        await devices.keep(run)
+    assert contents.calls == ["keep"]
+    clock.seconds += KEPT_AGAIN_AFTER.total_seconds()
+    # The device of a stored task comes without its content.
+    await devices.keep(replace(run, text=""))
+    assert contents.calls == ["keep", "keep"]
+
+
+async def test_worker_reads_a_content_once() -> None:
+    contents = FakeDeviceContents()
+    contents.texts[LINE.digest] = LINE.text
+    texts = DeviceTexts(contents)
+    plain = TaskSpec(circuit="qubit q;", shots=1)
+    spec = replace(plain, options=RunOptions(device=replace(NAMED, digest=LINE.digest)))
+    for _ in range(2):
+        completed = (await texts.spec(spec)).options.device
+        assert completed is not None
+        assert completed.text == LINE.text
+    assert await texts.spec(plain) is plain
+    assert contents.calls == ["get"]
+
+
+async def test_lost_content_fails_the_task(contents: FakeDeviceContents) -> None:
+    with pytest.raises(DeviceMismatch, match="no longer stored"):
+        await DeviceTexts(contents).completed(replace(NAMED, digest="ab"))
+
+
+async def test_database_that_is_down_is_not_a_lost_content() -> None:
+    class Down(FakeDeviceContents):
+        __slots__ = ()
+
+        async def get(self, digest: str) -> str | None:
+            raise DatabaseUnavailable("down")
+
+    with pytest.raises(DatabaseUnavailable):
+        await DeviceTexts(Down()).completed(replace(NAMED, digest="ab"))
+
+
+def test_known_contents_are_bounded() -> None:
+    known = KnownContents()
+    long = "x" * (MOST_CHARACTERS // 4)
+    for number in range(6):
+        known.put(str(number), long)
+        known.kept_at[str(number)] = 1.0
+        known.get("0")
+    assert set(known.texts) == {"0", "3", "4", "5"}
+    assert set(known.kept_at) == set(known.texts)
