@@ -27,13 +27,19 @@ POLL_SECONDS = 0.02
 SERVICE_COMMANDS = ("up", "api", "worker", "migrate")
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+async def eventually(
+    look: Callable[[], Awaitable[T | None]],
+    what: str,
+    seconds: float = PATIENCE_SECONDS,
+    *,
+    pause_seconds: float = POLL_SECONDS,
+) -> T:
     """What `look` gives once it is neither None nor False; the state is another process's, so it is polled."""
     deadline = time.monotonic() + seconds
     while not (found := await look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(pause_seconds)
     return found
 
 

@@ -20,6 +20,8 @@ from tests.failpoints.table import Case, Hanging
 T = TypeVar("T")
 # A net, as `CASE_SECONDS` of `trials.py`.
 ACQUIRE_TIMEOUT_SECONDS = 120.0
+# Several services are looked at all the time: more often takes processor time from them.
+LOOK_PAUSE_SECONDS = 0.05
 ENDED = frozenset({"completed", "failed", "cancelled"})
 JOB_ENDED = frozenset({"done", "failed", "cancelled"})
 # Quotas that change nothing but the way in which tasks are stored; the highest priority shows that they are known.
@@ -261,7 +263,7 @@ class Trial:
         await self.until(look, f"the start of process {process}")
 
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str) -> T:
-        return await eventually(look, f"{self.case}: {what}", ACQUIRE_TIMEOUT_SECONDS)
+        return await eventually(look, f"{self.case}: {what}", ACQUIRE_TIMEOUT_SECONDS, pause_seconds=LOOK_PAUSE_SECONDS)
 
 
 def _is_alive(process: int) -> bool:

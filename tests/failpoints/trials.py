@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -21,6 +21,10 @@ from tests.forking.client import ForkServer
 
 # More of them leave each so little of two cores that leases of a second run out and the database seems to be away.
 PARALLEL_SERVICES = {Mode.DISTRIBUTED: 2, Mode.REDIS: 1, Mode.EMBEDDED: 1}
+# When a mode has no more cases, its service makes room for another of a mode that has; a distributed one is three
+# processes. For fewer cases than these it is not worth while to start one.
+MOST_SERVICES = {Mode.DISTRIBUTED: 3, Mode.REDIS: 1, Mode.EMBEDDED: 3}
+LEAST_CASES = 5
 # A net for cases that hang: on a busy machine one may wait a minute for the database to count as reachable again.
 CASE_SECONDS = 240.0
 MOST_STIMULI = 50
@@ -32,6 +36,8 @@ class Trials:
     def __init__(self, cases: Sequence[Case], directory: Path, remotes: Remotes, servers: Servers | None) -> None:
         self._outcomes: Mapping[Case, Future[None]] = {case: Future() for case in cases}
         self._waiting = {mode: deque(case for case in cases if case.mode is mode) for mode in Mode}
+        self._open_services: Counter[Mode] = Counter()
+        self._numbers = count()
         self._directory = directory
         self._remotes = remotes
         self._servers = servers
@@ -60,8 +66,8 @@ class Trials:
     async def _run(self) -> None:
         with ForkServer("tests.failpoints.launch") as fork_server:
             widths = {mode: min(PARALLEL_SERVICES[mode], len(self._waiting[mode])) for mode in Mode}
-            workers = [self._run_cases(fork_server, mode, number) for mode in Mode for number in range(widths[mode])]
-            ends = await asyncio.gather(*workers, return_exceptions=True)
+            rows = [self._run_services(fork_server, mode) for mode in Mode for _ in range(widths[mode])]
+            ends = await asyncio.gather(*rows, return_exceptions=True)
         broken = next((end for end in ends if end is not None), None)
         for case, outcome in self._outcomes.items():
             if not outcome.done():
@@ -71,8 +77,25 @@ class Trials:
         else:
             self._ended.set_result(None)
 
-    async def _run_cases(self, fork_server: ForkServer, mode: Mode, number: int) -> None:
-        directory = self._directory / f"{mode}-{number}"
+    async def _run_services(self, fork_server: ForkServer, mode: Mode | None) -> None:
+        """Have one service after the other run cases, each of the mode with the most of them left for a service."""
+        while mode is not None:
+            self._open_services[mode] += 1
+            await self._run_cases(fork_server, mode)
+            self._open_services[mode] -= 1
+            mode = self._furthest_behind()
+
+    def _furthest_behind(self) -> Mode | None:
+        left = {
+            mode: len(line) / (self._open_services[mode] + 1)
+            for mode, line in self._waiting.items()
+            if self._open_services[mode] < MOST_SERVICES[mode]
+        }
+        mode = max(left, key=lambda mode: left[mode], default=None)
+        return mode if mode is not None and left[mode] >= LEAST_CASES else None
+
+    async def _run_cases(self, fork_server: ForkServer, mode: Mode) -> None:
+        directory = self._directory / f"{mode}-{next(self._numbers)}"
         directory.mkdir()
         trials: list[Trial] = []
         numbers = count(1)
