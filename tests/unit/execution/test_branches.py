@@ -23,6 +23,7 @@ from ketline.execution.simulators.branches.conditions import NotVectorized, valu
 from ketline.execution.simulators.branches.flow import flow_of
 from ketline.execution.simulators.branches.run import outcomes_of_shots
 from ketline.execution.simulators.states.lightning_state import load_lightning
+from tests.blocks import long_after
 from tests.reference import assert_counts_match
 
 LIMITS = ExecutionLimits()
@@ -231,7 +232,7 @@ def test_program_with_such_a_condition_runs_on_aer() -> None:
     assert set(simulation.counts) <= {"0" * 63, "0" * 62 + "1"}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", long_after(4, range(12)))
 def test_random_circuits(seed: int) -> None:
     choices = Random(seed)
     circuit = QuantumCircuit(3, 3)

@@ -27,6 +27,7 @@ from ketline.execution.protocol import (
     encode_request,
     encode_response,
 )
+from tests.blocks import long_after
 from tests.circuits import as_qpy
 from tests.unit.execution.random_gradient_programs import RandomProgram, random_program
 
@@ -125,7 +126,7 @@ def as_inputs(values: Mapping[str, float]) -> Inputs:
     return {"a": values["a"], "b": values["b"], "c": {"array": array}, "d": values["d"]}
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", long_after(15, range(100)))
 def test_programs_with_everything(executor: Executor, seed: int) -> None:
     program, draw = random_program(seed, flat=False), random.Random(-1 - seed)
     values, observables = drawn_values(draw), [labels(draw, program.qubits) for _ in range(2)]
@@ -144,7 +145,7 @@ def test_programs_with_everything(executor: Executor, seed: int) -> None:
 FLAT_DECLARED = "input float a; input float[64] b; "
 
 
-@pytest.mark.parametrize("seed", range(1000, 1120))
+@pytest.mark.parametrize("seed", long_after(15, range(1000, 1120)))
 def test_flat_programs(executor: Executor, seed: int) -> None:
     program, draw = random_program(seed, flat=True), random.Random(-1 - seed)
     values = {name: draw.uniform(-1, 1) for name in ("a", "b")}
@@ -178,7 +179,7 @@ def on(qubits: int, letters: Mapping[int, str]) -> Any:
     return product
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", long_after(13, range(40)))
 def test_analytic_derivatives_by_numpy(executor: Executor, seed: int) -> None:
     """Rotations by Pauli products, whose derivatives are products of matrices with one generator inserted."""
     draw = random.Random(seed)

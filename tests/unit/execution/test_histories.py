@@ -29,6 +29,7 @@ from ketline.execution.simulators.branches.histories import outcomes_of_historie
 from ketline.execution.simulators.branches.run import outcomes_of_shots
 from ketline.execution.simulators.methods.choice import choose
 from ketline.execution.simulators.states.lightning_state import load_lightning
+from tests.blocks import long_after
 from tests.branches import exact_distribution
 from tests.reference import assert_counts_match, assert_samples_agree
 from tests.unit.execution.test_branches import PROGRAMS, load
@@ -101,7 +102,7 @@ def test_distribution_is_that_of_rows(text: str, shots: int) -> None:
     assert_samples_agree(ours, rows.counts)
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", long_after(6, range(16)))
 def test_random_circuits_are_numpys(seed: int) -> None:
     circuit = random_circuit(Random(seed), 4 + seed % 3)
     program = program_of(circuit)
@@ -109,7 +110,7 @@ def test_random_circuits_are_numpys(seed: int) -> None:
         assert_counts_match(histories(program, seed=seed), exact_distribution(circuit), SHOTS)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", long_after(2, range(6)))
 def test_wide_random_circuits_are_numpys(seed: int) -> None:
     circuit = random_circuit(Random(100 + seed), 13 + seed % 2)
     program = program_of(circuit)

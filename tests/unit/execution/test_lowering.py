@@ -13,6 +13,7 @@ from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
+from tests.blocks import long_after
 from tests.branches import exact_distribution
 from tests.reference import assert_counts_match, terminal_probabilities
 
@@ -155,7 +156,7 @@ def test_branch_on_which_a_bit_depends_stays(what: str) -> None:
     assert 2 in lowered.kept_qubits
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", long_after(20, range(60)))
 def test_random_circuit_that_branches_has_the_same_distribution_when_lowered(seed: int) -> None:
     """Exactly, by plain numpy: few of the qubits are measured, so that much is left out."""
     choices = random.Random(seed)

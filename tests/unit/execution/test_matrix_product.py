@@ -26,6 +26,7 @@ from ketline.execution.simulators.matrix_product import MatrixProduct
 from ketline.execution.simulators.methods import choose
 from ketline.execution.simulators.methods.matrix_product_state import MatrixProductState, plan_of
 from ketline.execution.simulators.quota import Quota
+from tests.blocks import long_after
 from tests.reference import assert_counts_match
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -77,7 +78,7 @@ def amplitudes(state: MatrixProduct, places: list[int]) -> np.ndarray:
     return vector.reshape([2] * len(places)).transpose(places[::-1]).ravel()
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", long_after(13, range(40)))
 def test_state_and_values_are_those_of_the_statevector(seed: int) -> None:
     random = np.random.default_rng(seed)
     circuit = random_circuit(random)
@@ -90,7 +91,7 @@ def test_state_and_values_are_those_of_the_statevector(seed: int) -> None:
     assert value == pytest.approx(expected.expectation_value(SparsePauliOp(label)).real, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", long_after(8, range(20)))
 def test_tensors_stay_canonical_and_bonds_within_their_bounds(seed: int) -> None:
     circuit = random_circuit(np.random.default_rng(seed), 10)
     state, _ = simulated(circuit)

@@ -16,6 +16,7 @@ from ketline.domain.spec import ProgramFormat, RunOptions, TaskSpec
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request
+from tests.blocks import long_after
 from tests.outputs import COUNTS, HEAD, close, found_of, only, outcome, result
 
 LIMITS = ExecutionLimits(memory_bytes=64 << 20, max_result_bytes=1 << 20)
@@ -31,7 +32,7 @@ def at(place: str | None, kind: OutputType = STATE, *qubits: int) -> RequestedOu
     return RequestedOutput(kind, f"{kind}-{place}", qubits or None, at=place)
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", long_after(8, range(16)))
 def test_states_at_places_are_those_of_aer(executor: Executor, seed: int) -> None:
     """Aer counts the phase of the whole circuit at each place."""
     draw = random.Random(seed)

@@ -33,6 +33,7 @@ from ketline.execution.protocol import (
     Command,
     Request,
 )
+from tests.blocks import long_after
 from tests.circuits import terms_of
 from tests.outputs import COUNTS, HEAD, array, close, only, outcome, result
 
@@ -68,7 +69,7 @@ def circuits(count: int) -> Sequence[QuantumCircuit]:
     return made
 
 
-@pytest.mark.parametrize("number", range(30))
+@pytest.mark.parametrize("number", long_after(10, range(30)))
 def test_statevector_is_that_of_qiskit(executor: Executor, number: int) -> None:
     circuit = circuits(number + 1)[number]
     assert close(only(executor, circuit, STATE), Statevector(circuit).data)
@@ -80,7 +81,7 @@ def test_unitary_is_that_of_qiskit(executor: Executor, number: int) -> None:
     assert close(only(executor, circuit, UNITARY), Operator(circuit).data)
 
 
-@pytest.mark.parametrize("number", range(30))
+@pytest.mark.parametrize("number", long_after(10, range(30)))
 def test_values_of_some_qubits_are_those_of_qiskit(executor: Executor, number: int) -> None:
     draw = random.Random(number)
     circuit = random_circuit(5, 6, seed=number)
@@ -99,7 +100,7 @@ def test_values_of_some_qubits_are_those_of_qiskit(executor: Executor, number: i
     assert close(found["entropy"], entropy(reduced, base=2))
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", long_after(8, range(24)))
 def test_expectation_values_are_those_of_qiskit_and_aer(executor: Executor, number: int) -> None:
     """Of all qubits and of some in another order, with variances; both references name letters as Qiskit does."""
     draw = random.Random(number)
@@ -153,7 +154,7 @@ def permuted(matrix: DensityMatrix, order: Sequence[int]) -> Any:
     return matrix.data[np.ix_(at, at)]
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", long_after(8, range(20)))
 def test_text_has_the_phases_of_its_gates(executor: Executor, number: int) -> None:
     """What Qiskit exports, read by us and by Qiskit's importer; without U, whose phase the importer leaves out."""
     circuit = transpile(circuits(number + 1)[number], basis_gates=["rz", "sx", "p", "cx"], optimization_level=0)

@@ -20,6 +20,7 @@ from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.methods import SIMULATION_METHODS, choose
 from ketline.execution.simulators.methods.parts import DisconnectedParts, Part
 from ketline.execution.simulators.quota import Quota
+from tests.blocks import long_after
 from tests.branches import exact_distribution
 from tests.reference import assert_counts_match
 
@@ -142,7 +143,7 @@ def branching_in_two_parts(random: np.random.Generator) -> QuantumCircuit:
     return circuit
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", long_after(2, range(6)))
 def test_joined_shots_of_parts_that_branch_are_of_the_circuits_distribution(seed: int) -> None:
     circuit = branching_in_two_parts(np.random.default_rng(seed))
     lowered = lower(plain_of(circuit), 1000)

@@ -14,9 +14,10 @@ from ketline.execution.simulators.sampling import distribution_of, draws_exactly
 from ketline.execution.simulators.states.aer_state import aer_final_state
 from ketline.execution.simulators.states.lightning_state import load_lightning
 from ketline.execution.simulators.states.pure_state import PureState
+from tests.blocks import long_after
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", long_after(8, range(20)))
 def test_depth_is_qiskits(seed: int) -> None:
     circuit = random_circuit(5, 8, measure=seed % 2 == 0, reset=True, seed=seed)
     assert depth_of(steps_of(circuit), circuit.num_qubits, circuit.num_clbits) == circuit.depth()

@@ -7,6 +7,7 @@ import pytest
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.aer import Simulator
+from tests.blocks import long_after
 from tests.difference.classical import assert_agrees, make_classical
 from tests.reference import assert_counts_match
 from tests.unit.execution.conftest import Run
@@ -288,7 +289,7 @@ def test_input(simulator: Simulator, body: str, value: bool | int | float | str,
     assert simulator.run(program, 20)[0] == {key: 20}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", long_after(15, range(40)))
 def test_random_classical_program_agrees_with_python(simulator: Simulator, seed: int) -> None:
     assert_agrees(make_classical(random.Random(seed)), simulator)
 

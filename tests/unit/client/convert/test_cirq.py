@@ -81,7 +81,7 @@ def test_gate_has_its_unitary(gate: Any) -> None:
     assert np.allclose(unitary_of(from_cirq(circuit)), cirq.unitary(circuit), atol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", long_after(8, range(25)))
 def test_random_circuit_has_its_unitary(seed: int) -> None:
     circuit = cirq.Circuit(cirq.testing.random_circuit(4, 10, 0.7, random_state=seed), cirq.I.on_each(*LINE[:4]))
     assert np.allclose(unitary_of(from_cirq(circuit)), cirq.unitary(circuit), atol=1e-7)

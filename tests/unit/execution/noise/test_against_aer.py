@@ -125,7 +125,7 @@ IN_THE_MIDDLE = [
 ]
 
 
-@pytest.mark.parametrize(("circuit", "make", "method"), IN_THE_MIDDLE)
+@pytest.mark.parametrize(("circuit", "make", "method"), long_after(5, IN_THE_MIDDLE))
 def test_measurements_and_resets_in_the_middle(executor: Executor, circuit: Any, make: Any, method: Method) -> None:
     """Errors of `measure` come before it, those of `reset` after it, and gates in branches have theirs."""
     simulator = AerSimulator(method="statevector", fusion_enable=False, max_parallel_threads=1)

@@ -149,6 +149,7 @@ def test_executor_goes_on_after_refusals(executor: Executor) -> None:
     assert executor.run(Request(TaskSpec(circuit=PROGRAM, shots=10, options=options))).shots == 10
 
 
+@pytest.mark.long
 def test_the_largest_models_take_seconds_at_most() -> None:
     """As many Kraus operators as a body of seven megabytes holds, and the most terms."""
     operators = [[[[0.25, 0], [0, 0]], [[0, 0], [0.25, 0]]]] * 16

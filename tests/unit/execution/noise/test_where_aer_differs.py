@@ -14,6 +14,7 @@ from ketline.domain.task import RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request
+from tests.blocks import long_after
 from tests.circuits import as_qpy
 from tests.noise import assert_drawn_from
 
@@ -199,7 +200,8 @@ WRITTEN_TWICE: dict[str, tuple[Any, dict[str, float], list[Method]]] = {
 
 
 @pytest.mark.parametrize(
-    ("name", "method"), [(name, method) for name, (_, _, methods) in WRITTEN_TWICE.items() for method in methods]
+    ("name", "method"),
+    long_after(12, [(name, method) for name, (_, _, methods) in WRITTEN_TWICE.items() for method in methods]),
 )
 def test_bit_that_is_written_twice_is_misread_once(executor: Executor, name: str, method: Method) -> None:
     program, probabilities, _ = WRITTEN_TWICE[name]
