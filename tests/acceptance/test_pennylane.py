@@ -256,8 +256,7 @@ def ansatz(device: Any, method: str) -> Any:
         qml.Rot(values[7], 0.2, values[1], 2)
         return qml.expval(qml.Z(0) @ qml.X(1)), qml.expval(qml.Hamiltonian([0.3, -1.2], [qml.Y(2), qml.Z(1)]))
 
-    circuit = qml.QNode(body, device, diff_method=method)
-    return lambda values: pnp.stack(circuit(values))
+    return stacked(qml.QNode(body, device, diff_method=method))
 
 
 VALUES = pnp.array(np.linspace(-1, 2, 8), requires_grad=True)
@@ -268,6 +267,96 @@ def test_gradients_by_parameter_shifts_are_one_task(client: Client, tasks: Calla
     expected = qml.jacobian(ansatz(qml.device("default.qubit", wires=3), "backprop"))(VALUES)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
     assert tasks() == 2  # the values, and all shifted circuits
+
+
+@pytest.mark.parametrize("method", ["device", "best", "adjoint"])
+def test_gradients_by_the_service_are_one_task(client: Client, tasks: Callable[[], int], method: str) -> None:
+    found = qml.jacobian(ansatz(KetlineDevice(3, client=client), method))(VALUES)
+    expected = qml.jacobian(ansatz(qml.device("default.qubit", wires=3), "backprop"))(VALUES)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    assert tasks() == 1  # the values as well
+
+
+@pytest.mark.parametrize("seed", long_after(8, range(40)))
+def test_gradients_of_random_circuits_are_those_of_the_default_device(client: Client, seed: int) -> None:
+    """With gates that have several angles, controls, global phases, and angles that are not trained."""
+    random = np.random.default_rng([7, seed])
+    operations = [each for each in random_body(random, WIRES) if not isinstance(each, qml.ops.Adjoint)]
+    measurements = exact_measurements(random, WIRES)[: int(random.integers(1, 5))]
+    angles = [each for operation in operations for each in operation.data]
+    trained = random.random(len(angles)) < 0.7
+    trained[0] = True
+
+    def body(values: Any) -> Any:
+        given, constant = iter(values), iter(np.array(angles)[~trained])
+        own = iter([next(given) if each else next(constant) for each in trained])
+        for operation in operations:
+            qml.apply(qml.ops.functions.bind_new_parameters(operation, [next(own) for _ in operation.data]))
+        qml.ctrl(qml.GlobalPhase, WIRES[0])(values[0])
+        return [qml.apply(measurement) for measurement in measurements]
+
+    values = pnp.array(np.array(angles)[trained], requires_grad=True)
+    ours, theirs = (
+        qml.jacobian(stacked(qml.QNode(body, device, diff_method=method)))(values)
+        for device, method in (
+            (KetlineDevice(WIRES, client=client), "device"),
+            (qml.device("default.qubit", wires=WIRES), "adjoint"),
+        )
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+def stacked(circuit: Any) -> Any:
+    return lambda values: pnp.stack(circuit(values))
+
+
+def test_gradients_of_one_angle_and_of_none_have_the_form_of_the_default_device(client: Client) -> None:
+    def body(angle: Any) -> Any:
+        qml.RX(angle, 0)
+        qml.RY(0.3, 0)
+        return qml.expval(qml.Z(0))
+
+    device = KetlineDevice(1, client=client)
+    found = qml.grad(qml.QNode(body, device, diff_method="device"))(pnp.array(0.4, requires_grad=True))
+    assert found == pytest.approx(-np.sin(0.4) * np.cos(0.3), abs=1e-12)
+    untrained = qml.QNode(body, device, diff_method="device")(pnp.array(0.4, requires_grad=False))
+    assert untrained == pytest.approx(np.cos(0.4) * np.cos(0.3), abs=1e-12)
+
+
+def test_broadcast_parameters_have_gradients(client: Client, tasks: Callable[[], int]) -> None:
+    def body(angles: Any) -> Any:
+        qml.RX(angles, 0)
+        qml.CNOT([0, 1])
+        return qml.expval(qml.Z(1))
+
+    angles = pnp.array(np.linspace(0, 3, 20), requires_grad=True)
+    found = qml.jacobian(qml.QNode(body, KetlineDevice(2, client=client), diff_method="device"))(angles)
+    np.testing.assert_allclose(found, np.diag(-np.sin(angles)), atol=1e-12)
+    assert tasks() == 1
+
+
+@pytest.mark.parametrize(
+    ("measurement", "shots", "options"),
+    [
+        (qml.probs(wires=0), None, {}),
+        (qml.var(qml.Z(0)), None, {}),
+        (qml.expval(qml.Z(0)), 10, {}),
+        (qml.expval(qml.Z(0)), None, {"method": "density_matrix"}),
+    ],
+    ids=str,
+)
+def test_other_gradients_are_made_of_shifted_circuits(
+    client: Client, measurement: Any, shots: Any, options: dict[str, Any]
+) -> None:
+    def body(angle: Any) -> Any:
+        qml.RX(angle, 0)
+        return qml.apply(measurement)
+
+    device, angle = KetlineDevice(1, client=client, **options), pnp.array(0.4, requires_grad=True)
+    found = qml.jacobian(qml.set_shots(qml.QNode(body, device), shots))(angle)
+    assert np.all(np.isfinite(found))
+    with pytest.raises(qml.exceptions.QuantumFunctionError, match="does not support device"):
+        qml.set_shots(qml.QNode(body, device, diff_method="device"), shots)(angle)
 
 
 def test_broadcast_parameters_are_one_task(client: Client, tasks: Callable[[], int]) -> None:

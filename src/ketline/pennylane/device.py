@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from pennylane.devices import Device, ExecutionConfig
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
-from pennylane.exceptions import DeviceError
+from pennylane.exceptions import DeviceError, TransformError, WireError
 
 from ketline.client import CircuitNotConvertible, Client, RequestRefused, TaskFailed
 from ketline.client.task_limits import TaskLimits, limits_of
 from ketline.domain.seeds import derived_seed
 from ketline.pennylane.exact import ExactCircuit
+from ketline.pennylane.gradients import differentiable, trained_of
 from ketline.pennylane.points import Point, points_of
 from ketline.pennylane.preprocessing import DEFERRED, pipeline_of
 from ketline.pennylane.requests import Request, tasks_of
@@ -22,6 +23,10 @@ from ketline.pennylane.sampled import SampledCircuit
 # How measurements inside a circuit are simulated: by the service, shot by shot; or deferred to its end.
 _WITH_SHOTS = ("device", "one-shot", DEFERRED)
 _EXACTLY = (DEFERRED,)
+# Which of PennyLane's methods mean that the service computes derivatives, and its simulation methods that can.
+_DEVICE = "device"
+_GRADIENTS = (_DEVICE, "best", "adjoint")
+_METHODS_WITH_GRADIENTS = (None, "automatic", "statevector")
 TAG = "pennylane"
 
 
@@ -92,7 +97,26 @@ class KetlineDevice(Device):  # type: ignore[misc]
             raise DeviceError(f"mcm_method {method} not supported on {self.name}. Supported methods are {supported}")
         if mcm.postselect_mode == "fill-shots":
             raise DeviceError(f"postselect_mode='fill-shots' is not supported on {self.name}.")
-        return replace(config, mcm_config=replace(mcm, mcm_method=method))
+        config = replace(config, mcm_config=replace(mcm, mcm_method=method))
+        if config.gradient_method not in _GRADIENTS or not self.supports_derivatives(config, circuit):
+            return config
+        at_once = True if config.grad_on_execution is None else config.grad_on_execution
+        return replace(config, gradient_method=_DEVICE, use_device_gradient=True, grad_on_execution=at_once)
+
+    def supports_derivatives(self, execution_config: Any = None, circuit: Any = None) -> bool:
+        """Whether the service computes derivatives of a circuit: first ones, of expectation values without shots."""
+        config = execution_config or ExecutionConfig(gradient_method=_DEVICE)
+        if config.gradient_method not in _GRADIENTS or config.derivative_order != 1:
+            return False
+        if self._options["noise"] is not None or self._options["method"] not in _METHODS_WITH_GRADIENTS:
+            return False
+        if circuit is None:
+            return True
+        try:
+            prepared, _ = pipeline_of(self.name, self.wires, DEFERRED)((circuit,))
+        except (DeviceError, WireError, TransformError, ValueError):
+            return False  # which is told when the circuit is executed
+        return all(map(differentiable, prepared))
 
     def preprocess_transforms(self, execution_config: Any = None) -> Any:
         """The transforms that prepare circuits for `execute`; they raise PennyLane's errors for what it cannot run."""
@@ -114,6 +138,19 @@ class KetlineDevice(Device):  # type: ignore[misc]
             planned = [self._planned(circuit, random, config.mcm_config.postselect_mode) for circuit in circuits]
             points = iter(self._run([request for each in planned for request in each.requests], seed))
         return tuple(each.result([next(points) for _ in each.requests]) for each in planned)
+
+    def compute_derivatives(self, circuits: Sequence[Any], execution_config: Any = None) -> Any:
+        """The derivatives of expectation values by all trainable parameters; raises as `execute` does."""
+        return self.execute_and_compute_derivatives(circuits, execution_config)[1]
+
+    def execute_and_compute_derivatives(self, circuits: Sequence[Any], execution_config: Any = None) -> Any:
+        """The results and the derivatives of circuits, from the same tasks; raises as `execute` does."""
+        with _device_errors():
+            planned = [ExactCircuit(each, self._wires_of(each), trained_of(each)) for each in circuits]
+            points = iter(self._run([request for each in planned for request in each.requests], None))
+        own = [[next(points) for _ in each.requests] for each in planned]
+        results = tuple(each.result(some) for each, some in zip(planned, own, strict=True))
+        return results, tuple(each.jacobian(some) for each, some in zip(planned, own, strict=True))
 
     def _planned(self, circuit: Any, random: np.random.Generator, postselect_mode: Any) -> Any:
         wires = self._wires_of(circuit)
@@ -153,7 +190,8 @@ class KetlineDevice(Device):  # type: ignore[misc]
         self.client.wait_for_all(handles, timeout_seconds=self._timeout_seconds)
         found: dict[int, Point] = {}
         for task, handle in zip(tasks, handles, strict=True):
-            found.update(zip(task.members, points_of(handle.result(), len(task.members)), strict=True))
+            points = points_of(handle.result(), len(task.members), task.places)
+            found.update(zip(task.members, points, strict=True))
         return [found[number] for number in range(len(requests))]
 
 

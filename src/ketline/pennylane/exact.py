@@ -22,6 +22,7 @@ from pennylane.measurements import (
 
 from ketline.client.task_limits import CHARACTERS_OF_A_NUMBER
 from ketline.domain.limits import MAX_OBSERVABLE_TERMS
+from ketline.pennylane.gradients import Trained, jacobian_of
 from ketline.pennylane.observables import coefficients_of, sentence_of
 from ketline.pennylane.points import Point
 from ketline.pennylane.requests import Request
@@ -33,10 +34,14 @@ Read = Callable[[Sequence[float], Mapping[str, Any]], Any]
 
 
 class ExactCircuit:
-    """A circuit without shots; `wires` are the qubits of its program, in order."""
+    """A circuit without shots; `wires` are the qubits of its program, in order.
 
-    def __init__(self, tape: Any, wires: Sequence[Any]) -> None:
+    Its expectation values are differentiated by the parameters of the angles `trained`.
+    """
+
+    def __init__(self, tape: Any, wires: Sequence[Any], trained: Sequence[Trained] = ()) -> None:
         self._wires = list(wires)
+        self._trained = trained
         self._places = {wire: place for place, wire in enumerate(wires)}
         self._observables: list[Mapping[str, float]] = []
         self._outputs: dict[str, dict[str, Any]] = {}
@@ -46,8 +51,16 @@ class ExactCircuit:
     def _requests(self, tape: Any) -> Sequence[Request]:
         found: list[Request] = []
         if self._observables:
-            characters: float = len(self._observables) * CHARACTERS_OF_A_NUMBER
-            found.append(Request(tape=tape, wires=self._wires, characters=characters, observables=self._observables))
+            numbers = len(self._observables) * (1 + 2 * len(self._trained))
+            found.append(
+                Request(
+                    tape=tape,
+                    wires=self._wires,
+                    characters=numbers * CHARACTERS_OF_A_NUMBER,
+                    observables=self._observables,
+                    trained=[place for place, _ in self._trained],
+                )
+            )
         if self._outputs:
             characters = sum(self._characters(output) for output in self._outputs.values())
             options = {"outputs": list(self._outputs.values())}
@@ -61,6 +74,11 @@ class ExactCircuit:
         outputs = rest.pop(0).outputs if self._outputs else {}
         results = tuple(read(values, outputs) for read in self._reads)
         return results[0] if len(results) == 1 else results
+
+    def jacobian(self, points: Sequence[Point]) -> Any:
+        """The derivatives of all measurements, which are expectation values, as `compute_derivatives` returns them."""
+        slopes = points[0].slopes if self._trained else [{} for _ in self._observables]
+        return jacobian_of([[each[place] for place, _ in self._trained] for each in slopes], self._trained)
 
     def _read(self, measurement: Any) -> Read:
         """Request what the measurement is read from, and return how."""

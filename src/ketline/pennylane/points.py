@@ -7,23 +7,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What the service gave for one circuit."""
+    """What the service gave for one circuit; `slopes` are derivatives of each observable by the places of angles."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     expectation_values: Sequence[float] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    slopes: Sequence[Mapping[int, float]] = ()
 
 
-def points_of(result: Any, members: int) -> list[Point]:
-    """The points of a task's result, which ran so many circuits."""
-    values = result.expectation_values or ()
+def points_of(result: Any, members: int, places: Mapping[str, int]) -> list[Point]:
+    """The points of a task's result, which ran so many circuits; `places` are those of the inputs' angles."""
+    values, gradients = result.expectation_values or (), result.gradients or ()
     if members == 1:
-        values = [values]
+        values, gradients = [values], [gradients]
     return [
         Point(
             counts=result.points[number] if result.points else {},
             expectation_values=values[number] if values else (),
             outputs=result.saved[number] if result.saved else {},
+            slopes=[
+                {places[name]: float(slope) for name, slope in by_name.items()}
+                for by_name in (gradients[number] if gradients else ())
+            ],
         )
         for number in range(members)
     ]

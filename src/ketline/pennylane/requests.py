@@ -28,7 +28,8 @@ from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS
 class Request:
     """A circuit to run: the operations and measurements of `tape`, and the options of its task.
 
-    `characters` is the approximate size of its result as JSON. A circuit whose shots are spread over several tasks is a
+    `characters` is the approximate size of its result as JSON. `trained` are the angles of the program, by their places
+    in it, by which expectation values are differentiated. A circuit whose shots are spread over several tasks is a
     request for each `portion` of them.
     """
 
@@ -38,15 +39,20 @@ class Request:
     observables: Sequence[Mapping[str, float]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     portion: int = 0
+    trained: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTask:
-    """A program with its options, which runs these requests, by index: one, or the points of a sweep."""
+    """A program with its options, which runs these requests, by index: one, or the points of a sweep.
+
+    `places` are those of the angles that are inputs, by the names of the inputs.
+    """
 
     members: Sequence[int]
     program: str
     options: Mapping[str, Any]
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 def tasks_of(requests: Sequence[Request], limits: TaskLimits) -> list[PlannedTask]:
@@ -67,7 +73,8 @@ def tasks_of(requests: Sequence[Request], limits: TaskLimits) -> list[PlannedTas
 
 def _key_of(request: Request) -> object:
     """What the requests of one sweep have in common besides their programs."""
-    return json.dumps(request.options, sort_keys=True), request.observables is None, request.portion
+    options = json.dumps(request.options, sort_keys=True)
+    return options, request.observables is None, request.portion, tuple(request.trained)
 
 
 def _structure_of(request: Request) -> tuple[str, Sequence[float]]:
@@ -87,16 +94,14 @@ def _split(
     """Sweeps of requests with one structure, each of which fits into one task."""
     values = np.array([angles[member] for member in members], dtype=np.float64).reshape(len(members), -1)
     varying = np.flatnonzero((values != values[0]).any(axis=0)).tolist()
+    inputs = sorted({*varying, *requests[members[0]].trained})
     most = 1
-    if 0 < len(varying) <= MAX_INPUTS:
-        most = _most_points([requests[member] for member in members], len(varying), limits)
+    if varying and len(inputs) <= MAX_INPUTS:
+        most = _most_points([requests[member] for member in members], len(inputs), limits)
     for part in portions(len(members), most):
         some = members[part]
-        if len(some) == 1:
-            yield _task_of(requests[some[0]], some)
-        else:
-            inputs = {f"a{place}": values[part][:, place].tolist() for place in varying}
-            yield _sweep_of([requests[member] for member in some], some, inputs)
+        used = requests[some[0]].trained if len(some) == 1 else inputs
+        yield _task_of([requests[member] for member in some], some, {place: values[part][:, place] for place in used})
 
 
 def _most_points(requests: Sequence[Request], inputs: int, limits: TaskLimits) -> int:
@@ -110,31 +115,27 @@ def _most_points(requests: Sequence[Request], inputs: int, limits: TaskLimits) -
     return max(1, min(fitting, MOST_CIRCUITS, MOST_OPERATIONS_BY_AMPLITUDES // max(1, work)))
 
 
-def _task_of(request: Request, members: Sequence[int]) -> PlannedTask:
-    program = program_of_tape(request.tape, request.wires, postselects=True).text
-    return PlannedTask(
-        members=members, program=program, options={**request.options, "observables": request.observables}
-    )
-
-
-def _sweep_of(
-    requests: Sequence[Request], members: Sequence[int], inputs: Mapping[str, Sequence[float]]
-) -> PlannedTask:
-    """The program of all requests, with inputs for the angles that vary, and their values."""
-    place = -1
+def _task_of(requests: Sequence[Request], members: Sequence[int], inputs: Mapping[int, Any]) -> PlannedTask:
+    """The program of all requests, with inputs for the angles at these places, and their values."""
+    places: dict[str, int] = {}
+    written = 0
 
     def write(value: Any, writer: ProgramWriter, factor: float) -> str:
-        nonlocal place
-        place += 1
-        return writer.input(f"a{place}") if f"a{place}" in inputs else repr(real(value) * factor)
+        nonlocal written
+        place, written = written, written + 1
+        if place not in inputs:
+            return repr(real(value) * factor)
+        name = writer.input(f"a{place}")
+        places[name] = place
+        return name
 
     first = requests[0]
-    converted = program_of_tape(first.tape, first.wires, write_angle=write, postselects=True)
+    program = program_of_tape(first.tape, first.wires, write_angle=write, postselects=True).text
     by_point = [request.observables for request in requests]
-    observables = by_point[0] if all(each == by_point[0] for each in by_point) else by_point
-    own = {converted.inputs[name]: values for name, values in inputs.items()}
-    return PlannedTask(
-        members=members,
-        program=converted.text,
-        options={**first.options, "inputs": own, "observables": observables},
-    )
+    options = {**first.options, "observables": by_point[0] if all(map(by_point[0].__eq__, by_point)) else by_point}
+    if inputs:
+        columns = {name: inputs[place].tolist() for name, place in places.items()}
+        options["inputs"] = columns if len(members) > 1 else {name: column[0] for name, column in columns.items()}
+    if first.trained:
+        options["gradient"] = [name for name, place in places.items() if place in first.trained]
+    return PlannedTask(members=members, program=program, options=options, places=places)
