@@ -74,6 +74,7 @@ def sections() -> dict[str, str]:
 def check_vqe(names: Names) -> None:
     exact = np.linalg.eigvalsh(names["hydrogen"].to_matrix())[0]
     assert names["energy"].real == pytest.approx(exact, abs=1e-2)
+    assert names["by_gradients"].real == pytest.approx(exact, abs=1e-4)
 
 
 def check_qaoa(names: Names) -> None:

@@ -3,12 +3,14 @@
 from ketline.qiskit.backend import KetlineBackend, KetlineProvider
 from ketline.qiskit.devices import device_target, export_device
 from ketline.qiskit.estimator import KetlineEstimator
+from ketline.qiskit.gradient import KetlineEstimatorGradient
 from ketline.qiskit.job import KetlineJob, KetlinePrimitiveJob
 from ketline.qiskit.sampler import KetlineSampler
 
 __all__ = [
     "KetlineBackend",
     "KetlineEstimator",
+    "KetlineEstimatorGradient",
     "KetlineJob",
     "KetlinePrimitiveJob",
     "KetlineProvider",

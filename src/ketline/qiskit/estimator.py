@@ -109,7 +109,7 @@ def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any
     parts: list[_Part] = []
     bound: list[_Bound] = []
     for number, pub in enumerate(pubs):
-        terms = _terms_of(pub.observables)
+        terms = terms_of(pub.observables)
         requested = list(_requested_of(pub, terms))
         if 0 < len(pub.circuit.parameters) <= MAX_INPUTS and requested:
             parts += _swept(pub, number, requested, terms, limits, options)
@@ -219,7 +219,7 @@ def _described(pub: Any) -> EstimatedPub:
     )
 
 
-def _terms_of(observables: Any) -> list[dict[str, float]]:
+def terms_of(observables: Any) -> list[dict[str, float]]:
     """Each observable as coefficients by Pauli label; projectors are expanded to sums of Paulis."""
     return [_terms(observable.as_paulis()) for observable in observables.ravel().sparse_observables_array()]
 

@@ -1,16 +1,23 @@
 """Qiskit jobs: each consists of one or more tasks of a service."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobError, JobStatus, JobV1
 
+from ketline.qiskit.results.differentiation import GRADIENT, Differentiation, read_differentiation
 from ketline.qiskit.results.estimation import ESTIMATOR, Estimation, read_estimation
 from ketline.qiskit.results.runs import RUN, Run, read_run, seconds_of
 from ketline.qiskit.results.sampling import Sampling, read_sampling
 from ketline.qiskit.results.stored_jobs import documents_of
 from ketline.qiskit.task_group import TaskGroup, stored
+
+_READERS: Mapping[str, Callable[[Sequence[Any]], Estimation | Differentiation]] = {
+    ESTIMATOR: read_estimation,
+    GRADIENT: read_differentiation,
+}
 
 
 class _JobOfTasks:
@@ -99,14 +106,14 @@ class KetlineJob(_JobOfTasks, JobV1):  # type: ignore[misc]
 class KetlinePrimitiveJob(_JobOfTasks, BasePrimitiveJob[Any, JobStatus]):  # type: ignore[misc]
     """The job of a primitive, usually with a task for each PUB or group of PUBs."""
 
-    def __init__(self, group: TaskGroup, plan: Sampling | Estimation) -> None:
+    def __init__(self, group: TaskGroup, plan: Sampling | Estimation | Differentiation) -> None:
         super().__init__(group.job_id)
         self._group = group
         self._plan = plan
         self._result: Any = None
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait for the `PrimitiveResult`.
+        """Wait for the `PrimitiveResult`, or of a gradient for its `EstimatorGradientResult`.
 
         Raises:
             JobError: a task of a PUB failed or was cancelled.
@@ -138,4 +145,5 @@ def stored_job(backend: Any, job_id: str) -> KetlineJob | KetlinePrimitiveJob:
     kind, documents = documents_of(job_id, [task.metadata for task in tasks])
     if kind == RUN:
         return KetlineJob(backend, group, read_run(documents))
-    return KetlinePrimitiveJob(group, read_estimation(documents) if kind == ESTIMATOR else read_sampling(documents))
+    read = _READERS.get(kind, read_sampling)
+    return KetlinePrimitiveJob(group, read(documents))

@@ -13,7 +13,7 @@ from qiskit.quantum_info import SparseObservable, SparsePauliOp
 from ketline.client import Client
 from ketline.client.task_limits import TaskLimits
 from ketline.domain.seeds import derived_seed
-from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, _terms_of
+from ketline.qiskit.estimator import KetlineEstimator, _parts_of, _slices, terms_of
 from ketline.qiskit.requests import seed_of
 from ketline.qiskit.sampler import _options_of, _tasks_of
 from ketline.qiskit.sampler import _parts_of as _sampler_parts
@@ -83,13 +83,13 @@ def test_observables_shared_by_all_points_are_sent_once() -> None:
     assert part.positions == [[[0], [3]], [[1], [4]], [[2], [5]]]
 
 
-def test_terms_of_observables_are_those_of_qiskit() -> None:
+def testterms_of_observables_are_those_of_qiskit() -> None:
     """Terms of one label are added up; a sum that is zero keeps an identity, since no observable may be empty."""
     projectors = SparseObservable.from_list([("0Z", 2.0), ("IZ", 0.5), ("+l", -1.0)])
     nothing = SparseObservable.from_list([("0I", 1.0), ("II", -0.5), ("ZI", -0.5)])
     expected = SparsePauliOp.from_sparse_observable(projectors.as_paulis()).simplify(atol=0).to_list()
     (first,), (second,) = (
-        _terms_of(EstimatorPub.coerce((QuantumCircuit(2), one), 0.0).observables) for one in (projectors, nothing)
+        terms_of(EstimatorPub.coerce((QuantumCircuit(2), one), 0.0).observables) for one in (projectors, nothing)
     )
     assert first == {label: factor.real for label, factor in expected}
     assert second == {"II": 0.0}

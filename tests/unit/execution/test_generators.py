@@ -68,7 +68,7 @@ def test_slope_is_that_of_differences(gate: Gate, place: int, start: int) -> Non
     expected = (8 * near - far) / (12 * STEP)
     after = applied([step_of(gate, qubits)], before)
     generator = generator_of(step_of(gate, qubits), place)
-    overlap = transition(image.of(after), after, generator.controls, generator.targets)
+    overlap = transition(image.of(after).conj(), after, generator.controls, generator.targets)
     assert slope_of(generator, overlap) == pytest.approx(expected, abs=1e-9)
 
 

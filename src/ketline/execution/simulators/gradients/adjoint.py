@@ -12,7 +12,7 @@ import numpy as np
 from ketline.execution.circuit.operations import Step
 from ketline.execution.circuit.pauli_images import PauliImage
 from ketline.execution.circuit.slopes import SlopedSteps
-from ketline.execution.simulators.gradients.generators import Generator, generator_of
+from ketline.execution.simulators.gradients.generators import Generator, generator_of, matrix_of
 from ketline.execution.simulators.gradients.inverses import inverse_of
 from ketline.execution.simulators.gradients.overlaps import slope_of, transition
 
@@ -69,7 +69,8 @@ def _loaded(state: MutableState, amplitudes: Any) -> MutableState:
 class _Backward:
     """The pass backward: the first of `states` is that after all steps, the others are it times each observable.
 
-    Gates are undone only when the next angle's gate shares a qubit with them: others make no difference to it.
+    Gates are undone only when the next angle's gate shares a qubit with them: others make no difference to it. What
+    was read of one qubit is turned back with the gates on that qubit alone.
     """
 
     def __init__(self, sloped: SlopedSteps, generators: Sequence[Generator], states: Sequence[MutableState]) -> None:
@@ -78,7 +79,9 @@ class _Backward:
         self._states = states
         self._pending: list[Step] = []
         self._touched: set[int] = set()
-        self._read: Sequence[Any] | None = None
+        self._ket: Any = None
+        self._bras: Sequence[Any] = ()
+        self._of_qubit: dict[int, Sequence[Any]] = {}
 
     def slopes(self) -> Any:
         """The derivatives, of shape (observables, angles)."""
@@ -91,24 +94,39 @@ class _Backward:
             while first and self._sloped.angles[first - 1].step == position:
                 first -= 1
             if first < number:
-                found[:, first:number] = self._slopes_at(position, self._generators[first:number])
+                generators = self._generators[first:number]
+                overlaps = self._overlaps_at(self._sloped.steps[position][1], generators[0])
+                found[:, first:number] = [[slope_of(one, overlap) for one in generators] for overlap in overlaps]
             number = first
             self._undo(position)
         return found
 
-    def _slopes_at(self, position: int, generators: Sequence[Generator]) -> Any:
-        """The derivatives by the angles of one gate."""
-        if self._read is None or not self._touched.isdisjoint(self._sloped.steps[position][1]):
+    def _overlaps_at(self, qubits: Sequence[int], generator: Generator) -> Sequence[Any]:
+        """The overlap of each state with the first, on the qubits of a gate that has just been applied."""
+        if len(qubits) > 1:
+            return self._read(qubits, generator)
+        if (known := self._of_qubit.get(qubits[0])) is None:
+            known = self._of_qubit[qubits[0]] = self._read(qubits, generator)
+        return known
+
+    def _read(self, qubits: Sequence[int], generator: Generator) -> Sequence[Any]:
+        if self._ket is None or not self._touched.isdisjoint(qubits):
             for state in self._states:
                 state.apply(self._pending)
             self._pending, self._touched = [], set()
-            self._read = [state.amplitudes() for state in self._states]
-        ket, *bras = self._read
-        controls, targets = generators[0].controls, generators[0].targets
-        overlaps = [transition(bra, ket, controls, targets) for bra in bras]
-        return [[slope_of(one, overlap) for one in generators] for overlap in overlaps]
+            self._ket, *bras = (state.amplitudes() for state in self._states)
+            self._bras = [np.conjugate(bra) for bra in bras]
+        return [transition(bra, self._ket, generator.controls, generator.targets) for bra in self._bras]
 
     def _undo(self, position: int) -> None:
         step = self._sloped.steps[position]
+        _, qubits, _, _, _ = step
         self._pending.append(inverse_of(step))
-        self._touched.update(step[1])
+        self._touched.update(qubits)
+        if len(qubits) == 1 and qubits[0] in self._of_qubit:
+            matrix = matrix_of(step)
+            turned = [matrix.T @ overlap @ matrix.conj() for overlap in self._of_qubit[qubits[0]]]
+            self._of_qubit[qubits[0]] = turned
+        else:
+            for qubit in qubits:
+                self._of_qubit.pop(qubit, None)

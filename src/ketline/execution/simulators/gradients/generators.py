@@ -42,6 +42,14 @@ def generator_of(step: Step, place: int) -> Generator:
     return Generator(_matrix(gate, parameters, place), qubits[:controls], qubits[controls:])
 
 
+def matrix_of(step: Step) -> Any:
+    """The matrix of a gate that a statevector applies, complex128, bit j of an index for its j-th qubit."""
+    name, qubits, _, parameters, _ = step
+    gate = GATES[name]
+    matrix = parameters[0] if gate.unitary is None else gate.matrix(*parameters, qubits=len(qubits))
+    return np.asarray(matrix, dtype=complex)
+
+
 def _matrix(gate: Gate, parameters: Sequence[float], place: int) -> Any:
     match gate.unitary:
         case Rotation(angles, phase):

@@ -1,7 +1,6 @@
 """The inverses of gates as gates, for the pass backward of `adjoint.py`; up to a global phase, which cancels there."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from ketline.domain.unitaries import PauliRotation, PhaseShift, Rotation
 from ketline.execution.circuit.operations import Step
 from ketline.execution.simulators.gradients.generators import GATES
 
+# Of a gate with any number of controls.
+_SOME_QUBITS = 3
 # The name and the parameters of the inverse, from the parameters.
 _Inverse = Callable[[Sequence[Any]], tuple[str, Sequence[Any]]]
 _TURNED: Mapping[str, str] = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "sx": "sxdg", "sxdg": "sx"}
@@ -19,13 +20,12 @@ _TURNED: Mapping[str, str] = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "s
 def inverse_of(step: Step) -> Step:
     """The inverse of a gate that a statevector applies."""
     name, qubits, bits, parameters, source = step
-    inverse, turned = _inverse_of(name, len(qubits))(parameters)
+    inverse, turned = _INVERSES[name](parameters)
     return inverse, qubits, bits, turned, source
 
 
-@cache
-def _inverse_of(name: str, qubits: int) -> _Inverse:
-    gate = GATES[name]
+def _inverse_of(gate: Gate) -> _Inverse:
+    name = gate.name
     if name in _TURNED:
         return lambda _: (_TURNED[name], ())
     match gate.unitary:
@@ -39,12 +39,12 @@ def _inverse_of(name: str, qubits: int) -> _Inverse:
             return lambda parameters: (name, [-parameters[0]])
         case None:
             return lambda parameters: ("unitary", [_dagger(parameters[0])])
-    return _of_fixed(gate, qubits)
+    return _of_fixed(gate)
 
 
-def _of_fixed(gate: Gate, qubits: int) -> _Inverse:
+def _of_fixed(gate: Gate) -> _Inverse:
     """The inverse of a gate without parameters: itself, or the inverse of its matrix."""
-    matrix = np.array(gate.matrix(qubits=min(qubits, 4 if gate.qubits is None else gate.qubits)))
+    matrix = np.array(gate.matrix(qubits=gate.qubits or _SOME_QUBITS))
     if np.array_equal(matrix, _dagger(matrix)):
         return lambda _: (gate.name, ())
     assert gate.qubits is not None, f"'{gate.name}' has no inverse of its kind"
@@ -59,3 +59,6 @@ def _turned_back(angles: Sequence[float]) -> Sequence[float]:
 
 def _dagger(matrix: Any) -> Any:
     return np.asarray(matrix).conj().T
+
+
+_INVERSES: Mapping[str, _Inverse] = {name: _inverse_of(gate) for name, gate in GATES.items()}

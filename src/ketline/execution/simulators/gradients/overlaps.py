@@ -9,13 +9,13 @@ from ketline.execution.simulators.gradients.generators import Generator
 
 
 def transition(bra: Any, ket: Any, controls: Sequence[int], targets: Sequence[int]) -> Any:
-    """The sum of conj(bra[a, rest]) * ket[b, rest] over the other qubits, where the controls are 1.
+    """The sum of bra[a, rest] * ket[b, rest] over the other qubits, where the controls are 1; `bra` is conjugated.
 
     The states are complex128 of shape (2^n,), the result of shape (2^m, 2^m) for m targets; bit j of a and b is the
     j-th target.
     """
     one, other = (_part(state, controls, targets) for state in (bra, ket))
-    return one.conj() @ other.T
+    return one @ other.T
 
 
 def slope_of(generator: Generator, overlap: Any) -> float:
