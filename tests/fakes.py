@@ -110,6 +110,7 @@ class FakeTaskRepository:
             points=None,
             expectation_values=None,
             gradients=None,
+            standard_errors=None,
             omitted_result_bytes=size,
         )
 

@@ -59,9 +59,13 @@ CHANGED = {
     "device": replace(
         PLAIN, options=RunOptions(device=DeviceRun(name="line-27", optimization_level=2, initial_layout=(3,)))
     ),
+    "sampled": replace(PLAIN, options=RunOptions(sampled=True)),
+    "precision": replace(PLAIN, options=RunOptions(precision=0.25)),
 }
 # Quotas give it to the task; it is in no request.
 SET_BY_THE_SERVICE = {"max_qubits"}
+# Whether values are estimated follows from the shots or the precision of the request.
+SET_BY_THE_SERVICE |= {"sampled"}
 # The program is read apart, the method is that of the profile, the shots are in the result, and limits are not shown.
 NOT_IN_A_VIEW = {"qc", "inputs", "observables", "noise", "method", "memory", "timeout_s", "max_attempts"}
 NOT_IN_A_VIEW |= SET_BY_THE_SERVICE

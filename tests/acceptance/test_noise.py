@@ -54,9 +54,6 @@ async def refuses_what_is_not_physical(api: Api) -> None:
     failed = await api.ended(await api.submit(ONE, noise={"model": {"errors": [error]}}))
     assert (failed["status"], failed["error"]["code"]) == ("failed", "noise_invalid")
     assert "error 0 of the noise model" in failed["error"]["message"]
-    both = {"qc": "OPENQASM 3.0; qubit q;", "noise": FLIPS, "observables": [{"Z": 1}]}
-    answer = await api.http.post("/tasks", json=both)
-    assert (await api.ended(answer.json()["task_id"]))["error"]["code"] == "unsupported"
 
 
 async def test_embedded_service_runs_tasks_with_noise(embedded: Embedded) -> None:

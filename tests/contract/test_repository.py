@@ -213,12 +213,22 @@ async def test_points_of_a_sweep_are_kept(repository: SqlTaskRepository) -> None
         assert (task.points, task.counts, task.memory, task.shots) == (points, None, None, 10)
 
 
-@pytest.mark.parametrize("values", [[0.5, -1.0], [[0.5, -1.0], [1e-17, 2.0]]])
-async def test_expectation_values_are_kept(repository: SqlTaskRepository, values: Any) -> None:
+@pytest.mark.parametrize(
+    ("values", "errors"),
+    [
+        ([0.5, -1.0], None),
+        ([[0.5, -1.0], [1e-17, 2.0]], None),
+        ([0.5, -1.0], [0.01, 0.0]),
+        ([[0.5], [1e-17]], [[0.01], [0.25]]),
+    ],
+)
+async def test_expectation_values_are_kept(repository: SqlTaskRepository, values: Any, errors: Any) -> None:
     claim = await claimed(repository)
-    assert await repository.finish(claim.lease, replace(RESULT, counts={}, expectation_values=values))
+    result = replace(RESULT, counts={}, expectation_values=values, standard_errors=errors)
+    assert await repository.finish(claim.lease, result)
     task = await repository.get(claim.lease.task_id)
-    assert (task.expectation_values, task.counts, task.points) == (values, None, None)
+    assert (task.expectation_values, task.standard_errors) == (values, errors)
+    assert (task.counts, task.points) == (None, None)
 
 
 GRADIENT = [{"t": 0.5, "a": [[0.0, 1e-17], [-1.0, 2.0]]}, {"t": 1.0, "a": [[0.0, 0.0], [0.0, 0.0]]}]

@@ -27,25 +27,17 @@ from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs", "noise"}
 OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
-OF_THE_CHILD |= {"outputs", "gradient", "device"}
+OF_THE_CHILD |= {"outputs", "gradient", "device", "sampled", "precision"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
-NOT_ON_THE_COMMAND_LINE = {
-    "program",
-    "program_format",
-    "observables",
-    "metadata",
-    "scheduled_for",
-    "max_attempts",
-    "gradient",
-}
+NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "metadata", "scheduled_for", "max_attempts", "gradient"}
 # `ketline convert` has these.
 NOT_ON_THE_COMMAND_LINE |= {"kind", "target", "profile", "bitcode"}
 NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device"}
+NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device", "precision"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
@@ -54,6 +46,7 @@ ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "noise": ("noise", ["depolarizing:one_qubit=0.01"]),
     "outputs": ("outputs", ["counts", "entropy:0", "expectation_values:ZZ@middle"]),
     "device": ("device", '{"name": "line-27", "optimization_level": 2, "initial_layout": [3]}'),
+    "observables": ("observables", ["Z"]),
 }
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 
@@ -84,10 +77,13 @@ def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
     body: dict[str, Any] = {"qc": spec.circuit, "shots": spec.shots}
     if field.name == "format":
         body = {"qpy": spec.circuit, "shots": spec.shots}
-    elif field.name == "observables":
-        # Values are exact: a body with observables has no shots.
-        spec = replace(spec, shots=DEFAULT_SHOTS)
-        body = {"qc": spec.circuit, "observables": field.stored(spec)}
+    elif field.name in ("observables", "precision"):
+        # Values are exact, or have a precision: a body with observables has no shots.
+        observables = ({"Z": 1.0},)
+        estimated = field.name == "precision"
+        options = replace(spec.options, observables=observables, sampled=estimated)
+        spec = replace(spec, shots=DEFAULT_SHOTS, options=options)
+        body = {"qc": spec.circuit, "observables": observables, field.name: field.stored(spec)}
     elif field.name == "gradient":
         # It is that of observables, by inputs.
         spec = replace(spec, shots=DEFAULT_SHOTS)

@@ -196,13 +196,14 @@ _PARSED_BY_ROUTES = (
 def _shapes(options: ApiOptions) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=_REFERENCE)
     submission = SubmitRequest.model_json_schema(ref_template=_REFERENCE)
-    # No default: generated clients send every default, and with observables there must be no shots.
+    # No default: generated clients send every default, and with shots expectation values are estimates.
     submission["properties"]["shots"] = {
         "title": "Shots",
         "type": ["integer", "null"],
         "minimum": 1,
         "maximum": options.max_shots,
-        "description": f"How often the program is run; {options.default_shots} if left out or null",
+        "description": "How often the program is run; with `observables`, whose values are then estimates, in each "
+        f"basis; {options.default_shots} if left out or null",
     }
     shapes = {"Problem": problem, "SubmitRequest": submission}
     for other in _PARSED_BY_ROUTES:

@@ -11,6 +11,7 @@ import typer
 from ketline.cli.device import read_device
 from ketline.cli.exit_codes import USAGE_ERROR, fail
 from ketline.cli.noise import read_noise
+from ketline.cli.observables import read_observables
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
@@ -96,6 +97,8 @@ def program_options(
     backend: str | None = None,
     noise: Sequence[str] | None = None,
     device: str | None = None,
+    observables: Sequence[str] | None = None,
+    precision: float | None = None,
 ) -> Options:
     """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
@@ -114,6 +117,8 @@ def program_options(
         "backend": backend,
         "noise": read_noise(noise),
         "device": read_device(device),
+        "observables": read_observables(observables),
+        "precision": precision,
     }
 
 

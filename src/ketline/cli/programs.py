@@ -11,6 +11,7 @@ import typer
 from ketline.cli.device import DeviceOption
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, require_server_libraries
 from ketline.cli.noise import NoiseOption
+from ketline.cli.observables import ObservableOption, PrecisionOption
 from ketline.cli.options import (
     AsJson,
     Backend,
@@ -61,6 +62,8 @@ def submit(
     backend: Backend = None,
     noise: NoiseOption = None,
     device: DeviceOption = None,
+    observables: ObservableOption = None,
+    precision: PrecisionOption = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -83,6 +86,8 @@ def submit(
         backend=backend,
         noise=noise,
         device=device,
+        observables=observables,
+        precision=precision,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -118,11 +123,13 @@ def run(
     backend: Backend = None,
     noise: NoiseOption = None,
     device: DeviceOption = None,
+    observables: ObservableOption = None,
+    precision: PrecisionOption = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
 ) -> None:
-    """Run programs and print their counts: a table for one program, a line for each of several."""
+    """Run programs and print their counts or values: a table for one program, a line for each of several."""
     options = program_options(
         shots=shots,
         seed=seed,
@@ -137,6 +144,8 @@ def run(
         backend=backend,
         noise=noise,
         device=device,
+        observables=observables,
+        precision=precision,
     )
     sources = read_sources(programs)
 

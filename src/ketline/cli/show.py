@@ -54,7 +54,8 @@ def show_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def show_counts(console: Console, result: Result) -> None:
     """Print a table of outcomes with counts, shares and bars, most frequent first; one for each point of a sweep."""
     if result.expectation_values is not None:
-        console.print_json(data=result.expectation_values)
+        values, errors = result.expectation_values, result.standard_errors
+        console.print_json(data=values if errors is None else {"expectation_values": values, "standard_errors": errors})
         if result.gradients is not None:
             console.print_json(data=result.gradients)
         return

@@ -24,6 +24,7 @@ def task_html(
     status: str,
     points: Sequence[Mapping[str, int]] = (),
     values: ExpectationValues | None = None,
+    errors: ExpectationValues | None = None,
     problem: str = "",
     drawing: bytes | None = None,
 ) -> str:
@@ -37,24 +38,34 @@ def task_html(
     if drawing is not None:
         parts.append(_image(drawing))
     if values is not None:
-        return "".join([*parts, values_table(values), "</div>"])
+        return "".join([*parts, values_table(values, errors), "</div>"])
     parts += [f"<div>{histogram_svg(counts)}</div>" for counts in points[:MOST_POINTS]]
     if len(points) > MOST_POINTS:
         parts.append(f"<div>… and {len(points) - MOST_POINTS} more points</div>")
     return "".join([*parts, "</div>"])
 
 
-def values_table(values: ExpectationValues) -> str:
-    """Format expectation values as a table, with a row for each point of a sweep."""
-    swept = [value for value in values if isinstance(value, Sequence)]
-    rows = swept or [[value for value in values if not isinstance(value, Sequence)]]
-    shown = "".join(f"<tr>{_cells(row)}</tr>" for row in rows[:MOST_ROWS])
+def values_table(values: ExpectationValues, errors: ExpectationValues | None = None) -> str:
+    """Format expectation values, with their standard errors, as a table with a row for each point of a sweep."""
+    rows = _rows(values)
+    errors_of = [[None] * len(row) for row in rows] if errors is None else _rows(errors)
+    shown = "".join(
+        f"<tr>{_cells(row, own)}</tr>" for row, own in zip(rows[:MOST_ROWS], errors_of[:MOST_ROWS], strict=True)
+    )
     note = f"<div>… and {len(rows) - MOST_ROWS} more points</div>" if len(rows) > MOST_ROWS else ""
     return f'<table aria-label="Expectation values">{shown}</table>{note}'
 
 
-def _cells(row: Sequence[float]) -> str:
-    shown = [f"<td>{escape(f'{float(value):.6g}')}</td>" for value in row]
+def _rows(values: ExpectationValues) -> Sequence[Sequence[float]]:
+    swept = [value for value in values if isinstance(value, Sequence)]
+    return swept or [[value for value in values if not isinstance(value, Sequence)]]
+
+
+def _cells(row: Sequence[float], errors: Sequence[float | None]) -> str:
+    shown = [
+        f"<td>{escape(f'{float(value):.6g}')}{'' if error is None else f' ± {float(error):.2g}'}</td>"
+        for value, error in zip(row, errors, strict=True)
+    ]
     more = [f"<td>… and {len(row) - MOST_BARS} more</td>"] if len(row) > MOST_BARS else []
     return "".join(shown[:MOST_BARS] + more)
 

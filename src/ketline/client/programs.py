@@ -17,7 +17,8 @@ class Options(TypedDict, total=False):
     `inputs`: values for the program's `input` declarations: a string for bits (bit 0 rightmost), `{"array": [1, 2]}`
     for an array; lists of equal length make a sweep. `memory`: the result has the outcome of every shot.
     `time_limit_seconds` limits the run, not the time in the queue. `observables`: sums of Pauli operators, as
-    coefficients by label; the result has their expectation values instead of counts. `gradient`: the result also has
+    coefficients by label; the result has their expectation values instead of counts: exact ones, or with `shots` or
+    `precision`, a standard error, estimates. `gradient`: the result also has
     their derivatives by the inputs of types `float` and `angle`, with True, or by those of a list of names, or as a
     mapping with `inputs` and `method` ("adjoint" or "parameter_shift"). `outputs`: values of the state in
     which the program ends, as types ("counts", "statevector", "density_matrix", "probabilities", "unitary", "entropy")
@@ -61,6 +62,7 @@ class Options(TypedDict, total=False):
     backend: str | None
     noise: Any
     device: str | Mapping[str, Any] | None
+    precision: float | None
 
 
 # A program's text, a circuit of another library, or what one was converted to.

@@ -444,7 +444,7 @@ class QubitQuotaExceeded(ExecutionFailed):
 
 
 class ObservablesInvalid(ExecutionFailed):
-    """The observables do not fit the circuit, or the circuit measures, resets or branches."""
+    """The observables do not fit the circuit."""
 
     code = failure_code = FailureCode.OBSERVABLES_INVALID
 

@@ -92,6 +92,9 @@ class RunOptions:
     counts, with `gradient` also their derivatives by inputs. With `noise` gates and measurements have errors. With
     `outputs` it has these, and counts only if they are among them. With `device` it is transpiled for a device, and may
     have its errors.
+
+    Expectation values are exact, or with `sampled` estimates: from the task's shots in each basis, or with a
+    `precision`, the standard error that is aimed at, from as many as that needs, at most the task's shots.
     """
 
     seed: int | None = None
@@ -103,6 +106,8 @@ class RunOptions:
     outputs: Sequence[RequestedOutput] = ()
     gradient: Gradient | None = None
     device: DeviceRun | None = None
+    sampled: bool = False
+    precision: float | None = None
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -243,6 +248,8 @@ SPEC_FIELDS: Sequence[SpecField] = (
         # Not what the device is: a repeated submission is the same one, also when the device has changed meanwhile.
         digested=lambda spec: None if spec.options.device is None else _sorted_json(spec.options.device.as_requested()),
     ),
+    _field("sampled", lambda spec: spec.options.sampled),
+    _field("precision", lambda spec: spec.options.precision),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4

@@ -164,6 +164,7 @@ class WarningCode(StrEnum):
     GATE_PHASE = "gate_phase"
     BRAKET_DIALECT = "braket_dialect"
     CONVERSION_DIFFERS = "conversion_differs"
+    OBSERVABLE_MEASURED = "observable_measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +249,10 @@ class RunResult:
     Bitstrings are Qiskit's: bit 0 rightmost, a space between classical registers, the last declared register first. The
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
-    `expectation_values` in their order, for a sweep a sequence for each point, and no counts; with a gradient it has
-    `gradients` in the same order. A task of kind `convert` has a `conversion`, no counts and no shots. `outputs` are
-    those that were requested by name; without counts among them, `counts` is empty.
+    `expectation_values` in their order, for a sweep a sequence for each point, and no counts; those that were estimated
+    have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order. A task of kind
+    `convert` has a `conversion`, no counts and no shots. `outputs` are those that were requested by name; without
+    counts among them, `counts` is empty.
     """
 
     counts: Mapping[str, int]
@@ -259,6 +261,7 @@ class RunResult:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    standard_errors: ExpectationValues | None = None
     gradients: Gradients | None = None
     conversion: Conversion | None = None
     outputs: Outputs | None = None
@@ -324,6 +327,7 @@ class Task:
     memory: Sequence[str] | None = None
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
+    standard_errors: ExpectationValues | None = None
     gradients: Gradients | None = None
     outputs: Outputs | None = None
     omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once

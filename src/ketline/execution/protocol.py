@@ -41,7 +41,17 @@ from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.limits import MAX_DEVICE_QUBITS
 from ketline.domain.observables import observables_at
 from ketline.domain.outputs import gives_counts, requested_output, states_of
-from ketline.domain.spec import Method, Observable, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
+from ketline.domain.spec import (
+    ExpectationValues,
+    Method,
+    Observable,
+    ProgramFormat,
+    QirProfile,
+    RunOptions,
+    Target,
+    TaskKind,
+    TaskSpec,
+)
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.domain.task import (
     Conversion,
@@ -203,6 +213,8 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         observables=tuple(data["observables"]),
         noise=data["noise"],
         outputs=tuple(map(requested_output, data["outputs"])),
+        sampled=data["sampled"],
+        precision=data["precision"],
         gradient=requested_gradient(data["gradient"]),
         device=None if data["device"] is None else _decode_device(data["device"]),
     )
@@ -446,20 +458,30 @@ def _decode_keyed_counts(data: Any) -> dict[str, int]:
 def _decode_expectation_values(data: dict[str, Any], request: Request) -> RunResult:
     points = number_of_points(request.spec.inputs)
     requested = observables_at(request.spec.options.observables, points or 1)
-    found_values = data["expectation_values"]
-    values = [
-        _decode_values(at_point, observables)
-        for at_point, observables in zip([found_values] if points is None else found_values, requested, strict=True)
-    ]
-    profile = _decode_profile(data["profile"])
-    found = values[0] if points is None else values
+    values, errors = (
+        None if data[name] is None else _decode_at_points(data[name], requested, swept=points is not None)
+        for name in ("expectation_values", "standard_errors")
+    )
+    if values is None or (errors is None) is request.spec.options.sampled:
+        raise ValueError("not the values of observables")
     return RunResult(
         counts={},
         shots=request.spec.shots,
-        profile=profile,
-        expectation_values=found,
+        profile=_decode_profile(data["profile"]),
+        expectation_values=values,
+        standard_errors=errors,
         gradients=_decode_gradients(data["gradients"], request) if request.spec.options.gradient else None,
     )
+
+
+def _decode_at_points(
+    data: Sequence[Any], requested: Sequence[Sequence[Observable]], *, swept: bool
+) -> ExpectationValues:
+    values = [
+        _decode_values(at_point, observables)
+        for at_point, observables in zip(data if swept else [data], requested, strict=True)
+    ]
+    return values if swept else values[0]
 
 
 def _decode_gradients(data: Any, request: Request) -> Gradients:

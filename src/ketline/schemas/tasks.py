@@ -84,7 +84,7 @@ BackendId = Annotated[str, Field(pattern=BACKEND_NAME_PATTERN, examples=["braket
 QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding": "base64"})]
 
 
-_MEMORY, _SHOTS, _OBSERVABLES = {"field": "memory"}, {"field": "shots"}, {"field": "observables"}
+_MEMORY, _PRECISION, _OBSERVABLES = {"field": "memory"}, {"field": "precision"}, {"field": "observables"}
 _OUTPUTS, _GRADIENT, _NOISE = {"field": "outputs"}, {"field": "gradient"}, {"field": "noise"}
 
 
@@ -97,8 +97,19 @@ _OF_KIND = {
 }
 # The fields of a simulation that the other kinds do not have.
 _NOT_OF_KIND = {
-    TaskKind.CONVERT: ("shots", "seed", "method", "memory", "observables", "noise", "outputs", "gradient", "device"),
-    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient", "device"),
+    TaskKind.CONVERT: (
+        "shots",
+        "seed",
+        "method",
+        "memory",
+        "observables",
+        "noise",
+        "outputs",
+        "gradient",
+        "device",
+        "precision",
+    ),
+    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient", "device", "precision"),
 }
 
 
@@ -196,7 +207,8 @@ class SubmitRequest(BaseModel):
     observables: Annotated[
         Observables,
         Field(
-            description="Sums of Pauli operators; the result has their expectation values instead of counts. "
+            description="Sums of Pauli operators; the result has their expectation values instead of counts: exact, or "
+            "with `shots` or `precision` estimates. "
             "Coefficients by label, whose rightmost letter is that of qubit 0. A sweep may have a list for each point",
             examples=[[{"ZZ": 1.0}, {"XX": 0.5, "IZ": -1.25}]],
         ),
@@ -246,6 +258,17 @@ class SubmitRequest(BaseModel):
         ),
     ] = None
 
+    precision: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            allow_inf_nan=False,
+            description="Estimate the expectation values of `observables` from shots, in as many as this standard "
+            "error needs",
+            examples=[0.01],
+        ),
+    ] = None
+
     @property
     def program(self) -> str:
         return self.qc or self.circuit or self.qpy
@@ -290,9 +313,11 @@ class SubmitRequest(BaseModel):
     @model_validator(mode="after")
     def _reject_mixed_results(self) -> Self:
         if self.observables and self.memory:
-            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: there are no shots", _MEMORY)
-        if self.observables and self.shots is not None:
-            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: values are exact", _SHOTS)
+            raise PydanticCustomError("wishes_mixed", "has no meaning with observables: they have no counts", _MEMORY)
+        if self.precision is not None and not self.observables:
+            raise PydanticCustomError("wishes_mixed", "has no meaning without observables", _PRECISION)
+        if self.precision is not None and self.shots is not None:
+            raise PydanticCustomError("wishes_mixed", "says how many shots are needed: leave shots out", _PRECISION)
         by_point, points = [item for item in self.observables if isinstance(item, list)], self._points
         if by_point and len(by_point) != points:
             text = "must be one list for all points, or a list for each of the {points} points that inputs make"
@@ -307,6 +332,9 @@ class SubmitRequest(BaseModel):
             raise PydanticCustomError("gradient_of", "needs observables, whose gradient it is", _GRADIENT)
         if not self.inputs:
             raise PydanticCustomError("gradient_by", "needs inputs, by which the gradient is taken", _GRADIENT)
+        if self.shots is not None or self.precision is not None:
+            text = "has no meaning with shots or a precision: gradients are exact"
+            raise PydanticCustomError("wishes_mixed", text, _GRADIENT)
         names = self.gradient.get("inputs")
         if isinstance(names, list) and (unknown := [name for name in names if name not in self.inputs]):
             text = "names '{name}', which has no value in inputs"
@@ -374,7 +402,8 @@ class TaskResult(BaseModel):
     """Counts in Qiskit's format: bit 0 rightmost, a space between registers, the last declared register first.
 
     A sweep has an array of counts, one for each point. A task with observables has no counts and shots, but their
-    expectation values in the same order; for a sweep, an array of them for each point. A task with outputs has these,
+    expectation values in the same order; for a sweep, an array of them for each point. Values that were estimated have
+    standard errors, exact ones have none. A task with outputs has these,
     and counts and shots if they are among them. A conversion has an output.
     """
 
@@ -391,6 +420,11 @@ class TaskResult(BaseModel):
         examples=[[{"theta": 0.5, "angles": [0.1, -0.2]}]],
         description="For each observable, its derivatives by the name of the input, those of an array in its shape; "
         "of a sweep an array of these for each point",
+    )
+    standard_errors: list[float] | list[list[float]] | None = Field(
+        default=None,
+        examples=[[0.0, 0.02]],
+        description="Of the expectation values, in the same shape, if they were estimated from shots",
     )
     outputs: dict[str, OutputView] | list[dict[str, OutputView]] | None = Field(
         default=None, description="The requested outputs by name; of a sweep an array of them, one for each point"
@@ -552,6 +586,8 @@ class TaskView(BaseModel):
         default=None, description="Values of `input` declarations; left out where they take more than 64 KiB"
     )
     observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
+    sampled: bool | None = Field(default=None, description="True where expectation values are estimated from shots")
+    precision: float | None = Field(default=None, description="The standard error that was requested")
     noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
     outputs: list[JsonValue] | None = Field(default=None, description="The requested outputs: type, name and qubits")
     gradient: JsonValue = Field(default=None, description="The requested gradient: its method, and inputs if named")

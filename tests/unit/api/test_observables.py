@@ -31,8 +31,16 @@ async def test_observables_are_stored(
         ({"observables": [{"": 1}]}, "#/observables", "letters I, X, Y and Z"),
         ({"observables": [{"ZZ": 1, "Z": 1}]}, "#/observables", "one length"),
         ({"observables": [{"Z": 1}] * 1001}, "#/observables", "at most 1000"),
-        ({"observables": PAIR, "memory": True}, "#/memory", "no shots"),
-        ({"observables": PAIR, "shots": 5}, "#/shots", "exact"),
+        ({"observables": PAIR, "memory": True}, "#/memory", "no counts"),
+        ({"observables": PAIR, "shots": 5, "precision": 0.1}, "#/precision", "leave shots out"),
+        ({"precision": 0.1}, "#/precision", "without observables"),
+        ({"observables": PAIR, "precision": 0}, "#/precision", "more than 0"),
+        ({"observables": PAIR, "precision": -1}, "#/precision", "more than 0"),
+        ({"observables": PAIR, "precision": "0.1"}, "#/precision", "must be a number"),
+        ({"observables": PAIR, "precision": 1e-6}, "#/precision", "shots, and this service runs at most"),
+        ({"observables": [{"Z": 1e299}], "precision": 1e-300}, "#/precision", "shots"),
+        ({"observables": PAIR, "shots": 100_000_000}, "#/shots", "at most"),
+        ({"observables": PAIR, "precision": 0.1, "kind": "convert", "target": "qpy"}, "#/observables", "no meaning"),
         ({"observables": [PAIR, PAIR]}, "#/observables", "one list for all points"),
         ({"observables": [PAIR, PAIR], "inputs": {"t": [1, 2, 3]}}, "#/observables", "3 points"),
         ({"observables": [{}]}, "#/observables", "not be empty"),
@@ -50,6 +58,39 @@ async def test_contradictions_are_rejected(
     assert all(error["pointer"].startswith(pointer) for error in problem["errors"])
     assert words in problem["detail"]
     assert repository.submissions == []
+
+
+@pytest.mark.parametrize(
+    ("body", "sampled", "precision", "shots"),
+    [
+        ({}, False, None, 777),
+        ({"shots": None}, False, None, 777),
+        ({"shots": 500}, True, None, 500),
+        ({"precision": 0.05}, True, 0.05, 2500),
+        ({"precision": 0.05, "shots": None}, True, 0.05, 2500),
+    ],
+)
+async def test_shots_or_a_precision_ask_for_estimates(
+    client: httpx.AsyncClient,
+    repository: FakeTaskRepository,
+    body: dict[str, Any],
+    sampled: bool,
+    precision: float | None,
+    shots: int,
+) -> None:
+    for path, sent in (("/tasks", {}), ("/tasks/batch", None)):
+        one = {"qc": "qubit[2] q;", "observables": PAIR, **body}
+        answer = await client.post(path, json=one if sent is not None else {"tasks": [one]})
+        assert answer.status_code == 202, answer.text
+        spec = repository.submissions[-1].spec
+        assert (spec.options.sampled, spec.options.precision, spec.shots) == (sampled, precision, shots)
+    view = (await client.get(f"/tasks/{answer.json()['tasks'][0]['task_id']}")).json()
+    assert (view.get("sampled", False), view.get("precision"), view["shots"]) == (sampled, precision, shots)
+
+
+async def test_shots_of_counts_ask_for_no_estimates(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    await client.post("/tasks", json={"qc": "qubit[2] q;", "shots": 7})
+    assert not repository.submissions[0].spec.options.sampled
 
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "Infinity"])
@@ -84,3 +125,14 @@ async def test_result_has_values_and_no_counts(
     assert view["result"] == {"expectation_values": values, "success": True}
     answer = await client.get(PATH)
     assert (answer.status_code, answer.json()["code"]) == (409, "no_counts")
+
+
+@pytest.mark.parametrize("errors", [[0.1, 0.0], [[0.1, 0.0], [0.25, 0.5]]])
+async def test_result_has_standard_errors_of_estimates(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, errors: list[Any]
+) -> None:
+    repository.tasks[TASK_ID] = replace(
+        STORED, counts=None, memory=None, expectation_values=errors, standard_errors=errors
+    )
+    view = (await client.get(f"/tasks/{TASK_ID}")).json()
+    assert view["result"] == {"expectation_values": errors, "standard_errors": errors, "success": True}

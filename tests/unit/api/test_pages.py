@@ -433,13 +433,18 @@ async def test_sweep_shows_one_point_after_the_other(
 
 
 async def with_values(
-    client: httpx.AsyncClient, repository: FakeTaskRepository, observables: str, values: Any, **fields: str
+    client: httpx.AsyncClient,
+    repository: FakeTaskRepository,
+    observables: str,
+    values: Any,
+    errors: Any = None,
+    **fields: str,
 ) -> str:
     """The table of a completed task's expectation values."""
     task_id = await submitted(client, observables=observables, **fields)
     complete(repository, task_id, {})
     task = repository.tasks[TaskId(task_id)]
-    repository.tasks[TaskId(task_id)] = replace(task, counts=None, expectation_values=values)
+    repository.tasks[TaskId(task_id)] = replace(task, counts=None, expectation_values=values, standard_errors=errors)
     text = (await client.get(f"/ui/tasks/{task_id}")).text
     return text[text.index("Expectation values") : text.index("Timeline")]
 
@@ -465,6 +470,23 @@ async def test_expectation_values_have_their_observables(
 ) -> None:
     table = await with_values(client, repository, '[{"ZZ": 1}, {"XI": -0.5, "IZ": 1}]', (0.5, -1.0))
     assert (cells(table, "th"), cells(table, "td")) == (["ZZ", "-0.5·XI + IZ"], ["0.500000", "-1.000000"])
+
+
+async def test_estimates_have_their_standard_errors(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    table = await with_values(client, repository, '[{"ZZ": 1}, {"XI": 1}]', (0.5, -1.0), (0.015, 0.0), sampled="on")
+    assert cells(table, "td") == ["0.500000 ± 0.015", "-1.000000 ± 0"]
+    assert "standard errors" in table
+    assert repository.submissions[-1].spec.options.sampled
+
+
+async def test_form_asks_for_estimates_by_precision(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    task_id = await submitted(client, observables='[{"ZZ": 1.0}]', precision="0.1")
+    spec = repository.submissions[-1].spec
+    assert (spec.options.precision, spec.shots, spec.options.sampled) == (0.1, 100, True)
+    form = (await client.get(f"/?copy={task_id}")).text
+    assert 'value="0.1"' in form[form.index('id="precision"') :].split(">")[0]
+    await submitted(client, observables='[{"ZZ": 1.0}]')
+    assert not repository.submissions[-1].spec.options.sampled
 
 
 async def test_points_of_a_sweep_have_their_values_beside_expectation_values(

@@ -56,6 +56,12 @@ def test_expectation_values_are_shown_in_a_row_for_each_point(values: list[Any],
         assert [[cell.text for cell in row] for row in table] == rows
 
 
+def test_estimates_are_shown_with_their_errors() -> None:
+    shown = values_table([[0.5, -1.0], [0.25, 0.0]], [[0.0123, 0.0], [1e-3, 0.5]])
+    table = fromstring(shown)
+    assert [[cell.text for cell in row] for row in table] == [["0.5 ± 0.012", "-1 ± 0"], ["0.25 ± 0.001", "0 ± 0.5"]]
+
+
 def test_table_of_many_values_counts_the_others() -> None:
     shown = values_table([[0.5] * (MOST_BARS + 3)] * (MOST_ROWS + 2))
     assert shown.count("0.5") == MOST_BARS * MOST_ROWS

@@ -423,9 +423,12 @@ def test_openqasm_2_has_no_gradient(executor: Executor) -> None:
     assert type(found) is GradientInvalid
 
 
-@pytest.mark.parametrize("text", ["bit c; c = measure q;", "reset q;", "bit c; c = measure q; if (c) x q;"])
-def test_measurements_are_refused_as_without_a_gradient(executor: Executor, text: str) -> None:
-    found = outcome(executor, f"input float w; qubit q; rx(w) q; {text}", {"w": 0.1}, [{"Z": 1}])
+@pytest.mark.parametrize(
+    "text", ["bit c; c = measure q[1];", "reset q[0]; cx q[0], q[1];", "bit c; c = measure q[0]; if (c) x q[1];"]
+)
+def test_measurements_are_refused(executor: Executor, text: str) -> None:
+    program = f"input float w; qubit[2] q; rx(w) q[0]; cx q[0], q[1]; {text}"
+    found = outcome(executor, program, {"w": 0.1}, [{"ZI": 1}])
     assert isinstance(found, ExecutionFailed)
     assert found.code == "observables_invalid"
 

@@ -74,7 +74,7 @@ def test_run_gives_as_many_counts_as_shots(method: SimulationMethod) -> None:
 def test_expectation_values_are_given_or_refused(method: SimulationMethod) -> None:
     program = load(SMALL)
     circuit = program.lowered.circuit.remove_final_measurements(inplace=False)
-    lowered = lower_observed(plain_of(circuit), 100, range(circuit.num_qubits))
+    lowered = lower_observed(plain_of(circuit), 100, range(circuit.num_qubits)).lowered
     if not method.gives_values:
         with pytest.raises(ProgramUnsupported, match=f"method '{method.name}' has no expectation values"):
             choose_observed(lowered, method.name, LIMITS)

@@ -154,9 +154,6 @@ def test_a_state_may_be_prepared_by_resets(executor: Executor) -> None:
 @pytest.mark.parametrize(
     ("program", "observables", "words"),
     [
-        ("qubit q; bit c; c = measure q;", [{"Z": 1}], "'measure'"),
-        ("qubit q; h q; reset q;", [{"Z": 1}], "'reset'"),
-        ("qubit q; bit c; if (c) { x q; }", [{"Z": 1}], "'if_else'"),
         ("qubit[2] q; h q;", [{"Z": 1}], "1 letters, and the circuit has 2 qubits"),
         ("qubit[2] q; h q;", [{"ZZZ": 1}], "3 letters, and the circuit has 2 qubits"),
         ("qubit[2] q; h q;", [{"ZZ": 1}, {"Z": 1}], "not all of one length"),

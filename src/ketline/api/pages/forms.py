@@ -26,6 +26,8 @@ _OF_KIND: Mapping[str, Sequence[str]] = {
         "seed",
         "method",
         "observables",
+        "sampled",
+        "precision",
         "gradient",
         "noise",
         "outputs",
@@ -40,6 +42,7 @@ _OF_ANY_KIND = ("qc", "priority", "name", "tags", "inputs")
 FIELDS = ("kind", *dict.fromkeys((*_OF_ANY_KIND, *(name for names in _OF_KIND.values() for name in names))))
 _CHECKED = ("memory", "bitcode")
 _INTEGERS = ("shots", "seed", "priority")
+_DECIMALS = ("timeout_s", "precision")
 _TEXTS = ("method", "name", "kind", "target", "profile", "backend")
 
 Form = Sequence[tuple[str, str]]
@@ -106,6 +109,8 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "tags": ", ".join(spec.labels.tags),
         "inputs": json.dumps(dict(spec.inputs)) if spec.inputs else "",
         "observables": json.dumps(observables, default=dict) if observables else "",
+        "sampled": "on" if options.sampled and options.precision is None else "",
+        "precision": "" if options.precision is None else f"{options.precision:g}",
         "gradient": json.dumps(gradient.as_json()) if gradient else "",
         "noise": json.dumps(noise) if noise else "",
         "outputs": json.dumps([one.as_json() for one in outputs], default=dict) if outputs else "",
@@ -155,7 +160,7 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     fields = relevant(fields)
     body: dict[str, object] = {"qc": fields["qc"], **{name: True for name in _CHECKED if fields[name] == "on"}}
     body |= {name: _number(fields[name], int) for name in _INTEGERS if fields[name].strip()}
-    body |= {"timeout_s": _number(fields["timeout_s"], float)} if fields["timeout_s"].strip() else {}
+    body |= {name: _number(fields[name], float) for name in _DECIMALS if fields[name].strip()}
     body |= {name: fields[name].strip() for name in _TEXTS if fields[name].strip()}
     tags = [tag.strip() for tag in fields["tags"].split(",") if tag.strip()]
     body |= {"tags": tags} if tags else {}
@@ -166,7 +171,8 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
     )
     if fields["observables"].strip():
         body["observables"] = _json(fields, "observables", 'must be a JSON array, as [{"ZZ": 1}]')
-        body.pop("shots", None)  # shots are not permitted with observables, and the field is never empty
+        if fields["sampled"] != "on":
+            body.pop("shots", None)  # with shots the values would be estimates, and the field is never empty
     if fields["gradient"].strip():
         body["gradient"] = _json(fields, "gradient", 'must be JSON: true, or a list of inputs, as ["theta"]')
     if fields["noise"].strip():

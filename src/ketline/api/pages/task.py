@@ -26,7 +26,7 @@ from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.observables import observables_at
 from ketline.domain.priority import QueuePosition
-from ketline.domain.spec import InputValue, ProgramFormat, Target, TaskSpec
+from ketline.domain.spec import ExpectationValues, InputValue, ProgramFormat, Target, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.web.derivative_table import derivative_rows
@@ -161,9 +161,10 @@ def _output(task: Task) -> Mapping[str, object]:
 
 def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
     """The table of expectation values and observables, with a limit on its rows."""
-    values = list(_values(task))
+    values = list(_rows(task.expectation_values))
     return {
         "values": values,
+        "errors": list(_rows(task.standard_errors)),
         "observables": observables_at(original.options.observables, len(values)) if values else [],
         "point_inputs": _inputs(original),
         "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0,
@@ -176,9 +177,9 @@ def _inputs(original: TaskSpec) -> Sequence[Mapping[str, InputValue]]:
     return [] if number_of_points(original.inputs) is None else list(points_of(original.inputs))
 
 
-def _values(task: Task) -> Iterator[Sequence[float]]:
-    """Yield a row of expectation values for each point; a task without a sweep has one row."""
-    for value in (values := task.expectation_values or ()):
+def _rows(found: ExpectationValues | None) -> Iterator[Sequence[float]]:
+    """Yield a row of expectation values, or of their errors, for each point; a task without a sweep has one row."""
+    for value in (values := found or ()):
         if isinstance(value, Sequence):
             yield value
         else:

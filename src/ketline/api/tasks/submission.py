@@ -18,6 +18,7 @@ from ketline.api.services import ApiOptions, correlation_id_of, principal_of, se
 from ketline.api.tasks.task_devices import with_device
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
+from ketline.domain.estimation import shots_for
 from ketline.domain.gradients import requested_gradient
 from ketline.domain.labels import Labels
 from ketline.domain.limits import MAX_JOB_SECONDS, MAX_KEY_CHARACTERS
@@ -108,6 +109,8 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             observables=body.observables or (),
             noise=body.noise,
             outputs=tuple(one.as_requested() for one in body.outputs),
+            sampled=bool(body.observables) and (body.precision is not None or "shots" in body.model_fields_set),
+            precision=body.precision,
             gradient=requested_gradient(body.gradient),
             device=None if body.device is None else body.device.as_run(),
         ),
@@ -208,10 +211,30 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, path: tuple[st
     if submission.program_format is ProgramFormat.QPY:
         _require_qpy(submission.program, path, "qpy" if submission.qpy else "qc")
     if submission.shots is None:
-        submission = submission.model_copy(update={"shots": options.default_shots})
+        shots = options.default_shots if submission.precision is None else _needed_shots(submission, options, path)
+        submission = submission.model_copy(update={"shots": shots})
+        # Observables are estimated only where the request itself has shots.
+        submission.model_fields_set.discard("shots")
     values = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
     require_within_limits(values, submission.kind, options, path)
     return submission
+
+
+def _needed_shots(submission: SubmitRequest, options: ApiOptions, path: tuple[str | int, ...]) -> int:
+    """The shots that a precision needs, all bases together.
+
+    Raises:
+        HTTPProblem: they are more than the service's limit.
+    """
+    assert submission.precision is not None
+    needed = shots_for(submission.observables, submission.precision)
+    if needed > options.max_shots:
+        text = (
+            f"needs {needed:,} shots, and this service runs at most {options.max_shots:,}: give a larger one, or leave "
+            "it out for exact values"
+        )
+        raise invalid_request([{"type": "precision", "loc": ("body", *path, "precision"), "msg": text}])
+    return needed
 
 
 async def _require_backend(request: Request, submission: SubmitRequest, pointer: str) -> None:

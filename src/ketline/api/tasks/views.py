@@ -82,6 +82,8 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         inputs=cast("dict[str, JsonValue]", task.inputs) or None,
         observables=cast("list[JsonValue]", list(task.options.observables)) or None,
         noise=cast("JsonValue", task.options.noise),
+        sampled=task.options.sampled or None,
+        precision=task.options.precision,
         outputs=cast("list[JsonValue]", [one.as_json() for one in task.options.outputs]) or None,
         gradient=cast("JsonValue", task.options.gradient and task.options.gradient.as_json()),
         device=cast("dict[str, JsonValue] | None", task.options.device and task.options.device.as_stored()),
@@ -191,6 +193,7 @@ def _view_result(task: Task) -> TaskResult | None:
     if task.expectation_values is not None:
         return TaskResult(
             expectation_values=cast("list[float] | list[list[float]]", task.expectation_values),
+            standard_errors=cast("list[float] | list[list[float]] | None", task.standard_errors),
             gradients=cast("list[JsonValue]", task.gradients),
         )
     if task.points is not None:

@@ -48,6 +48,8 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.method,
     tasks.c.memory,
     tasks.c.program_format,
+    tasks.c.sampled,
+    tasks.c.precision,
     tasks.c.current_status,
     tasks.c.submitted_at,
     tasks.c.completed_at,

@@ -40,6 +40,8 @@ from ketline.domain.task import (
 )
 
 _NONE = timedelta()
+# What a result may have beside expectation values.
+_WITH_VALUES = ("standard_errors", "gradients")
 # In the column of the job's status, while it has none.
 SUBMITTING = "submitting"
 
@@ -118,7 +120,7 @@ def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
         binary = result.get("encoding") == "base64"
         return {"conversion": Conversion(result["output"], media_type=MediaType(result["media_type"]), base64=binary)}
     if "expectation_values" in result:
-        return {"expectation_values": result["expectation_values"], "gradients": result.get("gradients")}
+        return {name: result.get(name) for name in ("expectation_values", *_WITH_VALUES)}
     counts, memory, outputs = result.get("counts"), result.get("memory"), result.get("outputs")
     of_points = counts if outputs is None else outputs
     if not isinstance(of_points, list):
@@ -295,8 +297,9 @@ def _result_text(result: RunResult) -> str:
 
 def _result(result: RunResult) -> Mapping[str, object]:
     if result.expectation_values is not None:
-        gradients = {} if result.gradients is None else {"gradients": result.gradients}
-        return {"expectation_values": result.expectation_values, **gradients}
+        others = {name: getattr(result, name) for name in _WITH_VALUES}
+        found = {name: value for name, value in others.items() if value is not None}
+        return {"expectation_values": result.expectation_values, **found}
     if (output := result.conversion) is not None:
         encoding = {"encoding": "base64"} if output.base64 else {}
         return {"output": output.content, "media_type": output.media_type, **encoding}

@@ -75,6 +75,8 @@ def to_options(
         outputs=tuple(map(requested_output, outputs or ())),
         gradient=requested_gradient(gradient),
         device=device_run(device) if device else None,
+        sampled=bool(row.sampled),
+        precision=row.precision,
     )
 
 

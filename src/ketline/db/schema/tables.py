@@ -154,6 +154,9 @@ tasks = Table(
     Column("device", _json_type()),
     # Of the content of its device, which is stored as long as a task has it.
     Column("device_digest", Text),
+    # Whether expectation values are estimated, and the standard error that is aimed at.
+    Column("sampled", Boolean),
+    Column("precision", Float),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),

@@ -16,11 +16,11 @@ from ketline.domain.outputs import gives_counts, states_of
 from ketline.domain.sweep import first_point, number_of_points
 from ketline.domain.task import RunResult
 from ketline.execution.child.conversion import convert_program
-from ketline.execution.child.inspection import inspect_program
+from ketline.execution.child.inspection import Planned, inspect_program
 from ketline.execution.child.reader import ProgramReader, observed_by
 from ketline.execution.child.result_size import check_outputs
-from ketline.execution.child.runs.context import RunContext, noise_model_of
-from ketline.execution.child.runs.counts import draw_counts, prepared_for
+from ketline.execution.child.runs.context import RunContext, noise_model_of, prepared_for
+from ketline.execution.child.runs.counts import draw_counts
 from ketline.execution.child.runs.expectation_values import compute_expectation_values
 from ketline.execution.child.runs.gradients import compute_gradients, planned_gradient
 from ketline.execution.child.runs.outputs import compute_outputs
@@ -31,7 +31,8 @@ from ketline.execution.frontend.program import Program, load_program, read_progr
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, CommandResult, Request, Response
 from ketline.execution.simulators.aer import Simulator
-from ketline.execution.simulators.methods import Choice
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation import planned_run
 from ketline.execution.simulators.quota import Admit, Quota, always_admit
 from ketline.execution.transpiling import drawn_program
 
@@ -113,14 +114,19 @@ class Executor:
             runs = number_of_points(request.spec.inputs) or 1
             return inspect_program(program, self._simulator, request.spec, reading, runs, plan)
 
-    def _planned(self, request: Request) -> tuple[Program, Callable[[], Choice]]:
+    def _planned(self, request: Request) -> tuple[Program, Callable[[], Planned]]:
         """The program of a request, of the first point of a sweep, and what plans its simulation."""
-        options, shots = request.spec.options, request.spec.shots
         noise = noise_model_of(request, self._reader, self._simulator)
-        if options.gradient is not None:
-            return planned_gradient(request, self._reader, self._simulator)
-        program = prepared_for(self._inspected(request), noise)
-        return program, partial(self._simulator.plan, program, shots, options, noise)
+        if request.spec.options.gradient is not None:
+            program, plan = planned_gradient(request, self._reader, self._simulator)
+            return program, lambda: Planned(plan(), program, request.spec.shots)
+        read = prepared_for(self._inspected(request), noise)
+        return read, partial(self._plan_of, read, request, noise)
+
+    def _plan_of(self, program: Program, request: Request, noise: NoiseModel | None) -> Planned:
+        run = planned_run(program, request.spec)
+        choice = self._simulator.plan(run.program, run.shots, run.options, noise)
+        return Planned(choice, run.program, run.shots, run.repeats)
 
     def _inspected(self, request: Request) -> Program:
         """The program as it is read for counts, if the request is for some; but it must have the outputs as well."""

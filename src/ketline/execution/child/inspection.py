@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from ketline.domain.errors import ExecutionFailed
 from ketline.domain.inspection import Inspection
@@ -12,13 +13,22 @@ from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.methods import Choice
 
 
+class Planned(NamedTuple):
+    """How a program would be simulated with so many shots, and how often, as in different bases."""
+
+    choice: Choice
+    program: Program
+    shots: int
+    repeats: int = 1
+
+
 def inspect_program(
     program: Program,
     simulator: Simulator,
     spec: TaskSpec,
     reading_seconds: float,
     runs: int,
-    plan: Callable[[], Choice],
+    plan: Callable[[], Planned],
 ) -> Inspection:
     """Inspect the program of a task, which would be simulated by this plan.
 
@@ -38,11 +48,12 @@ def inspect_program(
     )
     try:
         require_qubits(program.declared_qubits, spec)
-        choice = plan()
+        planned = plan()
     except ExecutionFailed as error:
         return replace(inspection, failure=error.failure)
-    simulating = simulator.seconds(program, choice, spec.shots)
-    seconds = None if simulating is None else runs * (reading_seconds + simulating)
+    choice = planned.choice
+    simulating = simulator.seconds(planned.program, choice, planned.shots)
+    seconds = None if simulating is None else runs * (reading_seconds + planned.repeats * simulating)
     return replace(
         inspection,
         method=choice.method.name,

@@ -22,10 +22,17 @@ def profile_of(
         parsing_seconds=round(stopwatch.reading_seconds, 6),
         simulating_seconds=round(stopwatch.simulating_seconds, 6),
         tier=program.front_end,
-        seed_scheme=SEED_SCHEME if isinstance(simulation, Simulation) else None,
+        seed_scheme=SEED_SCHEME if _is_drawn(simulation) else None,
         registers=tuple(
             Register(bits=bits, name=name) for bits, name in zip(program.groups, program.names, strict=True)
         ),
         warnings=program.warnings,
         placement=program.placement,
     )
+
+
+def _is_drawn(simulation: Simulation | Expectation | Differentiated | Saved) -> bool:
+    """Whether the result depends on random numbers."""
+    if isinstance(simulation, Expectation):
+        return simulation.errors is not None
+    return isinstance(simulation, Simulation)

@@ -19,11 +19,20 @@ def bits_used(step: Step, numbers: Mapping[Any, int]) -> set[int]:
     name, _, written, _, source = step
     used = set(written)
     if name in _CONDITIONAL:
-        used.update(numbers[bit] for bit in _bits_in(source.operation.condition))
+        used.update(numbers[bit] for bit in bits_in(source.operation.condition))
     elif name == "store":
         operation = source.operation
-        used.update(numbers[bit] for node in (operation.lvalue, operation.rvalue) for bit in _bits_in(node))
+        used.update(numbers[bit] for node in (operation.lvalue, operation.rvalue) for bit in bits_in(node))
     return used
+
+
+def bits_in(condition: Any) -> Iterator[Any]:
+    """Qiskit's bits in an expression, or in a bit or register with the value that it is compared with."""
+    if isinstance(condition, tuple):
+        yield from _bits_of(condition[0])
+        return
+    for variable in expr.iter_vars(condition):
+        yield from _bits_of(variable.var)
 
 
 def without_final_measurements(
@@ -48,15 +57,6 @@ def without_final_measurements(
         later_qubits.update(qubits)
         later_bits |= used
     return others[::-1], final[::-1]
-
-
-def _bits_in(condition: Any) -> Iterator[Any]:
-    """Qiskit's bits in an expression, or in a bit or register with the value that it is compared with."""
-    if isinstance(condition, tuple):
-        yield from _bits_of(condition[0])
-        return
-    for variable in expr.iter_vars(condition):
-        yield from _bits_of(variable.var)
 
 
 def _bits_of(target: Any) -> Sequence[Any]:

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from qiskit.circuit import BoxOp, ControlFlowOp, ForLoopOp, Gate, QuantumCircuit, Qubit
 
-from ketline.domain.errors import ObservablesInvalid, OutputsInvalid, ProgramTooLarge, ProgramUnsupported
+from ketline.domain.errors import OutputsInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gates import GATE_TABLE, applied_by
 from ketline.domain.noise import NOISY_OPERATIONS
 from ketline.domain.outputs import OutputType
@@ -25,6 +25,7 @@ from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.gate_runs import phase_over, safe_unitary
 from ketline.execution.circuit.light_cone import light_cone, reduced, without_first_resets
 from ketline.execution.circuit.named_places import PLACE, NamedPlace, names_of, unknown_place
+from ketline.execution.circuit.observed_cone import observed_cone
 from ketline.execution.circuit.operations import (
     LOOPS_AND_BRANCHES,
     NO_EFFECT,
@@ -182,24 +183,64 @@ def keeps_steps(steps: Sequence[Step]) -> bool:
     return _SIMPLE.issuperset(count_operations(steps))
 
 
+class ObservedCircuit(NamedTuple):
+    """A circuit that gives expectation values in its final state, averaged over all outcomes.
+
+    `dephased` qubits, by original index, are measured last of all, so that operators with X or Y on them have the value
+    0; such measurements are left out.
+    """
+
+    lowered: Lowered
+    dephased: frozenset[int]
+
+
 def lower_observed(
-    plain: PlainCircuit, max_operations: int, qubits: Collection[int], genuine: _IsGenuine | None = None
-) -> Lowered:
-    """As `lower`, for a circuit that is not measured: observables act on these qubits, by index, of its final state.
+    plain: PlainCircuit,
+    max_operations: int,
+    qubits: Collection[int],
+    genuine: _IsGenuine | None = None,
+    *,
+    bits: Collection[int] = (),
+    noisy: bool = False,
+) -> ObservedCircuit:
+    """As `lower`, for a circuit whose counts are not needed: observables act on these qubits, by index.
+
+    `bits` are those whose values are needed nevertheless.
 
     Raises:
-        ObservablesInvalid: its final state is not one pure state: it measures, resets or branches.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
+    if noisy:
+        lowered = _observed_cone_of(_inlined_with_noise(plain, max_operations, genuine), qubits, bits)
+        return ObservedCircuit(lowered, frozenset())
     lowered = _inlined(plain, max_operations, genuine)
     lowered = without_resets_at_start(_without_clean_ancillas(lowered, qubits))
-    for what in ("measure", "reset", "store", *LOOPS_AND_BRANCHES):
-        if lowered.operations[what]:
-            raise ObservablesInvalid(
-                f"observables are computed for the state a circuit ends in, and this one has '{what}': "
-                "leave measurements, resets and branches out, or ask for counts"
-            )
-    return _light_cone_of(lowered, qubits)
+    lowered, dephased = without_last_measurements(lowered, bits)
+    # What precedes a reset can be outside of the cone, and then the reset is the first.
+    return ObservedCircuit(without_resets_at_start(_observed_cone_of(lowered, qubits, bits)), dephased)
+
+
+def without_last_measurements(lowered: Lowered, bits: Collection[int]) -> ObservedCircuit:
+    """Leave out measurements after which neither qubit nor bit is used, unless the value of a bit of these is needed.
+
+    With noise, that is for measurements without errors only.
+    """
+    if not lowered.operations["measure"]:
+        return ObservedCircuit(lowered, frozenset())
+    steps, last = without_final_measurements(lowered.steps, lowered.circuit.clbits)
+    if not last or any(bit in bits for _, bit in last):
+        return ObservedCircuit(lowered, frozenset())
+    dephased = frozenset(lowered.kept_qubits[qubit] for qubit, _ in last)
+    return ObservedCircuit(_reduced(lowered, range(lowered.num_qubits), steps), dephased)
+
+
+def _observed_cone_of(lowered: Lowered, qubits: Collection[int], bits: Collection[int]) -> Lowered:
+    if BRANCHES.isdisjoint(lowered.operations) and not lowered.operations["measure"]:
+        return _light_cone_of(lowered, qubits)
+    cone, needed = observed_cone(lowered.steps, qubits, lowered.circuit.clbits, bits)
+    if len(cone) == lowered.num_qubits and len(needed) == len(lowered.steps):
+        return lowered
+    return _reduced(lowered, cone, needed)
 
 
 def _without_clean_ancillas(lowered: Lowered, watched: Collection[int]) -> Lowered:

@@ -21,10 +21,11 @@ _STATE = "state"
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """The qubits, of `width` in all, that some operator acts on; at least one."""
+    """The qubits, of `width` in all, that some operator acts on; at least one. On the `flipped` some is X or Y."""
 
     width: int
     qubits: frozenset[int]
+    flipped: frozenset[int] = frozenset()
 
     def require_fit(self, qubits: int) -> None:
         """Compare the number of letters of the labels with that of a circuit's qubits.
@@ -45,8 +46,9 @@ def support_of(observables: Observables) -> Support:
     width = len(labels[0])
     if any(len(label) != width for label in labels):
         raise ObservablesInvalid("the labels of the observables are not all of one length")
-    qubits = {width - 1 - index for label in set(labels) for index, letter in enumerate(label) if letter != "I"}
-    return Support(width, frozenset(qubits or {0}))
+    letters = {(width - 1 - index, letter) for label in set(labels) for index, letter in enumerate(label)}
+    qubits = {qubit for qubit, letter in letters if letter != "I"}
+    return Support(width, frozenset(qubits or {0}), frozenset(qubit for qubit, letter in letters if letter in "XY"))
 
 
 def saving_circuit(circuit: Any, operators: Sequence[Any]) -> Any:

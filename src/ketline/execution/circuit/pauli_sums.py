@@ -56,24 +56,36 @@ class _Pass:
 class PauliSums:
     """Sums of Pauli operators on some of the qubits that their labels name, prepared for any number of states."""
 
-    def __init__(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> None:
-        """`kept_qubits` are the original indices of the qubits of a state; the letters of others are all I."""
+    def __init__(
+        self,
+        observables: Sequence[Observable],
+        kept_qubits: Sequence[int],
+        dephased: frozenset[int] = frozenset(),
+    ) -> None:
+        """`kept_qubits` are the original indices of the qubits of a state; the letters of others are all I.
+
+        Terms with X or Y on `dephased` qubits, which were measured last, are 0.
+        """
         self._observables = observables
         self._kept_qubits = kept_qubits
+        self._dephased = dephased
 
     def __len__(self) -> int:
         return len(self._observables)
 
-    def is_of(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> bool:
+    def is_of(
+        self, observables: Sequence[Observable], kept_qubits: Sequence[int], dephased: frozenset[int] = frozenset()
+    ) -> bool:
         """Whether these are the sums of this very sequence of observables, on the same qubits."""
-        return self._observables is observables and self._kept_qubits == kept_qubits
+        same = self._kept_qubits == kept_qubits and self._dephased == dephased
+        return self._observables is observables and same
 
     @cached_property
     def operators(self) -> Sequence[Any]:
         """The sums as operators of Qiskit's."""
         return [
             SparsePauliOp.from_list(list(zip(labels, factors, strict=True)), num_qubits=len(self._kept_qubits))
-            for labels, factors in zip(self._labels, map(Mapping.values, self._observables), strict=True)
+            for labels, factors in zip(self._labels, map(Mapping.values, self._terms), strict=True)
         ]
 
     def values_in(self, amplitudes: Any) -> list[float]:
@@ -89,6 +101,29 @@ class PauliSums:
                 np.multiply(products, conjugated, out=products)
                 _add_terms(found, one, products.view(np.float64), number)
         return [float(value) for value in np.bincount(self._owners, self._factors * found, minlength=len(self))]
+
+    def values_in_matrix(self, matrix: Any) -> list[float]:
+        """The expectation value of each sum in a density matrix: complex128 of 2^n rows, bits as in `values_in`."""
+        found, indices = np.zeros(len(self._factors)), np.arange(len(matrix))
+        parts = _PARTS_BY_NUMBER_OF_Y[_ones(self._x_masks & self._z_masks) & 3]
+        for (terms,) in _grouped(self._x_masks, 1):
+            # All sums over k of (-1)^|k & z| times a number, for each z.
+            sums = _transformed(matrix[indices ^ self._x_masks[terms.start], indices])[self._z_masks[terms]]
+            found[terms] = sums.real * parts[terms, 0] + sums.imag * parts[terms, 1]
+        return [float(value) for value in np.bincount(self._owners, self._factors * found, minlength=len(self))]
+
+    @cached_property
+    def _terms(self) -> Sequence[Observable]:
+        """The observables without the terms that are 0."""
+        if not self._dephased:
+            return self._observables
+        return [
+            {
+                label: 0.0 if any(label[-1 - qubit] in "XY" for qubit in self._dephased) else factor
+                for label, factor in observable.items()
+            }
+            for observable in self._observables
+        ]
 
     @cached_property
     def _labels(self) -> Sequence[Sequence[str]]:
@@ -115,7 +150,7 @@ class PauliSums:
 
     @cached_property
     def _factors(self) -> Any:
-        factors = [factor for observable in self._observables for factor in observable.values()]
+        factors = [factor for observable in self._terms for factor in observable.values()]
         return np.array(factors, dtype=np.float64)[self._order]
 
     @cached_property
@@ -204,6 +239,14 @@ def _signs(masks: Any, bits: int) -> Any:
     for bit in range(bits):
         found = np.hstack([found, found * (1 - 2 * (masks >> bit & 1))[:, None]])
     return found
+
+
+def _transformed(numbers: Any) -> Any:
+    """The Walsh-Hadamard transform of 2^n numbers, not normalised: entry z is the sum over k of (-1)^|k & z| a[k]."""
+    for bit in range(len(numbers).bit_length() - 1):
+        pairs = numbers.reshape(-1, 2, 1 << bit)
+        numbers = np.stack((pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]), axis=1).ravel()
+    return numbers
 
 
 def _ones(masks: Any) -> Any:

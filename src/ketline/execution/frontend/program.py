@@ -44,6 +44,7 @@ Values = Mapping[str, InputValue]
 Observed = Support | FinalState | None
 QPY = "qpy"
 OPENQASM2 = "openqasm2"
+_MOST_NAMED = 8
 # Some editors write it before a text; it is not part of the program.
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -69,6 +70,7 @@ class ParsedProgram:
     wrote the circuit's operations, where the front end records them. `declared` has the names of the text that the
     circuit and the groups do not have. `measures_all`: by the program's dialect all qubits are measured at the end,
     which the circuit does not have yet. `angles` have derivatives; parameters of the circuit stand for them.
+    `checked_bits` of the circuit, by index, are those by which `outcome` knows that a program has no result.
     """
 
     plain: PlainCircuit
@@ -84,6 +86,7 @@ class ParsedProgram:
     declared: DeclaredNames = field(default_factory=DeclaredNames)
     measures_all: bool = False
     angles: Mapping[str, Dual] = field(default_factory=dict)
+    checked_bits: frozenset[int] = frozenset()
 
     @property
     def circuit(self) -> Any:
@@ -98,7 +101,9 @@ class Program:
     `parameters` are the names that need values before it can run, see `with_inputs`; `kept_qubits` are the indices of
     its qubits among the `declared_qubits`. With `has_phase` the circuit has its global phase, which outputs show.
     `placement` says where a program was placed that was transpiled for a device; `kept_qubits` are then those of the
-    device. Programs are compared by identity, so that caches can use them as keys.
+    device. With `is_observed` it was read for observables, and `dephased` are the declared qubits that are measured
+    last of all, by measurements that were left out. Programs are compared by identity, so that caches can use them as
+    keys.
     """
 
     lowered: Lowered
@@ -112,6 +117,9 @@ class Program:
     warnings: Sequence[ProgramWarning] = ()
     has_phase: bool = False
     placement: Placement | None = None
+    is_observed: bool = False
+    dephased: frozenset[int] = frozenset()
+    checked_bits: frozenset[int] = frozenset()
 
 
 def load_program(
@@ -253,12 +261,17 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
     if observed is None:
         parsed = _measured(parsed, limits)
     plain, genuine = parsed.plain, parsed.genuine
+    dephased: frozenset[int] = frozenset()
+    warnings = parsed.warnings
     if observed is None:
         by_name = parsed.front_end != QPY
         lowered = lower(plain, limits.max_operations, genuine, one_name_each=by_name, noisy=noisy)
     elif isinstance(observed, Support):
         observed.require_fit(plain.num_qubits)
-        lowered = lower_observed(plain, limits.max_operations, observed.qubits, genuine)
+        lowered, dephased = lower_observed(
+            plain, limits.max_operations, observed.qubits, genuine, bits=parsed.checked_bits, noisy=noisy
+        )
+        warnings = (*warnings, *_dephasing_warnings(dephased & observed.flipped))
     else:
         lowered = lower_state(plain, limits.max_operations, observed, genuine, noisy=noisy)
     return Program(
@@ -270,9 +283,24 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
         parsed.outcome,
         parsed.parameters,
         lowered.kept_qubits if observed else (),
-        parsed.warnings,
+        warnings,
         has_phase=isinstance(observed, FinalState),
+        is_observed=isinstance(observed, Support),
+        dephased=dephased,
+        checked_bits=parsed.checked_bits,
     )
+
+
+def _dephasing_warnings(qubits: frozenset[int]) -> tuple[ProgramWarning, ...]:
+    """What is said of qubits that are measured last, and on which an observable has X or Y."""
+    if not qubits:
+        return ()
+    names = ", ".join(map(str, sorted(qubits)[:_MOST_NAMED]))
+    message = (
+        f"X and Y have the value 0 on qubits that are measured, here {names}: "
+        "leave the measurements at the end out for the values in the state before them"
+    )
+    return (ProgramWarning(code=WarningCode.OBSERVABLE_MEASURED, message=message),)
 
 
 def with_inputs(program: Program, inputs: Values) -> Program:
@@ -400,13 +428,21 @@ def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -
     """Read QPY; with `as_written`, the circuit is not lowered if a drawing can show it as it is."""
     circuit = qpy.read_circuit(text, limits)
     groups, parameters = qpy.bit_groups(circuit), qpy.parameter_names(circuit)
+    checked: frozenset[int] = frozenset()
     if as_written and qpy.is_drawn_as_written(circuit):
         outcome = groups.outcome
     else:
-        circuit, own_outcome = qpy.lower_classical(circuit, limits)
+        circuit, own_outcome, checked = qpy.lower_classical(circuit, limits)
         outcome = _composed(own_outcome, groups.outcome)
     return ParsedProgram(
-        plain_of(circuit), groups.widths, groups.names, QPY, outcome, parameters=parameters, genuine=qpy.is_genuine
+        plain_of(circuit),
+        groups.widths,
+        groups.names,
+        QPY,
+        outcome,
+        parameters=parameters,
+        genuine=qpy.is_genuine,
+        checked_bits=checked,
     )
 
 

@@ -225,14 +225,16 @@ def is_genuine(operation: Any) -> bool:
     return True
 
 
-def lower_classical(circuit: Any, limits: ExecutionLimits) -> tuple[Any, OutcomeConversion | None]:
+def lower_classical(circuit: Any, limits: ExecutionLimits) -> tuple[Any, OutcomeConversion | None, frozenset[int]]:
     """Lower a circuit's classical operations to those that Aer evaluates correctly, and return the outcome of its bits.
+
+    It raises `ProgramInvalid` where one of the bits that are returned last is set.
 
     Raises:
         ProgramUnsupported, ProgramTooLarge, ProgramInvalid: it cannot be lowered.
     """
     if not is_dynamic(circuit):
-        return circuit, None
+        return circuit, None, frozenset()
     with library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
         dynamic = lower_dynamic(circuit, limits)
     own: int = (1 << circuit.num_clbits) - 1
@@ -244,7 +246,8 @@ def lower_classical(circuit: Any, limits: ExecutionLimits) -> tuple[Any, Outcome
                 raise ProgramInvalid(f"in some shots a classical expression {what}")
         return measured & own
 
-    return dynamic.circuit, None if dynamic.circuit.num_clbits == circuit.num_clbits else outcome
+    changes = dynamic.circuit.num_clbits > circuit.num_clbits
+    return dynamic.circuit, outcome if changes else None, frozenset(forbidden)
 
 
 def is_drawn_as_written(circuit: Any) -> bool:

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from ketline.domain.backend import Engine
 from ketline.domain.device import Device
-from ketline.domain.errors import ProgramTooLarge
+from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge
 from ketline.domain.outputs import RequestedOutput, states_of
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import Method, Noise, Observable, RunOptions
+from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.circuit.slopes import SlopedSteps
 from ketline.execution.frontend.program import Program
@@ -17,9 +18,10 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel, NoiseModels
 from ketline.execution.simulators.durations import simulating_seconds
 from ketline.execution.simulators.engines import Engines
+from ketline.execution.simulators.ensembles import acts_on_bits, choose_exact, is_unitary
 from ketline.execution.simulators.gradients import GradientChoice, choose_gradient
 from ketline.execution.simulators.methods import Choice, choose, choose_observed
-from ketline.execution.simulators.noise import choose_with_noise
+from ketline.execution.simulators.noise import CircuitErrors, choose_with_noise
 from ketline.execution.simulators.quota import Quota
 from ketline.execution.simulators.saving import Saved, choose_for_outputs, saved_outputs
 
@@ -35,12 +37,16 @@ class Simulation(NamedTuple):
 
 
 class Expectation(NamedTuple):
-    """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine."""
+    """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine.
+
+    `errors` are the standard errors of values that were estimated; None of exact ones.
+    """
 
     values: Sequence[float]
     method: str
     reason: str
     engine: Engine
+    errors: Sequence[float] | None = None
 
 
 class Differentiated(NamedTuple):
@@ -111,23 +117,39 @@ class Simulator:
 
     def _choice(self, program: Program, shots: int, options: RunOptions, noise: NoiseModel | None) -> Choice:
         lowered, requested = program.lowered, options.method
+        if options.observables:
+            return self._choice_of_values(lowered, requested, noise)
         if noise is not None:
             return choose_with_noise(lowered, shots, requested, self._limits, noise)
-        if options.observables:
-            return choose_observed(lowered, requested, self._limits)
         return choose(lowered, shots, requested, self._limits)
 
+    def _choice_of_values(self, lowered: Lowered, requested: Method, noise: NoiseModel | None) -> Choice:
+        errors = None if noise is None else CircuitErrors(lowered, noise)
+        if errors is not None:
+            errors.require_widths()
+            if not errors.channels and not (errors.misreadings and acts_on_bits(lowered)):
+                errors = None  # what is misread changes no value
+        if errors is None and is_unitary(lowered):
+            return choose_observed(lowered, requested, self._limits)
+        return choose_exact(lowered, requested, self._limits, errors)
+
     def expect(
-        self, program: Program, observables: Sequence[Observable], method: Method = Method.AUTOMATIC
+        self,
+        program: Program,
+        observables: Sequence[Observable],
+        method: Method = Method.AUTOMATIC,
+        noise: NoiseModel | None = None,
     ) -> Expectation:
-        """The expectation values of observables in a program's final state, and how they were found.
+        """The exact expectation values of observables at a program's end, over all outcomes, and how they were found.
+
+        `noise` as for `run`.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as `run` does.
         """
-        choice = choose_observed(program.lowered, method, self._limits)
+        choice = self._choice_of_values(program.lowered, method, noise)
         self._quota.require(program.lowered, choice, 1)
-        sums = self._sums_of(observables, program.kept_qubits)
+        sums = self._sums_of(observables, program)
         try:
             values = choice.method.expect(self._engines, program, sums)
         except ProgramTooLarge as error:
@@ -157,8 +179,14 @@ class Simulator:
         """How `differentiate` would compute a gradient; nothing is simulated.
 
         Raises:
+            ObservablesInvalid: the program measures, resets or branches.
             ProgramTooLarge, ProgramUnsupported: as it does.
         """
+        if program.dephased or not is_unitary(program.lowered):
+            raise ObservablesInvalid(
+                "gradients are those of one pure state, and this program measures, resets or branches: leave that out, "
+                "or the gradient"
+            )
         return choose_gradient(program.lowered, sloped, observables, options, self._limits)
 
     def save(
@@ -177,10 +205,10 @@ class Simulator:
         self._quota.require(program.lowered, choice, 1)
         return saved_outputs(self._engines, program, outputs, choice)
 
-    def _sums_of(self, observables: Sequence[Observable], kept_qubits: Sequence[int]) -> PauliSums:
-        """The observables as sums on these qubits; those of the last program if they are the same, as in a sweep."""
-        if not self._sums.is_of(observables, kept_qubits):
-            self._sums = PauliSums(observables, kept_qubits)
+    def _sums_of(self, observables: Sequence[Observable], program: Program) -> PauliSums:
+        """The observables as sums on a program's qubits; those of the last one if they are the same, as in a sweep."""
+        if not self._sums.is_of(observables, program.kept_qubits, program.dephased):
+            self._sums = PauliSums(observables, program.kept_qubits, program.dephased)
         return self._sums
 
     def _alternative(self, program: Program, tried: Choice, error: ProgramTooLarge) -> Choice:

@@ -112,15 +112,6 @@ def test_what_does_not_fit_is_refused_before_it_runs(executor: Executor) -> None
         run(executor, ladder(20), DEPOLARIZING, Method.DENSITY_MATRIX)
 
 
-def test_observables_are_refused(executor: Executor) -> None:
-    options = RunOptions(noise=DEPOLARIZING, observables=({"Z": 1.0},))
-    for command in (Command.RUN, Command.INSPECT):
-        spec = TaskSpec(circuit=HEAD + "qubit q; h q;", shots=10, options=options)
-        outcome = executor.respond(Request(spec, command=command)).outcome
-        assert isinstance(outcome, ProgramUnsupported), command
-        assert "expectation values with noise" in outcome.message
-
-
 @pytest.mark.parametrize("method", [method for method in NOISY_METHODS if method is not Method.AUTOMATIC])
 def test_same_seed_gives_the_same_counts(executor: Executor, method: Method) -> None:
     noise = [DEPOLARIZING, READOUT]

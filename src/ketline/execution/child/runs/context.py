@@ -10,10 +10,12 @@ from ketline.domain.spec import InputValue, RunOptions, TaskSpec
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.soft_time_limit import Stopwatch
+from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.noise import prepared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,8 @@ class RunContext:
 
         Raises:
             NoiseInvalid: it is not a physical model.
-            ProgramUnsupported: the task has observables as well, or outputs that only a single pure state has; or a
-                device with what is computed of states, or with noise of its own.
+            ProgramUnsupported: the task has outputs that only a single pure state has; or a device with what is
+                computed of states, or with noise of its own.
         """
         return noise_model_of(self.request, self.reader, self.simulator)
 
@@ -69,8 +71,6 @@ def noise_model_of(request: Request, reader: ProgramReader, simulator: Simulator
 
 
 def _require_possible(options: RunOptions) -> None:
-    if options.observables:
-        raise ProgramUnsupported("expectation values with noise are not supported: leave one of the two out")
     if pure := next((one.type for one in options.outputs if one.type in OF_ONE_STATE), None):
         raise ProgramUnsupported(f"with noise there is no {pure}: ask for density_matrix, or leave the noise out")
 
@@ -80,6 +80,11 @@ def _require_counts_only(options: RunOptions) -> None:
         raise ProgramUnsupported("expectation values on a device are not supported: leave one of the two out")
     if states_of(options.outputs):
         raise ProgramUnsupported("outputs of states on a device are not supported: leave one of the two out")
+
+
+def prepared_for(program: Program, noise: NoiseModel | None) -> Program:
+    """The program as it is simulated with this noise."""
+    return program if noise is None else prepared(program, noise)
 
 
 @contextmanager

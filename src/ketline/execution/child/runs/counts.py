@@ -7,21 +7,14 @@ from ketline.domain.sweep import seed_at
 from ketline.domain.task import Point, RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_size
-from ketline.execution.child.runs.context import RunContext
+from ketline.execution.child.runs.context import RunContext, prepared_for
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulation
-from ketline.execution.simulators.channels import NoiseModel
-from ketline.execution.simulators.noise import prepared
 
 
 def draw_counts(run: RunContext) -> RunResult:
     """Run the program, a sweep at each of its points."""
     return _once(run) if run.points is None else _sweep(run)
-
-
-def prepared_for(program: Program, noise: NoiseModel | None) -> Program:
-    """The program as it is simulated with this noise."""
-    return program if noise is None else prepared(program, noise)
 
 
 def _once(run: RunContext) -> RunResult:

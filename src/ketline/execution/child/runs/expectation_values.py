@@ -1,37 +1,65 @@
-"""Computes the expectation values of observables, for a sweep at each point."""
+"""Computes or estimates the expectation values of observables, for a sweep at each point."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ketline.domain.observables import observables_at
 from ketline.domain.quota_checks import require_qubits
+from ketline.domain.spec import Observable
+from ketline.domain.sweep import seed_at
 from ketline.domain.task import RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import observed_by
 from ketline.execution.child.result_size import check_values
-from ketline.execution.child.runs.context import RunContext
+from ketline.execution.child.runs.context import RunContext, prepared_for
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation import Estimator
 
 
 def compute_expectation_values(run: RunContext) -> RunResult:
-    """Compute the values of each observable in the state before the measurements at the end."""
+    """Find the values of each observable at the end of the program, over all outcomes of its measurements."""
     spec = run.spec
     requested = observables_at(spec.options.observables, run.points or 1)
-    check_values(sum(map(len, requested)), run.limits)
+    numbers = sum(map(len, requested)) * (2 if spec.options.sampled else 1)
+    check_values(numbers, run.limits)
     with run.stopwatch.reading():
-        run.noise_model()
+        noise = run.noise_model()
         read = run.reader.loader(run.request, observed_by(run.request))
+    estimator = Estimator(run.simulator)
     runs: list[tuple[Program, Expectation]] = []
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
         with run.at_point(number):
             with run.stopwatch.reading():
-                program = read(inputs)
+                program = prepared_for(read(inputs), noise)
             require_qubits(program.declared_qubits, spec)
             with run.stopwatch.simulating():
-                found = run.simulator.expect(program, observables, spec.options.method)
+                found = _values(run, estimator, program, observables, noise, number)
         runs.append((program, found) if not runs else (runs[0][0], found))
     values = [found.values for _, found in runs]
+    errors = [found.errors for _, found in runs if found.errors is not None]
     return RunResult(
         counts={},
         shots=spec.shots,
         profile=profile_of(*runs[0], run.stopwatch),
         expectation_values=values[0] if run.points is None else values,
+        standard_errors=None if not errors else errors[0] if run.points is None else errors,
     )
+
+
+def _values(
+    run: RunContext,
+    estimator: Estimator,
+    program: Program,
+    observables: Sequence[Observable],
+    noise: NoiseModel | None,
+    number: int,
+) -> Expectation:
+    """The values at a point: exact, or estimates from random numbers of its own."""
+    options = run.spec.options
+    if not options.sampled:
+        return run.simulator.expect(program, observables, options.method, noise)
+    if run.points is not None:
+        options = replace(options, seed=seed_at(options.seed, number))
+    return estimator.estimate(program, observables, run.spec.shots, options, noise)

@@ -10,8 +10,7 @@ from ketline.domain.sweep import seed_at
 from ketline.domain.task import Point, RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_outputs, check_size
-from ketline.execution.child.runs.context import RunContext
-from ketline.execution.child.runs.counts import prepared_for
+from ketline.execution.child.runs.context import RunContext, prepared_for
 from ketline.execution.circuit.final_state import final_state_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulation

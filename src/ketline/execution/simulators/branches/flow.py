@@ -6,6 +6,7 @@ from typing import Any
 
 from qiskit.circuit.classical import expr
 
+from ketline.execution.circuit.bit_use import bits_in
 from ketline.execution.circuit.operations import Step, steps_of
 from ketline.execution.simulators.branches.conditions import NotVectorized, Value, value_of
 
@@ -30,16 +31,23 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Store:
+    """Write a bit; `reads` are those on which its value depends, bit n for the circuit's n-th."""
+
     bit: int
     value: Value
+    reads: int = 0
 
 
 @dataclass(slots=True)
 class Jump:
-    """Go on at instruction `target`: always, or with a condition only where it does not hold."""
+    """Go on at instruction `target`: always, or with a condition only where it does not hold.
+
+    `reads` are the bits on which the condition depends, as those of `Store`.
+    """
 
     unless: Value | None = None
     target: int = -1
+    reads: int = 0
 
 
 Instruction = Gates | Measure | Reset | Store | Jump
@@ -113,11 +121,12 @@ class _Writer:
         target = operation.lvalue
         if not isinstance(target, expr.Var) or target.var not in columns:
             raise NotVectorized
-        self.instructions.append(Store(columns[target.var], value_of(operation.rvalue, columns)))
+        value = value_of(operation.rvalue, columns)
+        self.instructions.append(Store(columns[target.var], value, _reads(operation.rvalue, columns)))
 
     def _branch(self, source: Any, qubits: Sequence[int], columns: Mapping[Any, int]) -> None:
         operation = source.operation
-        skip = self._jump(value_of(operation.condition, columns))
+        skip = self._jump_unless(operation.condition, columns)
         self._block(operation.blocks[0], source, qubits, columns)
         if len(operation.blocks) > 1:
             over = self._jump()
@@ -128,7 +137,7 @@ class _Writer:
 
     def _while(self, source: Any, qubits: Sequence[int], columns: Mapping[Any, int]) -> None:
         start, loop = self._here(), _Loop()
-        loop.leaving.append(self._jump(value_of(source.operation.condition, columns)))
+        loop.leaving.append(self._jump_unless(source.operation.condition, columns))
         self._body(source.operation.blocks[0], loop, source, qubits, columns)
         loop.ending.append(self._jump())
         for jump in loop.ending:
@@ -154,8 +163,11 @@ class _Writer:
         inner = {own: columns[outer] for own, outer in zip(block.clbits, source.clbits, strict=True)}
         self.write(steps_of(block), qubits, inner, block.clbits)
 
-    def _jump(self, unless: Value | None = None) -> Jump:
-        jump = Jump(unless)
+    def _jump_unless(self, condition: Any, columns: Mapping[Any, int]) -> Jump:
+        return self._jump(Jump(value_of(condition, columns), reads=_reads(condition, columns)))
+
+    def _jump(self, jump: Jump | None = None) -> Jump:
+        jump = jump or Jump()
         self.instructions.append(jump)
         return jump
 
@@ -169,3 +181,7 @@ class _Writer:
     def _set_here(self, jumps: Sequence[Jump]) -> None:
         for jump in jumps:
             jump.target = self._here()
+
+
+def _reads(node: Any, columns: Mapping[Any, int]) -> int:
+    return sum(1 << column for column in {columns[bit] for bit in bits_in(node)})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.noise import NOISY_METHODS
 from ketline.domain.spec import Method
-from ketline.execution.circuit.lowering import Lowered, without_resets_at_start
+from ketline.execution.circuit.lowering import Lowered, without_last_measurements, without_resets_at_start
 from ketline.execution.frontend.program import Program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.simulators.channels import NoiseModel
@@ -22,10 +22,17 @@ from ketline.execution.simulators.sizes import readable
 
 
 def prepared(program: Program, model: NoiseModel) -> Program:
-    """The program without resets of untouched qubits, unless resets have errors."""
-    return (
-        program if model.has_errors_on("reset") else replace(program, lowered=without_resets_at_start(program.lowered))
-    )
+    """The program without what has no effect unless it has errors.
+
+    That are resets of untouched qubits and, where observables are computed, the measurements after which nothing else
+    uses their qubits and bits.
+    """
+    if not model.has_errors_on("reset"):
+        program = replace(program, lowered=without_resets_at_start(program.lowered))
+    if not program.is_observed or model.has_errors_on("measure"):
+        return program
+    lowered, dephased = without_last_measurements(program.lowered, program.checked_bits)
+    return replace(program, lowered=lowered, dephased=dephased)
 
 
 def choose_with_noise(

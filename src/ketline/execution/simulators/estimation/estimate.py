@@ -1,0 +1,108 @@
+"""Estimates of expectation values from the outcomes of shots in several bases, with their standard errors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ketline.domain.estimation import shots_of_basis
+from ketline.domain.seeds import derived_seed
+from ketline.domain.spec import Observable, RunOptions
+from ketline.execution.circuit.pauli_bases import Basis, MeasuredSums, Term, measured_sums
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation.measured import measured_in
+
+# The value of Z by the bit that a qubit reads.
+_SIGNS = (1.0, -1.0)
+
+
+class Estimator:
+    """Estimates on a simulator; the bases of the last observables are kept, as in a sweep they are the same."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._last: tuple[Sequence[Observable], frozenset[int], MeasuredSums] | None = None
+
+    def sums_of(self, observables: Sequence[Observable], program: Program) -> MeasuredSums:
+        """What is measured of a program for these observables."""
+        last = self._last
+        if last is None or last[0] is not observables or last[1] != program.dephased:
+            last = observables, program.dephased, measured_sums(observables, program.dephased)
+            self._last = last
+        return last[2]
+
+    def estimate(
+        self,
+        program: Program,
+        observables: Sequence[Observable],
+        shots: int,
+        options: RunOptions,
+        noise: NoiseModel | None,
+    ) -> Expectation:
+        """The values of observables in `shots` of each basis, or as many as `options.precision` needs.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as
+                `Simulator.run` does.
+        """
+        sums = self.sums_of(observables, program)
+        if not sums.bases:
+            found = self._simulator.expect(program, observables, options.method, noise)
+            return found._replace(values=sums.constants, errors=[0.0] * len(observables))
+        values, variances = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
+        total, first = 0, None
+        for number, basis in enumerate(sums.bases):
+            number_of_shots = shots_in(basis, sums, shots, options.precision)
+            simulation = self._run(program, basis, number_of_shots, options, noise, number)
+            _add(values, variances, basis, simulation.counts)
+            total, first = total + number_of_shots, first or simulation
+        assert first is not None
+        bases = "1 basis" if len(sums.bases) == 1 else f"{len(sums.bases)} bases"
+        reason = f"{total} shots in {bases}: {first.reason}"
+        return Expectation(values.tolist(), first.method, reason, first.engine, np.sqrt(variances).tolist())
+
+    def _run(
+        self,
+        program: Program,
+        basis: Basis,
+        shots: int,
+        options: RunOptions,
+        noise: NoiseModel | None,
+        number: int,
+    ) -> Simulation:
+        seed = None if options.seed is None else derived_seed(options.seed, "basis", number)
+        of_counts = replace(options, seed=seed, observables=(), memory=False)
+        measured = measured_in(program, basis.letters)
+        return self._simulator.run(measured, shots, of_counts, likely_repeated=False, noise=noise)
+
+
+def shots_in(basis: Basis, sums: MeasuredSums, shots: int, precision: float | None) -> int:
+    """The shots of a basis: all, or the most that one of its observables needs."""
+    if precision is None:
+        return shots
+    needed = [shots_of_basis(sums.weights[number], basis.weight(number), precision) for number in basis.terms]
+    return min(shots, max(needed))
+
+
+def _add(values: Any, variances: Any, basis: Basis, counts: Mapping[str, int]) -> None:
+    """Add what the outcomes of a basis say of each observable to its value, and to the square of its standard error."""
+    bits = np.frombuffer("".join(counts).encode(), np.uint8).reshape(len(counts), -1)[:, ::-1] & 1
+    columns = {qubit: column for column, qubit in enumerate(basis.letters)}
+    signs = np.array(_SIGNS)[bits]
+    times = np.array(list(counts.values()), dtype=np.float64)
+    shots = times.sum()
+    for number, terms in basis.terms.items():
+        each = sum(_values_of(term, signs, columns) for term in terms)
+        mean = float(times @ each / shots)
+        values[number] += mean
+        # One shot says nothing of its deviation, which is at most the sum of the coefficients.
+        spread = float(times @ (each - mean) ** 2 / (shots - 1)) if shots > 1 else basis.weight(number) ** 2
+        variances[number] += spread / shots
+
+
+def _values_of(term: Term, signs: Any, columns: Mapping[int, int]) -> Any:
+    """The value of a term for each outcome."""
+    return term.factor * np.prod(signs[:, [columns[qubit] for qubit in term.qubits]], axis=1)
