@@ -527,3 +527,9 @@ def test_other_shapes_are_not_accepted_from_a_simulator(data: Any) -> None:
 def test_gradients_are_accepted_in_the_shape_of_their_inputs() -> None:
     data = [{"t": 1, "a": [0.0, 1.0]}] * 2
     assert checked_gradients(data, {"t": 0.3, "a": {"array": [0.1, 0.2]}, "n": 2}, 2) == data
+
+
+def test_input_that_no_gate_has(executor: Executor) -> None:
+    for by in (ADJOINT, SHIFT):
+        found = result(executor, "input float w; qubit[2] q; x q[1];", {"w": 0.3}, [{"ZI": 1}, {"II": 2}], by=by)
+        assert (found.expectation_values, found.gradients) == ([-1, 2], [{"w": 0}, {"w": 0}])

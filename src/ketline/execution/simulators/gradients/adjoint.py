@@ -114,8 +114,10 @@ class _Backward:
             for state in self._states:
                 state.apply(self._pending)
             self._pending, self._touched = [], set()
-            self._ket, *bras = (state.amplitudes() for state in self._states)
-            self._bras = [np.conjugate(bra) for bra in bras]
+            self._ket, self._bras = None, ()  # before there are others
+            self._ket, *self._bras = (state.amplitudes() for state in self._states)
+            for bra in self._bras:
+                np.conjugate(bra, out=bra)
         return [transition(bra, self._ket, generator.controls, generator.targets) for bra in self._bras]
 
     def _undo(self, position: int) -> None:

@@ -11,6 +11,7 @@ from ketline.execution.circuit.pauli_images import PauliImage
 from ketline.execution.circuit.pauli_sums import PauliSums
 from ketline.execution.circuit.slopes import SlopedSteps
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.simulators.costs import FIXED
 from ketline.execution.simulators.engines import Engines, expected_engines
 from ketline.execution.simulators.gradients.adjoint import AngleGradients, adjoint_gradients
 from ketline.execution.simulators.gradients.shift import shifted_gradients
@@ -23,8 +24,10 @@ from ketline.execution.simulators.states.numpy_state import NumpyState
 _STATES_BESIDE = 5
 _STATES_OF_AN_OBSERVABLE = 2
 # An angle of a gate with fewer other qubits than these takes its part of the amplitudes; by numpy, measured.
-_PER_AMPLITUDE_OF_AN_ANGLE = 4e-9
+_PER_AMPLITUDE_OF_AN_ANGLE = 8e-9
 _PER_ANGLE = 3e-5
+# Of the shift rule, beside the gates.
+_PER_RUN = 1e-4
 # How much longer numpy takes for a gate than Lightning.
 _NUMPY_OVER_LIGHTNING = 30.0
 _MOST_TOGETHER = 16
@@ -84,12 +87,14 @@ class GradientOfState(Statevector):
         return shifted_gradients(sloped, values_of, len(observables))
 
     def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
+        expected = expected_engines(lowered.num_qubits, limits)
         if self._by_shifts:
-            return self._runs * super().seconds(lowered, shots, limits)
-        lightning = expected_engines(lowered.num_qubits, limits).lightning
-        passes = seconds_of_gates(lowered, Engine.LIGHTNING) * (1 if lightning else _NUMPY_OVER_LIGHTNING)
+            engine = Engine.LIGHTNING if expected.lightning_is_faster else Engine.AER
+            return FIXED + self._runs * (seconds_of_gates(lowered, engine) - FIXED + _PER_RUN)
+        passes = seconds_of_gates(lowered, Engine.LIGHTNING) - FIXED
+        passes *= 1 if expected.lightning else _NUMPY_OVER_LIGHTNING
         reading = self._angles * (_PER_ANGLE + _PER_AMPLITUDE_OF_AN_ANGLE * 2.0**lowered.num_qubits)
-        return 2 * passes + self._observables * (passes + reading)
+        return FIXED + 2 * passes + self._observables * (passes + reading)
 
     def engine(self, lowered: Lowered, shots: int, engines: Engines) -> Engine:
         if self._by_shifts:

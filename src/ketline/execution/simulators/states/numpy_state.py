@@ -31,7 +31,7 @@ class NumpyState:
             self._multiply(np.asarray(matrix, dtype=complex), qubits)
 
     def amplitudes(self) -> Any:
-        return self._amplitudes
+        return self._amplitudes.copy()
 
     def _multiply(self, matrix: Any, qubits: Sequence[int]) -> None:
         width = len(qubits)
