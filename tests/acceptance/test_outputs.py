@@ -20,6 +20,18 @@ cx q[0], q[2];
 c = measure q;
 """
 # 2^17 amplitudes, more than what is sent with a task at once.
+PLACED = """OPENQASM 3.0;
+include "stdgates.inc";
+input float turn;
+qubit[2] q;
+bit c;
+ry(turn) q[0];
+#pragma ketline save turned
+c = measure q[0];
+if (c) { x q[1]; }
+"""
+VALUES = {"type": "expectation_values", "observables": [{"ZZ": 1.0}, {"IX": 2.0}], "variance": True}
+OUTPUTS = [{"type": "statevector", "at": "turned"}, VALUES, {**VALUES, "at": "turned", "name": "before"}]
 WIDE = 'OPENQASM 3.0; include "stdgates.inc"; qubit[17] q; h q;'
 
 
@@ -56,10 +68,37 @@ async def gives_outputs(api: Api) -> None:
     assert (wrong["status"], wrong["error"]["code"]) == ("failed", "outputs_invalid")
 
 
+async def gives_outputs_at_places(api: Api) -> None:
+    """Of a sweep, a batch, a validation and a rerun; after the measurement the average over both outcomes."""
+    angle = 0.8
+    one, cosine = np.sin(angle / 2) ** 2, np.cos(angle)
+    averaged = [[1, 0], [0, 4]]  # the qubits are equal, and nothing is left of X
+    turned = [[cosine, 1 - cosine**2], [2 * np.sin(angle), 4 * (1 - np.sin(angle) ** 2)]]
+    body = {"qc": PLACED, "outputs": OUTPUTS, "inputs": {"turn": angle}}
+    answer = await api.http.post("/tasks/batch", json={"tasks": [body, {**body, "inputs": {"turn": [0.1, angle]}}]})
+    assert answer.status_code == 202, answer.text
+    alone, sweep = [await api.ended(one["task_id"]) for one in answer.json()["tasks"]]
+    for outputs in (alone["result"]["outputs"], sweep["result"]["outputs"][1]):
+        assert np.abs(np.array(outputs["expectation_values"]["values"]) - averaged).max() < 1e-10
+        assert np.abs(np.array(outputs["before"]["values"]) - turned).max() < 1e-10
+        state = np.array(outputs["statevector"]["values"]) @ [1, 1j]
+        assert np.abs(state - [np.sqrt(1 - one), np.sqrt(one), 0, 0]).max() < 1e-10
+    assert alone["outputs"] == sweep["outputs"]
+    found = await array(api, f"/tasks/{sweep['task_id']}/outputs/before")
+    assert found.shape == (2, 2, 2)
+    again = await api.http.post(f"/tasks/{alone['task_id']}/rerun", json={"seed": "same"})
+    assert (await api.ended(again.json()["task_id"]))["result"] == alone["result"]
+    valid = (await api.http.post("/validate", json=body)).json()
+    assert (valid["valid"], valid["method"]) == (True, "density_matrix"), valid
+    missing = (await api.http.post("/validate", json={**body, "outputs": [{"type": "entropy", "at": "x"}]})).json()
+    assert (missing["valid"], missing["diagnostics"][0]["code"]) == (False, "outputs_invalid"), missing
+
+
 async def test_outputs_in_the_embedded_service(embedded: Embedded) -> None:
     await embedded.up()
     async with embedded.api() as api:
         await gives_outputs(api)
+        await gives_outputs_at_places(api)
 
 
 async def test_outputs_on_the_distributed_service(distributed: Distributed) -> None:
@@ -67,3 +106,4 @@ async def test_outputs_on_the_distributed_service(distributed: Distributed) -> N
     await distributed.start_worker()
     async with distributed.api() as api:
         await gives_outputs(api)
+        await gives_outputs_at_places(api)

@@ -37,6 +37,7 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (limits.MAX_OBSERVABLES, ["over N observables at a point"]),
     (limits.MAX_OBSERVABLE_TERMS, ["or N terms at a point", "over N terms"]),
     (limits.MAX_OUTPUT_TERMS, ["over N labels in their observables"]),
+    (limits.MAX_OUTPUT_LETTERS / 1024, ["or N KiB of letters in them"]),
     (limits.MAX_NOISE_MODELS, ["over N models of noise"]),
     (limits.MAX_NOISE_ERRORS, ["over N errors in a model"]),
     (limits.MAX_NOISE_TERMS, ["an error of more than N terms"]),

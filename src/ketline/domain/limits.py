@@ -20,8 +20,9 @@ MAX_OBSERVABLE_TERMS = 100_000
 MAX_GRADIENT_INPUTS = 1_000
 MAX_OUTPUTS = 32
 MAX_OUTPUT_QUBITS = 4_096
-# The terms of the observables of all outputs of a task, which is read with them.
+# The labels of the observables of all outputs of a task, and their letters: a task is always read with them.
 MAX_OUTPUT_TERMS = 1_000
+MAX_OUTPUT_LETTERS = 64 * 1024
 
 # The models that the noise of a task combines, the errors of a model, and the terms and Kraus operators of an error.
 MAX_NOISE_MODELS = 8

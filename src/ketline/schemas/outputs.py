@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.limits import MAX_OUTPUT_QUBITS, MAX_OUTPUT_TERMS, MAX_OUTPUTS
+from ketline.domain.limits import MAX_OUTPUT_LETTERS, MAX_OUTPUT_QUBITS, MAX_OUTPUT_TERMS, MAX_OUTPUTS
 from ketline.domain.outputs import WHOLE, OutputType, RequestedOutput
 from ketline.schemas.observables import Observable, check_observables
 
@@ -60,9 +60,12 @@ def _check(value: object) -> object:
     names = [one.get("name") or one["type"] for one in outputs]
     if len(set(names)) < len(names):
         raise _error("must have distinct names: give one to outputs of the same type")
-    terms = sum(len(observable) for one in outputs for observable in one.get("observables") or ())
-    if terms > MAX_OUTPUT_TERMS:
-        raise _error(f"must have at most {MAX_OUTPUT_TERMS} terms of observables in all: use 'observables' for more")
+    labels = [label for one in outputs for observable in one.get("observables") or () for label in observable]
+    if len(labels) > MAX_OUTPUT_TERMS or sum(map(len, labels)) > MAX_OUTPUT_LETTERS:
+        raise _error(
+            f"must have at most {MAX_OUTPUT_TERMS} labels of observables, and {MAX_OUTPUT_LETTERS} letters in them, in "
+            "all: use 'observables' for more, or 'qubits' for shorter ones"
+        )
     return outputs
 
 

@@ -29,6 +29,7 @@ VALUES_OF = {
 }
 VALUES = {"type": "expectation_values", "observables": [{"Z": 1.0}]}
 MANY = [{format(n, "010b").replace("0", "I").replace("1", "Z"): 1.0 for n in range(1001)}]
+LONG = [{"Z" * 4096: 1.0}] * 17
 ADDRESS = f"/tasks/{TASK_ID}/outputs"
 NPY, NPZ = {"Accept": "application/x-npy"}, {"Accept": "application/x-npz"}
 
@@ -96,7 +97,8 @@ async def test_outputs_are_stored_with_names(client: httpx.AsyncClient, reposito
         ({"outputs": [{**VALUES, "observables": [{"Z": "1"}]}]}, "#/outputs", "finite numbers"),
         ({"outputs": [{**VALUES, "variance": 1}]}, "#/outputs", "true or false"),
         ({"outputs": [{**VALUES, "qubits": [0, 1]}]}, "#/outputs", "a letter for each of the 2 qubits"),
-        ({"outputs": [{**VALUES, "observables": MANY}]}, "#/outputs", "at most 1000 terms"),
+        ({"outputs": [{**VALUES, "observables": MANY}]}, "#/outputs", "at most 1000 labels"),
+        ({"outputs": [{**VALUES, "observables": LONG}]}, "#/outputs", "65536 letters in them"),
         ({"outputs": ["statevector"], "shots": 5}, "#/shots", "add 'counts'"),
         ({"outputs": ["statevector"], "memory": True}, "#/memory", "add 'counts'"),
         ({"outputs": ["statevector"], "observables": [{"Z": 1}]}, "#/outputs", "two tasks"),

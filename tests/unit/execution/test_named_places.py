@@ -128,6 +128,30 @@ def test_state_after_a_measurement_at_a_place_is_averaged(executor: Executor) ->
     assert "density_matrix" in refused.message
 
 
+def test_single_states_before_all_outcomes(executor: Executor) -> None:
+    """A program that measures later has a state and a unitary there; at its end it has neither."""
+    text = (
+        "qubit[2] q; bit c; gphase(0.4); ry(0.6) q[0];\n#pragma ketline save a\nh q[1]; c = measure q[0];\n"
+        "#pragma ketline save b\nif (c) { x q[1]; }"
+    )
+    circuit = QuantumCircuit(2, global_phase=0.4)
+    circuit.ry(0.6, 0)
+    mixed = RequestedOutput(OutputType.PROBABILITIES, "p")
+    found = found_of(result(executor, text, at("a"), at("a", UNITARY), at("a", OutputType.DENSITY_MATRIX), mixed))
+    state = Statevector(circuit).data
+    assert close(found["statevector-a"], state)
+    assert close(found["unitary-a"], Operator(circuit).data)
+    assert close(found["density_matrix-a"], np.outer(state, state.conj()))
+    assert close(found["p"], np.kron([0.5, 0.5], [np.cos(0.3) ** 2, np.sin(0.3) ** 2]))
+    alone = result(executor, text, at("a"))
+    assert close(found_of(alone)["statevector-a"], state)
+    assert alone.profile.method == "statevector"
+    for place, words in (("b", "measures before 'b'"), (None, "has 'if_else'")):
+        refused = outcome(executor, text, at("a"), at(place, UNITARY))
+        assert isinstance(refused, OutputsInvalid)
+        assert words in refused.message
+
+
 PLACED = "qubit q;\n#pragma ketline save a\nx q;\n#pragma ketline save b\n"
 
 

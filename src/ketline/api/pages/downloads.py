@@ -1,18 +1,19 @@
 """Downloads of a task's counts as JSON, CSV, and the histogram as SVG; and of its outputs for NumPy."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from ketline.api.responses.arrays import NPZ, write_archive
+from ketline.api.responses.arrays import NPZ
 from ketline.api.responses.compression import pack, unpacked_response
 from ketline.api.responses.formats import CSV, JSON, write_counts
 from ketline.api.responses.representation import LEAST_PACKED_BYTES
-from ketline.api.tasks.outputs import chosen_outputs
+from ketline.api.tasks.outputs import archive_of, archive_of_text, chosen_outputs, text_of
 from ketline.api.tasks.results import PointIndex, chosen_points
-from ketline.api.tasks.stored import with_result
+from ketline.api.tasks.stored import text_response, with_result
 from ketline.domain.task import Task
 from ketline.web.histogram import BarOrder, histogram
 from ketline.web.rendering import render
@@ -38,10 +39,15 @@ async def send_csv(task_id: UUID, request: Request) -> Response:
 
 @router.get("/{task_id}/outputs.npz")
 async def send_outputs(task_id: UUID, request: Request) -> Response:
-    async with with_result(request, task_id) as task:
-        chosen = chosen_outputs(task, None)
-        body = await asyncio.to_thread(write_archive, chosen.by_name(), swept=chosen.swept)
-        return await _download(body, NPZ, f"outputs-{task_id}.npz")
+    def write(task: Task) -> Iterable[str | bytes]:
+        return [archive_of(chosen_outputs(task, None))]
+
+    def write_text(text: str) -> Iterable[str | bytes]:
+        return [archive_of_text(text_of(task_id, text, None))]
+
+    response = await text_response(request, task_id, NPZ, write, write_text)
+    response.headers.update(_headers(f"outputs-{task_id}.npz"))
+    return response
 
 
 @router.get("/{task_id}/histogram.svg")
@@ -61,7 +67,11 @@ def _counts(task: Task, media_type: str) -> bytes:
 
 
 async def _download(body: bytes, media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", **_SANDBOX}
+    headers = _headers(name)
     if len(body) >= LEAST_PACKED_BYTES:
         return unpacked_response(await asyncio.to_thread(pack, [body]), media_type, headers, compressed=False)
     return Response(body, media_type=media_type, headers=headers)
+
+
+def _headers(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store", **_SANDBOX}

@@ -1,26 +1,28 @@
 """The routes of outputs, `GET /tasks/{id}/outputs` and `/outputs/{name}`, as JSON or NumPy arrays."""
 
-import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
 from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
-from ketline.api.responses.arrays import NPZ, write_archive, write_array
+from ketline.api.responses.arrays import NPZ, numbers_of, write_archive, write_array
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.formats import JSON, NPY
 from ketline.api.responses.representation import negotiated
+from ketline.api.tasks.output_text import ChosenText, OutputText, chosen_text
 from ketline.api.tasks.results import PointIndex, parameter_problem
-from ketline.api.tasks.stored import EncodedResult, result_response
+from ketline.api.tasks.stored import text_response
 from ketline.api.tasks.views import require_completed
 from ketline.domain.outputs import Output, Outputs
 from ketline.domain.task import Task
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+T = TypeVar("T")
 
 OutputName = Annotated[str, Path(max_length=64, description="Name of the output; by default its type")]
 
@@ -62,18 +64,20 @@ async def read_outputs(task_id: UUID, request: Request, point: PointIndex = None
     require_known_parameters(request, "point")
     media_type = negotiated(request, (JSON, NPZ))
 
-    async def write(task: Task) -> EncodedResult:
+    def write(task: Task) -> Iterable[str | bytes]:
         chosen = chosen_outputs(task, point)
+        if media_type == JSON:
+            shown = [{name: _json_of(one) for name, one in outputs.items()} for outputs in chosen.points]
+            return [_encoded(shown if chosen.swept else shown[0])]
+        return [archive_of(chosen)]
 
-        def encode() -> bytes:
-            if media_type == JSON:
-                shown = [{name: _json_of(one) for name, one in outputs.items()} for outputs in chosen.points]
-                return _encoded(shown if chosen.swept else shown[0])
-            return write_archive(chosen.by_name(), swept=chosen.swept)
+    def write_text(text: str) -> Iterable[str | bytes]:
+        chosen = text_of(task_id, text, point)
+        if media_type == JSON:
+            return _json_list([_json_object(outputs) for outputs in chosen.points], swept=chosen.swept)
+        return [archive_of_text(chosen)]
 
-        return EncodedResult(await asyncio.to_thread(encode))
-
-    return await result_response(request, task_id, media_type, write)
+    return await text_response(request, task_id, media_type, write, write_text)
 
 
 @router.get(
@@ -98,22 +102,77 @@ async def read_output_by_name(task_id: UUID, name: OutputName, request: Request,
     require_known_parameters(request, "point")
     media_type = negotiated(request, (JSON, NPY))
 
-    async def write(task: Task) -> EncodedResult:
+    def write(task: Task) -> Iterable[str | bytes]:
         chosen = chosen_outputs(task, point)
-        if name not in chosen.points[0]:
-            known = ", ".join(chosen.points[0])
-            raise HTTPProblem("output_not_found", f"Task {task.task_id} has no output of this name; it has: {known}.")
-        found = [outputs[name] for outputs in chosen.points]
+        found = [outputs[name] for outputs in _having(name, task_id, chosen.points)]
+        if media_type == JSON:
+            shown = [_json_of(one) for one in found]
+            return [_encoded(shown if chosen.swept else shown[0])]
+        return [write_array(map(numbers_of, found), swept=chosen.swept)]
 
-        def encode() -> bytes:
-            if media_type == JSON:
-                shown = [_json_of(one) for one in found]
-                return _encoded(shown if chosen.swept else shown[0])
-            return write_array(found, swept=chosen.swept)
+    def write_text(text: str) -> Iterable[str | bytes]:
+        chosen = text_of(task_id, text, point)
+        found = [outputs[name] for outputs in _having(name, task_id, chosen.points)]
+        if media_type == JSON:
+            return _json_list([one.pieces() for one in found], swept=chosen.swept)
+        return [write_array(map(OutputText.numbers, found), swept=chosen.swept)]
 
-        return EncodedResult(await asyncio.to_thread(encode))
+    return await text_response(request, task_id, media_type, write, write_text)
 
-    return await result_response(request, task_id, media_type, write)
+
+def archive_of(chosen: "ChosenOutputs") -> bytes:
+    """The outputs of a result as an archive for NumPy."""
+    named = {name: map(numbers_of, outputs) for name, outputs in chosen.by_name().items()}
+    return write_archive(named, swept=chosen.swept)
+
+
+def archive_of_text(chosen: ChosenText) -> bytes:
+    """The outputs in the text of a result as an archive for NumPy."""
+    names = chosen.points[0]
+    named = {name: map(OutputText.numbers, [outputs[name] for outputs in chosen.points]) for name in names}
+    return write_archive(named, swept=chosen.swept)
+
+
+def text_of(task_id: UUID, text: str, point: int | None) -> ChosenText:
+    """The outputs in the text of a large result, see `chosen_text`.
+
+    Raises:
+        HTTPProblem: it has no outputs, is not a sweep, or has fewer points.
+    """
+    chosen = chosen_text(text, point)
+    if chosen is None:
+        raise HTTPProblem("no_outputs", f"Task {task_id} was submitted without outputs.")
+    return chosen
+
+
+def _having(name: str, task_id: UUID, points: Sequence[Mapping[str, T]]) -> Sequence[Mapping[str, T]]:
+    """The outputs of these points, which have one of this name.
+
+    Raises:
+        HTTPProblem: they have not.
+    """
+    if name not in points[0]:
+        known = ", ".join(points[0])
+        raise HTTPProblem("output_not_found", f"Task {task_id} has no output of this name; it has: {known}.")
+    return points
+
+
+def _json_list(items: Sequence[Iterable[str]], *, swept: bool) -> Iterator[str]:
+    """Yield items as a list, or the only one alone."""
+    if not swept:
+        yield from items[0]
+        return
+    for number, item in enumerate(items):
+        yield "," if number else "["
+        yield from item
+    yield "]"
+
+
+def _json_object(outputs: Mapping[str, OutputText]) -> Iterator[str]:
+    for number, (name, output) in enumerate(outputs.items()):
+        yield f'{"," if number else "{"}"{name}":'
+        yield from output.pieces()
+    yield "}"
 
 
 class ChosenOutputs(NamedTuple):

@@ -1,7 +1,7 @@
 """Reads stored tasks and their results for routes and pages; large results are read one at a time and streamed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 from uuid import UUID
@@ -94,6 +94,35 @@ async def result_response(
         return await asyncio.to_thread(pack, [encoded.body], encoded.headers)
 
     # A result does not change once the task has completed: the same request has the same body.
+    key = f"{request.url.path}?{request.url.query} {media_type} {task.completed_at}"
+    return await represented_packed(request, await large_results(request).packed(key, make), media_type)
+
+
+async def text_response(
+    request: Request,
+    task_id: UUID,
+    media_type: str,
+    write: Callable[[Task], Iterable[str | bytes]],
+    write_text: Callable[[str], Iterable[str | bytes]],
+) -> Response:
+    """As `result_response`, where a large result is not decoded: `write_text` makes the body of its text.
+
+    Both are called in a thread.
+
+    Raises:
+        HTTPProblem: no task has this id, or the requested range does not exist.
+        DatabaseUnavailable: the task could not be read.
+    """
+    task = await stored_task(request, task_id)
+    if task.omitted_result_bytes is None:
+        parts = await asyncio.to_thread(lambda: list(write(task)))
+        body = b"".join(part.encode() if isinstance(part, str) else part for part in parts)
+        return await represented(request, body, media_type)
+
+    async def make() -> Packed:
+        text = await services_of(request).reader.result_text(task.task_id)
+        return await asyncio.to_thread(lambda: pack(write_text(text)))
+
     key = f"{request.url.path}?{request.url.query} {media_type} {task.completed_at}"
     return await represented_packed(request, await large_results(request).packed(key, make), media_type)
 

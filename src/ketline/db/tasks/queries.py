@@ -62,7 +62,10 @@ def select_task() -> Prepared:
 
     A single statement sees one state of the database, and needs no transaction with several round trips.
     """
-    first = func.row_number().over(order_by=status_history.c.id) == 1
+    # Not by a window: for one, SQLite copies all columns of the task for each line, results of many megabytes too.
+    lines = status_history.alias("lines")
+    earliest = select(func.min(lines.c.id)).where(lines.c.task_id == bindparam("bound_task_id", type_=Uuid()))
+    first = func.coalesce(status_history.c.id, 0) == func.coalesce(earliest.scalar_subquery(), 0)
     size = stored_size(tasks.c.result)
     wanted = {
         "result": and_(first, size <= bindparam("bound_most_bytes", type_=BigInteger())),

@@ -24,13 +24,13 @@ class FinalState:
     """The states that outputs need, those at named places and that at the end, and of which qubits.
 
     `qubits` has the needed qubits by place, None as the place for the end, and None as the qubits for all of them.
-    `of_one_state` is the type of an output that only a single pure state has, and `from_any_state` says that there is a
-    unitary. `letters` are the lengths of the labels of observables of all qubits.
+    `of_one_state` has the type of an output that only a single pure state has, by place, and `from_any_state` says that
+    there is a unitary. `letters` are the lengths of the labels of observables of all qubits.
     """
 
     qubits: tuple[tuple[str | None, frozenset[int] | None], ...]
     from_any_state: bool
-    of_one_state: OutputType | None = None
+    of_one_state: tuple[tuple[str | None, OutputType], ...] = ()
     letters: frozenset[int] = frozenset()
 
     def require_fit(self, qubits: int) -> Mapping[str | None, Collection[int]]:
@@ -65,7 +65,7 @@ def final_state_of(outputs: Sequence[RequestedOutput]) -> FinalState:
     return FinalState(
         tuple(needed.items()),
         any(one.type is OutputType.UNITARY for one in outputs),
-        next((one.type for one in outputs if one.type in OF_ONE_STATE), None),
+        tuple({one.at: one.type for one in outputs if one.type in OF_ONE_STATE}.items()),
         frozenset(map(len, labels)),
     )
 

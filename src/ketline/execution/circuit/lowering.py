@@ -286,9 +286,8 @@ def lower_state(
     lowered = Lowered(plain_of(circuit), lowering.operations, kept_qubits=range(circuit.num_qubits))
     if not (states.from_any_state or noisy):
         lowered = without_resets_at_start(lowered)
-    lowered = _unmeasured(lowered)
-    if states.of_one_state is not None:
-        _require_one_state(lowered, states.of_one_state)
+    lowered = _unmeasured(lowered if None in needed else _until_last_place(lowered))
+    _require_one_state(lowered, dict(states.of_one_state))
     lowered = _light_cone_of(lowered, needed.get(None, ()))
     lowered.circuit.global_phase = lowering.phase
     return lowered
@@ -299,19 +298,37 @@ def is_averaged(lowered: Lowered) -> bool:
     return any(lowered.operations[name] for name in _MAKES_OUTCOMES)
 
 
-def _require_one_state(lowered: Lowered, needed_by: OutputType) -> None:
-    """Reject a circuit without a single state.
+def _until_last_place(lowered: Lowered) -> Lowered:
+    """The circuit until its last named place, of which there is one."""
+    last = max(number for number, step in enumerate(lowered.steps) if step[0] == PLACE)
+    return _reduced(lowered, range(lowered.num_qubits), lowered.steps[: last + 1])
+
+
+def _require_one_state(lowered: Lowered, needed: Mapping[str | None, OutputType]) -> None:
+    """Reject a circuit without a single state at these places, None for the end.
 
     Raises:
-        OutputsInvalid: it measures before its end, resets, branches or loops.
+        OutputsInvalid: it measures before one of them, resets, branches or loops.
     """
-    what = next((name for name in _MAKES_OUTCOMES if lowered.operations[name]), None)
-    if what is not None:
-        reason = "measures before its end, or before a place" if what == "measure" else f"has '{what}'"
-        raise OutputsInvalid(
-            f"a {needed_by} is that of one pure state, and this program {reason}, so that it has one for each outcome: "
-            "ask for density_matrix, probabilities or expectation_values, which are averaged over the outcomes"
-        )
+    before: set[str] = set()
+    for step in lowered.steps if needed else ():
+        if step[0] == PLACE:
+            _reject_outcomes(before, step[4].label, needed)
+        else:
+            before.add(step[0])
+    _reject_outcomes(before, None, needed)
+
+
+def _reject_outcomes(before: Collection[str], place: str | None, needed: Mapping[str | None, OutputType]) -> None:
+    what = next((name for name in _MAKES_OUTCOMES if name in before), None)
+    if what is None or place not in needed:
+        return
+    where = "its end" if place is None else f"'{place}'"
+    reason = f"measures before {where}" if what == "measure" else f"has '{what}'"
+    raise OutputsInvalid(
+        f"a {needed[place]} is that of one pure state, and this program {reason}, so that it has one for each outcome: "
+        "ask for density_matrix, probabilities or expectation_values, which are averaged over the outcomes"
+    )
 
 
 def _unmeasured(lowered: Lowered) -> Lowered:

@@ -12,7 +12,7 @@ _Instruction = Callable[..., Any]
 
 
 class SavingCircuit:
-    """A lowered circuit with an instruction that saves at each of these places; None is the end.
+    """A lowered circuit with an instruction that saves at each of these places, until the last; None is the end.
 
     Aer applies the phase of a circuit before its first operation, so the phases of the places are applied to what was
     saved.
@@ -23,6 +23,8 @@ class SavingCircuit:
         self.circuit = circuit.copy_empty_like()
         self.circuit.global_phase = 0
         for one in circuit.data:
+            if len(self._phases) == len(places):
+                return
             if one.name != PLACE:
                 self.circuit.append(one, copy=False)
             elif one.label in places:

@@ -1,6 +1,7 @@
 """Chooses how the states of outputs are simulated, and computes the outputs; the simulator calls it."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 from ketline.domain.backend import Engine
@@ -24,8 +25,6 @@ from ketline.execution.simulators.saving.averaged_method import AveragedStates
 _STATES_OF_OUTPUTS = 3
 _STATES_OF_A_PLACE = 2
 _METHODS = (Method.AUTOMATIC, Method.STATEVECTOR, Method.DENSITY_MATRIX)
-# The pure states at a place, complex128 of shape (states, 2^n), whose squares are their probabilities.
-_States = Mapping[str | None, Any]
 
 
 class Saved(NamedTuple):
@@ -68,7 +67,8 @@ def choose_for_outputs(
             "method 'statevector' computes outputs of one state, and this program has one for each outcome or error; "
             "choose 'density_matrix', or none"
         )
-    if of_one := next((one.type for one in outputs if one.type in OF_ONE_STATE), None):
+    of_one = next((one.type for one in outputs if one.type in OF_ONE_STATE), None)
+    if of_one is not None and (method is Method.DENSITY_MATRIX or noise is not None):
         raise ProgramUnsupported(f"method 'density_matrix' gives no {of_one}; choose 'statevector', or none")
     errors = None if noise is None else CircuitErrors(program.lowered, noise)
     choice = Choice(AveragedStates(errors), "the states of all outcomes and errors are added up")
@@ -82,23 +82,46 @@ def saved_outputs(engines: Engines, program: Program, outputs: Sequence[Requeste
     Raises:
         ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as a run does.
     """
-    lowered = program.lowered
+    averaged = choice.method if isinstance(choice.method, AveragedStates) else None
     positions = {qubit: number for number, qubit in enumerate(program.kept_qubits)}
-    unitary = {one.at for one in outputs if one.type is OutputType.UNITARY}
-    other = {one.at for one in outputs if one.type is not OutputType.UNITARY}
-    unitaries = engines.unitaries(lowered.circuit, unitary) if unitary else {}
-    states: _States = {}
-    if isinstance(choice.method, AveragedStates):
-        states = averaged_states(engines, program, other, choice.method.errors)
-    elif other:
-        states = {place: state[None, :] for place, state in engines.states(lowered.circuit, other).items()}
+    sources = {one.name: _source_of(one, averaged=averaged is not None) for one in outputs}
+    places = {source: {one.at for one in outputs if sources[one.name] is source} for source in sources.values()}
+    computed = {source: _computed(engines, program, source, places[source], averaged) for source in places}
     found: dict[str, Output] = {}
     for one in outputs:
         qubits = range(program.declared_qubits) if one.qubits is None else one.qubits
-        if one.type is OutputType.UNITARY:
-            value = unitaries[one.at]
-        else:
-            value = value_of(one, states[one.at], positions, qubits)
+        value = computed[sources[one.name]][one.at]
+        if one.type is not OutputType.UNITARY:
+            value = value_of(one, value, positions, qubits)
         found[one.name] = Output(one.type, qubits=list(qubits), values=as_values(value))
-    engine = Engine.NUMPY if isinstance(choice.method, AveragedStates) else Engine.AER
+    engine = Engine.AER if averaged is None else Engine.NUMPY
     return Saved(found, choice.method.name.value, choice.reason, engine)
+
+
+class _Source(Enum):
+    """What an output is computed from."""
+
+    UNITARY = "unitary"
+    STATE = "state"
+    MIXTURE = "mixture"
+
+
+def _source_of(output: RequestedOutput, *, averaged: bool) -> _Source:
+    """A program with outcomes has a single state at places before all of them."""
+    if output.type is OutputType.UNITARY:
+        return _Source.UNITARY
+    return _Source.MIXTURE if averaged and output.type is not OutputType.STATEVECTOR else _Source.STATE
+
+
+def _computed(
+    engines: Engines, program: Program, source: _Source, places: set[str | None], averaged: AveragedStates | None
+) -> Mapping[str | None, Any]:
+    """Unitaries at places, or pure states: complex128 of shape (states, 2^n), whose squares are their probabilities."""
+    circuit = program.lowered.circuit
+    match source:
+        case _Source.UNITARY:
+            return engines.unitaries(circuit, places)
+        case _Source.STATE:
+            return {place: state[None, :] for place, state in engines.states(circuit, places).items()}
+        case _Source.MIXTURE:
+            return averaged_states(engines, program, places, None if averaged is None else averaged.errors)
