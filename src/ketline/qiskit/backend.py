@@ -1,102 +1,21 @@
-"""The provider and the backend: run Qiskit circuits on a service with `backend.run`."""
+"""The backends: run Qiskit circuits on a service, or on a device there, with `backend.run`."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.exceptions import QiskitError
-from qiskit.providers import BackendV2, JobStatus
+from qiskit.providers import BackendV2
 
 from ketline.client import Client, ClientError
-from ketline.qiskit.job import KetlineJob, KetlinePrimitiveJob, stored_job
-from ketline.qiskit.options import default_run_options, known_options, require_supported, run_options
+from ketline.qiskit.devices import device_target
+from ketline.qiskit.job import KetlineJob
+from ketline.qiskit.options import RunOptions, default_run_options, known_options, require_supported, run_options
 from ketline.qiskit.requests import bound_circuits, run_of
 from ketline.qiskit.resolve_client import Service, service_of
 from ketline.qiskit.target import target_of
-from ketline.qiskit.task_group import job_ids, submitted
-
-Job = KetlineJob | KetlinePrimitiveJob
-
-
-class KetlineProvider:
-    """The backends of the service at `url`, or at `KETLINE_URL` without one."""
-
-    def __init__(self, url: str | None = None, *, api_key: str | None = None, client: Client | None = None) -> None:
-        self.client = client or Client(url, api_key=api_key)
-        self.service = Service(self.client)
-
-    def __repr__(self) -> str:
-        return f"<KetlineProvider of {self.client!r}>"
-
-    def backends(self, name: str | None = None) -> list["KetlineBackend"]:
-        """All backends, or the one of this name."""
-        backend = KetlineBackend(self)
-        return [backend] if name in (None, backend.name) else []
-
-    def get_backend(self, name: str | None = None) -> "KetlineBackend":
-        """The backend of this name; without a name, the only one.
-
-        Raises:
-            QiskitError: no backend has this name.
-        """
-        found = self.backends(name)
-        if not found:
-            raise QiskitError(f"There is no backend {name!r}; this service has {KetlineBackend(self).name!r}.")
-        return found[0]
-
-    def retrieve_job(self, job_id: str) -> Job:
-        """The job of the backend or of a primitive with this id, also one that another process submitted.
-
-        Raises:
-            QiskitError: there is no such job, tasks of it were deleted, or they do not store what is needed.
-            ClientError: the service cannot be reached.
-        """
-        return stored_job(self.get_backend(), job_id)
-
-    def jobs(
-        self,
-        limit: int | None = 10,
-        *,
-        status: JobStatus | Iterable[JobStatus] | None = None,
-        tags: Sequence[str] = (),
-        name: str | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
-        newest_first: bool = True,
-    ) -> list[Job]:
-        """Up to `limit` stored jobs of the backend and of primitives.
-
-        They have all these tags, this name and one of these statuses, for which the tasks of each job are read. Jobs of
-        which tasks were deleted are left out.
-
-        Raises:
-            ClientError: the service cannot be reached.
-        """
-        wanted = None if status is None else {status} if isinstance(status, JobStatus) else set(status)
-        listed = job_ids(
-            self.client,
-            tags,
-            name=name,
-            submitted_after=created_after,
-            submitted_before=created_before,
-            order="-submitted_at" if newest_first else "submitted_at",
-        )
-        backend = self.get_backend()
-        return list(islice(_jobs(backend, listed, wanted), limit))
-
-
-def _jobs(backend: "KetlineBackend", ids: Iterable[str], statuses: Collection[JobStatus] | None) -> Iterator[Job]:
-    """The jobs with these ids that are complete and have one of these statuses."""
-    for job_id in ids:
-        try:
-            job = stored_job(backend, job_id)
-        except QiskitError:
-            continue
-        if statuses is None or job.status() in statuses:
-            yield job
+from ketline.qiskit.task_group import submitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,18 +65,21 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
 
     def __init__(self, service: Any = None, **options: Any) -> None:
         self.service: Service = service_of(service)
+        self._describe(service, self.service.description, options)
+        self._target = target_of(self.service.description)
+
+    def _describe(self, service: Any, described: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """Have the name, the description and the options of a backend."""
         self.client: Client = self.service.client
-        described = self.service.description
         require_supported(options)
         super().__init__(
-            provider=service if isinstance(service, KetlineProvider) else None,
+            provider=service if hasattr(service, "get_backend") else None,
             name=described["name"],
             description=described["description"],
-            backend_version=described["versions"].get("ketline"),
+            backend_version=self.service.description["versions"].get("ketline"),
             **options,
         )
         run_options(dict(self.options))
-        self._target = target_of(described)
 
     @property
     def target(self) -> Any:
@@ -206,10 +128,17 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
         circuits = bound_circuits(circuits, parameter_binds)
-        chosen = run_options(known_options(dict(self.options), options))
+        chosen = self._chosen(options)
         run, requests = run_of(circuits, chosen, self.service.limits)
         group = submitted(self.client, requests, run, chosen.for_tasks["tags"] or ())
         return KetlineJob(self, group, run)
+
+    def on_device(self, name: str) -> "KetlineDevice":
+        """The device of this name as a backend; it may have been removed since it ran a job."""
+        return KetlineDevice(self.provider or self, entry={"name": name, "description": ""})
+
+    def _chosen(self, options: Mapping[str, Any]) -> RunOptions:
+        return run_options(known_options(dict(self.options), options))
 
     def status(self) -> BackendStatus:
         """Whether the service responds and has workers, and how many of its tasks wait."""
@@ -240,3 +169,51 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
             basis_gates=[name for name in self.operation_names if name in self.service.description["gates"]],
             supported_instructions=self.operation_names,
         )
+
+
+class KetlineDevice(KetlineBackend):
+    """A device of a service, whose gates have its errors: `transpile` to it has its gates and its couplings.
+
+    `name` is that of the device. `target` is what the device is when it is first read, `run` uses what it is then. The
+    qubits of circuits are those of the device, by number; operations that the device does not have are replaced.
+    """
+
+    def __init__(
+        self, service: Any = None, name: str = "", *, entry: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        plain = service_of(service, devices=True)
+        described = _entry(plain.client, name) if entry is None else entry
+        self.service = plain.on_device(described["name"])
+        self._describe(service, described, options)
+        self._target = None
+
+    @property
+    def target(self) -> Any:
+        if self._target is None:
+            self._target = device_target(self.client.device(self.name))
+        return self._target
+
+    def _chosen(self, options: Mapping[str, Any]) -> RunOptions:
+        chosen = super()._chosen(options)
+        if chosen.noise is not None:
+            raise QiskitError("The option 'noise_model' cannot be given: circuits run with the errors of the device.")
+        return replace(chosen, device=self.service.device)
+
+    def configuration(self) -> BackendConfiguration:
+        """What the device is, for programs that read it here; others read `target`."""
+        pairs = self.target.build_coupling_map()
+        return replace(
+            super().configuration(), coupling_map=[] if pairs is None else [list(pair) for pair in pairs.get_edges()]
+        )
+
+
+def _entry(client: Client, name: str) -> Mapping[str, Any]:
+    """What the list of devices has of one.
+
+    Raises:
+        QiskitError: there is no device of this name.
+    """
+    found = [entry for entry in client.devices() if entry["name"] == name]
+    if not found:
+        raise QiskitError(f"There is no device {name!r}: `Client.devices()` lists all.")
+    return found[0]

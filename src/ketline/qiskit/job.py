@@ -144,6 +144,7 @@ def stored_job(backend: Any, job_id: str) -> KetlineJob | KetlinePrimitiveJob:
     group, tasks = stored(backend.client, job_id)
     kind, documents = documents_of(job_id, [task.metadata for task in tasks])
     if kind == RUN:
-        return KetlineJob(backend, group, read_run(documents))
+        run = read_run(documents)
+        return KetlineJob(backend if run.device is None else backend.on_device(run.device), group, run)
     read = _READERS.get(kind, read_sampling)
     return KetlinePrimitiveJob(group, read(documents))

@@ -68,13 +68,15 @@ class EstimatorOptions(TaskOptions):
 class RunOptions:
     """The checked options of one run of the backend.
 
-    `seeds` has one for each circuit, or one for the first. `noise` is Aer's model, or noise as a task has it.
+    `seeds` has one for each circuit, or one for the first. `noise` is Aer's model, or noise as a task has it. `device`
+    is the name of the device on which the circuits run.
     """
 
     shots: int
     memory: bool
     seeds: int | Sequence[int] | None
     noise: Any = None
+    device: str | None = None
     for_tasks: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -12,6 +12,7 @@ from ketline.client.task_limits import TaskLimits, portions
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
 from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
+from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
 from ketline.qiskit.saves import Saves, saves_of
@@ -47,6 +48,8 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
     seeds = options.seeds
     if isinstance(seeds, Sequence) and len(seeds) != len(circuits):
         raise QiskitError(f"`seed_simulator` has {len(seeds)} seeds for {len(circuits)} circuits.")
+    if options.device is not None:
+        circuits = list(map(without_layout, circuits))
     saves = list(map(saves_of, circuits))
     for one in saves:
         require_same_errors(one.circuit, options.noise)
@@ -59,12 +62,13 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
         requests += own
         parts += [Part(members=group.members, swept=bool(group.inputs)) for _ in own]
     experiments = [experiment_of(one.circuit, one.saved) for one in saves]
-    return Run(shots=options.shots, experiments=experiments, parts=parts), requests
+    return Run(shots=options.shots, experiments=experiments, parts=parts, device=options.device), requests
 
 
 def _requests(group: CircuitGroup, saves: Saves, options: RunOptions, shots: Sequence[int]) -> Iterator[TaskRequest]:
     """The tasks of a group, which share its shots; the first has what a circuit saves, and one without shots is all."""
     shared = {**options.for_tasks, "noise": options.noise, "memory": options.memory or None}
+    shared |= device_options(options.device, saves.circuit.num_qubits)
     if group.inputs:
         shared["inputs"] = group.inputs
     if shared["method"] in METHODS_OF_SAVES:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ketline.domain.sweep import number_of_points
 from ketline.qiskit.circuit_groups import groups_of, measures
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import SamplerOptions, Seed, number_of
+from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.cells import Cell
 from ketline.qiskit.results.experiments import experiment_of
@@ -37,9 +38,9 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
     """Samples circuits as `StatevectorSampler` does, also with control flow, resets and mid-circuit measurements.
 
     `service`, or `mode` or `backend` as other samplers call it, is a provider, a backend, a client or the URL of a
-    service. With a `seed`, results are reproducible: the seed of each task is derived from it. It is an integer, or
-    what numpy makes random numbers of; a generator is drawn from for each job. `options` are further ones of
-    `SamplerOptions`; all can be changed by the attribute `options`.
+    service; on a backend that is a device, circuits run there. With a `seed`, results are reproducible: the seed of
+    each task is derived from it. It is an integer, or what numpy makes random numbers of; a generator is drawn from for
+    each job. `options` are further ones of `SamplerOptions`; all can be changed by the attribute `options`.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         method: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.service = service_of(service, mode, backend)
+        self.service = service_of(service, mode, backend, devices=True)
         own = {"default_shots": default_shots, "seed": seed, "method": method}
         self.options = SamplerOptions(**{**own, **(options or {})})
 
@@ -74,8 +75,10 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         coerced = [SamplerPub.coerce(pub, self.default_shots if shots is None else shots) for pub in pubs]
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn("A circuit has no classical registers: its result will be empty.", UserWarning, stacklevel=2)
+        if self.service.device is not None:
+            coerced = [SamplerPub(without_layout(pub.circuit), pub.parameter_values, pub.shots) for pub in coerced]
         seed, limits = number_of(self.seed), self.service.limits
-        parts = _parts_of(coerced, limits, {**self.options.for_tasks(), "seed": seed})
+        parts = _parts_of(coerced, limits, {**self.options.for_tasks(), "seed": seed}, self.service.device)
         sampling = Sampling(
             pubs=[SampledPub(shape=pub.shape, shots=pub.shots, circuit=experiment_of(pub.circuit)) for pub in coerced],
             cells=[part.cells for part in parts],
@@ -85,10 +88,19 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         return KetlinePrimitiveJob(group, sampling)
 
 
-def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
+def _parts_of(
+    pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any], device: str | None = None
+) -> list[_Part]:
     """The tasks of PUBs, in the order of their first points."""
     parts = sorted([*_swept(pubs, limits, options), *_grouped(pubs, limits, options)], key=lambda part: part.cells[0])
-    return [each for part in parts for each in _by_shots(part, limits.shots)]
+    placed = [_on_device(part, device, pubs[part.cells[0][0]].circuit.num_qubits) for part in parts]
+    return [each for part in placed for each in _by_shots(part, limits.shots)]
+
+
+def _on_device(part: _Part, device: str | None, qubits: int) -> _Part:
+    """The task on a device, if there is one; its circuits have this number of qubits."""
+    circuit, options = part.request
+    return replace(part, request=(circuit, {**options, **device_options(device, qubits)}))
 
 
 def _swept(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> Iterator[_Part]:

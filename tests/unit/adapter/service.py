@@ -16,6 +16,12 @@ DESCRIPTION: Mapping[str, Any] = {
     "gates": ["h", "x", "cx", "rx"],
     "limits": {"max_qubits": 5, "max_shots": 2000, "max_program_bytes": 1 << 20, "max_result_megabytes": 16},
 }
+DEVICE: Mapping[str, Any] = {
+    "name": "pair",
+    "description": "Two qubits",
+    "qubits": [{}, {"t1_us": 50.0}],
+    "gates": [{"name": "sx", "qubits": [0]}, {"name": "cz", "qubits": [0, 1], "error": 0.01}],
+}
 SUBMITTED_AT, COMPLETED_AT = "2026-01-02T03:04:05Z", "2026-01-02T03:04:07Z"
 
 
@@ -36,6 +42,10 @@ class ScriptedService:
         self.requests.append(f"{request.method} {path}")
         if path == "/backends":
             return httpx.Response(200, json={"backends": [DESCRIPTION]})
+        if path == "/devices":
+            return httpx.Response(200, json={"devices": [{"name": "pair", "description": "Two qubits"}]})
+        if path == "/devices/pair":
+            return httpx.Response(200, json=DEVICE)
         if path == "/workers":
             return httpx.Response(200, json={"workers": []})
         if path == "/tasks/stats":

@@ -1,6 +1,7 @@
 """Results of circuits have the headers and numbers of Aer's, and are equal when they are read from stored tasks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -99,6 +100,7 @@ def test_run_is_read_from_what_its_tasks_store() -> None:
         experiments=list(map(experiment_of, [*circuits[:2], silent, *circuits[2:]])),
         parts=[Part(members=[0, 1], swept=True), *(Part(members=[one], swept=False) for one in (3, 4, 5))],
     )
+    assert read_run(documents_of("j", replace(run, device="line-27").stored())[1]).device == "line-27"
     assert read_run(documents_of("j", run.stored())[1]) == run
 
 

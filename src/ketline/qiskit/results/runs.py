@@ -29,11 +29,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The circuits of a run, and its tasks in order; circuits of no task neither measure nor save anything."""
+    """The circuits of a run, and its tasks in order; circuits of no task neither measure nor save anything.
+
+    `device` is the name of the device on which they run.
+    """
 
     shots: int
     experiments: Sequence[Experiment]
     parts: Sequence[Part]
+    device: str | None = None
 
     def result(self, tasks: Sequence[Task | None], **about: Any) -> Any:
         """The result of the circuits, from the tasks in order; a task that is None was deleted."""
@@ -78,6 +82,7 @@ class Run:
     def _stored(self, number: int, members: Sequence[int]) -> dict[str, Any]:
         part = self.parts[number]
         shared = {"shots": self.shots, "members": list(part.members), "swept": part.swept}
+        shared |= {} if self.device is None else {"device": self.device}
         documents = (
             {**shared, "experiments": experiments_as_json(self.experiments, members, with_metadata=with_metadata)}
             for with_metadata in (True, False)
@@ -92,6 +97,7 @@ def read_run(documents: Sequence[Mapping[str, Any]]) -> Run:
         shots=documents[0]["shots"],
         experiments=[found[index] for index in sorted(found)],
         parts=[Part(members=each["members"], swept=each["swept"]) for each in documents],
+        device=documents[0].get("device"),
     )
 
 

@@ -1,0 +1,23 @@
+"""Circuits on devices: their qubits are those of the device, by number, as in a circuit that was transpiled for it.
+
+Such a circuit runs as it is. Of others, what the device does not have is replaced.
+"""
+
+from typing import Any
+
+from qiskit.converters import circuit_to_dag, dag_to_circuit
+
+
+def device_options(device: str | None, qubits: int) -> dict[str, Any]:
+    """The options of the task of a circuit with so many qubits that have it run on a device; none without a device."""
+    if device is None:
+        return {}
+    return {"device": {"name": device, "optimization_level": 0, "initial_layout": list(range(qubits))}}
+
+
+def without_layout(circuit: Any) -> Any:
+    """The circuit without the layout that it has from a transpiler: with one, Qiskit's exporter declares no qubits, so
+    that a program has only those up to the last one that an operation is on."""
+    if circuit.layout is None:
+        return circuit
+    return dag_to_circuit(circuit_to_dag(circuit, copy_operations=False), copy_operations=False)

@@ -1,0 +1,131 @@
+"""Devices as backends of Qiskit's, on a running service; AerSimulator with the noise of the same target agrees."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from qiskit import QuantumCircuit, transpile
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
+from qiskit.providers import BackendV2, Options
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
+
+from ketline.client import Client
+from ketline.qiskit import KetlineDevice, KetlineProvider, KetlineSampler, device_target
+from tests.acceptance.processes import running_service
+
+SHOTS = 20_000
+# Errors that counts of this many shots show, and a readout as a target has it: one number.
+NOISY: dict[str, Any] = {
+    "name": "noisy",
+    "qubits": [{"t1_us": 30, "t2_us": 20 + number, "p01": 0.03, "p10": 0.03, "readout_ns": 900} for number in range(6)],
+    "gates": [
+        *({"name": "rz", "qubits": [qubit], "error": 0, "duration_ns": 0} for qubit in range(6)),
+        *({"name": "sx", "qubits": [qubit], "error": 0.004, "duration_ns": 40} for qubit in range(6)),
+        *({"name": "cz", "qubits": [low, low + 1], "error": 0.05, "duration_ns": 300} for low in range(5)),
+    ],
+}
+
+
+class Lab(BackendV2):  # type: ignore[misc]
+    """Nothing but the target of the device, of which Aer makes its noise."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lab")
+        self._target = device_target(NOISY)
+
+    @property
+    def target(self) -> Any:
+        return self._target
+
+    @property
+    def max_circuits(self) -> None:
+        return None
+
+    @classmethod
+    def _default_options(cls) -> Any:
+        return Options()
+
+    def run(self, run_input: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KetlineProvider]:
+    with running_service(tmp_path_factory.mktemp("device-backends")) as url, Client(url) as client:
+        client.put_device(NOISY)
+        yield KetlineProvider(client=client)
+
+
+@pytest.fixture
+def device(provider: KetlineProvider) -> KetlineDevice:
+    found = provider.get_backend("noisy")
+    assert isinstance(found, KetlineDevice)
+    return found
+
+
+def ghz() -> QuantumCircuit:
+    circuit = QuantumCircuit(4)
+    circuit.h(0)
+    for target in (1, 2, 3):
+        circuit.cx(0, target)
+    circuit.measure_all()
+    return circuit
+
+
+def distance(one: Mapping[str, int], other: Mapping[str, int]) -> float:
+    """The total variation distance of two counts of as many shots."""
+    return sum(abs(one.get(key, 0) - other.get(key, 0)) for key in {*one, *other}) / (2 * SHOTS)
+
+
+def test_provider_lists_shipped_and_stored_devices(provider: KetlineProvider) -> None:
+    names = [backend.name for backend in provider.backends()]
+    assert names == ["ketline-aer", "line-27", "grid-25", "heavy-hex-57", "noisy"]
+    assert provider.get_backend("grid-25").num_qubits == 25
+
+
+@pytest.mark.parametrize("level", [0, 3])
+def test_transpiled_circuit_runs_as_it_is_with_the_errors_of_the_device(device: KetlineDevice, level: int) -> None:
+    circuit = transpile(ghz(), device, optimization_level=level, seed_transpiler=11)
+    job = device.run(circuit, shots=SHOTS, seed_simulator=5)
+    counts = job.result().get_counts()
+    task = device.client.get(job.task_ids[0])
+    assert task.profile is not None
+    placement = task.data["profile"]["placement"]
+    assert placement["two_qubit_gates"] == circuit.count_ops()["cz"]
+    assert placement["layout"] == placement["final_layout"] == list(range(circuit.num_qubits))
+    aer = AerSimulator(noise_model=NoiseModel.from_backend(Lab()), method="density_matrix", seed_simulator=6)
+    assert distance(counts, aer.run(circuit, shots=SHOTS).result().get_counts()) < 0.025
+    ideal = AerSimulator(seed_simulator=6).run(circuit, shots=SHOTS).result().get_counts()
+    assert distance(counts, ideal) > 0.15
+
+
+def test_circuit_that_is_not_transpiled_runs_on_its_first_qubits(device: KetlineDevice) -> None:
+    job = device.run(ghz(), shots=100)
+    assert sum(job.result().get_counts().values()) == 100
+    assert device.client.get(job.task_ids[0]).data["profile"]["placement"]["layout"] == [0, 1, 2, 3]
+
+
+def test_job_of_a_device_is_found_again(provider: KetlineProvider, device: KetlineDevice) -> None:
+    job = device.run(transpile(ghz(), device, seed_transpiler=11), shots=100, name="on a device")
+    found = provider.retrieve_job(job.job_id())
+    assert isinstance(found.backend(), KetlineDevice)
+    assert found.result().backend_name == "noisy"
+    assert found.result().get_counts() == job.result().get_counts()
+    assert [each.backend().name for each in provider.jobs(name="on a device")] == ["noisy"]
+
+
+def test_primitives_run_on_a_device(device: KetlineDevice) -> None:
+    circuit = transpile(ghz(), device, optimization_level=1, seed_transpiler=11)
+    sampled = [
+        sampler.run([circuit], shots=SHOTS).result()[0].data.meas.get_counts()
+        for sampler in (KetlineSampler(device, seed=1), BackendSamplerV2(backend=device))
+    ]
+    assert distance(*sampled) < 0.025
+    pair = QuantumCircuit(2)
+    pair.h(0)
+    pair.cx(0, 1)
+    bell = transpile(pair, device, initial_layout=[2, 3], seed_transpiler=11)
+    estimator = BackendEstimatorV2(backend=device, options={"default_precision": 0.02})
+    value = float(estimator.run([(bell, "IIZZII"[::-1])]).result()[0].data.evs)
+    assert 0.7 < value < 0.95
