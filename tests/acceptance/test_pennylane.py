@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from pennylane import numpy as pnp
 from pennylane.exceptions import DeviceError, WireError
+from pennylane.tape import QuantumScript
 
 from ketline.client import Client
 from ketline.pennylane import KetlineDevice
@@ -208,6 +209,39 @@ def assert_same_form(ours: Any, theirs: Any) -> None:
         assert np.shape(ours) == np.shape(theirs)
         if np.shape(theirs):
             np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "observable",
+    [
+        qml.X(0) @ qml.I(1),
+        qml.I(0) @ qml.Y(1),
+        qml.I(0),
+        qml.X(0) @ qml.Y(1) @ qml.X(0),
+        -1.5 * qml.Z(0) @ qml.X(1),
+        qml.Hamiltonian([-2.0], [qml.Y(0)]),
+        qml.Hamiltonian([-2.0, 1.0], [qml.Z(0), qml.X(1)]),
+        qml.prod(qml.Hadamard(0), qml.Z(1)),
+        qml.Hermitian(np.array([[0.3, 1j], [-1j, -2.0]]), 0),
+        qml.Projector([1], 1),
+    ],
+    ids=str,
+)
+def test_values_of_shots_belong_to_their_outcomes(client: Client, observable: Any) -> None:
+    """Means and variances, of 4,000 values between -3 and 3, to about six standard deviations."""
+    operations = [qml.RX(0.4, 0), qml.RY(0.9, 0), qml.RX(1.1, 1), qml.CRY(0.7, [0, 1])]
+    of_shots = [qml.expval(observable), qml.var(observable), qml.sample(observable), qml.probs(wires=[0, 1])]
+    device = KetlineDevice(2, client=client, seed=3)
+    ours = qml.set_shots(qml.QNode(partial(applied, operations, of_shots), device), 4000)()
+    state = qml.matrix(QuantumScript(operations), wire_order=[0, 1])[:, 0]
+    matrix = qml.matrix(observable, wire_order=[0, 1])
+    mean, square = (float(np.vdot(state, power @ state).real) for power in (matrix, matrix @ matrix))
+    variance = square - mean**2
+    assert float(ours[0]) == pytest.approx(mean, abs=0.2)
+    assert float(ours[1]) == pytest.approx(variance, abs=0.5)
+    assert np.mean(ours[2]) == pytest.approx(mean, abs=0.2)
+    assert np.var(ours[2]) == pytest.approx(variance, abs=0.5)
+    assert np.shape(ours[2]) == (4000,)
 
 
 def test_shots_are_selected_by_outcomes_inside_the_circuit(client: Client) -> None:
@@ -429,3 +463,25 @@ def test_noise_is_that_of_the_service(client: Client) -> None:
     noise = {"name": "readout", "p01": 0.25, "p10": 0.0}
     (counts,) = refused(KetlineDevice(1, client=client, noise=noise, seed=1), [], [qml.counts(wires=0)], 4000)
     assert 850 < counts["1"] < 1150
+
+
+def test_exact_values_with_noise_are_those_of_the_mixed_device(client: Client) -> None:
+    """A gate on one qubit leaves it maximally mixed with a probability of 0.1: three Pauli errors of a fourth each."""
+    operations = [qml.RX(0.4, 0), qml.CNOT([0, 1]), qml.RY(0.9, 1)]
+    errors = [qml.DepolarizingChannel(0.075, 0), None, qml.DepolarizingChannel(0.075, 1)]
+    with_errors = [each for pair in zip(operations, errors, strict=True) for each in pair if each is not None]
+    measurements = [
+        qml.expval(qml.Z(0) @ qml.X(1) + 0.5 * qml.Y(0)),
+        qml.var(qml.Z(1)),
+        qml.probs(wires=[1, 0]),
+        qml.density_matrix(wires=[1]),
+        qml.purity(wires=[0, 1]),
+        qml.vn_entropy(wires=[1, 0]),
+    ]
+    noise = {"name": "depolarizing", "one_qubit": 0.1}
+    found = exactly(KetlineDevice(2, client=client, noise=noise), operations, measurements)
+    expected = exactly(qml.device("default.mixed", wires=2), with_errors, measurements)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-10)
+    with pytest.raises(DeviceError, match="statevector"):
+        exactly(KetlineDevice(2, client=client, noise=noise), operations, [qml.state()])

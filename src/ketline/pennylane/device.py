@@ -155,7 +155,7 @@ class KetlineDevice(Device):  # type: ignore[misc]
     def _planned(self, circuit: Any, random: np.random.Generator, postselect_mode: Any) -> Any:
         wires = self._wires_of(circuit)
         if not circuit.shots:
-            return ExactCircuit(circuit, wires)
+            return ExactCircuit(circuit, wires, mixed=self._options["noise"] is not None)
         return SampledCircuit(
             circuit, wires, most_shots=self._task_limits().shots, random=random, postselect_mode=postselect_mode
         )

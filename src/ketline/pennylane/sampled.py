@@ -5,7 +5,7 @@ Observables that share a basis are read from the same shots.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from pennylane.measurements import CountsMP, ExpectationMP, ProbabilityMP, Sampl
 from pennylane.transforms.dynamic_one_shot import gather_mcm
 
 from ketline.client.task_limits import CHARACTERS_OF_A_COUNT, portions
+from ketline.pennylane.bases import Basis, letters_of
 from ketline.pennylane.observables import real
 from ketline.pennylane.points import Point
 from ketline.pennylane.requests import Request
@@ -21,29 +22,6 @@ from ketline.pennylane.samples import Samples, no_outcomes, samples_of
 
 Read = Callable[[Samples], Any]
 
-
-@dataclass(slots=True)
-class _Basis:
-    """A basis in which some wires are measured: a letter for each, or gates that lead to it."""
-
-    letters: dict[Any, str] = field(default_factory=dict)
-    gates: list[Any] | None = None
-
-    def take(self, letters: Mapping[Any, str]) -> bool:
-        """Measure these wires too, if the basis allows it."""
-        if self.gates is not None or any(self.letters.get(wire, letter) != letter for wire, letter in letters.items()):
-            return False
-        self.letters.update(letters)
-        return True
-
-    def operations(self) -> list[Any]:
-        if self.gates is not None:
-            return self.gates
-        rotated = [(letter, wire) for wire, letter in self.letters.items() if letter != "Z"]
-        return [gate for letter, wire in rotated for gate in _PAULIS[letter](wire).diagonalizing_gates()]
-
-
-_PAULIS = {"X": qml.X, "Y": qml.Y}
 
 # A factor, the basis, and how its value is read; the value of a measurement is the sum of such terms.
 _Term = tuple[float, int, Read]
@@ -63,7 +41,7 @@ class SampledCircuit:
         self._random = random
         self._postselect_mode = postselect_mode
         self._inside = [each for each in tape.operations if isinstance(each, qml.ops.MidMeasure)]
-        self._bases: list[_Basis] = []
+        self._bases: list[Basis] = []
         with qml.QueuingManager.stop_recording():
             self._terms = [self._terms_of(each) for each in tape.measurements]
             self._portions = [part.stop - part.start for part in portions(tape.shots.total_shots, most_shots)]
@@ -99,24 +77,27 @@ class SampledCircuit:
                     for factor, part in zip(factors, parts, strict=True)
                     for own, basis, read in self._terms_of(qml.expval(part))
                 ]
-        if sentence is not None and len(sentence) == 1:
-            (word,) = sentence
-            return [(1.0, self._basis(dict(word)), self._read_wires(measurement))]
-        self._bases.append(_Basis(dict.fromkeys(measurement.wires, "Z"), measurement.diagonalizing_gates()))
+        if sentence is not None and letters_of(measurement.obs) is None:
+            # Its eigenvectors would be computed of a matrix; simplified it is a product of Pauli operators, or a sum.
+            measurement = copy(measurement)
+            measurement.obs = qml.simplify(measurement.obs)
+        if (letters := letters_of(measurement.obs)) is not None:
+            return [(1.0, self._basis(letters), self._read_wires(measurement))]
+        self._bases.append(Basis(dict.fromkeys(measurement.wires, "Z"), measurement.diagonalizing_gates()))
         return [(1.0, len(self._bases) - 1, self._read_wires(measurement))]
 
     def _basis(self, letters: Mapping[Any, str]) -> int:
         for number, basis in enumerate(self._bases):
             if basis.take(letters):
                 return number
-        self._bases.append(_Basis(dict(letters)))
+        self._bases.append(Basis(dict(letters)))
         return len(self._bases) - 1
 
-    def _measured(self, basis: _Basis) -> list[Any]:
+    def _measured(self, basis: Basis) -> list[Any]:
         """The wires that are measured in a basis, in the order of the program's qubits."""
         return [wire for wire in self._wires if wire in basis.letters]
 
-    def _requests(self, tape: Any, basis: _Basis) -> list[Request]:
+    def _requests(self, tape: Any, basis: Basis) -> list[Request]:
         measured = self._measured(basis)
         bits = len(measured) + len(self._inside)
         if not bits:
@@ -134,7 +115,7 @@ class SampledCircuit:
             for number, shots in enumerate(self._portions)
         ]
 
-    def _samples(self, basis: _Basis, points: Any) -> Samples:
+    def _samples(self, basis: Basis, points: Any) -> Samples:
         measured = self._measured(basis)
         if not measured and not self._inside:
             return no_outcomes(self._shots.total_shots)
