@@ -219,6 +219,26 @@ async def test_tasks_and_leases_go_on_when_the_clock_is_set_back(repository: Out
     assert [line["event"] for line in logs].count("database.clock_set_back") == 1
 
 
+async def test_lease_is_not_taken_by_a_process_that_stood_still_while_it_corrected_times(database: Database) -> None:
+    """Its workers stood still too: contact was steady for a lease by its clock, but no lease could be renewed."""
+
+    class Standing(Outages):
+        async def correct_times(self) -> int:
+            corrected = await super().correct_times()
+            await asyncio.sleep(1.2 * LEASE.total_seconds())
+            return corrected
+
+    repository, contact = Standing(database), contact_at_start()
+    async with reaping(repository, contact):
+        await eventually(lambda: repository.corrections == 1)
+        task_id = await submit(repository)
+        assert await repository.claim(task_id, WorkerId("w"), LEASE) is not None
+        await set_clock_back(database)
+        repository.set(stepped=timedelta(minutes=-10))
+        await eventually(lambda: repository.corrections == 4)
+        assert (await repository.get(task_id)).status is TaskStatus.PROCESSING
+
+
 async def test_start_after_the_clock_was_set_back_corrects_times(repository: Outages, database: Database) -> None:
     await submit(repository)
     await set_clock_back(database)

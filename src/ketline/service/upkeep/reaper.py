@@ -54,11 +54,12 @@ class Reaper:
 
     async def _survey_and_reap(self) -> None:
         survey = await self.survey()
-        if self._corrections:
-            await self._correct_times()
+        # Right after it: meanwhile this process could stand still, and its workers with it.
         # guard: reap.steady
         while self.contact.steady and await self.reap(survey) == self.batch:
             pass
+        if self._corrections:
+            await self._correct_times()
         await self.repository.delete_expired_keys(KEYS_PER_ROUND)
 
     async def survey(self) -> LeaseSurvey:
