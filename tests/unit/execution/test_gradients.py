@@ -11,6 +11,7 @@ from qiskit.circuit.library import PhaseGate, RXGate, efficient_su2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from ketline.domain.backend import Engine
+from ketline.domain.device_run import DeviceRun
 from ketline.domain.errors import ExecutionFailed, GradientInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gradients import Gradient, GradientMethod
 from ketline.domain.inspection import Inspection
@@ -445,6 +446,66 @@ def test_noise_is_refused(executor: Executor) -> None:
     found = outcome(executor, "input float w; qubit q; rx(w) q;", {"w": 0.1}, [{"Z": 1}], noise=noise)
     assert type(found) is ProgramUnsupported
     assert "noise" in found.message
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"device": DeviceRun(name="line-27")}, "device"), ({"sampled": True}, "exact"), ({"precision": 0.1}, "exact")],
+)
+def test_what_is_not_ideal_is_refused(executor: Executor, options: dict[str, Any], words: str) -> None:
+    found = outcome(executor, "input float w; qubit q; rx(w) q;", {"w": 0.1}, [{"Z": 1}], **options)
+    assert type(found) is ProgramUnsupported
+    assert words in found.message
+
+
+PARAMETERS = {"a": 0.4, "b": -0.7}
+A, B = Parameter("a"), Parameter("b")
+EXPRESSIONS = {
+    "tan": A.tan(),
+    "arcsin": (A / 2).arcsin(),
+    "arccos": (A * B).arccos(),
+    "arctan": A.arctan() * B,
+    "exp": (A * B).exp(),
+    "log": (A + 2).log(),
+    "abs": abs(A * B),
+    "conjugate": A.conjugate() * 2,
+    "power": (A + 2) ** B,
+    "cube": B**3,
+    "exponent": 2**A,
+    "quotient": A / (B + 3),
+    "inverse": 1.5 / (A + 2),
+    "cancelled": A - A + B,
+    "number": 0 * A - 0 * B - 1,
+}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_expressions_of_qiskit(executor: Executor, expression: Any) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.ry(expression, 0)
+    circuit.rz(A, 0)
+    circuit.p(B, 0)
+
+    def value(point: Mapping[str, float]) -> float:
+        bound = circuit.assign_parameters({A: point["a"], B: point["b"]})
+        return value_in(bound, {"Z": 1.0, "X": 0.5})
+
+    expected = {}
+    for name, at in PARAMETERS.items():
+        near, far = (
+            value({**PARAMETERS, name: at + size}) - value({**PARAMETERS, name: at - size}) for size in (STEP, 2 * STEP)
+        )
+        expected[name] = (8 * near - far) / (12 * STEP)
+    found = gradients(executor, circuit, PARAMETERS, [{"Z": 1.0, "X": 0.5}])
+    assert found == [pytest.approx(expected, abs=TOLERANCE)]
+
+
+def test_expression_of_qiskit_without_a_derivative(executor: Executor) -> None:
+    circuit = QuantumCircuit(1)
+    circuit.ry(A.sign(), 0)
+    found = outcome(executor, circuit, {"a": 0.4}, [{"Z": 1}])
+    assert type(found) is GradientInvalid
+    assert "parameter 'a'" in found.message
 
 
 def test_states_that_do_not_fit(executor: Executor) -> None:
