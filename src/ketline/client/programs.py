@@ -80,8 +80,12 @@ def as_text(program: Program, options: Options) -> tuple[str, Options]:
     """
     if isinstance(program, str):
         return program, options
-    shows_phase = bool(options.get("outputs"))
-    converted = program if isinstance(program, ConvertedProgram) else convert(program, with_phase=shows_phase)
+    shows_phase, relaxes = bool(options.get("outputs")), options.get("device") is not None
+    converted = (
+        program
+        if isinstance(program, ConvertedProgram)
+        else convert(program, with_phase=shows_phase, with_delays=relaxes)
+    )
     if (given := options.get("format") or options.get("program_format")) not in (None, converted.format):
         raise TypeError(f"A circuit is sent as {converted.format}: leave out the format {given!r}.")
     inputs = {converted.inputs.get(name, name): value for name, value in (options.get("inputs") or {}).items()}

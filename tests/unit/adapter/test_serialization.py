@@ -146,6 +146,27 @@ def test_delays_are_removed_and_everything_else_remains() -> None:
     assert arrived.global_phase == 0.5
 
 
+def test_delays_are_kept_for_a_device() -> None:
+    """In their units: QPY would keep only those in `dt`."""
+    circuit = QuantumCircuit(2, 1)
+    circuit.x(0)
+    circuit.delay(17.5, 0, unit="us")
+    circuit.measure(0, 0)
+    flat = serialized(circuit, with_delays=True)
+    assert (flat.program_format, "delay[17.5us] q[0];" in flat.program) == ("openqasm3", True)
+    assert "delay" not in serialized(circuit).program
+    wide = serialized(waiting(delays=True), with_delays=True)
+    assert wide.program_format == "openqasm3"
+    assert all(text in wide.program for text in ("delay[2.5ns]", "delay[1.0us]", "delay[100dt]"))
+    circuit = QuantumCircuit(1, 1)
+    circuit.delay(100, 0, unit="dt")
+    circuit.rx(Parameter("a"), 0)
+    circuit.measure(0, 0)
+    sent = serialized(circuit, with_delays=True)
+    (arrived,) = qpy.load(io.BytesIO(base64.b64decode(sent.program)))
+    assert [(one.name, one.params) for one in arrived.data if one.name == "delay"] == [("delay", [100])]
+
+
 @pytest.mark.parametrize("indices", [range(3), (2, 0, 1)])
 def test_loops_over_variables_are_equal_after_decoding(indices: Any) -> None:
     circuit = QuantumCircuit(1, 1)

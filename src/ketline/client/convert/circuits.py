@@ -3,7 +3,7 @@
 `ketline.client` exports them, and calls `convert` for each program that is not text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,10 +11,11 @@ from ketline.client.convert.program import ConvertedProgram
 from ketline.client.errors import LibraryMissing
 
 
-def from_qiskit(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
+def from_qiskit(circuit: Any, *, with_phase: bool = False, with_delays: bool = False) -> ConvertedProgram:
     """Convert a `QuantumCircuit`: to OpenQASM 3 if that is exact, otherwise to QPY.
 
-    Exact is what has the same counts; `with_phase`, also the same states, with their global phase.
+    Exact is what has the same counts; `with_phase`, also the same states, with their global phase. `with_delays` keeps
+    delays, in which qubits of a device relax; they have no other effect.
 
     Raises:
         TypeError: it is no circuit of Qiskit.
@@ -22,7 +23,9 @@ def from_qiskit(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
     """
     with _needs("Qiskit", "qiskit"):
         from ketline.client.convert import qiskit  # the client must not depend on it
-    return qiskit.program_of(_checked(circuit, "qiskit", "QuantumCircuit"), with_phase=with_phase)
+    return qiskit.program_of(
+        _checked(circuit, "qiskit", "QuantumCircuit"), with_phase=with_phase, with_delays=with_delays
+    )
 
 
 def from_cirq(circuit: Any, *, qubit_order: Any = None) -> ConvertedProgram:
@@ -77,7 +80,7 @@ def from_pytket(circuit: Any) -> ConvertedProgram:
     return pytket.program_of(_checked(circuit, "pytket", "Circuit"))
 
 
-_LIBRARIES = {
+_LIBRARIES: Mapping[str, tuple[Callable[[Any], ConvertedProgram], set[str]]] = {
     "qiskit": (from_qiskit, {"QuantumCircuit"}),
     "cirq": (from_cirq, {"AbstractCircuit"}),
     "braket": (from_braket, {"Circuit"}),
@@ -86,17 +89,18 @@ _LIBRARIES = {
 }
 
 
-def convert(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
+def convert(circuit: Any, *, with_phase: bool = False, with_delays: bool = False) -> ConvertedProgram:
     """Convert a circuit of Qiskit, Cirq, Braket, PennyLane or pytket, whichever it is.
 
-    `with_phase` keeps the global phase of one of Qiskit's; those of other libraries may differ by it.
+    `with_phase` keeps the global phase of one of Qiskit's; those of other libraries may differ by it. `with_delays`
+    keeps delays of one of Qiskit's.
 
     Raises:
         CircuitNotConvertible: a part of it is not supported.
         TypeError: it is no circuit of these libraries.
     """
-    if with_phase and _is_of(circuit, "qiskit", {"QuantumCircuit"}):
-        return from_qiskit(circuit, with_phase=True)
+    if (with_phase or with_delays) and _is_of(circuit, "qiskit", {"QuantumCircuit"}):
+        return from_qiskit(circuit, with_phase=with_phase, with_delays=with_delays)
     for library, (converter, names) in _LIBRARIES.items():
         if _is_of(circuit, library, names):
             return converter(circuit)

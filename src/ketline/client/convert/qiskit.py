@@ -28,6 +28,7 @@ _QPY_VERSION = min(QPY_VERSION, VERSIONS[-1])
 # Operations that OpenQASM 3 has by the same name and meaning, up to a global phase, and those that differ by one.
 _EXACT = frozenset(gate.qiskit_name for gate in gates_from(Origin.LANGUAGE, Origin.STANDARD) if gate.qubits) | {
     "barrier",
+    "delay",
     "measure",
     "reset",
 }
@@ -35,6 +36,7 @@ _WITHOUT_PHASE = frozenset(gate.qiskit_name for gate in GATE_TABLE if gate.phase
 _OWN_MODULES = (
     "qiskit.circuit.library.standard_gates.",
     "qiskit.circuit.barrier",
+    "qiskit.circuit.delay",
     "qiskit.circuit.measure",
     "qiskit.circuit.reset",
 )
@@ -51,9 +53,9 @@ class SerializedCircuit:
     parameters: Sequence[str] = ()
 
 
-def program_of(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
+def program_of(circuit: Any, *, with_phase: bool = False, with_delays: bool = False) -> ConvertedProgram:
     """Convert a circuit; the program's names of its registers differ where OpenQASM has no such name."""
-    found = serialized(circuit, with_phase=with_phase)
+    found = serialized(circuit, with_phase=with_phase, with_delays=with_delays)
     names = [register.name for register in circuit.cregs]
     ours = _REGISTER.findall(found.program) if found.program_format == "openqasm3" else names
     parameters = [parameter.name for parameter in circuit.parameters]
@@ -65,23 +67,28 @@ def program_of(circuit: Any, *, with_phase: bool = False) -> ConvertedProgram:
     )
 
 
-def serialized(circuit: Any, *, with_phase: bool = False) -> SerializedCircuit:
+def serialized(circuit: Any, *, with_phase: bool = False, with_delays: bool = False) -> SerializedCircuit:
     """Serialize a circuit; its parameters, in the order of `circuit.parameters`, are renamed to `p0`, `p1`, …
 
     Names that a parameter or variable of the circuit has already are skipped. Delays are removed, because they do
     nothing in an ideal simulation. What is sent as OpenQASM although it is not `_EXACT` has variables that the service
     does not read from QPY, or that this Qiskit cannot write as QPY. `with_phase` keeps the global phase, which states
-    show and counts do not.
+    show and counts do not. `with_delays` keeps delays, in which qubits of a device relax: QPY has none but those in
+    `dt`, so others are sent as OpenQASM.
 
     Raises:
         QpyError: Qiskit can write the circuit neither as QPY nor as OpenQASM.
     """
-    circuit = _without_delays(circuit)
+    circuit = circuit if with_delays else _without_delays(circuit)
     if not circuit.parameters and _is_exact_in_openqasm(circuit, with_phase=with_phase):
         return SerializedCircuit(_EXPORTER.dumps(circuit), "openqasm3")
     names = _names_for(circuit)
     fresh = dict(zip(circuit.parameters, map(Parameter, names), strict=True))
     bound = circuit.assign_parameters(fresh) if fresh else circuit
+    if with_delays and any(map(_has_lost_times, circuit.data)):
+        if (text := _as_openqasm(bound)) is None:
+            raise QpyError("QPY does not keep the unit of a delay: give it in dt.")
+        return SerializedCircuit(text, "openqasm3", names)
     if _has_other_variables(circuit) and (text := _as_openqasm(bound)) is not None:
         return SerializedCircuit(text, "openqasm3", names)
     try:
@@ -142,6 +149,14 @@ def _has_delays(operation: Any) -> bool:
     if isinstance(operation, ControlFlowOp):
         return any(_has_delays(instruction.operation) for block in operation.blocks for instruction in block.data)
     return isinstance(operation, Delay) and not getattr(operation.duration, "parameters", ())
+
+
+def _has_lost_times(instruction: Any) -> bool:
+    """Whether an instruction has a delay whose unit QPY does not keep: it writes the number alone."""
+    operation = instruction.operation
+    if isinstance(operation, ControlFlowOp):
+        return any(_has_lost_times(one) for block in operation.blocks for one in block.data)
+    return isinstance(operation, Delay) and operation.unit != "dt"
 
 
 def _names_for(circuit: Any) -> Sequence[str]:

@@ -144,7 +144,7 @@ class Executor:
                 reading = read_program(spec.circuit, self._limits, inputs, spec.options.format)
             else:
                 reading = drawn_program(self._reader.devices.placer(spec, request.project)(inputs))
-            return draw(reading, request.drawing, self._limits)
+            return draw(reading, request.drawing, self._limits, timed=spec.options.device is not None)
 
     def _soft_limit_seconds(self, request: Request) -> float:
         soft = self._limits.soft_time_limit.total_seconds()

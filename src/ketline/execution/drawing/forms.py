@@ -32,14 +32,14 @@ class Largest(NamedTuple):
 LARGEST = {Drawing.SVG: Largest(32, 500), Drawing.TEXT: Largest(64, 1000)}
 
 
-def draw(parsed: ParsedProgram, drawing: Drawing, limits: ExecutionLimits) -> str:
-    """Draw a program's circuit, with loops unrolled and the program's own gates inlined.
+def draw(parsed: ParsedProgram, drawing: Drawing, limits: ExecutionLimits, *, timed: bool = False) -> str:
+    """Draw a program's circuit, with loops unrolled and the program's own gates inlined; with `timed` its delays too.
 
     Raises:
         ProgramTooLarge: it has more qubits or operations than this format can show.
         ProgramUnsupported: it cannot be written in this format.
     """
-    gates = _FLAT if drawing is Drawing.FLAT else _SHOWN
+    gates = (_FLAT if drawing is Drawing.FLAT else _SHOWN) | ({"delay"} if timed else set())
     shown = rewritten(parsed.circuit, gates, limits.max_operations, parsed.genuine)
     if drawing is not Drawing.FLAT:
         _require_room(shown, drawing)

@@ -21,6 +21,7 @@ from ketline.execution.circuit.final_state import FinalState
 from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
 from ketline.execution.circuit.named_places import PLACE, without_places
 from ketline.execution.circuit.observables import Support
+from ketline.execution.circuit.operations import count_with_blocks
 from ketline.execution.circuit.plain import PlainCircuit, plain_of
 from ketline.execution.frontend import openqasm2, qpy
 from ketline.execution.frontend.braket import Dialect, apply_pragmas, check_dialect, dialect_of, with_all_measured
@@ -47,6 +48,7 @@ OPENQASM2 = "openqasm2"
 _MOST_NAMED = 8
 # Some editors write it before a text; it is not part of the program.
 _BYTE_ORDER_MARK = "\ufeff"
+_DELAY = "delay"
 
 
 class _SyntaxTree(NamedTuple):
@@ -382,6 +384,7 @@ def written_reader(
     """Parse a program once, and return a function that gives its circuit for values of its inputs, as it is written.
 
     No gates of the program are recognised as others, so that the same program is the same circuit wherever it is read.
+    It has the program's delays and barriers.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it; or the function raises them.
@@ -389,20 +392,36 @@ def written_reader(
     match form or format_by_header(text):
         case ProgramFormat.QPY:
             parsed = _read_qpy(text, limits)
+            if qpy.has_lost_times(parsed.circuit):
+                raise ProgramUnsupported(
+                    "QPY does not keep the unit of a delay: on a device give it in 'dt', or send OpenQASM 3"
+                )
             return lambda values: _bound(parsed, values)
         case ProgramFormat.OPENQASM2:
-            read = cache(lambda: _read_openqasm2(text, limits, None))
+            read = cache(lambda: _with_known_times(_read_openqasm2(text, limits, None)))
             return lambda values: read() if not values else _read_openqasm2(text, limits, values)
         case _:
             syntax = cache(lambda: _syntax_for_inputs(text, limits))
 
             def with_inputs(values: Values) -> ParsedProgram:
-                parsed = (
-                    _unrolled(syntax(), limits, values) if values else _read_text(text, limits, {}, recognise=False)
-                )
-                return _measured(parsed, limits)
+                if values:
+                    return _measured(_unrolled(syntax(), limits, values, timed=True), limits)
+                return _measured(_read_text(text, limits, {}, recognise=False, timed=True), limits)
 
             return with_inputs
+
+
+def _with_known_times(parsed: ParsedProgram) -> ParsedProgram:
+    """Reject delays of OpenQASM 2, whose unit the language leaves open.
+
+    Raises:
+        ProgramUnsupported: there is one.
+    """
+    if count_with_blocks(parsed.plain.steps)["delay"]:
+        raise ProgramUnsupported(
+            "'delay' in OpenQASM 2 has no unit of time: on a device write it in OpenQASM 3, as 'delay[100ns] q;'"
+        )
+    return parsed
 
 
 def _bound(parsed: ParsedProgram, values: Values) -> ParsedProgram:
@@ -472,10 +491,14 @@ def _composed(first: Callable[[int], int] | None, then: Callable[[int], int] | N
     return lambda measured: then(first(measured))
 
 
-def _read_text(text: str, limits: ExecutionLimits, inputs: Values | None, *, recognise: bool = True) -> ParsedProgram:
+def _read_text(
+    text: str, limits: ExecutionLimits, inputs: Values | None, *, recognise: bool = True, timed: bool = False
+) -> ParsedProgram:
+    """Read OpenQASM 3; `timed` as for `unroll`. The scanner leaves delays out."""
     text = text.removeprefix(_BYTE_ORDER_MARK)
-    parsed = None if inputs else _read_with_scanner(text, limits, recognise=recognise)
-    return parsed or _read_with_parser(text, limits, inputs or {})
+    scans = not inputs and not (timed and _DELAY in text)
+    parsed = _read_with_scanner(text, limits, recognise=recognise) if scans else None
+    return parsed or _read_with_parser(text, limits, inputs or {}, timed=timed)
 
 
 def _read_with_scanner(text: str, limits: ExecutionLimits, *, recognise: bool = True) -> ParsedProgram | None:
@@ -523,17 +546,17 @@ def _measured(parsed: ParsedProgram, limits: ExecutionLimits) -> ParsedProgram:
     )
 
 
-def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values) -> ParsedProgram:
+def _read_with_parser(text: str, limits: ExecutionLimits, inputs: Values, *, timed: bool = False) -> ParsedProgram:
     syntax = _parse(text, limits, inputs)
     try:
         if not inputs and not syntax.dialect.gates:
-            return _import(syntax, limits)
+            return _import(syntax, limits, timed=timed)
     except ProgramUnsupported:
         pass
     except ProgramInvalid as error:
         # If no mistake is found the program may be valid: the unroller supports more than the importer.
         raise_first(find_mistakes(text, syntax.root, inputs), error)
-    parsed = _unrolled(syntax, limits, inputs)
+    parsed = _unrolled(syntax, limits, inputs, timed=timed)
     _check_what_never_runs(syntax, inputs)
     return parsed
 
@@ -547,10 +570,15 @@ def _check_what_never_runs(syntax: _SyntaxTree, inputs: Values | None) -> None:
 
 
 def _unrolled(
-    syntax: _SyntaxTree, limits: ExecutionLimits, inputs: Values, differentiated: DifferentiatedInputs | None = None
+    syntax: _SyntaxTree,
+    limits: ExecutionLimits,
+    inputs: Values,
+    differentiated: DifferentiatedInputs | None = None,
+    *,
+    timed: bool = False,
 ) -> ParsedProgram:
     with _explained(syntax.text, syntax.root, inputs):
-        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates, differentiated)
+        unrolled = unroll(syntax.root, limits, inputs, syntax.dialect.gates, differentiated, timed=timed)
     return ParsedProgram(
         plain_of(unrolled.circuit),
         unrolled.groups,
@@ -606,8 +634,8 @@ def _read_with_importer(text: str, limits: ExecutionLimits) -> ParsedProgram:
     return _import(_parse(text, limits, {}), limits)
 
 
-def _import(syntax: _SyntaxTree, limits: ExecutionLimits) -> ParsedProgram:
-    converter = ProgramConverter(limits)
+def _import(syntax: _SyntaxTree, limits: ExecutionLimits, *, timed: bool = False) -> ParsedProgram:
+    converter = ProgramConverter(limits, timed=timed)
     circuit = converter.circuit_of(syntax.root)
     names = tuple(converter.group_names)
     return ParsedProgram(

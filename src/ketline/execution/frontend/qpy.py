@@ -15,7 +15,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from qiskit import qpy
-from qiskit.circuit import BoxOp, ControlFlowOp, Gate, Operation, QuantumCircuit, Store, SwitchCaseOp
+from qiskit.circuit import (
+    BoxOp,
+    CircuitInstruction,
+    ControlFlowOp,
+    Delay,
+    Gate,
+    Operation,
+    QuantumCircuit,
+    Store,
+    SwitchCaseOp,
+)
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import UnitaryGate
 from qiskit.exceptions import QiskitError
 from qiskit.quantum_info.operators.predicates import is_unitary_matrix
@@ -50,6 +61,8 @@ _OWN_MODULES = (
 
 
 _SAVE_PREFIX = "save_"
+# Of delays whose unit is not known; no file has it.
+_LOST_UNIT = "ps"
 _NOT_FINITE = "the inputs give an angle that is not a finite number"
 _CONSTRUCTOR = re.compile(r"(\w{1,60})\.__init__\(\) (?:missing|takes) ")
 
@@ -76,7 +89,31 @@ def read_circuit(text: str, limits: ExecutionLimits) -> Any:
         if not isinstance(circuit, QuantumCircuit):
             raise ProgramInvalid("the QPY file does not hold a circuit")
         _check_size(circuit, limits)
-        return _with_places(circuit)
+        return _with_places(_with_readable_delays(circuit))
+
+
+def has_lost_times(circuit: Any) -> bool:
+    """Whether a circuit that `read_circuit` gave has a delay whose unit is not known: one in `dt` is."""
+    return any(
+        (instruction.name == "delay" and instruction.operation.unit == _LOST_UNIT and instruction.operation.duration)
+        or (instruction.is_control_flow() and any(map(has_lost_times, instruction.operation.blocks)))
+        for instruction in circuit.data
+    )
+
+
+def _with_readable_delays(circuit: Any) -> Any:
+    """The circuit with delays that can be read: files have the number without its unit, which Qiskit takes for `dt`.
+
+    It then refuses parts of one. Whole numbers are in `dt` indeed, as delays in other units have floating-point ones.
+    """
+    for number, instruction in enumerate(circuit.data):
+        if instruction.name == "delay" and not isinstance(instruction.params[0], (int, expr.Expr)):
+            delay = Delay(instruction.params[0], unit=_LOST_UNIT)
+            circuit.data[number] = CircuitInstruction(delay, instruction.qubits, instruction.clbits)
+        elif instruction.is_control_flow():
+            blocks = [_with_readable_delays(block) for block in instruction.operation.blocks]
+            circuit.data[number] = instruction.replace(operation=instruction.operation.replace_blocks(blocks))
+    return circuit
 
 
 def _with_places(circuit: Any) -> Any:

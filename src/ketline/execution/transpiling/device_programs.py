@@ -11,6 +11,7 @@ from ketline.domain.device import Device, device_from_json
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
 from ketline.domain.sweep import first_point
+from ketline.execution.circuit.idling import with_idling
 from ketline.execution.circuit.lowering import AER_GATES, NO_GATES, lower, rewritten
 from ketline.execution.circuit.operations import NO_EFFECT
 from ketline.execution.circuit.plain import plain_of
@@ -97,7 +98,8 @@ class DevicePrograms:
 
     def _lowered(self, placed: PlacedProgram, *, noisy: bool) -> Program:
         parsed, transpiled = placed
-        lowered = lower(plain_of(transpiled.circuit), self._limits.max_operations, noisy=noisy)
+        circuit = with_idling(transpiled.circuit, transpiled.dt_ns) if noisy else transpiled.circuit
+        lowered = lower(plain_of(circuit), self._limits.max_operations, noisy=noisy)
         return Program(
             lowered,
             parsed.groups,

@@ -26,10 +26,14 @@ _LONGEST_REASON = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transpiled:
-    """A circuit on all qubits of a device, by their numbers, with the bits of the program; and where that is."""
+    """A circuit on all qubits of a device, by their numbers, with the bits of the program; and where that is.
+
+    `dt_ns` is the unit of its delays in `dt`, if the device has one.
+    """
 
     circuit: QuantumCircuit
     placement: Placement
+    dt_ns: float | None
 
 
 class Transpiler:
@@ -54,7 +58,7 @@ class Transpiler:
             warnings.simplefilter("ignore")
             found = pass_manager.run(circuit)
         self._require_gates(found)
-        return Transpiled(found, self._placement(found, run))
+        return Transpiled(found, self._placement(found, run), self._device.dt_ns)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

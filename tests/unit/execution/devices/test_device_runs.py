@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qiskit import qasm2
 from qiskit.circuit import Parameter, QuantumCircuit
+from qiskit.circuit.library import IGate
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
@@ -17,13 +18,14 @@ from ketline.domain.device import Device, device_from_json
 from ketline.domain.errors import DeviceMismatch, ExecutionFailed, ProgramUnsupported
 from ketline.domain.generic_devices import generic_devices
 from ketline.domain.inspection import Drawing, Inspection
-from ketline.domain.spec import Method, ProgramFormat
+from ketline.domain.spec import Method, ProgramFormat, RunOptions, TaskSpec
 from ketline.domain.task import FailureCode, RunResult
 from ketline.execution.child.executor import Executor
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request
 from ketline.execution.transpiling import DevicePrograms
 from tests.blocks import long_after, numbers
+from tests.circuits import as_qpy
 from tests.devices import RING_EDGES, backend_of, device_of, piece_of, request_on
 from tests.noise import GATES, assert_same_source, random_circuit
 from tests.reference import assert_counts_match
@@ -224,6 +226,116 @@ def test_gates_on_many_qubits(executor: Executor, level: int) -> None:
     assert executor.run(request_on(CLEAN, WIDE_GATES, optimization_level=level)).counts == {"0111": 1000}
 
 
+# Relaxation only, with times in microseconds.
+IDLE = device_of(of_qubit={"t1_us": 50.0, "t2_us": 30.0, "p01": 0.0, "p10": 0.0}, noisy=False)
+DELAYED = {
+    "text": f"{HEAD}qubit[2] q; bit[1] c; x q[1]; delay[20us] q[1]; c[0] = measure q[1];",
+    "text in dt": f"{HEAD}qubit[2] q; bit[1] c; x q[1]; delay[20000dt] q; c[0] = measure q[1];",
+    "two": f"{HEAD}qubit[2] q; bit[1] c; x q[1]; delay[12us] q[1]; delay[8000ns] q[1]; c[0] = measure q[1];",
+    "loop": f"{HEAD}qubit[2] q; bit[1] c; x q[1]; for int k in [1:4] {{ delay[5us] q[1]; }} c[0] = measure q[1];",
+    "all": f"{HEAD}qubit[2] q; bit[1] c; x q[1]; delay[20us]; c[0] = measure q[1];",
+    "classical": f"{HEAD}qubit[2] q; bit[1] c; int n = 1; if (n == 1) {{ x q[n]; }} delay[0.02ms] q[n]; "
+    "c[0] = measure q[1];",
+    "branch": f"{HEAD}qubit[2] q; bit[2] c; x q; c[1] = measure q[0]; if (c[1]) {{ delay[20us] q[1]; }} "
+    "c[0] = measure q[1];",
+}
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("name", DELAYED)
+def test_qubits_relax_in_delays(executor: Executor, name: str, level: int) -> None:
+    """A qubit in state 1 decays with T1: of 50 us, 20 go by."""
+    result = executor.run(request_on(IDLE, DELAYED[name], optimization_level=level, shots=4000))
+    one = float(np.exp(-20 / 50))
+    kept = {"branch": ("11", "10")}.get(name, ("1", "0"))
+    assert_counts_match(result.counts, dict(zip(kept, (one, 1 - one), strict=True)), 4000)
+    ideal = executor.run(request_on(IDLE, DELAYED[name], optimization_level=level, noise=False))
+    assert set(ideal.counts) == {kept[0]}
+
+
+def test_delay_of_a_program_with_inputs(executor: Executor) -> None:
+    program = f"{HEAD}input float theta; qubit q; bit c; rx(theta) q; delay[20us] q; c = measure q;"
+    result = executor.run(request_on(IDLE, program, inputs={"theta": [np.pi, np.pi / 2]}, shots=4000))
+    assert result.points is not None
+    for point, full in zip(result.points, (1.0, 0.5), strict=True):
+        one = full * float(np.exp(-20 / 50))
+        assert_counts_match(point.counts, {"1": one, "0": 1 - one}, 4000)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(4))
+def test_delays_agree_with_aer(executor: Executor, seed: int) -> None:
+    """Aer's pass attaches the relaxation to delays of several lengths."""
+    choose, device = random.Random(seed), even(LINE)
+    circuit = random_circuit(seed, 3)
+    for qubit in range(3):
+        circuit.delay(choose.choice([0, 3000, 17500]), qubit, unit="dt")
+        circuit.sx(qubit)
+        circuit.delay(choose.randint(0, 20000), qubit, unit="dt")
+    circuit.measure(range(3), range(3))
+    request = request_on(device, circuit, optimization_level=seed % 4, shots=4000, seed=seed)
+    assert_same_source(executor.run(request).counts, of_aer(device, request, 4000))
+
+
+def test_ramsey_fringe_has_the_phase_of_the_program(executor: Executor) -> None:
+    """Dephasing with T2, and no other effect on the phase."""
+    program = f"{HEAD}qubit q; bit c; h q; delay[15us] q; rz(0.7) q; h q; c = measure q;"
+    result = executor.run(request_on(IDLE, program, shots=8000, optimization_level=1))
+    zero = 0.5 + 0.5 * float(np.exp(-15 / 30)) * float(np.cos(0.7))
+    assert_counts_match(result.counts, {"0": zero, "1": 1 - zero}, 8000)
+
+
+@pytest.mark.parametrize("method", [Method.STATEVECTOR, Method.STABILIZER, Method.STIM, Method.DENSITY_MATRIX])
+def test_every_method_has_the_errors_of_delays(executor: Executor, method: Method) -> None:
+    """With T2 alone the errors are Pauli operators, which stim has too."""
+    dephasing = device_of(one_qubit=("id", "h", "x", "s"), of_qubit={"t2_us": 30.0}, noisy=False)
+    program = f"{HEAD}qubit q; bit c; h q; delay[15us] q; h q; c = measure q;"
+    result = executor.run(request_on(dephasing, program, shots=4000, method=method, optimization_level=0))
+    zero = 0.5 + 0.5 * float(np.exp(-15 / 30))
+    assert result.profile.method == method
+    assert_counts_match(result.counts, {"0": zero, "1": 1 - zero}, 4000)
+
+
+def test_delays_of_unknown_length(executor: Executor) -> None:
+    document: Any = IDLE.as_json()
+    del document["dt_ns"]
+    timeless = device_from_json(document)
+    with pytest.raises(ExecutionFailed, match="dt"):
+        executor.run(request_on(timeless, DELAYED["text in dt"]))
+    old = 'OPENQASM 2.0; include "qelib1.inc"; opaque delay(t) q; qreg q[1]; creg c[1]; delay(10) q[0]; measure q -> c;'
+    circuit = QuantumCircuit(1, 1)
+    circuit.delay(17.5, 0, unit="us")
+    circuit.measure(0, 0)
+    with pytest.raises(ProgramUnsupported, match="does not keep the unit"):
+        executor.run(request_on(IDLE, circuit))
+    task = TaskSpec(circuit=as_qpy(circuit), shots=10, options=RunOptions(format=ProgramFormat.QPY))
+    assert executor.run(Request(task)).counts == {"0": 10}, "without a device delays have no effect"
+    with pytest.raises(ProgramUnsupported, match="has no unit of time"):
+        executor.run(request_on(IDLE, old, form=ProgramFormat.OPENQASM2))
+
+
+def test_barriers_hold_the_transpiler_back(executor: Executor) -> None:
+    for program in (
+        f"{HEAD}qubit q; bit c; x q; barrier q; x q; c = measure q;",
+        f"{HEAD}qubit[2] q; bit c; int n = 0; if (n == 0) {{ x q[n]; }} barrier q; x q[0]; c = measure q[0];",
+    ):
+        result = executor.run(request_on(CLEAN, program, optimization_level=3))
+        assert result.profile.operations["x"] == 2
+        assert result.counts == {"0": 1000}
+
+
+def test_labels_of_a_program_are_no_delays(executor: Executor) -> None:
+    """A gate with a label that looks like that of a delay is the gate."""
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.append(IGate(label="delay 1000000000.0 ns"), [0])
+    circuit.measure(0, 0)
+    assert executor.run(request_on(IDLE, circuit, optimization_level=0)).counts == {"1": 1000}
+    plain = RunOptions(noise={"name": "depolarizing"}, seed=1, format=ProgramFormat.QPY)
+    task = TaskSpec(circuit=as_qpy(circuit), shots=10, options=plain)
+    assert executor.run(Request(task)).counts == {"1": 10}
+
+
 ISLANDS = device_of([(0, 1), (2, 3)], 4, noisy=False)
 REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
     "too wide": (CLEAN, f"{HEAD}qubit[6] q; bit[6] c; c = measure q;", {}, "has 6 qubits, and the device 5"),
@@ -320,6 +432,14 @@ def test_drawing_of_branches(executor: Executor, name: str) -> None:
     spec = request_on(CLEAN, FEEDBACK[name]).spec
     for drawing in Drawing:
         assert executor.draw(Request(spec, command=Command.DRAW, drawing=drawing))
+
+
+@pytest.mark.parametrize("drawing", Drawing)
+def test_drawing_shows_delays(executor: Executor, drawing: Drawing) -> None:
+    spec = request_on(LINE, DELAYED["text"]).spec
+    drawn = executor.draw(Request(spec, command=Command.DRAW, drawing=drawing))
+    assert "delay" in drawn.lower()
+    assert drawing is Drawing.SVG or "20000" in drawn
 
 
 def test_projects_share_no_devices_and_programs(executor: Executor) -> None:

@@ -49,8 +49,9 @@ class ProgramConverter(GuardedVisitor):
     bits.
     """
 
-    def __init__(self, limits: ExecutionLimits) -> None:
+    def __init__(self, limits: ExecutionLimits, *, timed: bool = False) -> None:
         super().__init__(limits)
+        self._timed = timed
         self.groups: list[int] = []
         self.group_names: list[str | None] = []
         self.declared = DeclaredNames()
@@ -181,9 +182,11 @@ class ProgramConverter(GuardedVisitor):
 
     def visit_DelayInstruction(self, node: Any, context: Any) -> Any:  # noqa: N802
         self._resolve_constant_duration(node.duration, context)
-        for qubit in node.qubits:
-            self._resolve_qarg(qubit, context)
-        return context
+        width = sum([width_of(self._resolve_qarg(qubit, context)) for qubit in node.qubits])
+        if not self._timed:
+            return context
+        self._spend(width if node.qubits else context.circuit.num_qubits, node, context)
+        return super().visit_DelayInstruction(node, context)
 
     def visit_ForInLoop(self, node: Any, context: Any) -> Any:  # noqa: N802
         kind = self._kind_of_loop(node, context)

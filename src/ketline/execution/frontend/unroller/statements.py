@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from openqasm3 import ast
+from qiskit.circuit import Barrier, Delay
 
 from ketline.domain.errors import ProgramInvalid, ProgramUnsupported
 from ketline.domain.spec import InputValue
@@ -24,7 +25,7 @@ from ketline.execution.frontend.unroller.gates import LibraryGate
 from ketline.execution.frontend.unroller.kinds import BOOL, VOID, Typed
 from ketline.execution.frontend.unroller.loops import loop_iterations, reads_measured
 from ketline.execution.frontend.unroller.memory import Definition, Memory, NameScopes, Variable
-from ketline.execution.frontend.unroller.quantum import QuantumStatements
+from ketline.execution.frontend.unroller.quantum import QuantumStatements, members
 from ketline.execution.frontend.unroller.subroutines import bind_arguments
 from ketline.execution.frontend.unroller.tree import calls_subroutine
 from ketline.execution.frontend.unroller.values import Measured, assuming, lift
@@ -49,7 +50,10 @@ class Interpreter:
         inputs: Mapping[str, InputValue],
         gates: Mapping[str, LibraryGate],
         differentiated: DifferentiatedInputs | None = None,
+        *,
+        timed: bool = False,
     ) -> None:
+        self._timed = timed
         self._budget = Budget(limits)
         self._scopes = NameScopes()
         self._recorder = PlaceRecorder()
@@ -165,14 +169,26 @@ class Interpreter:
         self._quantum.reset(node)
 
     def _run_QuantumBarrier(self, node: Any) -> None:  # noqa: N802
-        for qubit in node.qubits:
-            self._quantum.operand(qubit)
+        self._timed_operation(node.qubits, Barrier)
 
     def _run_DelayInstruction(self, node: Any) -> None:  # noqa: N802
         if not isinstance(node.duration, ast.DurationLiteral):
             raise ProgramUnsupported("a delay of a computed duration is not supported")
-        for qubit in node.qubits:
-            self._quantum.operand(qubit)
+        length, unit = node.duration.value, node.duration.unit.name
+        whole = int(length) if unit == "dt" else length  # Qiskit has no parts of it
+        self._timed_operation(node.qubits, lambda _: Delay(whole, unit), together=False)
+
+    def _timed_operation(self, operands: Sequence[Any], make: Callable[[int], Any], *, together: bool = True) -> None:
+        """Write what has an effect on a device only: one operation on all qubits, or one on each."""
+        chosen = [self._quantum.operand(operand) for operand in operands]
+        if not self._timed:
+            return
+        if any(isinstance(one, Measured) for one in chosen):
+            raise ProgramUnsupported("a delay or barrier of a qubit that depends on a measurement is not supported")
+        qubits = list(dict.fromkeys(qubit for one in chosen for qubit in members(one)))
+        qubits = qubits if operands else list(range(self.writer.circuit.num_qubits))
+        for group in [qubits] if together and qubits else [[qubit] for qubit in qubits]:
+            self.writer.append(make(len(group)), group)
 
     def _run_Box(self, node: Any) -> None:  # noqa: N802
         self._run_block(node.body)

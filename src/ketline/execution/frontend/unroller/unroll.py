@@ -43,17 +43,19 @@ def unroll(
     inputs: Mapping[str, InputValue],
     gates: Mapping[str, LibraryGate] | None = None,
     differentiated: DifferentiatedInputs | None = None,
+    *,
+    timed: bool = False,
 ) -> Unrolled:
     """Evaluate the classical part of a parsed program, and return its circuit.
 
     `gates` are those of its dialect, which its calls may name. Angles that depend on `differentiated` inputs are
-    parameters of the circuit.
+    parameters of the circuit. With `timed` it has delays and barriers, which have no effect on an ideal simulation.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot be unrolled; with the place of the mistake.
         GradientInvalid: something else than an angle depends on a differentiated input.
     """
-    interpreter = Interpreter(limits, inputs, gates or {}, differentiated)
+    interpreter = Interpreter(limits, inputs, gates or {}, differentiated, timed=timed)
     interpreter.run(program)
     variables = interpreter.variables
     unknown = sorted(inputs.keys() - variables.bound)

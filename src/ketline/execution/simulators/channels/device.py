@@ -6,6 +6,7 @@ from itertools import product
 from math import exp, inf, prod
 
 from ketline.domain.device import Device, DeviceQubit
+from ketline.execution.circuit.idling import idle_ns
 from ketline.execution.simulators.channels.channel import (
     LETTERS,
     Channel,
@@ -35,7 +36,10 @@ class DeviceErrors:
         self._channel = lru_cache(_KEPT_CHANNELS)(self._new_channel)
 
     def channel(self, name: str, qubits: Operands) -> Channel | None:
-        """The error of a gate on these qubits of the device, in order; None for what is no gate, and without errors."""
+        """The error of a gate on these qubits of the device, in order, or of a delay by the name of `idling.py`.
+
+        None for what is no gate, and without errors.
+        """
         return None if name in NOT_GATES else self._channel(name, qubits)
 
     def misreading(self, qubit: int) -> Misreading | None:
@@ -47,6 +51,8 @@ class DeviceErrors:
         return name not in NOT_GATES and any(name == other for other, _ in self._gates)
 
     def _new_channel(self, name: str, qubits: Operands) -> Channel | None:
+        if (idle := idle_ns(name)) is not None:
+            return gate_error(0.0, [self._qubits[qubit] for qubit in qubits], idle / _NS_PER_US)
         gate = self._gates.get((name, qubits))
         if gate is None:
             return None

@@ -39,10 +39,15 @@ class Errors(Protocol):
 
 
 class NoiseModel:
-    """The errors of gates and of readout, of all layers in order. Compared by identity."""
+    """The errors of gates and of readout, of all layers in order. Compared by identity.
 
-    def __init__(self, layers: Sequence[Errors]) -> None:
+    With `has_delays` a circuit's delays, identity gates with the labels of `circuit/idling.py`, have errors by their
+    labels; else all identity gates have the same.
+    """
+
+    def __init__(self, layers: Sequence[Errors], *, has_delays: bool = False) -> None:
         self._layers = layers
+        self.has_delays = has_delays
         self._composed = lru_cache(_KEPT_CHANNELS)(_composed)
 
     def channel(self, name: str, qubits: Operands) -> Channel | None:
@@ -90,7 +95,7 @@ class NoiseModels:
     def of_device(self, device: Device, project: str = "") -> NoiseModel:
         """The model of the errors of a device, kept likewise."""
         key = project, bytes.fromhex(device.digest)
-        return self._kept(key, lambda: NoiseModel([DeviceErrors(device)]))
+        return self._kept(key, lambda: NoiseModel([DeviceErrors(device)], has_delays=True))
 
     def _kept(self, key: tuple[str, bytes], make: Callable[[], NoiseModel]) -> NoiseModel:
         model = self._models.get(key)

@@ -79,7 +79,9 @@ class AerMethodWithNoise:
     def run(
         self, engines: Engines, program: Program, shots: int, options: RunOptions, *, likely_repeated: bool
     ) -> Counted:
-        circuit, key = without_labels(program.lowered.circuit), key_of(program)
+        circuit, key = program.lowered.circuit, key_of(program)
+        if not self._errors.has_delays:
+            circuit = without_labels(circuit)
         if self._errors.misreadings:
             circuit, key = with_spare_bit(circuit), key_without_spare_bit(program)
         return engines.counts(circuit, shots, self.name, options, key, noise=aer_noise(self._errors))

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from ketline.domain.errors import ProgramUnsupported
 from ketline.domain.noise import NOISY_OPERATIONS
+from ketline.execution.circuit.idling import is_idling
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.operations import Step, blocks_of, steps_of
 from ketline.execution.simulators.channels import Channel, Misreading, NoiseModel
@@ -21,7 +22,8 @@ class CircuitErrors:
     def __init__(self, lowered: Lowered, model: NoiseModel) -> None:
         self._model = model
         self._lowered = lowered
-        self._calls = Counter(_calls(lowered.steps, range(lowered.num_qubits)))
+        self.has_delays = model.has_delays
+        self._calls = Counter(self._calls_in(lowered.steps, range(lowered.num_qubits)))
 
     @cached_property
     def channels(self) -> Mapping[Call, Channel]:
@@ -52,6 +54,25 @@ class CircuitErrors:
         for call, channel in self.channels.items():
             found[channel] += self._calls[call]
         return list(found.items())
+
+    def of_step(self, step: Step) -> Channel | None:
+        """The channel of a step of the circuit, outside of blocks."""
+        return self.channels.get((self._name_of(step), tuple(step[1])))
+
+    def _name_of(self, step: Step) -> str:
+        """The name by which an operation has errors: that of a delay says how long it is."""
+        label = step[4].label if self.has_delays and step[0] == "id" and hasattr(step[4], "label") else None
+        return label if label is not None and is_idling(label) else step[0]
+
+    def _calls_in(self, steps: Sequence[Step], qubits: Sequence[int]) -> Iterator[Call]:
+        """The operations, those of blocks too; `qubits` are the circuit's for those of the steps."""
+        for step in steps:
+            operands = [qubits[operand] for operand in step[1]]
+            blocks = blocks_of(step)
+            if not blocks:
+                yield self._name_of(step), tuple(operands)
+            for block in blocks:
+                yield from self._calls_in(steps_of(block), operands)
 
     @property
     def are_pauli(self) -> bool:
@@ -86,14 +107,3 @@ class CircuitErrors:
                     f"'{name}' on {len(operands)} qubits has no errors: with noise, write it in gates on one or two"
                 )
             self._channel((name, operands))
-
-
-def _calls(steps: Sequence[Step], qubits: Sequence[int]) -> Iterator[Call]:
-    """The operations, those of blocks too; `qubits` are the circuit's for those of the steps."""
-    for step in steps:
-        operands = [qubits[operand] for operand in step[1]]
-        blocks = blocks_of(step)
-        if not blocks:
-            yield step[0], tuple(operands)
-        for block in blocks:
-            yield from _calls(steps_of(block), operands)

@@ -72,7 +72,7 @@ class StimWithNoise(Stim):
 
     def _lines(self, step: Step) -> list[str]:
         name, qubits, _, _, _ = step
-        channel = self._errors.channels.get((name, tuple(qubits)))
+        channel = self._errors.of_step(step)
         errors = [] if channel is None else [_error_line(channel, qubits)]
         if name == "id":
             return errors
