@@ -15,7 +15,7 @@ from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
 from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
-from ketline.qiskit.saves import Saves, saves_of
+from ketline.qiskit.saves import Saves, require_averages, saves_of
 from ketline.qiskit.sweeps import characters_of_counts
 from ketline.qiskit.task_group import TaskRequest
 
@@ -53,6 +53,8 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
     saves = list(map(saves_of, circuits))
     for one in saves:
         require_same_errors(one.circuit, options.noise)
+        if options.noise is not None:
+            require_averages(one)
     shots = [part.stop - part.start for part in portions(options.shots, limits.shots)]
     groups = _groups(saves, options, limits, alone=len(shots) > 1 or isinstance(seeds, Sequence))
     parts: list[Part] = []

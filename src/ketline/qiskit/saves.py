@@ -10,7 +10,7 @@ from typing import Any
 from qiskit.circuit import ControlFlowOp, Instruction
 from qiskit.exceptions import QiskitError
 
-from ketline.domain.outputs import WHOLE, OutputType
+from ketline.domain.outputs import OF_ONE_STATE, WHOLE, OutputType
 from ketline.qiskit.results.experiments import output_name
 from ketline.qiskit.results.saved_data import SavedData
 
@@ -76,6 +76,20 @@ def saves_of(circuit: Any) -> Saves:
     if repeated := next((label for label in labels if labels.count(label) > 1), None):
         raise QiskitError(f"Circuit {circuit.name!r} saves twice as {repeated!r}: give each a `label` of its own.")
     return Saves(left, saved, outputs)
+
+
+def require_averages(saves: Saves) -> None:
+    """Reject what only a single state has: with noise there is one for each error.
+
+    Raises:
+        QiskitError: the circuit saves such; the message names the instruction.
+    """
+    for one in saves.saved:
+        if _TYPES[one.kind] in OF_ONE_STATE:
+            raise QiskitError(
+                f"{one.kind!r} is not supported with a noise model, with which a circuit has a state for each error: "
+                "use save_density_matrix, which is their average."
+            )
 
 
 def _end_of(circuit: Any) -> int:

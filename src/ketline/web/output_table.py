@@ -1,12 +1,14 @@
 """Outputs as rows of a table: the largest entries, for the page of a task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from heapq import nlargest
+from typing import Any, cast
 
 from ketline.domain.outputs import COMPLEX, Output, Outputs, OutputType
 
 MOST_ENTRIES = 16
+_MATRICES = frozenset({OutputType.DENSITY_MATRIX, OutputType.UNITARY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +28,46 @@ def output_rows(outputs: Outputs) -> Sequence[OutputRow]:
 
 
 def _row(name: str, output: Output) -> OutputRow:
-    width = len(output.qubits)
-    values: Mapping[str, Any]
-    match output.type:
-        case OutputType.ENTROPY:
-            values = {"bits": output.values}
-        case OutputType.EXPECTATION_VALUES:
-            return _row_of_values(name, output)
-        case OutputType.DENSITY_MATRIX | OutputType.UNITARY:
-            rows: Any = output.values
-            values = {
-                f"{row:0{width}b}, {column:0{width}b}": value
-                for row, cells in enumerate(rows)
-                for column, value in enumerate(cells)
-            }
-        case _:
-            cells_of: Any = output.values
-            values = {f"{index:0{width}b}": value for index, value in enumerate(cells_of)}
-    is_complex = output.type in COMPLEX
-    largest = sorted(values, key=lambda key: -(abs(complex(*values[key])) if is_complex else values[key]))
-    shown = sorted(largest[:MOST_ENTRIES])
-    entries = [(key, _complex(values[key]) if is_complex else f"{values[key]:.6g}") for key in shown]
-    return OutputRow(name, output.type, output.qubits, len(values), entries)
+    rows: Any = [output.values]
+    while isinstance(rows[0], Sequence):
+        rows = [one for row in rows for one in row]
+    of_pairs = output.type is OutputType.EXPECTATION_VALUES and len(rows) > len(cast("Sequence[Any]", output.values))
+    return output_row(name, output.type, output.qubits, rows, of_pairs=of_pairs)
 
 
-def _row_of_values(name: str, output: Output) -> OutputRow:
+def output_row(
+    name: str, kind: OutputType, qubits: Sequence[int], numbers: Sequence[float], *, of_pairs: bool
+) -> OutputRow:
+    """The row of an output, whose numbers are in the order of rows; `of_pairs` of expectation values with variances."""
+    if kind is OutputType.ENTROPY:
+        return OutputRow(name, kind, qubits, 1, [("bits", f"{numbers[0]:.6g}")])
+    if kind is OutputType.EXPECTATION_VALUES:
+        return _row_of_values(name, qubits, numbers, of_pairs=of_pairs)
+    width, is_complex = len(qubits), kind in COMPLEX
+    size = len(numbers) // 2 if is_complex else len(numbers)
+
+    def magnitude(index: int) -> float:
+        return numbers[2 * index] ** 2 + numbers[2 * index + 1] ** 2 if is_complex else numbers[index]
+
+    def label(index: int) -> str:
+        if kind not in _MATRICES:
+            return f"{index:0{width}b}"
+        return f"{index >> width:0{width}b}, {index & (1 << width) - 1:0{width}b}"
+
+    shown = sorted(nlargest(MOST_ENTRIES, range(size), key=magnitude))
+    values = [_complex(numbers[2 * at : 2 * at + 2]) if is_complex else f"{numbers[at]:.6g}" for at in shown]
+    return OutputRow(name, kind, qubits, size, list(zip(map(label, shown), values, strict=True)))
+
+
+def _row_of_values(name: str, qubits: Sequence[int], numbers: Sequence[float], *, of_pairs: bool) -> OutputRow:
     """The first values, by the number of the observable, with their variances if they have any."""
-    values: Any = output.values
-    entries = [(str(number), _with_variance(value)) for number, value in enumerate(values[:MOST_ENTRIES])]
-    return OutputRow(name, output.type, output.qubits, len(values), entries)
-
-
-def _with_variance(value: Any) -> str:
-    if not isinstance(value, Sequence):
-        return f"{value:.6g}"
-    mean, variance = value
-    return f"{mean:.6g} (variance {variance:.6g})"
+    size = len(numbers) // 2 if of_pairs else len(numbers)
+    entries = []
+    for number in range(min(size, MOST_ENTRIES)):
+        value = numbers[2 * number] if of_pairs else numbers[number]
+        variance = f" (variance {numbers[2 * number + 1]:.6g})" if of_pairs else ""
+        entries.append((str(number), f"{value:.6g}{variance}"))
+    return OutputRow(name, OutputType.EXPECTATION_VALUES, qubits, size, entries)
 
 
 def _complex(pair: Sequence[float]) -> str:

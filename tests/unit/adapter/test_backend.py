@@ -255,6 +255,25 @@ def test_what_cannot_be_saved_is_refused_by_name(save: Callable[[QuantumCircuit]
     assert service.tasks == []
 
 
+def test_state_with_noise_is_refused_and_its_average_is_not() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), "x")
+    service = ScriptedService()
+    with service.client() as client:
+        backend = KetlineBackend(client, noise_model=model, method="density_matrix")
+        for save in (QuantumCircuit.save_statevector, QuantumCircuit.save_unitary):
+            circuit = QuantumCircuit(1)
+            save(circuit)
+            with pytest.raises(QiskitError, match="use save_density_matrix"):
+                backend.run(circuit)
+        circuit = QuantumCircuit(1)
+        circuit.save_density_matrix()
+        backend.run(circuit)
+    (task,) = service.tasks
+    assert (task["method"], task["outputs"][0]["type"]) == ("density_matrix", "density_matrix")
+    assert task["noise"] == {"model": model.to_dict(serializable=True)}
+
+
 def test_saving_in_a_block_is_refused() -> None:
     circuit = QuantumCircuit(1, 1)
     circuit.measure(0, 0)

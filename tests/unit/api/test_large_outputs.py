@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from ketline.api.tasks.output_text import OutputText, chosen_text
 from ketline.api.tasks.stored import LARGEST_AT_ONCE_BYTES
 from ketline.domain.outputs import COMPLEX, Output, OutputType
-from ketline.domain.task import Point
+from ketline.domain.task import Point, TaskId, TaskStatus
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 
@@ -86,6 +87,32 @@ async def test_arrays_are_those_of_numpy(client: httpx.AsyncClient, outputs: Map
         for found in (archive[name], alone):
             assert (found.dtype, found.shape) == (array(output).dtype, array(output).shape)
             assert (found == array(output)).all()
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_page_shows_the_largest_entries(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, counted: bool
+) -> None:
+    """From the text of the result, and decoded where the task has counts as well."""
+    body = {"qc": "qubit[2] q;", "outputs": ["statevector", *(["counts"] if counted else [])]}
+    task_id = TaskId(UUID((await client.post("/tasks", json=body)).json()["task_id"]))
+    values: Any = [[1e-9, 0.0]] * (1 << 15)
+    values[12345] = [0.5, -0.25]
+    found = {**outputs_of(1), "state": Output(OutputType.STATEVECTOR, list(range(15)), values)}
+    repository.tasks[task_id] = replace(
+        repository.tasks[task_id],
+        status=TaskStatus.COMPLETED,
+        completed_at=STORED.completed_at,
+        outputs=found,
+        counts={"00": 1024} if counted else None,
+    )
+    assert len((await client.get(f"/tasks/{task_id}")).content) > LARGEST_AT_ONCE_BYTES
+    page = (await client.get(f"/ui/tasks/{task_id}")).text
+    assert f"{12345:015b}" in page
+    assert "0.5 - 0.25i" in page
+    assert "<strong>half</strong> (entropy)" in page
+    means = found["moments"].values
+    assert f"{means[1][0]:.6g} (variance {means[1][1]:.6g})" in page  # type: ignore[index]
 
 
 async def test_points_of_a_sweep(client: httpx.AsyncClient, points: list[Mapping[str, Output]]) -> None:

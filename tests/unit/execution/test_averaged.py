@@ -190,6 +190,21 @@ def test_state_of_many_qubits_with_few_outcomes(executor: Executor) -> None:
     assert found.profile.method == "density_matrix"
 
 
+def test_wide_program_needs_what_its_outputs_depend_on(executor: Executor) -> None:
+    """Teleportation beside 37 qubits that are measured and corrected among themselves."""
+    text = (
+        "qubit[40] q; bit[40] c; ry(0.9) q[0]; h q[1]; cx q[1], q[2]; cx q[0], q[1]; h q[0];"
+        "c[0] = measure q[0]; c[1] = measure q[1]; if (c[1]) { x q[2]; } if (c[0]) { z q[2]; }"
+        "for int i in [3:38] { h q[i]; c[i] = measure q[i]; } if (c[7]) { cx q[8], q[9]; }"
+        "\n#pragma ketline save corrected\nx q[2];"
+    )
+    found = result(executor, text, of(MATRIX, 2, at="corrected"), of(OutputType.PROBABILITIES, 2))
+    cosine, sine = np.cos(0.45), np.sin(0.45)
+    assert close(found_of(found)["density_matrixcorrected"], np.outer([cosine, sine], [cosine, sine]))
+    assert close(found_of(found)["probabilities"], [sine**2, cosine**2])
+    assert found.profile.qubits == 3
+
+
 def test_qubit_that_is_reset_again_and_again_takes_no_more_memory(executor: Executor) -> None:
     text = "qubit[10] q; for int i in [0:60] { h q[0]; cx q[0], q[1]; reset q[0]; }"
     found = found_of(result(executor, text, of(OutputType.PROBABILITIES, 0, 1)))

@@ -19,12 +19,14 @@ from ketline.api.responses.errors import KINDS
 from ketline.api.services import actor_of, correlation_id_of, principal_of, services_of
 from ketline.api.tasks.changes import require_permitted
 from ketline.api.tasks.circuit import at_point
+from ketline.api.tasks.output_text import OutputText, chosen_text
 from ketline.api.tasks.outputs import outputs_at
 from ketline.api.tasks.results import PointIndex, chosen_points
-from ketline.api.tasks.stored import not_found, with_result
+from ketline.api.tasks.stored import large_results, not_found, stored_task, with_result
 from ketline.api.tasks.submission import read_trace_context
 from ketline.domain.errors import ServiceUnavailable, TaskEnded, TaskNotFound, TaskNotHeld
 from ketline.domain.observables import observables_at
+from ketline.domain.outputs import gives_counts, states_of
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ExpectationValues, InputValue, ProgramFormat, Target, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
@@ -32,7 +34,7 @@ from ketline.domain.task import Task, TaskId, TaskStatus
 from ketline.web.derivative_table import derivative_rows
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
-from ketline.web.output_table import output_rows
+from ketline.web.output_table import OutputRow, output_row, output_rows
 from ketline.web.timeline import parts, steps
 
 MOST_CELLS = 2000
@@ -47,11 +49,38 @@ async def show_task(
     task_id: UUID, request: Request, sort: Order = BarOrder.VALUE, point: PointIndex = None
 ) -> Response:
     """Show the page, or its live part for an open page."""
+    task = await stored_task(request, task_id)
+    if task.omitted_result_bytes is not None and states_of(task.options.outputs):
+        rows = await _rows_of_text(task, request)
+        if rows is not None:
+            return await _task_page(task, request, sort, point, rows)
     async with with_result(request, task_id) as task:
         return await _task_page(task, request, sort, point)
 
 
-async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | None) -> Response:
+async def _rows_of_text(task: Task, request: Request) -> Sequence[OutputRow] | None:
+    """The outputs of a large result, which is not decoded; None of a sweep, and where the page shows counts as well."""
+    if gives_counts(task.options.outputs):
+        return None
+
+    def rows(text: str) -> Sequence[OutputRow] | None:
+        chosen = chosen_text(text, None)
+        if chosen is None or chosen.swept:
+            return None
+        return [_row_of_text(name, output) for name, output in sorted(chosen.points[0].items())]
+
+    async with large_results(request).turn:
+        return await asyncio.to_thread(rows, await services_of(request).reader.result_text(task.task_id))
+
+
+def _row_of_text(name: str, output: OutputText) -> OutputRow:
+    found = output.numbers()
+    return output_row(name, found.type, found.qubits, found.numbers, of_pairs=found.of_pairs)
+
+
+async def _task_page(
+    task: Task, request: Request, sort: BarOrder, point: int | None, rows: Sequence[OutputRow] | None = None
+) -> Response:
     try:
         original = await services_of(request).catalogue.spec(task.task_id)
     except TaskNotFound as error:
@@ -61,7 +90,9 @@ async def _task_page(task: Task, request: Request, sort: BarOrder, point: int | 
     template = "task_live.html" if wants_part(request) else "task.html"
 
     def render() -> Response:
-        return page(request, template, {**_shown(task, original, position), **_result(task, original, sort, point)})
+        return page(
+            request, template, {**_shown(task, original, position), **_result(task, original, sort, point, rows)}
+        )
 
     # In a thread, because a long program or result takes most of a second.
     return await asyncio.to_thread(render)
@@ -187,12 +218,14 @@ def _rows(found: ExpectationValues | None) -> Iterator[Sequence[float]]:
             return
 
 
-def _result(task: Task, original: TaskSpec, sort: BarOrder, point: int | None) -> Mapping[str, object]:
-    """The histogram; for a sweep that of one point, by default the first."""
+def _result(
+    task: Task, original: TaskSpec, sort: BarOrder, point: int | None, rows: Sequence[OutputRow] | None
+) -> Mapping[str, object]:
+    """The histogram, and the outputs, unless they are given; for a sweep those of one point, by default the first."""
     if task.points is not None:
         point = point or 0
     outputs = outputs_at(task, point)
-    shown = {"outputs": None if outputs is None else output_rows(outputs)}
+    shown = {"outputs": rows if outputs is None else output_rows(outputs)}
     if task.counts is None and not (task.points and task.points[0].counts):
         return {**shown, "histogram": None, "point": point, "sort": sort, "inputs": original.inputs}
     chosen = chosen_points(task, point)

@@ -27,8 +27,14 @@ class NumberArray:
     """
 
     type: OutputType
+    qubits: Sequence[int]
     shape: tuple[int, ...]
     numbers: "array[float]"
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether these are expectation values with variances."""
+        return self.type is OutputType.EXPECTATION_VALUES and len(self.shape) > 1
 
 
 def shape_of(output: OutputType, qubits: int, numbers: int, *, of_pairs: bool) -> tuple[int, ...]:
@@ -50,7 +56,7 @@ def numbers_of(output: Output) -> NumberArray:
     numbers = _flattened(output.values)
     of_pairs = output.type is OutputType.EXPECTATION_VALUES and len(numbers) > len(cast("Sequence[Any]", output.values))
     shape = shape_of(output.type, len(output.qubits), len(numbers), of_pairs=of_pairs)
-    return NumberArray(output.type, shape, array("d", numbers))
+    return NumberArray(output.type, output.qubits, shape, array("d", numbers))
 
 
 def write_array(outputs: Iterable[NumberArray], *, swept: bool) -> bytes:

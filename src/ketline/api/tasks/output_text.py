@@ -51,8 +51,8 @@ class OutputText:
             numbers.extend(map(float, self.text[start:end].translate(_WITHOUT_NUMBERS).split(",")))
             start = end + 1
         of_pairs = self.text.startswith("[[", found.end())
-        kind = OutputType(head["type"])
-        return NumberArray(kind, shape_of(kind, len(head["qubits"]), len(numbers), of_pairs=of_pairs), numbers)
+        kind, qubits = OutputType(head["type"]), head["qubits"]
+        return NumberArray(kind, qubits, shape_of(kind, len(qubits), len(numbers), of_pairs=of_pairs), numbers)
 
 
 class ChosenText(NamedTuple):

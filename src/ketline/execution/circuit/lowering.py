@@ -262,13 +262,15 @@ def lower_state(
     states: FinalState,
     genuine: _IsGenuine | None = None,
     *,
+    bits: Collection[int] = (),
     noisy: bool = False,
 ) -> Lowered:
     """As `lower_observed`, for the states at named places and before the measurements at the end, with their phases.
 
     The circuit keeps the places, on the qubits that are needed there, with their phases. A circuit that measures
     before its end, resets or branches keeps what its states depend on; all others have only gates and places. Where
-    outputs need other states than that which begins with 0, first resets are not left out. `noisy` as for `lower`.
+    outputs need other states than that which begins with 0, first resets are not left out. `bits` as there, `noisy` as
+    for `lower`.
 
     Raises:
         OutputsInvalid: the circuit has no such place or qubit; or outputs need one pure state, and it measures before
@@ -276,7 +278,7 @@ def lower_state(
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
     needed = states.require_fit(plain.num_qubits)
-    known = names_of(plain.circuit) if any(plain_step[0] == PLACE for plain_step in plain.steps) else []
+    known = names_of(plain.circuit) if any(step[0] == PLACE for step in plain.steps) else []
     if missing := next((place for place in needed if place is not None and place not in known), None):
         raise unknown_place(missing, known)
     places = {place: sorted(qubits) for place, qubits in needed.items() if place is not None}
@@ -288,7 +290,7 @@ def lower_state(
         lowered = without_resets_at_start(lowered)
     lowered = _unmeasured(lowered if None in needed else _until_last_place(lowered))
     _require_one_state(lowered, dict(states.of_one_state))
-    lowered = _light_cone_of(lowered, needed.get(None, ()))
+    lowered = _observed_cone_of(lowered, needed.get(None, ()), bits)
     lowered.circuit.global_phase = lowering.phase
     return lowered
 

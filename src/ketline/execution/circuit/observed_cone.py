@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ketline.execution.circuit.bit_use import bits_in, bits_used
+from ketline.execution.circuit.named_places import PLACE
 from ketline.execution.circuit.operations import Step, blocks_of, steps_of
 
 
@@ -16,7 +17,7 @@ def observed_cone(
     """The operations on which the state of `watched` qubits or the `watched_bits` depend, and the qubits they act on.
 
     `bits` are Qiskit's, by index. Of a branch or a loop all is kept, or nothing. A measurement of another qubit changes
-    nothing unless its bit is read.
+    nothing unless its bit is read. The qubits of a named place are watched there.
     """
     numbers = {bit: number for number, bit in enumerate(bits)}
     cone, kept, read = set(watched), set(watched), set(watched_bits)
@@ -24,7 +25,8 @@ def observed_cone(
     for step in reversed(steps):
         used = bits_used(step, numbers)
         written = _written(step, numbers)
-        if cone.isdisjoint(step[1]) and read.isdisjoint(written) and not _may_never_end(step):
+        is_needed = step[0] == PLACE or not (cone.isdisjoint(step[1]) and read.isdisjoint(written))
+        if not (is_needed or _may_never_end(step)):
             continue
         needed.append(step)
         kept.update(step[1])

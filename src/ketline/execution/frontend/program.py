@@ -275,7 +275,8 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
         )
         warnings = (*warnings, *_dephasing_warnings(dephased & observed.flipped))
     else:
-        lowered = lower_state(plain, limits.max_operations, observed, genuine, noisy=noisy)
+        bits = parsed.checked_bits
+        lowered = lower_state(plain, limits.max_operations, observed, genuine, bits=bits, noisy=noisy)
     return Program(
         lowered,
         parsed.groups,
