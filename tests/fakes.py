@@ -111,6 +111,7 @@ class FakeTaskRepository:
             expectation_values=None,
             gradients=None,
             standard_errors=None,
+            mitigation=None,
             omitted_result_bytes=size,
         )
 

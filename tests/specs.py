@@ -7,6 +7,7 @@ from typing import Any
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.gradients import Gradient, GradientMethod
 from ketline.domain.labels import Labels
+from ketline.domain.mitigation import Mitigation, ZeroNoise
 from ketline.domain.outputs import OutputType, RequestedOutput
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, RunOptions, Target, TaskKind, TaskSpec
 from ketline.domain.task import Submission
@@ -61,6 +62,7 @@ CHANGED = {
     ),
     "sampled": replace(PLAIN, options=RunOptions(sampled=True)),
     "precision": replace(PLAIN, options=RunOptions(precision=0.25)),
+    "mitigation": replace(PLAIN, options=RunOptions(mitigation=Mitigation(zne=ZeroNoise()))),
 }
 # Quotas give it to the task; it is in no request.
 SET_BY_THE_SERVICE = {"max_qubits"}

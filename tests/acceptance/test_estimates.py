@@ -16,7 +16,7 @@ SUMS = [{"ZI": 1.0}, {"IZ": 0.5, "ZI": -0.5, "II": 2.0}]
 
 
 async def ended(api: Api, **body: Any) -> dict[str, Any]:
-    answer = await api.http.post("/tasks", json={"qc": TILTED, "observables": SUMS, **body})
+    answer = await api.http.post("/tasks", json={"qc": TILTED, "observables": SUMS} | body)
     assert answer.status_code == 202, answer.text
     task: dict[str, Any] = await api.ended(answer.json()["task_id"])
     assert task["status"] == "completed", task
@@ -44,17 +44,47 @@ async def gives_values(api: Api) -> None:
     assert abs(noisy["result"]["expectation_values"][0][0] - expected) < 6 * errors[0][0]
 
 
+async def mitigates_errors(api: Api) -> None:
+    noise = [{"name": "depolarizing", "one_qubit": 0.02}, READOUT]
+    mitigation = {"zne": {"scale_factors": [1, 3, 5], "extrapolation": "exponential", "folding": "local"}}
+    plain, extrapolated = [
+        await ended(api, inputs={"a": 0.6}, noise=noise, observables=[{"IZ": 1.0}], **more)
+        for more in ({}, {"mitigation": mitigation})
+    ]
+    # One gate: each factor takes a step of the same exponential.
+    assert math.isclose(plain["result"]["expectation_values"][0], 0.98 * math.cos(0.6))
+    assert math.isclose(extrapolated["result"]["expectation_values"][0], math.cos(0.6), rel_tol=1e-6)
+    assert extrapolated["result"]["mitigation"]["zne"]["scale_factors"] == [1.0, 3.0, 5.0]
+    assert extrapolated["mitigation"] == {**mitigation, "readout": False}
+    both = await ended(
+        api,
+        inputs={"a": 0.6},
+        noise=noise,
+        observables=[{"IZ": 1.0}],
+        shots=20_000,
+        seed=2,
+        mitigation={**mitigation, "readout": True},
+    )
+    value, error = both["result"]["expectation_values"][0], both["result"]["standard_errors"][0]
+    assert abs(value - math.cos(0.6)) < 6 * error
+    assert error < 0.05
+    again = await api.http.post(f"/tasks/{both['task_id']}/rerun", json={"seed": "same"})
+    assert (await api.ended(again.json()["task_id"]))["result"] == both["result"]
+
+
 async def test_distributed_service_estimates_values(distributed: Distributed) -> None:
     await distributed.start_api()
     await distributed.start_worker()
     async with distributed.api() as api:
         await gives_values(api)
+        await mitigates_errors(api)
 
 
 async def test_embedded_service_estimates_values(embedded: Embedded) -> None:
     await embedded.up()
     async with embedded.api() as api:
         await gives_values(api)
+        await mitigates_errors(api)
         body = {"qc": TILTED, "observables": SUMS, "inputs": {"a": 0.6}, "precision": 0.02}
         valid = (await api.http.post("/validate", json=body)).json()
         assert (valid["valid"], valid["method"]) == (True, "statevector")

@@ -193,6 +193,12 @@ PROCESSES = (
         ("tests/unit/execution/test_gradients.py::test_other_shapes_are_not_accepted_from_a_simulator",),
     ),
     Guard(
+        "wire.mitigation",
+        "a simulator's process sends a value of each observable at each scale factor",
+        Replace("False"),
+        ("tests/unit/execution/test_mitigation.py::test_answers_with_other_numbers_are_not_believed",),
+    ),
+    Guard(
         "publish.mandatory",
         "a message that no queue took is noticed",
         Replace("False", part="mandatory"),

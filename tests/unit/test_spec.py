@@ -27,7 +27,7 @@ from tests.specs import CHANGED, IN_A_VIEW, PLAIN, SET_BY_THE_SERVICE
 # What the simulator's process is told; the rest is for the service around it.
 OF_THE_CHILD = {"qc", "shots", "timeout_s", "seed", "method", "memory", "format", "observables", "inputs", "noise"}
 OF_THE_CHILD |= {"kind", "target", "profile", "bitcode", "max_qubits"}
-OF_THE_CHILD |= {"outputs", "gradient", "device", "sampled", "precision"}
+OF_THE_CHILD |= {"outputs", "gradient", "device", "sampled", "precision", "mitigation"}
 OF_A_KIND = ["kind", "target", "profile", "bitcode", "backend"]
 # `ketline run` takes these from elsewhere: files, the schedule of a shell, or not at all.
 NOT_ON_THE_COMMAND_LINE = {"program", "program_format", "metadata", "scheduled_for", "max_attempts", "gradient"}
@@ -37,7 +37,7 @@ NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device", "precision"}
+NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device", "precision", "mitigation"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),
@@ -47,6 +47,10 @@ ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "outputs": ("outputs", ["counts", "entropy:0", "expectation_values:ZZ@middle"]),
     "device": ("device", '{"name": "line-27", "optimization_level": 2, "initial_layout": [3]}'),
     "observables": ("observables", ["Z"]),
+    "mitigation": (
+        "mitigation",
+        '{"zne": {"scale_factors": [1.0, 3.0, 5.0], "extrapolation": "linear", "folding": "global"}, "readout": false}',
+    ),
 }
 each_field = pytest.mark.parametrize("field", SPEC_FIELDS, ids=lambda field: field.name)
 
@@ -77,6 +81,11 @@ def test_field_is_in_the_body_of_a_submission(field: SpecField) -> None:
     body: dict[str, Any] = {"qc": spec.circuit, "shots": spec.shots}
     if field.name == "format":
         body = {"qpy": spec.circuit, "shots": spec.shots}
+    elif field.name == "mitigation":
+        noise = {"name": "depolarizing", "one_qubit": 0.01}
+        options = replace(spec.options, observables=({"Z": 1.0},), noise=noise)
+        spec = replace(spec, shots=DEFAULT_SHOTS, options=options)
+        body = {"qc": spec.circuit, "observables": [{"Z": 1.0}], "noise": noise, "mitigation": field.stored(spec)}
     elif field.name in ("observables", "precision"):
         # Values are exact, or have a precision: a body with observables has no shots.
         observables = ({"Z": 1.0},)

@@ -1,9 +1,9 @@
-"""The options `--observable` and `--precision`: sums of Pauli operators, and how exactly they are estimated."""
+"""The options `--observable`, `--precision` and `--mitigation`: sums of Pauli operators, and how they are found."""
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -21,12 +21,37 @@ ObservableOption = Annotated[
 PrecisionOption = Annotated[
     float | None, typer.Option(help="Estimate observables from as many shots as this standard error needs.")
 ]
+MitigationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mitigation",
+        metavar="zne|readout|JSON",
+        help='What is done against errors of --noise in observables: zne, readout, or as {"zne": {"extrapolation": '
+        '"exponential"}, "readout": true}.',
+    ),
+]
+_SHORT: Mapping[str, Mapping[str, Any]] = {"zne": {"zne": {}}, "readout": {"readout": True}}
 _TERM = re.compile(r"\s*([+-])?\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*\*\s*)?([IXYZ]+)\s*")
 
 
 def read_observables(given: Sequence[str] | None) -> list[dict[str, float]] | None:
     """The `observables` of a submission; None without the option."""
     return [_in_json(text) if text.lstrip().startswith("{") else _sum(text) for text in given or ()] or None
+
+
+def read_mitigation(given: str | None) -> dict[str, Any] | None:
+    """The `mitigation` of a submission; None without the option."""
+    if given is None:
+        return None
+    if given in _SHORT:
+        return dict(_SHORT[given])
+    try:
+        found = json.loads(given)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        fail(f'--mitigation takes zne, readout, or JSON as {{"zne": {{}}}}, not {given!r}.', USAGE_ERROR)
+    return found
 
 
 def _in_json(text: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ import typer
 from ketline.cli.device import read_device
 from ketline.cli.exit_codes import USAGE_ERROR, fail
 from ketline.cli.noise import read_noise
-from ketline.cli.observables import read_observables
+from ketline.cli.observables import read_mitigation, read_observables
 from ketline.client import Client, Retries
 from ketline.client.programs import Options
 from ketline.domain.backend import METHODS
@@ -99,6 +99,7 @@ def program_options(
     device: str | None = None,
     observables: Sequence[str] | None = None,
     precision: float | None = None,
+    mitigation: str | None = None,
 ) -> Options:
     """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
@@ -119,6 +120,7 @@ def program_options(
         "device": read_device(device),
         "observables": read_observables(observables),
         "precision": precision,
+        "mitigation": read_mitigation(mitigation),
     }
 
 

@@ -11,7 +11,7 @@ import typer
 from ketline.cli.device import DeviceOption
 from ketline.cli.exit_codes import SUCCESS, TASK_FAILED, USAGE_ERROR, fail, require_server_libraries
 from ketline.cli.noise import NoiseOption
-from ketline.cli.observables import ObservableOption, PrecisionOption
+from ketline.cli.observables import MitigationOption, ObservableOption, PrecisionOption
 from ketline.cli.options import (
     AsJson,
     Backend,
@@ -64,6 +64,7 @@ def submit(
     device: DeviceOption = None,
     observables: ObservableOption = None,
     precision: PrecisionOption = None,
+    mitigation: MitigationOption = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -88,6 +89,7 @@ def submit(
         device=device,
         observables=observables,
         precision=precision,
+        mitigation=mitigation,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -125,6 +127,7 @@ def run(
     device: DeviceOption = None,
     observables: ObservableOption = None,
     precision: PrecisionOption = None,
+    mitigation: MitigationOption = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -146,6 +149,7 @@ def run(
         device=device,
         observables=observables,
         precision=precision,
+        mitigation=mitigation,
     )
     sources = read_sources(programs)
 

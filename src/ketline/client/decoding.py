@@ -171,6 +171,7 @@ def _read_other_result(task: Document, result: Document, profile: Profile | None
         expectation_values=result.get("expectation_values"),
         gradients=result.get("gradients"),
         standard_errors=result.get("standard_errors"),
+        mitigation=result.get("mitigation"),
         output=b64decode(output) if output is not None and result.get("encoding") == "base64" else output,
         profile=profile,
         data=result,

@@ -103,10 +103,11 @@ class Result:
     `points` has the counts of each point of a sweep, in order, and one mapping for a task without a sweep; `memories`
     has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
     shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
-    point. Values that were estimated have `standard_errors` in the same way; exact ones have none. With a gradient it
-    has `gradients` in the same order, the derivatives of each observable by the name of the input. A task with outputs
-    has those of each point by name in `saved`, and counts only if they are among them. A task of kind "convert" has an
-    `output` instead: text, or bytes for QPY and bitcode. `data` is the JSON of the result.
+    point. Values that were estimated have `standard_errors` in the same way; exact ones have none. `mitigation` has
+    under "zne" what values were extrapolated from. With a gradient it has `gradients` in the same order, the
+    derivatives of each observable by the name of the input. A task with outputs has those of each point by name in
+    `saved`, and counts only if they are among them. A task of kind "convert" has an `output` instead: text, or bytes
+    for QPY and bitcode. `data` is the JSON of the result.
     """
 
     task_id: UUID
@@ -115,6 +116,7 @@ class Result:
     memories: Sequence[Sequence[str]] | None = None
     expectation_values: ExpectationValues | None = None
     standard_errors: ExpectationValues | None = None
+    mitigation: Mapping[str, Any] | None = None
     gradients: Gradients | None = None
     saved: Sequence[Mapping[str, Output]] = ()
     output: str | bytes | None = None

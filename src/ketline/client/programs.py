@@ -30,6 +30,9 @@ class Options(TypedDict, total=False):
     "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 in place of text.
     `backend`: the external backend of a task of kind "run".
 
+    `mitigation`: what is done against errors in the values of observables with noise: {"zne": {"scale_factors":
+    [1, 3, 5], "extrapolation": "linear", "folding": "global"}}, {"readout": True}, or both.
+
     `noise`: errors of gates and readout: a named model with its parameters, such as
     {"name": "depolarizing", "one_qubit": 1e-3}, a `NoiseModel` of Aer, or a list of these, which apply in order.
 
@@ -63,6 +66,7 @@ class Options(TypedDict, total=False):
     noise: Any
     device: str | Mapping[str, Any] | None
     precision: float | None
+    mitigation: Mapping[str, Any] | None
 
 
 # A program's text, a circuit of another library, or what one was converted to.

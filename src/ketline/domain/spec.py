@@ -10,6 +10,7 @@ from enum import StrEnum
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.gradients import Gradient
 from ketline.domain.labels import Labels
+from ketline.domain.mitigation import Mitigation
 from ketline.domain.outputs import RequestedOutput
 
 
@@ -94,7 +95,8 @@ class RunOptions:
     have its errors.
 
     Expectation values are exact, or with `sampled` estimates: from the task's shots in each basis, or with a
-    `precision`, the standard error that is aimed at, from as many as that needs, at most the task's shots.
+    `precision`, the standard error that is aimed at, from as many as that needs, at most the task's shots. With
+    `mitigation` they are corrected for errors.
     """
 
     seed: int | None = None
@@ -108,6 +110,7 @@ class RunOptions:
     device: DeviceRun | None = None
     sampled: bool = False
     precision: float | None = None
+    mitigation: Mitigation | None = None
 
 
 # The value of an array, its elements row by row: {"array": [[1, 2], [3, 4]]}. A list alone makes a sweep.
@@ -250,6 +253,11 @@ SPEC_FIELDS: Sequence[SpecField] = (
     ),
     _field("sampled", lambda spec: spec.options.sampled),
     _field("precision", lambda spec: spec.options.precision),
+    _field(
+        "mitigation",
+        lambda spec: spec.options.mitigation and dict(spec.options.mitigation.as_json()),
+        digested=lambda spec: _sorted_json(spec.options.mitigation.as_json() if spec.options.mitigation else None),
+    ),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4

@@ -250,9 +250,10 @@ class RunResult:
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
     `expectation_values` in their order, for a sweep a sequence for each point, and no counts; those that were estimated
-    have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order. A task of kind
-    `convert` has a `conversion`, no counts and no shots. `outputs` are those that were requested by name; without
-    counts among them, `counts` is empty.
+    have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order. `mitigation` has
+    under `zne` what a zero-noise extrapolation was made of, for a sweep at each point. A task of kind `convert` has a
+    `conversion`, no counts and no shots. `outputs` are those that were requested by name; without counts among them,
+    `counts` is empty.
     """
 
     counts: Mapping[str, int]
@@ -262,6 +263,7 @@ class RunResult:
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
     standard_errors: ExpectationValues | None = None
+    mitigation: Mapping[str, object] | None = None
     gradients: Gradients | None = None
     conversion: Conversion | None = None
     outputs: Outputs | None = None
@@ -328,6 +330,7 @@ class Task:
     points: Sequence[Point] | None = None
     expectation_values: ExpectationValues | None = None
     standard_errors: ExpectationValues | None = None
+    mitigation: Mapping[str, object] | None = None
     gradients: Gradients | None = None
     outputs: Outputs | None = None
     omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once

@@ -39,6 +39,7 @@ from ketline.domain.errors import (
 from ketline.domain.gradients import Gradients, requested_gradient
 from ketline.domain.inspection import Drawing, Inspection
 from ketline.domain.limits import MAX_DEVICE_QUBITS
+from ketline.domain.mitigation import mitigation_of
 from ketline.domain.observables import observables_at
 from ketline.domain.outputs import gives_counts, requested_output, states_of
 from ketline.domain.spec import (
@@ -65,6 +66,7 @@ from ketline.domain.task import (
     WarningCode,
 )
 from ketline.execution.checked_gradients import checked_gradients
+from ketline.execution.checked_mitigation import checked_mitigation
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
@@ -215,6 +217,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         outputs=tuple(map(requested_output, data["outputs"])),
         sampled=data["sampled"],
         precision=data["precision"],
+        mitigation=mitigation_of(data["mitigation"]),
         gradient=requested_gradient(data["gradient"]),
         device=None if data["device"] is None else _decode_device(data["device"]),
     )
@@ -470,6 +473,7 @@ def _decode_expectation_values(data: dict[str, Any], request: Request) -> RunRes
         profile=_decode_profile(data["profile"]),
         expectation_values=values,
         standard_errors=errors,
+        mitigation=checked_mitigation(data["mitigation"], request.spec),
         gradients=_decode_gradients(data["gradients"], request) if request.spec.options.gradient else None,
     )
 

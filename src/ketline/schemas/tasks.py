@@ -29,6 +29,7 @@ from ketline.schemas.device_runs import DeviceOrName, PlacementView
 from ketline.schemas.gradients import GradientRequest
 from ketline.schemas.inputs import Inputs
 from ketline.schemas.labels import Schedule, TaskMetadata, TaskName, TaskTags
+from ketline.schemas.mitigation import MitigationRequest
 from ketline.schemas.noise import Noise
 from ketline.schemas.observables import Observables
 from ketline.schemas.outputs import OutputRequests, OutputView
@@ -86,6 +87,7 @@ QpyText = Annotated[str, Field(min_length=1, json_schema_extra={"contentEncoding
 
 _MEMORY, _PRECISION, _OBSERVABLES = {"field": "memory"}, {"field": "precision"}, {"field": "observables"}
 _OUTPUTS, _GRADIENT, _NOISE = {"field": "outputs"}, {"field": "gradient"}, {"field": "noise"}
+_MITIGATION = {"field": "mitigation"}
 
 
 # The fields that only tasks of one kind have.
@@ -108,8 +110,19 @@ _NOT_OF_KIND = {
         "gradient",
         "device",
         "precision",
+        "mitigation",
     ),
-    TaskKind.RUN: ("method", "memory", "observables", "noise", "outputs", "gradient", "device", "precision"),
+    TaskKind.RUN: (
+        "method",
+        "memory",
+        "observables",
+        "noise",
+        "outputs",
+        "gradient",
+        "device",
+        "precision",
+        "mitigation",
+    ),
 }
 
 
@@ -269,6 +282,14 @@ class SubmitRequest(BaseModel):
         ),
     ] = None
 
+    mitigation: Annotated[
+        MitigationRequest | None,
+        Field(
+            description="What is done against errors in the expectation values of `observables` with `noise`",
+            examples=[{"zne": {"scale_factors": [1, 3, 5], "extrapolation": "exponential"}, "readout": True}],
+        ),
+    ] = None
+
     @property
     def program(self) -> str:
         return self.qc or self.circuit or self.qpy
@@ -322,6 +343,19 @@ class SubmitRequest(BaseModel):
         if by_point and len(by_point) != points:
             text = "must be one list for all points, or a list for each of the {points} points that inputs make"
             raise PydanticCustomError("observable_points", text, {**_OBSERVABLES, "points": points or "0"})
+        return self
+
+    @model_validator(mode="after")
+    def _require_errors_to_mitigate(self) -> Self:
+        if self.mitigation is None:
+            return self
+        if not self.observables:
+            raise PydanticCustomError("wishes_mixed", "has no meaning without observables", _MITIGATION)
+        if self.noise is None:
+            raise PydanticCustomError("wishes_mixed", "has no meaning without noise", _MITIGATION)
+        if self.mitigation.readout and self.shots is None and self.precision is None:
+            text = "has a meaning with shots or a precision only: exact values have no readout errors"
+            raise PydanticCustomError("wishes_mixed", text, _MITIGATION)
         return self
 
     @model_validator(mode="after")
@@ -425,6 +459,11 @@ class TaskResult(BaseModel):
         default=None,
         examples=[[0.0, 0.02]],
         description="Of the expectation values, in the same shape, if they were estimated from shots",
+    )
+    mitigation: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="Under `zne` what the values were extrapolated from, of a sweep for each point: the scale factors "
+        "as they were reached, the values of the observables at each, their standard errors, and the curve of each",
     )
     outputs: dict[str, OutputView] | list[dict[str, OutputView]] | None = Field(
         default=None, description="The requested outputs by name; of a sweep an array of them, one for each point"
@@ -588,6 +627,7 @@ class TaskView(BaseModel):
     observables: list[JsonValue] | None = Field(default=None, description="As submitted, up to 64 KiB")
     sampled: bool | None = Field(default=None, description="True where expectation values are estimated from shots")
     precision: float | None = Field(default=None, description="The standard error that was requested")
+    mitigation: dict[str, JsonValue] | None = Field(default=None, description="As requested, with its defaults")
     noise: JsonValue = Field(default=None, description="As submitted, up to 64 KiB; left out without noise")
     outputs: list[JsonValue] | None = Field(default=None, description="The requested outputs: type, name and qubits")
     gradient: JsonValue = Field(default=None, description="The requested gradient: its method, and inputs if named")

@@ -20,7 +20,7 @@ _CLIENT_NAMES = {
 _BACKEND_NAMES = {"shots": "shots", "seed": "seed_simulator", "method": "method", "memory": "memory"}
 
 # In Qiskit expectation values need an estimator and operators, and noise a model, which is more than a snippet.
-_WITHOUT_QISKIT = frozenset({"kind", "observables", "noise", "outputs", "device", "precision"})
+_WITHOUT_QISKIT = frozenset({"kind", "observables", "noise", "outputs", "device", "precision", "mitigation"})
 
 _DEFAULTS: Sequence[object] = ("automatic", None, "", [], {})
 

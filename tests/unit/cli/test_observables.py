@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from ketline.cli.observables import read_observables
+from ketline.cli.observables import read_mitigation, read_observables
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ def test_what_is_no_sum_ends_the_command(text: str, capsys: pytest.CaptureFixtur
     with pytest.raises((typer.Exit, SystemExit)):
         read_observables([text])
     assert "--observable takes" in capsys.readouterr().err
+
+
+def test_mitigation_has_short_names() -> None:
+    assert read_mitigation(None) is None
+    assert read_mitigation("zne") == {"zne": {}}
+    assert read_mitigation("readout") == {"readout": True}
+    assert read_mitigation('{"zne": {"folding": "local"}}') == {"zne": {"folding": "local"}}
+
+
+@pytest.mark.parametrize("text", ["", "pec", "{", "[1]"])
+def test_other_mitigation_ends_the_command(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises((typer.Exit, SystemExit)):
+        read_mitigation(text)
+    assert "--mitigation takes" in capsys.readouterr().err

@@ -28,6 +28,7 @@ _OF_KIND: Mapping[str, Sequence[str]] = {
         "observables",
         "sampled",
         "precision",
+        "mitigation",
         "gradient",
         "noise",
         "outputs",
@@ -111,6 +112,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "observables": json.dumps(observables, default=dict) if observables else "",
         "sampled": "on" if options.sampled and options.precision is None else "",
         "precision": "" if options.precision is None else f"{options.precision:g}",
+        "mitigation": json.dumps(options.mitigation.as_json()) if options.mitigation else "",
         "gradient": json.dumps(gradient.as_json()) if gradient else "",
         "noise": json.dumps(noise) if noise else "",
         "outputs": json.dumps([one.as_json() for one in outputs], default=dict) if outputs else "",
@@ -175,6 +177,8 @@ def request_of(fields: Mapping[str, str], options: ApiOptions) -> SubmitRequest:
             body.pop("shots", None)  # with shots the values would be estimates, and the field is never empty
     if fields["gradient"].strip():
         body["gradient"] = _json(fields, "gradient", 'must be JSON: true, or a list of inputs, as ["theta"]')
+    if fields["mitigation"].strip():
+        body["mitigation"] = _json(fields, "mitigation", 'must be JSON, as {"zne": {"scale_factors": [1, 3, 5]}}')
     if fields["noise"].strip():
         body["noise"] = _json(fields, "noise", 'must be JSON, as {"name": "depolarizing", "two_qubit": 0.01}')
     if fields["outputs"].strip():

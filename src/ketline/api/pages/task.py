@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -196,6 +196,7 @@ def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
     return {
         "values": values,
         "errors": list(_rows(task.standard_errors)),
+        "extrapolated": _scale_factors(task),
         "observables": observables_at(original.options.observables, len(values)) if values else [],
         "point_inputs": _inputs(original),
         "most_rows": max(1, MOST_CELLS // len(values[0])) if values else 0,
@@ -206,6 +207,13 @@ def _table(task: Task, original: TaskSpec) -> Mapping[str, object]:
 def _inputs(original: TaskSpec) -> Sequence[Mapping[str, InputValue]]:
     """The inputs of each point of a sweep; empty for other tasks."""
     return [] if number_of_points(original.inputs) is None else list(points_of(original.inputs))
+
+
+def _scale_factors(task: Task) -> Sequence[str]:
+    """The scale factors from which values were extrapolated, of a sweep those of its first point."""
+    zne: Any = (task.mitigation or {}).get("zne")
+    first = zne[0] if isinstance(zne, list) else zne
+    return [f"{factor:g}" for factor in first["scale_factors"]] if first else []
 
 
 def _rows(found: ExpectationValues | None) -> Iterator[Sequence[float]]:

@@ -111,6 +111,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
             outputs=tuple(one.as_requested() for one in body.outputs),
             sampled=bool(body.observables) and (body.precision is not None or "shots" in body.model_fields_set),
             precision=body.precision,
+            mitigation=None if body.mitigation is None else body.mitigation.as_requested(),
             gradient=requested_gradient(body.gradient),
             device=None if body.device is None else body.device.as_run(),
         ),

@@ -84,6 +84,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         noise=cast("JsonValue", task.options.noise),
         sampled=task.options.sampled or None,
         precision=task.options.precision,
+        mitigation=cast("dict[str, JsonValue] | None", task.options.mitigation and task.options.mitigation.as_json()),
         outputs=cast("list[JsonValue]", [one.as_json() for one in task.options.outputs]) or None,
         gradient=cast("JsonValue", task.options.gradient and task.options.gradient.as_json()),
         device=cast("dict[str, JsonValue] | None", task.options.device and task.options.device.as_stored()),
@@ -194,6 +195,7 @@ def _view_result(task: Task) -> TaskResult | None:
         return TaskResult(
             expectation_values=cast("list[float] | list[list[float]]", task.expectation_values),
             standard_errors=cast("list[float] | list[list[float]] | None", task.standard_errors),
+            mitigation=cast("dict[str, JsonValue] | None", task.mitigation),
             gradients=cast("list[JsonValue]", task.gradients),
         )
     if task.points is not None:

@@ -50,6 +50,7 @@ _LISTED: Sequence[Column[Any]] = [
     tasks.c.program_format,
     tasks.c.sampled,
     tasks.c.precision,
+    tasks.c.mitigation,
     tasks.c.current_status,
     tasks.c.submitted_at,
     tasks.c.completed_at,

@@ -41,7 +41,7 @@ from ketline.domain.task import (
 
 _NONE = timedelta()
 # What a result may have beside expectation values.
-_WITH_VALUES = ("standard_errors", "gradients")
+_WITH_VALUES = ("standard_errors", "gradients", "mitigation")
 # In the column of the job's status, while it has none.
 SUBMITTING = "submitting"
 

@@ -9,6 +9,7 @@ from ketline.db.schema.tables import tasks
 from ketline.domain.device_run import device_run
 from ketline.domain.gradients import requested_gradient
 from ketline.domain.labels import Labels
+from ketline.domain.mitigation import mitigation_of
 from ketline.domain.outputs import requested_output
 from ketline.domain.spec import (
     SPEC_FIELDS,
@@ -77,6 +78,7 @@ def to_options(
         device=device_run(device) if device else None,
         sampled=bool(row.sampled),
         precision=row.precision,
+        mitigation=mitigation_of(row.mitigation),
     )
 
 

@@ -157,6 +157,7 @@ tasks = Table(
     # Whether expectation values are estimated, and the standard error that is aimed at.
     Column("sampled", Boolean),
     Column("precision", Float),
+    Column("mitigation", _json_type()),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),

@@ -124,7 +124,7 @@ class Executor:
         return read, partial(self._plan_of, read, request, noise)
 
     def _plan_of(self, program: Program, request: Request, noise: NoiseModel | None) -> Planned:
-        run = planned_run(program, request.spec)
+        run = planned_run(program, request.spec, noise, self._limits.max_operations)
         choice = self._simulator.plan(run.program, run.shots, run.options, noise)
         return Planned(choice, run.program, run.shots, run.repeats)
 

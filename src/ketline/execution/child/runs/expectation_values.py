@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from ketline.domain.observables import observables_at
 from ketline.domain.quota_checks import require_qubits
-from ketline.domain.spec import Observable
+from ketline.domain.spec import Observable, RunOptions
 from ketline.domain.sweep import seed_at
 from ketline.domain.task import RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import observed_by
 from ketline.execution.child.result_size import check_values
 from ketline.execution.child.runs.context import RunContext, prepared_for
+from ketline.execution.child.runs.zero_noise import Mitigated, without_noise
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation
 from ketline.execution.simulators.channels import NoiseModel
@@ -22,13 +23,15 @@ def compute_expectation_values(run: RunContext) -> RunResult:
     """Find the values of each observable at the end of the program, over all outcomes of its measurements."""
     spec = run.spec
     requested = observables_at(spec.options.observables, run.points or 1)
-    numbers = sum(map(len, requested)) * (2 if spec.options.sampled else 1)
+    zne = None if spec.options.mitigation is None else spec.options.mitigation.zne
+    scales = 1 if zne is None else 1 + len(zne.scale_factors)
+    numbers = sum(map(len, requested)) * scales * (2 if spec.options.sampled else 1)
     check_values(numbers, run.limits)
     with run.stopwatch.reading():
         noise = run.noise_model()
         read = run.reader.loader(run.request, observed_by(run.request))
     estimator = Estimator(run.simulator)
-    runs: list[tuple[Program, Expectation]] = []
+    runs: list[tuple[Program, Mitigated]] = []
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
         with run.at_point(number):
             with run.stopwatch.reading():
@@ -37,12 +40,15 @@ def compute_expectation_values(run: RunContext) -> RunResult:
             with run.stopwatch.simulating():
                 found = _values(run, estimator, program, observables, noise, number)
         runs.append((program, found) if not runs else (runs[0][0], found))
-    values = [found.values for _, found in runs]
-    errors = [found.errors for _, found in runs if found.errors is not None]
+    values = [found.expectation.values for _, found in runs]
+    errors = [found.expectation.errors for _, found in runs if found.expectation.errors is not None]
+    extrapolations = [found.extrapolation for _, found in runs]
+    first_program, first = runs[0]
     return RunResult(
         counts={},
         shots=spec.shots,
-        profile=profile_of(*runs[0], run.stopwatch),
+        profile=profile_of(first_program, first.expectation, run.stopwatch),
+        mitigation=None if zne is None else {"zne": extrapolations if run.points is not None else extrapolations[0]},
         expectation_values=values[0] if run.points is None else values,
         standard_errors=None if not errors else errors[0] if run.points is None else errors,
     )
@@ -55,11 +61,17 @@ def _values(
     observables: Sequence[Observable],
     noise: NoiseModel | None,
     number: int,
-) -> Expectation:
+) -> Mitigated:
     """The values at a point: exact, or estimates from random numbers of its own."""
     options = run.spec.options
-    if not options.sampled:
-        return run.simulator.expect(program, observables, options.method, noise)
     if run.points is not None:
         options = replace(options, seed=seed_at(options.seed, number))
-    return estimator.estimate(program, observables, run.spec.shots, options, noise)
+
+    def find(program: Program, options: RunOptions) -> Expectation:
+        if not options.sampled:
+            return run.simulator.expect(program, observables, options.method, noise)
+        return estimator.estimate(program, observables, run.spec.shots, options, noise)
+
+    if options.mitigation is None or options.mitigation.zne is None:
+        return Mitigated(find(program, options))
+    return without_noise(program, observables, options, options.mitigation.zne, find, run.limits.max_operations)

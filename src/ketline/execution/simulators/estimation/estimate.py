@@ -14,6 +14,7 @@ from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.estimation.measured import measured_in
+from ketline.execution.simulators.estimation.readout import corrected_signs
 
 # The value of Z by the bit that a qubit reads.
 _SIGNS = (1.0, -1.0)
@@ -52,16 +53,19 @@ class Estimator:
         if not sums.bases:
             found = self._simulator.expect(program, observables, options.method, noise)
             return found._replace(values=sums.constants, errors=[0.0] * len(observables))
+        mitigated = options.mitigation is not None and options.mitigation.readout and noise is not None
+        corrected = corrected_signs(noise, qubits_of(sums)) if mitigated and noise is not None else {}
         values, variances = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
         total, first = 0, None
         for number, basis in enumerate(sums.bases):
             number_of_shots = shots_in(basis, sums, shots, options.precision)
             simulation = self._run(program, basis, number_of_shots, options, noise, number)
-            _add(values, variances, basis, simulation.counts)
+            _add(values, variances, basis, simulation.counts, corrected)
             total, first = total + number_of_shots, first or simulation
         assert first is not None
         bases = "1 basis" if len(sums.bases) == 1 else f"{len(sums.bases)} bases"
-        reason = f"{total} shots in {bases}: {first.reason}"
+        readout = f", readout errors of {len(corrected)} qubits corrected" if mitigated else ""
+        reason = f"{total} shots in {bases}{readout}: {first.reason}"
         return Expectation(values.tolist(), first.method, reason, first.engine, np.sqrt(variances).tolist())
 
     def _run(
@@ -74,7 +78,7 @@ class Estimator:
         number: int,
     ) -> Simulation:
         seed = None if options.seed is None else derived_seed(options.seed, "basis", number)
-        of_counts = replace(options, seed=seed, observables=(), memory=False)
+        of_counts = replace(options, seed=seed, observables=(), memory=False, mitigation=None)
         measured = measured_in(program, basis.letters)
         return self._simulator.run(measured, shots, of_counts, likely_repeated=False, noise=noise)
 
@@ -87,11 +91,26 @@ def shots_in(basis: Basis, sums: MeasuredSums, shots: int, precision: float | No
     return min(shots, max(needed))
 
 
-def _add(values: Any, variances: Any, basis: Basis, counts: Mapping[str, int]) -> None:
-    """Add what the outcomes of a basis say of each observable to its value, and to the square of its standard error."""
+def qubits_of(sums: MeasuredSums) -> frozenset[int]:
+    """The declared qubits that are measured in some basis."""
+    return frozenset(qubit for basis in sums.bases for qubit in basis.letters)
+
+
+def _add(
+    values: Any,
+    variances: Any,
+    basis: Basis,
+    counts: Mapping[str, int],
+    corrected: Mapping[int, tuple[float, float]],
+) -> None:
+    """Add what the outcomes of a basis say of each observable to its value, and to the square of its standard error.
+
+    `corrected` has the values of Z by the bit that a qubit reads where these are not 1 and -1.
+    """
     bits = np.frombuffer("".join(counts).encode(), np.uint8).reshape(len(counts), -1)[:, ::-1] & 1
     columns = {qubit: column for column, qubit in enumerate(basis.letters)}
-    signs = np.array(_SIGNS)[bits]
+    of_qubits = np.array([corrected.get(qubit, _SIGNS) for qubit in basis.letters])
+    signs, largest = of_qubits[np.arange(len(columns)), bits], np.abs(of_qubits).max(axis=1)[np.newaxis]
     times = np.array(list(counts.values()), dtype=np.float64)
     shots = times.sum()
     for number, terms in basis.terms.items():
@@ -99,7 +118,8 @@ def _add(values: Any, variances: Any, basis: Basis, counts: Mapping[str, int]) -
         mean = float(times @ each / shots)
         values[number] += mean
         # One shot says nothing of its deviation, which is at most the sum of the coefficients.
-        spread = float(times @ (each - mean) ** 2 / (shots - 1)) if shots > 1 else basis.weight(number) ** 2
+        most = sum(abs(float(_values_of(term, largest, columns)[0])) for term in terms)
+        spread = float(times @ (each - mean) ** 2 / (shots - 1)) if shots > 1 else most**2
         variances[number] += spread / shots
 
 

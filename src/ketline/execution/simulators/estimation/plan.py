@@ -7,8 +7,11 @@ from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.sweep import number_of_points
 from ketline.execution.circuit.pauli_bases import measured_sums
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.estimation.estimate import shots_in
+from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation.estimate import qubits_of, shots_in
+from ketline.execution.simulators.estimation.folding import folded_programs
 from ketline.execution.simulators.estimation.measured import measured_in
+from ketline.execution.simulators.estimation.readout import corrected_signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,21 @@ class PlannedRun:
     repeats: int = 1
 
 
-def planned_run(program: Program, spec: TaskSpec) -> PlannedRun:
-    """What a task runs, of a sweep at its first point."""
+def planned_run(program: Program, spec: TaskSpec, noise: NoiseModel | None, max_operations: int) -> PlannedRun:
+    """What a task runs, of a sweep at its first point; of an extrapolation, with its largest scale factor.
+
+    Raises:
+        ProgramUnsupported, ProgramTooLarge: its errors cannot be mitigated.
+    """
+    mitigation = spec.options.mitigation
+    if mitigation is None or mitigation.zne is None:
+        return _in_bases(program, spec, noise)
+    *_, largest = folded_programs(program, mitigation.zne, max_operations)
+    planned = _in_bases(largest.program, spec, noise)
+    return replace(planned, repeats=planned.repeats * len(mitigation.zne.scale_factors))
+
+
+def _in_bases(program: Program, spec: TaskSpec, noise: NoiseModel | None) -> PlannedRun:
     options = spec.options
     if not options.observables or not options.sampled:
         return PlannedRun(program, spec.shots, options)
@@ -30,6 +46,8 @@ def planned_run(program: Program, spec: TaskSpec) -> PlannedRun:
     sums = measured_sums(observables, program.dephased)
     if not sums.bases:
         return PlannedRun(program, spec.shots, options)
+    if options.mitigation is not None and options.mitigation.readout and noise is not None:
+        corrected_signs(noise, qubits_of(sums))
     basis = sums.bases[0]
     of_counts = replace(options, observables=())
     shots = shots_in(basis, sums, spec.shots, options.precision)

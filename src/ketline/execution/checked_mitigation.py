@@ -1,0 +1,52 @@
+"""Checks what a simulator process sends of a mitigation, which may have run a hostile program; `protocol` calls it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ketline.domain.mitigation import Extrapolation, ZeroNoise
+from ketline.domain.observables import observables_at
+from ketline.domain.spec import TaskSpec
+from ketline.domain.sweep import number_of_points
+
+_NAMES = {"scale_factors", "values", "standard_errors", "curves"}
+
+
+def checked_mitigation(data: Any, spec: TaskSpec) -> Mapping[str, Any] | None:
+    """What an extrapolation was made of, at each point of a sweep; None for a task without one.
+
+    Raises:
+        ValueError: it has other parts, another shape, or something else than finite numbers.
+    """
+    mitigation = spec.options.mitigation
+    if mitigation is None or mitigation.zne is None:
+        return None
+    points = number_of_points(spec.inputs)
+    requested = observables_at(spec.options.observables, points or 1)
+    found = data["zne"] if points is not None else [data["zne"]]
+    if type(found) is not list or len(found) != len(requested):
+        raise ValueError("not an extrapolation for each point")
+    for at_point, observables in zip(found, requested, strict=True):
+        _check(at_point, mitigation.zne, len(observables), sampled=spec.options.sampled)
+    return {"zne": data["zne"]}
+
+
+def _check(data: Any, zne: ZeroNoise, observables: int, *, sampled: bool) -> None:
+    factors, curves = data["scale_factors"], data["curves"]
+    _check_numbers([factors], 1, len(zne.scale_factors))
+    for name in ("values", "standard_errors") if sampled else ("values",):
+        _check_numbers(data[name], len(factors), observables)
+    if data.keys() != (_NAMES if sampled else _NAMES - {"standard_errors"}):
+        raise ValueError("an extrapolation of other parts")
+    if len(curves) != observables or not set(Extrapolation).issuperset(curves):
+        raise ValueError("not a curve for each observable")
+
+
+def _check_numbers(rows: Sequence[Any], length: int, width: int) -> None:
+    if type(rows) is not list or len(rows) != length:
+        raise ValueError("values of an extrapolation of another shape")
+    for row in rows:
+        if type(row) is not list or len(row) != width:  # guard: wire.mitigation
+            raise ValueError("values of an extrapolation of another shape")
+        if not all(type(number) in (int, float) and math.isfinite(number) for number in row):
+            raise ValueError("a value of an extrapolation is no finite number")

@@ -1,0 +1,138 @@
+"""Makes circuits longer without changing what they do: unitary folding, which makes noise stronger.
+
+Source: T. Giurgica-Tiron et al., "Digital zero noise extrapolation for quantum error mitigation", IEEE QCE (2020),
+section III.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from qiskit.circuit import ControlFlowOp, Gate
+
+from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.mitigation import Extrapolation, Folding, ZeroNoise
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.operations import count_with_blocks, steps_of
+from ketline.execution.circuit.plain import plain_of
+from ketline.execution.frontend.program import Program
+
+
+class Folded(NamedTuple):
+    """A program with as many gates as `scale_factor` times those of the original."""
+
+    program: Program
+    scale_factor: float
+
+
+def folded_programs(program: Program, zne: ZeroNoise, max_operations: int) -> Sequence[Folded]:
+    """The programs of an extrapolation, in the order of its scale factors.
+
+    Raises:
+        ProgramUnsupported: as `folded`; or a program has so few gates that too few factors differ.
+        ProgramTooLarge: as `folded`.
+    """
+    found = [folded(program, factor, zne.folding, max_operations) for factor in zne.scale_factors]
+    order = {Extrapolation.POLYNOMIAL: zne.order, Extrapolation.RICHARDSON: len(found) - 1}.get(zne.extrapolation, 1)
+    different = {one.scale_factor for one in found}
+    if len(different) <= order:
+        raise ProgramUnsupported(
+            f"the program has so few gates that it has only {len(different)} of these scale factors: use odd numbers"
+        )
+    return found
+
+
+def folded(program: Program, scale_factor: float, folding: Folding, max_operations: int) -> Folded:
+    """A program with gates that undo each other, so that it has about `scale_factor` times as many.
+
+    `global` adds the inverse of the whole circuit and the circuit, and for a fraction that of its last gates; `local`
+    adds the inverse of each gate and the gate, and for a fraction of evenly spaced gates once more.
+
+    Raises:
+        ProgramUnsupported: a whole circuit that measures, resets, branches or loops has no inverse.
+        ProgramTooLarge: it has more than `max_operations` operations then.
+    """
+    circuit = program.lowered.circuit
+    gates = _number_of_gates(circuit)
+    # Each fold of one gate adds two.
+    folds = round((scale_factor - 1) * gates / 2)
+    if sum(program.lowered.operations.values()) + 2 * folds > max_operations:
+        raise ProgramTooLarge(
+            f"the program has more than {max_operations} operations with scale factor {scale_factor:g}: use "
+            "smaller ones"
+        )
+    if not folds:
+        return Folded(program, 1.0)
+    made = _whole(circuit, folds, gates) if folding is Folding.GLOBAL else _Local(folds, gates).of(circuit)
+    steps = steps_of(made)
+    operations: Counter[str] = count_with_blocks(steps)
+    lowered = Lowered(plain_of(made), operations, kept_qubits=program.lowered.kept_qubits)
+    return Folded(replace(program, lowered=lowered), 1 + 2 * folds / gates)
+
+
+def _whole(circuit: Any, folds: int, gates: int) -> Any:
+    for instruction in circuit.data:
+        if not isinstance(instruction.operation, Gate):
+            raise ProgramUnsupported(
+                f"folding 'global' needs a circuit of gates only, and this one has '{instruction.name}': choose 'local'"
+            )
+    made, data = circuit.copy_empty_like(), list(circuit.data)
+    whole, part = divmod(folds, gates)
+    _append(made, data)
+    for last in (*[data] * whole, data[gates - part :]):
+        _append(made, [_inverse(instruction) for instruction in reversed(last)])
+        _append(made, last)
+    return made
+
+
+class _Local:
+    """Folds the gates of a circuit one by one, those in blocks too."""
+
+    def __init__(self, folds: int, gates: int) -> None:
+        self._each, self._more = divmod(folds, gates)
+        self._gates = gates
+        self._seen = 0
+
+    def of(self, circuit: Any) -> Any:
+        made = circuit.copy_empty_like()
+        for instruction in circuit.data:
+            operation = instruction.operation
+            if isinstance(operation, ControlFlowOp):
+                blocks = [self.of(block) for block in operation.blocks]
+                _append(made, [instruction.replace(operation=operation.replace_blocks(blocks))])
+                continue
+            _append(made, [instruction])
+            if isinstance(operation, Gate):
+                _append(made, [_inverse(instruction), instruction] * self._folds_of_next())
+        return made
+
+    def _folds_of_next(self) -> int:
+        before, self._seen = self._seen, self._seen + 1
+        is_one_more = self._seen * self._more // self._gates > before * self._more // self._gates
+        return self._each + int(is_one_more)
+
+
+def _append(circuit: Any, instructions: Sequence[Any]) -> None:
+    for instruction in instructions:
+        circuit.append(instruction, copy=False)
+
+
+def _inverse(instruction: Any) -> Any:
+    return instruction.replace(operation=instruction.operation.inverse())
+
+
+def _number_of_gates(circuit: Any) -> int:
+    """The gates of a circuit, those in blocks once for each block; at least 1."""
+    return max(1, _gates_in(circuit))
+
+
+def _gates_in(circuit: Any) -> int:
+    found = 0
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if isinstance(operation, ControlFlowOp):
+            found += sum(map(_gates_in, operation.blocks))
+        elif isinstance(operation, Gate):
+            found += 1
+    return found

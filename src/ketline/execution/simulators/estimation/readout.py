@@ -1,0 +1,36 @@
+"""The values that measured bits stand for where qubits are misread: the inverse of each qubit's confusion matrix.
+
+The product of such values over the qubits of an operator has the expectation value that the operator has without
+readout errors, because qubits are misread independently. Source: S. Bravyi et al., Phys. Rev. A 103, 042605 (2021),
+section II (tensor product noise).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from ketline.domain.errors import ProgramUnsupported
+from ketline.execution.simulators.channels import NoiseModel
+
+# Of the determinant of a confusion matrix: a qubit that reads the same whatever it is has none.
+_LEAST_DETERMINANT = 1e-6
+
+
+def corrected_signs(noise: NoiseModel, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
+    """For each of these declared qubits that is misread, what Z counts for where it reads 0, and where it reads 1.
+
+    Raises:
+        ProgramUnsupported: a qubit reads the same, whatever it is.
+    """
+    found = {}
+    for qubit in qubits:
+        reading = noise.misreading(qubit)
+        if reading is None:
+            continue
+        p01, p10 = reading
+        determinant = 1 - p01 - p10
+        if abs(determinant) < _LEAST_DETERMINANT:
+            raise ProgramUnsupported(
+                f"readout errors of qubit {qubit} cannot be corrected: it reads 1 with the same probability, whether "
+                "it is 0 or 1"
+            )
+        found[qubit] = (1 + p01 - p10) / determinant, -(1 - p01 + p10) / determinant
+    return found
