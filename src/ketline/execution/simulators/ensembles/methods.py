@@ -36,8 +36,8 @@ _COPIES = 4
 _MOST_BYTES_AT_ONCE = 64 << 20
 _MOST_HISTORIES = 1 << 40
 # Seconds, see `costs.py`: of an operation on a density matrix, and for each of its entries.
-_PER_OPERATION = 5e-5
-_PER_ENTRY = 3e-8
+_PER_OPERATION = 2e-5
+_PER_ENTRY = 1.4e-8
 _GATES_OF_A_DIVISION = 8
 _PER_INSTRUCTION = 2e-5
 _CACHED_MATRICES = 1024
