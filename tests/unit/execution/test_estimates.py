@@ -256,6 +256,12 @@ def test_one_shot_has_the_error_that_it_may_have(executor: Executor) -> None:
     assert errors.tolist() == [pytest.approx(math.sqrt(5))]
 
 
+def test_coefficients_of_any_size_have_errors(executor: Executor) -> None:
+    values, errors = values_and_errors(executor, "qubit[2] q; h q;", [{"ZI": 1e250}, {"ZI": 1e-250, "XI": 1e-260}])
+    assert 0 < abs(values[0]) < 0.2e250
+    assert errors.tolist() == pytest.approx([1e250 / math.sqrt(SHOTS), 1e-250 / math.sqrt(SHOTS)], rel=0.01)
+
+
 def test_wide_clifford_circuits_are_measured_too(executor: Executor) -> None:
     program = "qubit[500] q; h q[0]; for int i in [0:498] { cx q[i], q[i + 1]; }"
     noise = {"name": "depolarizing", "two_qubit": 0.001}

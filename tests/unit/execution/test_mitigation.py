@@ -14,7 +14,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
+from ketline.domain.errors import ObservablesInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.inspection import Inspection
 from ketline.domain.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
 from ketline.domain.seeds import point_seed
@@ -368,3 +368,13 @@ def test_answers_with_other_numbers_are_not_believed(executor: Executor) -> None
         end = answer.index(b',"conversion"', place)
         with pytest.raises(ValueError):
             decode_response(answer[:place] + b'"mitigation":' + other + answer[end:], request)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_limits_that_overflow_are_an_error(executor: Executor) -> None:
+    factors = tuple(1 + 0.02 * number for number in range(10))
+    zne = ZeroNoise(scale_factors=factors, extrapolation=Extrapolation.RICHARDSON)
+    program = "qubit q; for int i in [0:99] { rx(0.01) q; }"
+    error = outcome(executor, program, [{"Z": 9e299}], Mitigation(zne=zne))
+    assert isinstance(error, ObservablesInvalid), error
+    assert "smaller coefficients" in error.message

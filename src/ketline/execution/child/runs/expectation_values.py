@@ -1,8 +1,10 @@
 """Computes or estimates the expectation values of observables, for a sweep at each point."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ketline.domain.errors import ObservablesInvalid
 from ketline.domain.observables import observables_at
 from ketline.domain.quota_checks import require_qubits
 from ketline.domain.spec import Observable, RunOptions
@@ -43,6 +45,7 @@ def compute_expectation_values(run: RunContext) -> RunResult:
     values = [found.expectation.values for _, found in runs]
     errors = [found.expectation.errors for _, found in runs if found.expectation.errors is not None]
     extrapolations = [found.extrapolation for _, found in runs]
+    _require_finite([*values, *errors])
     first_program, first = runs[0]
     return RunResult(
         counts={},
@@ -75,3 +78,8 @@ def _values(
     if options.mitigation is None or options.mitigation.zne is None:
         return Mitigated(find(program, options))
     return without_noise(program, observables, options, options.mitigation.zne, find, run.limits.max_operations)
+
+
+def _require_finite(rows: Sequence[Sequence[float]]) -> None:
+    if not all(math.isfinite(value) for row in rows for value in row):
+        raise ObservablesInvalid("a value is beyond the numbers that a result can have: use smaller coefficients")

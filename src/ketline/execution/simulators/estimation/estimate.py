@@ -55,18 +55,18 @@ class Estimator:
             return found._replace(values=sums.constants, errors=[0.0] * len(observables))
         mitigated = options.mitigation is not None and options.mitigation.readout and noise is not None
         corrected = corrected_signs(noise, qubits_of(sums)) if mitigated and noise is not None else {}
-        values, variances = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
+        values, errors = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
         total, first = 0, None
         for number, basis in enumerate(sums.bases):
             number_of_shots = shots_in(basis, sums, shots, options.precision)
             simulation = self._run(program, basis, number_of_shots, options, noise, number)
-            _add(values, variances, basis, simulation.counts, corrected)
+            _add(values, errors, basis, simulation.counts, corrected)
             total, first = total + number_of_shots, first or simulation
         assert first is not None
         bases = "1 basis" if len(sums.bases) == 1 else f"{len(sums.bases)} bases"
         readout = f", readout errors of {len(corrected)} qubits corrected" if mitigated else ""
         reason = f"{total} shots in {bases}{readout}: {first.reason}"
-        return Expectation(values.tolist(), first.method, reason, first.engine, np.sqrt(variances).tolist())
+        return Expectation(values.tolist(), first.method, reason, first.engine, errors.tolist())
 
     def _run(
         self,
@@ -98,12 +98,12 @@ def qubits_of(sums: MeasuredSums) -> frozenset[int]:
 
 def _add(
     values: Any,
-    variances: Any,
+    errors: Any,
     basis: Basis,
     counts: Mapping[str, int],
     corrected: Mapping[int, tuple[float, float]],
 ) -> None:
-    """Add what the outcomes of a basis say of each observable to its value, and to the square of its standard error.
+    """Add what the outcomes of a basis say of each observable to its value, and to its standard error.
 
     `corrected` has the values of Z by the bit that a qubit reads where these are not 1 and -1.
     """
@@ -119,8 +119,10 @@ def _add(
         values[number] += mean
         # One shot says nothing of its deviation, which is at most the sum of the coefficients.
         most = sum(abs(float(_values_of(term, largest, columns)[0])) for term in terms)
-        spread = float(times @ (each - mean) ** 2 / (shots - 1)) if shots > 1 else most**2
-        variances[number] += spread / shots
+        # In units of the largest difference, whose square could overflow.
+        unit = float(np.abs(each - mean).max()) or 1.0
+        spread = unit * float(times @ ((each - mean) / unit) ** 2 / (shots - 1)) ** 0.5 if shots > 1 else most
+        errors[number] = np.hypot(errors[number], spread / shots**0.5)
 
 
 def _values_of(term: Term, signs: Any, columns: Mapping[int, int]) -> Any:

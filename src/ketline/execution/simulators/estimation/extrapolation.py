@@ -39,7 +39,7 @@ def extrapolated(
     order = {Extrapolation.POLYNOMIAL: zne.order, Extrapolation.RICHARDSON: len(factors) - 1}.get(zne.extrapolation, 1)
     weights = _weights_at_zero(x, order, np.ones_like(x))
     curve = Extrapolation.LINEAR if zne.extrapolation is Extrapolation.EXPONENTIAL else zne.extrapolation
-    return Limit(float(weights @ y), float(np.linalg.norm(weights * sigma)), curve)
+    return Limit(float(weights @ y), float(np.hypot.reduce(weights * sigma)), curve)
 
 
 def _exponential(x: Any, y: Any, sigma: Any, asymptote: float) -> Limit | None:
