@@ -220,7 +220,7 @@ async def test_pages_of_each_role_fit(private: PrivateService, opened: Open, rol
     await sign_in(window.page, key)
     await expect(window.page.get_by_role("banner")).to_contain_text(f"{role} of optics")
     size = "small" if small else "wide"
-    for path in (*PAGES[role], *(f"/ui/tasks/{task_id}" for task_id in (held, *ended))):
+    for path in (*PAGES[role], "/ui/devices/heavy-hex-57", *(f"/ui/tasks/{task_id}" for task_id in (held, *ended))):
         await window.page.goto(path)
         await expect(window.page.get_by_text("Reading …").or_(window.page.get_by_text("Drawing …"))).to_be_hidden()
         await window.fits()
