@@ -41,12 +41,12 @@ async def test_program_is_checked_as_one_writes_and_submitted(opened: Open) -> N
 async def test_address_brings_the_form_back(opened: Open) -> None:
     window = await opened("/")
     page = window.page
-    await page.get_by_label("Shots").fill("321")
+    await page.get_by_label("Shots", exact=True).fill("321")
     await page.get_by_label("Tags").fill("a, b")
     await page.get_by_role("button", name="Link to this form").click()
     await page.wait_for_url("**shots=321**")
     other = await opened(page.url)
-    await expect(other.page.get_by_label("Shots")).to_have_value("321")
+    await expect(other.page.get_by_label("Shots", exact=True)).to_have_value("321")
     await expect(other.page.get_by_label("Tags")).to_have_value("a, b")
     await expect(other.page.get_by_label("Program")).to_have_value(re.compile("A Bell pair"))
 
@@ -57,7 +57,7 @@ async def test_program_is_converted_with_the_fields_of_a_conversion(opened: Open
     page = window.page
     await expect(page.get_by_label("Convert to")).to_be_hidden()
     await page.get_by_label("What to do").select_option("convert")
-    await expect(page.get_by_label("Shots")).to_be_hidden()
+    await expect(page.get_by_label("Shots", exact=True)).to_be_hidden()
     await expect(page.get_by_label("Profile of QIR")).to_be_hidden()
     await page.get_by_label("Convert to").select_option("qir")
     await page.get_by_label("Profile of QIR").select_option("adaptive")
@@ -93,7 +93,7 @@ async def test_keyboard_reaches_everything_and_is_caught_nowhere(opened: Open) -
     await page.get_by_label("Program").focus()
     for label in ("What to do", "Shots", "Seed", "Method", "Name", "Priority", "Tags"):
         await page.keyboard.press("Tab")
-        await expect(page.get_by_label(label)).to_be_focused()
+        await expect(page.get_by_label(label, exact=label == "Shots")).to_be_focused()
     await page.keyboard.type("typed")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/ui/tasks/*")
@@ -130,9 +130,9 @@ async def test_without_scripts_it_checks_and_submits(opened: Open) -> None:
     await expect(page.get_by_text("gate 'hh' is not defined")).to_be_visible()
     await window.picture("submit-no-scripts")
     await page.get_by_label("Program").fill(BELL)
-    await page.get_by_label("Shots").fill("0")
+    await page.get_by_label("Shots", exact=True).fill("0")
     await page.get_by_role("button", name="Submit").click()
     await expect(page.get_by_text("Shots must be at least 1.", exact=True)).to_be_visible()
-    await page.get_by_label("Shots").fill("100")
+    await page.get_by_label("Shots", exact=True).fill("100")
     await page.get_by_role("button", name="Submit").click()
     await page.wait_for_url("**/ui/tasks/*")
