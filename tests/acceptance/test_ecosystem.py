@@ -5,6 +5,7 @@ Reference values come from numpy, from the libraries' own simulators, or from wh
 
 import gc
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import product
 from pathlib import Path
@@ -111,11 +112,14 @@ def check_network(names: Names) -> None:
 
 
 def check_benchmark(names: Names) -> None:
-    """The error of a Clifford gate is that of its `sx` gates: (1 - (1 - p)^n) / 2 for n of them on average."""
+    """A Clifford gate has the error of n gates of the device, which leave a state with a factor of (1 - 2 error)^n."""
     circuits = names["benchmark"].circuits()
-    gates = sum(circuit.decompose().count_ops().get("sx", 0) for circuit in circuits)
+    counts = sum((Counter(circuit.decompose().count_ops()) for circuit in circuits), Counter())
     cliffords = sum(circuit.metadata["xval"] + 1 for circuit in circuits)
-    expected = (1 - (1 - 0.004) ** (gates / cliffords)) / 2
+    factor = 1.0
+    for gate in ("sx", "x", "rz"):
+        factor *= (1 - 2 * names["device"].target[gate][(0,)].error) ** (counts[gate] / cliffords)
+    expected = (1 - factor) / 2
     assert names["error"].std_dev < 0.1 * expected
     assert names["error"].nominal_value == pytest.approx(expected, abs=5 * names["error"].std_dev)
 
