@@ -12,7 +12,7 @@ from ketline.client.task_limits import TaskLimits, portions
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
 from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
-from ketline.qiskit.placement import device_options, without_layout
+from ketline.qiskit.placement import device_options, waits, warn_of_delays, without_layout
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
 from ketline.qiskit.saves import Saves, require_averages, saves_of
@@ -49,6 +49,7 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
     if isinstance(seeds, Sequence) and len(seeds) != len(circuits):
         raise QiskitError(f"`seed_simulator` has {len(seeds)} seeds for {len(circuits)} circuits.")
     if options.device is not None:
+        warn_of_delays(circuits)
         circuits = list(map(without_layout, circuits))
     saves = list(map(saves_of, circuits))
     for one in saves:
@@ -96,21 +97,12 @@ def require_same_errors(circuit: Any, noise: Any) -> None:
     passes = {type(each).__name__ for each in getattr(noise, "_custom_noise_passes", ())}
     if passes - {_RELAXATION}:
         raise QiskitError(f"The noise model has the pass {min(passes - {_RELAXATION})}, which the service lacks.")
-    if passes and _waits(circuit):
+    if passes and waits(circuit):
         raise QiskitError(
             f"Circuit {circuit.name!r} has a delay, and the noise model has errors of delays, which the service lacks. "
             "Replace delays by identity gates with errors, or remove them."
         )
     _require_no_labels(circuit, noise)
-
-
-def _waits(circuit: Any) -> bool:
-    return any(
-        any(map(_waits, instruction.operation.blocks))
-        if isinstance(instruction.operation, ControlFlowOp)
-        else instruction.name == "delay" and instruction.operation.duration != 0
-        for instruction in circuit.data
-    )
 
 
 def _require_no_labels(circuit: Any, noise: Any) -> None:

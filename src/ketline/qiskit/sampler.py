@@ -17,7 +17,7 @@ from ketline.domain.sweep import number_of_points
 from ketline.qiskit.circuit_groups import groups_of, measures
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import SamplerOptions, Seed, number_of
-from ketline.qiskit.placement import device_options, without_layout
+from ketline.qiskit.placement import device_options, warn_of_delays, without_layout
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.cells import Cell
 from ketline.qiskit.results.experiments import experiment_of
@@ -76,6 +76,7 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn("A circuit has no classical registers: its result will be empty.", UserWarning, stacklevel=2)
         if self.service.device is not None:
+            warn_of_delays(pub.circuit for pub in coerced)
             coerced = [SamplerPub(without_layout(pub.circuit), pub.parameter_values, pub.shots) for pub in coerced]
         seed, limits = number_of(self.seed), self.service.limits
         parts = _parts_of(coerced, limits, {**self.options.for_tasks(), "seed": seed}, self.service.device)

@@ -136,3 +136,24 @@ def test_device_is_a_backend_as_qiskits_are() -> None:
             getattr(other, name)
             getattr(backend, name)
         assert backend.max_circuits is None
+
+
+def test_delays_on_a_device_are_told_to_have_no_errors() -> None:
+    """A measurement of T1 would find none."""
+    waiting = QuantumCircuit(1, 1)
+    waiting.x(0)
+    waiting.delay(100, 0, "us")
+    waiting.measure(0, 0)
+    at_once = QuantumCircuit(1, 1)
+    at_once.delay(0, 0, "s")
+    at_once.measure(0, 0)
+    service = ScriptedService(ONE)
+    with service.client() as client:
+        device = KetlineProvider(client=client).get_backend("pair")
+        with pytest.warns(UserWarning, match="delays, in which qubits of a device do not relax"):
+            device.run(waiting, shots=10)
+        with pytest.warns(UserWarning, match="delays, in which qubits of a device do not relax"):
+            KetlineSampler(device).run([waiting], shots=10)
+        device.run(at_once, shots=10)
+        KetlineBackend(client).run(waiting, shots=10)
+    assert len(service.tasks) == 4
