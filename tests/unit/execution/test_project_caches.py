@@ -83,6 +83,7 @@ OF_NO_PROGRAM = {
     "ketline.execution.protocol._field_names",
     "ketline.execution.simulators.states.lightning_state.load_lightning",
     "ketline.execution.simulators.branches.branching.branching_circuit",
+    "ketline.execution.simulators.ensembles.methods.require_flow",
 }
 
 
