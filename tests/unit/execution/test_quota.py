@@ -145,6 +145,8 @@ def short_executor() -> Executor:
     return Executor(ExecutionLimits(memory_bytes=64 * MEBIBYTE, longest_seconds=0.02))
 
 
+# No two of them are measured at once.
+BASES = ["".join("XYZ"[number // 3**place % 3] for place in range(4)) for number in range(81)]
 MANY_POINTS = {"theta": [0.1 * number for number in range(200)]}
 
 
@@ -156,8 +158,9 @@ MANY_POINTS = {"theta": [0.1 * number for number in range(200)]}
         request(ENTANGLED, method=Method.MATRIX_PRODUCT_STATE),
         Request(TaskSpec(circuit=rotations(13, "theta", before="input float theta;"), shots=10, inputs=MANY_POINTS)),
         request(rotations(21).replace("c = measure q;", ""), method=Method.STATEVECTOR, observables=({"Z" * 21: 1.0},)),
+        request(f"{HEADER} qubit[4] q; h q;", observables=tuple({label: 1.0} for label in BASES), sampled=True),
     ],
-    ids=["21 qubits", "loop", "unknown bonds", "sweep", "observables"],
+    ids=["21 qubits", "loop", "unknown bonds", "sweep", "observables", "bases"],
 )
 def test_process_for_short_programs_asks_before_long_ones(short_executor: Executor, long: Request) -> None:
     admit = RecordingAdmit(granted=False)
@@ -167,7 +170,15 @@ def test_process_for_short_programs_asks_before_long_ones(short_executor: Execut
     assert admit.needed[0] > 0
 
 
-@pytest.mark.parametrize("short", [request(BELL), request(rotations(12))], ids=["bell", "12 qubits"])
+@pytest.mark.parametrize(
+    "short",
+    [
+        request(BELL),
+        request(rotations(12)),
+        request(f"{HEADER} qubit[4] q; h q;", observables=({BASES[0]: 1.0},), sampled=True),
+    ],
+    ids=["bell", "12 qubits", "basis"],
+)
 def test_process_for_short_programs_runs_them_without_asking(short_executor: Executor, short: Request) -> None:
     admit = RecordingAdmit(granted=False)
     assert isinstance(short_executor.respond(short, admit).outcome, RunResult)

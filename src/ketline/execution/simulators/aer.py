@@ -84,6 +84,10 @@ class Simulator:
         """The errors of a device, for programs that were transpiled for it; projects share none."""
         return self._noise_models.of_device(device, project)
 
+    def repeat(self, runs: int) -> None:
+        """Say that the current program runs its circuit so often, by which the predicted time is multiplied."""
+        self._quota.repeat(runs)
+
     def run(
         self,
         program: Program,

@@ -47,6 +47,10 @@ class Quota:
         self._runs = runs
         self.whole = False
 
+    def repeat(self, runs: int) -> None:
+        """Say that the program runs its circuit so often, where that is known only once it was read."""
+        self._runs = max(self._runs, runs)
+
     def require(self, lowered: Lowered, choice: Choice, shots: int) -> None:
         """Reserve what a circuit needs; ask for the whole machine where that exceeds the quota of a slot.
 

@@ -39,6 +39,8 @@ def compute_expectation_values(run: RunContext) -> RunResult:
             with run.stopwatch.reading():
                 program = prepared_for(read(inputs), noise)
             require_qubits(program.declared_qubits, spec)
+            bases = len(estimator.sums_of(observables, program).bases) if spec.options.sampled else 1
+            run.simulator.repeat((run.points or 1) * max(1, bases) * max(1, scales - 1))
             with run.stopwatch.simulating():
                 found = _values(run, estimator, program, observables, noise, number)
         runs.append((program, found) if not runs else (runs[0][0], found))
