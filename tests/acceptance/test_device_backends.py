@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
@@ -129,3 +130,20 @@ def test_primitives_run_on_a_device(device: KetlineDevice) -> None:
     estimator = BackendEstimatorV2(backend=device, options={"default_precision": 0.02})
     value = float(estimator.run([(bell, "IIZZII"[::-1])]).result()[0].data.evs)
     assert 0.7 < value < 0.95
+
+
+def test_qubits_relax_in_delays(provider: KetlineProvider) -> None:
+    """A measurement of T1: what is left of a 1 after a time, in seconds or in the program's parameters."""
+    backend = provider.get_backend("noisy")
+    waits = []
+    for time_us in (0.0, 15.0, 30.0):
+        circuit = QuantumCircuit(1, 1)
+        circuit.x(0)
+        circuit.delay(time_us, 0, unit="us")
+        circuit.measure(0, 0)
+        waits.append(transpile(circuit, backend, optimization_level=1, seed_transpiler=1))
+    result = backend.run(waits, shots=SHOTS, seed_simulator=5).result()
+    left = [result.get_counts(number)["1"] / SHOTS for number in range(3)]
+    # A readout of p01 = p10 = 0.03 takes 0.94 of the difference from a half.
+    expected = [0.03 + 0.94 * float(np.exp(-time_us / 30)) for time_us in (0.0, 15.0, 30.0)]
+    assert left == pytest.approx(expected, abs=0.03)

@@ -36,20 +36,27 @@ class CircuitGroup:
 
 
 def groups_of(
-    circuits: Sequence[Any], limits: TaskLimits, result_characters: float, most: int = MOST_CIRCUITS
+    circuits: Sequence[Any],
+    limits: TaskLimits,
+    result_characters: float,
+    most: int = MOST_CIRCUITS,
+    *,
+    with_delays: bool = False,
 ) -> list[CircuitGroup]:
     """The groups of circuits without parameters, in the order of their first members.
 
     `result_characters` is the approximate size of one circuit's result as JSON. A group has at most `most` circuits. A
     circuit is grouped only if it applies Qiskit's standard gates and measures at its end, and takes little time to
-    simulate.
+    simulate. `with_delays`: they run on a device, whose qubits relax in delays.
     """
     alike: dict[object, list[int]] = {}
     angles: dict[int, Sequence[float]] = {}
     for number, circuit in enumerate(circuits):
         structure, angles[number] = _structure_of(circuit) if len(circuits) > 1 else (None, ())
         alike.setdefault(number if structure is None else structure, []).append(number)
-    split = partial(_split, circuits, angles, limits, result_characters, min(most, MOST_CIRCUITS))
+    split = partial(
+        _split, circuits, angles, limits, result_characters, min(most, MOST_CIRCUITS), with_delays=with_delays
+    )
     return sorted(chain.from_iterable(map(split, alike.values())), key=lambda group: group.members[0])
 
 
@@ -70,6 +77,8 @@ def _split(
     result_characters: float,
     most: int,
     members: Sequence[int],
+    *,
+    with_delays: bool,
 ) -> Iterator[CircuitGroup]:
     """Groups of circuits of one structure, each of which fits into one task."""
     first = circuits[members[0]]
@@ -84,7 +93,7 @@ def _split(
     for part in portions(len(members), most):
         some = members[part]
         if len(some) == 1:
-            yield CircuitGroup(members=some, circuit=serialized(circuits[some[0]]))
+            yield CircuitGroup(members=some, circuit=serialized(circuits[some[0]], with_delays=with_delays))
             continue
         template = template or _template(first, varying.tolist())
         program, columns = template

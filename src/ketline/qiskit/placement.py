@@ -3,8 +3,6 @@
 Such a circuit runs as it is. Of others, what the device does not have is replaced.
 """
 
-import warnings
-from collections.abc import Iterable
 from typing import Any
 
 from qiskit.circuit import ControlFlowOp
@@ -24,13 +22,6 @@ def without_layout(circuit: Any) -> Any:
     if circuit.layout is None:
         return circuit
     return dag_to_circuit(circuit_to_dag(circuit, copy_operations=False), copy_operations=False)
-
-
-def warn_of_delays(circuits: Iterable[Any]) -> None:
-    """Tell that delays of circuits have no errors: a measurement of T1 on a device would find none, with success."""
-    if any(map(waits, circuits)):
-        message = "A circuit has delays, in which qubits of a device do not relax here: wait by gates that have errors."
-        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def waits(circuit: Any) -> bool:

@@ -12,7 +12,7 @@ from ketline.client.task_limits import TaskLimits, portions
 from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of, measures
 from ketline.qiskit.options import METHODS_OF_SAVES, RunOptions
-from ketline.qiskit.placement import device_options, waits, warn_of_delays, without_layout
+from ketline.qiskit.placement import device_options, waits, without_layout
 from ketline.qiskit.results.experiments import experiment_of
 from ketline.qiskit.results.runs import Part, Run
 from ketline.qiskit.saves import Saves, require_averages, saves_of
@@ -49,7 +49,6 @@ def run_of(circuits: Sequence[Any], options: RunOptions, limits: TaskLimits) -> 
     if isinstance(seeds, Sequence) and len(seeds) != len(circuits):
         raise QiskitError(f"`seed_simulator` has {len(seeds)} seeds for {len(circuits)} circuits.")
     if options.device is not None:
-        warn_of_delays(circuits)
         circuits = list(map(without_layout, circuits))
     saves = list(map(saves_of, circuits))
     for one in saves:
@@ -130,7 +129,8 @@ def _groups(saves: Sequence[Saves], options: RunOptions, limits: TaskLimits, *, 
     measuring = [number for number, one in enumerate(saves) if not one.saved and measures(one.circuit)]
     chosen = [circuits[number] for number in measuring]
     characters = [characters_of_counts(circuit, options.shots, memory=options.memory) for circuit in chosen]
-    found = groups_of(chosen, limits, max(characters, default=0), *([1] if alone else []))
+    most, on_device = [1] if alone else [], options.device is not None
+    found = groups_of(chosen, limits, max(characters, default=0), *most, with_delays=on_device)
     groups = [
         CircuitGroup(members=[measuring[one] for one in group.members], circuit=group.circuit, inputs=group.inputs)
         for group in found

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ketline.domain.sweep import number_of_points
 from ketline.qiskit.circuit_groups import groups_of, measures
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import SamplerOptions, Seed, number_of
-from ketline.qiskit.placement import device_options, warn_of_delays, without_layout
+from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.cells import Cell
 from ketline.qiskit.results.experiments import experiment_of
@@ -76,7 +77,6 @@ class KetlineSampler(BaseSamplerV2):  # type: ignore[misc]
         if any(not pub.circuit.cregs for pub in coerced):
             warnings.warn("A circuit has no classical registers: its result will be empty.", UserWarning, stacklevel=2)
         if self.service.device is not None:
-            warn_of_delays(pub.circuit for pub in coerced)
             coerced = [SamplerPub(without_layout(pub.circuit), pub.parameter_values, pub.shots) for pub in coerced]
         seed, limits = number_of(self.seed), self.service.limits
         parts = _parts_of(coerced, limits, {**self.options.for_tasks(), "seed": seed}, self.service.device)
@@ -93,7 +93,9 @@ def _parts_of(
     pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any], device: str | None = None
 ) -> list[_Part]:
     """The tasks of PUBs, in the order of their first points."""
-    parts = sorted([*_swept(pubs, limits, options), *_grouped(pubs, limits, options)], key=lambda part: part.cells[0])
+    relaxes = device is not None
+    found = [*_swept(pubs, limits, options, relaxes), *_grouped(pubs, limits, options, relaxes)]
+    parts = sorted(found, key=lambda part: part.cells[0])
     placed = [_on_device(part, device, pubs[part.cells[0][0]].circuit.num_qubits) for part in parts]
     return [each for part in placed for each in _by_shots(part, limits.shots)]
 
@@ -104,19 +106,19 @@ def _on_device(part: _Part, device: str | None, qubits: int) -> _Part:
     return replace(part, request=(circuit, {**options, **device_options(device, qubits)}))
 
 
-def _swept(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> Iterator[_Part]:
-    """The tasks of PUBs whose circuits have parameters."""
+def _swept(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any], with_delays: bool) -> Iterator[_Part]:
+    """The tasks of PUBs whose circuits have parameters; on a device their qubits relax in delays."""
     for number, pub in enumerate(pubs):
         if not pub.circuit.parameters or not measures(pub.circuit):
             continue
         first = 0
-        for request in _tasks_of(pub, limits, _options_of(options, number)):
+        for request in _tasks_of(pub, limits, _options_of(options, number), with_delays=with_delays):
             last = first + (number_of_points(request[1].get("inputs", {})) or 1)
             yield _Part(request=request, cells=[(number, point) for point in range(first, last)])
             first = last
 
 
-def _grouped(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> Iterator[_Part]:
+def _grouped(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any], with_delays: bool) -> Iterator[_Part]:
     """The tasks of PUBs whose circuits have no parameters, with one for all circuits of a group."""
     by_shots: dict[int, list[tuple[int, int]]] = {}
     for number, pub in enumerate(pubs):
@@ -126,7 +128,7 @@ def _grouped(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]
     for shots, cells in by_shots.items():
         circuits = [pubs[number].circuit for number, _ in cells]
         characters = max((characters_of_counts(circuit, shots) for circuit in circuits), default=0)
-        for group in groups_of(circuits, limits, characters):
+        for group in groups_of(circuits, limits, characters, with_delays=with_delays):
             number, point = cells[group.members[0]]
             own = {**_options_at(_options_of(options, number), point), "shots": shots}
             if group.inputs:
@@ -148,14 +150,15 @@ def _options_of(options: Mapping[str, Any], pub: int) -> dict[str, Any]:
     return {**options, "seed": _derived(options["seed"], "pub", pub)}
 
 
-def _tasks_of(pub: Any, limits: TaskLimits, options: Mapping[str, Any]) -> list[TaskRequest]:
+def _tasks_of(pub: Any, limits: TaskLimits, options: Mapping[str, Any], with_delays: bool = False) -> list[TaskRequest]:
     """The tasks of a PUB whose circuit has parameters."""
     circuit = pub.circuit
     values, shots = values_of(pub), {"shots": pub.shots}
     if len(circuit.parameters) > MAX_INPUTS:
         bound = pub.parameter_values.bind_all(circuit).ravel()
-        return [(serialized(each), _options_at(options, number) | shots) for number, each in enumerate(bound)]
-    program = serialized(circuit)
+        as_text = partial(serialized, with_delays=with_delays)
+        return [(as_text(each), _options_at(options, number) | shots) for number, each in enumerate(bound)]
+    program = serialized(circuit, with_delays=with_delays)
     most = points_in_a_task(limits, values.shape[1], characters_of_counts(circuit, pub.shots))
     return [
         (program, {**_options_at(options, part.start), **shots, "inputs": inputs_of(program.parameters, values[part])})

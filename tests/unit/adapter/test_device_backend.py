@@ -86,6 +86,23 @@ def test_sampler_on_a_device_runs_there() -> None:
     ]
 
 
+def test_delays_reach_a_device_and_no_simulator() -> None:
+    """On a device qubits relax in them."""
+    waiting = QuantumCircuit(1, 1)
+    waiting.x(0)
+    waiting.delay(17.5, 0, unit="us")
+    waiting.measure(0, 0)
+    swept = QuantumCircuit(1, 1)
+    swept.ry(Parameter("x"), 0)
+    swept.compose(waiting, inplace=True)
+    service = ScriptedService({"counts": [{"1": 10}] * 2, "success": True})
+    with service.client() as client:
+        for backend in (KetlineProvider(client=client).get_backend("pair"), KetlineBackend(client)):
+            backend.run(waiting, shots=10)
+            KetlineSampler(mode=backend).run([waiting, (swept, [[0.1], [0.2]])], shots=10)
+    assert ["delay[17.5us]" in task.get("qc", "") for task in service.tasks] == [True] * 3 + [False] * 3
+
+
 def test_backend_of_the_simulators_names_no_device() -> None:
     service = ScriptedService(ONE)
     with service.client() as client:
@@ -136,24 +153,3 @@ def test_device_is_a_backend_as_qiskits_are() -> None:
             getattr(other, name)
             getattr(backend, name)
         assert backend.max_circuits is None
-
-
-def test_delays_on_a_device_are_told_to_have_no_errors() -> None:
-    """A measurement of T1 would find none."""
-    waiting = QuantumCircuit(1, 1)
-    waiting.x(0)
-    waiting.delay(100, 0, "us")
-    waiting.measure(0, 0)
-    at_once = QuantumCircuit(1, 1)
-    at_once.delay(0, 0, "s")
-    at_once.measure(0, 0)
-    service = ScriptedService(ONE)
-    with service.client() as client:
-        device = KetlineProvider(client=client).get_backend("pair")
-        with pytest.warns(UserWarning, match="delays, in which qubits of a device do not relax"):
-            device.run(waiting, shots=10)
-        with pytest.warns(UserWarning, match="delays, in which qubits of a device do not relax"):
-            KetlineSampler(device).run([waiting], shots=10)
-        device.run(at_once, shots=10)
-        KetlineBackend(client).run(waiting, shots=10)
-    assert len(service.tasks) == 4
