@@ -19,7 +19,7 @@ from aiormq.channel import Channel
 from antlr4 import InputStream
 from openqasm3._antlr import qasm3Lexer, qasm3Parser
 from pennylane_lightning import lightning_qubit_ops
-from qiskit.circuit import QuantumCircuit
+from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.library import HGate
 from qiskit_aer.backends.controller_wrappers import AerStateWrapper
 from qiskit_aer.library import SaveStatevector
@@ -57,6 +57,7 @@ USES = [
         users="execution/frontend/scanner/{registers,statements}.py",
     ),
     Use(library="qiskit", owner=HGate(), names=("_standard_gate",), users="execution/circuit/library.py"),
+    Use(library="qiskit", owner=Parameter("a") + 1, names=("_qpy_replay",), users="execution/circuit/expressions.py"),
     Use(
         library="qiskit-aer",
         owner=AerStateWrapper(),

@@ -32,6 +32,8 @@ EXPRESSIONS: dict[str, Any] = {
     "function": (A + B).sin() * C.exp(),
     "absolute value": abs(A - B),
     "sign": (A - B).sign(),
+    # Qiskit's `gradient` takes minutes for it.
+    "squares of sums": (A + B + C + V[0]) * (A + B + C + V[1]) / ((A - B + C) * (A - B + C) + 1.5),
 }
 GATES = {name: gate for name, gate in get_standard_gate_name_mapping().items() if gate.params and name != "delay"}
 

@@ -263,6 +263,21 @@ def test_circuits_of_qiskit(executor: Executor) -> None:
     assert some == pytest.approx({"b": expected["b"]}, abs=TOLERANCE)
 
 
+def test_quotient_of_squares_of_sums(executor: Executor) -> None:
+    """Qiskit's own derivative of this expression takes minutes."""
+    a, b, c, d = (Parameter(name) for name in "abcd")
+    circuit = QuantumCircuit(1)
+    circuit.rx((a + b + c) * (a + b + c + d) / ((a - b + c) * (a - b + c) + 1.5), 0)
+    numbers = {"a": 0.3, "b": -0.8, "c": 0.9, "d": 0.2}
+
+    def value(name: str, shift: float) -> float:
+        a, b, c, d = (numbers[one] + (shift if one == name else 0.0) for one in "abcd")
+        return float(np.cos((a + b + c) * (a + b + c + d) / ((a - b + c) ** 2 + 1.5)))
+
+    expected = {name: (value(name, 1e-5) - value(name, -1e-5)) / 2e-5 for name in numbers}
+    assert gradients(executor, circuit, numbers, [{"Z": 1}])[0] == pytest.approx(expected, abs=1e-8)
+
+
 def test_sweep_has_a_gradient_at_each_point(executor: Executor) -> None:
     text = "input float a; input float b; qubit q; rx(a) q; rz(b) q;"
     points = [0.1, 0.7, 2.0]

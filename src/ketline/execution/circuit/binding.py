@@ -8,8 +8,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from qiskit.circuit import CircuitInstruction, Parameter, ParameterExpression
-from qiskit.circuit.exceptions import CircuitError
 
+from ketline.execution.circuit.expressions import linear_terms
 from ketline.execution.circuit.library import kind_of
 from ketline.execution.circuit.operations import Step
 
@@ -110,13 +110,9 @@ def _formula_of(expression: Any) -> _Formula:
 
 def _linear(expression: ParameterExpression) -> _Formula | None:
     """The formula of an expression that is a sum of multiples of its parameters; None for any other."""
-    try:
-        slopes = {parameter.name: expression.gradient(parameter) for parameter in expression.parameters}
-        offset = expression.bind(dict.fromkeys(expression.parameters, 0.0)).numeric()
-    except (RuntimeError, ArithmeticError, TypeError, CircuitError):
+    if (found := linear_terms(expression)) is None:
         return None
-    if not all(isinstance(number, (int, float)) for number in (offset, *slopes.values())):
-        return None
+    offset, slopes = found
     terms = list(slopes.items())
     return lambda numbers: offset + sum([slope * numbers[name] for name, slope in terms])
 

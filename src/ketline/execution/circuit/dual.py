@@ -138,8 +138,9 @@ _SLOPES: Mapping[Callable[..., float], Callable[[float, float], float]] = {
     math.exp: lambda _, value: value,
     math.log: lambda at, _: 1 / at,
     math.sqrt: lambda _, value: 0.5 / value,
+    math.fabs: lambda at, value: at / value,
 }
-_NAMES = {math.acos: "arccos", math.asin: "arcsin", math.ceil: "ceiling"}
+_NAMES = {math.acos: "arccos", math.asin: "arcsin", math.ceil: "ceiling", math.fabs: "abs"}
 
 
 def _combined(one: Dual, factor: float, other: Dual, other_factor: float) -> Mapping[int, float]:

@@ -1,7 +1,7 @@
 """Steps whose angles have derivatives with respect to the inputs of a program, for the gradients of a task."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
+from math import isclose, isfinite
 from typing import Any, NamedTuple
 
 from qiskit.circuit import Parameter, ParameterExpression
@@ -10,13 +10,13 @@ from qiskit.circuit.exceptions import CircuitError
 from ketline.domain.errors import GradientInvalid, ProgramInvalid
 from ketline.execution.circuit.binding import settled
 from ketline.execution.circuit.dual import Dual, value_of
+from ketline.execution.circuit.expressions import Numbers, evaluated
 from ketline.execution.circuit.operations import Step
 
-# Numbers by name: floats, and dual numbers for what is differentiated.
-Numbers = Mapping[str, Any]
 # The value of an angle for numbers of what it depends on.
 Formula = Callable[[Numbers], Any]
 _LIBRARY_ERRORS = (RuntimeError, ArithmeticError, TypeError, ValueError, CircuitError)
+_ROUNDING = 1e-6
 
 
 class SlopedAngle(NamedTuple):
@@ -82,37 +82,37 @@ def expression_formula(expression: ParameterExpression) -> Formula:
     if isinstance(expression, Parameter):
         name = expression.name
         return lambda numbers: numbers[name]
-    slopes: dict[Parameter, Any] = {}
+    parameters = [parameter.name for parameter in expression.parameters]
 
     def formula(numbers: Numbers) -> Any:
-        found = Dual(_bound(expression, numbers), {})
-        for parameter in expression.parameters:
-            if isinstance(own := numbers[parameter.name], Dual):
-                if parameter not in slopes:
-                    slopes[parameter] = _gradient(expression, parameter)
-                found += own.mapped(0.0, _bound(slopes[parameter], numbers))
-        return found
+        value = _bound(expression, numbers)
+        if not any(isinstance(numbers[name], Dual) for name in parameters):
+            return value
+        return Dual(value, _slopes(expression, numbers, value))
 
     return formula
 
 
-def _gradient(expression: ParameterExpression, parameter: Parameter) -> Any:
+def _slopes(expression: ParameterExpression, numbers: Numbers, value: float) -> Mapping[int, float]:
+    """The derivatives of an expression, computed along with its value, which must be what Qiskit gives."""
+    name = min(parameter.name for parameter in expression.parameters)[:40]
     try:
-        return expression.gradient(parameter)
-    except _LIBRARY_ERRORS as error:
-        raise GradientInvalid(f"an expression of parameter '{parameter.name[:40]}' has no derivative") from error
+        found = evaluated(expression, numbers)
+    except GradientInvalid as error:
+        raise GradientInvalid(f"in an expression of parameter '{name}': {error.message}") from error
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise GradientInvalid(f"an expression of parameter '{name}' has no derivative here") from error
+    if not isclose(value_of(found), value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+        raise GradientInvalid(f"an expression of parameter '{name}' is too imprecise here for a derivative")
+    return found.slopes if isinstance(found, Dual) else {}
 
 
-def _bound(expression: Any, numbers: Numbers) -> float:
-    if not isinstance(expression, ParameterExpression):
-        if isinstance(expression, complex):
-            raise GradientInvalid("the derivative of an angle is not a real number")
-        return float(expression)
+def _bound(expression: ParameterExpression, numbers: Numbers) -> float:
     values = {one: value_of(numbers[one.name]) for one in expression.parameters}
     try:
         found = expression.bind(values).numeric()
     except _LIBRARY_ERRORS as error:
-        raise GradientInvalid("an angle, or its derivative, has no value for these parameters") from error
+        raise GradientInvalid("an angle has no value for these parameters") from error
     if isinstance(found, complex):
-        raise GradientInvalid("an angle, or its derivative, is not a real number for these parameters")
+        raise GradientInvalid("an angle is not a real number for these parameters")
     return float(found)
