@@ -1,6 +1,7 @@
 """Cheap checks on a program's text, before any parser sees it: encoding, version, nesting, physical qubits.
 
-`program.py` and the reader of OpenQASM 2 call it; errors and places use its `Position`.
+`program.py` and the reader of OpenQASM 2 call it; errors and places use its `Position`. `transpiling` asks whether a
+text names physical qubits.
 """
 
 import re
@@ -76,6 +77,11 @@ def check_text(text: str, limits: ExecutionLimits, major_version: str = "3") -> 
                 _check_version(text, token, major_version)
             case "physical":
                 _check_physical_qubit(text, token, limits)
+
+
+def names_physical_qubits(text: str) -> bool:
+    """Whether a program in OpenQASM names physical qubits, as `$0`."""
+    return "$" in text and any(token.lastgroup == "physical" for token in _TOKEN.finditer(text))
 
 
 def _refuse_nesting(text: str, offset: int, limits: ExecutionLimits) -> None:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from ketline.domain.access import ProjectName
 from ketline.domain.device import Device, device_from_json
 from ketline.domain.device_run import DeviceRun
+from ketline.domain.errors import DeviceMismatch
 from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
 from ketline.domain.sweep import first_point
 from ketline.execution.circuit.idling import with_idling
@@ -17,6 +19,7 @@ from ketline.execution.circuit.operations import NO_EFFECT
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend import qpy
 from ketline.execution.frontend.program import QPY, ParsedProgram, Program, written_reader
+from ketline.execution.frontend.text import names_physical_qubits
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling.transpiler import Transpiled, Transpiler
 
@@ -83,10 +86,12 @@ class DevicePrograms:
     ) -> Callable[[Values], PlacedProgram]:
         read = written_reader(text, self._limits, form)
         transpiler = self._transpilers(project, _content_of(run))
+        physical = form is not ProgramFormat.QPY and names_physical_qubits(text)
 
         def placed(values: Values) -> PlacedProgram:
             parsed = read(values)
-            return PlacedProgram(parsed, transpiler.transpiled(self._standard(parsed), run))
+            placed_run = _on_its_own_qubits(parsed, run) if physical else run
+            return PlacedProgram(parsed, transpiler.transpiled(self._standard(parsed), placed_run))
 
         return placed
 
@@ -126,6 +131,21 @@ def run_of(spec: TaskSpec) -> DeviceRun:
 def has_errors(spec: TaskSpec) -> bool:
     """Whether the task's circuit has errors: those of its device, or of its noise."""
     return run_of(spec).noise or spec.options.noise is not None
+
+
+def _on_its_own_qubits(parsed: ParsedProgram, run: DeviceRun) -> DeviceRun:
+    """How a program whose qubits are physical is transpiled: `$3` is qubit 3 of the device.
+
+    Raises:
+        DeviceMismatch: it declares qubits as well, or another layout is requested.
+    """
+    where = f"for the device '{run.name}' this program"
+    if parsed.declared.qubits:
+        raise DeviceMismatch(f"{where} has declared qubits beside physical ones: use one kind, physical ones to choose")
+    layout = tuple(range(parsed.plain.num_qubits))
+    if run.initial_layout not in (None, layout):
+        raise DeviceMismatch(f"{where} names physical qubits, which are those of the device: leave initial_layout out")
+    return replace(run, initial_layout=layout)
 
 
 def _content_of(run: DeviceRun) -> DeviceRun:

@@ -336,6 +336,31 @@ def test_labels_of_a_program_are_no_delays(executor: Executor) -> None:
     assert executor.run(Request(task)).counts == {"1": 10}
 
 
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize(
+    "rest", ["", "int n = 1; n += 1; ", "// q $1\n"], ids=["scanned", "unrolled", "with a comment"]
+)
+def test_physical_qubits_are_those_of_the_device(executor: Executor, level: int, rest: str) -> None:
+    """Only one pair of the device, far from where it would be placed, has misread bits."""
+    document: Any = LINE.as_json()
+    for number, qubit in enumerate(document["qubits"]):
+        qubit |= {"t1_us": 1e9, "t2_us": 1e9, "p01": 0.0, "p10": float(number == 1)}
+    for gate in document["gates"]:
+        gate["error"] = 0.0
+    program = f"{HEAD}{rest}bit[2] c; x $1; cx $1, $2; c[0] = measure $1; c[1] = measure $2;"
+    result = executor.run(request_on(device_from_json(document), program, optimization_level=level))
+    assert result.counts == {"10": 1000}
+    assert result.profile.placement is not None
+    assert list(result.profile.placement.layout) == [0, 1, 2]
+
+
+def test_comments_name_no_physical_qubits(executor: Executor) -> None:
+    program = BELL.replace("h q[0];", "/* $0 */ h q[0]; // $1\n")
+    placement = executor.run(request_on(LINE, program, initial_layout=(3, 2))).profile.placement
+    assert placement is not None
+    assert list(placement.layout) == [3, 2]
+
+
 ISLANDS = device_of([(0, 1), (2, 3)], 4, noisy=False)
 REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
     "too wide": (CLEAN, f"{HEAD}qubit[6] q; bit[6] c; c = measure q;", {}, "has 6 qubits, and the device 5"),
@@ -351,6 +376,14 @@ REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
     ),
     "islands by layout": (ISLANDS, BELL, {"initial_layout": (0, 2)}, "cannot be transpiled"),
     "no two-qubit gate": (device_of([], 2), BELL, {}, "cannot be transpiled"),
+    "physical and declared": (CLEAN, f"{HEAD}qubit q; bit c; x $1; cx q, $1; c = measure q;", {}, "beside physical"),
+    "physical and placed": (
+        CLEAN,
+        f"{HEAD}bit c; x $1; c = measure $1;",
+        {"initial_layout": (3, 2)},
+        "leave initial_layout out",
+    ),
+    "physical beyond": (CLEAN, f"{HEAD}bit c; x $5; c = measure $5;", {}, "has 6 qubits, and the device 5"),
     "no reset": (device_of(reset=False), f"{HEAD}qubit q; bit c; x q; reset q; x q; c = measure q;", {}, "reset"),
 }
 
