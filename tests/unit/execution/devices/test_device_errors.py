@@ -57,6 +57,18 @@ def test_relaxation_that_is_worse_than_the_error_stays() -> None:
 
 
 @pytest.mark.parametrize("qubits", [1, 2])
+@pytest.mark.parametrize("time_us", [1.5, 1.8, 1.85, 3.0, 1000.0])
+@pytest.mark.parametrize("t2_us", [0.03, 0.05, 0.1])
+def test_gates_far_longer_than_relaxation_end_in_0(qubits: int, time_us: float, t2_us: float) -> None:
+    channel = gate_error(1.0, [DeviceQubit(t1_us=0.05, t2_us=t2_us)] * qubits, time_us)
+    assert channel is not None
+    assert min(term.probability for term in channel.terms) >= 0
+    dimension = 2**qubits
+    expected = np.outer(np.eye(dimension**2)[0], np.eye(dimension).reshape(-1))
+    assert np.allclose(channel.superoperator, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("qubits", [1, 2])
 def test_largest_error_is_a_channel(qubits: int) -> None:
     """An average error of d / (d + 1) is the largest of any gate; larger ones are cut to it."""
     channel = gate_error(1.0, [DeviceQubit()] * qubits, 0.0)

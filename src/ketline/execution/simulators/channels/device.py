@@ -68,7 +68,8 @@ def gate_error(error: float, qubits: Sequence[DeviceQubit], time_us: float) -> C
 
         p = d (F - 1 + error) / (d F - 1),
 
-    so that the average fidelity of both is 1 - error. Where the relaxation alone has a larger error, p is 0.
+    so that the average fidelity of both is 1 - error. Where the relaxation alone has a larger error, p is 0; where it
+    leaves nothing of a state, p makes no difference.
 
     Source: `_device_depolarizing_error` of qiskit-aer 0.18; M. A. Nielsen, Physics Letters A 303, 249 (2002).
     """
@@ -78,7 +79,8 @@ def gate_error(error: float, qubits: Sequence[DeviceQubit], time_us: float) -> C
     excess = min(error, dimension / (dimension + 1)) - (1 - fidelity)
     mixing = 0.0
     if excess > 0:
-        mixing = min(dimension * excess / (dimension * fidelity - 1), dimension**2 / (dimension**2 - 1))
+        most, left = dimension**2 / (dimension**2 - 1), dimension * fidelity - 1
+        mixing = min(dimension * excess / left, most) if left > 0 else most
     relaxes = time_us > 0 and any(min(pair) < inf for pair in times)
     if not mixing and not relaxes:
         return None
