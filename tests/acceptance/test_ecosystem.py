@@ -125,9 +125,9 @@ def check_benchmark(names: Names) -> None:
 
 
 def check_relaxation(names: Names) -> None:
-    found = names["relaxation"]
-    assert found.std_dev < 5e-6
-    assert found.nominal_value == pytest.approx(50e-6, abs=5 * found.std_dev)
+    found, expected = names["relaxation"], names["device"].target.qubit_properties[0].t1
+    assert found.std_dev < expected / 20
+    assert found.nominal_value == pytest.approx(expected, abs=5 * found.std_dev)
 
 
 def check_extrapolation(names: Names) -> None:
