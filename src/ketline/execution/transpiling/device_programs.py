@@ -91,7 +91,7 @@ class DevicePrograms:
         def placed(values: Values) -> PlacedProgram:
             parsed = read(values)
             placed_run = _on_its_own_qubits(parsed, run) if physical else run
-            return PlacedProgram(parsed, transpiler.transpiled(self._standard(parsed), placed_run))
+            return PlacedProgram(parsed, transpiler.transpiled(self._standard(parsed), placed_run, pinned=physical))
 
         return placed
 

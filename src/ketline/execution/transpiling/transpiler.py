@@ -46,37 +46,43 @@ class Transpiler:
         self._gates = {(gate.name, gate.qubits) for gate in device.gates}
         self._pass_manager = lru_cache(_KEPT_PASS_MANAGERS)(self._new_pass_manager)
 
-    def transpiled(self, circuit: Any, run: DeviceRun) -> Transpiled:
+    def transpiled(self, circuit: Any, run: DeviceRun, *, pinned: bool = False) -> Transpiled:
         """A circuit of standard gates on the qubits and in the gates of the device.
+
+        If it is `pinned`, its qubits stay where the layout of the run places them, as physical qubits do in OpenQASM 3.
 
         Raises:
             DeviceMismatch: it does not fit the device, or the device lacks an operation.
         """
         self._require_room(circuit.num_qubits, run)
-        pass_manager = self._pass_manager(run.optimization_level, run.transpiler_seed, run.initial_layout)
-        with self._failures(), warnings.catch_warnings():
+        # Without routing the transpiler leaves no swap out either.
+        routing = "none" if pinned else None
+        pass_manager = self._pass_manager(run.optimization_level, run.transpiler_seed, run.initial_layout, routing)
+        with self._failures(pinned=pinned), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = pass_manager.run(circuit)
         self._require_gates(found)
         return Transpiled(found, self._placement(found, run), self._device.dt_ns)
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _failures(self, *, pinned: bool) -> Iterator[None]:
         try:
             yield
         except QiskitError as error:
-            raise self._mismatch(f"cannot be transpiled: {_reason(error)}") from error
+            where = " without moving the physical qubits that it names" if pinned else ""
+            raise self._mismatch(f"cannot be transpiled{where}: {_reason(error)}") from error
         except BaseException as error:
             # Rust's panics are not subclasses of `Exception`.
             if type(error).__name__ != "PanicException":
                 raise
             raise self._mismatch("cannot be transpiled: Qiskit's transpiler fails on it") from None
 
-    def _new_pass_manager(self, level: int, seed: int, layout: tuple[int, ...] | None) -> Any:
+    def _new_pass_manager(self, level: int, seed: int, layout: tuple[int, ...] | None, routing: str | None) -> Any:
         return generate_preset_pass_manager(
             optimization_level=level,
             target=self._target,
             initial_layout=None if layout is None else list(layout),
+            routing_method=routing,
             seed_transpiler=seed,
         )
 
