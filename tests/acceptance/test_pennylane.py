@@ -1,6 +1,6 @@
 """PennyLane's device on a real service: it agrees with `default.qubit`, and as many tasks run as are needed."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,32 @@ def test_exact_results_are_those_of_the_default_device(client: Client, block: in
         for measurement, one, other in zip(measurements, found, expected, strict=True):
             assert np.shape(one) == np.shape(other), measurement
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-10, err_msg=str(measurement))
+
+
+WITHOUT_NAMES: Mapping[str, list[Any]] = {
+    "no gates": [qml.BasisState([0, 0], ["x", "y"])],
+    "no gates on a wire": [qml.BasisState([0, 1, 0], ["x", "y", "z"]), qml.Hadamard("z")],
+    "gates on the last wire first": [qml.BasisState([0, 1], ["x", "y"]), qml.RX(0.4, "x")],
+    "inside": [qml.BasisEmbedding([0, 1, 1], ["z", "x", "y"]), qml.DoubleExcitation(0.3, ["y", "z", "w", "x"])],
+}
+
+
+@pytest.mark.parametrize("operations", WITHOUT_NAMES.values(), ids=WITHOUT_NAMES)
+def test_wires_of_a_device_without_names_are_those_of_the_circuit_in_its_order(
+    client: Client, operations: list[Any]
+) -> None:
+    """Also where gates are decomposed into others, which act on fewer wires or on others first."""
+    measurements = [qml.state(), qml.probs()]
+    device, default = KetlineDevice(client=client, seed=3), qml.device("default.qubit", seed=3)
+    results = [exactly(one, operations, measurements) for one in (device, default)]
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    body = partial(applied, operations, [qml.counts(), qml.sample(), qml.probs()])
+    counts, samples, shares = qml.set_shots(qml.QNode(body, device), 300)()
+    expected_counts, expected_samples, _ = qml.set_shots(qml.QNode(body, default), 300)()
+    assert set(counts) == set(expected_counts)
+    assert np.shape(samples) == np.shape(expected_samples)
+    assert {int(place) for place in np.flatnonzero(shares)} == {int(outcome, 2) for outcome in counts}
 
 
 def exactly(device: Any, operations: list[Any], measurements: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pennylane as qml
 from pennylane import CompilePipeline, math
+from pennylane.allocation import DynamicWire
 from pennylane.devices.preprocess import (
     decompose,
     device_resolve_dynamic_wires,
@@ -33,6 +34,8 @@ def pipeline_of(name: str, wires: Any, mcm_method: Any) -> Any:
     pipeline = CompilePipeline()
     if deferred:
         pipeline.add_transform(defer_measurements, allow_postselect=False)
+    if wires is None:
+        pipeline.add_transform(_with_wires, name=name)
     pipeline.add_transform(
         decompose,
         stopping_condition=_without_measurements if deferred else accepted_operation,
@@ -51,6 +54,16 @@ def pipeline_of(name: str, wires: Any, mcm_method: Any) -> Any:
     )
     pipeline.add_transform(broadcast_expand)
     return pipeline
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def _with_wires(tape: Any, name: str) -> Any:
+    """Name the wires of measurements of all wires, before gates are decomposed into others on fewer wires, or in
+    another order of them.
+    """
+    if any(isinstance(wire, DynamicWire) for wire in tape.wires):
+        return (tape,), lambda results: results[0]
+    return validate_device_wires(tape, tape.wires, name=name)
 
 
 def accepted_operation(operation: Any) -> bool:
