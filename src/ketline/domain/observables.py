@@ -18,3 +18,13 @@ def observables_at(observables: Observables, points: int) -> Sequence[Sequence[O
     if len(own) != points:
         raise ValueError(f"observables for {len(own)} points, of which there are {points}")
     return own
+
+
+def least_bound(observables: Observables) -> float:
+    """The bound of the observable that has the least: no value is further from 0 than the sizes of coefficients add up.
+
+    There is at least one observable.
+    """
+    return min(
+        sum(map(abs, one.values())) for item in observables for one in ([item] if isinstance(item, Mapping) else item)
+    )

@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
 from ketline.domain.limits import MAX_BATCH_TASKS
+from ketline.domain.observables import least_bound
 from ketline.domain.outputs import OF_ONE_STATE, gives_counts, states_of
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
@@ -356,6 +357,10 @@ class SubmitRequest(BaseModel):
         if self.mitigation.readout and self.shots is None and self.precision is None:
             text = "has a meaning with shots or a precision only: exact values have no readout errors"
             raise PydanticCustomError("wishes_mixed", text, _MITIGATION)
+        asymptote = None if self.mitigation.zne is None else self.mitigation.zne.asymptote
+        if asymptote is not None and abs(asymptote) > least_bound(self.observables):
+            text = "has an asymptote that an observable never reaches: the sum of its coefficients' sizes is smaller"
+            raise PydanticCustomError("mitigation_asymptote", text, _MITIGATION)
         return self
 
     @model_validator(mode="after")

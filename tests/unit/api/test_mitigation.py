@@ -76,6 +76,11 @@ async def test_readout_is_corrected_with_shots(client: httpx.AsyncClient, reposi
         ({"mitigation": {"zne": {"order": 2}}}, "#/mitigation/zne/order", "'polynomial' only"),
         ({"mitigation": {"zne": {"asymptote": 0}}}, "#/mitigation/zne/asymptote", "'exponential' only"),
         (
+            {"mitigation": {"zne": {"extrapolation": "exponential", "asymptote": 1e308}}},
+            "#/mitigation",
+            "never reaches",
+        ),
+        (
             {"mitigation": {"zne": {"extrapolation": "polynomial", "order": 3}}},
             "#/mitigation/zne/scale_factors",
             "at least 4 numbers",
