@@ -288,8 +288,15 @@ def test_a_script_runs_when_its_backend_line_is_changed(backend: KetlineBackend)
 
 
 def test_failures_say_which_task_and_why(backend: KetlineBackend) -> None:
-    with pytest.raises(JobError, match=r"number 1 of job .*observables_invalid.*measure"):
-        KetlineEstimator(backend).run([(QuantumCircuit(1), "Z"), (bell(), "ZZ")]).result(PATIENCE_SECONDS)
+    # As many histories of outcomes as no computer holds.
+    branching = QuantumCircuit(30, 30)
+    for qubit in range(30):
+        branching.h(qubit)
+        branching.measure(qubit, qubit)
+        branching.h(qubit)
+        branching.cx(qubit, (qubit + 1) % 30)
+    with pytest.raises(JobError, match=r"number 1 of job .*too_large"):
+        KetlineEstimator(backend).run([(QuantumCircuit(1), "Z"), (branching, "X" * 30)]).result(PATIENCE_SECONDS)
     with pytest.raises(ValueError, match=r"Hermitian|complex|real"):
         KetlineEstimator(backend).run([(QuantumCircuit(1), SparsePauliOp("Z", 1j))])
     with pytest.raises(QiskitError, match="parameters without values"):
