@@ -379,7 +379,7 @@ def _decode_profile(data: dict[str, Any]) -> Profile:
         registers = tuple(Register(bits=int(one["bits"]), name=_decode_register_name(one["name"])) for one in registers)
     measures = {name: _decode_measure(data[name]) for name in _MEASURES}
     known = {"registers": registers, "warnings": _decode_warnings(data["warnings"])}
-    return Profile(**data | measures | known | {"placement": _decode_placement(data["placement"])})
+    return Profile(**data | measures | known | {"placement": _decode_placement(data.get("placement"))})
 
 
 def _decode_placement(data: Mapping[str, Any] | None) -> Placement | None:
@@ -514,7 +514,7 @@ def _decode_inspection(data: dict[str, Any]) -> Inspection:
         "method": None if data["method"] is None else Method(data["method"]),
         "failure": None if failure is None else _decode_error(failure).failure,
         "warnings": _decode_warnings(data["warnings"]),
-        "placement": _decode_placement(data["placement"]),
+        "placement": _decode_placement(data.get("placement")),
     }
     known |= {name: int(data[name]) for name in ("qubits", "unused_qubits", "depth")}
     memory, seconds = data["memory_bytes"], data["estimated_seconds"]
