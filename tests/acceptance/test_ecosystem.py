@@ -6,22 +6,19 @@ Reference values come from numpy, from the libraries' own simulators, or from wh
 import gc
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
-import pytest_asyncio
 from mitiq import zne
 from qiskit_aer import AerSimulator
 from qiskit_machine_learning.neural_networks import EstimatorQNN
 
 from ketline.client import Client
-from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import running_service
 from tests.pages import walk
 
 PAGE = walk.ROOT / "docs" / "ecosystem.md"
@@ -54,16 +51,11 @@ ONE_QUBIT = [
 ]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share."""
-    directory: Path = tmp_path_factory.mktemp("ecosystem")
-    service = Embedded(Fleet(directory, {}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("ecosystem")) as url:
+        yield url
 
 
 def sections() -> dict[str, str]:

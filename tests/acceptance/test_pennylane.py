@@ -1,22 +1,19 @@
 """PennyLane's device on a real service: it agrees with `default.qubit`, and as many tasks run as are needed."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
-import pytest_asyncio
 from pennylane import numpy as pnp
 from pennylane.exceptions import DeviceError, WireError
 from pennylane.tape import QuantumScript
 
 from ketline.client import Client
 from ketline.pennylane import KetlineDevice
-from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import running_service
 from tests.blocks import long_after, numbers
 from tests.unit.client.convert.comparison import assert_sampled_alike
 
@@ -27,16 +24,11 @@ SHOTS = 4000
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share."""
-    directory: Path = tmp_path_factory.mktemp("pennylane")
-    service = Embedded(Fleet(directory, {}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("pennylane")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """Qiskit's interfaces on a real service: they agree with Qiskit's own reference, and survive a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from qiskit import transpile
 from qiskit.circuit import ClassicalRegister, Gate, Parameter, QuantumCircuit, QuantumRegister
 from qiskit.circuit.library import efficient_su2, get_standard_gate_name_mapping
@@ -20,7 +18,7 @@ from qiskit_aer import AerSimulator
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
 from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet, KetlineProcess
+from tests.acceptance.processes import KetlineProcess, running_service
 from tests.blocks import long_after, numbers
 from tests.pubs import divergence, exact_probabilities, largest_divergence, observed, sampled
 
@@ -32,16 +30,11 @@ PATIENCE_SECONDS = 500.0
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share."""
-    directory: Path = tmp_path_factory.mktemp("qiskit")
-    service = Embedded(Fleet(directory, {}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("qiskit")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,9 @@
 """The gradient of `ketline.qiskit` on a real service, against the gradients of qiskit-algorithms."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from qiskit.circuit.library import efficient_su2
 from qiskit.primitives import StatevectorEstimator
@@ -14,22 +12,16 @@ from qiskit_algorithms.gradients import ParamShiftEstimatorGradient, ReverseEsti
 
 from ketline.client import Client
 from ketline.qiskit import KetlineEstimatorGradient, KetlineProvider
-from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import running_service
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share."""
-    directory: Path = tmp_path_factory.mktemp("gradient")
-    service = Embedded(Fleet(directory, {}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("gradient")) as url:
+        yield url
 
 
 def own_circuit() -> QuantumCircuit:

@@ -3,14 +3,12 @@
 import copy
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from qiskit.circuit import ClassicalRegister, Parameter, QuantumCircuit, QuantumRegister
 from qiskit.circuit.library import real_amplitudes
 from qiskit.exceptions import QiskitError
@@ -21,8 +19,7 @@ from qiskit_aer import AerSimulator
 
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineEstimator, KetlineProvider, KetlineSampler
-from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import running_service
 
 PATIENCE_SECONDS = 100.0
 MOST_SHOTS = 2000
@@ -38,16 +35,11 @@ print([(one.header, one.data.to_dict(), getattr(one, "seed", None), one.shots) f
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    directory: Path = tmp_path_factory.mktemp("qiskit")
-    service = Embedded(Fleet(directory, {"KETLINE_MAX_SHOTS": str(MOST_SHOTS)}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("qiskit"), KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,11 @@
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Kraus, SparsePauliOp
 from qiskit_aer import AerSimulator
@@ -17,8 +15,7 @@ from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_e
 
 from ketline.client import Client
 from ketline.qiskit import KetlineBackend, KetlineProvider
-from tests.acceptance.conftest import Embedded
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import running_service
 from tests.noise import assert_drawn_from, exact_distribution, random_circuit, random_model
 
 PATIENCE_SECONDS = 100.0
@@ -35,16 +32,11 @@ print([one.data.to_dict() for one in result.results])
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that all tests of this module share, with a low limit of shots."""
-    directory: Path = tmp_path_factory.mktemp("saves")
-    service = Embedded(Fleet(directory, {"KETLINE_MAX_SHOTS": str(MOST_SHOTS)}), directory / "data")
-    await service.up()
-    try:
-        yield f"http://127.0.0.1:{service.port}"
-    finally:
-        await service.fleet.end()
+    with running_service(tmp_path_factory.mktemp("saves"), KETLINE_MAX_SHOTS=str(MOST_SHOTS)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

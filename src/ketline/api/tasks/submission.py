@@ -222,7 +222,7 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, path: tuple[st
 
 
 def _needed_shots(submission: SubmitRequest, options: ApiOptions, path: tuple[str | int, ...]) -> int:
-    """The shots that a precision needs, all bases together.
+    """The shots that a precision needs, the sum over all bases.
 
     Raises:
         HTTPProblem: they are more than the service's limit.

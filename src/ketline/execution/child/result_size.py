@@ -25,7 +25,7 @@ def check_values(values: int, limits: ExecutionLimits) -> None:
 def check_gradients(sizes: Mapping[str, int], observables: int, limits: ExecutionLimits) -> None:
     """Check the size of gradients before anything is simulated.
 
-    `sizes` are the numbers of elements of the inputs by name, `observables` is the number of all points together.
+    `sizes` are the numbers of elements of the inputs by name, `observables` is their number, summed over all points.
 
     Raises:
         ProgramTooLarge: they have more numbers than a result may have.

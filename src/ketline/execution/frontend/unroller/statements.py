@@ -176,9 +176,11 @@ class Interpreter:
             raise ProgramUnsupported("a delay of a computed duration is not supported")
         length, unit = node.duration.value, node.duration.unit.name
         whole = int(length) if unit == "dt" else length  # Qiskit has no parts of it
-        self._timed_operation(node.qubits, lambda _: Delay(whole, unit), together=False)
+        self._timed_operation(node.qubits, lambda _: Delay(whole, unit), separately=True)
 
-    def _timed_operation(self, operands: Sequence[Any], make: Callable[[int], Any], *, together: bool = True) -> None:
+    def _timed_operation(
+        self, operands: Sequence[Any], make: Callable[[int], Any], *, separately: bool = False
+    ) -> None:
         """Write what has an effect on a device only: one operation on all qubits, or one on each."""
         chosen = [self._quantum.operand(operand) for operand in operands]
         if not self._timed:
@@ -187,7 +189,7 @@ class Interpreter:
             raise ProgramUnsupported("a delay or barrier of a qubit that depends on a measurement is not supported")
         qubits = list(dict.fromkeys(qubit for one in chosen for qubit in members(one)))
         qubits = qubits if operands else list(range(self.writer.circuit.num_qubits))
-        for group in [qubits] if together and qubits else [[qubit] for qubit in qubits]:
+        for group in [[qubit] for qubit in qubits] if separately or not qubits else [qubits]:
             self.writer.append(make(len(group)), group)
 
     def _run_Box(self, node: Any) -> None:  # noqa: N802

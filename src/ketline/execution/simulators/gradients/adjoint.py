@@ -39,21 +39,21 @@ def adjoint_gradients(
     qubits: int,
     images: Sequence[PauliImage],
     new_state: Callable[[int], MutableState],
-    together: int,
+    batch_size: int,
 ) -> AngleGradients:
     """The expectation values of observables after these steps, and their derivatives by the angles.
 
-    `new_state` gives a state whose qubits are all 0. So many observables are differentiated `together`: each takes a
-    state, and its amplitudes once more.
+    `new_state` gives a state whose qubits are all 0. Observables are differentiated in batches of
+    `batch_size`: each of a batch takes a state, and its amplitudes once more.
     """
     generators = [generator_of(sloped.steps[angle.step], angle.place) for angle in sloped.angles]
     state = new_state(qubits)
     state.apply(sloped.steps)
     final = state.amplitudes()
     values, rows = [], []
-    for start in range(0, len(images), together):
+    for start in range(0, len(images), batch_size):
         states = [state if not start else _loaded(new_state(qubits), final)]
-        for image in images[start : start + together]:
+        for image in images[start : start + batch_size]:
             turned = image.of(final)
             values.append(float(np.real(np.vdot(final, turned))))
             states.append(_loaded(new_state(qubits), turned))

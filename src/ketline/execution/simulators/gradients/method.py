@@ -30,7 +30,7 @@ _PER_ANGLE = 3e-5
 _PER_RUN = 1e-4
 # How much longer numpy takes for a gate than Lightning.
 _NUMPY_OVER_LIGHTNING = 30.0
-_MOST_TOGETHER = 16
+_LARGEST_BATCH = 16
 
 
 class GradientOfState(Statevector):
@@ -57,10 +57,10 @@ class GradientOfState(Statevector):
         states = 2 if self._by_shifts else _STATES_BESIDE + _STATES_OF_AN_OBSERVABLE
         return states * BYTES_PER_AMPLITUDE << int(lowered.num_qubits)
 
-    def together(self, lowered: Lowered, memory_bytes: int) -> int:
+    def batch_size(self, lowered: Lowered, memory_bytes: int) -> int:
         """How many observables are differentiated at a time."""
         states = memory_bytes // (BYTES_PER_AMPLITUDE << int(lowered.num_qubits))
-        return max(1, min(_MOST_TOGETHER, (states - _STATES_BESIDE) // _STATES_OF_AN_OBSERVABLE))
+        return max(1, min(_LARGEST_BATCH, (states - _STATES_BESIDE) // _STATES_OF_AN_OBSERVABLE))
 
     def differentiate(
         self, engines: Engines, lowered: Lowered, sloped: SlopedSteps, observables: Sequence[Observable]
@@ -77,8 +77,8 @@ class GradientOfState(Statevector):
         if not self._by_shifts:
             images = [PauliImage(observable, lowered.kept_qubits) for observable in observables]
             new_state = NumpyState if lightning is None else lightning.new_state
-            together = self.together(lowered, engines.memory_bytes)
-            return adjoint_gradients(sloped, qubits, images, new_state, together)
+            batch_size = self.batch_size(lowered, engines.memory_bytes)
+            return adjoint_gradients(sloped, qubits, images, new_state, batch_size)
         sums = PauliSums(observables, lowered.kept_qubits)
 
         def values_of(steps: Sequence[Step]) -> Sequence[float]:
