@@ -98,33 +98,19 @@ _OF_KIND = {
     "bitcode": TaskKind.CONVERT,
     "backend": TaskKind.RUN,
 }
+_OF_SIMULATIONS = (
+    "method",
+    "memory",
+    "observables",
+    "noise",
+    "outputs",
+    "gradient",
+    "device",
+    "precision",
+    "mitigation",
+)
 # The fields of a simulation that the other kinds do not have.
-_NOT_OF_KIND = {
-    TaskKind.CONVERT: (
-        "shots",
-        "seed",
-        "method",
-        "memory",
-        "observables",
-        "noise",
-        "outputs",
-        "gradient",
-        "device",
-        "precision",
-        "mitigation",
-    ),
-    TaskKind.RUN: (
-        "method",
-        "memory",
-        "observables",
-        "noise",
-        "outputs",
-        "gradient",
-        "device",
-        "precision",
-        "mitigation",
-    ),
-}
+_NOT_OF_KIND = {TaskKind.CONVERT: ("shots", "seed", *_OF_SIMULATIONS), TaskKind.RUN: _OF_SIMULATIONS}
 
 
 class SubmitRequest(BaseModel):
