@@ -54,3 +54,14 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --start-interval=1s -
     CMD ["python", "-IS", "/opt/ketline/healthcheck.py"]
 ENTRYPOINT ["ketline"]
 CMD ["up"]
+# Last, so that they do not make the layers above anew: docs/releasing.md gives the values.
+ARG VERSION=0.1.0
+ARG REVISION=""
+ARG CREATED=""
+ENV KETLINE_REVISION=$REVISION
+LABEL org.opencontainers.image.title="Ketline" \
+    org.opencontainers.image.description="Runs OpenQASM programs as durable tasks on Qiskit Aer" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version=$VERSION \
+    org.opencontainers.image.revision=$REVISION \
+    org.opencontainers.image.created=$CREATED

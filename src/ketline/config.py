@@ -369,6 +369,11 @@ class Settings(BaseSettings):
         le=65535,
         description="Port on which `ketline worker` serves `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
     )
+    revision: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Commit that this build was made from, for `GET /version`; container images set it.",
+    )
     backends: str = Field(
         default="",
         description="External backends, as `name=adapter:argument;option=value`, separated by blanks or commas; see "

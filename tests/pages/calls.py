@@ -310,6 +310,7 @@ CALLS: Sequence[str | Call] = (
         path="/usage?group=owner",
     ),
     Call(text="Health of database and queue.", path="/health"),
+    Call(text="The version of the process that responds.", path="/version"),
     "## Keys and projects",
     Call(text="What the credentials of a request stand for; here the service authenticates nobody.", path="/whoami"),
     Call(text="Administrators create projects,", method="POST", path="/projects", body={"name": "optics"}, status=201),

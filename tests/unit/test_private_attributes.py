@@ -18,6 +18,7 @@ from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
 from antlr4 import InputStream
 from openqasm3._antlr import qasm3Lexer, qasm3Parser
+from packaging.requirements import Requirement
 from pennylane_lightning import lightning_qubit_ops
 from qiskit.circuit import Parameter, QuantumCircuit
 from qiskit.circuit.library import HGate
@@ -200,6 +201,38 @@ def test_every_private_attribute_that_the_source_uses_is_listed() -> None:
         if name not in listed
     }
     assert not unlisted, f"add these to USES: {sorted(unlisted)}"
+
+
+def test_private_modules_that_the_source_imports_are_of_libraries_with_a_bound() -> None:
+    """The libraries that are named here have one: `test_library_has_an_upper_bound`."""
+    bounded = {use.library.replace("-", "_") for use in USES}
+    imported = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "src").rglob("*.py")
+        for name in _private_imports(path.read_text())
+        if name.partition(".")[0] not in bounded
+    }
+    assert not imported, f"add these to USES: {sorted(imported)}"
+
+
+def test_locked_versions_are_within_the_bounds() -> None:
+    """A lock file that is made with other bounds would run what no test here has seen."""
+    server = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["server"]
+    wanted = {(requirement := Requirement(entry)).name: requirement.specifier for entry in server}
+    locked = {each["name"]: each["version"] for each in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    outside = {name: locked[name] for name in {use.library for use in USES} if locked[name] not in wanted[name]}
+    assert not outside
+
+
+def _private_imports(source: str) -> set[str]:
+    """The private modules and names of other packages that a module imports, with dots."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if re.search(r"\._[a-z]", name) and not name.startswith("ketline.")}
 
 
 def _private_names_of_others(source: str) -> set[str]:

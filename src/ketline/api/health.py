@@ -1,11 +1,11 @@
-"""The health endpoints of the API, for load balancers and orchestrators: `/health`, `/livez` and `/readyz`."""
+"""The endpoints for load balancers and operators: `/health`, `/livez`, `/readyz` and `/version`."""
 
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response, status
 
 from ketline.api.services import options_of
-from ketline.schemas.tasks import Connection, HealthView, LivenessView, ReadinessView
+from ketline.schemas.tasks import Connection, HealthView, LivenessView, ReadinessView, VersionView
 from ketline.service.health.check import HealthReport
 from ketline.service.services import Services
 
@@ -61,6 +61,14 @@ async def read_readiness(request: Request, response: Response) -> ReadinessView:
         queue_problem=report.queue_problem,
         simulator_problem=report.simulator_problem,
     )
+
+
+@router.get("/version", operation_id="read_version", response_model_exclude_none=True)
+async def read_version(request: Request, response: Response) -> VersionView:
+    """The version of the process that responds; while the service is being upgraded, processes differ."""
+    _set_status(response, good=True)
+    options = options_of(request)
+    return VersionView(version=options.version, revision=options.revision)
 
 
 async def _report(request: Request) -> HealthReport:

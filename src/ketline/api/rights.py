@@ -16,6 +16,7 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/health"): PUBLIC,
     ("GET", "/livez"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    ("GET", "/version"): PUBLIC,
     ("GET", "/docs"): PUBLIC,
     ("GET", "/docs/assets/{edition}/{name}"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,

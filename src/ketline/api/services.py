@@ -43,6 +43,7 @@ class ApiOptions:
     max_shots: int
     max_program_bytes: int
     version: str
+    revision: str | None = None
     max_timeout_seconds: float = 3600.0
     max_attempts: int = 10
     max_wait_seconds: float = 60.0

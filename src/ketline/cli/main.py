@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -118,6 +118,22 @@ def _status_of(error: ClientError) -> int:
 def show_version() -> None:
     """Print the version."""
     print(version("ketline"))
+
+
+def _show_version_and_exit(wanted: bool) -> None:
+    if wanted:
+        print("ketline", version("ketline"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version_and_exit, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """The options of `ketline` itself, before a command."""
 
 
 for panel, commands in COMMANDS.items():

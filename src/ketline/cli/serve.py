@@ -109,6 +109,7 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
         max_shots=settings.max_shots,
         max_program_bytes=settings.max_program_bytes,
         version=version("ketline"),
+        revision=settings.revision,
         max_timeout_seconds=settings.max_time_limit_s,
         max_attempts=settings.max_attempts,
         max_wait_seconds=settings.max_wait_s,

@@ -752,3 +752,12 @@ class LivenessView(BaseModel):
     """The process is alive."""
 
     status: Literal["alive"] = "alive"
+
+
+class VersionView(BaseModel):
+    """What this process runs."""
+
+    version: str = Field(description="The version of Ketline", examples=["0.1.0"])
+    revision: str | None = Field(
+        default=None, description="The commit that it was built from, where its builder said so", examples=["76cb73e"]
+    )

@@ -127,6 +127,7 @@ def options(stopping: list[bool]) -> ApiOptions:
         max_shots=5000,
         max_program_bytes=MAX_PROGRAM_BYTES,
         version="1.2.3",
+        revision="76cb73e",
         max_timeout_seconds=100,
         max_attempts=7,
         max_wait_seconds=30.0,

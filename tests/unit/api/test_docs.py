@@ -120,6 +120,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "GET /usage": "read_usage",
         "GET /health": "read_health",
         "GET /livez": "read_liveness",
+        "GET /version": "read_version",
         "GET /readyz": "read_readiness",
     }
     assert all(len(operation["tags"]) == 1 for operation in operations.values())

@@ -111,3 +111,9 @@ async def test_not_ready_while_stopping(client: httpx.AsyncClient, stopping: lis
     stopping.append(True)
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"status": "not_ready", "missing": [], "stopping": True})
+
+
+async def test_version_is_that_of_the_process_and_its_image(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/version")
+    assert (answer.status_code, answer.json()) == (200, {"version": "1.2.3", "revision": "76cb73e"})
+    assert answer.headers["cache-control"] == "no-store"

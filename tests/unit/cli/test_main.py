@@ -1,12 +1,14 @@
 """Exit statuses and messages of errors."""
 
 import sys
+from importlib.metadata import version
 from io import BytesIO, TextIOWrapper
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
-from ketline.cli.main import _guarded, main
+from ketline.cli.main import _guarded, app, main
 from ketline.cli.show import output_console
 from ketline.client import AddressInvalid, Client, ClientError, TaskCancelled, TaskFailed
 from ketline.client.errors import RequestInvalid
@@ -40,6 +42,16 @@ def test_characters_that_the_output_encoding_lacks_are_replaced(monkeypatch: pyt
         main()
     output_console().print("█ 50 %")
     assert written.getvalue().endswith(b"? 50 %\n")
+
+
+@pytest.mark.parametrize(("arguments", "printed"), [("--version", "ketline {}\n"), ("version", "{}\n")])
+def test_version_is_printed(arguments: str, printed: str) -> None:
+    result = CliRunner().invoke(app, [arguments])
+    assert (result.exit_code, result.output) == (0, printed.format(version("ketline")))
+
+
+def test_help_of_the_program_is_about_what_it_does() -> None:
+    assert "Run OpenQASM programs as durable tasks" in CliRunner().invoke(app, ["--help"]).output
 
 
 def test_invalid_host_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
