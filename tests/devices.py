@@ -107,9 +107,13 @@ def request_on(
     memory: bool = False,
     noise_of_task: Any = None,
     form: ProgramFormat | None = None,
+    of_task: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Request:
-    """A request to run a program, text or a circuit of Qiskit's, on a device."""
+    """A request to run a program, text or a circuit of Qiskit's, on a device.
+
+    `of_task` are further options of the task, and `options` those of the device's run.
+    """
     is_text = isinstance(program, str)
     chosen = RunOptions(
         seed=seed,
@@ -118,6 +122,7 @@ def request_on(
         noise=noise_of_task,
         format=form or (ProgramFormat.OPENQASM3 if is_text else ProgramFormat.QPY),
         device=run_on(device, **options),
+        **(of_task or {}),
     )
     text = program if is_text else as_qpy(program)
     return Request(TaskSpec(circuit=text, shots=shots, options=chosen, inputs=inputs or {}), command=command)

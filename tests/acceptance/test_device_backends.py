@@ -8,11 +8,12 @@ import pytest
 from qiskit import QuantumCircuit, transpile
 from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2
 from qiskit.providers import BackendV2, Options
+from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
 from ketline.client import Client
-from ketline.qiskit import KetlineDevice, KetlineProvider, KetlineSampler, device_target
+from ketline.qiskit import KetlineDevice, KetlineEstimator, KetlineProvider, KetlineSampler, device_target
 from tests.acceptance.processes import running_service
 
 SHOTS = 20_000
@@ -127,9 +128,42 @@ def test_primitives_run_on_a_device(device: KetlineDevice) -> None:
     pair.h(0)
     pair.cx(0, 1)
     bell = transpile(pair, device, initial_layout=[2, 3], seed_transpiler=11)
+    observable = "IIZZII"[::-1]
     estimator = BackendEstimatorV2(backend=device, options={"default_precision": 0.02})
-    value = float(estimator.run([(bell, "IIZZII"[::-1])]).result()[0].data.evs)
+    value = float(estimator.run([(bell, observable)]).result()[0].data.evs)
     assert 0.7 < value < 0.95
+    [exact, estimated] = (
+        KetlineEstimator(device, seed=2).run([(bell, observable, [], 0.0), (bell, observable, [], 0.01)]).result()
+    )
+    aer = AerSimulator(noise_model=NoiseModel.from_backend(Lab()), method="density_matrix")
+    saving = bell.copy()
+    saving.save_expectation_value(SparsePauliOp(observable), range(6))
+    assert exact.data.stds == 0
+    assert float(exact.data.evs) == pytest.approx(aer.run(saving).result().data()["expectation_value"], abs=1e-9)
+    # A readout of p01 = p10 = 0.03 leaves 0.94 of each Z.
+    assert 0 < float(estimated.data.stds) < 0.011
+    assert float(estimated.data.evs) == pytest.approx(0.94**2 * float(exact.data.evs), abs=0.05)
+
+
+def test_estimator_of_a_layout_and_of_another_process(provider: KetlineProvider, device: KetlineDevice) -> None:
+    """An observable of the program moved by Qiskit's layout has the value that a task with the program has."""
+    circuit = QuantumCircuit(4)
+    circuit.h(0)
+    for target in (3, 1, 2):
+        circuit.cx(0, target)
+    circuit.ry(0.4, 2)
+    operator = SparsePauliOp.from_list([("XZYX", 0.4), ("ZIZI", 1.0), ("IIIZ", 0.3)])
+    transpiled = transpile(circuit, device, optimization_level=3, seed_transpiler=0)
+    pub = (transpiled, operator.apply_layout(transpiled.layout))
+    job = KetlineEstimator(device).run([pub])
+    run = {"name": "noisy", "optimization_level": 3, "seed": 0}
+    terms = {label: factor.real for label, factor in operator.to_list()}
+    task = device.client.run(circuit, device=run, observables=[terms])
+    assert [float(job.result()[0].data.evs)] == pytest.approx(task.expectation_values, abs=1e-9)
+    sampled = KetlineEstimator(device, seed=1).run([pub], precision=0.05)
+    again = provider.retrieve_job(sampled.job_id()).result()[0].data
+    assert (float(again.evs), float(again.stds)) == (float(sampled.result()[0].data.evs), float(again.stds))
+    assert float(again.stds) > 0
 
 
 def test_qubits_relax_in_delays(provider: KetlineProvider) -> None:

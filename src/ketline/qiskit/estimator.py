@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qiskit.primitives import BaseEstimatorV2
@@ -11,10 +11,11 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub, EstimatorPu
 from ketline.client.convert.qiskit import serialized
 from ketline.client.task_limits import CHARACTERS_OF_A_NUMBER, TaskLimits, points_in_a_task, portions
 from ketline.domain.limits import MAX_INPUTS, MAX_OBSERVABLE_TERMS, MAX_OBSERVABLES
-from ketline.domain.seeds import fresh_seed
+from ketline.domain.seeds import derived_seed, fresh_seed
 from ketline.qiskit.circuit_groups import CircuitGroup, groups_of
 from ketline.qiskit.job import KetlinePrimitiveJob
-from ketline.qiskit.options import EstimatorOptions, Seed
+from ketline.qiskit.options import EstimatorOptions, Seed, number_of
+from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.resets import without_resets
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.estimation import EstimatedPart, EstimatedPub, Estimation
@@ -57,6 +58,10 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
     is a provider, a backend, a client or the URL of a service. `seed` is the seed of the noise: anything that numpy
     makes random numbers of. `options` are further ones of `EstimatorOptions`; all can be changed by the attribute
     `options`.
+
+    On a backend that is a device, circuits run as they are, with its errors: their qubits, and those of observables,
+    are the device's. Values without a precision are exact; with one they are estimated from shots, with readout errors,
+    and have standard errors.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         method: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.service = service_of(service, mode, backend)
+        self.service = service_of(service, mode, backend, devices=True)
         own = {"default_precision": default_precision, "seed": seed, "method": method}
         self.options = EstimatorOptions(**{**own, **(options or {})})
 
@@ -91,31 +96,66 @@ class KetlineEstimator(BaseEstimatorV2):  # type: ignore[misc]
         """
         precision = self.default_precision if precision is None else precision
         coerced = [EstimatorPub.coerce(pub, precision) for pub in pubs]
-        parts = _parts_of(list(map(without_resets, coerced)), self.service.limits, self.options.for_tasks())
+        device, seed = self.service.device, fresh_seed() if self.seed is None else self.seed
+        prepared = list(map(without_resets if device is None else _as_it_is, coerced))
+        parts = _parts_of(prepared, self.service.limits, self.options.for_tasks(), device)
+        if device is not None:
+            parts = list(_with_seeds(parts, number_of(seed)))
         estimation = Estimation(
             pubs=list(map(_described, coerced)),
             parts=[
                 EstimatedPart(pubs=part.pubs, positions=part.positions, swept="inputs" in part.request[1])
                 for part in parts
             ],
-            seed=fresh_seed() if self.seed is None else self.seed,
+            seed=seed,
+            sampled=device is not None,
         )
         group = submitted(self.service.client, [part.request for part in parts], estimation, self.options.tags)
         return KetlinePrimitiveJob(group, estimation)
 
 
-def _parts_of(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]) -> list[_Part]:
+def _as_it_is(pub: Any) -> Any:
+    """A PUB for a device, without the layout of its circuit."""
+    circuit = without_layout(pub.circuit)
+    return EstimatorPub(circuit, pub.observables, pub.parameter_values, pub.precision, validate=False)
+
+
+def _with_seeds(parts: Sequence[_Part], seed: int | None) -> Iterator[_Part]:
+    """The tasks, those that draw shots with seeds of their own."""
+    for number, part in enumerate(parts):
+        circuit, options = part.request
+        if "precision" in options and seed is not None:
+            options = {**options, "seed": derived_seed(seed, "task", number)}
+        yield replace(part, request=(circuit, options))
+
+
+def _parts_of(
+    pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any], device: str | None = None
+) -> list[_Part]:
     """The tasks of PUBs, in the order of their first PUBs."""
     parts: list[_Part] = []
-    bound: list[_Bound] = []
+    # PUBs share tasks only if these have the same options.
+    bound: dict[tuple[int, float], list[_Bound]] = {}
     for number, pub in enumerate(pubs):
         terms = terms_of(pub.observables)
         requested = list(_requested_of(pub, terms))
         if 0 < len(pub.circuit.parameters) <= MAX_INPUTS and requested:
-            parts += _swept(pub, number, requested, terms, limits, options)
+            own = {**options, **_options_on(device, pub.circuit.num_qubits, pub.precision)}
+            parts += _swept(pub, number, requested, terms, limits, own, with_delays=device is not None)
         elif requested:
-            bound += _bound_of(pub, number, requested, terms)
-    return sorted([*parts, *_grouped(bound, limits, options)], key=lambda part: part.pubs[0])
+            alike = (0, 0.0) if device is None else (pub.circuit.num_qubits, pub.precision)
+            bound.setdefault(alike, []).extend(_bound_of(pub, number, requested, terms))
+    for (qubits, precision), members in bound.items():
+        own = {**options, **_options_on(device, qubits, precision)}
+        parts += _grouped(members, limits, own, with_delays=device is not None)
+    return sorted(parts, key=lambda part: part.pubs[0])
+
+
+def _options_on(device: str | None, qubits: int, precision: float) -> Mapping[str, Any]:
+    """The options of tasks on a device; none without one."""
+    if device is None:
+        return {}
+    return {**device_options(device, qubits), **({"precision": precision} if precision else {})}
 
 
 def _requested_of(pub: Any, terms: Sequence[Mapping[str, float]]) -> Iterator[_Requested]:
@@ -140,19 +180,23 @@ def _bound_of(
         )
 
 
-def _grouped(bound: Sequence[_Bound], limits: TaskLimits, options: Mapping[str, Any]) -> Iterator[_Part]:
+def _grouped(
+    bound: Sequence[_Bound], limits: TaskLimits, options: Mapping[str, Any], *, with_delays: bool
+) -> Iterator[_Part]:
     """Tasks of circuits without parameters, with one for all circuits of a group."""
     whole = [each for each in bound if each.whole]
     for each in bound:
         if not each.whole:
-            yield _part_of(CircuitGroup(members=[0], circuit=serialized(each.circuit)), [each], options)
+            alone = CircuitGroup(members=[0], circuit=serialized(each.circuit, with_delays=with_delays))
+            yield _part_of(alone, [each], options)
     if not whole:
         return
     values = max(len(each.observables) for each in whole)
     terms = max(sum(map(len, each.observables)) for each in whole)
     label = max(len(label) for each in whole for label in each.observables[0])
     most = _most_points(limits, terms, label)
-    for group in groups_of([each.circuit for each in whole], limits, values * CHARACTERS_OF_A_NUMBER, most):
+    circuits, characters = [each.circuit for each in whole], values * CHARACTERS_OF_A_NUMBER
+    for group in groups_of(circuits, limits, characters, most, with_delays=with_delays):
         yield _part_of(group, [whole[member] for member in group.members], options)
 
 
@@ -189,9 +233,11 @@ def _swept(
     terms: Sequence[Mapping[str, float]],
     limits: TaskLimits,
     options: Mapping[str, Any],
+    *,
+    with_delays: bool,
 ) -> Iterable[_Part]:
     """Tasks of many points each; observables that all points share are sent once."""
-    circuit, values = serialized(pub.circuit), values_of(pub)
+    circuit, values = serialized(pub.circuit, with_delays=with_delays), values_of(pub)
     same = len({tuple(observables) for _, observables, _ in requested}) == 1
     most_values = max(len(observables) for _, observables, _ in requested)
     most_terms = max(sum(len(terms[index]) for index in observables) for _, observables, _ in requested)

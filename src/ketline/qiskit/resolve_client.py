@@ -59,7 +59,7 @@ def service_of(*given: Any, devices: bool = False) -> Service:
         raise TypeError("A Ketline primitive needs a KetlineProvider, a KetlineBackend, a Client or a URL.")
     if service.device is not None and not devices:
         raise QiskitError(
-            f"Only circuits that are measured run on the device {service.device!r}: use primitives of Qiskit's with "
-            "this backend, as BackendEstimatorV2, or this one without a device."
+            f"There are no gradients on the device {service.device!r}: use the service's simulators, or primitives of "
+            "Qiskit's with this backend."
         )
     return service

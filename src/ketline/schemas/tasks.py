@@ -22,7 +22,7 @@ from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
 from ketline.domain.limits import MAX_BATCH_TASKS
 from ketline.domain.observables import least_bound
-from ketline.domain.outputs import OF_ONE_STATE, gives_counts, states_of
+from ketline.domain.outputs import OF_ONE_STATE, OutputType, gives_counts
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
@@ -272,7 +272,8 @@ class SubmitRequest(BaseModel):
     mitigation: Annotated[
         MitigationRequest | None,
         Field(
-            description="What is done against errors in the expectation values of `observables` with `noise`",
+            description="What is done against errors in the expectation values of `observables` with `noise`, or on a "
+            "device",
             examples=[{"zne": {"scale_factors": [1, 3, 5], "extrapolation": "exponential"}, "readout": True}],
         ),
     ] = None
@@ -338,7 +339,7 @@ class SubmitRequest(BaseModel):
             return self
         if not self.observables:
             raise PydanticCustomError("wishes_mixed", "has no meaning without observables", _MITIGATION)
-        if self.noise is None:
+        if self.noise is None and not self._has_noisy_device:
             raise PydanticCustomError("wishes_mixed", "has no meaning without noise", _MITIGATION)
         if self.mitigation.readout and self.shots is None and self.precision is None:
             text = "has a meaning with shots or a precision only: exact values have no readout errors"
@@ -364,8 +365,9 @@ class SubmitRequest(BaseModel):
         if isinstance(names, list) and (unknown := [name for name in names if name not in self.inputs]):
             text = "names '{name}', which has no value in inputs"
             raise PydanticCustomError("gradient_by", text, {**_GRADIENT, "name": unknown[0][:40]})
-        if self.noise is not None:
-            raise PydanticCustomError("wishes_mixed", "has no meaning with noise: use two tasks", _GRADIENT)
+        for name in ("noise", "device"):
+            if getattr(self, name) is not None:
+                raise PydanticCustomError("wishes_mixed", f"has no meaning with {name}: use two tasks", _GRADIENT)
         return self
 
     @model_validator(mode="after")
@@ -373,10 +375,11 @@ class SubmitRequest(BaseModel):
         if self.outputs and self.observables:
             raise PydanticCustomError("wishes_mixed", "has no meaning with observables: use two tasks", _OUTPUTS)
         pure = next((one.type for one in self.outputs if one.type in OF_ONE_STATE), None)
-        if self.noise is not None and pure is not None:
-            text = "has no {type} with noise: ask for density_matrix"
-            raise PydanticCustomError("wishes_mixed", text, {**_OUTPUTS, "type": pure.value})
-        self._reject_states_on_a_device()
+        if pure is not None and (self.noise is not None or self._has_noisy_device):
+            noise = "noise" if self.noise is not None else "the errors of a device"
+            text = "has no {type} with {noise}: ask for density_matrix"
+            raise PydanticCustomError("wishes_mixed", text, {**_OUTPUTS, "type": pure.value, "noise": noise})
+        self._reject_what_no_device_has()
         if gives_counts([one.as_requested() for one in self.outputs]):
             return self
         for field, value in (("memory", self.memory or None), ("shots", self.shots)):
@@ -385,14 +388,20 @@ class SubmitRequest(BaseModel):
                 raise PydanticCustomError("wishes_mixed", text, {"field": field})
         return self
 
-    def _reject_states_on_a_device(self) -> None:
+    @property
+    def _has_noisy_device(self) -> bool:
+        return self.device is not None and self.device.noise
+
+    def _reject_what_no_device_has(self) -> None:
         if self.device is None:
             return
-        if self.observables:
-            raise PydanticCustomError("wishes_mixed", "has no meaning with a device: use two tasks", _OBSERVABLES)
-        if states_of([one.as_requested() for one in self.outputs]):
-            text = "has no meaning with a device but 'counts': use two tasks"
-            raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
+        for one in self.outputs:
+            if one.type is OutputType.UNITARY:
+                text = "has no unitary with a device, which has further qubits: use two tasks"
+                raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
+            if one.type is OutputType.STATEVECTOR and one.at is not None:
+                text = "has no statevector at a place with a device: ask for density_matrix"
+                raise PydanticCustomError("wishes_mixed", text, _OUTPUTS)
         if self.noise is not None and self.device.noise:
             text = "is that of the device: leave it out, or set the device's noise to false"
             raise PydanticCustomError("wishes_mixed", text, _NOISE)

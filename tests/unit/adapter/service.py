@@ -26,10 +26,13 @@ SUBMITTED_AT, COMPLETED_AT = "2026-01-02T03:04:05Z", "2026-01-02T03:04:07Z"
 
 
 class ScriptedService:
-    """Accepts every task and keeps what was requested; each task has the result `result`, or fails without one."""
+    """Accepts every task and keeps what was requested.
 
-    def __init__(self, result: Mapping[str, Any] | None = None) -> None:
-        self.result = result
+    Tasks have these results in order, further ones the last of them; without any, all fail.
+    """
+
+    def __init__(self, *results: Mapping[str, Any]) -> None:
+        self.results = results
         self.requests: list[str] = []
         self.tasks: list[dict[str, Any]] = []
 
@@ -63,7 +66,8 @@ class ScriptedService:
         return {"task_id": str(UUID(int=len(self.tasks))), "submitted_at": SUBMITTED_AT, "correlation_id": "c"}
 
     def _ended(self, task_id: str) -> dict[str, Any]:
-        body = self.tasks[UUID(task_id).int - 1]
+        number = UUID(task_id).int - 1
+        body = self.tasks[number]
         task = {
             "task_id": task_id,
             "submitted_at": SUBMITTED_AT,
@@ -72,6 +76,10 @@ class ScriptedService:
             "seed": body.get("seed"),
             "correlation_id": "c",
         }
-        if self.result is None:
+        if not self.results:
             return {**task, "status": "failed", "error": {"code": "timeout", "message": "too slow"}}
-        return {**task, "status": "completed", "result": {**self.result, "shots": task["shots"]}}
+        return {
+            **task,
+            "status": "completed",
+            "result": {**self.results[min(number, len(self.results) - 1)], "shots": task["shots"]},
+        }

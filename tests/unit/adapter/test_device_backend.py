@@ -86,6 +86,49 @@ def test_sampler_on_a_device_runs_there() -> None:
     ]
 
 
+def test_estimator_on_a_device_runs_there() -> None:
+    """Exactly without a precision, and from shots with one; tasks have seeds of their own, and one precision each."""
+    of_tasks = [
+        {"expectation_values": [[0.1], [0.2]], "standard_errors": [[0.01], [0.02]], "success": True},
+        {"expectation_values": [0.5], "success": True},
+        {"expectation_values": [0.6], "standard_errors": [0.03], "success": True},
+    ]
+    service = ScriptedService(*of_tasks)
+    swept, alone = QuantumCircuit(2), QuantumCircuit(2)
+    swept.ry(Parameter("x"), 0)
+    alone.x(1)
+    with service.client() as client:
+        backend = KetlineProvider(client=client).get_backend("pair")
+        pubs = [(swept, "ZZ", [[0.1], [0.2]], 0.05), (alone, "ZI", [], 0.0), (alone, "XI", [], 0.1)]
+        estimator = KetlineEstimator(mode=backend, seed=3)
+        found = estimator.run(pubs).result()
+        estimator.run(pubs)
+    first, again = service.tasks[:3], service.tasks[3:]
+    assert [task["device"] for task in first] == [{**ON_PAIR, "initial_layout": [0, 1]}] * 3
+    assert [task.get("precision") for task in first] == [0.05, None, 0.1]
+    assert [task.get("seed") for task in first] == [task.get("seed") for task in again]
+    assert first[1].get("seed") is None
+    assert first[0]["seed"] != first[2]["seed"]
+    assert [pub.data.evs.tolist() for pub in found] == [[0.1, 0.2], 0.5, 0.6]
+    assert [pub.data.stds.tolist() for pub in found] == [[0.01, 0.02], 0.0, 0.03]
+    assert [pub.metadata["target_precision"] for pub in found] == [0.05, 0.0, 0.1]
+
+
+def test_estimator_leaves_resets_to_a_device() -> None:
+    """Without a device a fresh qubit takes the place of one that is reset, which a device does not have."""
+    service = ScriptedService({"expectation_values": [0.5], "success": True})
+    circuit = QuantumCircuit(1)
+    circuit.h(0)
+    circuit.reset(0)
+    circuit.delay(20, 0, unit="us")
+    with service.client() as client:
+        KetlineEstimator(KetlineProvider(client=client).get_backend("pair")).run([(circuit, "Z")])
+    (task,) = service.tasks
+    assert "reset" in task["qc"]
+    assert "delay[20" in task["qc"]
+    assert "qubit[1]" in task["qc"]
+
+
 def test_delays_reach_a_device_and_no_simulator() -> None:
     """On a device qubits relax in them."""
     waiting = QuantumCircuit(1, 1)
@@ -118,8 +161,8 @@ def test_what_a_device_cannot_do_is_refused() -> None:
         backend = KetlineDevice(client, "pair")
         with pytest.raises(QiskitError, match="'noise_model' cannot be given: circuits run with the errors"):
             backend.run(flipped(), noise_model={"name": "readout", "p01": 0.1, "p10": 0.1})
-        for refused in (KetlineEstimator, KetlineEstimatorGradient, KetlineBackend):
-            with pytest.raises(QiskitError, match=r"device 'pair': use primitives .* BackendEstimatorV2"):
+        for refused in (KetlineEstimatorGradient, KetlineBackend):
+            with pytest.raises(QiskitError, match="no gradients on the device 'pair'"):
                 refused(backend)
         with pytest.raises(QiskitError, match="There is no device 'none'"):
             KetlineDevice(client, "none")

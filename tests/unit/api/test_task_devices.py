@@ -16,6 +16,7 @@ from tests.unit.api.test_results import STORED, TASK_ID
 
 LINE = generic_devices()["line-27"]
 QC = "qubit q;"
+IDEAL = {"name": "line-27", "noise": False}
 TINY = {"qubits": [{}, {}], "gates": [{"name": "cz", "qubits": [0, 1]}]}
 
 
@@ -101,9 +102,11 @@ async def test_unknown_device(client: httpx.AsyncClient, repository: FakeTaskRep
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"observables": [{"Z": 1}]}, "observables"),
         ({"outputs": ["statevector"]}, "outputs"),
-        ({"outputs": ["counts", "probabilities"]}, "outputs"),
+        ({"outputs": ["unitary"], "device": IDEAL}, "outputs"),
+        ({"outputs": [{"type": "statevector", "at": "p"}], "device": IDEAL}, "outputs"),
+        ({"observables": [{"Z": 1}], "inputs": {"t": 0.1}, "gradient": True}, "gradient"),
+        ({"observables": [{"Z": 1}], "mitigation": {"zne": {}}, "device": IDEAL}, "mitigation"),
         ({"noise": {"name": "depolarizing"}}, "noise"),
         ({"kind": "convert", "target": "qpy"}, "device"),
         ({"kind": "run", "backend": "other"}, "device"),
@@ -113,6 +116,25 @@ async def test_what_has_no_meaning_with_a_device(client: httpx.AsyncClient, more
     answer = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == f"#/{field}"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"observables": [{"Z": 1}]},
+        {"observables": [{"Z": 1}], "precision": 0.1, "mitigation": {"zne": {}, "readout": True}},
+        {"outputs": ["counts", "probabilities"]},
+        {"outputs": [{"type": "density_matrix", "at": "p"}]},
+        {"outputs": ["statevector"], "device": IDEAL},
+        {"observables": [{"Z": 1}], "mitigation": {"zne": {}}, "device": IDEAL, "noise": {"name": "depolarizing"}},
+    ],
+)
+async def test_values_and_states_on_a_device(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, more: Any
+) -> None:
+    answer = await client.post("/tasks", json={"qc": QC, "device": "line-27", **more})
+    assert answer.status_code == 202, answer.text
+    assert len(repository.submissions) == 1
 
 
 async def test_own_noise_and_counts_beside_an_ideal_device(

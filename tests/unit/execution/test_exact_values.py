@@ -103,6 +103,18 @@ def test_while_loop_is_followed_to_its_end(executor: Executor) -> None:
         compare(executor, circuit, 3, method)
 
 
+@pytest.mark.parametrize("qubits", [1, 13])
+def test_identity_gates_stay_in_circuits_with_readout_errors(
+    executor: Executor, without_lightning: Executor, qubits: int
+) -> None:
+    """What is misread changes no value, so that the state is that of a circuit without noise."""
+    program = f"qubit[{qubits}] q; id q; ry(0.3) q; id q;"
+    label = "Z" * qubits
+    for each in (executor, without_lightning):
+        found = values(each, program, [{label: 1.0}], noise=READOUT)
+        assert found == pytest.approx([float(np.cos(0.3)) ** qubits], abs=1e-9)
+
+
 def test_for_loop_is_followed(executor: Executor) -> None:
     program = """qubit[2] q; bit c; h q[0];
     for int i in [0:3] { cx q[0], q[1]; c = measure q[1]; if (c) { rx(0.3) q[0]; reset q[1]; } }"""

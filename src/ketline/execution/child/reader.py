@@ -47,7 +47,7 @@ class ProgramReader:
     def load(self, request: Request, observed: Observed) -> Program:
         """Read the program, or return it from the cache of the last short programs of the project without inputs."""
         if request.spec.options.device is not None:
-            return self.devices.load(request.spec, request.project)
+            return self.devices.load(request.spec, request.project, observed)
         if request.spec.options.format is ProgramFormat.QPY:
             return with_inputs(self._load_qpy(request, observed), first_point(request.spec.inputs))
         form, noisy = request.spec.options.format, is_noisy(request)
@@ -71,7 +71,7 @@ class ProgramReader:
     def at_points(self, request: Request, observed: Observed) -> Callable[[Mapping[str, InputValue]], Program]:
         """Parse the program, and return a function that completes reading it for given values of its inputs."""
         if request.spec.options.device is not None:
-            return self.devices.reader(request.spec, request.project)
+            return self.devices.reader(request.spec, request.project, observed)
         if request.spec.options.format is ProgramFormat.QPY:
             return partial(with_inputs, self._load_qpy(request, observed))
         if request.spec.options.format is ProgramFormat.OPENQASM2:

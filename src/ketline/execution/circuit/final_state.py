@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ketline.domain.errors import OutputsInvalid, ProgramTooLarge
+from ketline.domain.errors import OutputsInvalid, ProgramTooLarge, SimulationFailed
 from ketline.domain.outputs import COMPLEX, OF_ONE_STATE, OutputType, RequestedOutput
 from ketline.execution.circuit.moments import expectation_values
 
 # A singular value decomposition of a state with a cut through 11 qubits takes a minute.
 MOST_CUT_QUBITS = 11
+# Of an amplitude that is 0.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def value_of(output: RequestedOutput, states: Any, positions: Mapping[int, int],
     """
     match output.type:
         case OutputType.STATEVECTOR:
-            return states[0]
+            return _amplitudes(states, [positions[qubit] for qubit in qubits])
         case OutputType.EXPECTATION_VALUES:
             letters = [positions.get(qubit) for qubit in qubits]
             return expectation_values(output.observables, letters, states, variance=output.variance)
@@ -145,6 +147,20 @@ def as_values(array: Any) -> Any:
     if np.iscomplexobj(array):
         array = np.stack((array.real, array.imag), axis=-1)
     return array.tolist()
+
+
+def _amplitudes(states: Any, qubits: Sequence[int]) -> Any:
+    """The amplitudes of one state by its qubits in this order; all others, of a device, are 0.
+
+    Raises:
+        SimulationFailed: they are not.
+    """
+    if 1 << len(qubits) == states.shape[1] and list(qubits) == sorted(qubits):
+        return states[0]
+    kept = _kept_first(states, qubits)
+    if np.abs(kept[:, 1:]).max(initial=0) > _ROUNDING:
+        raise SimulationFailed("a qubit of the device that is none of the program's is not 0 at its end")
+    return kept[:, 0]
 
 
 def _kept_first(states: Any, qubits: Sequence[int]) -> Any:

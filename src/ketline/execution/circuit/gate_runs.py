@@ -48,10 +48,15 @@ def phase_over(matrix: Any, other: Any) -> float:
 
 
 def runs_of(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The same operations in an order that gives the same, each alone but for runs of gates on one qubit."""
+    """The same operations in an order that gives the same, each alone but for runs of gates on one qubit.
+
+    Identity gates, which circuits with noise have, are left out.
+    """
     runs: dict[int, list[Step]] = {}
     for step in steps:
         name, qubits, _, _, _ = step
+        if name == "id":
+            continue
         if len(qubits) == 1 and name not in _NON_GATES:
             runs.setdefault(qubits[0], []).append(step)
             continue

@@ -24,7 +24,7 @@ def is_idling(label: str | None) -> bool:
 
 
 def with_idling(circuit: Any, dt_ns: float | None) -> Any:
-    """A circuit with an identity gate in place of each delay, whose label says how long it is; no others have labels.
+    """A circuit with an identity gate in place of each delay, whose label says how long it is; no other gate has one.
 
     `dt_ns` is the unit of delays in `dt`.
 
@@ -39,7 +39,7 @@ def with_idling(circuit: Any, dt_ns: float | None) -> Any:
         elif instruction.name == _DELAY:
             length = _length_ns(operation, dt_ns)
             operation = IGate(label=f"{_PREFIX}{length!r}{_UNIT}") if length else Barrier(1)
-        elif operation.label is not None:
+        elif operation.label is not None and not isinstance(operation, Barrier):
             operation = operation.copy()
             operation.label = None
         result.append(instruction.replace(operation=operation), copy=False)

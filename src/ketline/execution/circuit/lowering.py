@@ -264,35 +264,70 @@ def lower_state(
     *,
     bits: Collection[int] = (),
     noisy: bool = False,
+    unmeasured: bool = False,
 ) -> Lowered:
     """As `lower_observed`, for the states at named places and before the measurements at the end, with their phases.
 
     The circuit keeps the places, on the qubits that are needed there, with their phases. A circuit that measures
     before its end, resets or branches keeps what its states depend on; all others have only gates and places. Where
     outputs need other states than that which begins with 0, first resets are not left out. `bits` as there, `noisy` as
-    for `lower`.
+    for `lower`. The measurements at the end of an `unmeasured` circuit have been left out before: all that it has stay.
 
     Raises:
         OutputsInvalid: the circuit has no such place or qubit; or outputs need one pure state, and it measures before
             its end, resets, branches or loops.
         ProgramTooLarge: it expands to more than `max_operations` operations.
     """
+    needed, places = states.require_fit(plain.num_qubits), places_of(plain, states)
+    lowered, phase = rewritten_with_places(
+        plain.circuit, _NATIVE_WITH_NOISE if noisy else _NATIVE, max_operations, genuine, places
+    )
+    if not (states.from_any_state or noisy):
+        lowered = without_resets_at_start(lowered)
+    lowered = lowered if None in needed else _until_last_place(lowered)
+    lowered = lowered if unmeasured else _unmeasured(lowered)
+    _require_one_state(lowered, dict(states.of_one_state))
+    lowered = _observed_cone_of(lowered, needed.get(None, ()), bits)
+    lowered.circuit.global_phase = phase
+    return lowered
+
+
+def places_of(plain: PlainCircuit, states: FinalState) -> Mapping[str, Sequence[int]]:
+    """The named places of a circuit at which states are needed, each with the qubits that are, in order.
+
+    Raises:
+        OutputsInvalid: the circuit has no such place or qubit.
+    """
     needed = states.require_fit(plain.num_qubits)
     known = names_of(plain.circuit) if any(step[0] == PLACE for step in plain.steps) else []
     if missing := next((place for place in needed if place is not None and place not in known), None):
         raise unknown_place(missing, known)
-    places = {place: sorted(qubits) for place, qubits in needed.items() if place is not None}
-    native = _NATIVE_WITH_NOISE if noisy else _NATIVE
+    return {place: sorted(qubits) for place, qubits in needed.items() if place is not None}
+
+
+class RewrittenWithPhase(NamedTuple):
+    """A circuit, and its global phase in radians, which it does not have itself."""
+
+    lowered: Lowered
+    phase: Any
+
+
+def rewritten_with_places(
+    circuit: Any,
+    native: Set[str],
+    max_operations: int,
+    genuine: _IsGenuine | None,
+    places: Mapping[str, Sequence[int]],
+) -> RewrittenWithPhase:
+    """As `rewritten`, with these of the named places, each on the given qubits, and with the phase.
+
+    Raises:
+        ProgramUnsupported, ProgramTooLarge: as it does.
+    """
     lowering = _Lowering(Counter(), max_operations, native, genuine, places=places)
-    circuit = lowering.rewrite(plain.circuit)
-    lowered = Lowered(plain_of(circuit), lowering.operations, kept_qubits=range(circuit.num_qubits))
-    if not (states.from_any_state or noisy):
-        lowered = without_resets_at_start(lowered)
-    lowered = _unmeasured(lowered if None in needed else _until_last_place(lowered))
-    _require_one_state(lowered, dict(states.of_one_state))
-    lowered = _observed_cone_of(lowered, needed.get(None, ()), bits)
-    lowered.circuit.global_phase = lowering.phase
-    return lowered
+    copy = lowering.rewrite(circuit)
+    lowered = Lowered(plain_of(copy), lowering.operations, kept_qubits=range(copy.num_qubits))
+    return RewrittenWithPhase(lowered, lowering.phase)
 
 
 def is_averaged(lowered: Lowered) -> bool:

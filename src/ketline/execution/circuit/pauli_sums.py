@@ -59,10 +59,12 @@ class PauliSums:
     def __init__(
         self,
         observables: Sequence[Observable],
-        kept_qubits: Sequence[int],
+        kept_qubits: Sequence[int | None],
         dephased: frozenset[int] = frozenset(),
     ) -> None:
         """`kept_qubits` are the original indices of the qubits of a state; the letters of others are all I.
+
+        It is None for a qubit of a state that no letter belongs to.
 
         Terms with X or Y on `dephased` qubits, which were measured last, are 0.
         """
@@ -74,7 +76,10 @@ class PauliSums:
         return len(self._observables)
 
     def is_of(
-        self, observables: Sequence[Observable], kept_qubits: Sequence[int], dephased: frozenset[int] = frozenset()
+        self,
+        observables: Sequence[Observable],
+        kept_qubits: Sequence[int | None],
+        dephased: frozenset[int] = frozenset(),
     ) -> bool:
         """Whether these are the sums of this very sequence of observables, on the same qubits."""
         same = self._kept_qubits == kept_qubits and self._dephased == dephased
@@ -130,10 +135,13 @@ class PauliSums:
         if not self._observables:
             return []
         width = len(next(iter(self._observables[0])))
-        letters = [width - 1 - qubit for qubit in reversed(self._kept_qubits)]
+        letters = [None if qubit is None else width - 1 - qubit for qubit in reversed(self._kept_qubits)]
         if letters == list(range(width)):
             return [list(observable) for observable in self._observables]
-        return [["".join([label[letter] for letter in letters]) for label in each] for each in self._observables]
+        return [
+            ["".join(["I" if letter is None else label[letter] for letter in letters]) for label in each]
+            for each in self._observables
+        ]
 
     @cached_property
     def _order(self) -> Any:

@@ -6,7 +6,7 @@ which the importer does not support. `mistakes` explains what is wrong with a pr
 OpenQASM 2 and QPY have readers of their own.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,6 +18,7 @@ from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.execution.circuit.dual import Dual
 from ketline.execution.circuit.final_state import FinalState
+from ketline.execution.circuit.located import LocatedQubits
 from ketline.execution.circuit.lowering import Lowered, keeps_steps, lower, lower_observed, lower_state
 from ketline.execution.circuit.named_places import PLACE, without_places
 from ketline.execution.circuit.observables import Support
@@ -102,10 +103,11 @@ class Program:
 
     `parameters` are the names that need values before it can run, see `with_inputs`; `kept_qubits` are the indices of
     its qubits among the `declared_qubits`. With `has_phase` the circuit has its global phase, which outputs show.
-    `placement` says where a program was placed that was transpiled for a device; `kept_qubits` are then those of the
-    device. With `is_observed` it was read for observables, and `dephased` are the declared qubits that are measured
-    last of all, by measurements that were left out. Programs are compared by identity, so that caches can use them as
-    keys.
+    `placement` says where a program was placed that was transpiled for a device, and `located` where its qubits are in
+    the circuit; `kept_qubits` are then None for those of the device that have none of the program's at the end, and
+    those of `lowered` are the device's. With `is_observed` it was read for observables, and `dephased` are the declared
+    qubits that are measured last of all, by measurements that were left out. Programs are compared by identity, so that
+    caches can use them as keys.
     """
 
     lowered: Lowered
@@ -115,13 +117,32 @@ class Program:
     declared_qubits: int
     outcome: Callable[[int], int] | None = None
     parameters: frozenset[str] = frozenset()
-    kept_qubits: Sequence[int] = ()
+    kept_qubits: Sequence[int | None] = ()
     warnings: Sequence[ProgramWarning] = ()
     has_phase: bool = False
     placement: Placement | None = None
     is_observed: bool = False
     dephased: frozenset[int] = frozenset()
     checked_bits: frozenset[int] = frozenset()
+    located: LocatedQubits | None = None
+
+    def positions(self, place: str | None = None) -> Mapping[int, int]:
+        """The circuit's qubit for each of the declared ones that it has, at a named place or at the end."""
+        if self.located is None:
+            return {qubit: number for number, qubit in enumerate(self.kept_qubits) if qubit is not None}
+        numbers = {physical: number for number, physical in enumerate(self.lowered.kept_qubits)}
+        qubits = self.located.qubits[place]
+        return {qubit: numbers[physical] for qubit, physical in enumerate(qubits) if physical in numbers}
+
+    def device_qubit(self, qubit: int) -> int:
+        """The number by which errors know a declared qubit at the end: on a device, that of the device's."""
+        return qubit if self.located is None else self.located.qubits[None][qubit]
+
+    def declared_of(self, qubits: Iterable[int]) -> frozenset[int]:
+        """The declared qubits of those of the lowered circuit, given by its `kept_qubits`."""
+        if self.located is None:
+            return frozenset(qubits)
+        return frozenset(qubit for qubit in self.located.declared(list(qubits)) if qubit is not None)
 
 
 def load_program(
@@ -294,6 +315,35 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
     )
 
 
+def on_device(
+    parsed: ParsedProgram,
+    lowered: Lowered,
+    located: LocatedQubits,
+    placement: Placement,
+    observed: Observed,
+    dephased: frozenset[int],
+) -> Program:
+    """A program that was transpiled for a device and lowered; `dephased` are the device's qubits."""
+    measured = frozenset(qubit for qubit in located.declared(list(dephased)) if qubit is not None)
+    warnings = _dephasing_warnings(measured & observed.flipped) if isinstance(observed, Support) else ()
+    return Program(
+        lowered,
+        parsed.groups,
+        parsed.names,
+        parsed.front_end,
+        parsed.plain.num_qubits,
+        parsed.outcome,
+        kept_qubits=located.declared(lowered.kept_qubits),
+        warnings=(*parsed.warnings, *warnings),
+        has_phase=isinstance(observed, FinalState),
+        placement=placement,
+        is_observed=isinstance(observed, Support),
+        dephased=measured,
+        checked_bits=parsed.checked_bits,
+        located=located,
+    )
+
+
 def _dephasing_warnings(qubits: frozenset[int]) -> tuple[ProgramWarning, ...]:
     """What is said of qubits that are measured last, and on which an observable has X or Y."""
     if not qubits:
@@ -380,12 +430,12 @@ def read_as_written(
 
 
 def written_reader(
-    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None
+    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None, *, measured: bool = True
 ) -> Callable[[Values], ParsedProgram]:
     """Parse a program once, and return a function that gives its circuit for values of its inputs, as it is written.
 
     No gates of the program are recognised as others, so that the same program is the same circuit wherever it is read.
-    It has the program's delays and barriers.
+    It has the program's delays and barriers, and if it is to be `measured` the measurements that its dialect implies.
 
     Raises:
         ProgramInvalid, ProgramUnsupported, ProgramTooLarge: no front end can read it; or the function raises them.
@@ -406,8 +456,10 @@ def written_reader(
 
             def with_inputs(values: Values) -> ParsedProgram:
                 if values:
-                    return _measured(_unrolled(syntax(), limits, values, timed=True), limits)
-                return _measured(_read_text(text, limits, {}, recognise=False, timed=True), limits)
+                    parsed = _unrolled(syntax(), limits, values, timed=True)
+                else:
+                    parsed = _read_text(text, limits, {}, recognise=False, timed=True)
+                return _measured(parsed, limits) if measured else parsed
 
             return with_inputs
 

@@ -1,7 +1,7 @@
 """Programs on devices: read by the front ends, transpiled, and lowered for the simulators."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
@@ -11,16 +11,30 @@ from ketline.domain.access import ProjectName
 from ketline.domain.device import Device, device_from_json
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.errors import DeviceMismatch
+from ketline.domain.outputs import states_of
 from ketline.domain.spec import InputValue, ProgramFormat, TaskSpec
 from ketline.domain.sweep import first_point
+from ketline.execution.circuit.final_state import FinalState, final_state_of
 from ketline.execution.circuit.idling import with_idling
-from ketline.execution.circuit.lowering import AER_GATES, NO_GATES, lower, rewritten
+from ketline.execution.circuit.located import LocatedQubits
+from ketline.execution.circuit.lowering import (
+    AER_GATES,
+    NO_GATES,
+    lower,
+    lower_observed,
+    lower_state,
+    places_of,
+    rewritten,
+    rewritten_with_places,
+)
+from ketline.execution.circuit.observables import Support
 from ketline.execution.circuit.operations import NO_EFFECT
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend import qpy
-from ketline.execution.frontend.program import QPY, ParsedProgram, Program, written_reader
+from ketline.execution.frontend.program import QPY, Observed, ParsedProgram, Program, on_device, written_reader
 from ketline.execution.frontend.text import names_physical_qubits
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.transpiling.marking import marked, states_on, unmarked
 from ketline.execution.transpiling.transpiler import Transpiled, Transpiler
 
 Values = Mapping[str, InputValue]
@@ -38,6 +52,17 @@ class PlacedProgram(NamedTuple):
     transpiled: Transpiled
 
 
+class _Reading(NamedTuple):
+    """What is read of a task: its program and its device, and whether it is for observables or for `states`."""
+
+    text: str
+    form: ProgramFormat
+    run: DeviceRun
+    noisy: bool
+    states: FinalState | None
+    observes: bool
+
+
 class DevicePrograms:
     """Reads programs for devices; what it keeps of devices and programs makes only calls for their project faster."""
 
@@ -51,74 +76,95 @@ class DevicePrograms:
         """The device of a task of a project."""
         return self._devices(project, _content_of(run))
 
-    def load(self, spec: TaskSpec, project: ProjectName) -> Program:
+    def load(self, spec: TaskSpec, project: ProjectName, observed: Observed = None) -> Program:
         """The program of a task on its device, with the inputs of its first point.
+
+        With `observed`, what it has in common with the task's observables or outputs.
 
         Raises:
             ProgramInvalid, ProgramUnsupported, ProgramTooLarge: it cannot run.
             DeviceMismatch: it does not fit the device.
+            ObservablesInvalid, OutputsInvalid: it has no such state.
         """
         if spec.inputs or len(spec.circuit) > _LONGEST_KEPT_CHARACTERS:
-            return self.reader(spec, project)(first_point(spec.inputs))
+            return self.reader(spec, project, observed)(first_point(spec.inputs))
         return self._kept(
             project,  # guard: project.devices
-            spec.circuit,
-            spec.options.format,
-            run_of(spec),
-            noisy=has_errors(spec),
+            _reading_of(spec),
+            observed,
         )
 
-    def reader(self, spec: TaskSpec, project: ProjectName) -> Callable[[Values], Program]:
+    def reader(self, spec: TaskSpec, project: ProjectName, observed: Observed = None) -> Callable[[Values], Program]:
         """Parse a program; the function gives it for values of its inputs, and raises as `load` does."""
-        placed, noisy = self.placer(spec, project), has_errors(spec)
-        return lambda values: self._lowered(placed(values), noisy=noisy)
+        placed, reading = self.placer(spec, project), _reading_of(spec)
+        return lambda values: self._lowered(placed(values), reading, observed)
 
     def placer(self, spec: TaskSpec, project: ProjectName) -> Callable[[Values], PlacedProgram]:
         """As `reader`, of programs that are not lowered for the simulators."""
-        run = run_of(spec)
-        return self._placer(project, spec.circuit, spec.options.format, run)
+        return self._placer(project, _reading_of(spec))
 
-    def _read(self, project: ProjectName, text: str, form: ProgramFormat, run: DeviceRun, *, noisy: bool) -> Program:
-        return self._lowered(self._placer(project, text, form, run)({}), noisy=noisy)
+    def _read(self, project: ProjectName, reading: _Reading, observed: Observed) -> Program:
+        return self._lowered(self._placer(project, reading)({}), reading, observed)
 
-    def _placer(
-        self, project: ProjectName, text: str, form: ProgramFormat, run: DeviceRun
-    ) -> Callable[[Values], PlacedProgram]:
-        read = written_reader(text, self._limits, form)
-        transpiler = self._transpilers(project, _content_of(run))
-        physical = form is not ProgramFormat.QPY and names_physical_qubits(text)
+    def _placer(self, project: ProjectName, reading: _Reading) -> Callable[[Values], PlacedProgram]:
+        read = written_reader(reading.text, self._limits, reading.form, measured=not reading.observes)
+        transpiler = self._transpilers(project, _content_of(reading.run))
+        physical = reading.form is not ProgramFormat.QPY and names_physical_qubits(reading.text)
 
         def placed(values: Values) -> PlacedProgram:
             parsed = read(values)
-            placed_run = _on_its_own_qubits(parsed, run) if physical else run
-            return PlacedProgram(parsed, transpiler.transpiled(self._standard(parsed), placed_run, pinned=physical))
+            run = _on_its_own_qubits(parsed, reading.run) if physical else reading.run
+            circuit = self._standard(parsed, reading.states)
+            return PlacedProgram(parsed, transpiler.transpiled(circuit, run, pinned=physical))
 
         return placed
 
-    def _standard(self, parsed: ParsedProgram) -> object:
+    def _standard(self, parsed: ParsedProgram, states: FinalState | None) -> object:
         """The circuit of a program in standard gates."""
         files = parsed.front_end in (QPY, ProgramFormat.OPENQASM2)
+        most = self._limits.max_operations
         with qpy.library_errors_as_invalid("the circuit cannot be rewritten") if files else nullcontext():
-            return rewritten(parsed.circuit, _KEPT_OPERATIONS, self._limits.max_operations, parsed.genuine).circuit
+            if states is None:
+                return rewritten(parsed.circuit, _KEPT_OPERATIONS, most, parsed.genuine).circuit
+            places = places_of(parsed.plain, states)
+            found = rewritten_with_places(parsed.circuit, _KEPT_OPERATIONS, most, parsed.genuine, places)
+            circuit = marked(found.lowered.circuit)
+            circuit.global_phase = found.phase
+            return circuit
 
-    def _lowered(self, placed: PlacedProgram, *, noisy: bool) -> Program:
+    def _lowered(self, placed: PlacedProgram, reading: _Reading, observed: Observed) -> Program:
         parsed, transpiled = placed
+        noisy, most = reading.noisy, self._limits.max_operations
         circuit = with_idling(transpiled.circuit, transpiled.dt_ns) if noisy else transpiled.circuit
-        lowered = lower(plain_of(circuit), self._limits.max_operations, noisy=noisy)
-        return Program(
-            lowered,
-            parsed.groups,
-            parsed.names,
-            parsed.front_end,
-            parsed.plain.num_qubits,
-            parsed.outcome,
-            kept_qubits=lowered.kept_qubits,
-            warnings=parsed.warnings,
-            placement=transpiled.placement,
-        )
+        qubits: Mapping[str | None, Sequence[int]] = {None: transpiled.placement.final_layout}
+        bits, dephased = parsed.checked_bits, frozenset[int]()
+        if isinstance(observed, Support):
+            observed.require_fit(parsed.plain.num_qubits)
+            physical = {qubits[None][qubit] for qubit in observed.qubits}
+            lowered, dephased = lower_observed(plain_of(circuit), most, physical, bits=bits, noisy=noisy)
+        elif observed is not None:
+            found = unmarked(circuit, observed)
+            plain, states, qubits = plain_of(found.circuit), states_on(observed, found), found.qubits
+            lowered = lower_state(plain, most, states, bits=bits, noisy=noisy, unmeasured=True)
+        else:
+            lowered = lower(plain_of(circuit), most, noisy=noisy)
+        located = LocatedQubits(qubits=qubits, native=transpiled.gates.native, has_gate=transpiled.gates.has_gate)
+        return on_device(parsed, lowered, located, transpiled.placement, observed, dephased)
 
     def _new_transpiler(self, project: ProjectName, content: DeviceRun) -> Transpiler:
         return Transpiler(self._devices(project, content))
+
+
+def _reading_of(spec: TaskSpec) -> _Reading:
+    outputs = states_of(spec.options.outputs)
+    return _Reading(
+        text=spec.circuit,
+        form=spec.options.format,
+        run=run_of(spec),
+        noisy=has_errors(spec),
+        states=final_state_of(outputs) if outputs else None,
+        observes=bool(spec.options.observables),
+    )
 
 
 def run_of(spec: TaskSpec) -> DeviceRun:

@@ -17,6 +17,7 @@ from ketline.domain.device_run import DeviceRun, Placement
 from ketline.domain.errors import DeviceMismatch
 from ketline.execution.circuit.lowering import NO_GATES
 from ketline.execution.circuit.operations import LOOPS_AND_BRANCHES, NO_EFFECT
+from ketline.execution.transpiling.native_gates import NativeGateWriter
 from ketline.execution.transpiling.plugins import use_own_plugins
 
 _ANYWHERE = NO_GATES - {"reset"} | NO_EFFECT
@@ -28,12 +29,13 @@ _LONGEST_REASON = 200
 class Transpiled:
     """A circuit on all qubits of a device, by their numbers, with the bits of the program; and where that is.
 
-    `dt_ns` is the unit of its delays in `dt`, if the device has one.
+    `dt_ns` is the unit of its delays in `dt`, if the device has one. `gates` writes further gates for the device.
     """
 
     circuit: QuantumCircuit
     placement: Placement
     dt_ns: float | None
+    gates: NativeGateWriter
 
 
 class Transpiler:
@@ -43,7 +45,7 @@ class Transpiler:
         use_own_plugins()
         self._device = device
         self._target = target_of_device(device)
-        self._gates = {(gate.name, gate.qubits) for gate in device.gates}
+        self._gates = NativeGateWriter(device, self._target)
         self._pass_manager = lru_cache(_KEPT_PASS_MANAGERS)(self._new_pass_manager)
 
     def transpiled(self, circuit: Any, run: DeviceRun, *, pinned: bool = False) -> Transpiled:
@@ -62,7 +64,7 @@ class Transpiler:
             warnings.simplefilter("ignore")
             found = pass_manager.run(circuit)
         self._require_gates(found)
-        return Transpiled(found, self._placement(found, run), self._device.dt_ns)
+        return Transpiled(found, self._placement(found, run), self._device.dt_ns, self._gates)
 
     @contextmanager
     def _failures(self, *, pinned: bool) -> Iterator[None]:
@@ -103,7 +105,7 @@ class Transpiler:
     def _require_gates(self, circuit: Any) -> None:
         """Every operation must be one of the device: others would run without errors."""
         for name, qubits in operations_in(circuit, range(circuit.num_qubits)):
-            if name not in _ANYWHERE and (name, qubits) not in self._gates:
+            if name not in _ANYWHERE and not self._gates.has_gate(name, qubits):
                 where = ", ".join(map(str, qubits))
                 raise self._mismatch(f"needs '{name}' on {where}, which the device does not have")
 

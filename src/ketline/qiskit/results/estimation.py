@@ -60,22 +60,37 @@ class EstimatedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimation:
-    """A job of the estimator: its PUBs, its tasks, and the seed of the noise."""
+    """A job of the estimator: its PUBs, its tasks, and the seed of the noise.
+
+    Values that were `sampled` from shots on a device have standard errors, and no noise is added to them.
+    """
 
     pubs: Sequence[EstimatedPub]
     parts: Sequence[EstimatedPart]
     seed: Seed
+    sampled: bool = False
 
     def result(self, results: Sequence[Any]) -> Any:
         """The results of the PUBs, from those of the tasks in order."""
+        values = self._placed([result.expectation_values for result in results])
+        if not self.sampled:
+            found = [_estimated(pub, own, self.seed) for pub, own in zip(self.pubs, values, strict=True)]
+            return PrimitiveResult(found, metadata={"version": 2})
+        errors = self._placed([result.standard_errors for result in results])
+        found = [_result(pub, own, error) for pub, own, error in zip(self.pubs, values, errors, strict=True)]
+        return PrimitiveResult(found, metadata={"version": 2})
+
+    def _placed(self, of_tasks: Sequence[Any]) -> Sequence[Any]:
+        """The values of each PUB, from those of each task; 0 where a task has none."""
         values = [np.zeros(int(np.prod(pub.shape, dtype=int))) for pub in self.pubs]
-        for part, result in zip(self.parts, results, strict=True):
-            at_points = result.expectation_values if part.swept else [result.expectation_values]
+        for part, of_task in zip(self.parts, of_tasks, strict=True):
+            if of_task is None:
+                continue
+            at_points = of_task if part.swept else [of_task]
             for pub, positions, found in zip(part.pubs, part.positions, at_points, strict=True):
                 for indices, value in zip(positions, found, strict=True):
                     values[pub][list(indices)] = value
-        found = [_estimated(pub, own, self.seed) for pub, own in zip(self.pubs, values, strict=True)]
-        return PrimitiveResult(found, metadata={"version": 2})
+        return values
 
     def stored(self) -> list[dict[str, Any]]:
         """The metadata of each task; PUBs that no task has are with the first one."""
@@ -90,6 +105,7 @@ class Estimation:
         shared = {
             "seed": _stored_seed(self.seed),
             "swept": part.swept,
+            **({"sampled": True} if self.sampled else {}),
             "pubs": [_shapes(self.pubs[member]) for member in members],
             **({"parts": [part.pubs, part.positions]} if cells is None else {"cells": list(ranges_of(cells))}),
         }
@@ -114,6 +130,7 @@ def read_estimation(documents: Sequence[Mapping[str, Any]]) -> Estimation:
         pubs=[pubs[index] for index in sorted(pubs)],
         parts=[_estimated_part(document, pubs) for document in documents],
         seed=documents[0]["seed"],
+        sampled=documents[0].get("sampled", False),
     )
 
 
@@ -156,7 +173,11 @@ def _shapes(pub: EstimatedPub) -> list[Any]:
 def _estimated(pub: EstimatedPub, values: Any, seed: Seed) -> Any:
     if pub.precision:
         values = np.random.default_rng(seed).normal(values, pub.precision)
-    values = values.reshape(pub.shape)
-    data = DataBin(evs=values, stds=np.zeros_like(values), shape=pub.shape)
+    return _result(pub, values, np.zeros_like(values))
+
+
+def _result(pub: EstimatedPub, values: Any, errors: Any) -> Any:
+    """The result of a PUB, from its values and their standard errors by flat index."""
+    data = DataBin(evs=values.reshape(pub.shape), stds=errors.reshape(pub.shape), shape=pub.shape)
     metadata = {"target_precision": pub.precision, "circuit_metadata": dict(pub.circuit.metadata)}
     return PubResult(data, metadata=metadata)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
-from ketline.domain.outputs import OF_ONE_STATE, states_of
+from ketline.domain.outputs import OF_ONE_STATE, OutputType
 from ketline.domain.spec import InputValue, RunOptions, TaskSpec
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.execution.child.reader import ProgramReader
@@ -50,8 +50,8 @@ class RunContext:
 
         Raises:
             NoiseInvalid: it is not a physical model.
-            ProgramUnsupported: the task has outputs that only a single pure state has; or a device with what is
-                computed of states, or with noise of its own.
+            ProgramUnsupported: the task has outputs that only a single pure state has; or a device with a unitary, a
+                statevector at a place, a gradient, or noise of its own.
         """
         return noise_model_of(self.request, self.reader, self.simulator)
 
@@ -60,8 +60,8 @@ def noise_model_of(request: Request, reader: ProgramReader, simulator: Simulator
     """The noise of a request, or the errors of its device; see `RunContext.noise_model`."""
     noise, device, project = request.spec.options.noise, request.spec.options.device, request.project
     if device is not None:
-        _require_counts_only(request.spec.options)
-    if noise is not None:
+        _require_possible_on_device(request.spec.options)
+    if noise is not None or (device is not None and device.noise):
         _require_possible(request.spec.options)
     if device is None or not device.noise:
         return None if noise is None else simulator.noise_model(noise, project)
@@ -75,11 +75,14 @@ def _require_possible(options: RunOptions) -> None:
         raise ProgramUnsupported(f"with noise there is no {pure}: ask for density_matrix, or leave the noise out")
 
 
-def _require_counts_only(options: RunOptions) -> None:
-    if options.observables:
-        raise ProgramUnsupported("expectation values on a device are not supported: leave one of the two out")
-    if states_of(options.outputs):
-        raise ProgramUnsupported("outputs of states on a device are not supported: leave one of the two out")
+def _require_possible_on_device(options: RunOptions) -> None:
+    if options.gradient is not None:
+        raise ProgramUnsupported("gradients on a device are not supported: leave one of the two out")
+    for one in options.outputs:
+        if one.type is OutputType.UNITARY:
+            raise ProgramUnsupported("a device has no unitary of the program's qubits: leave one of the two out")
+        if one.type is OutputType.STATEVECTOR and one.at is not None:
+            raise ProgramUnsupported(f"on a device there is no statevector at '{one.at}': ask for density_matrix")
 
 
 def prepared_for(program: Program, noise: NoiseModel | None) -> Program:

@@ -25,7 +25,7 @@ from ketline.execution.simulators.ensembles.states import MixedStates, PureState
 from ketline.execution.simulators.memory import require_room
 from ketline.execution.simulators.methods.density_matrix import DensityMatrix
 from ketline.execution.simulators.methods.statevector import Statevector
-from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
+from ketline.execution.simulators.noise.circuit_errors import CircuitErrors, plain_call
 from ketline.execution.simulators.state_costs import seconds_of_a_gate
 
 # Gates of one and two qubits, to which the definitions of all others lead.
@@ -135,6 +135,7 @@ class _Superoperators:
 
     def __init__(self, errors: CircuitErrors | None) -> None:
         self._channels = {} if errors is None else errors.channels
+        self._call_of = plain_call if errors is None else errors.call_of
         self._found: dict[object, Any] = {}
 
     def apply(self, states: MixedStates, gates: Gates) -> None:
@@ -155,10 +156,9 @@ class _Superoperators:
             states.apply(channel.superoperator, [qubit])
 
     def _of(self, step: Step) -> Any:
-        name, qubits, _, parameters, _ = step
-        if name == "unitary":
+        if step[0] == "unitary":
             return self._with_error(step)
-        call = name, tuple(qubits), tuple(parameters)
+        call = self._call_of(step), tuple(step[3])
         found = self._found.get(call)
         if found is None:
             if len(self._found) == _CACHED_MATRICES:
@@ -169,7 +169,7 @@ class _Superoperators:
     def _with_error(self, step: Step) -> Any:
         matrix = matrix_of(step)
         superoperator = np.kron(matrix, np.conj(matrix))
-        channel = self._channels.get((step[0], tuple(step[1])))
+        channel = self._channels.get(self._call_of(step))
         return superoperator if channel is None else channel.superoperator @ superoperator
 
 

@@ -54,7 +54,7 @@ class Estimator:
             found = self._simulator.expect(program, observables, options.method, noise)
             return found._replace(values=sums.constants, errors=[0.0] * len(observables))
         mitigated = options.mitigation is not None and options.mitigation.readout and noise is not None
-        corrected = corrected_signs(noise, qubits_of(sums)) if mitigated and noise is not None else {}
+        corrected = corrected_signs(program, noise, qubits_of(sums)) if mitigated and noise is not None else {}
         values, errors = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
         total, first = 0, None
         for number, basis in enumerate(sums.bases):

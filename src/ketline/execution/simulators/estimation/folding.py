@@ -5,7 +5,7 @@ section III.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from qiskit.circuit import ControlFlowOp, Gate
 
 from ketline.domain.errors import ProgramTooLarge, ProgramUnsupported
 from ketline.domain.mitigation import Extrapolation, Folding, ZeroNoise
+from ketline.execution.circuit.idling import is_idling
+from ketline.execution.circuit.located import LocatedQubits
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.operations import count_with_blocks, steps_of
 from ketline.execution.circuit.plain import plain_of
@@ -64,24 +66,60 @@ def folded(program: Program, scale_factor: float, folding: Folding, max_operatio
         )
     if not folds:
         return Folded(program, 1.0)
-    made = _whole(circuit, folds, gates) if folding is Folding.GLOBAL else _Local(folds, gates).of(circuit)
+    inverses, qubits = _Inverses(program.located), program.lowered.kept_qubits
+    if folding is Folding.GLOBAL:
+        made = _whole(circuit, folds, gates, inverses, qubits)
+    else:
+        made = _Local(folds, gates, inverses).of(circuit, qubits)
     steps = steps_of(made)
     operations: Counter[str] = count_with_blocks(steps)
     lowered = Lowered(plain_of(made), operations, kept_qubits=program.lowered.kept_qubits)
     return Folded(replace(program, lowered=lowered), 1 + 2 * folds / gates)
 
 
-def _whole(circuit: Any, folds: int, gates: int) -> Any:
+class _Inverses:
+    """The inverses of gates; on a device in gates that it has, with whose errors they run."""
+
+    def __init__(self, located: LocatedQubits | None) -> None:
+        self._located = located
+
+    def of(self, instruction: Any, qubits: Sequence[int]) -> Sequence[Any]:
+        """Instructions that undo one; `qubits` are the numbers of its operands by which errors know them.
+
+        Raises:
+            ProgramUnsupported: the device has no such gate.
+            DeviceMismatch: it has no gates on this qubit in which it can be written.
+        """
+        if instruction.name == "id" and is_idling(instruction.label):
+            return [instruction]
+        inverse = instruction.operation.inverse()
+        if self._located is None or self._located.has_gate(inverse.name, tuple(qubits)):
+            return [instruction.replace(operation=inverse)]
+        if len(qubits) > 1:
+            raise ProgramUnsupported(
+                f"the device has no '{inverse.name}', the inverse of '{instruction.name}', so that circuits are not "
+                "folded: leave the extrapolation out"
+            )
+        return [instruction.replace(operation=gate) for gate in self._located.native([inverse], qubits[0])]
+
+    def of_all(self, instructions: Sequence[Any], numbers: Mapping[Any, int]) -> Iterator[Any]:
+        """Instructions that undo these in reverse order; `numbers` has the number of each of Qiskit's qubits."""
+        for instruction in reversed(instructions):
+            yield from self.of(instruction, [numbers[qubit] for qubit in instruction.qubits])
+
+
+def _whole(circuit: Any, folds: int, gates: int, inverses: _Inverses, qubits: Sequence[int]) -> Any:
     for instruction in circuit.data:
         if not isinstance(instruction.operation, Gate):
             raise ProgramUnsupported(
                 f"folding 'global' needs a circuit of gates only, and this one has '{instruction.name}': choose 'local'"
             )
     made, data = circuit.copy_empty_like(), list(circuit.data)
+    numbers = dict(zip(circuit.qubits, qubits, strict=True))
     whole, part = divmod(folds, gates)
     _append(made, data)
     for last in (*[data] * whole, data[gates - part :]):
-        _append(made, [_inverse(instruction) for instruction in reversed(last)])
+        _append(made, inverses.of_all(last, numbers))
         _append(made, last)
     return made
 
@@ -89,22 +127,25 @@ def _whole(circuit: Any, folds: int, gates: int) -> Any:
 class _Local:
     """Folds the gates of a circuit one by one, those in blocks too."""
 
-    def __init__(self, folds: int, gates: int) -> None:
+    def __init__(self, folds: int, gates: int, inverses: _Inverses) -> None:
+        self._inverses = inverses
         self._each, self._more = divmod(folds, gates)
         self._gates = gates
         self._seen = 0
 
-    def of(self, circuit: Any) -> Any:
+    def of(self, circuit: Any, qubits: Sequence[int]) -> Any:
+        """A circuit or a block with its gates folded; `qubits` are the numbers of its qubits."""
         made = circuit.copy_empty_like()
+        numbers = dict(zip(circuit.qubits, qubits, strict=True))
         for instruction in circuit.data:
-            operation = instruction.operation
+            operation, operands = instruction.operation, [numbers[qubit] for qubit in instruction.qubits]
             if isinstance(operation, ControlFlowOp):
-                blocks = [self.of(block) for block in operation.blocks]
+                blocks = [self.of(block, operands) for block in operation.blocks]
                 _append(made, [instruction.replace(operation=operation.replace_blocks(blocks))])
                 continue
             _append(made, [instruction])
-            if isinstance(operation, Gate):
-                _append(made, [_inverse(instruction), instruction] * self._folds_of_next())
+            if isinstance(operation, Gate) and (folds := self._folds_of_next()):
+                _append(made, [*self._inverses.of(instruction, operands), instruction] * folds)
         return made
 
     def _folds_of_next(self) -> int:
@@ -113,13 +154,9 @@ class _Local:
         return self._each + int(is_one_more)
 
 
-def _append(circuit: Any, instructions: Sequence[Any]) -> None:
+def _append(circuit: Any, instructions: Iterable[Any]) -> None:
     for instruction in instructions:
         circuit.append(instruction, copy=False)
-
-
-def _inverse(instruction: Any) -> Any:
-    return instruction.replace(operation=instruction.operation.inverse())
 
 
 def _number_of_gates(circuit: Any) -> int:

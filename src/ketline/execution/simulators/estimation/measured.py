@@ -1,17 +1,19 @@
 """A program that measures some of its qubits in a basis after its end."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from qiskit.circuit import Clbit
+from qiskit.circuit.library import HGate, SdgGate
 
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.circuit.plain import plain_of
 from ketline.execution.frontend.program import Program
 
 # The gates after which a measurement is one of X or of Y.
-_ROTATIONS: Mapping[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
+_ROTATIONS: Mapping[str, Sequence[Any]] = {"X": (HGate(),), "Y": (SdgGate(), HGate()), "Z": ()}
 
 
 def measured_in(program: Program, letters: Mapping[int, str]) -> Program:
@@ -20,15 +22,16 @@ def measured_in(program: Program, letters: Mapping[int, str]) -> Program:
     Its outcomes have only the bits of these measurements, in the order of the letters.
     """
     lowered = program.lowered
-    positions = {qubit: position for position, qubit in enumerate(program.kept_qubits)}
+    positions = program.positions()
     circuit, operations = lowered.circuit.copy(), Counter(lowered.operations)
     bits = [Clbit() for _ in letters]
     circuit.add_bits(bits)
     for (qubit, letter), bit in zip(letters.items(), bits, strict=True):
-        for gate in _ROTATIONS[letter]:
-            getattr(circuit, gate)(positions[qubit])
+        for gate in _rotation(program, qubit, letter):
+            circuit.append(gate, [positions[qubit]])
+            operations[gate.name] += 1
         circuit.measure(positions[qubit], bit)
-        operations.update((*_ROTATIONS[letter], "measure"))
+        operations["measure"] += 1
     return replace(
         program,
         lowered=Lowered(plain_of(circuit), operations, kept_qubits=lowered.kept_qubits),
@@ -36,6 +39,14 @@ def measured_in(program: Program, letters: Mapping[int, str]) -> Program:
         names=(None,),
         outcome=_after(lowered.num_clbits, program.outcome if program.checked_bits else None),
     )
+
+
+def _rotation(program: Program, qubit: int, letter: str) -> Sequence[Any]:
+    """The gates before a measurement of a declared qubit, on a device in those that it has."""
+    gates = _ROTATIONS[letter]
+    if program.located is None or not gates:
+        return gates
+    return program.located.native(gates, program.device_qubit(qubit))
 
 
 def _after(bits: int, check: Callable[[int], int] | None) -> Callable[[int], int]:

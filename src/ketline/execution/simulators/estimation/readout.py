@@ -8,13 +8,14 @@ section II (tensor product noise).
 from collections.abc import Iterable, Mapping
 
 from ketline.domain.errors import ProgramUnsupported
+from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.channels import NoiseModel
 
 # Of the determinant of a confusion matrix: a qubit that reads the same whatever it is has none.
 _LEAST_DETERMINANT = 1e-6
 
 
-def corrected_signs(noise: NoiseModel, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
+def corrected_signs(program: Program, noise: NoiseModel, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
     """For each of these declared qubits that is misread, what Z counts for where it reads 0, and where it reads 1.
 
     Raises:
@@ -22,7 +23,7 @@ def corrected_signs(noise: NoiseModel, qubits: Iterable[int]) -> Mapping[int, tu
     """
     found = {}
     for qubit in qubits:
-        reading = noise.misreading(qubit)
+        reading = noise.misreading(program.device_qubit(qubit))
         if reading is None:
             continue
         p01, p10 = reading

@@ -32,7 +32,7 @@ def prepared(program: Program, model: NoiseModel) -> Program:
     if not program.is_observed or model.has_errors_on("measure"):
         return program
     lowered, dephased = without_last_measurements(program.lowered, program.checked_bits)
-    return replace(program, lowered=lowered, dephased=dephased)
+    return replace(program, lowered=lowered, dephased=program.declared_of(dephased))
 
 
 def choose_with_noise(

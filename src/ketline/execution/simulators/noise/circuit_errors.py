@@ -16,6 +16,11 @@ Call = tuple[str, tuple[int, ...]]
 _WIDEST = 2
 
 
+def plain_call(step: Step) -> Call:
+    """A step of a circuit without errors, by its name and its qubits."""
+    return step[0], tuple(step[1])
+
+
 class CircuitErrors:
     """The errors of the operations of a circuit, by name and qubits as the circuit numbers them."""
 
@@ -57,7 +62,11 @@ class CircuitErrors:
 
     def of_step(self, step: Step) -> Channel | None:
         """The channel of a step of the circuit, outside of blocks."""
-        return self.channels.get((self._name_of(step), tuple(step[1])))
+        return self.channels.get(self.call_of(step))
+
+    def call_of(self, step: Step) -> Call:
+        """A step of the circuit as `channels` has it; a delay has a name of its own."""
+        return self._name_of(step), tuple(step[1])
 
     def _name_of(self, step: Step) -> str:
         """The name by which an operation has errors: that of a delay says how long it is."""

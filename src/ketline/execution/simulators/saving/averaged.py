@@ -20,7 +20,7 @@ from ketline.execution.simulators.branches.flow import Gates, Instruction, Jump,
 from ketline.execution.simulators.channels.channel import Channel, operators_of
 from ketline.execution.simulators.engines import Engines
 from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE
-from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
+from ketline.execution.simulators.noise.circuit_errors import CircuitErrors, plain_call
 from ketline.execution.simulators.saving.averaged_method import COPIES
 from ketline.execution.simulators.saving.mixture import Mixture, applied
 from ketline.execution.simulators.sizes import readable
@@ -62,6 +62,7 @@ class _Run:
     def __init__(self, engines: Engines, lowered: Lowered, errors: CircuitErrors | None) -> None:
         self._engines = engines
         self._channels = {} if errors is None else errors.channels
+        self._call_of = plain_call if errors is None else errors.call_of
         self._misreadings = {} if errors is None else errors.misreadings
         self._operators: dict[Channel, Sequence[Any]] = {}
         self._lowered = lowered
@@ -136,10 +137,10 @@ class _Run:
         """The mixture after gates, each with its error."""
         waiting: list[Step] = []
         for step in steps:
-            name, qubits, _, _, _ = step
-            if name != "id":
+            if step[0] != "id":
                 waiting.append(step)
-            if (name, tuple(qubits)) in self._channels:
+            name, qubits = self._call_of(step)
+            if (name, qubits) in self._channels:
                 mixture = Mixture(self._states_after(waiting, mixture.states), mixture.bits, mixture.many)
                 mixture, waiting = self._disturbed(mixture, name, qubits), []
         return Mixture(self._states_after(waiting, mixture.states), mixture.bits, mixture.many)

@@ -83,7 +83,6 @@ def saved_outputs(engines: Engines, program: Program, outputs: Sequence[Requeste
         ProgramTooLarge, ProgramUnsupported, MemoryLimitExceeded, SimulationFailed: as a run does.
     """
     averaged = choice.method if isinstance(choice.method, AveragedStates) else None
-    positions = {qubit: number for number, qubit in enumerate(program.kept_qubits)}
     sources = {one.name: _source_of(one, averaged=averaged is not None) for one in outputs}
     places = {source: {one.at for one in outputs if sources[one.name] is source} for source in sources.values()}
     computed = {source: _computed(engines, program, source, places[source], averaged) for source in places}
@@ -92,7 +91,7 @@ def saved_outputs(engines: Engines, program: Program, outputs: Sequence[Requeste
         qubits = range(program.declared_qubits) if one.qubits is None else one.qubits
         value = computed[sources[one.name]][one.at]
         if one.type is not OutputType.UNITARY:
-            value = value_of(one, value, positions, qubits)
+            value = value_of(one, value, program.positions(one.at), qubits)
         found[one.name] = Output(one.type, qubits=list(qubits), values=as_values(value))
     engine = Engine.AER if averaged is None else Engine.NUMPY
     return Saved(found, choice.method.name.value, choice.reason, engine)

@@ -134,4 +134,6 @@ def _call_of_shift(shift: PhaseShift, qubits: int | None) -> GateCall | None:
 AER_CALLS: Mapping[str, GateCall] = {
     **{gate.name: _call_of(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
     "measure": lambda _state, _qubits, _: None,
+    # Circuits with noise have it.
+    "id": lambda _state, _qubits, _: None,
 }

@@ -143,4 +143,6 @@ def _call_of_dense(dense: Dense, qubits: int | None) -> GateCall | None:
 LIGHTNING_CALLS: Mapping[str, GateCall] = {
     **{gate.name: _call_of(gate) for gate in GATE_TABLE if Method.STATEVECTOR in gate.methods},
     "measure": lambda _state, _wires, _: None,
+    # Circuits with noise have it.
+    "id": lambda _state, _wires, _: None,
 }

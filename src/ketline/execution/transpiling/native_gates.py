@@ -1,0 +1,61 @@
+"""Writes gates on one qubit in the gates that a device has there: for the bases of estimates, and for inverses."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.exceptions import QiskitError
+from qiskit.transpiler import PassManager
+from qiskit.transpiler.passes import BasisTranslator, Optimize1qGatesDecomposition
+
+from ketline.domain.device import Device
+from ketline.domain.errors import DeviceMismatch
+
+_KEPT = 4096
+
+
+class NativeGateWriter:
+    """Writes gates for one device; the global phase of what it writes may be another."""
+
+    def __init__(self, device: Device, target: Any) -> None:
+        self._device = device
+        self._gates = {(gate.name, gate.qubits) for gate in device.gates}
+        self._passes = PassManager(
+            [
+                BasisTranslator(SessionEquivalenceLibrary, None, target=target),
+                Optimize1qGatesDecomposition(target=target),
+            ]
+        )
+        self._written = lru_cache(_KEPT)(self._write)
+
+    def has_gate(self, name: str, qubits: tuple[int, ...]) -> bool:
+        """Whether the device has a gate of this name on these qubits, in order."""
+        return (name, qubits) in self._gates
+
+    def native(self, gates: Sequence[Any], qubit: int) -> Sequence[Any]:
+        """Gates of the device that do on a qubit what these do one after another.
+
+        Raises:
+            DeviceMismatch: it has no such gates there.
+        """
+        return self._written(tuple((type(gate), tuple(map(float, gate.params))) for gate in gates), qubit)
+
+    def _write(self, gates: Sequence[tuple[Any, Sequence[float]]], qubit: int) -> Sequence[Any]:
+        circuit = QuantumCircuit(self._device.num_qubits)
+        for kind, parameters in gates:
+            circuit.append(kind(*parameters), [qubit])
+        try:
+            found = [instruction.operation for instruction in self._passes.run(circuit).data]
+        except QiskitError as error:
+            raise self._mismatch(gates, qubit) from error
+        if not all(self.has_gate(gate.name, (qubit,)) for gate in found):
+            raise self._mismatch(gates, qubit)
+        return found
+
+    def _mismatch(self, gates: Sequence[tuple[Any, Sequence[float]]], qubit: int) -> DeviceMismatch:
+        names = " and ".join(f"'{kind(*parameters).name}'" for kind, parameters in gates)
+        return DeviceMismatch(
+            f"the device '{self._device.name}' has no gates on qubit {qubit} in which {names} can be written"
+        )
