@@ -13,6 +13,7 @@ from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.spec import ProgramFormat, QirProfile, Target, TaskKind, TaskSpec
 from ketline.domain.task import Failure, FailureCode, RemoteJob, RemoteStatus, Submission, TaskId
 from tests.actors import TESTER
+from tests.contract.test_priority import UNKNOWN
 from tests.contract.test_repository import LEASE, WORKER, submission
 from tests.specs import respecified
 
@@ -69,6 +70,15 @@ async def test_message_on_another_queue_claims_nothing(repository: SqlTaskReposi
     assert await repository.claim(other, WORKER, LEASE) is None
     assert await repository.claim_short(other, WORKER, LEASE) is None
     claim = await repository.claim(simulation, WORKER, LEASE, queue)
+    assert claim is not None
+    assert claim.lease.task_id == other
+
+
+@pytest.mark.parametrize("queue", [CONVERSIONS, AER, BRAKET])
+async def test_message_is_used_for_a_task_of_its_own_queue(repository: SqlTaskRepository, queue: TaskQueue) -> None:
+    await dispatched(repository, SIMULATIONS, priority=100)
+    other = await dispatched(repository, queue)
+    claim = await repository.claim(UNKNOWN, WORKER, LEASE, queue)
     assert claim is not None
     assert claim.lease.task_id == other
 

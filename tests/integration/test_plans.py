@@ -19,7 +19,6 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PLANNING, SINGLE
-from ketline.db.engine.prepared import Prepared
 from ketline.db.lists.pages import Search
 from ketline.db.tasks import attempts, statements
 from ketline.db.tasks.quotas import store_limited
@@ -39,7 +38,7 @@ BY_ID = {
     "fail": attempts._record_batch(TaskStatus.FAILED, single=False),
     "fail one": attempts._record_batch(TaskStatus.FAILED, single=True),
     "renew": statements.renew_lease(),
-    "let overtake": Prepared(statements.let_overtake()),
+    "let overtake": statements.let_overtake(),
 }
 
 

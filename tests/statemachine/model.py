@@ -41,6 +41,8 @@ class Model:
     # What each project used lately of the slots of a queue, and the weights that are not 1.
     used: dict[tuple[TaskQueue, ProjectName], float] = field(default_factory=dict)
     weights: dict[ProjectName, float] = field(default_factory=dict)
+    # Queues on which a message was just used for another task than its own: claims begin with the task in turn.
+    shared: set[TaskQueue] = field(default_factory=set)
 
     def add(self, new: Submission, project: ProjectName = DEFAULT_PROJECT) -> tuple[UUID, bool]:
         """The task that was accepted, and whether an earlier submission made it."""
@@ -94,6 +96,8 @@ class Model:
         turns = self.turns(queue, ready)
         best = {found for project in turns for found in _first_of(_of(project, ready))} or {None}
         if task is None or task.queue != queue or not task.claimable(self.now) or task.priority < 0:
+            return best
+        if queue in self.shared and ready:
             return best
         if turns and task.project not in turns:
             return best

@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.tasks.shared_queues import MEMORY_SECONDS
 from ketline.domain.access import ProjectName
 from ketline.domain.task import Submission, TaskId
 from tests.statemachine.comparing import compare
@@ -25,6 +26,7 @@ class ModelledMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world.empty()
+        self.world.process_seconds += 2 * MEMORY_SECONDS
         self.model = Model()
         self.submissions: list[Submission] = []
         self.projects: dict[TaskId, ProjectName] = {}

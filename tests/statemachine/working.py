@@ -9,6 +9,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, multiple, precondition, rule
 
+from ketline.db.tasks.shared_queues import MEMORY_SECONDS
 from ketline.domain.access import ProjectName
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Failure, FailureCode, Lease, LeaseToken, Profile, RunResult, TaskId, WorkerId
@@ -78,7 +79,16 @@ class WorkingMachine(SubmittingMachine):
 
     def _claim(self, task_id: TaskId, worker: WorkerId, queue: TaskQueue, twice: bool) -> Any:
         answers = self.world.call(self.repository.claim(task_id, worker, LEASE, queue), twice=twice)
-        return self._claimed(answers, self.model.claimable_by(task_id, queue), task_id, worker, queue)
+        lease = self._claimed(answers, self.model.claimable_by(task_id, queue), task_id, worker, queue)
+        if isinstance(lease, Lease) and lease.task_id != task_id:
+            self.model.shared.add(queue)
+        return lease
+
+    @rule()
+    def let_a_second_pass(self) -> None:
+        """Too little for the database's times to differ."""
+        self.world.process_seconds += 2 * MEMORY_SECONDS
+        self.model.shared.clear()
 
     def _claimed(
         self,

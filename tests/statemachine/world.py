@@ -1,7 +1,7 @@
 """The real repository for a state machine: one event loop, one database, emptied between examples."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import idempotency_keys, project_shares, projects, status_history, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.tasks.shared_queues import SharedQueues
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import IdempotencyKeyReused, TaskEnded, TaskNotFound, TaskNotHeld, TaskNotPending
 from ketline.domain.queues import TaskQueue
@@ -64,10 +65,16 @@ class RepeatingDatabase(Database):
         return await super().urgent(work)
 
     async def batched(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        return await self._repeated(super().batched, work, request)
+
+    async def gathered(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        return await self._repeated(super().gathered, work, request)
+
+    async def _repeated(self, run: Callable[..., Awaitable[A]], work: object, request: object) -> A:
         repeating, self.repeating = self.repeating, False
         if repeating:
-            self.earlier.append(await super().batched(work, request))
-        answer = await super().batched(work, request)
+            self.earlier.append(await run(work, request))
+        answer = await run(work, request)
         self.repeating = repeating  # for the transaction that a submission which is not new has afterwards
         return answer
 
@@ -92,6 +99,9 @@ class World:
         self._url = url
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._stack = AsyncExitStack()
+        # What the clock of the process reads; it moves only when a rule moves it.
+        self.process_seconds = 0.0
+        self._shared_queues = SharedQueues(clock=lambda: self.process_seconds)
 
     def __enter__(self) -> Self:
         opened = self._runner.run(self._stack.enter_async_context(open_database(self._url)))
@@ -116,6 +126,7 @@ class World:
             retry_policy=RetryPolicy(delay=timedelta(seconds=RETRY_SECONDS), max_crashes=MAX_CRASHES),
             key_lifetime=timedelta(seconds=KEY_SECONDS),
             project=project,
+            shared_queues=self._shared_queues,
         )
 
     def __exit__(

@@ -89,6 +89,14 @@ class Database:
             # Waiting transactions share a commit there, and statements need no round trip.
             [result] = await self.autocommit(lambda connection: work(connection, [request]))
             return result
+        return await self.gathered(work, request)
+
+    async def gathered(self, work: Callable[[Connection, Sequence[Q]], Sequence[A]], request: Q) -> A:
+        """As `batched`, also on SQLite: for work that reads something once for all requests.
+
+        Raises:
+            DatabaseUnavailable: the outcome is not known to be a commit.
+        """
         if work not in self._batchers:
             self._batchers[work] = Batcher(
                 lambda requests: self._respond(work, requests),

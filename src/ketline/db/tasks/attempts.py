@@ -37,6 +37,7 @@ from ketline.db.schema.tables import status_history
 from ketline.db.tasks.statements import (
     CLAIM_BEST_PARAMETERS,
     CLAIM_PARAMETERS,
+    CLAIMED_PARAMETERS,
     COMPLETE_PARAMETERS,
     FAIL_PARAMETERS,
     claim_best,
@@ -47,9 +48,10 @@ from ketline.db.tasks.statements import (
     let_overtake,
     select_claimed,
     select_own_line,
+    select_tokens,
     write_line,
 )
-from ketline.db.tasks.turns import select_turns
+from ketline.db.tasks.turns import Turns
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Claim, Lease, LeaseToken, TaskId, TaskStatus, WorkerId
 
@@ -134,18 +136,17 @@ def claim_all(connection: Connection, requests: Sequence[ClaimRequest]) -> list[
 
 
 def claim_others(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
-    """Claims the next tasks in turn for workers that did not get the requested ones, in one statement; on PostgreSQL.
+    """Claims the next tasks in turn for workers that did not get the requested ones, or would not.
 
-    It may leave a request without a task though one waits: if workers of other processes claim what it has chosen.
+    On PostgreSQL, in one statement, it may leave a request without a task though one waits: if workers of other
+    processes claim what it has chosen.
     """
-    claimed = connection.execute(select_claimed([request.token for request in requests]))  # guard: claim.others_own
-    taken: dict[LeaseToken, Any] = {row.lease_token: row for row in claimed}
-    for queue, several in _by_queue([request for request in requests if request.token not in taken]):
-        number = len(several)
-        bound = {"bound_queue": queue, "bound_number": number, "bound_candidates": SPARE_CANDIDATES + number}
-        rows = _claim_next().run(connection, {**CLAIM_PARAMETERS.arrays(several), **bound})
-        taken |= {row.lease_token: row for row in rows}
-    return [_to_claim(request, taken.get(request.token)) for request in requests]
+    if dialect_of(connection).batches:
+        taken = _claim_next_batch(connection, requests)
+        return [_to_claim(request, taken.get(request.token)) for request in requests]
+    turns: dict[str, Turns] = {}
+    claimed = {row.lease_token for row in select_tokens().run(connection, {})}
+    return [_claim_own_or_next(connection, request, turns, repeated=request.token in claimed) for request in requests]
 
 
 def claim_another(connection: Connection, request: ClaimRequest, *, short: bool = False) -> Claim | None:
@@ -155,25 +156,53 @@ def claim_another(connection: Connection, request: ClaimRequest, *, short: bool 
     claims the first one of the project in turn instead; the message of that one then stands for the requested task,
     which until then precedes all later tasks of its project. With `short`, it skips tasks that are known to be long.
     """
+    return _claim_own_or_next(connection, request, {}, short=short)
+
+
+def _claim_next_batch(connection: Connection, requests: Sequence[ClaimRequest]) -> Mapping[LeaseToken, Any]:
+    taken: dict[LeaseToken, Any] = {}
+    for queue, several in _by_queue(requests):
+        bound = {"bound_queue": queue, "bound_number": len(several), "bound_spare": SPARE_CANDIDATES}
+        rows = _claim_next().run(connection, {**CLAIM_PARAMETERS.arrays(several), **bound})
+        taken |= {row.lease_token: row for row in rows}
+    return taken
+
+
+def _claim_own_or_next(
+    connection: Connection,
+    request: ClaimRequest,
+    turns: dict[str, Turns],
+    *,
+    repeated: bool = True,
+    short: bool = False,
+) -> Claim | None:
+    """Claims the next task in turn, unless the request has been `repeated` and finds its own claim.
+
+    `turns` has those of queues for which a request of this transaction claimed before.
+    """
     # If the response to an earlier COMMIT of this claim was lost, the repeated request finds its own claim here.
-    row = connection.execute(select_claimed([request.token])).one_or_none()  # guard: claim.own
+    own = CLAIMED_PARAMETERS.parameters(request.values())
+    row = select_claimed().one(connection, own) if repeated else None  # guard: claim.own
     if row is None:
-        row = _claim_fairly(connection, request, short=short)
+        if request.queue.name not in turns:
+            turns[request.queue.name] = Turns(connection, request.queue.name)
+        row = _claim_fairly(connection, request, turns[request.queue.name], short=short)
         if row is not None and row.task_id != request.task_id:
             lost = {"bound_task_id": request.task_id, "bound_queue": request.queue.name}
-            connection.execute(let_overtake(), lost)  # guard: claim.let_overtake
+            let_overtake().run(connection, lost)  # guard: claim.let_overtake
     return _to_claim(request, row)
 
 
-def _claim_fairly(connection: Connection, request: ClaimRequest, *, short: bool) -> Any:
+def _claim_fairly(connection: Connection, request: ClaimRequest, turns: Turns, *, short: bool) -> Any:
     """Claims the first task of the first project in turn that has one which no other worker is claiming."""
     parameters = request.parameters(CLAIM_BEST_PARAMETERS)
-    turns = _select_turns().run(connection, {"bound_queue": request.queue.name})  # guard: turn.others
-    for turn in turns:
-        of_project = {**parameters, "bound_project": turn.project}
+    while (project := turns.next()) is not None:
+        of_project = {**parameters, "bound_project": project}
         row = _claim_one(connection, request, _claim_best(short=short), of_project)
         if row is not None:
+            turns.count(project)
             return row
+        turns.drop(project)  # guard: turn.others
     return None
 
 
@@ -263,19 +292,15 @@ def _claim_best(*, short: bool = False) -> Prepared:
 
 
 @cache
-def _select_turns() -> Prepared:
-    return Prepared(select_turns())
-
-
-@cache
 def _claim_batch(*, single: bool) -> Prepared:
     return Prepared(_noted(claim_task(CLAIM_PARAMETERS.some(single=single)).cte("taken")))
 
 
 @cache
 def _claim_next() -> Prepared:
-    claimed, lost = claim_next(CLAIM_PARAMETERS.all())
-    return Prepared(_noted(claimed.cte("taken")).add_cte(lost.cte("lost_messages")))  # guard: next.let_overtake
+    claimed, lost, own = claim_next(CLAIM_PARAMETERS.all())
+    taken = _noted(claimed.cte("taken")).add_cte(lost.cte("lost_messages"))  # guard: next.let_overtake
+    return Prepared(taken.union_all(select(own)))
 
 
 def _noted(taken: CTE) -> Select[Any]:

@@ -34,6 +34,7 @@ from ketline.db.tasks.attempts import (
 )
 from ketline.db.tasks.health import write_check
 from ketline.db.tasks.quotas import store_limited
+from ketline.db.tasks.shared_queues import SharedQueues
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
@@ -104,6 +105,7 @@ class SqlTaskRepository:
     notifier: Notifier = field(default_factory=NullNotifier)
     default_quotas: ProjectQuotas = UNLIMITED
     project: ProjectName = DEFAULT_PROJECT
+    shared_queues: SharedQueues = field(default_factory=SharedQueues)
 
     def within(self, project: ProjectName) -> Self:
         return replace(self, project=project)
@@ -169,11 +171,13 @@ class SqlTaskRepository:
         self, task_id: TaskId, worker_id: WorkerId, lease: timedelta, queue: TaskQueue = SIMULATIONS
     ) -> Claim | None:
         request = _claim_request(task_id, worker_id, lease, queue)
-        claim = await self.database.batched(claim_all, request)
-        if claim is None and self.database.dialect.batches:
-            claim = await self.database.batched(claim_others, request)
+        # On a queue that projects share, the task that a message names is seldom the one in turn.
+        shared = queue in self.shared_queues
+        claim = None if shared else await self.database.batched(claim_all, request)
         if claim is None:
-            claim = await self._claim_another(request)  # guard: claim.another
+            claim = await self._claim_in_turn(request)  # guard: claim.another
+        if claim is None and shared:
+            claim = await self.database.batched(claim_all, request)
         return self._notify_claim(claim)
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
@@ -365,6 +369,15 @@ class SqlTaskRepository:
 
     def _notify(self, task_id: TaskId, status: TaskStatus) -> None:
         self.notifier.notify(Change(task_id=task_id, status=status))
+
+    async def _claim_in_turn(self, request: ClaimRequest) -> Claim | None:
+        """Claims the next task in turn, whatever the message names."""
+        claim = await self.database.gathered(claim_others, request)
+        if claim is None and self.database.dialect.batches:
+            claim = await self._claim_another(request)
+        if claim is not None and claim.lease.task_id != request.task_id:
+            self.shared_queues.note(request.queue)
+        return claim
 
     async def _claim_another(self, request: ClaimRequest, *, short: bool = False) -> Claim | None:
         # guard: claim.another_transaction

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -32,6 +33,7 @@ from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
 from ketline.db.engine.types import JsonText
 from ketline.db.schema.spec import SPEC_COLUMNS
+from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.fence import is_attempt_of, is_held
@@ -73,6 +75,7 @@ SETTLED_COLUMNS: Sequence[ColumnElement[Any]] = [
 ]
 
 _LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
+CLAIMED_PARAMETERS = BindParameters(token=Uuid())
 CLAIM_BEST_PARAMETERS = BindParameters(token=Uuid(), worker_id=Text(), lease_seconds=Float())
 CLAIM_PARAMETERS = CLAIM_BEST_PARAMETERS.with_columns(task_id=Uuid())
 RENEW_PARAMETERS = BindParameters(**_LEASE, lease_seconds=Float())
@@ -122,11 +125,13 @@ def claim_best(*, short: bool = False) -> Update:
     return _take(CLAIM_BEST_PARAMETERS.one(), tasks.c.task_id.in_(select(best.c.task_id)))
 
 
-def claim_next(request: Any) -> tuple[Update, Update]:
+def claim_next(request: Any) -> tuple[Update, Update, CTE]:
     """Claims the next tasks in turn of `bound_queue`, one for each request while there are any; for PostgreSQL.
 
-    The second statement lets the named tasks overtake whose messages were used for others.
+    The second statement lets the named tasks overtake whose messages were used for others. The third part has the rows
+    that these requests claimed before, in a COMMIT whose response was lost: they claim no more.
     """
+    own = _claimed(tasks.c.lease_token.in_(select(request.token))).cte("own").prefix_with("MATERIALIZED")
     following = candidates()
     best = (
         select(tasks.c.task_id)
@@ -139,7 +144,11 @@ def claim_next(request: Any) -> tuple[Update, Update]:
     )
     numbered = select(best.c.task_id, func.row_number().over().label("number")).subquery("numbered")
     names = (request.token, request.worker_id, request.lease_seconds)
-    wanted = select(request.task_id.label("named"), *names, func.row_number().over().label("number")).subquery("wanted")
+    wanted = (
+        select(request.task_id.label("named"), *names, func.row_number().over().label("number"))
+        .where(request.token.not_in(select(own.c.lease_token)))  # guard: claim.others_own
+        .subquery("wanted")
+    )
     paired = (
         select(numbered.c.task_id, wanted.c.named, wanted.c.token, wanted.c.worker_id, wanted.c.lease_seconds)
         .join(wanted, wanted.c.number == numbered.c.number)
@@ -149,13 +158,13 @@ def claim_next(request: Any) -> tuple[Update, Update]:
         tasks.c.task_id.in_(select(paired.c.named)),
         tasks.c.task_id.not_in(select(paired.c.task_id)),
     )
-    return _take(paired.c, tasks.c.task_id == paired.c.task_id), _let_overtake(lost)
+    return _take(paired.c, tasks.c.task_id == paired.c.task_id), _let_overtake(lost), own
 
 
 @cache
-def let_overtake() -> Update:
-    """Lets a task whose message was used for another precede the tasks that came after it."""
-    return _let_overtake(tasks.c.task_id == CLAIM_PARAMETERS.one().task_id)
+def let_overtake() -> Prepared:
+    """Lets task `bound_task_id`, whose message was used for another, precede the tasks that came after it."""
+    return Prepared(_let_overtake(tasks.c.task_id == CLAIM_PARAMETERS.one().task_id).returning(tasks.c.task_id))
 
 
 def _let_overtake(which: ColumnElement[bool]) -> Update:
@@ -195,12 +204,22 @@ def _take(request: Any, which: ColumnElement[bool]) -> Update:
     )
 
 
-def select_claimed(tokens: Sequence[UUID]) -> Select[Any]:
-    """Selects the rows that these tokens have claimed already."""
-    return select(*CLAIM_COLUMNS).where(
-        tasks.c.lease_token.in_(tokens),
-        tasks.c.current_status == TaskStatus.PROCESSING,
-    )
+@cache
+def select_claimed() -> Prepared:
+    """Selects the row that the token `bound_token` has claimed already."""
+    return Prepared(_claimed(tasks.c.lease_token == CLAIMED_PARAMETERS.one().token))
+
+
+@cache
+def select_tokens() -> Prepared:
+    """Selects the tokens of all running attempts."""
+    running = tasks.c.current_status == status_constant(TaskStatus.PROCESSING)
+    return Prepared(select(tasks.c.lease_token).where(running))
+
+
+def _claimed(which: ColumnElement[bool]) -> Select[Any]:
+    processing = tasks.c.current_status == status_constant(TaskStatus.PROCESSING)
+    return select(*CLAIM_COLUMNS).where(which, processing)
 
 
 @cache

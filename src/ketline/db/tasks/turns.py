@@ -4,12 +4,14 @@
 take; no claim writes it, so that claims never wait for each other.
 """
 
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Connection,
     Float,
     Integer,
     ScalarSelect,
@@ -25,9 +27,11 @@ from sqlalchemy import (
 
 from ketline.db.engine.clock import now, seconds_between
 from ketline.db.engine.planner_hints import checked
+from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import project_shares, projects, tasks
 from ketline.db.tasks.rank import bound_queue, in_queue, ready
+from ketline.domain.access import ProjectName
 from ketline.domain.task import TaskStatus
 
 # What a running attempt counts for beside its time: without it a project would take every slot that is free at once.
@@ -39,32 +43,67 @@ def turn() -> CTE:
 
     With one project waiting it costs two index entries.
     """
+    uses = _uses().subquery("uses")
+    # guard: turn.use
+    ranked = select(uses.c.project).order_by(uses.c.seconds / uses.c.weight, uses.c.rank_at, uses.c.project)
     edges = select(_first().label("low"), _first(last=True).label("high")).cte("edges").prefix_with("MATERIALIZED")
-    fairest = _ranked().limit(1).scalar_subquery()
+    fairest = ranked.limit(1).scalar_subquery()
     project = case((edges.c.low == edges.c.high, edges.c.low), else_=fairest)
     return select(project.label("project")).select_from(edges).cte("turn").prefix_with("MATERIALIZED")
 
 
+class Turns:
+    """The projects with tasks to claim on a queue, of which each claim gets the one whose turn it is.
+
+    A task that a project has got counts as a running one when the next claim chooses.
+    """
+
+    def __init__(self, connection: Connection, queue: str) -> None:
+        rows = _select_turns().run(connection, {"bound_queue": queue})
+        self._waiting = {row.project: row for row in rows}
+        self._seconds = {row.project: row.seconds for row in rows}
+
+    def next(self) -> ProjectName | None:
+        """The project in turn; None if none waits."""
+        return min(self._waiting, key=self._order, default=None)
+
+    def count(self, project: ProjectName) -> None:
+        """Notes that the project has got a task."""
+        self._seconds[project] += START_SECONDS  # guard: turn.counted
+
+    def drop(self, project: ProjectName) -> None:
+        """Notes that nothing of the project can be claimed now."""
+        del self._waiting[project]
+
+    def _order(self, project: ProjectName) -> tuple[float, datetime, ProjectName]:
+        row = self._waiting[project]
+        return self._seconds[project] / row.weight, row.rank_at, project  # guard: turn.fairest
+
+
 @cache
-def select_turns() -> Select[Any]:
-    """Selects the projects that wait on queue `bound_queue`, that with the next turn first."""
-    return _ranked()
+def _select_turns() -> Prepared:
+    uses = _uses().subquery("uses")
+    return Prepared(select(uses.c.project, uses.c.seconds, uses.c.weight, uses.c.rank_at))
 
 
 def candidates() -> CTE:
-    """The next `bound_candidates` tasks of queue `bound_queue`, in the order of `number`; for PostgreSQL.
+    """The next tasks of queue `bound_queue`, at least `bound_number` if so many wait, in the order of `number`.
 
-    They are those that single claims would take one after the other, each of which counts as a running task.
+    They are those that single claims would take one after the other, each of which counts as a running task. Another
+    `bound_spare` tasks, spread over the projects, follow for those that other processes claim meanwhile. For
+    PostgreSQL.
     """
-    uses, task = _uses().subquery("uses"), tasks.alias("candidate")
-    most = bindparam("bound_candidates", type_=Integer())
+    task = tasks.alias("candidate")
+    number_of_projects = func.count().over().label("projects")
+    uses = _uses().add_columns(number_of_projects).subquery("uses")
+    wanted, spare = bindparam("bound_number", type_=Integer()), bindparam("bound_spare", type_=Integer())
     order = (task.c.project, task.c.rank_at, task.c.task_id)
     before = (func.row_number().over(order_by=order) - 1).label("before")
     first = (
         select(task.c.task_id, task.c.rank_at, before)
         .where(*_claimable(task), task.c.project == uses.c.project)
         .order_by(*order)
-        .limit(most)
+        .limit(wanted + 1 + spare / uses.c.projects)
         .correlate(uses)
         .lateral("first")
     )
@@ -72,14 +111,12 @@ def candidates() -> CTE:
     number = func.row_number().over(order_by=(use, first.c.rank_at, first.c.task_id)).label("number")
     # Joined to the rows of `tasks` to lock them, so that a row which another worker claims meanwhile is passed over.
     return (
-        select(first.c.task_id, number).select_from(uses.join(first, true())).order_by(number).limit(most).cte("next")
+        select(first.c.task_id, number)
+        .select_from(uses.join(first, true()))
+        .order_by(number)
+        .limit(wanted + spare)
+        .cte("next")
     )
-
-
-def _ranked() -> Select[Any]:
-    uses = _uses().subquery("uses")
-    # guard: turn.use
-    return select(uses.c.project).order_by(uses.c.seconds / uses.c.weight, uses.c.rank_at, uses.c.project)
 
 
 def _uses() -> Select[Any]:
