@@ -13,12 +13,12 @@ RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /src
 # The dependencies change less often than the code: a layer of their own.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-project $EXTRAS
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-project --extra tracing $EXTRAS
 COPY src src
 COPY migrations migrations
 COPY examples examples
 # PennyLane's compiler, which is half of the wheel, is not used.
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable $EXTRAS \
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable --extra tracing $EXTRAS \
     && rm -f /opt/ketline/lib/python3.*/site-packages/pennylane_lightning/liblightning_qubit_catalyst.so
 
 

@@ -21,6 +21,7 @@ Preparation = Callable[[str], Awaitable[None]]
 Opened = Callable[..., AbstractAsyncContextManager["Deployment"]]
 # The account of the process that makes the load.
 LOAD_GENERATOR = "load generator"
+NO_SETTINGS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,14 @@ class Deployment:
 
 
 @asynccontextmanager
-async def open_embedded(prepare: Preparation | None = None, *, projects: int = 0) -> AsyncIterator[Deployment]:
-    """`ketline up` on a new data directory, which with `projects` authenticates requests of so many."""
+async def open_embedded(
+    prepare: Preparation | None = None, *, projects: int = 0, settings: Mapping[str, str] = NO_SETTINGS
+) -> AsyncIterator[Deployment]:
+    """`ketline up` on a new data directory, with `settings`; with `projects` it authenticates requests of so many."""
     with open_site() as site:
         if prepare is not None:
             await _prepare_embedded(site, prepare)
-        async with site.serving("up", **_auth(projects)) as (port, up):
+        async with site.serving("up", **_auth(projects), **settings) as (port, up):
             yield Deployment(
                 mode="embedded",
                 port=port,
@@ -64,13 +67,17 @@ async def open_distributed(
     mode: str = "distributed",
     broker: Callable[[], Broker] = RabbitServer,
     projects: int = 0,
+    settings: Mapping[str, str] = NO_SETTINGS,
 ) -> AsyncIterator[Deployment]:
-    """PostgreSQL that syncs every commit, a broker, one `ketline worker` and one `ketline api`, which with
-    `projects` authenticates requests of so many."""
+    """PostgreSQL that syncs every commit, a broker, one `ketline worker` and one `ketline api`, both with `settings`;
+    with `projects` the API authenticates requests of so many."""
     async with open_servers(broker) as site:
         if prepare is not None:
             await prepare(site.database_url)
-        async with site.ketline("worker") as worker, site.serving("api", **_auth(projects)) as (port, api):
+        async with (
+            site.ketline("worker", **settings) as worker,
+            site.serving("api", **_auth(projects), **settings) as (port, api),
+        ):
             yield Deployment(
                 mode=mode,
                 port=port,

@@ -2,20 +2,29 @@
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from statistics import median
 
 import uvloop
 
-from benchmarks.deployment import LOAD_GENERATOR, MODES, Deployment, Opened
+from benchmarks.deployment import LOAD_GENERATOR, MODES, NO_SETTINGS, Deployment, Opened
 from benchmarks.figures import LoadRound
 from benchmarks.load import measure_rounds
 
 
-def compare(module: str, description: str | None, *, projects: tuple[int, int], columns: tuple[str, str]) -> None:
+def compare(
+    module: str,
+    description: str | None,
+    *,
+    columns: tuple[str, str],
+    projects: tuple[int, int] = (0, 0),
+    settings: tuple[Mapping[str, str], Mapping[str, str]] = (NO_SETTINGS, NO_SETTINGS),
+) -> None:
     """The command line `python -m benchmarks.MODULE [MODE ...]`: prints a row of a table for each mode.
 
-    `projects` says of how many projects each of the two services authenticates requests; 0 means without keys.
+    The two services have their `settings`. `projects` says of how many projects each of them authenticates requests;
+    0 means without keys.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{module}", description=description)
     parser.add_argument("modes", nargs="*", metavar="MODE", help=f"of {', '.join(MODES)}; default: all")
@@ -29,12 +38,12 @@ def compare(module: str, description: str | None, *, projects: tuple[int, int], 
     print("|---|---|---|---|---|---|---|---|")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for mode in options.modes or MODES:
-            first, second = (_opened(MODES[mode], number) for number in projects)
+            first, second = (_opened(MODES[mode], number, own) for number, own in zip(projects, settings, strict=True))
             runner.run(_compare(mode, (first, second), options.rounds, options.seconds))
 
 
-def _opened(opened: Opened, projects: int) -> AbstractAsyncContextManager[Deployment]:
-    return opened(projects=projects)
+def _opened(opened: Opened, projects: int, settings: Mapping[str, str]) -> AbstractAsyncContextManager[Deployment]:
+    return opened(projects=projects, settings=settings)
 
 
 async def _compare(

@@ -383,6 +383,17 @@ class Settings(BaseSettings):
         default=None,
         description="Directory of files named like these variables, each with the value of one: secrets of containers.",
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=_also("OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="URL of the OpenTelemetry collector that traces are sent to, as `http://localhost:4318`: OTLP over "
+        "HTTP. Without one the service makes no traces.",
+    )
+    otlp_traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias=_also("OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        description="The whole URL for traces, where it is not that of the collector and `/v1/traces`.",
+    )
     health_timeout_s: Seconds = Field(default=1.5, description="Seconds `/health` waits for database and broker.")
 
     @field_validator("log_level", mode="before")
@@ -429,6 +440,12 @@ class Settings(BaseSettings):
     def _known_backends(cls, text: str) -> str:
         parse_backends(text)
         return text
+
+    @property
+    def traces_endpoint(self) -> str | None:
+        """The URL to which traces are sent; None for none."""
+        collector = None if self.otlp_endpoint is None else f"{self.otlp_endpoint.rstrip('/')}/v1/traces"
+        return self.otlp_traces_endpoint or collector
 
     @property
     def broker_url(self) -> str:

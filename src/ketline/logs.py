@@ -20,8 +20,8 @@ from ketline.log_stream import LogStream
 
 # Their lines for each request or frame repeat those of Ketline.
 QUIET_LIBRARIES = ("uvicorn.access", "httpx", "httpcore", "alembic", "asyncio", "sqlalchemy")
-# They log each attempt to connect while the broker is down as an error; Ketline logs the outage once.
-SILENT_LIBRARIES = ("aio_pika", "aiormq")
+# They log each attempt to connect while the broker or the collector is down; Ketline logs the outage once.
+SILENT_LIBRARIES = ("aio_pika", "aiormq", "opentelemetry")
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 

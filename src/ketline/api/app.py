@@ -103,9 +103,11 @@ def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | 
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Its own spans and logs would repeat those of Ketline, and have the text of invalid programs.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
         middleware=[
-            Middleware(RequestContext),
+            Middleware(RequestContext, tracing=services.tracing),
             Middleware(AllowedHosts, rule=options.hosts),
             Middleware(SameOrigin),
             Middleware(StorableParameters),

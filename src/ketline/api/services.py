@@ -11,6 +11,7 @@ from ketline.api.responses.errors import CORRELATION_KEY
 from ketline.domain.access import Principal
 from ketline.domain.audit import UNKNOWN_ORIGIN, Actor
 from ketline.domain.task import CorrelationId
+from ketline.ports.tracing import RequestTrace
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 
@@ -25,6 +26,10 @@ SERVICES_KEY = "ketline.services"
 SESSION_KEY = "ketline.session"
 # And why its form may not be acted upon, for the routes that show such a form again.
 REFUSED_FORM_KEY = "ketline.refused_form"
+
+
+# The trace of every request.
+TRACE_KEY = "ketline.trace"
 
 
 def _never() -> bool:
@@ -99,6 +104,12 @@ def options_of(request: Request) -> ApiOptions:
     """The options of the application."""
     options: ApiOptions = request.app.state.options
     return options
+
+
+def trace_of(request: Request) -> RequestTrace:
+    """The trace of the request, which the middleware has begun."""
+    trace: RequestTrace = request.scope[TRACE_KEY]
+    return trace
 
 
 def correlation_id_of(request: Request) -> CorrelationId:

@@ -40,6 +40,7 @@ from ketline.client.models import (
 )
 from ketline.client.retries import Retries
 from ketline.client.sync import Client
+from ketline.client.trace_context import trace_context
 from ketline.domain.task import TaskStatus
 
 __all__ = [
@@ -80,4 +81,5 @@ __all__ = [
     "Validation",
     "WaitTimeout",
     "Worker",
+    "trace_context",
 ]

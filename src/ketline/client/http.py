@@ -24,6 +24,7 @@ from ketline.client.steps import (
     Step,
     StepResult,
 )
+from ketline.client.trace_context import trace_headers
 
 T = TypeVar("T")
 CONNECT_SECONDS = 10.0
@@ -212,7 +213,7 @@ def _arguments(request: Request, silence_seconds: float) -> dict[str, Any]:
         "method": request.method,
         "url": request.path,
         "content": request.body,
-        "headers": dict(request.headers),
+        "headers": {**trace_headers(), **request.headers},
         "timeout": _timeout(silence_seconds if request.silence_seconds is None else request.silence_seconds),
     }
 

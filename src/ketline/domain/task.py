@@ -395,7 +395,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
-    """A task whose lease expired, with its new status and the cause in its history."""
+    """A task whose lease expired `held_seconds` after its claim, or later, with its new status and the cause.
+
+    The cause is the one in its history.
+    """
 
     task_id: TaskId
     correlation_id: CorrelationId
@@ -403,3 +406,5 @@ class Reaped:
     worker_id: WorkerId
     status: TaskStatus
     cause: str
+    trace_context: str | None = None
+    held_seconds: float = 0.0

@@ -132,5 +132,9 @@ class MemoryDelivery:
     def correlation_id(self) -> CorrelationId:
         return self.dispatch.correlation_id
 
+    @property
+    def trace_context(self) -> str | None:
+        return self.dispatch.trace_context
+
     async def acknowledge(self) -> None:
         self._slot.settle(self)

@@ -50,6 +50,9 @@ class Delivery(Protocol):
     @property
     def correlation_id(self) -> CorrelationId: ...
 
+    @property
+    def trace_context(self) -> str | None: ...
+
     async def acknowledge(self) -> None:
         """Remove the message from the queue. Does nothing if its connection is lost; the queue then redelivers it."""
         ...

@@ -13,6 +13,7 @@ from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.database import migrate, repository_on
 from ketline.runtime.services import open_services
+from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact
 from ketline.runtime.worker import WorkerParts, heartbeat, require_engines, worker_parts
 from ketline.service.health.simulators import SimulatorStatus
@@ -33,7 +34,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
     with _sole_owner(directory):
         url = database_in(directory)
         await migrate(url)
-        async with open_database(url) as database:
+        async with open_tracing(settings, "up") as tracing, open_database(url) as database:
             local = LocalNotifier()
             repository = repository_on(database, settings, local)
             await repository.start_afresh()  # guard: start.afresh
@@ -44,12 +45,17 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             # All leases were granted to an earlier process, which has ended.
             contact = database_contact(settings, steady_at_start=True)
             async with (
-                open_services(settings, repository, queue, watch, contact, simulators=simulators) as services,
+                open_services(
+                    settings, repository, queue, watch, contact, simulators=simulators, tracing=tracing
+                ) as services,
                 open_backends(settings) as backends,
                 running(heartbeat(settings, database, simulators, backends).run()),
             ):
                 outbox, health = services.submit.outbox, services.health
-                yield services, worker_parts(settings, repository, queue, outbox, contact, health, simulators, backends)
+                yield (
+                    services,
+                    worker_parts(settings, repository, queue, outbox, contact, health, simulators, backends, tracing),
+                )
 
 
 def database_in(directory: Path) -> str:

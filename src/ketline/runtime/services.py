@@ -21,6 +21,7 @@ from ketline.domain.groups import parse_groups
 from ketline.ports.access import ProviderSignIn, TokenVerifier
 from ketline.ports.clock import Clock
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
@@ -63,6 +64,7 @@ async def open_services(
     contact: DatabaseContact,
     dead_letter_box: DeadLetterBox | None = None,
     simulators: SimulatorStatus | None = None,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[Services]:
     """Open all services on a repository and a publisher; `simulators` is the status of a worker in this process."""
     clock, limits = SystemClock(), execution_limits(settings)
@@ -79,7 +81,7 @@ async def open_services(
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
         open_program_inspector(settings, limits) as inspector,
-        open_upkeep(settings, repository, publisher, contact) as dispatcher,
+        open_upkeep(settings, repository, publisher, contact, tracing) as dispatcher,
         running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run(), refused.run()),
     ):
         submit = SubmitTask(
@@ -90,6 +92,7 @@ async def open_services(
             quotas=quotas,
             devices=task_devices,
             time_limit_seconds=limits.time_limit.total_seconds(),
+            tracing=tracing,
         )
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWING_CACHE_CHARACTERS)
         yield Services(
@@ -121,6 +124,7 @@ async def open_services(
             audit=audit,
             usage=SumUsage(SqlUsageLedger(repository.database), clock),
             rate_limiter=MemoryRateLimiter(settings.rate_limits) if settings.rate_limits else None,
+            tracing=tracing,
         )
 
 

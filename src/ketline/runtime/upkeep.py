@@ -11,6 +11,7 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.ports.queue import TaskPublisher
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.service.loop import Loop
@@ -22,12 +23,16 @@ from ketline.service.upkeep.retention import Retention
 
 @asynccontextmanager
 async def open_upkeep(
-    settings: Settings, repository: SqlTaskRepository, publisher: TaskPublisher, contact: DatabaseContact
+    settings: Settings,
+    repository: SqlTaskRepository,
+    publisher: TaskPublisher,
+    contact: DatabaseContact,
+    tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[Dispatcher]:
     """Run the upkeep loops while the context is open; yields the dispatcher."""
     clock = SystemClock()
-    dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s)
-    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact)
+    dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s, tracing=tracing)
+    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact, tracing=tracing)
     retention = Retention(
         SqlTaskCatalogue(repository.database),
         clock,

@@ -27,6 +27,7 @@ from ketline.ports.clock import Clock
 from ketline.ports.queue import TaskConsumer
 from ketline.ports.repositories import RemoteAttempts
 from ketline.ports.runner import RunnerFactory
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.ports.workers import BackendRegistry
 from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
@@ -34,6 +35,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository
 from ketline.runtime.limits import execution_limits, short_program_limits
 from ketline.runtime.queue import open_consumer, open_publisher
+from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact, open_upkeep
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.deferrals import Deferrals
@@ -73,16 +75,22 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
         ConfigurationInvalid: it is to simulate on a GPU, and there is none.
     """
     require_engines(settings)
-    async with open_repository(settings) as repository, open_publisher(settings) as (publisher, _):
+    async with (
+        open_tracing(settings, "worker") as tracing,
+        open_repository(settings) as repository,
+        open_publisher(settings) as (publisher, _),
+    ):
         simulators, contact = SimulatorStatus(settings.simulation_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with (
-            open_upkeep(settings, repository, publisher, contact) as dispatcher,
+            open_upkeep(settings, repository, publisher, contact, tracing) as dispatcher,
             open_consumer(settings) as consumer,
             open_backends(settings) as backends,
             running(heartbeat(settings, repository.database, simulators, backends).run()),
         ):
-            yield worker_parts(settings, repository, consumer, dispatcher, contact, health, simulators, backends)
+            yield worker_parts(
+                settings, repository, consumer, dispatcher, contact, health, simulators, backends, tracing
+            )
 
 
 def require_engines(settings: Settings) -> None:
@@ -104,6 +112,7 @@ def worker_parts(
     health: CheckHealth,
     simulators: SimulatorStatus,
     backends: Backends,
+    tracing: Tracing = NO_TRACING,
 ) -> WorkerParts:
     """Build the parts of a worker on a repository and a consumer; `outbox` is the dispatcher of its process."""
     clock = SystemClock()
@@ -122,6 +131,7 @@ def worker_parts(
             deferrals,
             contact.interrupted,
             devices=DeviceTexts(SqlDeviceContents(repository.database)),
+            tracing=tracing,
         ),
         clock=clock,
         health=health,

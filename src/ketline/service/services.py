@@ -10,6 +10,7 @@ from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.ports.workers import WorkerRegistry
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
@@ -62,6 +63,7 @@ class Services:
     audit: AuditLog
     usage: SumUsage
     rate_limiter: RateLimiter | None = None
+    tracing: Tracing = NO_TRACING
 
     def within(self, project: ProjectName) -> Self:
         """Return the services for the tasks of another project."""

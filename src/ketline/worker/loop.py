@@ -133,7 +133,9 @@ class Worker:
         self, number: int, slot: ConsumerSlot, limit: ConsumerLimit, runner: CircuitRunner, stop: asyncio.Event
     ) -> None:
         while (delivery := await limit.receive(number, slot)) is not None:
-            if await until_available(delivery, partial(self.process, delivery.task_id, runner), stop):
+            if await until_available(
+                delivery, partial(self.process, delivery.task_id, runner, delivery.trace_context), stop
+            ):
                 await delivery.acknowledge()
 
 

@@ -29,8 +29,8 @@ class TaskProcess(Protocol):
     @property
     def queue(self) -> TaskQueue: ...
 
-    async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
-        """Claim a task, and return when the message can be acknowledged."""
+    async def __call__(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> None:
+        """Claim a task, and return when the message can be acknowledged; `message` is its trace context."""
         ...
 
 
@@ -88,7 +88,7 @@ class QueueSlots:
             runner = SlotRunner(opened)
             log.info("queue_slot.opened", queue=self.process.queue.name)
             while delivery is not None:
-                work = partial(self.process, delivery.task_id, runner)
+                work = partial(self.process, delivery.task_id, runner, delivery.trace_context)
                 if await until_available(delivery, work, self.stop):
                     await delivery.acknowledge()
                 if runner.failed:

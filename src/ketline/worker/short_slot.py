@@ -98,9 +98,15 @@ class ShortSlot:
         It does not return the message to the broker, which counts returns and dead-letters a message after too many.
         """
         for _ in range(CLAIM_TRIES):
-            if await self.process.run_short(delivery.task_id, runner):
+            if await self.process.run_short(delivery.task_id, runner, delivery.trace_context):
                 return
             await pause(self.stop, CLAIM_RETRY_SECONDS)
             if not self.occupancy.occupied:
                 break
-        self.programs.requeue(Dispatch(task_id=delivery.task_id, correlation_id=delivery.correlation_id))
+        self.programs.requeue(
+            Dispatch(
+                task_id=delivery.task_id,
+                correlation_id=delivery.correlation_id,
+                trace_context=delivery.trace_context,
+            )
+        )

@@ -6,7 +6,7 @@ import sys
 SERVER = {
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "sqlalchemy", "alembic", "asyncpg", "aiosqlite"),
     *("aio_pika", "aiormq", "pamqp", "qiskit", "qiskit_aer", "openqasm3", "antlr4", "stim", "numpy", "structlog"),
-    *("pydantic", "pydantic_settings"),
+    *("pydantic", "pydantic_settings", "opentelemetry"),
 }
 
 # Their circuits are converted, so they are imported then, and never before.

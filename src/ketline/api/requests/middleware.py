@@ -1,4 +1,4 @@
-"""ASGI middleware around every request: correlation id, access log, response to crashes, limit of the body."""
+"""ASGI middleware around every request: correlation id, trace, access log, response to crashes, limit of the body."""
 
 import re
 from dataclasses import dataclass, field
@@ -19,10 +19,15 @@ from ketline.api.responses.errors import (
     HTTPProblem,
     problem_response,
 )
+from ketline.api.services import TRACE_KEY
+from ketline.ports.tracing import NO_REQUEST, NO_TRACING, RequestTrace, Tracing
 
 CORRELATION_HEADER = "X-Correlation-ID"
 _ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")
 _QUIET_PATHS = frozenset({"/health", "/livez", "/readyz"})
+# Probes and static files would be most of all traces.
+_UNTRACED_PATHS = _QUIET_PATHS | {"/metrics"}
+_UNTRACED_PREFIX = "/ui/assets/"
 _LONGEST_LOGGED_PATH = 256
 # A key or the token of a session that a client wrote into the path by mistake.
 _SECRET = re.compile(rb"kt[ls]_[0-9A-Za-z_-]+")
@@ -46,6 +51,7 @@ class _Exchange:
     method: str
     scope: Scope
     send: Send
+    trace: RequestTrace
     status: int | None = None
     aborted: bool = False
     started: float = field(default_factory=perf_counter)
@@ -78,30 +84,51 @@ class _Exchange:
         write = _log.debug if self.scope["path"] in _QUIET_PATHS else _log.info
         write("http.aborted" if self.aborted else "http.request", **line)
 
+    def end_trace(self) -> None:
+        if (task_id := self.scope.get("path_params", {}).get("task_id")) is not None:
+            self.trace.about(str(task_id))
+        problem = "aborted" if self.aborted else self.scope.get(PROBLEM_KEY)
+        self.trace.end(_template(self.scope), self.status, problem)
+
 
 class RequestContext:
-    """Gives every request a correlation id, a line in the access log and, after a crash, a response with status 500.
+    """Gives every request a correlation id, a trace, a line in the access log and, after a crash, the status 500.
 
     It serves HEAD as GET without the body, so that routes need not handle HEAD.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tracing: Tracing = NO_TRACING) -> None:
         self._app = app
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = choose_correlation_id(Headers(scope=scope).get(CORRELATION_HEADER))
+        headers = Headers(scope=scope)
+        correlation_id = choose_correlation_id(headers.get(CORRELATION_HEADER))
         method = scope["method"]
         head = method == "HEAD"
-        scope = {**scope, CORRELATION_KEY: correlation_id, HEAD_KEY: head, "method": "GET" if head else method}
-        exchange = _Exchange(method, scope, send)
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        trace = self._trace(method, scope["path"], headers, correlation_id)
+        scope = {
+            **scope,
+            CORRELATION_KEY: correlation_id,
+            TRACE_KEY: trace,
+            HEAD_KEY: head,
+            "method": "GET" if head else method,
+        }
+        exchange = _Exchange(method, scope, send, trace)
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id, **trace.log_fields):
             try:
                 await self._serve(exchange, receive)
             finally:
                 exchange.log()
+                exchange.end_trace()
+
+    def _trace(self, method: str, path: str, headers: Headers, correlation_id: str) -> RequestTrace:
+        if path in _UNTRACED_PATHS or path.startswith(_UNTRACED_PREFIX):
+            return NO_REQUEST
+        return self._tracing.request(method, headers, correlation_id)
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         try:
@@ -156,8 +183,12 @@ class BodyLimit:
 
 def _loggable_path(scope: Scope) -> str:
     """The route's template, or the raw path; that is percent-encoded, so it cannot forge log lines."""
-    template = getattr(scope.get("route"), "path", None)
-    if isinstance(template, str):
+    if (template := _template(scope)) is not None:
         return template
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
     return _SECRET.sub(b"...", raw[:_LONGEST_LOGGED_PATH]).decode("ascii", "backslashreplace")
+
+
+def _template(scope: Scope) -> str | None:
+    template = getattr(scope.get("route"), "path", None)
+    return template if isinstance(template, str) else None

@@ -20,7 +20,7 @@ from ketline.api.openapi import (
 )
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.services import actor_of, options_of, services_of
+from ketline.api.services import actor_of, options_of, services_of, trace_of
 from ketline.api.tasks.long_poll import (
     APPLIED,
     APPLIED_HEADERS,
@@ -53,6 +53,7 @@ async def create_task(request: Request) -> Response:
         headers[APPLIED] = f"wait={seconds}"
         accepted, task = await _submit_and_wait(request, submission, seconds)
     headers["Location"] = f"/tasks/{accepted.task_id}"
+    trace_of(request).about(str(accepted.task_id))
     if accepted.repeated:
         headers[REPLAYED] = "true"
     if task is not None:

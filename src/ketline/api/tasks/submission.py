@@ -14,7 +14,7 @@ from ketline.api.legacy.submissions import BACKEND_POINTER, is_legacy, to_reques
 from ketline.api.requests.body import require_json
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
-from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of
+from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of, trace_of
 from ketline.api.tasks.task_devices import with_device
 from ketline.domain import qpy
 from ketline.domain.errors import QpyInvalid, QpyVersionUnsupported
@@ -285,6 +285,8 @@ def require_within_limits(
 
 
 def read_trace_context(request: Request) -> str | None:
-    """The W3C traceparent of the request, None if it is missing or malformed."""
+    """The W3C traceparent for a task: of the request's span or, without tracing, of its header if that is valid."""
+    if (own := trace_of(request).traceparent) is not None:
+        return own
     offered = request.headers.get("traceparent", "")
     return offered if _TRACE_PARENT.fullmatch(offered) else None

@@ -243,6 +243,8 @@ def to_reaped(row: Row[Any], cause: str) -> Reaped:
         worker_id=WorkerId(row.lease_owner),
         status=row.current_status,
         cause=cause,
+        trace_context=row.trace_context,
+        held_seconds=max(_NONE, row.at - row.claimed_at).total_seconds(),
     )
 
 

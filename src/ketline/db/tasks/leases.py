@@ -48,6 +48,7 @@ _REAPED = (
     tasks.c.task_id,
     tasks.c.attempt,
     tasks.c.correlation_id,
+    tasks.c.trace_context,
     tasks.c.lease_token,
     tasks.c.lease_owner,
     tasks.c.current_status,

@@ -38,6 +38,10 @@ class RabbitDelivery:
         return self._dispatch.correlation_id
 
     @property
+    def trace_context(self) -> str | None:
+        return self._dispatch.trace_context
+
+    @property
     def stale(self) -> bool:
         """Whether the subscription is lost, so that the broker delivers the message again."""
         return self._subscription.lost.is_set()

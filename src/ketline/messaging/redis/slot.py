@@ -31,6 +31,10 @@ class RedisDelivery:
     def correlation_id(self) -> CorrelationId:
         return self._dispatch.correlation_id
 
+    @property
+    def trace_context(self) -> str | None:
+        return self._dispatch.trace_context
+
     async def acknowledge(self) -> None:
         await self._slot.settle(self)
 

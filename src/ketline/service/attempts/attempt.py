@@ -19,6 +19,7 @@ from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskAttempts
 from ketline.ports.runner import CircuitRunner
+from ketline.ports.tracing import NO_ATTEMPT, NO_TRACING, AttemptTrace, Step, Tracing
 from ketline.service.attempts.deferrals import Deferrals
 from ketline.service.task_devices import DeviceTexts
 
@@ -48,9 +49,12 @@ class ProcessTask:
     queue: TaskQueue = SIMULATIONS
     # What devices are; only for queues of simulations.
     devices: DeviceTexts | None = None
+    tracing: Tracing = NO_TRACING
 
-    async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
+    async def __call__(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
+
+        `message` is the trace context of the message.
 
         The claim may give another task than `task_id`: one of higher priority or older. It returns early when no task
         can be claimed, or when the lease was lost. If the call is cancelled, it kills the simulation and hands the task
@@ -59,9 +63,10 @@ class ProcessTask:
         Raises:
             DatabaseUnavailable: no task could be claimed; nothing has changed.
         """
+        started = self.tracing.now()
         claim = await self.claim(task_id)
         if claim is not None:
-            await self._attempt(claim, runner)
+            await self._attempt(claim, runner, self.trace_of(claim, started, task_id, message))
 
     async def claim(self, task_id: TaskId) -> Claim | None:
         """Claim a task of the queue, this one or another; None if there is none.
@@ -74,38 +79,49 @@ class ProcessTask:
             log.debug("task.not_claimed", task_id=str(task_id))
         return claim
 
-    async def run_short(self, task_id: TaskId, runner: CircuitRunner) -> bool:
+    async def run_short(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> bool:
         """Do the same as `__call__` with a task that is not known to be long; return False if none can be claimed."""
+        started = self.tracing.now()
         claim = await self.repository.claim_short(task_id, self.worker_id, self.lease)
         if claim is None:
             return False
-        await self._attempt(claim, runner)
+        await self._attempt(claim, runner, self.trace_of(claim, started, task_id, message))
         return True
 
-    async def _attempt(self, claim: Claim, runner: CircuitRunner) -> None:
+    def trace_of(self, claim: Claim, started: int, announced: TaskId, message: str | None) -> AttemptTrace:
+        """The trace of an attempt; the message that announced the task is part of it only if it was for this task."""
+        return self.tracing.attempt(claim, started, message if claim.lease.task_id == announced else None)
+
+    async def _attempt(self, claim: Claim, runner: CircuitRunner, trace: AttemptTrace) -> None:
         with structlog.contextvars.bound_contextvars(
             task_id=str(claim.lease.task_id),
             correlation_id=claim.correlation_id,
             attempt=claim.lease.attempt,
             worker_id=self.worker_id,
+            **trace.log_fields,
         ):
             log.info("task.started", queued_seconds=round(claim.queued_seconds, 6))
-            await self._run(claim, runner, LeaseKeeper(self, claim.lease))
+            await self._run(claim, runner, LeaseKeeper(self, claim.lease), trace)
             await self.deferrals.recall(claim.lease.task_id)  # guard: process.recall
 
-    async def _run(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> None:
+    async def _run(
+        self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper", trace: AttemptTrace = NO_ATTEMPT
+    ) -> None:
         keeper.start()  # guard: lease.renewed
+        trace.step(Step.RUN)
         try:
             outcome = await self._simulate(claim, runner, keeper)
             if outcome is None:
                 log.warning("task.lease_lost")
+                trace.end("lease_lost", recorded=False)
                 return
-            await self.record(claim, outcome)
+            await self.record(claim, outcome, trace)
         except asyncio.CancelledError:
-            await self.hand_back(claim.lease)  # guard: process.hand_back
+            await self.hand_back(claim.lease, trace)  # guard: process.hand_back
             raise
         finally:
             await keeper.stop()
+            trace.end("crashed", recorded=False)
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> AttemptOutcome | None:
         """The outcome; None if the lease was lost first, in which case the simulation is killed."""
@@ -124,10 +140,12 @@ class ProcessTask:
         devices = self.devices
         return spec if devices is None else await self.persist(lambda: devices.spec(spec))
 
-    async def record(self, claim: Claim, outcome: AttemptOutcome) -> None:
+    async def record(self, claim: Claim, outcome: AttemptOutcome, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Record the outcome of an attempt, if the lease still holds."""
         lease = claim.lease
+        trace.step(Step.RECORD)
         if isinstance(outcome, RunResult):
+            trace.ran(outcome.profile)
             recorded: object = await self.persist(lambda: self.repository.finish(lease, outcome))
             event, details = "task.completed", _timings(outcome)
         elif isinstance(outcome, MachineBusy):
@@ -153,6 +171,9 @@ class ProcessTask:
             log.info(event, **details)
         else:
             log.warning("task.fenced_off")
+        trace.end(
+            event.removeprefix("task.") if recorded else "fenced_off", recorded=bool(recorded), code=_code(outcome)
+        )
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Retry the write until the database responds; the write has no effect if the lease was lost meanwhile.
@@ -170,13 +191,14 @@ class ProcessTask:
                 delayed = True  # guard: process.persist
             await self.clock.sleep(RETRY_SECONDS)
 
-    async def hand_back(self, lease: Lease) -> None:
+    async def hand_back(self, lease: Lease, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Make a task pending again because this worker stops; no attempt is counted."""
         try:
             released = await self.repository.release(lease)
         except DatabaseUnavailable:
             released = False
         log.info("task.handed_back", released=released)
+        trace.end("handed_back", recorded=released)
 
 
 class LeaseLost(Exception):
@@ -265,6 +287,19 @@ class LeaseKeeper:
             log.info("lease.renewed_again" if renewed else "lease.taken_away")
         self._failing = False
         return renewed
+
+
+def _code(outcome: AttemptOutcome) -> str | None:
+    """The stable code of the reason why an attempt gave no result."""
+    match outcome:
+        case RunResult():
+            return None
+        case MachineBusy():
+            return outcome.code
+        case SimulatorNotStarted():
+            return outcome.cause
+        case ExecutionFailed():
+            return outcome.failure.code.value
 
 
 def _timings(result: RunResult) -> dict[str, object]:

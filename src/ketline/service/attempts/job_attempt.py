@@ -5,8 +5,8 @@ job or follows it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -43,6 +43,7 @@ from ketline.domain.task import (
 from ketline.ports.backends import BackendAdapter
 from ketline.ports.repositories import RemoteAttempts
 from ketline.ports.runner import CircuitRunner
+from ketline.ports.tracing import NO_ATTEMPT, AttemptTrace, Step
 from ketline.service.attempts.attempt import LeaseKeeper, LeaseLost, ProcessTask
 from ketline.service.attempts.backend_calls import BackendCalls, BackendTiming
 from ketline.service.attempts.job_program import write_job
@@ -73,6 +74,7 @@ class JobAttempt:
         claim: Claim,
         runner: CircuitRunner,
         timing: BackendTiming,
+        trace: AttemptTrace = NO_ATTEMPT,
     ) -> None:
         self._process = process
         self._repository = repository
@@ -80,6 +82,7 @@ class JobAttempt:
         self._backend = backend
         self._claim = claim
         self._runner = runner
+        self._trace = trace
         self._token = token_of(claim.lease.task_id)
         self._keeper = LeaseKeeper(process, claim.lease, longest_seconds=inf)
         self._calls = BackendCalls(process.clock, timing)
@@ -98,6 +101,7 @@ class JobAttempt:
         with self._bound():
             log.info("task.started", queued_seconds=round(self._claim.queued_seconds, 6))
             self._keeper.start()
+            self._trace.step(Step.SUBMIT_JOB)
             submitted = False
             try:
                 submitted = await self._guarded(self._ensure_job)
@@ -105,12 +109,14 @@ class JobAttempt:
                 if not submitted:
                     self.remote_id = None
                     await self._keeper.stop()
+                    self._trace.end("crashed", recorded=False)
             if submitted:
                 log.info("backend.job_submitted", remote_id=self.remote_id)
 
     async def wait(self) -> None:
         """Wait until the job has ended at the backend, and record its outcome."""
         with self._bound():
+            self._trace.step(Step.FOLLOW_JOB)
             try:
                 await self._guarded(self._follow)
             except Exception:
@@ -118,6 +124,7 @@ class JobAttempt:
                 log.exception("backend.wait_crashed")
             finally:
                 await self._keeper.stop()
+                self._trace.end("crashed", recorded=False)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do a part of the attempt; return False if that ended the attempt, whose outcome is recorded then."""
@@ -127,15 +134,18 @@ class JobAttempt:
                 await work()
         except LeaseLost:
             log.warning("task.lease_lost")
+            self._trace.end("lease_lost", recorded=False)
         except asyncio.CancelledError:
-            await self._process.hand_back(lease)
+            await self._process.hand_back(lease, self._trace)
             raise
         except (ExecutionFailed, MachineBusy) as error:
-            await self._process.record(self._claim, error)
+            await self._process.record(self._claim, error, self._trace)
         except BackendUnavailable as error:
             delay = error.delay or self._calls.timing.unavailable_delay
             log.warning("backend.unavailable", error=str(error), delay_seconds=delay.total_seconds())
-            await self._process.persist(lambda: self._process.deferrals.defer(lease, delay, BackendUnavailable.code))
+            cause = BackendUnavailable.code
+            deferred = await self._process.persist(lambda: self._process.deferrals.defer(lease, delay, cause))
+            self._trace.end("deferred", recorded=deferred, code=cause)
         except BackendFailed as error:
             await self._fail(_code_of(error), str(error))
         except WriteFailed:
@@ -259,7 +269,7 @@ class JobAttempt:
             await self._fail(FailureCode.BACKEND_FAILED, message or "The job failed at the backend.")
         else:
             result = await self._result()
-            await _recorded(self._process.record(self._claim, result))
+            await _recorded(self._process.record(self._claim, result, self._trace))
 
     async def _result(self) -> RunResult:
         assert self.remote_id is not None
@@ -286,20 +296,27 @@ class JobAttempt:
 
     async def _fail(self, code: FailureCode, message: str) -> None:
         failure, repository = Failure(code=code, message=message), self._process.repository
-        if await _recorded(self._process.persist(lambda: repository.fail(self._claim.lease, failure))):
+        self._trace.step(Step.RECORD)
+        recorded = await _recorded(self._process.persist(lambda: repository.fail(self._claim.lease, failure)))
+        if recorded:
             log.info("task.failed", code=str(code))
         else:
             log.warning("task.fenced_off")
+        self._trace.end("failed" if recorded else "fenced_off", recorded=recorded, code=code.value)
 
-    def _bound(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def _bound(self) -> Iterator[None]:
         lease = self._claim.lease
-        return structlog.contextvars.bound_contextvars(
+        fields = structlog.contextvars.bound_contextvars(
             task_id=str(lease.task_id),
             correlation_id=self._claim.correlation_id,
             attempt=lease.attempt,
             worker_id=lease.worker_id,
             backend=self._backend,
+            **self._trace.log_fields,
         )
+        with fields, self._trace.active():
+            yield
 
 
 def token_of(task_id: TaskId) -> ClientToken:

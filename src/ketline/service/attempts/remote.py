@@ -43,14 +43,15 @@ class RunOnBackend:
         assert self.queue.backend is not None  # tasks of kind `run` have one
         return self.queue.backend
 
-    async def __call__(self, task_id: TaskId, runner: CircuitRunner) -> None:
+    async def __call__(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> None:
         """Claim a task and return when its job is at the backend; then it waits in the background.
 
-        `runner` writes the program in the backend's format.
+        `runner` writes the program in the backend's format. `message` is the trace context of the message.
 
         Raises:
             DatabaseUnavailable: no task could be claimed; nothing has changed.
         """
+        started = self.process.tracing.now()
         claim = await self.process.claim(task_id)
         if claim is None:
             return
@@ -62,6 +63,7 @@ class RunOnBackend:
             claim=claim,
             runner=runner,
             timing=self.timing,
+            trace=self.process.trace_of(claim, started, task_id, message),
         )
         await attempt.start()
         if attempt.remote_id is None:

@@ -17,6 +17,7 @@ from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.task_devices import TaskDevices
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.quotas import KnownQuotas
@@ -55,6 +56,7 @@ class SubmitTask:
     project: ProjectName = DEFAULT_PROJECT
     time_limit_seconds: float = math.inf
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
+    tracing: Tracing = NO_TRACING
 
     def within(self, project: ProjectName, repository: TaskSubmissions) -> Self:
         """Return the service for the tasks of another project, which stores them by its `repository`."""
@@ -77,7 +79,9 @@ class SubmitTask:
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
+        started = self.tracing.now()
         accepted = await self.repository.add(submission, taken=taken, limited=bool(quotas))
+        self.tracing.stored([submission], [accepted], started)
         if not accepted.repeated:
             self.backlog.grow()
             self._dispatch(submission, taken=taken)
@@ -96,7 +100,9 @@ class SubmitTask:
         quotas = await self.quotas.of(self.project)
         completed = [self._with_defaults(submission, quotas) for submission in submissions]
         await self._keep_devices(completed)
+        started = self.tracing.now()
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
+        self.tracing.stored(completed, accepted, started)
         self.backlog.grow(sum(not task.repeated for task in accepted))
         self.outbox.nudge()
         return accepted

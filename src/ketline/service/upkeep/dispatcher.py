@@ -14,6 +14,7 @@ from ketline.domain.task import Dispatch
 from ketline.ports.clock import Clock
 from ketline.ports.queue import TaskPublisher
 from ketline.ports.repositories import TaskUpkeep
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()
@@ -32,6 +33,7 @@ class Dispatcher:
     clock: Clock
     interval_seconds: float
     batch: int = 100
+    tracing: Tracing = NO_TRACING
     _ready: list[Dispatch] = field(default_factory=list, init=False)
     _poll_at: float = field(default=0.0, init=False)
     _next_check_at: float = field(default=0.0, init=False)
@@ -149,9 +151,11 @@ class Dispatcher:
 
     async def _publish(self, dispatch: Dispatch) -> PublishFailed | None:
         """Publish one task; return the error if the queue did not accept it, else None."""
+        trace = self.tracing.publication(dispatch)
         try:
-            await self.publisher.publish(dispatch)
+            await self.publisher.publish(trace.dispatch)
         except PublishFailed as error:
+            trace.end(str(error))
             log.warning(
                 "task.not_queued",
                 task_id=str(dispatch.task_id),
@@ -159,5 +163,6 @@ class Dispatcher:
                 error=str(error),
             )
             return error
+        trace.end()
         log.debug("task.queued", task_id=str(dispatch.task_id), correlation_id=dispatch.correlation_id)
         return None

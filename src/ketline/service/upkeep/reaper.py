@@ -11,6 +11,7 @@ from ketline.domain.leases import Expiry, LeaseSurvey
 from ketline.domain.task import LeaseToken
 from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskUpkeep
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 
@@ -36,6 +37,7 @@ class Reaper:
     interval_seconds: float
     contact: DatabaseContact
     batch: int = 100
+    tracing: Tracing = NO_TRACING
     # The clock may have been set back before this process started.
     _corrections: int = field(default=1, init=False)  # guard: clock.at_start
     _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
@@ -89,6 +91,7 @@ class Reaper:
         expiry = Expiry(as_of=survey.at, outage=outage, unrenewed=unrenewed, beyond=self._beyond)
         reaped = await self.repository.reap(self.batch, expiry)
         for task in reaped:
+            self.tracing.reaped(task)
             log.warning(
                 "task.reaped",
                 task_id=str(task.task_id),
