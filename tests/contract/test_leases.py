@@ -24,6 +24,7 @@ LEASE = timedelta(seconds=30)
 WORKER = WorkerId("worker-1")
 CRASH = Failure(code=FailureCode.SIMULATION_ERROR, message="The simulator process was killed")
 STEP = timedelta(minutes=10)
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SET_BACK = {
     SQLITE: "strftime('%Y-%m-%d %H:%M:%f000', {column}, '{seconds:+} seconds')",
     POSTGRESQL: "{column} + ({seconds}) * interval '1 second'",
@@ -44,6 +45,7 @@ async def submit(
         task_id=TaskId(uuid4()),
         spec=TaskSpec(circuit="p", shots=1, max_attempts=3, scheduled_for=scheduled_for),
         correlation_id=CorrelationId("c"),
+        trace_context=TRACEPARENT,
     )
     await repository.add(submission, taken=taken)
     return submission.task_id
@@ -106,6 +108,20 @@ async def test_lease_that_ran_out_in_an_outage_costs_nothing(repository: SqlTask
     assert not await repository.renew(claim.lease, LEASE), "it is taken away all the same"
     assert len(await repository.take_due(10)) == 1
     assert (await claimed(repository, claim.lease.task_id)).lease.attempt == 2
+
+
+async def test_reaped_task_tells_its_trace_and_how_long_it_was_held(
+    repository: SqlTaskRepository, database: Database
+) -> None:
+    claim = await claimed(repository)
+
+    def ago(connection: Connection) -> None:
+        connection.execute(update(tasks).values(claimed_at=from_now(-30), lease_expires_at=from_now(-1)))
+
+    await database.write(ago)
+    [reaped] = await repository.reap(10)
+    assert (reaped.task_id, reaped.trace_context) == (claim.lease.task_id, TRACEPARENT)
+    assert 30 <= reaped.held_seconds < 60
 
 
 @pytest.mark.parametrize(("since", "until"), [(8.0, 5.0), (20.0, 12.0)], ids=["before", "after"])

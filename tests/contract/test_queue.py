@@ -81,6 +81,7 @@ async def test_published_ids_arrive_intact(queue: Queue) -> None:
         await queue.publisher.publish(dispatch)
         delivery = await receive(slot)
     assert (delivery.task_id, delivery.correlation_id) == (dispatch.task_id, dispatch.correlation_id)
+    assert delivery.trace_context == dispatch.trace_context
 
 
 async def test_each_queue_has_its_own_messages(queue: Queue) -> None:

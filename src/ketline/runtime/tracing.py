@@ -33,9 +33,7 @@ async def _opened(stack: AsyncExitStack, settings: Settings, role: str) -> Traci
         # Libraries of an extra, which take time to import.
         from ketline.tracing import TracingOff, open_exporter
     except ImportError as error:
-        log.warning(
-            "tracing.off", reason="the extra is not installed: pip install 'ketline[tracing]'", missing=error.name
-        )
+        log.warning("tracing.off", reason=f"{error}; pip install 'ketline[tracing]' installs what is needed")
         return NO_TRACING
     try:
         tracing = await stack.enter_async_context(open_exporter(endpoint, resource))
