@@ -171,6 +171,10 @@ class FailingDelivery:
     def correlation_id(self) -> CorrelationId:
         return self._delivery.correlation_id
 
+    @property
+    def trace_context(self) -> str | None:
+        return self._delivery.trace_context
+
     async def acknowledge(self) -> None:
         await self._points.reach("acknowledge.before")
         await self._delivery.acknowledge()

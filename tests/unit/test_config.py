@@ -37,6 +37,9 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("WORKER_ID", "worker-9", "worker_id", "worker-9"),
         ("LOG_LEVEL", "WARNING", "log_level", "warning"),
         ("KETLINE_PORT", "9000", "port", 9000),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/", "traces_endpoint", "http://collector:4318/v1/traces"),
+        ("KETLINE_OTLP_ENDPOINT", "http://collector:4318", "traces_endpoint", "http://collector:4318/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://tempo/otlp", "traces_endpoint", "http://tempo/otlp"),
     ],
 )
 def test_variable_sets_field(
@@ -341,6 +344,8 @@ def test_every_setting_is_read() -> None:
         "queue_url",
         "rabbitmq_url",
         "redis_url",
+        "otlp_endpoint",
+        "otlp_traces_endpoint",
     }
 
 

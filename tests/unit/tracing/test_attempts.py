@@ -53,8 +53,9 @@ def test_attempt_has_its_steps_as_children() -> None:
     spans = completed(Recorded(), claim())
     own = span_id(spans["process task"])
     for name in ("claim task", "run program", "record outcome"):
-        assert spans[name].parent is not None
-        assert f"{spans[name].parent.span_id:016x}" == own
+        parent = spans[name].parent
+        assert parent is not None
+        assert f"{parent.span_id:016x}" == own
     assert spans["claim task"].end_time == spans["run program"].start_time
     assert spans["run program"].end_time == spans["record outcome"].start_time
     assert spans["record outcome"].end_time == spans["process task"].end_time
