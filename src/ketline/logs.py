@@ -19,7 +19,7 @@ from structlog.typing import Processor
 from ketline.log_stream import LogStream
 
 # Their lines for each request or frame repeat those of Ketline.
-QUIET_LIBRARIES = ("uvicorn.access", "httpx", "httpcore", "alembic", "asyncio", "sqlalchemy")
+QUIET_LIBRARIES = ("uvicorn.access", "httpx", "httpcore", "alembic", "asyncio", "sqlalchemy", "urllib3")
 # They log each attempt to connect while the broker or the collector is down; Ketline logs the outage once.
 SILENT_LIBRARIES = ("aio_pika", "aiormq", "opentelemetry")
 
