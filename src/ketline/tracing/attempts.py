@@ -20,7 +20,7 @@ _REGULAR = frozenset({"completed", "deferred", "returned", "handed_back", "lease
 
 
 class AttemptSpans:
-    """The `AttemptTrace` of OpenTelemetry. Until its end it only keeps times."""
+    """The `AttemptTrace` of OpenTelemetry. Its wait is over when it begins; of the rest it only keeps times."""
 
     def __init__(self, recorder: Recorder, claim: Claim, started: int, message: str | None) -> None:
         self._recorder = recorder
@@ -31,6 +31,8 @@ class AttemptSpans:
         self._steps: list[tuple[str, int]] = [(Step.CLAIM, started)]
         self._profile: Profile | None = None
         self._ended = False
+        if claim.lease.attempt == 1:
+            self._record_wait()
 
     @property
     def log_fields(self) -> Mapping[str, str]:
@@ -70,8 +72,6 @@ class AttemptSpans:
             fail(attempt, code or outcome)
         elif code is not None:
             attempt.set_attribute("ketline.cause", code)
-        if self._claim.lease.attempt == 1:
-            self._record_wait()
         for (name, began), (_, ended) in pairwise([*self._steps, ("", end)]):
             self._record_step(attempt.get_span_context(), name, began, ended)
         attempt.end(end)
