@@ -5,10 +5,14 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
 
+from deploy.release.chart import unpack_helm
+from tests.kubernetes.helm import Helm
 from tests.servers import PostgresServer, RabbitServer, RedisServer
 
 # Unconfigured, structlog draws tracebacks with all local variables, which takes seconds for one exception.
@@ -107,6 +111,13 @@ async def private_redis_server() -> AsyncIterator[Callable[..., Awaitable[RedisS
             return await servers.enter_async_context(RedisServer(durable=durable))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def helm() -> Iterator[Helm]:
+    """Real Helm, with the chart of this repository."""
+    with TemporaryDirectory() as directory:
+        yield Helm(unpack_helm(Path(directory)), Path(directory))
 
 
 pytest_plugins = ["tests.databases", "tests.forking.fixtures", "tests.schedule"]
