@@ -25,6 +25,7 @@ from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
+from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
@@ -61,7 +62,14 @@ def services_over(
     managed = ManageDevices(devices or FakeDeviceStore())
     task_devices = TaskDevices(managed, DeviceTexts(FakeDeviceContents()), SystemClock())
     submit = SubmitTask(
-        repository, outbox, backlog, max_attempts=3, quotas=quotas, devices=task_devices, time_limit_seconds=300.0
+        repository,
+        outbox,
+        backlog,
+        max_attempts=3,
+        quotas=quotas,
+        devices=task_devices,
+        noise=TaskNoise(FakeDeviceContents(), SystemClock()),
+        time_limit_seconds=300.0,
     )
     keys = FakeKeyStore(projects)
     return Services(

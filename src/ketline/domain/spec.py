@@ -12,6 +12,7 @@ from ketline.domain.gradients import Gradient
 from ketline.domain.labels import Labels
 from ketline.domain.mitigation import Mitigation
 from ketline.domain.outputs import RequestedOutput
+from ketline.domain.stored_noise import StoredNoise
 
 
 class Method(StrEnum):
@@ -78,7 +79,7 @@ def format_by_header(program: str) -> ProgramFormat:
 Observable = Mapping[str, float]
 # A model of noise, by its name with parameters or as {"model": …}, or several of them; see specs/noise.md.
 NoiseLayer = Mapping[str, object]
-Noise = NoiseLayer | Sequence[NoiseLayer]
+Noise = NoiseLayer | Sequence[NoiseLayer] | StoredNoise
 # The observables of a task, the same at each point of a sweep or a list for each point; and their values, likewise.
 Observables = Sequence[Observable] | Sequence[Sequence[Observable]]
 ExpectationValues = Sequence[float] | Sequence[Sequence[float]]
@@ -234,7 +235,11 @@ SPEC_FIELDS: Sequence[SpecField] = (
     _field("bitcode", lambda spec: spec.bitcode),
     _field("backend", lambda spec: spec.backend),
     _field("max_qubits", lambda spec: spec.max_qubits),
-    _field("noise", lambda spec: spec.options.noise, digested=lambda spec: _sorted_json(spec.options.noise)),
+    _field(
+        "noise",
+        lambda spec: _noise_column(spec.options.noise),
+        digested=lambda spec: _sorted_json(_noise_column(spec.options.noise)),
+    ),
     _field(
         "outputs",
         lambda spec: [dict(one.as_json()) for one in spec.options.outputs] or None,
@@ -267,6 +272,10 @@ def digest_of(spec: TaskSpec) -> list[object]:
     """The JSON values of which the fingerprint of a submission is computed; they differ if two submissions do."""
     named = ((one.name, one.digested(spec)) for one in SPEC_FIELDS[_UNNAMED:])
     return [*(one.digested(spec) for one in SPEC_FIELDS[:_UNNAMED]), *(pair for pair in named if pair[1])]
+
+
+def _noise_column(noise: Noise | None) -> NoiseLayer | Sequence[NoiseLayer] | None:
+    return noise.as_json() if isinstance(noise, StoredNoise) else noise
 
 
 def _explicit_format(spec: TaskSpec) -> str | None:

@@ -53,6 +53,7 @@ from ketline.domain.spec import (
     TaskKind,
     TaskSpec,
 )
+from ketline.domain.stored_noise import StoredNoise
 from ketline.domain.sweep import first_point, number_of_points, points_of
 from ketline.domain.task import (
     Conversion,
@@ -213,7 +214,7 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         memory=data["memory"],
         format=ProgramFormat(data["format"]),
         observables=tuple(data["observables"]),
-        noise=data["noise"],
+        noise=_decode_noise(data["noise"]),
         outputs=tuple(map(requested_output, data["outputs"])),
         sampled=data["sampled"],
         precision=data["precision"],
@@ -221,6 +222,13 @@ def _decode_options(data: dict[str, Any]) -> RunOptions:
         gradient=requested_gradient(data["gradient"]),
         device=None if data["device"] is None else _decode_device(data["device"]),
     )
+
+
+def _decode_noise(data: Any) -> Any:
+    """A stored model has its digest and its text, and no other noise has."""
+    if isinstance(data, dict) and data.keys() == {"digest", "text"}:
+        return StoredNoise(**data)
+    return data
 
 
 def _decode_device(data: dict[str, Any]) -> DeviceRun:

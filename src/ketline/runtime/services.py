@@ -12,6 +12,7 @@ from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.devices import SqlDeviceStore
 from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
@@ -43,6 +44,7 @@ from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
+from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
@@ -91,6 +93,7 @@ async def open_services(
             max_attempts=1 + settings.worker_max_retries,
             quotas=quotas,
             devices=task_devices,
+            noise=TaskNoise(SqlNoiseContents(repository.database), clock),
             time_limit_seconds=limits.time_limit.total_seconds(),
             tracing=tracing,
         )

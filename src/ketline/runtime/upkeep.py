@@ -8,6 +8,7 @@ from ketline.config import Settings
 from ketline.db.audit import SqlAuditLog
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.lists.catalogue import SqlTaskCatalogue
+from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.ports.queue import TaskPublisher
@@ -41,6 +42,7 @@ async def open_upkeep(
         audit=SqlAuditLog(repository.database),
         audit_age=timedelta(days=settings.audit_retain_days) if settings.audit_retain_days else None,
         contents=SqlDeviceContents(repository.database),
+        noise=SqlNoiseContents(repository.database),
     )
     shares = SqlProjectShares(repository.database)
     measuring = Loop(

@@ -13,6 +13,7 @@ from ketline.config import Settings
 from ketline.db.backends import SqlBackendRegistry
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.engine.database import Database
+from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
@@ -43,6 +44,7 @@ from ketline.service.health.check import CheckHealth
 from ketline.service.health.heartbeat import Heartbeat
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.task_devices import DeviceTexts
+from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.submission import Outbox
 from ketline.service.upkeep.contact import DatabaseContact
 
@@ -132,6 +134,7 @@ def worker_parts(
             contact.interrupted,
             devices=DeviceTexts(SqlDeviceContents(repository.database)),
             tracing=tracing,
+            noise=TaskNoise(SqlNoiseContents(repository.database), clock),
         ),
         clock=clock,
         health=health,

@@ -54,6 +54,7 @@ def retention(
     audit: FakeAuditLog | None = None,
     audit_age: timedelta | None = None,
     contents: FakeDeviceContents | None = None,
+    noise: FakeDeviceContents | None = None,
 ) -> Retention:
     return Retention(
         catalogue,
@@ -63,14 +64,16 @@ def retention(
         audit=audit or FakeAuditLog(),
         audit_age=audit_age,
         contents=contents or FakeDeviceContents(),
+        noise=noise or FakeDeviceContents(),
     )
 
 
-async def test_contents_of_devices_are_deleted_without_limits_too(catalogue: FakeTaskCatalogue) -> None:
-    contents = FakeDeviceContents()
-    contents.batches[:] = [BATCH, 5]
-    assert await retention(catalogue, ScriptedClock(), contents=contents).apply() == 0, "no tasks"
+async def test_contents_of_devices_and_noise_are_deleted_without_limits_too(catalogue: FakeTaskCatalogue) -> None:
+    contents, noise = FakeDeviceContents(batches=[BATCH, 5]), FakeDeviceContents(batches=[BATCH, BATCH, 5])
+    applied = await retention(catalogue, ScriptedClock(), contents=contents, noise=noise).apply()
+    assert applied == 0, "no tasks"
     assert contents.deletions == [(UNUSED_CONTENT_AGE, BATCH)] * 2
+    assert noise.deletions == [(UNUSED_CONTENT_AGE, BATCH)] * 3
 
 
 async def test_old_audit_is_deleted_in_batches(catalogue: FakeTaskCatalogue) -> None:

@@ -13,6 +13,7 @@ from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
 from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import KEPT_AGAIN_AFTER, MOST_CHARACTERS, DeviceTexts, KnownContents, TaskDevices
+from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
@@ -94,6 +95,7 @@ async def test_content_is_kept_before_its_task_is_stored(contents: FakeDeviceCon
         max_attempts=3,
         quotas=KnownQuotas(FakeProjectStore(), Clock()),
         devices=devices,
+        noise=TaskNoise(FakeDeviceContents(), Clock()),
     )
     run = await devices.found(NAMED)
     spec = TaskSpec(circuit="qubit q;", shots=1, options=RunOptions(device=run))

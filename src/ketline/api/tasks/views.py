@@ -13,6 +13,7 @@ from ketline.domain.device_run import Placement
 from ketline.domain.outputs import Outputs
 from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ProgramFormat, TaskKind
+from ketline.domain.stored_noise import StoredNoise
 from ketline.domain.task import (
     Accepted,
     Failure,
@@ -81,7 +82,8 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         memory=task.options.memory or None,
         inputs=cast("dict[str, JsonValue]", task.inputs) or None,
         observables=cast("list[JsonValue]", list(task.options.observables)) or None,
-        noise=cast("JsonValue", task.options.noise),
+        # As with other large noise, a poll does not read it.
+        noise=None if isinstance(task.options.noise, StoredNoise) else cast("JsonValue", task.options.noise),
         sampled=task.options.sampled or None,
         precision=task.options.precision,
         mitigation=cast("dict[str, JsonValue] | None", task.options.mitigation and task.options.mitigation.as_json()),

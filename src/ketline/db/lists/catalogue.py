@@ -1,6 +1,7 @@
 """Lists, changes and deletes stored tasks, on the database of a `SqlTaskRepository`."""
 
 import itertools
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -110,7 +111,10 @@ class SqlTaskCatalogue:
         row = await self.database.read(work)
         if row is None:
             raise _not_found(task_id)
-        return to_spec(row)
+        spec = to_spec(row)
+        if row.stored_noise is None:
+            return spec
+        return replace(spec, options=replace(spec.options, noise=json.loads(row.stored_noise)))
 
     async def accepted_under(self, key: IdempotencyKey) -> Accepted | None:
         return await self.database.read(lambda connection: find_accepted(connection, self.project, key))

@@ -28,7 +28,7 @@ from ketline.db.lists.pages import merge_sorted, select_along
 from ketline.db.lists.usage import add_to_deleted, usage_of
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.statuses import ENDED, has_status
-from ketline.db.schema.tables import idempotency_keys, status_history, task_labels, tasks
+from ketline.db.schema.tables import idempotency_keys, noise_contents, status_history, task_labels, tasks
 from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.hold import is_held, never_if, runnable_since
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
@@ -67,7 +67,10 @@ def is_made(change: TaskChange, row: Row[Any]) -> bool:
 
 
 def select_spec(task_id: UUID, project: ProjectName) -> Select[Any]:
-    return select(*SPEC_COLUMNS).where(tasks.c.task_id == task_id, is_of(project))
+    """The spec of a task, and as `stored_noise` the text of its noise, if that is stored by its digest."""
+    stored = tasks.outerjoin(noise_contents, noise_contents.c.digest == tasks.c.noise_digest)
+    columns = (*SPEC_COLUMNS, noise_contents.c.content.label("stored_noise"))
+    return select(*columns).select_from(stored).where(tasks.c.task_id == task_id, is_of(project))
 
 
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:

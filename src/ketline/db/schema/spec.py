@@ -14,7 +14,6 @@ from ketline.domain.outputs import requested_output
 from ketline.domain.spec import (
     SPEC_FIELDS,
     Method,
-    Noise,
     ProgramFormat,
     QirProfile,
     RunOptions,
@@ -22,6 +21,7 @@ from ketline.domain.spec import (
     TaskKind,
     TaskSpec,
 )
+from ketline.domain.stored_noise import stored_noise
 
 SPEC_COLUMNS: Sequence[Column[Any]] = [tasks.c[field.column] for field in SPEC_FIELDS]
 
@@ -60,7 +60,7 @@ def to_options(
     row: Row[Any],
     *,
     observables: Sequence[Any] | None = None,
-    noise: Noise | None = None,
+    noise: object | None = None,
     outputs: Sequence[Any] | None = None,
     gradient: Mapping[str, Any] | None = None,
     device: Mapping[str, Any] | None = None,
@@ -72,7 +72,7 @@ def to_options(
         memory=bool(row.memory),
         format=format_of(row),
         observables=tuple(observables or ()),
-        noise=noise,
+        noise=stored_noise(noise),
         outputs=tuple(map(requested_output, outputs or ())),
         gradient=requested_gradient(gradient),
         device=device_run(device) if device else None,

@@ -154,6 +154,8 @@ tasks = Table(
     Column("device", _json_type()),
     # Of the content of its device, which is stored as long as a task has it.
     Column("device_digest", Text),
+    # Of its model of noise, if that is stored once for all tasks that have it.
+    Column("noise_digest", Text),
     # Whether expectation values are estimated, and the standard error that is aimed at.
     Column("sampled", Boolean),
     Column("precision", Float),
@@ -288,6 +290,14 @@ Index(
 # The tasks that need the content of a device.
 _ON_DEVICE = tasks.c.device_digest.is_not(None)
 Index("idx_task_device_digest", tasks.c.device_digest, postgresql_where=_ON_DEVICE, sqlite_where=_ON_DEVICE)
+# The tasks that need a stored model of noise.
+_WITH_STORED_NOISE = tasks.c.noise_digest.is_not(None)
+Index(
+    "idx_task_noise_digest",
+    tasks.c.noise_digest,
+    postgresql_where=_WITH_STORED_NOISE,
+    sqlite_where=_WITH_STORED_NOISE,
+)
 
 # The names and tags that tasks are found by, in the order of the lists: apart from `tasks`, where every claim and every
 # finish would write each of their index entries anew.
@@ -403,6 +413,17 @@ device_contents = Table(
     # When a device last had it, or a task was to have it.
     Column("used_at", UtcDateTime, nullable=False),
     Index("idx_device_contents_used_at", "used_at"),
+)
+
+# Large models of noise: JSON by its SHA-256 digest, which never changes. Tasks refer to it.
+noise_contents = Table(
+    "noise_contents",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    # When a task was last to have it.
+    Column("used_at", UtcDateTime, nullable=False),
+    Index("idx_noise_contents_used_at", "used_at"),
 )
 
 # What deleted tasks took, so that sums stay as they were; see `db/lists/usage.py`. The owner is "" if they had none.

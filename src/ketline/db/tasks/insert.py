@@ -36,6 +36,7 @@ from ketline.db.tasks.hold import never_if
 from ketline.db.tasks.labels import insert_labels
 from ketline.db.tasks.rank import rank
 from ketline.domain.queues import queue_of
+from ketline.domain.stored_noise import StoredNoise
 from ketline.domain.task import Submission, TaskStatus
 
 CREATED = "Task created and queued"
@@ -48,6 +49,7 @@ INSERT_PARAMETERS = BindParameters(
     owner=Text(),
     queue=Text(),
     device_digest=Text(),
+    noise_digest=Text(),
     task_type=Text(),
     wait_for_completion=Boolean(),
     **{column.name: column.type for column in SPEC_COLUMNS},
@@ -61,6 +63,7 @@ KEY_PARAMETERS = BindParameters(**_KEY, task_id=Uuid())
 
 def submission_values(submission: Submission) -> dict[str, object]:
     """The values of a submission for columns of `INSERT_PARAMETERS`."""
+    noise = submission.spec.options.noise
     return {
         "task_id": submission.task_id,
         "correlation_id": submission.correlation_id,
@@ -69,6 +72,7 @@ def submission_values(submission: Submission) -> dict[str, object]:
         "owner": submission.owner,
         "queue": queue_of(submission.spec).name,
         "device_digest": device.digest if (device := submission.spec.options.device) else None,
+        "noise_digest": noise.digest if isinstance(noise, StoredNoise) else None,
         "task_type": submission.task_type,
         "wait_for_completion": submission.wait_for_completion or None,
         **spec_values(submission.spec),
@@ -115,6 +119,7 @@ def new_task(request: Any) -> dict[str, Any]:
         "owner": request.owner,
         "queue": request.queue,
         "device_digest": request.device_digest,
+        "noise_digest": request.noise_digest,
         "task_type": request.task_type,
         "wait_for_completion": request.wait_for_completion,
         **{column.name: getattr(request, column.name) for column in SPEC_COLUMNS},

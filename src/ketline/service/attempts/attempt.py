@@ -15,6 +15,7 @@ import structlog
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
+from ketline.domain.stored_noise import StoredNoise
 from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
 from ketline.ports.clock import Clock
 from ketline.ports.repositories import TaskAttempts
@@ -22,6 +23,7 @@ from ketline.ports.runner import CircuitRunner
 from ketline.ports.tracing import NO_ATTEMPT, NO_TRACING, AttemptTrace, Step, Tracing
 from ketline.service.attempts.deferrals import Deferrals
 from ketline.service.task_devices import DeviceTexts
+from ketline.service.task_noise import TaskNoise
 
 log = structlog.get_logger()
 
@@ -47,9 +49,10 @@ class ProcessTask:
     # Called when the database does not respond to a renewal: then leases may expire although their workers are alive.
     contact_interrupted: Callable[[], None] = lambda: None
     queue: TaskQueue = SIMULATIONS
-    # What devices are; only for queues of simulations.
+    # What devices and stored models of noise are; only for queues of simulations.
     devices: DeviceTexts | None = None
     tracing: Tracing = NO_TRACING
+    noise: TaskNoise | None = None
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
@@ -136,9 +139,13 @@ class ProcessTask:
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
     async def _completed(self, spec: TaskSpec) -> TaskSpec:
-        """The spec with what its device was when it was submitted; waits until the database can be read."""
-        devices = self.devices
-        return spec if devices is None else await self.persist(lambda: devices.spec(spec))
+        """The spec with what its device was when it was submitted, and its noise; waits until they can be read."""
+        devices, noise = self.devices, self.noise
+        if devices is not None and spec.options.device is not None:
+            spec = await self.persist(lambda: devices.spec(spec))
+        if noise is None or not isinstance(spec.options.noise, StoredNoise):
+            return spec
+        return await self.persist(lambda: noise.completed(spec))
 
     async def record(self, claim: Claim, outcome: AttemptOutcome, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Record the outcome of an attempt, if the lease still holds."""

@@ -19,6 +19,7 @@ from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
 from ketline.ports.repositories import TaskSubmissions
 from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.task_devices import TaskDevices
+from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.quotas import KnownQuotas
 
@@ -44,7 +45,7 @@ class SubmitTask:
     """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full.
 
     Tasks of a `project` with quotas are stored within them. `time_limit_seconds` is that of a task without its own.
-    What the device of a task is stays stored as long as the task.
+    What the device of a task is, and a large model of noise, stay stored as long as the task.
     """
 
     repository: TaskSubmissions
@@ -53,6 +54,7 @@ class SubmitTask:
     max_attempts: int
     quotas: KnownQuotas
     devices: TaskDevices
+    noise: TaskNoise
     project: ProjectName = DEFAULT_PROJECT
     time_limit_seconds: float = math.inf
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
@@ -76,6 +78,7 @@ class SubmitTask:
         quotas = await self.quotas.of(self.project)
         submission = self._with_defaults(submission, quotas)
         await self._keep_devices([submission])
+        submission = await self._with_stored_noise(submission)
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
@@ -100,6 +103,7 @@ class SubmitTask:
         quotas = await self.quotas.of(self.project)
         completed = [self._with_defaults(submission, quotas) for submission in submissions]
         await self._keep_devices(completed)
+        completed = [await self._with_stored_noise(submission) for submission in completed]
         started = self.tracing.now()
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
         self.tracing.stored(completed, accepted, started)
@@ -120,6 +124,11 @@ class SubmitTask:
         runs = {run.digest: run for submission in submissions if (run := submission.spec.options.device) is not None}
         for run in runs.values():
             await self.devices.keep(run)  # guard: submit.device
+
+    async def _with_stored_noise(self, submission: Submission) -> Submission:
+        """The submission with a reference to its noise, if that is large, which is stored before the task."""
+        spec = await self.noise.kept(submission.spec)
+        return submission if spec is submission.spec else replace(submission, spec=spec)
 
     def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
         return limited(spec, quotas, self.time_limit_seconds, owned=owner is not None)

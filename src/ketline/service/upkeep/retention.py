@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -10,6 +11,7 @@ from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.clock import Clock
 from ketline.ports.device_contents import DeviceContents
+from ketline.ports.noise_contents import NoiseContents
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()
@@ -27,7 +29,7 @@ class Retention:
     """Deletes ended tasks that are too old or too many, and entries of the audit log that are older than `audit_age`.
 
     One runs in every process, and they share the work. With `age` or `audit_age` None, those of any age are kept; with
-    `most` None, any number of tasks. Of `contents` those go that no task and no device needs any more.
+    `most` None, any number of tasks. Of `contents` and `noise` those go that no task and no device needs any more.
     """
 
     catalogue: TaskCatalogue
@@ -37,6 +39,7 @@ class Retention:
     audit: AuditLog
     audit_age: timedelta | None
     contents: DeviceContents
+    noise: NoiseContents
 
     async def run(self) -> None:
         """Apply the limits at intervals until cancelled."""
@@ -64,7 +67,8 @@ class Retention:
             log.info("retention.deleted", tasks=deleted)
         if audit_age is not None:
             await self._until_done(lambda: self.audit.delete_older(audit_age, BATCH))
-        await self._until_done(lambda: self.contents.delete_unused(UNUSED_CONTENT_AGE, BATCH))
+        for contents in (self.contents, self.noise):
+            await self._until_done(partial(contents.delete_unused, UNUSED_CONTENT_AGE, BATCH))
         return deleted
 
     async def _until_done(self, delete_batch: Callable[[], Awaitable[int]]) -> int:

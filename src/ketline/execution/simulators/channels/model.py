@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from ketline.domain.device import Device
 from ketline.domain.errors import NoiseInvalid
 from ketline.domain.limits import MAX_NOISE_MODELS
-from ketline.domain.spec import Noise
+from ketline.domain.spec import Noise, NoiseLayer
+from ketline.domain.stored_noise import StoredNoise
 from ketline.execution.simulators.channels.aer_format import layer_of
 from ketline.execution.simulators.channels.channel import Channel
 from ketline.execution.simulators.channels.device import DeviceErrors
@@ -89,6 +90,9 @@ class NoiseModels:
         Raises:
             NoiseInvalid: it is no model, or not a physical one.
         """
+        if isinstance(noise, StoredNoise):
+            # Its text is read only when its model is built.
+            return self._kept((project, bytes.fromhex(noise.digest)), lambda: model_of(noise.model()))
         digest = sha256(json.dumps(noise, sort_keys=True).encode()).digest()
         return self._kept((project, digest), lambda: model_of(noise))
 
@@ -109,7 +113,7 @@ class NoiseModels:
         return model
 
 
-def model_of(noise: Noise) -> NoiseModel:
+def model_of(noise: NoiseLayer | Sequence[NoiseLayer]) -> NoiseModel:
     """Build a model.
 
     Raises:
