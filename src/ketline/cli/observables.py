@@ -26,8 +26,8 @@ MitigationOption = Annotated[
     typer.Option(
         "--mitigation",
         metavar="zne|readout|JSON",
-        help='What is done against errors of --noise in observables: zne, readout, or as {"zne": {"extrapolation": '
-        '"exponential"}, "readout": true}.',
+        help="What is done against errors of --noise or --device: zne of observables, readout of these and of counts, "
+        'or as {"zne": {"extrapolation": "exponential"}, "readout": true}.',
     ),
 ]
 _SHORT: Mapping[str, Mapping[str, Any]] = {"zne": {"zne": {}}, "readout": {"readout": True}}

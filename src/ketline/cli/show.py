@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -74,7 +74,7 @@ def show_counts(console: Console, result: Result) -> None:
     for number, counts in enumerate(result.points):
         if len(result.points) > 1:
             console.print(f"point {number}")
-        _show_table(console, counts, result.shots)
+        _show_table(console, counts, result.shots, _corrected(result, number))
 
 
 def show_failure(console: Console, failure: Failure | Diagnostic | ProgramWarning, *, name: str, program: str) -> None:
@@ -196,7 +196,14 @@ def _queue_position(task: Task) -> str:
     )
 
 
-def _show_table(console: Console, counts: Counts, shots: int) -> None:
+def _corrected(result: Result, point: int) -> Mapping[str, float] | None:
+    """The corrected counts of a point, as quasi-probabilities; None if they were not corrected."""
+    readout = (result.mitigation or {}).get("readout")
+    found = readout[point] if isinstance(readout, list) else readout
+    return found and found["quasi_probabilities"]
+
+
+def _show_table(console: Console, counts: Counts, shots: int, corrected: Mapping[str, float] | None = None) -> None:
     ranked = _ranked(counts)
     largest = ranked[0][1] if ranked else 1
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -204,9 +211,12 @@ def _show_table(console: Console, counts: Counts, shots: int) -> None:
     table.add_column("outcome", overflow="fold")
     table.add_column("counts", justify="right")
     table.add_column("share", justify="right")
+    if corrected is not None:
+        table.add_column("corrected", justify="right")
     table.add_column("", no_wrap=True)
     for outcome, count in ranked[:MOST_ROWS]:
-        table.add_row(outcome, str(count), f"{count / shots:.1%}", Text(_bar(count / largest), style="cyan"))
+        more = [] if corrected is None else [f"{corrected[outcome]:.1%}"]
+        table.add_row(outcome, str(count), f"{count / shots:.1%}", *more, Text(_bar(count / largest), style="cyan"))
     console.print(table)
     if hidden := ranked[MOST_ROWS:]:
         rest = sum(count for _, count in hidden)

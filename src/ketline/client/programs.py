@@ -30,7 +30,7 @@ class Options(TypedDict, total=False):
     "qir"), and for QIR a `profile` ("base" or "adaptive") and, with `bitcode`, bitcode as base64 in place of text.
     `backend`: the external backend of a task of kind "run".
 
-    `mitigation`: what is done against errors in the values of observables with noise: {"zne": {"scale_factors":
+    `mitigation`: what is done against errors of noise or a device in values and counts: {"zne": {"scale_factors":
     [1, 3, 5], "extrapolation": "linear", "folding": "global"}}, {"readout": True}, or both.
 
     `noise`: errors of gates and readout: a named model with its parameters, such as

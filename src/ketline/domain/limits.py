@@ -21,6 +21,8 @@ MAX_GRADIENT_INPUTS = 1_000
 # The strengths of noise of a zero-noise extrapolation, and the largest of them.
 MAX_SCALE_FACTORS = 10
 MAX_SCALE_FACTOR = 99
+MAX_CALIBRATION_SHOTS = 1_000_000
+MAX_CORRECTED_OUTCOMES = 2_048
 MAX_OUTPUTS = 32
 MAX_OUTPUT_QUBITS = 4_096
 # The labels of the observables of all outputs of a task, and their letters: a task is always read with them.

@@ -1,4 +1,4 @@
-"""Error mitigation of expectation values: zero-noise extrapolation, and the correction of readout errors."""
+"""Error mitigation: zero-noise extrapolation of expectation values, and the correction of readout errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from typing import Any
 
 DEFAULT_SCALE_FACTORS = (1.0, 3.0, 5.0)
 DEFAULT_ORDER = 2
+# Of each of the two states of a qubit, where readout errors are measured.
+DEFAULT_CALIBRATION_SHOTS = 10_000
+_MEASURED = "measured"
 
 
 class Extrapolation(StrEnum):
@@ -42,16 +45,20 @@ class ZeroNoise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mitigation:
-    """What is done against errors; with `readout` each measured qubit is corrected for its readout errors."""
+    """What is done against errors; with `readout` each measured qubit is corrected for its readout errors.
+
+    These are known from the noise, or measured by calibration circuits with so many shots for each state of each qubit.
+    """
 
     zne: ZeroNoise | None = None
     readout: bool = False
+    calibration_shots: int | None = None
 
     def as_json(self) -> Mapping[str, object]:
         """As databases, simulator processes and clients get it; `mitigation_of` is the inverse."""
-        zne = self.zne
+        zne, readout = self.zne, self._readout()
         if zne is None:
-            return {"readout": self.readout}
+            return {"readout": readout}
         shown = {
             "scale_factors": list(zne.scale_factors),
             "extrapolation": zne.extrapolation.value,
@@ -59,15 +66,22 @@ class Mitigation:
         }
         order = {"order": zne.order} if zne.extrapolation is Extrapolation.POLYNOMIAL else {}
         asymptote = {} if zne.asymptote is None else {"asymptote": zne.asymptote}
-        return {"zne": {**shown, **order, **asymptote}, "readout": self.readout}
+        return {"zne": {**shown, **order, **asymptote}, "readout": readout}
+
+    def _readout(self) -> object:
+        if self.calibration_shots is None:
+            return self.readout
+        return {"calibration": _MEASURED, "shots": self.calibration_shots}
 
 
 def mitigation_of(stored: Mapping[str, Any] | None) -> Mitigation | None:
     """The mitigation of a task from the JSON of `Mitigation.as_json`; None stays None."""
     if stored is None:
         return None
-    zne = stored.get("zne")
-    return Mitigation(zne=None if zne is None else _zero_noise(zne), readout=bool(stored.get("readout")))
+    zne, readout = stored.get("zne"), stored.get("readout")
+    # Simulator processes get the fields of a `Mitigation`.
+    shots = readout["shots"] if isinstance(readout, Mapping) else stored.get("calibration_shots")
+    return Mitigation(zne=None if zne is None else _zero_noise(zne), readout=bool(readout), calibration_shots=shots)
 
 
 def _zero_noise(stored: Mapping[str, Any]) -> ZeroNoise:

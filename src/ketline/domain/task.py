@@ -251,7 +251,8 @@ class RunResult:
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
     `expectation_values` in their order, for a sweep a sequence for each point, and no counts; those that were estimated
     have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order. `mitigation` has
-    under `zne` what a zero-noise extrapolation was made of, for a sweep at each point. A task of kind `convert` has a
+    under `zne` what a zero-noise extrapolation was made of, and under `readout` the corrected counts, for a sweep at
+    each point. A task of kind `convert` has a
     `conversion`, no counts and no shots. `outputs` are those that were requested by name; without counts among them,
     `counts` is empty.
     """

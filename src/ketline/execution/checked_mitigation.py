@@ -8,8 +8,10 @@ from ketline.domain.mitigation import Extrapolation, ZeroNoise
 from ketline.domain.observables import observables_at
 from ketline.domain.spec import TaskSpec
 from ketline.domain.sweep import number_of_points
+from ketline.domain.task import Point
 
 _NAMES = {"scale_factors", "values", "standard_errors", "curves"}
+_CORRECTED = ("quasi_probabilities", "probabilities")
 
 
 def checked_mitigation(data: Any, spec: TaskSpec) -> Mapping[str, Any] | None:
@@ -29,6 +31,30 @@ def checked_mitigation(data: Any, spec: TaskSpec) -> Mapping[str, Any] | None:
     for at_point, observables in zip(found, requested, strict=True):
         _check(at_point, mitigation.zne, len(observables), sampled=spec.options.sampled)
     return {"zne": data["zne"]}
+
+
+def checked_correction(data: Any, spec: TaskSpec, points: Sequence[Point]) -> Mapping[str, Any] | None:
+    """The corrected counts, at each point of a sweep; None for a task without a correction.
+
+    Raises:
+        ValueError: they are of other outcomes than were counted, or something else than finite numbers.
+    """
+    mitigation = spec.options.mitigation
+    if mitigation is None or not mitigation.readout:
+        return None
+    readout = data["readout"]
+    found = readout if number_of_points(spec.inputs) is not None else [readout]
+    if type(found) is not list or len(found) != len(points):
+        raise ValueError("not a correction for each point")
+    for at_point, point in zip(found, points, strict=True):
+        if at_point.keys() != {*_CORRECTED, "overhead"}:
+            raise ValueError("a correction of other parts")
+        _check_numbers([[at_point["overhead"]]], 1, 1)
+        for name in _CORRECTED:
+            if at_point[name].keys() != point.counts.keys():
+                raise ValueError("a correction of other outcomes")
+            _check_numbers([list(at_point[name].values())], 1, len(point.counts))
+    return {"readout": readout}
 
 
 def _check(data: Any, zne: ZeroNoise, observables: int, *, sampled: bool) -> None:

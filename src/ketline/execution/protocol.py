@@ -67,7 +67,7 @@ from ketline.domain.task import (
     WarningCode,
 )
 from ketline.execution.checked_gradients import checked_gradients
-from ketline.execution.checked_mitigation import checked_mitigation
+from ketline.execution.checked_mitigation import checked_correction, checked_mitigation
 from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
@@ -333,7 +333,7 @@ def _split_counts(data: bytes, request: Request) -> tuple[EncodedCounts | None, 
 def _is_single_run(request: Request) -> bool:
     """Whether the result is the counts of one run, without its shots."""
     options = request.spec.options
-    wants_more = bool(options.observables or options.outputs or options.memory)
+    wants_more = bool(options.observables or options.outputs or options.memory or options.mitigation)
     return request.command is Command.RUN and not wants_more and number_of_points(request.spec.inputs) is None
 
 
@@ -374,11 +374,19 @@ def _decode_counts(data: dict[str, Any], request: Request) -> RunResult:
     shots = request.spec.shots
     if points is None:
         point = _decode_point(data, request)
-        return RunResult(counts=point.counts, shots=shots, profile=profile, memory=point.memory, outputs=point.outputs)
+        return RunResult(
+            counts=point.counts,
+            shots=shots,
+            profile=profile,
+            memory=point.memory,
+            mitigation=checked_correction(data["mitigation"], request.spec, [point]),
+            outputs=point.outputs,
+        )
     results = [_decode_point(result, request) for result in data["points"]]
     if len(results) != points:
         raise ValueError(f"{len(results)} results of {points} points")
-    return RunResult(counts={}, shots=shots, profile=profile, points=results)
+    mitigation = checked_correction(data["mitigation"], request.spec, results)
+    return RunResult(counts={}, shots=shots, profile=profile, points=results, mitigation=mitigation)
 
 
 def _decode_profile(data: dict[str, Any]) -> Profile:

@@ -1,12 +1,13 @@
 """The shape of a request's `mitigation`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from ketline.domain.limits import MAX_SCALE_FACTOR, MAX_SCALE_FACTORS
+from ketline.domain.limits import MAX_CALIBRATION_SHOTS, MAX_SCALE_FACTOR, MAX_SCALE_FACTORS
 from ketline.domain.mitigation import (
+    DEFAULT_CALIBRATION_SHOTS,
     DEFAULT_ORDER,
     DEFAULT_SCALE_FACTORS,
     Extrapolation,
@@ -72,19 +73,81 @@ class ZeroNoiseRequest(BaseModel):
         )
 
 
+class ReadoutRequest(BaseModel):
+    """The correction of readout errors, which are those of the noise, or are measured."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    calibration: Literal["exact", "measured"] = "exact"
+    shots: Annotated[int | None, Field(ge=1, le=MAX_CALIBRATION_SHOTS)] = None
+
+    @model_validator(mode="after")
+    def _require_shots_of_circuits(self) -> Self:
+        if self.shots is not None and self.calibration == "exact":
+            raise PydanticCustomError("mitigation", "has a meaning for 'measured' only", {"field": "shots"})
+        return self
+
+
+def _as_readout(value: object) -> object:
+    if isinstance(value, bool):
+        return {} if value else None
+    if value is None or isinstance(value, (dict, ReadoutRequest)):
+        return value
+    raise PydanticCustomError("mitigation", "must be true, false, or a JSON object")
+
+
+_Readout = Annotated[
+    ReadoutRequest | None,
+    BeforeValidator(_as_readout),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "calibration": {"type": "string", "enum": ["exact", "measured"], "default": "exact"},
+                        "shots": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": MAX_CALIBRATION_SHOTS,
+                            "default": DEFAULT_CALIBRATION_SHOTS,
+                            "description": "Of each state of each qubit, where readout errors are measured",
+                        },
+                    },
+                },
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+
+
 class MitigationRequest(BaseModel):
-    """What is done against errors in expectation values: at least one of the two."""
+    """What is done against errors: at least one of the two."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     zne: Annotated[ZeroNoiseRequest | None, Field(description="Zero-noise extrapolation")] = None
-    readout: Annotated[bool, Field(description="Correct values for the readout errors of `noise`")] = False
+    readout: Annotated[
+        _Readout,
+        Field(
+            description="Correct counts, or values, for readout errors: those of `noise` or the device, or as "
+            "calibration circuits measure them",
+            examples=[True, {"calibration": "measured", "shots": 10_000}],
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _require_one(self) -> Self:
-        if self.zne is None and not self.readout:
+        if self.zne is None and self.readout is None:
             raise PydanticCustomError("mitigation", "must have zne, or readout as true")
         return self
 
     def as_requested(self) -> Mitigation:
-        return Mitigation(zne=None if self.zne is None else self.zne.as_requested(), readout=self.readout)
+        readout, shots = self.readout, None
+        if readout is not None and readout.calibration == "measured":
+            shots = readout.shots or DEFAULT_CALIBRATION_SHOTS
+        zne = None if self.zne is None else self.zne.as_requested()
+        return Mitigation(zne=zne, readout=readout is not None, calibration_shots=shots)

@@ -272,8 +272,8 @@ class SubmitRequest(BaseModel):
     mitigation: Annotated[
         MitigationRequest | None,
         Field(
-            description="What is done against errors in the expectation values of `observables` with `noise`, or on a "
-            "device",
+            description="What is done against errors of `noise`, or of a device: in the expectation values of "
+            "`observables`, or with `readout` alone in counts",
             examples=[{"zne": {"scale_factors": [1, 3, 5], "extrapolation": "exponential"}, "readout": True}],
         ),
     ] = None
@@ -337,11 +337,12 @@ class SubmitRequest(BaseModel):
     def _require_errors_to_mitigate(self) -> Self:
         if self.mitigation is None:
             return self
-        if not self.observables:
+        if not self.observables and (self.mitigation.zne is not None or not self._has_counts):
             raise PydanticCustomError("wishes_mixed", "has no meaning without observables", _MITIGATION)
         if self.noise is None and not self._has_noisy_device:
             raise PydanticCustomError("wishes_mixed", "has no meaning without noise", _MITIGATION)
-        if self.mitigation.readout and self.shots is None and self.precision is None:
+        is_exact = bool(self.observables) and self.shots is None and self.precision is None
+        if self.mitigation.readout is not None and is_exact:
             text = "has a meaning with shots or a precision only: exact values have no readout errors"
             raise PydanticCustomError("wishes_mixed", text, _MITIGATION)
         asymptote = None if self.mitigation.zne is None else self.mitigation.zne.asymptote
@@ -380,13 +381,17 @@ class SubmitRequest(BaseModel):
             text = "has no {type} with {noise}: ask for density_matrix"
             raise PydanticCustomError("wishes_mixed", text, {**_OUTPUTS, "type": pure.value, "noise": noise})
         self._reject_what_no_device_has()
-        if gives_counts([one.as_requested() for one in self.outputs]):
+        if self._has_counts:
             return self
         for field, value in (("memory", self.memory or None), ("shots", self.shots)):
             if value is not None:
                 text = "has no meaning without counts: add 'counts' to the outputs"
                 raise PydanticCustomError("wishes_mixed", text, {"field": field})
         return self
+
+    @property
+    def _has_counts(self) -> bool:
+        return gives_counts([one.as_requested() for one in self.outputs])
 
     @property
     def _has_noisy_device(self) -> bool:
@@ -463,7 +468,9 @@ class TaskResult(BaseModel):
     mitigation: dict[str, JsonValue] | None = Field(
         default=None,
         description="Under `zne` what the values were extrapolated from, of a sweep for each point: the scale factors "
-        "as they were reached, the values of the observables at each, their standard errors, and the curve of each",
+        "as they were reached, the values of the observables at each, their standard errors, and the curve of each. "
+        "Under `readout` the corrected counts, likewise: `quasi_probabilities`, which can be negative, of the outcomes "
+        "that were counted, the `probabilities` nearest to them, and the `overhead` in variance",
     )
     outputs: dict[str, OutputView] | list[dict[str, OutputView]] | None = Field(
         default=None, description="The requested outputs by name; of a sweep an array of them, one for each point"

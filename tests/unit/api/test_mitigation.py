@@ -6,7 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from ketline.domain.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
+from ketline.domain.mitigation import (
+    DEFAULT_CALIBRATION_SHOTS,
+    Extrapolation,
+    Folding,
+    Mitigation,
+    ZeroNoise,
+    mitigation_of,
+)
+from ketline.domain.task import Point
 from tests.fakes import FakeTaskRepository
 from tests.unit.api.test_results import STORED, TASK_ID
 
@@ -52,8 +60,51 @@ async def test_readout_is_corrected_with_shots(client: httpx.AsyncClient, reposi
 
 
 @pytest.mark.parametrize(
+    ("readout", "shots"),
+    [
+        (True, None),
+        ({}, None),
+        ({"calibration": "exact"}, None),
+        ({"calibration": "measured"}, DEFAULT_CALIBRATION_SHOTS),
+        ({"calibration": "measured", "shots": 500}, 500),
+    ],
+)
+async def test_readout_of_counts_is_corrected(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, readout: Any, shots: int | None
+) -> None:
+    for of_counts in ({}, {"outputs": ["counts", "probabilities"]}, {"noise": None, "device": "line-27"}):
+        body = {**BODY, "observables": [], "mitigation": {"readout": readout}, **of_counts}
+        answer = await client.post("/tasks", json=body)
+        assert answer.status_code == 202, answer.text
+        expected = Mitigation(readout=True, calibration_shots=shots)
+        assert repository.submissions[-1].spec.options.mitigation == expected
+        assert mitigation_of(expected.as_json()) == expected
+
+
+async def test_result_has_the_corrected_counts(client: httpx.AsyncClient, repository: FakeTaskRepository) -> None:
+    readout = {"quasi_probabilities": {"0": 1.0}, "probabilities": {"0": 1.0}, "overhead": 1.1}
+    for stored in (
+        replace(STORED, counts={"0": 10}, memory=None, mitigation={"readout": readout}),
+        replace(STORED, counts=None, memory=None, points=[Point(counts={"0": 10})], mitigation={"readout": [readout]}),
+    ):
+        repository.tasks[TASK_ID] = stored
+        view = (await client.get(f"/tasks/{TASK_ID}")).json()
+        assert view["result"]["mitigation"] == stored.mitigation
+
+
+@pytest.mark.parametrize(
     ("body", "pointer", "words"),
     [
+        ({"mitigation": {"readout": True}, "observables": [], "outputs": ["entropy"]}, "#/mitigation", "without obs"),
+        ({"mitigation": {"readout": True}, "observables": [], "noise": None}, "#/mitigation", "without noise"),
+        ({"mitigation": {"readout": 1}}, "#/mitigation/readout", "true, false"),
+        ({"mitigation": {"readout": {"shots": 10}}}, "#/mitigation/readout/shots", "'measured' only"),
+        ({"mitigation": {"readout": {"calibration": "guessed"}}}, "#/mitigation/readout/calibration", "'exact'"),
+        (
+            {"mitigation": {"readout": {"calibration": "measured", "shots": 0}}},
+            "#/mitigation/readout/shots",
+            "at least 1",
+        ),
         ({"mitigation": {"zne": {}}, "observables": []}, "#/mitigation", "without observables"),
         ({"mitigation": {"zne": {}}, "noise": None}, "#/mitigation", "without noise"),
         ({"mitigation": {"readout": True}}, "#/mitigation", "exact values have no readout errors"),

@@ -197,7 +197,7 @@ def _view_result(task: Task) -> TaskResult | None:
         return TaskResult(
             expectation_values=cast("list[float] | list[list[float]]", task.expectation_values),
             standard_errors=cast("list[float] | list[list[float]] | None", task.standard_errors),
-            mitigation=cast("dict[str, JsonValue] | None", task.mitigation),
+            mitigation=_view_mitigation(task),
             gradients=cast("list[JsonValue]", task.gradients),
         )
     if task.points is not None:
@@ -206,7 +206,13 @@ def _view_result(task: Task) -> TaskResult | None:
         return None if task.outputs is None else TaskResult(outputs=view_outputs(task.outputs))
     memory = None if task.memory is None else list(task.memory)
     outputs = None if task.outputs is None else view_outputs(task.outputs)
-    return TaskResult(counts=dict(task.counts), shots=task.shots, memory=memory, outputs=outputs)
+    return TaskResult(
+        counts=dict(task.counts), shots=task.shots, memory=memory, outputs=outputs, mitigation=_view_mitigation(task)
+    )
+
+
+def _view_mitigation(task: Task) -> dict[str, JsonValue] | None:
+    return cast("dict[str, JsonValue] | None", task.mitigation)
 
 
 def _view_points(task: Task, points: Sequence[Point]) -> TaskResult:
@@ -217,6 +223,7 @@ def _view_points(task: Task, points: Sequence[Point]) -> TaskResult:
         shots=task.shots if counted else None,
         memory=None if kept is None else [list(point.memory or ()) for point in points],
         outputs=None if saved is None else [view_outputs(point.outputs or {}) for point in points],
+        mitigation=_view_mitigation(task),
     )
 
 

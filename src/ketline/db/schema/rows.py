@@ -124,14 +124,16 @@ def _outcome(result: Mapping[str, Any] | None) -> dict[str, Any]:
     counts, memory, outputs = result.get("counts"), result.get("memory"), result.get("outputs")
     of_points = counts if outputs is None else outputs
     if not isinstance(of_points, list):
-        return {"counts": counts, "memory": memory, "outputs": None if outputs is None else _to_outputs(outputs)}
+        saved = None if outputs is None else _to_outputs(outputs)
+        return {"counts": counts, "memory": memory, "outputs": saved, "mitigation": result.get("mitigation")}
     none = [None] * len(of_points)
     points = zip(counts or none, memory or none, outputs or none, strict=True)
     return {
+        "mitigation": result.get("mitigation"),
         "points": [
             Point(counts=of or {}, memory=kept, outputs=None if found is None else _to_outputs(found))
             for of, kept, found in points
-        ]
+        ],
     }
 
 
@@ -305,7 +307,8 @@ def _result(result: RunResult) -> Mapping[str, object]:
     if (output := result.conversion) is not None:
         encoding = {"encoding": "base64"} if output.base64 else {}
         return {"output": output.content, "media_type": output.media_type, **encoding}
-    return {**_outputs(result), **_counts(result)}
+    mitigation = {} if result.mitigation is None else {"mitigation": result.mitigation}
+    return {**_outputs(result), **_counts(result), **mitigation}
 
 
 def _counts(result: RunResult) -> Mapping[str, object]:

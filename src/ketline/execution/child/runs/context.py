@@ -15,6 +15,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Request
 from ketline.execution.simulators.aer import Simulator
 from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation import Calibration
 from ketline.execution.simulators.noise import prepared
 
 
@@ -44,6 +45,13 @@ class RunContext:
     def at_point(self, number: int) -> AbstractContextManager[None]:
         """A block in which the message of a failure has the number of the point, if the task is a sweep."""
         return nullcontext() if self.points is None else _point_in_failures(number)
+
+    def calibration(self, noise: NoiseModel | None) -> Calibration | None:
+        """The readout errors that are corrected; None for a task that corrects none, or has no noise."""
+        mitigation = self.spec.options.mitigation
+        if mitigation is None or not mitigation.readout or noise is None:
+            return None
+        return Calibration(self.simulator, noise, mitigation, self.spec.options.seed)
 
     def noise_model(self) -> NoiseModel | None:
         """The noise of the task, checked.

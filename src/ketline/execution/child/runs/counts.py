@@ -8,8 +8,8 @@ from ketline.domain.task import Point, RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_size
 from ketline.execution.child.runs.context import RunContext, prepared_for
+from ketline.execution.child.runs.corrections import CorrectedSimulation, corrected, readout_result
 from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.aer import Simulation
 
 
 def draw_counts(run: RunContext) -> RunResult:
@@ -25,16 +25,24 @@ def _once(run: RunContext) -> RunResult:
     require_qubits(program.declared_qubits, spec)
     with run.stopwatch.simulating():
         simulation = run.simulator.run(program, spec.shots, spec.options, noise=noise)
-    check_size(characters_of(simulation), simulation, run.limits)
-    profile = profile_of(program, simulation, run.stopwatch)
-    return RunResult(counts=simulation.counts, shots=spec.shots, memory=simulation.memory, profile=profile)
+        found = corrected(program, simulation, run.calibration(noise))
+    check_size(characters_of(simulation) + found.characters, simulation, run.limits)
+    return RunResult(
+        counts=simulation.counts,
+        shots=spec.shots,
+        memory=simulation.memory,
+        profile=profile_of(program, found.simulation, run.stopwatch),
+        mitigation=readout_result([found], swept=False),
+    )
 
 
 def _sweep(run: RunContext) -> RunResult:
     spec, characters = run.spec, 0
     with run.stopwatch.reading():
         read, noise = run.reader.at_points(run.request, None), run.noise_model()
-    runs: list[tuple[Program, Simulation]] = []
+    calibration = run.calibration(noise)
+    first: Program | None = None
+    runs: list[CorrectedSimulation] = []
     for number, inputs in enumerate(run.inputs()):
         options = replace(spec.options, seed=seed_at(spec.options.seed, number))
         with run.at_point(number):
@@ -43,12 +51,16 @@ def _sweep(run: RunContext) -> RunResult:
             require_qubits(program.declared_qubits, spec)
             with run.stopwatch.simulating():
                 simulation = run.simulator.run(program, spec.shots, options, likely_repeated=False, noise=noise)
-            characters += characters_of(simulation)
+                found = corrected(program, simulation, calibration)
+            characters += characters_of(simulation) + found.characters
             check_size(characters, simulation, run.limits)
-        runs.append((program, simulation) if not runs else (runs[0][0], simulation))
+        first = first or program
+        runs.append(found)
+    assert first is not None  # a sweep has a point
     return RunResult(
         counts={},
         shots=spec.shots,
-        profile=profile_of(*runs[0], run.stopwatch),
-        points=[Point(counts=simulation.counts, memory=simulation.memory) for _, simulation in runs],
+        profile=profile_of(first, runs[0].simulation, run.stopwatch),
+        points=[Point(counts=one.simulation.counts, memory=one.simulation.memory) for one in runs],
+        mitigation=readout_result(runs, swept=True),
     )

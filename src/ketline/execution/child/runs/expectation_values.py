@@ -32,7 +32,7 @@ def compute_expectation_values(run: RunContext) -> RunResult:
     with run.stopwatch.reading():
         noise = run.noise_model()
         read = run.reader.loader(run.request, observed_by(run.request))
-    estimator = Estimator(run.simulator)
+    estimator = Estimator(run.simulator, run.calibration(noise))
     runs: list[tuple[Program, Mitigated]] = []
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
         with run.at_point(number):

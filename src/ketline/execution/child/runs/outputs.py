@@ -11,10 +11,12 @@ from ketline.domain.task import Point, RunResult
 from ketline.execution.child.profile import profile_of
 from ketline.execution.child.result_size import characters_of, check_outputs, check_size
 from ketline.execution.child.runs.context import RunContext, prepared_for
+from ketline.execution.child.runs.corrections import CorrectedSimulation, corrected, readout_result
 from ketline.execution.circuit.final_state import final_state_of
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulation
 from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation import Calibration
 from ketline.execution.simulators.saving import Saved
 
 ReadAt = Callable[[Mapping[str, InputValue]], Program]
@@ -27,6 +29,8 @@ def compute_outputs(run: RunContext) -> RunResult:
         noise = run.noise_model()
         read_state = run.reader.loader(run.request, final_state_of(outputs))
         read = run.reader.loader(run.request, None) if gives_counts(run.spec.options.outputs) else None
+    calibration = run.calibration(noise)
+    corrections: list[CorrectedSimulation] = []
     first: tuple[Program, Saved | Simulation] | None = None
     found: list[Point] = []
     for number, inputs in enumerate(run.inputs()):
@@ -35,16 +39,25 @@ def compute_outputs(run: RunContext) -> RunResult:
             point = Point(counts={}, outputs=saved.outputs)
             first = first or (state, saved)
             if read is not None:
-                program, simulation = _counted(run, read, inputs, number, noise)
-                point = replace(point, counts=simulation.counts, memory=simulation.memory)
-                first = (program, simulation) if number == 0 else first
+                program, counted = _counted(run, read, inputs, number, noise, calibration)
+                point = replace(point, counts=counted.simulation.counts, memory=counted.simulation.memory)
+                first = (program, counted.simulation) if number == 0 else first
+                corrections.append(counted)
         found.append(point)
     assert first is not None  # a sweep has a point
-    profile, shots = profile_of(*first, run.stopwatch), run.spec.shots
-    if run.points is not None:
-        return RunResult(counts={}, shots=shots, profile=profile, points=found)
+    profile, shots, swept = profile_of(*first, run.stopwatch), run.spec.shots, run.points is not None
+    mitigation = readout_result(corrections, swept=swept) if corrections else None
+    if swept:
+        return RunResult(counts={}, shots=shots, profile=profile, points=found, mitigation=mitigation)
     [one] = found
-    return RunResult(counts=one.counts, shots=shots, profile=profile, memory=one.memory, outputs=one.outputs)
+    return RunResult(
+        counts=one.counts,
+        shots=shots,
+        profile=profile,
+        memory=one.memory,
+        outputs=one.outputs,
+        mitigation=mitigation,
+    )
 
 
 def _saved(
@@ -63,8 +76,13 @@ def _saved(
 
 
 def _counted(
-    run: RunContext, read: ReadAt, inputs: Mapping[str, InputValue], number: int, noise: NoiseModel | None
-) -> tuple[Program, Simulation]:
+    run: RunContext,
+    read: ReadAt,
+    inputs: Mapping[str, InputValue],
+    number: int,
+    noise: NoiseModel | None,
+    calibration: Calibration | None,
+) -> tuple[Program, CorrectedSimulation]:
     options = run.spec.options
     if run.points is not None:
         options = replace(options, seed=seed_at(options.seed, number))
@@ -72,5 +90,6 @@ def _counted(
         program = prepared_for(read(inputs), noise)
     with run.stopwatch.simulating():
         simulation = run.simulator.run(program, run.spec.shots, options, noise=noise)
-    check_size((run.points or 1) * characters_of(simulation), simulation, run.limits)
-    return program, simulation
+        found = corrected(program, simulation, calibration)
+    check_size((run.points or 1) * (characters_of(simulation) + found.characters), simulation, run.limits)
+    return program, found

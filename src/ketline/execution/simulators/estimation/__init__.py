@@ -1,8 +1,10 @@
 """Estimates expectation values from shots, as a device gives them; `child/runs/expectation_values.py` calls it."""
 
+from ketline.execution.simulators.estimation.calibration import Calibration
+from ketline.execution.simulators.estimation.corrected_counts import CorrectedBits
 from ketline.execution.simulators.estimation.estimate import Estimator
 from ketline.execution.simulators.estimation.extrapolation import extrapolated
 from ketline.execution.simulators.estimation.folding import folded_programs
 from ketline.execution.simulators.estimation.plan import planned_run
 
-__all__ = ["Estimator", "extrapolated", "folded_programs", "planned_run"]
+__all__ = ["Calibration", "CorrectedBits", "Estimator", "extrapolated", "folded_programs", "planned_run"]

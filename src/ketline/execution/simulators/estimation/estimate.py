@@ -13,6 +13,7 @@ from ketline.execution.circuit.pauli_bases import Basis, MeasuredSums, Term, mea
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
 from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.measured import measured_in
 from ketline.execution.simulators.estimation.readout import corrected_signs
 
@@ -23,8 +24,10 @@ _SIGNS = (1.0, -1.0)
 class Estimator:
     """Estimates on a simulator; the bases of the last observables are kept, as in a sweep they are the same."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, calibration: Calibration | None = None) -> None:
+        """With a `calibration` values are corrected for readout errors."""
         self._simulator = simulator
+        self._calibration = calibration
         self._last: tuple[Sequence[Observable], frozenset[int], MeasuredSums] | None = None
 
     def sums_of(self, observables: Sequence[Observable], program: Program) -> MeasuredSums:
@@ -53,8 +56,8 @@ class Estimator:
         if not sums.bases:
             found = self._simulator.expect(program, observables, options.method, noise)
             return found._replace(values=sums.constants, errors=[0.0] * len(observables))
-        mitigated = options.mitigation is not None and options.mitigation.readout and noise is not None
-        corrected = corrected_signs(program, noise, qubits_of(sums)) if mitigated and noise is not None else {}
+        calibration = self._calibration
+        corrected = {} if calibration is None else corrected_signs(calibration.of(program), qubits_of(sums))
         values, errors = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
         total, first = 0, None
         for number, basis in enumerate(sums.bases):
@@ -64,7 +67,9 @@ class Estimator:
             total, first = total + number_of_shots, first or simulation
         assert first is not None
         bases = "1 basis" if len(sums.bases) == 1 else f"{len(sums.bases)} bases"
-        readout = f", readout errors of {len(corrected)} qubits corrected" if mitigated else ""
+        readout = (
+            "" if calibration is None else f", readout errors of {len(corrected)} qubits corrected{calibration.how}"
+        )
         reason = f"{total} shots in {bases}{readout}: {first.reason}"
         return Expectation(values.tolist(), first.method, reason, first.engine, errors.tolist())
 

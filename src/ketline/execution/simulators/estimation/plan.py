@@ -47,7 +47,7 @@ def _in_bases(program: Program, spec: TaskSpec, noise: NoiseModel | None) -> Pla
     if not sums.bases:
         return PlannedRun(program, spec.shots, options)
     if options.mitigation is not None and options.mitigation.readout and noise is not None:
-        corrected_signs(program, noise, qubits_of(sums))
+        corrected_signs(lambda qubit: noise.misreading(program.device_qubit(qubit)), qubits_of(sums))
     basis = sums.bases[0]
     of_counts = replace(options, observables=())
     shots = shots_in(basis, sums, spec.shots, options.precision)

@@ -5,17 +5,20 @@ readout errors, because qubits are misread independently. Source: S. Bravyi et a
 section II (tensor product noise).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ketline.domain.errors import ProgramUnsupported
-from ketline.execution.frontend.program import Program
-from ketline.execution.simulators.channels import NoiseModel
+from ketline.execution.simulators.channels import Misreading
 
 # Of the determinant of a confusion matrix: a qubit that reads the same whatever it is has none.
 _LEAST_DETERMINANT = 1e-6
 
 
-def corrected_signs(program: Program, noise: NoiseModel, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
+# How a declared qubit is misread; None for one that is not.
+Misread = Callable[[int], Misreading | None]
+
+
+def corrected_signs(misread: Misread, qubits: Iterable[int]) -> Mapping[int, tuple[float, float]]:
     """For each of these declared qubits that is misread, what Z counts for where it reads 0, and where it reads 1.
 
     Raises:
@@ -23,15 +26,25 @@ def corrected_signs(program: Program, noise: NoiseModel, qubits: Iterable[int]) 
     """
     found = {}
     for qubit in qubits:
-        reading = noise.misreading(program.device_qubit(qubit))
+        reading = misread(qubit)
         if reading is None:
             continue
         p01, p10 = reading
-        determinant = 1 - p01 - p10
-        if abs(determinant) < _LEAST_DETERMINANT:
-            raise ProgramUnsupported(
-                f"readout errors of qubit {qubit} cannot be corrected: it reads 1 with the same probability, whether "
-                "it is 0 or 1"
-            )
+        determinant = determinant_of(reading, qubit)
         found[qubit] = (1 + p01 - p10) / determinant, -(1 - p01 + p10) / determinant
     return found
+
+
+def determinant_of(reading: Misreading, qubit: int) -> float:
+    """The determinant of the confusion matrix of a qubit.
+
+    Raises:
+        ProgramUnsupported: it reads the same, whatever it is.
+    """
+    determinant = 1 - reading.p01 - reading.p10
+    if abs(determinant) < _LEAST_DETERMINANT:
+        raise ProgramUnsupported(
+            f"readout errors of qubit {qubit} cannot be corrected: it reads 1 with the same probability, whether "
+            "it is 0 or 1"
+        )
+    return determinant

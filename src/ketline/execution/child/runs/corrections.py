@@ -1,0 +1,43 @@
+"""Corrects the counts of a task for readout errors, those of a sweep at each point."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Simulation
+from ketline.execution.simulators.estimation import Calibration, CorrectedBits
+
+# Of a key with a number, in each of the two that an outcome has.
+_CHARACTERS_OF_A_NUMBER = 27
+_NUMBERS = 2
+
+
+class CorrectedSimulation(NamedTuple):
+    """A simulation that says that its counts were corrected, the corrected ones, and about how many characters."""
+
+    simulation: Simulation
+    result: Mapping[str, object] | None = None
+    characters: int = 0
+
+
+def corrected(program: Program, simulation: Simulation, calibration: Calibration | None) -> CorrectedSimulation:
+    """The simulation of a program with its counts corrected; without a calibration as it is.
+
+    Raises:
+        ProgramUnsupported, ProgramTooLarge: they cannot be corrected.
+    """
+    if calibration is None:
+        return CorrectedSimulation(simulation)
+    found = CorrectedBits(program, calibration).corrected(simulation.counts)
+    said = f"readout errors of {found.qubits} qubits corrected{calibration.how}: {simulation.reason}"
+    width = len(next(iter(simulation.counts), ""))
+    characters = _NUMBERS * len(simulation.counts) * (width + _CHARACTERS_OF_A_NUMBER)
+    return CorrectedSimulation(simulation._replace(reason=said), found.result, characters)
+
+
+def readout_result(found: list[CorrectedSimulation], *, swept: bool) -> Mapping[str, object] | None:
+    """The `mitigation` of a result, of the corrected counts of all points; None if nothing was corrected."""
+    results = [one.result for one in found]
+    if results[0] is None:
+        return None
+    return {"readout": results if swept else results[0]}

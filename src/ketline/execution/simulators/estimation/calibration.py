@@ -1,0 +1,76 @@
+"""How qubits are misread, for corrections: as the noise says, or as calibration circuits measure it.
+
+A calibration circuit prepares one qubit in 0 or, by `x`, in 1, with the errors of its gates, and measures it. Qubits
+are misread independently, so circuits of one qubit each show the same as those of all at once.
+"""
+
+from collections import Counter
+from dataclasses import replace
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.library import XGate
+
+from ketline.domain.mitigation import Mitigation
+from ketline.domain.seeds import derived_seed
+from ketline.domain.spec import RunOptions
+from ketline.execution.circuit.lowering import Lowered
+from ketline.execution.circuit.operations import count_operations, steps_of
+from ketline.execution.circuit.plain import plain_of
+from ketline.execution.frontend.program import Program
+from ketline.execution.simulators.aer import Simulator
+from ketline.execution.simulators.channels import Misreading, NoiseModel
+from ketline.execution.simulators.estimation.readout import Misread
+
+
+class Calibration:
+    """The readout errors of qubits by the numbers by which the noise knows them, each measured at most once."""
+
+    def __init__(self, simulator: Simulator, noise: NoiseModel, mitigation: Mitigation, seed: int | None) -> None:
+        self._simulator = simulator
+        self._noise = noise
+        self._shots = mitigation.calibration_shots
+        self._seed = seed
+        self._measured: dict[int, Misreading | None] = {}
+
+    @property
+    def how(self) -> str:
+        """Where the readout errors are from, for the profile."""
+        return "" if self._shots is None else f", as {self._shots} shots of each state of a qubit measure them"
+
+    def of(self, program: Program) -> Misread:
+        """How each declared qubit of a program is misread at its end."""
+        return lambda qubit: self.misreading(program, program.device_qubit(qubit))
+
+    def misreading(self, program: Program, number: int) -> Misreading | None:
+        """How the qubit of this number of the program's noise is misread.
+
+        Raises:
+            ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as
+                `Simulator.run` does, if it is measured.
+        """
+        if self._shots is None:
+            return self._noise.misreading(number)
+        if number not in self._measured:
+            ones = [self._share_of_ones(program, number, state, self._shots) for state in (0, 1)]
+            reading = Misreading(ones[0], 1 - ones[1])
+            self._measured[number] = reading if max(reading) > 0 else None
+        return self._measured[number]
+
+    def _share_of_ones(self, program: Program, number: int, state: int, shots: int) -> float:
+        """The share of shots in which the qubit, prepared in a state, reads 1."""
+        seed = None if self._seed is None else derived_seed(self._seed, f"calibration of {state}", number)
+        circuit = _calibration_circuit(program, number, state)
+        found = self._simulator.run(circuit, shots, RunOptions(seed=seed), likely_repeated=False, noise=self._noise)
+        return found.counts.get("1", 0) / shots
+
+
+def _calibration_circuit(program: Program, number: int, state: int) -> Program:
+    circuit = QuantumCircuit(1, 1)
+    gates = [XGate()] * state
+    for gate in gates if program.located is None else program.located.native(gates, number):
+        circuit.append(gate, [0])
+    circuit.measure(0, 0)
+    lowered = Lowered(plain_of(circuit), Counter(count_operations(steps_of(circuit))), kept_qubits=[number])
+    return replace(
+        program, lowered=lowered, groups=(1,), names=(None,), outcome=None, checked_bits=frozenset(), located=None
+    )
