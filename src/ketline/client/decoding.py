@@ -170,6 +170,7 @@ def _read_other_result(task: Document, result: Document, profile: Profile | None
         shots=0,
         expectation_values=result.get("expectation_values"),
         gradients=result.get("gradients"),
+        gradient_standard_errors=result.get("gradient_standard_errors"),
         standard_errors=result.get("standard_errors"),
         mitigation=result.get("mitigation"),
         output=b64decode(output) if output is not None and result.get("encoding") == "base64" else output,

@@ -118,6 +118,7 @@ class Result:
     standard_errors: ExpectationValues | None = None
     mitigation: Mapping[str, Any] | None = None
     gradients: Gradients | None = None
+    gradient_standard_errors: Gradients | None = None
     saved: Sequence[Mapping[str, Output]] = ()
     output: str | bytes | None = None
     seed: int | None = None

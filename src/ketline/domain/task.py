@@ -250,7 +250,8 @@ class RunResult:
     values sum to `shots`. `memory`, if it was requested, has the bitstring of every shot in order. A sweep has
     `points`, each with `shots` shots, and no `counts` or `memory` of its own. A task with observables has
     `expectation_values` in their order, for a sweep a sequence for each point, and no counts; those that were estimated
-    have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order. `mitigation` has
+    have `standard_errors` of the same shape, and with a gradient it has `gradients` in the same order, and those that
+    were estimated `gradient_standard_errors`. `mitigation` has
     under `zne` what a zero-noise extrapolation was made of, and under `readout` the corrected counts, for a sweep at
     each point. A task of kind `convert` has a
     `conversion`, no counts and no shots. `outputs` are those that were requested by name; without counts among them,
@@ -266,6 +267,7 @@ class RunResult:
     standard_errors: ExpectationValues | None = None
     mitigation: Mapping[str, object] | None = None
     gradients: Gradients | None = None
+    gradient_standard_errors: Gradients | None = None
     conversion: Conversion | None = None
     outputs: Outputs | None = None
 
@@ -333,6 +335,7 @@ class Task:
     standard_errors: ExpectationValues | None = None
     mitigation: Mapping[str, object] | None = None
     gradients: Gradients | None = None
+    gradient_standard_errors: Gradients | None = None
     outputs: Outputs | None = None
     omitted_result_bytes: int | None = None  # stored size of a result that is larger than the reader wants at once
     profile: Profile | None = None

@@ -490,7 +490,10 @@ def _decode_expectation_values(data: dict[str, Any], request: Request) -> RunRes
         expectation_values=values,
         standard_errors=errors,
         mitigation=checked_mitigation(data["mitigation"], request.spec),
-        gradients=_decode_gradients(data["gradients"], request) if request.spec.options.gradient else None,
+        gradients=_decode_derivatives(data, "gradients", request),
+        gradient_standard_errors=_decode_derivatives(data, "gradient_standard_errors", request)
+        if request.spec.options.sampled
+        else None,
     )
 
 
@@ -502,6 +505,10 @@ def _decode_at_points(
         for at_point, observables in zip(data if swept else [data], requested, strict=True)
     ]
     return values if swept else values[0]
+
+
+def _decode_derivatives(data: dict[str, Any], name: str, request: Request) -> Gradients | None:
+    return _decode_gradients(data[name], request) if request.spec.options.gradient else None
 
 
 def _decode_gradients(data: Any, request: Request) -> Gradients:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from ketline.domain.backend import METHODS, WITHDRAWN
 from ketline.domain.backend_jobs import BACKEND_NAME_PATTERN
+from ketline.domain.gradients import GradientMethod
 from ketline.domain.limits import MAX_BATCH_TASKS
 from ketline.domain.observables import least_bound
 from ketline.domain.outputs import OF_ONE_STATE, OutputType, gives_counts
@@ -359,16 +360,17 @@ class SubmitRequest(BaseModel):
             raise PydanticCustomError("gradient_of", "needs observables, whose gradient it is", _GRADIENT)
         if not self.inputs:
             raise PydanticCustomError("gradient_by", "needs inputs, by which the gradient is taken", _GRADIENT)
-        if self.shots is not None or self.precision is not None:
-            text = "has no meaning with shots or a precision: gradients are exact"
-            raise PydanticCustomError("wishes_mixed", text, _GRADIENT)
         names = self.gradient.get("inputs")
         if isinstance(names, list) and (unknown := [name for name in names if name not in self.inputs]):
             text = "names '{name}', which has no value in inputs"
             raise PydanticCustomError("gradient_by", text, {**_GRADIENT, "name": unknown[0][:40]})
-        for name in ("noise", "device"):
+        for name in ("device", "mitigation"):
             if getattr(self, name) is not None:
                 raise PydanticCustomError("wishes_mixed", f"has no meaning with {name}: use two tasks", _GRADIENT)
+        is_exact = self.noise is None and self.shots is None and self.precision is None
+        if not is_exact and self.gradient.get("method") == GradientMethod.ADJOINT:
+            text = "has method 'adjoint', which is exact and without noise: choose 'parameter_shift'"
+            raise PydanticCustomError("wishes_mixed", text, _GRADIENT)
         return self
 
     @model_validator(mode="after")
@@ -459,6 +461,11 @@ class TaskResult(BaseModel):
         examples=[[{"theta": 0.5, "angles": [0.1, -0.2]}]],
         description="For each observable, its derivatives by the name of the input, those of an array in its shape; "
         "of a sweep an array of these for each point",
+    )
+    gradient_standard_errors: list[JsonValue] | None = Field(
+        default=None,
+        examples=[[{"theta": 0.01, "angles": [0.02, 0.01]}]],
+        description="Of the derivatives, in the same shape, if values were estimated from shots",
     )
     standard_errors: list[float] | list[list[float]] | None = Field(
         default=None,

@@ -58,7 +58,9 @@ async def test_gradient_is_stored(
         ({"gradient": ["u"]}, "names 'u', which has no value"),
         ({"gradient": True, "observables": []}, "needs observables"),
         ({"gradient": True, "inputs": {}}, "needs inputs"),
-        ({"gradient": True, "noise": {"name": "readout", "p01": 0.1, "p10": 0.1}}, "noise"),
+        ({"gradient": {"method": "adjoint"}, "noise": {"name": "readout", "p01": 0.1, "p10": 0.1}}, "parameter_shift"),
+        ({"gradient": {"method": "adjoint"}, "shots": 10}, "parameter_shift"),
+        ({"gradient": True, "device": "line-27"}, "device"),
         ({"gradient": True, "observables": [], "inputs": {}, "kind": "convert", "target": "qpy"}, "no meaning"),
     ],
 )

@@ -199,6 +199,7 @@ def _view_result(task: Task) -> TaskResult | None:
             standard_errors=cast("list[float] | list[list[float]] | None", task.standard_errors),
             mitigation=_view_mitigation(task),
             gradients=cast("list[JsonValue]", task.gradients),
+            gradient_standard_errors=cast("list[JsonValue]", task.gradient_standard_errors),
         )
     if task.points is not None:
         return _view_points(task, task.points)

@@ -41,7 +41,7 @@ from ketline.domain.task import (
 
 _NONE = timedelta()
 # What a result may have beside expectation values.
-_WITH_VALUES = ("standard_errors", "gradients", "mitigation")
+_WITH_VALUES = ("standard_errors", "gradients", "gradient_standard_errors", "mitigation")
 # In the column of the job's status, while it has none.
 SUBMITTING = "submitting"
 

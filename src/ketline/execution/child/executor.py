@@ -24,6 +24,7 @@ from ketline.execution.child.runs.counts import draw_counts
 from ketline.execution.child.runs.expectation_values import compute_expectation_values
 from ketline.execution.child.runs.gradients import compute_gradients, planned_gradient
 from ketline.execution.child.runs.outputs import compute_outputs
+from ketline.execution.child.runs.shifted_gradients import compute_shifted_gradients, is_shifted, planned_shifts
 from ketline.execution.child.soft_time_limit import SoftTimeLimit, Stopwatch, soft_time_limit
 from ketline.execution.circuit.final_state import final_state_of
 from ketline.execution.drawing import draw
@@ -100,7 +101,7 @@ class Executor:
             limits=self._limits,
         )
         if request.spec.options.gradient is not None:
-            return compute_gradients(run)
+            return compute_shifted_gradients(run) if is_shifted(request.spec.options) else compute_gradients(run)
         if request.spec.options.observables:
             return compute_expectation_values(run)
         return compute_outputs(run) if states_of(request.spec.options.outputs) else draw_counts(run)
@@ -117,6 +118,8 @@ class Executor:
     def _planned(self, request: Request) -> tuple[Program, Callable[[], Planned]]:
         """The program of a request, of the first point of a sweep, and what plans its simulation."""
         noise = noise_model_of(request, self._reader, self._simulator)
+        if request.spec.options.gradient is not None and is_shifted(request.spec.options):
+            return planned_shifts(request, self._reader, self._simulator, self._limits)
         if request.spec.options.gradient is not None:
             program, plan = planned_gradient(request, self._reader, self._simulator)
             return program, lambda: Planned(plan(), program, request.spec.shots)

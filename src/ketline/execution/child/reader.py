@@ -81,12 +81,17 @@ class ProgramReader:
     def sloped(self, request: Request) -> SlopedReader:
         """Parse the program of a task with a gradient, and return a function that reads it for values of its inputs.
 
+        With noise or shots it has the gates that it is written in, to which errors attach.
+
         Raises:
             GradientInvalid: it has no such inputs; also from the function.
         """
         spec, observables = request.spec, request.spec.options.observables
         names = spec.options.gradient.inputs if spec.options.gradient else None
-        return sloped_reader(spec.circuit, self._limits, support_of(observables), names, spec.options.format)
+        noisy = is_noisy(request) or spec.options.sampled
+        return sloped_reader(
+            spec.circuit, self._limits, support_of(observables), names, spec.options.format, noisy=noisy
+        )
 
     def _load_qpy(self, request: Request, observed: Observed) -> Program:
         read = self._cached_read if len(request.spec.circuit) <= _LONGEST_CACHED_CHARACTERS else self._read_for

@@ -259,11 +259,12 @@ def scanned_with_functions(text: str, limits: ExecutionLimits, observed: Observe
 
 
 def unrolled_with_angles(
-    text: str, limits: ExecutionLimits, observed: Observed
+    text: str, limits: ExecutionLimits, observed: Observed, *, noisy: bool = False
 ) -> Callable[[Values, DifferentiatedInputs], tuple[Program, Mapping[str, Dual]]]:
     """Parse an OpenQASM 3 program once, and return a function that unrolls it for values of its inputs.
 
-    Angles that depend on differentiated inputs are parameters of the circuit, and are returned by their names.
+    Angles that depend on differentiated inputs are parameters of the circuit, and are returned by their names. `noisy`
+    as for `load_program`.
 
     Raises:
         ProgramInvalid, ProgramTooLarge: it cannot be parsed; the function raises the other errors of `load_program`,
@@ -275,7 +276,7 @@ def unrolled_with_angles(
     def read(inputs: Values, differentiated: DifferentiatedInputs) -> tuple[Program, Mapping[str, Dual]]:
         parsed = _unrolled(syntax, limits, inputs, differentiated)
         with qpy.library_errors_as_invalid("the circuit cannot be rewritten for the simulators"):
-            return _lowered(parsed, limits, observed), parsed.angles
+            return _lowered(parsed, limits, observed, noisy=noisy), parsed.angles
 
     return read
 

@@ -41,10 +41,13 @@ def sloped_reader(
     observed: Support,
     names: Sequence[str] | None,
     form: ProgramFormat | None = None,
+    *,
+    noisy: bool = False,
 ) -> SlopedReader:
     """Parse a program, and return a function that reads it for values of its inputs, differentiating by these names.
 
-    Without names these are all inputs of types `float` and `angle`, or all parameters of a QPY circuit.
+    Without names these are all inputs of types `float` and `angle`, or all parameters of a QPY circuit. `noisy` as for
+    `load_program`.
 
     Raises:
         As `load_program`.
@@ -52,15 +55,17 @@ def sloped_reader(
     """
     match form or format_by_header(text):
         case ProgramFormat.QPY:
-            return _circuit_reader(text, limits, observed, names)
+            return _circuit_reader(text, limits, observed, names, noisy=noisy)
         case ProgramFormat.OPENQASM2:
             raise GradientInvalid("OpenQASM 2 has no inputs to take a gradient by: use OpenQASM 3, or QPY")
         case _:
-            return _text_reader(text, limits, observed, names)
+            return _text_reader(text, limits, observed, names, noisy=noisy)
 
 
-def _circuit_reader(text: str, limits: ExecutionLimits, observed: Support, names: Sequence[str] | None) -> SlopedReader:
-    program = load_program(text, limits, form=ProgramFormat.QPY, observed=observed)
+def _circuit_reader(
+    text: str, limits: ExecutionLimits, observed: Support, names: Sequence[str] | None, *, noisy: bool
+) -> SlopedReader:
+    program = load_program(text, limits, form=ProgramFormat.QPY, observed=observed, noisy=noisy)
     formulas = StepFormulas(program.lowered.steps, expression_formula)
 
     def read(inputs: Values) -> SlopedProgram:
@@ -73,15 +78,17 @@ def _circuit_reader(text: str, limits: ExecutionLimits, observed: Support, names
     return read
 
 
-def _text_reader(text: str, limits: ExecutionLimits, observed: Support, names: Sequence[str] | None) -> SlopedReader:
-    flat = _flat_reader(text, limits, observed, names)
+def _text_reader(
+    text: str, limits: ExecutionLimits, observed: Support, names: Sequence[str] | None, *, noisy: bool
+) -> SlopedReader:
+    flat = None if noisy else _flat_reader(text, limits, observed, names)
     unrolled: list[Any] = []
 
     def read(inputs: Values) -> SlopedProgram:
         if flat is not None and (found := flat(inputs)) is not None:
             return found
         if not unrolled:
-            unrolled.append(unrolled_with_angles(text, limits, observed))
+            unrolled.append(unrolled_with_angles(text, limits, observed, noisy=noisy))
         chosen = DifferentiatedInputs(names)
         program, angles = unrolled[0](inputs, chosen)
         chosen.require_found()

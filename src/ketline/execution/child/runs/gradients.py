@@ -1,13 +1,10 @@
 """Computes the expectation values of observables and their gradients, for a sweep at each point."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from ketline.domain.errors import GradientInvalid
-from ketline.domain.gradients import Derivatives, GradientsAtPoint
+from ketline.domain.gradients import GradientsAtPoint
 from ketline.domain.observables import observables_at
 from ketline.domain.quota_checks import require_qubits
 from ketline.domain.spec import InputValue, Observable
@@ -17,6 +14,7 @@ from ketline.execution.child.profile import profile_of
 from ketline.execution.child.reader import ProgramReader
 from ketline.execution.child.result_size import check_gradients, check_values
 from ketline.execution.child.runs.context import RunContext
+from ketline.execution.child.runs.derivatives import by_input
 from ketline.execution.frontend.program import Program
 from ketline.execution.frontend.sloped_programs import SlopedProgram, SlopedReader
 from ketline.execution.protocol import Request
@@ -42,7 +40,7 @@ def compute_gradients(run: RunContext) -> RunResult:
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
         with run.at_point(number):
             read_program, differentiated = _differentiated(run, read, inputs, observables, sum(map(len, requested)))
-            gradients = _by_name(read_program, differentiated, inputs)
+            gradients = by_input(read_program, differentiated.slopes, inputs)
         first = first or (read_program.program, differentiated)
         found.append(_AtPoint(differentiated.values, gradients))
     assert first is not None  # a sweep has a point
@@ -80,29 +78,3 @@ def _differentiated(
     with run.stopwatch.simulating():
         options = run.spec.options
         return found, run.simulator.differentiate(found.program, found.sloped, observables, options)
-
-
-def _by_name(read: SlopedProgram, differentiated: Differentiated, inputs: _Inputs) -> GradientsAtPoint:
-    """The derivatives of each observable by the inputs, from those by the angles.
-
-    Raises:
-        GradientInvalid: one is not finite.
-    """
-    slopes = differentiated.slopes
-    total = np.zeros((len(slopes), sum(map(len, read.variables.values()))))
-    for number, angle in enumerate(read.sloped.angles):
-        for variable, slope in angle.slopes.items():
-            total[:, variable] += slope * slopes[:, number]
-    if not np.isfinite(total).all():
-        raise GradientInvalid("a derivative is not a finite number for these values of the inputs")
-    return [
-        {name: _shaped(inputs[name], iter(row[list(variables)].tolist())) for name, variables in read.variables.items()}
-        for row in total
-    ]
-
-
-def _shaped(value: Any, derivatives: Iterator[float]) -> Derivatives:
-    """The derivatives in the shape of an input's value."""
-    if isinstance(value, Mapping):
-        value = value["array"]
-    return [_shaped(element, derivatives) for element in value] if isinstance(value, Sequence) else next(derivatives)
