@@ -135,6 +135,7 @@ def _read_result(task: Document, result: Document, profile: Profile | None) -> R
         shots=result["shots"],
         memories=None if memory is None else tuple(memory) if sweep else (memory,),
         saved=saved,
+        mitigation=result.get("mitigation"),
         seed=task.get("seed"),
         profile=profile,
         data=result,

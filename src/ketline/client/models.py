@@ -104,8 +104,9 @@ class Result:
     has the outcome of every shot in the same way, if the task was submitted with `memory`. `shots` is the number of
     shots of each point. A task with observables has `expectation_values` instead; for a sweep, a list of them for each
     point. Values that were estimated have `standard_errors` in the same way; exact ones have none. `mitigation` has
-    under "zne" what values were extrapolated from. With a gradient it has `gradients` in the same order, the
-    derivatives of each observable by the name of the input. A task with outputs has those of each point by name in
+    under "zne" what values were extrapolated from, and under "readout" corrected counts. With a gradient it has
+    `gradients` in the same order, the derivatives of each observable by the name of the input, and those that were
+    estimated `gradient_standard_errors`. A task with outputs has those of each point by name in
     `saved`, and counts only if they are among them. A task of kind "convert" has an `output` instead: text, or bytes
     for QPY and bitcode. `data` is the JSON of the result.
     """

@@ -1,5 +1,6 @@
 """Output of tasks."""
 
+from dataclasses import replace
 from io import StringIO
 from uuid import UUID
 
@@ -60,3 +61,17 @@ def test_outcomes_on_a_terminal_are_never_truncated(width: int) -> None:
     assert "…" not in written.getvalue()
     digits = [line.split()[0] for line in written.getvalue().splitlines()[1:] if line.split()]
     assert "".join(part for part in digits if set(part) <= {"0", "1"}) == "".join(LONG)
+
+
+def test_corrected_counts_have_a_column() -> None:
+    readout = {"quasi_probabilities": {"0": 1.02, "1": -0.02}, "probabilities": {"0": 1.0, "1": 0.0}, "overhead": 1.1}
+    written = StringIO()
+    corrected = replace(RESULT, points=[{"0": 90, "1": 10}], shots=100, mitigation={"readout": readout})
+    show_counts(Console(file=written, width=60, highlight=False), corrected)
+    head, zero, one = written.getvalue().splitlines()
+    assert head.split() == ["outcome", "counts", "share", "corrected"]
+    assert zero.split()[:4] == ["0", "90", "90.0%", "102.0%"]
+    assert one.split()[:4] == ["1", "10", "10.0%", "-2.0%"]
+    swept = replace(corrected, points=[{"0": 1, "1": 1}] * 2, mitigation={"readout": [readout, readout]})
+    show_counts(Console(file=written, width=60, highlight=False), swept)
+    assert written.getvalue().count("102.0%") == 3

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ketline.domain.errors import ObservablesInvalid, ProgramUnsupported
+from ketline.domain.errors import GradientInvalid, ObservablesInvalid, ProgramUnsupported
 from ketline.domain.gradients import GradientMethod, GradientsAtPoint
 from ketline.domain.observables import observables_at
 from ketline.domain.quota_checks import require_qubits
@@ -16,7 +16,7 @@ from ketline.domain.sweep import first_point, seed_at
 from ketline.domain.task import RunResult
 from ketline.execution.child.inspection import Planned
 from ketline.execution.child.profile import profile_of
-from ketline.execution.child.reader import ProgramReader
+from ketline.execution.child.reader import ProgramReader, observed_by
 from ketline.execution.child.result_size import check_gradients, check_values
 from ketline.execution.child.runs.context import RunContext, noise_model_of
 from ketline.execution.child.runs.derivatives import by_input, errors_by_input
@@ -30,6 +30,9 @@ from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.ensembles import is_unitary
 from ketline.execution.simulators.estimation import Estimator, planned_run
 from ketline.execution.simulators.gradients import Found, named_evaluations, named_shift_gradient, with_numbers
+
+# Of an angle that is computed in two ways.
+_ROUNDING = 1e-9
 
 
 class _AtPoint(NamedTuple):
@@ -79,6 +82,7 @@ def compute_shifted_gradients(run: RunContext) -> RunResult:
         _require_possible(run.spec.options)
         noise = run.noise_model()
         read = run.reader.sloped(run.request)
+        plain = None if noise is None else run.reader.at_points(run.request, observed_by(run.request))
     estimator = Estimator(run.simulator)
     found: list[_AtPoint] = []
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
@@ -87,6 +91,9 @@ def compute_shifted_gradients(run: RunContext) -> RunResult:
                 sloped = read(inputs)
             require_qubits(sloped.program.declared_qubits, run.spec)
             _require_gates_only(sloped.program)
+            if plain is not None:
+                with run.stopwatch.reading():
+                    _require_same_gates(sloped, plain(inputs))
             sizes = {name: len(variables) for name, variables in sloped.variables.items()}
             check_gradients(sizes, total * (2 if run.spec.options.sampled else 1), run.limits)
             options = run.spec.options
@@ -155,6 +162,27 @@ def planned_shifts(
         return Planned(choice, one.program, one.shots, one.repeats * (1 + named_evaluations(sloped.sloped)))
 
     return program, plan
+
+
+def _require_same_gates(sloped: SlopedProgram, plain: Program) -> None:
+    """Compare the gates with those of the task without a gradient, to which errors attach.
+
+    Raises:
+        GradientInvalid: some are written in others where their angles are open.
+    """
+    if not plain.lowered.has_control_flow and _are_equal(sloped.sloped.steps, plain.lowered.steps):
+        return
+    raise GradientInvalid(
+        "with noise, a gate of this program is written in other gates while its angles are open than with numbers, and "
+        "would have other errors: write controlled gates and powers in gates on one or two qubits"
+    )
+
+
+def _are_equal(steps: Sequence[Step], others: Sequence[Step]) -> bool:
+    return len(steps) == len(others) and all(
+        (name, list(qubits)) == (other, list(operands)) and np.allclose(parameters, numbers, rtol=0, atol=_ROUNDING)
+        for (name, qubits, _, parameters, _), (other, operands, _, numbers, _) in zip(steps, others, strict=True)
+    )
 
 
 def _require_possible(options: RunOptions) -> None:
