@@ -199,6 +199,12 @@ PROCESSES = (
         ("tests/unit/execution/test_mitigation.py::test_answers_with_other_numbers_are_not_believed",),
     ),
     Guard(
+        "wire.correction",
+        "a simulator's process corrects the outcomes that were counted",
+        Replace("False"),
+        ("tests/unit/execution/test_corrected_counts.py::test_answers_with_other_outcomes_are_not_believed",),
+    ),
+    Guard(
         "publish.mandatory",
         "a message that no queue took is noticed",
         Replace("False", part="mandatory"),

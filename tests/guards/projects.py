@@ -95,6 +95,18 @@ PROJECTS = (
         ("tests/unit/service/test_task_devices.py::test_content_is_kept_before_its_task_is_stored",),
     ),
     Guard(
+        "submit.noise",
+        "a large model of noise is stored before the task that has it",
+        Replace("submission.spec"),
+        ("tests/unit/service/test_task_noise.py::test_large_model_is_stored_before_its_task",),
+    ),
+    Guard(
+        "noise.needed",
+        "a stored model of noise stays stored as long as a task has it",
+        Drop(),
+        ("tests/contract/test_noise_contents.py::test_model_of_a_task_stays",),
+    ),
+    Guard(
         "device.needed",
         "what the device of a task was stays stored as long as the task",
         Drop(),

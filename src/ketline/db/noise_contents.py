@@ -18,4 +18,4 @@ class SqlNoiseContents(SqlContents):
         return noise_contents
 
     def _unused(self) -> Sequence[ColumnElement[bool]]:
-        return (~exists().where(tasks.c.noise_digest == noise_contents.c.digest),)
+        return (~exists().where(tasks.c.noise_digest == noise_contents.c.digest),)  # guard: noise.needed

@@ -51,7 +51,7 @@ def checked_correction(data: Any, spec: TaskSpec, points: Sequence[Point]) -> Ma
             raise ValueError("a correction of other parts")
         _check_numbers([[at_point["overhead"]]], 1, 1)
         for name in _CORRECTED:
-            if at_point[name].keys() != point.counts.keys():
+            if at_point[name].keys() != point.counts.keys():  # guard: wire.correction
                 raise ValueError("a correction of other outcomes")
             _check_numbers([list(at_point[name].values())], 1, len(point.counts))
     return {"readout": readout}

@@ -127,7 +127,7 @@ class SubmitTask:
 
     async def _with_stored_noise(self, submission: Submission) -> Submission:
         """The submission with a reference to its noise, if that is large, which is stored before the task."""
-        spec = await self.noise.kept(submission.spec)
+        spec = await self.noise.kept(submission.spec)  # guard: submit.noise
         return submission if spec is submission.spec else replace(submission, spec=spec)
 
     def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
