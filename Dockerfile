@@ -17,9 +17,7 @@ RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-install-projec
 COPY src src
 COPY migrations migrations
 COPY examples examples
-# PennyLane's compiler, which is half of the wheel, is not used.
-RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable --extra tracing $EXTRAS \
-    && rm -f /opt/ketline/lib/python3.*/site-packages/pennylane_lightning/liblightning_qubit_catalyst.so
+RUN --mount=type=cache,target=/var/cache/uv uv sync --frozen --no-editable --extra tracing $EXTRAS
 
 
 FROM build AS tests
@@ -30,12 +28,18 @@ USER 10001:10001
 CMD ["pytest", "-p", "no:cacheprovider", "tests/stack"]
 
 
+FROM build AS slim
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
+COPY deploy/image/slim.sh ./
+RUN sh slim.sh /opt/ketline
+
+
 FROM python:3.12-slim-bookworm AS ketline
 RUN groupadd --system --gid 10001 ketline \
     && useradd --system --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin ketline \
     && install --directory --owner=10001 --group=10001 --mode=0750 /data \
     && install --directory --owner=10001 --group=10001 --mode=0755 /run/ketline
-COPY --from=build /opt/ketline /opt/ketline
+COPY --from=slim /opt/ketline /opt/ketline
 COPY --chmod=0644 healthcheck.py /opt/ketline/
 ENV PATH=/opt/ketline/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

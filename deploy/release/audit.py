@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 ACCEPTED = Path(__file__).with_name("accepted.txt")
 # What a container of the service can have.
-EXTRAS = ("server", "braket", "qbraid")
+EXTRAS = ("server", "tracing", "braket", "qbraid")
 AUDITOR = "pip-audit==2.10.1"
 
 Report = Mapping[str, Any]

@@ -14,7 +14,7 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 uv build --quiet --out-dir "$folder"
 rm -f "$folder/.gitignore"
-for extras in server "server braket qbraid"; do
+for extras in "server tracing" "server tracing braket qbraid"; do
     read -ra names <<<"$extras"
     uv export --quiet --frozen --no-default-groups --format cyclonedx1.5 "${names[@]/#/--extra=}" \
         >"$folder/ketline-$version-${extras// /-}.cdx.json"
