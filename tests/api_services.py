@@ -11,6 +11,7 @@ from ketline.ports.inspection import Inspector, ProgramLibrary
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
 from ketline.ports.usage import UsageLedger
 from ketline.ports.workers import WorkerRegistry
+from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime import SystemClock
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
@@ -20,6 +21,7 @@ from ketline.service.access.sessions import ManageSessions
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.health.scrape import Scrape
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
 from ketline.service.inspection.validation import ValidateProgram
@@ -27,7 +29,7 @@ from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
-from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import Outbox, SubmitTask
@@ -57,6 +59,8 @@ def services_over(
     devices: DeviceStore | None = None,
 ) -> Services:
     """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
+    metrics = PrometheusMetrics()
+    health = CheckHealth(repository, publisher, timeout_seconds=0.2)
     projects = FakeProjectStore()
     quotas = KnownQuotas(projects, SystemClock())
     managed = ManageDevices(devices or FakeDeviceStore())
@@ -70,15 +74,19 @@ def services_over(
         devices=task_devices,
         noise=TaskNoise(FakeDeviceContents(), SystemClock()),
         time_limit_seconds=300.0,
+        metrics=metrics,
     )
     keys = FakeKeyStore(projects)
     return Services(
         submit=submit,
         submissions=repository,
         reader=repository,
-        health=CheckHealth(repository, publisher, timeout_seconds=0.2),
+        health=health,
+        scrape=Scrape(metrics, health),
+        metrics=metrics,
         catalogue=catalogue,
-        change=ChangeTask(catalogue, outbox.nudge, quotas),
+        change=ChangeTask(catalogue, outbox.nudge, quotas, metrics=metrics),
+        cancel=CancelTask(repository, metrics),
         enqueue=EnqueueTask(repository, outbox.nudge),
         rerun=RerunTask(catalogue, submit),
         statistics=CountTasks(catalogue, SystemClock()),
@@ -94,7 +102,7 @@ def services_over(
         authenticate=Authenticate([], SystemClock(), anyone=ANYONE),
         keys=ManageKeys(keys),
         sessions=ManageSessions(FakeSessionStore(keys), timedelta(hours=1)),
-        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock()),
+        refused_sign_ins=RecordRefusedSignIns(audit_log, SystemClock(), metrics),
         failed_sign_ins=FailedSignIns((), SystemClock()),
         projects=projects,
         audit=audit_log,

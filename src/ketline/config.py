@@ -367,7 +367,15 @@ class Settings(BaseSettings):
         default=None,
         ge=0,
         le=65535,
-        description="Port on which `ketline worker` serves `/livez` and `/readyz`, at `KETLINE_HOST`; default: none.",
+        description="Port on which `ketline worker` serves `/livez`, `/readyz` and `/metrics`, at `KETLINE_HOST`; "
+        "default: none.",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which an API serves `/metrics` to everyone who reaches it, at `KETLINE_HOST` and without "
+        "TLS, beside its own port, where that needs a key; default: none.",
     )
     revision: str | None = Field(
         default=None,

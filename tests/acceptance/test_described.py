@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from ketline.api.app import ApiOptions, create_app
+from ketline.ports.metrics import NoMetrics
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.acceptance.processes import running_service
@@ -52,7 +53,9 @@ def _described(shape: ResultShape = ResultShape.FULL) -> dict[str, Any]:
     options = ApiOptions(
         default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0", result_shape=shape
     )
-    return create_app(cast("Services", SimpleNamespace(authenticate=None, rate_limiter=None)), options).openapi()
+    return create_app(
+        cast("Services", SimpleNamespace(authenticate=None, rate_limiter=None, metrics=NoMetrics())), options
+    ).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())

@@ -10,7 +10,7 @@ from fastapi.params import Depends
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from ketline.api import backends, devices, docs, health, usage, validate, workers
+from ketline.api import backends, devices, docs, health, metrics, usage, validate, workers
 from ketline.api.access import audit, keys, projects, whoami
 from ketline.api.guard import Guard, guard, require_rights
 from ketline.api.openapi import DescribedApi
@@ -49,6 +49,7 @@ _TAGS = [
 # Lists first, so that `/tasks/stats` is not taken for a task.
 _MODULES = (
     health,
+    metrics,
     lists,
     ended,
     feed,
@@ -107,7 +108,7 @@ def create_app(services: Services, options: ApiOptions, *, lifespan: Lifespan | 
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
         middleware=[
-            Middleware(RequestContext, tracing=services.tracing),
+            Middleware(RequestContext, metrics=services.metrics, tracing=services.tracing),
             Middleware(AllowedHosts, rule=options.hosts),
             Middleware(SameOrigin),
             Middleware(StorableParameters),

@@ -54,6 +54,7 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("PUT", "/devices/{name}"): Role.SUBMITTER,
     ("DELETE", "/devices/{name}"): Role.SUBMITTER,
     ("GET", "/workers"): Role.OPERATOR,
+    ("GET", "/metrics"): Role.OPERATOR,
     # Access, of all projects.
     ("GET", "/whoami"): Role.READER,
     ("GET", "/keys"): Role.ADMINISTRATOR,

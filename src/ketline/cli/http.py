@@ -19,6 +19,8 @@ from starlette.types import ASGIApp
 from ketline.api.connection import BoundedConnection, ConnectionLimits, SharedState
 from ketline.config import MEBIBYTE, Settings
 from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.metrics import CONNECTIONS, CONNECTIONS_REJECTED
+from ketline.ports.metrics import Metrics, NoMetrics
 
 log = structlog.get_logger()
 
@@ -68,12 +70,15 @@ async def serve_http(
     stop: asyncio.Event,
     before_stop: Callable[[], None] = lambda: None,
     tls: SSLContext | None = None,
+    metrics: Metrics | None = None,
 ) -> None:
     """Serve requests, with `tls` by HTTPS, until `stop` is set; then give open requests a few seconds to end.
 
-    `before_stop` is called first; it ends responses that would otherwise stay open, such as event streams.
+    `before_stop` is called first; it ends responses that would otherwise stay open, such as event streams. `metrics`
+    count the connections.
     """
-    shared = SharedState.of(connection_limits(settings))
+    metrics = metrics or NoMetrics()
+    shared = SharedState.of(connection_limits(settings), partial(metrics.count, CONNECTIONS_REJECTED))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -89,6 +94,7 @@ async def serve_http(
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     server = _Server(config)
+    metrics.on_scrape(CONNECTIONS, lambda: {(): len(server.server_state.connections)})
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,6 +19,7 @@ import structlog
 from fastapi import FastAPI
 
 from ketline.api.app import ApiOptions, create_app
+from ketline.api.metrics import create_metrics_app
 from ketline.api.requests.hosts import HostRule
 from ketline.cli.http import listen, serve_http, url_of
 from ketline.cli.tls import tls_context
@@ -46,15 +47,18 @@ async def serve_api(settings: Settings) -> None:
     """Serve the API of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
     tls = tls_context(settings)
-    with listen(settings) as listener:
+    with listen(settings) as listener, _listener(settings, settings.metrics_port) as metrics_listener:
         async with open_api(settings) as services:
-            await serve_application(settings, services, listener, stop, tls)
+            await asyncio.gather(
+                serve_application(settings, services, listener, stop, tls),
+                *_serving_metrics(settings, services, metrics_listener, stop),
+            )
 
 
 async def run_worker(settings: Settings) -> None:
     """Run tasks of the distributed service until SIGTERM or SIGINT."""
     stop = _stop_on_signals()
-    with _health_listener(settings) as listener:
+    with _listener(settings, settings.worker_port) as listener:
         async with open_worker(settings) as parts:
             health = () if listener is None else (serve_health(settings, parts, listener, stop),)
             await asyncio.gather(worker(settings, parts).run(stop), *health)
@@ -68,11 +72,12 @@ async def serve_embedded(settings: Settings, ready: Callable[[str], None]) -> No
 async def serve_until(settings: Settings, directory: Path, stop: asyncio.Event, ready: Callable[[str], None]) -> None:
     """Run the embedded service on `directory` until `stop` is set; call `ready` with its URL once it listens."""
     tls = tls_context(settings)
-    with listen(settings) as listener:
+    with listen(settings) as listener, _listener(settings, settings.metrics_port) as metrics_listener:
         async with open_embedded(settings, directory) as (services, parts):
             ready(url_of(listener, tls))
             await asyncio.gather(
                 serve_application(settings, services, listener, stop, tls),
+                *_serving_metrics(settings, services, metrics_listener, stop),
                 worker(settings, parts).run(stop),
             )
 
@@ -83,22 +88,32 @@ async def serve_application(
     """Serve the API on open services until `stop` is set."""
     log.info("api.listening", url=url_of(listener, tls))
     app = application(settings, services, stop)
-    await serve_http(app, settings, listener, stop, services.watch.close, tls)
+    await serve_http(app, settings, listener, stop, services.watch.close, tls, services.metrics)
     log.info("api.stopped")
 
 
 async def serve_health(settings: Settings, parts: WorkerParts, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Serve this worker's health endpoints until `stop` is set."""
+    """Serve this worker's health endpoints and metrics until `stop` is set."""
     log.info("worker.listening", url=url_of(listener))
-    await serve_http(create_health_app(parts.health, stop.is_set), settings, listener, stop)
+    await serve_http(create_health_app(parts.health, stop.is_set, parts.scrape), settings, listener, stop)
+
+
+def _serving_metrics(
+    settings: Settings, services: Services, listener: socket.socket | None, stop: asyncio.Event
+) -> Sequence[Coroutine[None, None, None]]:
+    """Serve the metrics of an API on a port of their own until `stop` is set, if there is one."""
+    if listener is None:
+        return ()
+    log.info("metrics.listening", url=url_of(listener))
+    return (serve_http(create_metrics_app(services.scrape), settings, listener, stop),)
 
 
 @contextmanager
-def _health_listener(settings: Settings) -> Iterator[socket.socket | None]:
-    if settings.worker_port is None:
+def _listener(settings: Settings, port: int | None) -> Iterator[socket.socket | None]:
+    if port is None:
         yield None
         return
-    with listen(settings, settings.worker_port) as listener:
+    with listen(settings, port) as listener:
         yield listener
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from ketline.config import Settings
 from ketline.runtime.database import listening, open_repository
+from ketline.runtime.metrics import process_metrics
 from ketline.runtime.queue import open_publisher
 from ketline.runtime.services import open_services
 from ketline.runtime.tracing import open_tracing
@@ -16,15 +17,16 @@ from ketline.service.tasks.watch import Watch
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
     """Open the services of an API process; works also while the database or the broker is down."""
+    metrics = process_metrics("api")
     async with (
         open_tracing(settings, "api") as tracing,
-        open_repository(settings) as repository,
+        open_repository(settings, metrics) as repository,
         open_publisher(settings) as (publisher, dead_letter_box),
     ):
         watch, contact = Watch(repository), database_contact(settings)
         async with (
             open_services(
-                settings, repository, publisher, watch, contact, dead_letter_box, tracing=tracing
+                settings, repository, publisher, watch, contact, metrics, dead_letter_box, tracing=tracing
             ) as services,
             listening(settings, repository.database, watch),
         ):

@@ -12,17 +12,20 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import NullNotifier, PostgresqlListener, PostgresqlNotifier
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.retry import RetryPolicy
+from ketline.ports.metrics import Metrics
 from ketline.ports.notifier import Notifier
 from ketline.runtime.background import running
 from ketline.service.tasks.watch import Watch
 
 
 @asynccontextmanager
-async def open_repository(settings: Settings) -> AsyncIterator[SqlTaskRepository]:
+async def open_repository(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[SqlTaskRepository]:
     """Open the repository on the configured database; works also while the database is down."""
     url = settings.database_url.get_secret_value()
     async with (
-        open_database(url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s) as database,
+        open_database(
+            url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s, metrics=metrics
+        ) as database,
         _notifier(database) as notifier,
     ):
         yield repository_on(database, settings, notifier)

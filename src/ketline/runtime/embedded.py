@@ -12,6 +12,7 @@ from ketline.messaging.memory import MemoryQueue
 from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.database import migrate, repository_on
+from ketline.runtime.metrics import process_metrics, show_space
 from ketline.runtime.services import open_services
 from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact
@@ -34,6 +35,8 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
     with _sole_owner(directory):
         url = database_in(directory)
         await migrate(url)
+        metrics = process_metrics("up")
+        show_space(metrics, directory)
         async with open_tracing(settings, "up") as tracing, open_database(url) as database:
             local = LocalNotifier()
             repository = repository_on(database, settings, local)
@@ -46,15 +49,26 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             contact = database_contact(settings, steady_at_start=True)
             async with (
                 open_services(
-                    settings, repository, queue, watch, contact, simulators=simulators, tracing=tracing
+                    settings, repository, queue, watch, contact, metrics, simulators=simulators, tracing=tracing
                 ) as services,
                 open_backends(settings) as backends,
                 running(heartbeat(settings, database, simulators, backends).run()),
             ):
-                outbox, health = services.submit.outbox, services.health
                 yield (
                     services,
-                    worker_parts(settings, repository, queue, outbox, contact, health, simulators, backends, tracing),
+                    worker_parts(
+                        settings,
+                        repository,
+                        queue,
+                        services.submit.outbox,
+                        contact,
+                        services.health,
+                        simulators,
+                        backends,
+                        services.scrape,
+                        metrics,
+                        tracing,
+                    ),
                 )
 
 

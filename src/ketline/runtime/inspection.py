@@ -9,7 +9,9 @@ from importlib.metadata import version
 from ketline.config import Settings
 from ketline.domain.backend import Backend, BackendLimits
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
+from ketline.ports.metrics import Metrics
 
 # The inspector's process reads programs, and simulates none but for a few seconds where nothing else tells the cost.
 INSPECTOR_MEMORY_BYTES = 512 << 20
@@ -18,13 +20,16 @@ VERSIONED = ("ketline", "qiskit", "qiskit-aer", "stim")
 
 
 @asynccontextmanager
-async def open_program_inspector(settings: Settings, limits: ExecutionLimits) -> AsyncIterator[ChildInspector]:
+async def open_program_inspector(
+    settings: Settings, limits: ExecutionLimits, metrics: Metrics
+) -> AsyncIterator[ChildInspector]:
     """Open the inspector, whose process starts when it is needed; `limits` are those of a worker."""
     async with open_inspector(
         replace(limits, process_memory_bytes=INSPECTOR_MEMORY_BYTES, threads=1),
         time_limit=timedelta(seconds=settings.validate_time_limit_s),
         idle_time=INSPECTOR_IDLE_TIME,
         max_waiting=settings.validate_max_waiting,
+        counts=SimulatorCounts(metrics, "read"),
     ) as inspector:
         yield inspector
 

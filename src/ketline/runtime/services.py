@@ -23,11 +23,13 @@ from ketline.ports.access import ProviderSignIn, TokenVerifier
 from ketline.ports.clock import Clock
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
 from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.rate_limiter import MemoryRateLimiter
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
+from ketline.runtime.metrics import open_scrape
 from ketline.runtime.upkeep import open_upkeep
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
@@ -46,7 +48,7 @@ from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
-from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
@@ -64,6 +66,7 @@ async def open_services(
     publisher: TaskPublisher,
     watch: Watch,
     contact: DatabaseContact,
+    metrics: PrometheusMetrics,
     dead_letter_box: DeadLetterBox | None = None,
     simulators: SimulatorStatus | None = None,
     tracing: Tracing = NO_TRACING,
@@ -79,11 +82,12 @@ async def open_services(
     quotas = KnownQuotas(projects, clock, settings.quota_defaults)
     devices = ManageDevices(SqlDeviceStore(repository.database))
     task_devices = TaskDevices(devices, DeviceTexts(SqlDeviceContents(repository.database)), clock)
-    refused = RecordRefusedSignIns(audit, clock)
+    refused = RecordRefusedSignIns(audit, clock, metrics)
+    health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
-        open_program_inspector(settings, limits) as inspector,
-        open_upkeep(settings, repository, publisher, contact, tracing) as dispatcher,
+        open_program_inspector(settings, limits, metrics) as inspector,
+        open_upkeep(settings, repository, publisher, contact, metrics, tracing) as dispatcher,
         running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run(), refused.run()),
     ):
         submit = SubmitTask(
@@ -96,16 +100,20 @@ async def open_services(
             noise=TaskNoise(SqlNoiseContents(repository.database), clock),
             time_limit_seconds=limits.time_limit.total_seconds(),
             tracing=tracing,
+            metrics=metrics,
         )
         library, drawings = SqlProgramLibrary(repository.database), DrawingCache(DRAWING_CACHE_CHARACTERS)
         yield Services(
             submit=submit,
             submissions=repository,
             reader=repository,
-            health=CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators),
+            health=health,
+            scrape=open_scrape(metrics, health, repository.database, dead_letter_box),
+            metrics=metrics,
             watch=watch,
             catalogue=catalogue,
-            change=ChangeTask(catalogue, dispatcher.nudge, quotas),
+            change=ChangeTask(catalogue, dispatcher.nudge, quotas, metrics=metrics),
+            cancel=CancelTask(repository, metrics),
             enqueue=EnqueueTask(repository, dispatcher.nudge),
             rerun=RerunTask(catalogue, submit),
             statistics=CountTasks(catalogue, clock),

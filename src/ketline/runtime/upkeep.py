@@ -11,10 +11,12 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.ports.metrics import Metrics
 from ketline.ports.queue import TaskPublisher
 from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
+from ketline.runtime.metrics import measure_lag
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.dispatcher import Dispatcher
@@ -28,12 +30,23 @@ async def open_upkeep(
     repository: SqlTaskRepository,
     publisher: TaskPublisher,
     contact: DatabaseContact,
+    metrics: Metrics,
     tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[Dispatcher]:
     """Run the upkeep loops while the context is open; yields the dispatcher."""
     clock = SystemClock()
-    dispatcher = Dispatcher(repository, publisher, clock, settings.dispatch_interval_s, tracing=tracing)
-    reaper = Reaper(repository, dispatcher.nudge, clock, settings.reap_interval_s, contact, tracing=tracing)
+    dispatcher = Dispatcher(
+        repository, publisher, clock, settings.dispatch_interval_s, tracing=tracing, metrics=metrics
+    )
+    reaper = Reaper(
+        repository,
+        dispatcher.nudge,
+        clock,
+        settings.reap_interval_s,
+        contact,
+        tracing=tracing,
+        metrics=metrics,
+    )
     retention = Retention(
         SqlTaskCatalogue(repository.database),
         clock,
@@ -58,6 +71,7 @@ async def open_upkeep(
         reaper.run(),  # guard: reaper
         retention.run(),
         measuring.run(),
+        measure_lag(metrics),
     ):
         yield dispatcher
 

@@ -16,15 +16,18 @@ from ketline.db.engine.database import Database
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
+from ketline.domain.metrics import SLOTS
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskKind
 from ketline.domain.task import WorkerId
 from ketline.domain.worker import WorkerIdentity
 from ketline.execution.parent.admission import Admission, ShortProgramsOnly
+from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.gpu import require_gpu
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.execution.sandbox import protections
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, Reading
 from ketline.ports.queue import TaskConsumer
 from ketline.ports.repositories import RemoteAttempts
 from ketline.ports.runner import RunnerFactory
@@ -35,6 +38,7 @@ from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.database import open_repository
 from ketline.runtime.limits import execution_limits, short_program_limits
+from ketline.runtime.metrics import open_scrape, process_metrics
 from ketline.runtime.queue import open_consumer, open_publisher
 from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact, open_upkeep
@@ -42,6 +46,7 @@ from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.deferrals import Deferrals
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.heartbeat import Heartbeat
+from ketline.service.health.scrape import Scrape
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.task_devices import DeviceTexts
 from ketline.service.task_noise import TaskNoise
@@ -67,6 +72,7 @@ class WorkerParts:
     repository: RemoteAttempts
     backend_registry: BackendRegistry
     outbox: Outbox
+    scrape: Scrape
 
 
 @asynccontextmanager
@@ -77,21 +83,32 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
         ConfigurationInvalid: it is to simulate on a GPU, and there is none.
     """
     require_engines(settings)
+    metrics = process_metrics("worker")
     async with (
         open_tracing(settings, "worker") as tracing,
-        open_repository(settings) as repository,
+        open_repository(settings, metrics) as repository,
         open_publisher(settings) as (publisher, _),
     ):
         simulators, contact = SimulatorStatus(settings.simulation_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with (
-            open_upkeep(settings, repository, publisher, contact, tracing) as dispatcher,
+            open_upkeep(settings, repository, publisher, contact, metrics, tracing) as dispatcher,
             open_consumer(settings) as consumer,
             open_backends(settings) as backends,
             running(heartbeat(settings, repository.database, simulators, backends).run()),
         ):
             yield worker_parts(
-                settings, repository, consumer, dispatcher, contact, health, simulators, backends, tracing
+                settings,
+                repository,
+                consumer,
+                dispatcher,
+                contact,
+                health,
+                simulators,
+                backends,
+                open_scrape(metrics, health),
+                metrics,
+                tracing,
             )
 
 
@@ -114,6 +131,8 @@ def worker_parts(
     health: CheckHealth,
     simulators: SimulatorStatus,
     backends: Backends,
+    scrape: Scrape,
+    metrics: Metrics,
     tracing: Tracing = NO_TRACING,
 ) -> WorkerParts:
     """Build the parts of a worker on a repository and a consumer; `outbox` is the dispatcher of its process."""
@@ -122,9 +141,12 @@ def worker_parts(
     deferrals = Deferrals(repository, clock, lambda: admission.busy, outbox.nudge)
     lease = timedelta(seconds=settings.lease_s)
     log.info("simulator.confinement", **protections())
+    metrics.on_scrape(SLOTS, lambda: _slots(settings))
     return WorkerParts(
         consumer=consumer,
-        runners=ChildRunnerFactory(execution_limits(settings), admission=admission),
+        runners=ChildRunnerFactory(
+            execution_limits(settings), admission=admission, counts=SimulatorCounts(metrics, "simulate")
+        ),
         process=ProcessTask(
             repository,
             clock,
@@ -135,24 +157,36 @@ def worker_parts(
             devices=DeviceTexts(SqlDeviceContents(repository.database)),
             tracing=tracing,
             noise=TaskNoise(SqlNoiseContents(repository.database), clock),
+            metrics=metrics,
         ),
         clock=clock,
         health=health,
         simulators=simulators,
-        short_runners=_short_runners(settings),
+        short_runners=_short_runners(settings, metrics),
         # Programs for external backends are written by processes like those of conversions.
-        conversion_runners=ChildRunnerFactory(replace(execution_limits(settings), gpu=False)),
+        conversion_runners=ChildRunnerFactory(
+            replace(execution_limits(settings), gpu=False), counts=SimulatorCounts(metrics, "convert")
+        ),
         backends=backends,
         repository=repository,
         backend_registry=SqlBackendRegistry(repository.database),
         outbox=outbox,
+        scrape=scrape,
     )
 
 
-def _short_runners(settings: Settings) -> RunnerFactory | None:
+def _slots(settings: Settings) -> Reading:
+    conversions = settings.conversion_slots if TaskKind.CONVERT in settings.kinds else 0
+    short = int(bool(settings.short_task_s and settings.simulation_slots))
+    return {("simulate",): settings.simulation_slots, ("short",): short, ("convert",): conversions}
+
+
+def _short_runners(settings: Settings, metrics: Metrics) -> RunnerFactory | None:
     if not settings.short_task_s:
         return None
-    return ChildRunnerFactory(short_program_limits(settings), admission=ShortProgramsOnly())
+    return ChildRunnerFactory(
+        short_program_limits(settings), admission=ShortProgramsOnly(), counts=SimulatorCounts(metrics, "short")
+    )
 
 
 def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus, backends: Backends) -> Heartbeat:

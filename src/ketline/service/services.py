@@ -1,6 +1,6 @@
 """The services that the API calls, in one value; `runtime.services` builds it once for each process."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ketline.domain.access import ProjectName
@@ -8,6 +8,7 @@ from ketline.domain.backend import Backend
 from ketline.ports.access import ProjectStore, ProviderSignIn
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.ports.tracing import NO_TRACING, Tracing
@@ -20,11 +21,12 @@ from ketline.service.access.sessions import ManageSessions
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.health.scrape import Scrape
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.task_devices import TaskDevices
-from ketline.service.tasks.changes import ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.usage import SumUsage
@@ -43,6 +45,7 @@ class Services:
     catalogue: TaskCatalogue
     task_devices: TaskDevices
     change: ChangeTask
+    cancel: CancelTask
     enqueue: EnqueueTask
     rerun: RerunTask
     statistics: CountTasks
@@ -64,6 +67,8 @@ class Services:
     usage: SumUsage
     rate_limiter: RateLimiter | None = None
     tracing: Tracing = NO_TRACING
+    scrape: Scrape
+    metrics: Metrics = field(default_factory=NoMetrics)
 
     def within(self, project: ProjectName) -> Self:
         """Return the services for the tasks of another project."""
@@ -76,6 +81,7 @@ class Services:
             reader=self.reader.within(project),
             catalogue=catalogue,
             change=replace(self.change, catalogue=catalogue, project=project),
+            cancel=replace(self.cancel, repository=submissions),
             enqueue=replace(self.enqueue, repository=submissions),
             rerun=replace(self.rerun, catalogue=catalogue, submit=submit),
             statistics=CountTasks(catalogue, self.statistics.clock),

@@ -1,4 +1,4 @@
-"""The health endpoints of a worker, which orchestrators call: `/livez` and `/readyz`."""
+"""What a worker serves: `/livez` and `/readyz` for orchestrators, `/metrics` for a Prometheus server."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,15 +10,22 @@ from starlette.routing import Route
 
 from ketline.schemas.tasks import LivenessView, ReadinessView
 from ketline.service.health.check import CheckHealth
+from ketline.service.health.scrape import Scrape
 
 
-def create_health_app(check: CheckHealth, stopping: Callable[[], bool]) -> Starlette:
-    """The ASGI application with both endpoints; their bodies have the shapes of the API's health endpoints.
+def create_health_app(check: CheckHealth, stopping: Callable[[], bool], scrape: Scrape) -> Starlette:
+    """The ASGI application; the bodies of the first two have the shapes of the API's health endpoints.
 
     A worker is ready while its database accepts writes, its broker responds and at least one slot has a simulator.
     It is not ready once `stopping` returns True.
     """
-    return Starlette(routes=[Route("/livez", _liveness), Route("/readyz", _readiness(check, stopping))])
+    return Starlette(
+        routes=[
+            Route("/livez", _liveness),
+            Route("/readyz", _readiness(check, stopping)),
+            Route("/metrics", _metrics(scrape)),
+        ]
+    )
 
 
 async def _liveness(_: Request) -> Response:
@@ -40,6 +47,14 @@ def _readiness(check: CheckHealth, stopping: Callable[[], bool]) -> Callable[[Re
         return _response(view, good=ready)
 
     return readiness
+
+
+def _metrics(scrape: Scrape) -> Callable[[Request], Awaitable[Response]]:
+    async def metrics(request: Request) -> Response:
+        page = await scrape(request.headers.get("accept"))
+        return Response(page.body, headers={"Content-Type": page.media_type, "Cache-Control": "no-store"})
+
+    return metrics
 
 
 def _response(view: BaseModel, *, good: bool) -> Response:

@@ -2,7 +2,9 @@
 
 import httpx
 
+from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.service.health.check import CheckHealth
+from ketline.service.health.scrape import Scrape
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.health import create_health_app
 from tests.fakes import FakeTaskPublisher, FakeTaskRepository
@@ -11,7 +13,7 @@ from tests.fakes import FakeTaskPublisher, FakeTaskRepository
 async def test_worker_whose_simulators_cannot_be_started_is_not_ready() -> None:
     simulators = SimulatorStatus(1)
     check = CheckHealth(FakeTaskRepository(), FakeTaskPublisher(), 1.0, simulators=simulators)
-    app = create_health_app(check, lambda: False)
+    app = create_health_app(check, lambda: False, Scrape(PrometheusMetrics(), check))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://worker") as client:
         assert (await client.get("/readyz")).status_code == 200, "they are being started"
         simulators.failed(0, "too many open files")

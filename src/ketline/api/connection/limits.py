@@ -1,6 +1,7 @@
 """Limits of the connections of an API process: memory, number, and times; `protocol.py` enforces them."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -67,8 +68,10 @@ class SharedState:
     limits: ConnectionLimits
     memory: RequestMemory
     rejection_log: RateLimitedLog = field(default_factory=RateLimitedLog)
+    # Called with the code of each rejection.
+    on_rejection: Callable[[str], None] = lambda _code: None
 
     @classmethod
-    def of(cls, limits: ConnectionLimits) -> "SharedState":
+    def of(cls, limits: ConnectionLimits, on_rejection: Callable[[str], None] = lambda _code: None) -> "SharedState":
         """The shared state of a process with these limits."""
-        return cls(limits, RequestMemory(limits.request_memory_bytes))
+        return cls(limits, RequestMemory(limits.request_memory_bytes), on_rejection=on_rejection)

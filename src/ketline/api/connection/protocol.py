@@ -87,6 +87,7 @@ class BoundedConnection(HttpToolsProtocol):
         if over <= MOST_REJECTED_AT_ONCE:
             self._reject("too_many_connections")
         else:
+            self._shared.on_rejection("too_many_connections")
             self._discarding = True
             transport.abort()
 
@@ -246,6 +247,7 @@ class BoundedConnection(HttpToolsProtocol):
             # A response is being sent, and another one would corrupt it: close after it instead.
             self._unanswered[-1].keep_alive = False
             return
+        self._shared.on_rejection(code)
         log.info("http.rejected", problem=code, client=self.client and self.client[0])
         self.transport.write(rejection(code, self.server_state.default_headers))
         self._linger()

@@ -85,7 +85,7 @@ async def _apply(request: Request, action: Action, task_id: TaskId) -> TaskActio
 
 
 async def _cancel(request: Request, task_id: TaskId) -> TaskActionResult:
-    await services_of(request).submissions.cancel(task_id, actor_of(request))
+    await services_of(request).cancel(task_id, actor_of(request))
     return TaskActionResult(task_id=task_id, text="is cancelled", done=True)
 
 

@@ -131,7 +131,7 @@ async def enqueue(task_id: UUID, request: Request) -> Response:
 async def cancel(task_id: UUID, request: Request) -> Response:
     """Cancel the task and show its page; a task that has ended meanwhile is only shown."""
     try:
-        await services_of(request).submissions.cancel(TaskId(task_id), actor_of(request))
+        await services_of(request).cancel(TaskId(task_id), actor_of(request))
     except TaskNotFound as error:
         raise not_found(task_id) from error
     except TaskEnded:

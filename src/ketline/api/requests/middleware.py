@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ketline.api.responses.errors import (
+    AUTHENTICATION_PROBLEMS,
     CORRELATION_KEY,
     HEAD_KEY,
     PROBLEM_KEY,
@@ -20,14 +21,19 @@ from ketline.api.responses.errors import (
     problem_response,
 )
 from ketline.api.services import TRACE_KEY
+from ketline.domain import metrics as table
+from ketline.ports.metrics import Metrics
 from ketline.ports.tracing import NO_REQUEST, NO_TRACING, RequestTrace, Tracing
 
 CORRELATION_HEADER = "X-Correlation-ID"
 _ACCEPTABLE_ID = re.compile(r"[\x20-\x7e]{1,128}")
-_QUIET_PATHS = frozenset({"/health", "/livez", "/readyz"})
+_QUIET_PATHS = frozenset({"/health", "/livez", "/metrics", "/readyz"})
 # Probes and static files would be most of all traces.
-_UNTRACED_PATHS = _QUIET_PATHS | {"/metrics"}
+_UNTRACED_PATHS = _QUIET_PATHS
 _UNTRACED_PREFIX = "/ui/assets/"
+# Methods that routes have; clients may send any other word.
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_OTHER = "other"
 _LONGEST_LOGGED_PATH = 256
 # A key or the token of a session that a client wrote into the path by mistake.
 _SECRET = re.compile(rb"kt[ls]_[0-9A-Za-z_-]+")
@@ -46,7 +52,7 @@ def choose_correlation_id(offered: str | None) -> str:
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request and the status of its response, for the access log."""
+    """One request and the status of its response, for the access log and the metrics."""
 
     method: str
     scope: Scope
@@ -55,10 +61,12 @@ class _Exchange:
     status: int | None = None
     aborted: bool = False
     started: float = field(default_factory=perf_counter)
+    responded: float | None = None
 
     async def send_logged(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.responded = perf_counter()
             correlation_id = self.scope[CORRELATION_KEY].encode("ascii")
             headers = message.get("headers", ())
             message["headers"] = [
@@ -90,15 +98,28 @@ class _Exchange:
         problem = "aborted" if self.aborted else self.scope.get(PROBLEM_KEY)
         self.trace.end(_template(self.scope), self.status, problem)
 
+    def count(self, metrics: Metrics) -> None:
+        method = self.method if self.method in _METHODS else _OTHER
+        route = _template(self.scope) or _OTHER
+        metrics.count(table.REQUESTS, method, route, "aborted" if self.status is None else str(self.status))
+        if self.responded is not None:
+            metrics.observe(table.REQUEST_DURATION, self.responded - self.started, method, route)
+        problem = self.scope.get(PROBLEM_KEY)
+        if problem is not None:
+            metrics.count(table.PROBLEMS, problem)
+            if problem in AUTHENTICATION_PROBLEMS:
+                metrics.count(table.AUTHENTICATION_REFUSALS, problem)
+
 
 class RequestContext:
     """Gives every request a correlation id, a trace, a line in the access log and, after a crash, the status 500.
 
-    It serves HEAD as GET without the body, so that routes need not handle HEAD.
+    It also counts the request. It serves HEAD as GET without the body, so that routes need not handle HEAD.
     """
 
-    def __init__(self, app: ASGIApp, tracing: Tracing = NO_TRACING) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, tracing: Tracing = NO_TRACING) -> None:
         self._app = app
+        self._metrics = metrics
         self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,6 +144,7 @@ class RequestContext:
                 await self._serve(exchange, receive)
             finally:
                 exchange.log()
+                exchange.count(self._metrics)
                 exchange.end_trace()
 
     def _trace(self, method: str, path: str, headers: Headers, correlation_id: str) -> RequestTrace:
@@ -181,14 +203,14 @@ class BodyLimit:
         return limited
 
 
+def _template(scope: Scope) -> str | None:
+    template = getattr(scope.get("route"), "path", None)
+    return template if isinstance(template, str) else None
+
+
 def _loggable_path(scope: Scope) -> str:
     """The route's template, or the raw path; that is percent-encoded, so it cannot forge log lines."""
     if (template := _template(scope)) is not None:
         return template
     raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
     return _SECRET.sub(b"...", raw[:_LONGEST_LOGGED_PATH]).decode("ascii", "backslashreplace")
-
-
-def _template(scope: Scope) -> str | None:
-    template = getattr(scope.get("route"), "path", None)
-    return template if isinstance(template, str) else None

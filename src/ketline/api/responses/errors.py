@@ -46,6 +46,11 @@ class ProblemKind:
 
 
 # Domain errors that reach HTTP have a row with the same code.
+# Refusals for credentials or role, which have a metric of their own.
+AUTHENTICATION_PROBLEMS = frozenset(
+    {"credentials_missing", "credentials_invalid", "role_insufficient", "too_many_failed_sign_ins"}
+)
+
 KINDS: Mapping[str, ProblemKind] = {
     kind.code: kind
     for kind in (

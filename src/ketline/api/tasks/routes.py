@@ -143,7 +143,7 @@ async def read_task(
 async def cancel_task(task_id: UUID, request: Request) -> TaskView:
     """Cancel a task that has not ended. A running simulation stops within two seconds."""
     try:
-        await services_of(request).submissions.cancel(TaskId(task_id), actor_of(request))
+        await services_of(request).cancel(TaskId(task_id), actor_of(request))
     except TaskEnded as error:
         raise HTTPProblem(
             error.code, f"Task {task_id} has ended: it is {error.status}.", task_status=error.status

@@ -12,6 +12,7 @@ from ketline.db.engine.dialect import POSTGRESQL, SQLITE, Dialect
 from ketline.db.engine.postgresql import IDLE_SECONDS, PostgresqlTransactions
 from ketline.db.engine.sqlite import SqliteTransactions
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.ports.metrics import Metrics
 
 T = TypeVar("T")
 Q = TypeVar("Q")
@@ -135,14 +136,14 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS
+    url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS, metrics: Metrics | None = None
 ) -> AsyncIterator[Database]:
     """Open a database for the duration of the context; it connects on first use, so the server may be down."""
     dialect = SQLITE if url.startswith("sqlite") else POSTGRESQL
     transactions: Transactions = (
         SqliteTransactions(url)
         if dialect is SQLITE
-        else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds)
+        else PostgresqlTransactions(url, pool_size, idle_seconds=idle_seconds, metrics=metrics)
     )
     try:
         yield Database(transactions, dialect)

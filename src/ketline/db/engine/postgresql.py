@@ -20,6 +20,8 @@ from ketline.db.engine.connector import SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_P
 from ketline.db.engine.faults import translated
 from ketline.db.engine.sessions import ServerFull, ServerRoom, Sessions
 from ketline.domain.errors import DatabaseUnavailable
+from ketline.domain.metrics import DATABASE_SESSIONS
+from ketline.ports.metrics import Metrics, NoMetrics, Reading
 from ketline.service.loop import Loop
 
 T = TypeVar("T")
@@ -59,11 +61,19 @@ class PostgresqlTransactions:
     """
 
     def __init__(
-        self, url: str, most: int, *, idle_seconds: float = IDLE_SECONDS, connect: Connector | None = None
+        self,
+        url: str,
+        most: int,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        connect: Connector | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._connect = connect or Connector(url)
         self._most = most
         self._idle_seconds = idle_seconds
+        self._metrics = metrics or NoMetrics()
+        self._metrics.on_scrape(DATABASE_SESSIONS, self._count_sessions)
         self._kinds: _Kinds | None = None
         self._opening: asyncio.Task[_Kinds] | None = None
         self._maintaining: asyncio.Task[None] | None = None
@@ -112,10 +122,18 @@ class PostgresqlTransactions:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> _Kinds:
-        self._kinds = _kinds(self._connect, self._most, pooled=await self._connect.is_pooled())
+        pooled = await self._connect.is_pooled()
+        self._kinds = _kinds(self._connect, self._most, pooled=pooled, metrics=self._metrics)
         if not self._closed:
             self._maintaining = asyncio.create_task(self._maintenance(self._kinds).run())
         return self._kinds
+
+    def _count_sessions(self) -> Reading:
+        all_kinds = [] if self._kinds is None else list(self._kinds.all())
+        return {
+            ("idle",): sum(sessions.idle for sessions in all_kinds),
+            ("used",): sum(sessions.used for sessions in all_kinds),
+        }
 
     def _maintenance(self, kinds: _Kinds) -> Loop:
         return Loop(
@@ -135,7 +153,7 @@ class PostgresqlTransactions:
                 await greenlet_spawn(sessions.close_idle, self._idle_seconds)
 
 
-def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:
+def _kinds(connect: Connector, most: int, *, pooled: bool, metrics: Metrics) -> _Kinds:
     """Two fifths of the sessions are for single statements that write, three tenths for those that read."""
     statements, reads = max(1, most * 2 // 5), max(1, most * 3 // 10)
     single = _engine(connect, pooled=pooled, **SINGLE)
@@ -145,10 +163,10 @@ def _kinds(connect: Connector, most: int, *, pooled: bool) -> _Kinds:
         for engine in (single, plain):
             event.listen(engine, "begin", _limit_transaction)
     return _Kinds(
-        reserved=Sessions(_autocommitting(single), most=1, pinned=1),
-        statements=Sessions(_autocommitting(single), most=statements, room=room),
-        reads=Sessions(_autocommitting(plain), most=reads, room=room),
-        transactions=Sessions(plain, most=max(1, most - 1 - statements - reads), room=room),
+        reserved=Sessions(_autocommitting(single), most=1, pinned=1, metrics=metrics),
+        statements=Sessions(_autocommitting(single), most=statements, room=room, metrics=metrics),
+        reads=Sessions(_autocommitting(plain), most=reads, room=room, metrics=metrics),
+        transactions=Sessions(plain, most=max(1, most - 1 - statements - reads), room=room, metrics=metrics),
     )
 
 

@@ -1,6 +1,7 @@
 """Pooled sessions of PostgreSQL, for `postgresql.py`: opening one takes as long as many statements."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
+
+from ketline.domain.metrics import POOL_WAIT
+from ketline.ports.metrics import Metrics, NoMetrics
 
 T = TypeVar("T")
 
@@ -43,8 +47,18 @@ class Sessions:
     Methods other than properties run in a greenlet of SQLAlchemy's, where a wait lets the event loop continue.
     """
 
-    def __init__(self, engine: Engine, *, most: int, room: ServerRoom | None = None, pinned: int = 0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        most: int,
+        room: ServerRoom | None = None,
+        pinned: int = 0,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._engine = engine
+        self._most = most
+        self._metrics = metrics or NoMetrics()
         self._spare = most
         self._room = room
         self._pinned = pinned
@@ -62,6 +76,11 @@ class Sessions:
         """Sessions that are open and not in use."""
         return len(self._idle)
 
+    @property
+    def used(self) -> int:
+        """Sessions in use."""
+        return self._most - self._spare
+
     def run(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
         """Run `work` with a session, and return its result; `urgent` work goes before all that wait.
 
@@ -72,7 +91,11 @@ class Sessions:
         if self._spare:
             self._spare -= 1
         else:
-            await_only(self._acquire(urgent))
+            began = time.monotonic()
+            try:
+                await_only(self._acquire(urgent))
+            finally:
+                self._metrics.observe(POOL_WAIT, time.monotonic() - began)
         try:
             return self._run(work)
         finally:

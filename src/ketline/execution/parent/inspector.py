@@ -13,6 +13,7 @@ from ketline.domain.errors import ServiceUnavailable, SimulatorDied
 from ketline.domain.inspection import Drawing, Inspection, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.reader_pool import Checkout, ReaderPool
 from ketline.execution.parent.runner import CHILD, ChildRunner
 
@@ -30,9 +31,10 @@ READERS = 2
 class ProgramReader:
     """A child process that reads programs, started on demand."""
 
-    def __init__(self, limits: ExecutionLimits, command: Sequence[str]) -> None:
+    def __init__(self, limits: ExecutionLimits, command: Sequence[str], counts: SimulatorCounts) -> None:
         self._limits = limits
         self._command = command
+        self._counts = counts
         self._runner: ChildRunner | None = None
         self._closed = False
         self.idle_since = 0.0
@@ -54,7 +56,7 @@ class ProgramReader:
         if self._closed:
             raise ServiceUnavailable("This process is stopping; send the request again.")
         if self._runner is None:
-            self._runner = ChildRunner(self._limits, self._command)
+            self._runner = ChildRunner(self._limits, self._command, counts=self._counts)
         try:
             await self._runner.open()
         except SimulatorDied as error:
@@ -91,10 +93,12 @@ class ChildInspector:
         readers: int = READERS,
         quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
         command: Sequence[str] = CHILD,
+        counts: SimulatorCounts | None = None,
     ) -> None:
         self._seconds = time_limit.total_seconds()
         self._idle_seconds = idle_time.total_seconds()
-        self._readers = [ProgramReader(limits, command) for _ in range(readers)]
+        counts = counts or SimulatorCounts()
+        self._readers = [ProgramReader(limits, command, counts) for _ in range(readers)]
         self._pool = ReaderPool(self._readers, quick_seconds=quick_time.total_seconds(), max_waiting=max_waiting)
         self._in_use = asyncio.Event()
 
@@ -178,6 +182,7 @@ async def open_inspector(
     readers: int = READERS,
     quick_time: timedelta = timedelta(seconds=QUICK_SECONDS),
     command: Sequence[str] = CHILD,
+    counts: SimulatorCounts | None = None,
 ) -> AsyncIterator[ChildInspector]:
     """Open an inspector, and end its children when the context is left."""
     inspector = ChildInspector(
@@ -188,6 +193,7 @@ async def open_inspector(
         readers=readers,
         quick_time=quick_time,
         command=command,
+        counts=counts,
     )
     ending = asyncio.create_task(inspector.end_idle_children())
     try:

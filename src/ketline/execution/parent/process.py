@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import encode_limits
@@ -15,6 +16,18 @@ _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG", "L
 _REAP_SECONDS = 10
 _STDERR_TAIL_BYTES = 4096
 _OUT_OF_MEMORY = (b"bad_alloc", b"memory allocation of", b"MemoryError", b"Cannot allocate memory")
+
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUsage:
+    """Processor time of all threads of a process, and its resident memory."""
+
+    processor_seconds: float = 0.0
+    resident_bytes: int = 0
 
 
 class ProcessEnded(Exception):
@@ -42,6 +55,7 @@ class SimulatorProcess:
 
     def __init__(self, command: Sequence[str], limits: ExecutionLimits) -> None:
         self._killed = False
+        self._usage = ProcessUsage()
         # Before a program runs in the child as the same user.
         hide_process()  # guard: process.hidden
         self._stderr = os.fdopen(os.memfd_create("simulator-stderr"), "rb")
@@ -78,6 +92,12 @@ class SimulatorProcess:
         """Whether the process has been reaped; then its memory is free."""
         return self._process.returncode is not None
 
+    @property
+    def usage(self) -> ProcessUsage:
+        """What the process uses; once it has ended, its processor time as it was read last."""
+        self._usage = _read_usage(self.pid, self._usage) if not self.reaped else self._usage_of_ended()
+        return self._usage
+
     def take_socket(self) -> socket.socket:
         """Return our end of the process's socket, once; the caller closes it."""
         ours, self._socket = self._socket, None
@@ -91,6 +111,7 @@ class SimulatorProcess:
 
     def end(self) -> int | None:
         """Kill and reap the process, and return its exit status."""
+        _ = self.usage  # the kernel forgets it
         self.kill()
         try:
             return self._process.wait(_REAP_SECONDS)
@@ -103,6 +124,7 @@ class SimulatorProcess:
 
     def exit_report(self) -> ProcessEnded:
         """Report how the process ended; one that still runs after a second is killed."""
+        _ = self.usage
         try:
             status: int | None = self._process.wait(1)  # if it ends by itself, its status tells the cause
         except subprocess.TimeoutExpired:
@@ -115,11 +137,29 @@ class SimulatorProcess:
             stderr_tail=tail.decode(errors="replace"),
         )
 
+    def _usage_of_ended(self) -> ProcessUsage:
+        return ProcessUsage(self._usage.processor_seconds)
+
     def _stderr_tail(self) -> bytes:
         if self._stderr.closed:
             return b""
         size = os.fstat(self._stderr.fileno()).st_size
         return os.pread(self._stderr.fileno(), _STDERR_TAIL_BYTES, max(0, size - _STDERR_TAIL_BYTES))
+
+
+def _read_usage(pid: int, otherwise: ProcessUsage) -> ProcessUsage:
+    """The usage by `/proc/PID/stat`; `otherwise` if it cannot be read.
+
+    Source: proc(5): fields 14 and 15 are ticks in user and in kernel mode, field 24 are resident pages.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            # The second field, the name, may have blanks and parentheses.
+            fields = stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return otherwise
+    ticks = int(fields[11]) + int(fields[12])
+    return ProcessUsage(ticks / _TICKS_PER_SECOND, int(fields[21]) * _PAGE_BYTES)
 
 
 def _how_it_ended(status: int | None) -> str:

@@ -31,6 +31,7 @@ from ketline.domain.task import RunResult
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.channel import Channel, ChannelClosed
+from ketline.execution.parent.counts import SimulatorCounts
 from ketline.execution.parent.process import ProcessEnded, SimulatorProcess
 from ketline.execution.protocol import (
     BUSY,
@@ -83,11 +84,16 @@ class ChildRunner:
     """
 
     def __init__(
-        self, limits: ExecutionLimits, command: Sequence[str] = CHILD, admission: Admission | None = None
+        self,
+        limits: ExecutionLimits,
+        command: Sequence[str] = CHILD,
+        admission: Admission | None = None,
+        counts: SimulatorCounts | None = None,
     ) -> None:
         self._limits = limits
         self._command = command
         self._admission = admission or Admission()
+        self._counts = counts or SimulatorCounts()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
         # Guards `_process` and `_closed`, which the thread uses too; only the event loop uses the other attributes.
         self._lock = threading.Lock()
@@ -171,10 +177,13 @@ class ChildRunner:
             permits = ExitStack()
             self._running = request
             try:
-                response = await self._send(child, request, permits)
+                with self._counts.busy():
+                    response = await self._send(child, request, permits)
             except MachineBusy:
                 raise  # the child has dropped the request and waits for the next one
-            except BaseException:
+            except BaseException as error:
+                if not self._closed:
+                    self._counts.stopped(error)
                 child.kill()  # guard: run.killed
                 # The next large program starts when this one ends: its memory must be free by then.
                 await self._in_thread(child.process.end)  # guard: run.left
@@ -288,6 +297,7 @@ class ChildRunner:
                 case ProcessEnded():
                     raise self._not_started(error.how, error.stderr_tail) from error
             raise
+        self._counts.ready()
         _log.debug("simulator.ready", pid=child.process.pid)
         self._child = child
         return child
@@ -302,11 +312,13 @@ class ChildRunner:
             raise await self._in_thread(process.exit_report) from None
         if ready != READY:
             channel.close()
+            self._counts.not_started()
             raise SimulatorNotStarted("the simulator process did not become ready in time")
         return _Child(process, channel)
 
     def _not_started(self, error: str, stderr_tail: str = "") -> SimulatorNotStarted:
         if not self._closed:
+            self._counts.not_started()
             _log.warning("simulator.not_started", error=error, stderr_tail=stderr_tail)
         return SimulatorNotStarted(f"the simulator process could not be started: {error}")
 
@@ -317,6 +329,7 @@ class ChildRunner:
 
     def _start_process(self) -> SimulatorProcess:
         process = SimulatorProcess(self._command, self._limits)
+        self._counts.add(process)
         with self._lock:
             self._process = process
             if self._closed:
@@ -328,6 +341,7 @@ class ChildRunner:
             process, self._process = self._process, None
         if process is not None:
             process.end()
+            self._counts.remove(process)
 
 
 def _died(ended: ProcessEnded, memory_bytes: int) -> ExecutionFailed:
@@ -355,18 +369,25 @@ class ChildRunnerFactory:
     """
 
     def __init__(
-        self, limits: ExecutionLimits, *, command: Sequence[str] = CHILD, admission: Admission | None = None
+        self,
+        limits: ExecutionLimits,
+        *,
+        command: Sequence[str] = CHILD,
+        admission: Admission | None = None,
+        counts: SimulatorCounts | None = None,
     ) -> None:
         self._limits = limits
         self._command = command
         self._admission = admission or Admission()
+        self._counts = counts or SimulatorCounts()
 
     def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
         return self._open()
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[ChildRunner]:
-        runner = ChildRunner(self._limits, self._command, self._admission)  # guard: admission.shared
+        # guard: admission.shared
+        runner = ChildRunner(self._limits, self._command, self._admission, counts=self._counts)
         try:
             await runner.open()
             yield runner

@@ -26,7 +26,7 @@ class RedisDeadLetterBox:
 
     async def look(self, most: int) -> DeadLetters:
         async with self._calls():
-            oldest = [_letter(entry) for entry in await self._stream.oldest_dead(most)]
+            oldest = [_letter(entry) for entry in await self._stream.oldest_dead(most)] if most else []
             return DeadLetters(count=max(await self._stream.dead_count(), len(oldest)), oldest=oldest)
 
     async def requeue(self, most: int) -> int:

@@ -7,10 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ketline.domain import metrics as table
 from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.errors import ServiceUnavailable
 from ketline.ports.audit import AuditLog
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.service.loop import Loop
 
 INTERVAL_SECONDS = 60.0
@@ -34,11 +36,13 @@ class RecordRefusedSignIns:
 
     audit: AuditLog
     clock: Clock
+    metrics: Metrics = field(default_factory=NoMetrics)
     _further: dict[str | None, int] = field(default_factory=dict, init=False)
     _of_others: int = field(default=0, init=False)
 
     async def __call__(self, origin: str | None, method: SignInMethod) -> None:
         """Record or count a refusal; it is counted also while the database does not respond."""
+        self.metrics.count(table.AUTHENTICATION_REFUSALS, Action.SIGN_IN_REFUSED)
         if origin in self._further:
             self._further[origin] += 1
         elif len(self._further) < MOST_ORIGINS:

@@ -6,18 +6,20 @@ The slots of a worker call `ProcessTask` for each message.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
+from ketline.domain import metrics as table
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
 from ketline.domain.stored_noise import StoredNoise
-from ketline.domain.task import Claim, Lease, RunResult, TaskId, WorkerId
+from ketline.domain.task import Claim, FailureCode, Lease, RunResult, TaskId, TaskStatus, WorkerId
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.repositories import TaskAttempts
 from ketline.ports.runner import CircuitRunner
 from ketline.ports.tracing import NO_ATTEMPT, NO_TRACING, AttemptTrace, Step, Tracing
@@ -53,6 +55,7 @@ class ProcessTask:
     devices: DeviceTexts | None = None
     tracing: Tracing = NO_TRACING
     noise: TaskNoise | None = None
+    metrics: Metrics = field(default_factory=NoMetrics)
 
     async def __call__(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> None:
         """Claim a task, run it and record its outcome; return when the message can be acknowledged.
@@ -80,6 +83,8 @@ class ProcessTask:
         claim = await self.repository.claim(task_id, self.worker_id, self.lease, self.queue)
         if claim is None:
             log.debug("task.not_claimed", task_id=str(task_id))
+        else:
+            self._count_claim(claim)
         return claim
 
     async def run_short(self, task_id: TaskId, runner: CircuitRunner, message: str | None = None) -> bool:
@@ -88,8 +93,16 @@ class ProcessTask:
         claim = await self.repository.claim_short(task_id, self.worker_id, self.lease)
         if claim is None:
             return False
+        self._count_claim(claim)
         await self._attempt(claim, runner, self.trace_of(claim, started, task_id, message))
         return True
+
+    def _count_claim(self, claim: Claim) -> None:
+        self.metrics.observe(table.TASK_WAITING, claim.queued_seconds, self.queue.kind.value)
+
+    def count_run(self, began: float) -> None:
+        """Record for the metrics that an attempt, which began at this time of the clock, does not run any more."""
+        self.metrics.observe(table.TASK_RUNNING, self.clock.monotonic() - began, self.queue.kind.value)
 
     def trace_of(self, claim: Claim, started: int, announced: TaskId, message: str | None) -> AttemptTrace:
         """The trace of an attempt; the message that announced the task is part of it only if it was for this task."""
@@ -115,6 +128,7 @@ class ProcessTask:
         try:
             outcome = await self._simulate(claim, runner, keeper)
             if outcome is None:
+                self.metrics.count(table.LEASES_LOST)
                 log.warning("task.lease_lost")
                 trace.end("lease_lost", recorded=False)
                 return
@@ -128,14 +142,20 @@ class ProcessTask:
 
     async def _simulate(self, claim: Claim, runner: CircuitRunner, keeper: "LeaseKeeper") -> AttemptOutcome | None:
         """The outcome; None if the lease was lost first, in which case the simulation is killed."""
+        began = self.clock.monotonic()
         try:
             async with keeper.holding():
                 spec = await self._completed(claim.spec)
                 result = await runner.run(spec, claim.project)
-        except (ExecutionFailed, MachineBusy) as error:
+        except (MachineBusy, SimulatorNotStarted) as error:
+            return error
+        except ExecutionFailed as error:
+            self.count_run(began)
             return error
         except LeaseLost:
+            self.count_run(began)
             return None
+        self.count_run(began)
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
     async def _completed(self, spec: TaskSpec) -> TaskSpec:
@@ -149,7 +169,7 @@ class ProcessTask:
 
     async def record(self, claim: Claim, outcome: AttemptOutcome, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Record the outcome of an attempt, if the lease still holds."""
-        lease = claim.lease
+        lease, began = claim.lease, self.clock.monotonic()
         trace.step(Step.RECORD)
         if isinstance(outcome, RunResult):
             trace.ran(outcome.profile)
@@ -172,15 +192,32 @@ class ProcessTask:
         else:
             recorded = await self.persist(lambda: self.repository.fail(lease, outcome.failure))
             event, details = "task.failed", {"code": str(outcome.failure.code)}
+        self.metrics.observe(table.TASK_RECORDING, self.clock.monotonic() - began)
         # The notification of a waiting client is sent before this attempt is logged and its message acknowledged.
         await asyncio.sleep(0)
         if recorded:
+            self._count_outcome(outcome, recorded)
             log.info(event, **details)
         else:
+            self.metrics.count(table.WRITES_FENCED)
             log.warning("task.fenced_off")
         trace.end(
             event.removeprefix("task.") if recorded else "fenced_off", recorded=bool(recorded), code=_code(outcome)
         )
+
+    def _count_outcome(self, outcome: AttemptOutcome, recorded: object) -> None:
+        if isinstance(outcome, RunResult):
+            self.metrics.count(table.TASKS_ENDED, TaskStatus.COMPLETED, "")
+        elif isinstance(outcome, MachineBusy):
+            self.metrics.count(table.TASK_DEFERRALS, outcome.code)
+        elif isinstance(outcome, SimulatorNotStarted):
+            self.metrics.count(table.TASK_DEFERRALS, outcome.cause)
+        elif recorded is TaskStatus.PENDING:
+            self.metrics.count(table.TASK_RETRIES, outcome.failure.code)
+        else:
+            # The code with which a task ends whose attempts are spent.
+            code = FailureCode.WORKER_LOST if outcome.retryable else outcome.failure.code
+            self.metrics.count(table.TASKS_ENDED, TaskStatus.FAILED, code)
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Retry the write until the database responds; the write has no effect if the lease was lost meanwhile.

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 
+from ketline.domain import metrics as table
 from ketline.domain.backend_jobs import (
     BackendDescription,
     BackendJob,
@@ -39,6 +40,7 @@ from ketline.domain.task import (
     RemoteStatus,
     RunResult,
     TaskId,
+    TaskStatus,
 )
 from ketline.ports.backends import BackendAdapter
 from ketline.ports.repositories import RemoteAttempts
@@ -90,6 +92,7 @@ class JobAttempt:
         self._limit.start(claim.job_seconds)  # guard: remote.limit
         self._job: BackendJob | None = None
         self._written: Profile | None = None
+        self._began = process.clock.monotonic()
         self.remote_id: RemoteId | None = None
 
     async def start(self) -> None:
@@ -123,6 +126,7 @@ class JobAttempt:
                 # The edge of an asyncio task that nobody awaits. The lease ends, and the next attempt follows the job.
                 log.exception("backend.wait_crashed")
             finally:
+                self._process.count_run(self._began)
                 await self._keeper.stop()
                 self._trace.end("crashed", recorded=False)
 
@@ -133,6 +137,7 @@ class JobAttempt:
             async with self._keeper.holding():
                 await work()
         except LeaseLost:
+            self._process.metrics.count(table.LEASES_LOST)
             log.warning("task.lease_lost")
             self._trace.end("lease_lost", recorded=False)
         except asyncio.CancelledError:
@@ -145,6 +150,8 @@ class JobAttempt:
             log.warning("backend.unavailable", error=str(error), delay_seconds=delay.total_seconds())
             cause = BackendUnavailable.code
             deferred = await self._process.persist(lambda: self._process.deferrals.defer(lease, delay, cause))
+            if deferred:
+                self._process.metrics.count(table.TASK_DEFERRALS, cause)
             self._trace.end("deferred", recorded=deferred, code=cause)
         except BackendFailed as error:
             await self._fail(_code_of(error), str(error))
@@ -299,8 +306,10 @@ class JobAttempt:
         self._trace.step(Step.RECORD)
         recorded = await _recorded(self._process.persist(lambda: repository.fail(self._claim.lease, failure)))
         if recorded:
+            self._process.metrics.count(table.TASKS_ENDED, TaskStatus.FAILED, code)
             log.info("task.failed", code=str(code))
         else:
+            self._process.metrics.count(table.WRITES_FENCED)
             log.warning("task.fenced_off")
         self._trace.end("failed" if recorded else "fenced_off", recorded=recorded, code=code.value)
 

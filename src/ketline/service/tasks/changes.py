@@ -1,15 +1,19 @@
 """Changes of a stored task, and submissions of its program as a new task, for clients."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from ketline.domain import metrics as table
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
-from ketline.domain.errors import DeviceMismatch, TaskNotFound
+from ketline.domain.audit import Actor
+from ketline.domain.errors import DeviceMismatch, QuotaExceeded, TaskNotFound
 from ketline.domain.lists import Changeable, TaskChange
 from ketline.domain.quota_checks import require_priority
+from ketline.domain.quotas import ProjectQuotas
 from ketline.domain.spec import TaskSpec
-from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId
+from ketline.domain.task import Accepted, CorrelationId, IdempotencyKey, Submission, TaskId, TaskStatus
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.repositories import TaskSubmissions
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
@@ -23,6 +27,7 @@ class ChangeTask:
     nudge: Callable[[], None]
     quotas: KnownQuotas
     project: ProjectName = DEFAULT_PROJECT
+    metrics: Metrics = field(default_factory=NoMetrics)
 
     async def __call__(self, task_id: TaskId, change: TaskChange) -> None:
         """Return when the change is committed.
@@ -34,10 +39,35 @@ class ChangeTask:
             DatabaseUnavailable: it is unknown whether the change was committed.
         """
         if Changeable.PRIORITY in change.fields:
-            require_priority(change.priority, await self.quotas.of(self.project))
+            self._require_priority(change.priority, await self.quotas.of(self.project))
         await self.catalogue.change(task_id, change)
         if Changeable.SCHEDULED_FOR in change.fields:
             self.nudge()
+
+    def _require_priority(self, priority: int, quotas: ProjectQuotas) -> None:
+        try:
+            require_priority(priority, quotas)
+        except QuotaExceeded as error:
+            self.metrics.count(table.QUOTA_REFUSALS, error.quota, error.scope)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """Cancels a task that has not ended."""
+
+    repository: TaskSubmissions
+    metrics: Metrics = field(default_factory=NoMetrics)
+
+    async def __call__(self, task_id: TaskId, actor: Actor) -> None:
+        """Return when the cancellation is committed, with who did it.
+
+        Raises:
+            TaskNotFound, TaskEnded: as for `TaskSubmissions.cancel`.
+            DatabaseUnavailable: the cancellation is not known to be committed.
+        """
+        await self.repository.cancel(task_id, actor)
+        self.metrics.count(table.TASKS_ENDED, TaskStatus.CANCELLED, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
+from ketline.domain import metrics as table
 from ketline.domain.access import DEFAULT_PROJECT, Owner, ProjectName
+from ketline.domain.errors import QuotaExceeded
 from ketline.domain.ids import TaskIds
 from ketline.domain.queues import queue_of
 from ketline.domain.quota_checks import limited
@@ -16,6 +18,7 @@ from ketline.domain.quotas import ProjectQuotas
 from ketline.domain.seeds import fresh_seed
 from ketline.domain.spec import RunOptions, TaskKind, TaskSpec
 from ketline.domain.task import Accepted, Dispatch, Submission, TaskId
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.repositories import TaskSubmissions
 from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.task_devices import TaskDevices
@@ -59,6 +62,7 @@ class SubmitTask:
     time_limit_seconds: float = math.inf
     new_id: Callable[[], TaskId] = field(default_factory=TaskIds)
     tracing: Tracing = NO_TRACING
+    metrics: Metrics = field(default_factory=NoMetrics)
 
     def within(self, project: ProjectName, repository: TaskSubmissions) -> Self:
         """Return the service for the tasks of another project, which stores them by its `repository`."""
@@ -74,6 +78,13 @@ class SubmitTask:
             DeviceMismatch: what the device of an older task was is lost.
             DatabaseUnavailable: it is unknown whether the task was committed.
         """
+        try:
+            return await self._submit(submission)
+        except QuotaExceeded as error:
+            self._count_refusal(error)
+            raise
+
+    async def _submit(self, submission: Submission) -> Accepted:
         self.backlog.require_room()
         quotas = await self.quotas.of(self.project)
         submission = self._with_defaults(submission, quotas)
@@ -86,6 +97,7 @@ class SubmitTask:
         accepted = await self.repository.add(submission, taken=taken, limited=bool(quotas))
         self.tracing.stored([submission], [accepted], started)
         if not accepted.repeated:
+            self.metrics.count(table.TASKS_SUBMITTED, submission.spec.kind)
             self.backlog.grow()
             self._dispatch(submission, taken=taken)
         return accepted
@@ -99,6 +111,13 @@ class SubmitTask:
             IdempotencyKeyReused: a key belongs to a different submission.
             DatabaseUnavailable: it is unknown whether they were committed.
         """
+        try:
+            return await self._submit_all(submissions)
+        except QuotaExceeded as error:
+            self._count_refusal(error)
+            raise
+
+    async def _submit_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
         self.backlog.require_room(len(submissions))
         quotas = await self.quotas.of(self.project)
         completed = [self._with_defaults(submission, quotas) for submission in submissions]
@@ -108,6 +127,9 @@ class SubmitTask:
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
         self.tracing.stored(completed, accepted, started)
         self.backlog.grow(sum(not task.repeated for task in accepted))
+        for submission, task in zip(completed, accepted, strict=True):
+            if not task.repeated:
+                self.metrics.count(table.TASKS_SUBMITTED, submission.spec.kind)
         self.outbox.nudge()
         return accepted
 
@@ -118,6 +140,9 @@ class SubmitTask:
             DatabaseUnavailable: the quotas of the project have never been read, and cannot be read now.
         """
         return self._limited(spec, await self.quotas.of(self.project), owner)
+
+    def _count_refusal(self, error: QuotaExceeded) -> None:
+        self.metrics.count(table.QUOTA_REFUSALS, error.quota, error.scope)
 
     async def _keep_devices(self, submissions: Sequence[Submission]) -> None:
         """Keep what the devices are, before the tasks that need it are stored."""

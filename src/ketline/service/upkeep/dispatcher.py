@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import structlog
 
+from ketline.domain import metrics as table
 from ketline.domain.errors import PublishFailed, QueueFull, QueueUnavailable, ServiceUnavailable
 from ketline.domain.queues import TaskQueue
 from ketline.domain.task import Dispatch
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.queue import TaskPublisher
 from ketline.ports.repositories import TaskUpkeep
 from ketline.ports.tracing import NO_TRACING, Tracing
@@ -34,6 +36,7 @@ class Dispatcher:
     interval_seconds: float
     batch: int = 100
     tracing: Tracing = NO_TRACING
+    metrics: Metrics = field(default_factory=NoMetrics)
     _ready: list[Dispatch] = field(default_factory=list, init=False)
     _poll_at: float = field(default=0.0, init=False)
     _next_check_at: float = field(default=0.0, init=False)
@@ -111,11 +114,15 @@ class Dispatcher:
     async def _redispatch(self, queue: TaskQueue, dispatched: int) -> int:
         missing = dispatched - await self.publisher.depth(queue)  # guard: redispatch.depth
         if missing > 0:
-            return await self._send(
+            return await self._send_again(
                 await self.repository.take_overdue(min(missing, self.batch), by=timedelta(), queue=queue)
             )
         # guard: redispatch.overdue
-        return await self._send(await self.repository.take_overdue(self.batch, by=LONG_OVERDUE, queue=queue))
+        return await self._send_again(await self.repository.take_overdue(self.batch, by=LONG_OVERDUE, queue=queue))
+
+    async def _send_again(self, overdue: Sequence[Dispatch]) -> int:
+        self.metrics.count(table.TASKS_REDISPATCHED, by=len(overdue))
+        return await self._send(overdue)
 
     async def _require_queue(self) -> None:
         if self._queue_down:
@@ -139,7 +146,9 @@ class Dispatcher:
     async def _send(self, due: Sequence[Dispatch]) -> int:
         errors = await asyncio.gather(*map(self._publish, due))
         failed = [dispatch.task_id for dispatch, error in zip(due, errors, strict=True) if error is not None]
+        self.metrics.count(table.MESSAGES_PUBLISHED, by=len(due) - len(failed))
         if failed:
+            self.metrics.count(table.MESSAGES_REJECTED, by=len(failed))
             await self.repository.postpone(failed, REPUBLISH_DELAY)  # guard: publish.postpone
         # A full queue does not keep tasks from the other queues; a broker that does not answer does.
         if any(error is not None and not isinstance(error, QueueFull) for error in errors):

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from ketline.domain import metrics as table
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.leases import Expiry, LeaseSurvey
-from ketline.domain.task import LeaseToken
+from ketline.domain.task import FailureCode, LeaseToken, Reaped, TaskStatus
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.repositories import TaskUpkeep
 from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.loop import Loop
@@ -38,6 +40,7 @@ class Reaper:
     contact: DatabaseContact
     batch: int = 100
     tracing: Tracing = NO_TRACING
+    metrics: Metrics = field(default_factory=NoMetrics)
     # The clock may have been set back before this process started.
     _corrections: int = field(default=1, init=False)  # guard: clock.at_start
     _distant: Mapping[LeaseToken, tuple[datetime, float]] = field(default_factory=dict, init=False)
@@ -92,6 +95,7 @@ class Reaper:
         reaped = await self.repository.reap(self.batch, expiry)
         for task in reaped:
             self.tracing.reaped(task)
+            self._count(task)
             log.warning(
                 "task.reaped",
                 task_id=str(task.task_id),
@@ -104,6 +108,11 @@ class Reaper:
         if reaped:
             self.nudge()
         return len(reaped)
+
+    def _count(self, task: Reaped) -> None:
+        self.metrics.count(table.LEASES_EXPIRED, task.status)
+        if task.status is TaskStatus.FAILED:
+            self.metrics.count(table.TASKS_ENDED, task.status, FailureCode.WORKER_LOST)
 
     @property
     def _beyond(self) -> timedelta:

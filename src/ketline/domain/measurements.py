@@ -1,0 +1,29 @@
+"""What the database tells about the service as a whole: its queues, its workers and its size."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMeasurement:
+    """Tasks of one queue that have not ended, in all projects, and the live workers that take them.
+
+    `delayed` tasks are scheduled, held, or pause before a retry. `oldest_seconds` is how long the oldest waiting task
+    has waited, None if none waits.
+    """
+
+    waiting: int = 0
+    delayed: int = 0
+    processing: int = 0
+    oldest_seconds: float | None = None
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceMeasurement:
+    """The queues by name, the live workers, those of them that can start no simulator, and the size of the database."""
+
+    queues: Mapping[str, QueueMeasurement]
+    workers: int
+    workers_without_simulator: int
+    database_bytes: int
