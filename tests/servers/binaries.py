@@ -71,6 +71,17 @@ def find_redis(places: Sequence[str] = ("/usr/bin",)) -> Path:
     )
 
 
+def find_prometheus() -> Path:
+    """The directory that holds `prometheus` and `promtool`.
+
+    Raises:
+        MissingServer: they are not installed.
+    """
+    return _find(
+        ("prometheus", "promtool"), ("/usr/bin",), package="prometheus", elsewhere="Fedora: dnf install prometheus"
+    )
+
+
 def find_curl() -> Path:
     """The directory that holds `curl`, with which the documentation shows the API.
 
@@ -105,7 +116,8 @@ def find_chromium() -> Path:
 def missing_packages() -> list[str]:
     """The Debian packages of the programs that are not installed, each explained on stderr."""
     packages = []
-    for find in (find_postgres, find_rabbitmq, find_redis, find_pgbouncer, find_curl, find_java, find_chromium):
+    programs = (find_postgres, find_rabbitmq, find_redis, find_pgbouncer, find_prometheus)
+    for find in (*programs, find_curl, find_java, find_chromium):
         try:
             find()
         except MissingServer as error:
