@@ -72,13 +72,20 @@ def migrate() -> None:
 
 
 def check() -> None:
-    """Check that the database and the broker of a distributed service respond; exit 0 if they do."""
+    """Check that the database and the broker of a distributed service respond; exit 0 if they do.
+
+    Says how many connections PostgreSQL allows, and how many processes they are enough for.
+    """
     with require_server_libraries("ketline check"):
         from ketline.cli.check import check_connections
+        from ketline.runtime import describe_connections
 
-    if problems := run_loop(check_connections(configured())):
+    settings = configured()
+    if problems := run_loop(check_connections(settings)):
         fail("; ".join(problems), SERVICE_ERROR)
     print("The database and the broker respond.")
+    if connections := run_loop(describe_connections(settings)):
+        print(connections)
 
 
 def configured(*, embedded: bool = False, **overrides: Any) -> "Settings":

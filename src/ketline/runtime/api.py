@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ketline.config import Settings
+from ketline.runtime.connections import api_need, compared_connections
 from ketline.runtime.database import listening, open_repository
 from ketline.runtime.metrics import process_metrics
 from ketline.runtime.queue import open_publisher
@@ -16,7 +17,11 @@ from ketline.service.tasks.watch import Watch
 
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Services]:
-    """Open the services of an API process; works also while the database or the broker is down."""
+    """Open the services of an API process; works also while the database or the broker is down.
+
+    Raises:
+        ConfigurationInvalid: the database allows this process too few connections.
+    """
     metrics = process_metrics("api")
     async with (
         open_tracing(settings, "api") as tracing,
@@ -25,6 +30,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Services]:
     ):
         watch, contact = Watch(repository), database_contact(settings)
         async with (
+            compared_connections(repository.database, api_need(settings)),
             open_services(
                 settings, repository, publisher, watch, contact, metrics, dead_letter_box, tracing=tracing
             ) as services,

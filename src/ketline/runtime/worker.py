@@ -36,6 +36,7 @@ from ketline.ports.workers import BackendRegistry
 from ketline.runtime.backends import open_backends
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
+from ketline.runtime.connections import compared_connections, worker_need
 from ketline.runtime.database import open_repository
 from ketline.runtime.limits import execution_limits, short_program_limits
 from ketline.runtime.metrics import open_scrape, process_metrics
@@ -80,7 +81,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
     """Open the parts of a worker process; works also while the database or the broker is down.
 
     Raises:
-        ConfigurationInvalid: it is to simulate on a GPU, and there is none.
+        ConfigurationInvalid: it is to simulate on a GPU, and there is none; or the database allows this process no
+            connection.
     """
     require_engines(settings)
     metrics = process_metrics("worker")
@@ -92,6 +94,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
         simulators, contact = SimulatorStatus(settings.simulation_slots), database_contact(settings)
         health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
         async with (
+            compared_connections(repository.database, worker_need(settings)),
             open_upkeep(settings, repository, publisher, contact, metrics, tracing) as dispatcher,
             open_consumer(settings) as consumer,
             open_backends(settings) as backends,

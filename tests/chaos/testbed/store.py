@@ -100,7 +100,7 @@ class PostgresStore:
 
     async def backends(self) -> Sequence[int]:
         """Process ids of the sessions of the service."""
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'ketline'"
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name ~ '^ketline( pool [0-9]+)?$'"
         async with self.session() as session:
             return [row["pid"] for row in await session.fetch(query)]
 

@@ -14,17 +14,18 @@ class Dialect:
 
     `insert` begins an INSERT that can have an `ON CONFLICT` clause. A dialect that `batches` runs one statement for
     many requests: it makes a table of array parameters, and changes several tables in one statement. One that
-    `notifies` tells other processes of changes.
+    `notifies` tells other processes of changes. One that `limits_connections` has a server that accepts so many.
     """
 
     name: str
     insert: Callable[[Table], Any]
     batches: bool
     notifies: bool
+    limits_connections: bool
 
 
-POSTGRESQL = Dialect(name="postgresql", insert=postgresql.insert, batches=True, notifies=True)
-SQLITE = Dialect(name="sqlite", insert=sqlite.insert, batches=False, notifies=False)
+POSTGRESQL = Dialect(name="postgresql", insert=postgresql.insert, batches=True, notifies=True, limits_connections=True)
+SQLITE = Dialect(name="sqlite", insert=sqlite.insert, batches=False, notifies=False, limits_connections=False)
 
 _BY_NAME = {dialect.name: dialect for dialect in (POSTGRESQL, SQLITE)}
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import greenlet_spawn
 
+from ketline.db.engine.connection_limits import SESSION_NAME, pinned_session_name
 from ketline.db.engine.connector import SQLALCHEMY_THROUGH_A_POOLER, THROUGH_A_POOLER, Connector
 from ketline.db.engine.faults import translated
 from ketline.db.engine.sessions import ServerFull, ServerRoom, Sessions
@@ -156,28 +157,30 @@ class PostgresqlTransactions:
 def _kinds(connect: Connector, most: int, *, pooled: bool, metrics: Metrics) -> _Kinds:
     """Two fifths of the sessions are for single statements that write, three tenths for those that read."""
     statements, reads = max(1, most * 2 // 5), max(1, most * 3 // 10)
-    single = _engine(connect, pooled=pooled, **SINGLE)
-    plain = _engine(connect, pooled=pooled)
+    # Through a pooler all have one name: for another one PgBouncer would send a statement of its own to the server.
+    pinned = _engine(connect, SESSION_NAME if pooled else pinned_session_name(most), pooled=pooled, **SINGLE)
+    single = _engine(connect, SESSION_NAME, pooled=pooled, **SINGLE)
+    plain = _engine(connect, SESSION_NAME, pooled=pooled)
     room = ServerRoom()
     if pooled:
-        for engine in (single, plain):
+        for engine in (pinned, single, plain):
             event.listen(engine, "begin", _limit_transaction)
     return _Kinds(
-        reserved=Sessions(_autocommitting(single), most=1, pinned=1, metrics=metrics),
+        reserved=Sessions(_autocommitting(pinned), most=1, pinned=1, metrics=metrics),
         statements=Sessions(_autocommitting(single), most=statements, room=room, metrics=metrics),
         reads=Sessions(_autocommitting(plain), most=reads, room=room, metrics=metrics),
         transactions=Sessions(plain, most=max(1, most - 1 - statements - reads), room=room, metrics=metrics),
     )
 
 
-def _engine(connect: Connector, *, pooled: bool, **settings: str) -> Engine:
+def _engine(connect: Connector, name: str, *, pooled: bool, **settings: str) -> Engine:
     """An engine whose sessions have settings of their own, except through a pooler, which shares sessions."""
     limit = {"idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS:g}s"}
     if pooled:
         how: dict[str, Any] = {**THROUGH_A_POOLER, **SQLALCHEMY_THROUGH_A_POOLER, "server_settings": {}}
     else:
         how = {"server_settings": {**PLANNING, **settings, **limit}}
-    how["server_settings"]["application_name"] = "ketline"
+    how["server_settings"]["application_name"] = name
     return create_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
