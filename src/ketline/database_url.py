@@ -5,6 +5,7 @@
 Source: PostgreSQL documentation, section 34.1.1.2 "Connection URIs" and 34.1.2 "Parameter Key Words".
 """
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 DEFAULT_DATABASE_URL = "postgresql+asyncpg://ketline:ketline@localhost:5432/ketline"
 CONNECT_TIMEOUT_SECONDS = 5.0
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_VERIFYING = frozenset({"verify-ca", "verify-full"})
 _SESSIONS = ("any", "primary", "read-write")
 _FILES = frozenset({"sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile"})
 # Parameters that asyncpg reads from a URL.
@@ -40,9 +42,14 @@ Host = tuple[str | None, int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresAddress:
-    """How to connect to a database: `dsn` has everything except the hosts, which are tried in order."""
+    """How to connect to a database: `dsn` has everything except the hosts, which are tried in order.
+
+    With `system_authorities` the server's certificate is verified by those that the operating system trusts, which the
+    driver does not do by itself.
+    """
 
     dsn: str
+    system_authorities: bool
     hosts: Sequence[Host]
     target_session_attrs: str
     connect_timeout_seconds: float
@@ -60,12 +67,14 @@ def parse_postgres_url(url: str) -> PostgresAddress:
     parameters = _Parameters(query)
     hosts = _hosts(netloc, parameters)
     several = len(hosts) > 1
+    system_authorities = parameters.system_authorities()
     return PostgresAddress(
         # The service has to write, so of several hosts it needs the primary.
         target_session_attrs=parameters.choice("target_session_attrs", _SESSIONS)
         or ("read-write" if several else "any"),
         connect_timeout_seconds=parameters.seconds("connect_timeout", "timeout") or CONNECT_TIMEOUT_SECONDS,
         hosts=hosts,
+        system_authorities=system_authorities,
         dsn=f"postgresql://{user}{'@' if user else ''}/{database}{parameters.rest()}",
     )
 
@@ -101,9 +110,25 @@ class _Parameters:
             raise ValueError(f"the parameter {name} must be a number of seconds from 1 to 9999")
         return float(values[0])
 
+    def system_authorities(self) -> bool:
+        """Whether `sslrootcert=system` is given, which is then removed: it means full verification, as with libpq."""
+        if self._found.get("sslrootcert") != ["system"]:
+            return False
+        if self._ssl_mode() not in {None, "verify-full"}:
+            raise ValueError("the parameter sslrootcert=system needs sslmode=verify-full")
+        if {"sslcert", "sslkey", "sslcrl"} & self._found.keys():
+            raise ValueError("with sslrootcert=system the parameters sslcert, sslkey and sslcrl are not supported")
+        del self._found["sslrootcert"]
+        return True
+
     def rest(self) -> str:
         """The remaining parameters, for the driver, as the end of a URL."""
         remaining = {"sslmode": self._ssl_mode()}
+        if remaining["sslmode"] in _VERIFYING and not ("sslrootcert" in self._found or _has_default_authority()):
+            raise ValueError(
+                f"sslmode={remaining['sslmode']} needs the authority that signed the server's certificate: add "
+                "sslrootcert with a file, or sslrootcert=system"
+            )
         for name, values in _WITHOUT_EFFECT.items():
             self.choice(name, sorted(values))
         # Ignored, because Ketline sets the name of each session itself.
@@ -124,6 +149,11 @@ class _Parameters:
         older = self.choice("ssl", ("true", "false", *_SSL_MODES))
         mode = self.choice("sslmode", _SSL_MODES)
         return mode or {"true": "require", "false": "disable"}.get(older or "", older)
+
+
+def _has_default_authority() -> bool:
+    """Whether the driver finds an authority where libpq looks for one."""
+    return bool(os.environ.get("PGSSLROOTCERT")) or Path("~/.postgresql/root.crt").expanduser().exists()
 
 
 def _hosts(netloc: str, parameters: _Parameters) -> Sequence[Host]:

@@ -4,14 +4,18 @@ import os
 import ssl
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.acceptance.processes import running_service
+from tests.acceptance.conftest import distributed_on
+from tests.acceptance.processes import Fleet, running_service
 from tests.acceptance.programs import BELL
+from tests.servers import PostgresServer, RabbitServer
+from tests.servers.certificates import Authority
 
 HEALTH_CHECK = Path(__file__).parents[2] / "healthcheck.py"
 
@@ -47,6 +51,10 @@ def test_service_speaks_https_alone(tmp_path: Path, files: dict[str, str]) -> No
         trusting = {**os.environ, "SSL_CERT_FILE": files["KETLINE_TLS_CERT"]}
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=trusting)
         assert "completed" in shown.stdout
+        refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert (refused.returncode, refused.stdout) == (3, "")
+        assert "certificate is not valid" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def _health_check(url: str, port_variable: str, **settings: str) -> int:
@@ -85,3 +93,39 @@ def test_files_that_cannot_be_used_end_the_start(tmp_path: Path, files: dict[str
     assert (done.returncode, done.stdout) == (2, "")
     assert "KETLINE_TLS_KEY" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_every_connection_of_a_service_over_tls(
+    fleet: type[Fleet],
+    tmp_path: Path,
+    private_postgres_server: Callable[..., Awaitable[PostgresServer]],
+) -> None:
+    """To the database and the broker with verification, and from a client that trusts the authority only."""
+    authority = Authority(tmp_path)
+    certificate = authority.sign("server", "localhost", "127.0.0.1")
+    database = await private_postgres_server()
+    await database.create_database("ketline")
+    await database.use_certificate(certificate)
+    async with RabbitServer(certificate=certificate) as broker:
+        service = distributed_on(
+            fleet,
+            tmp_path,
+            f"postgresql://postgres@localhost:{database.port}/ketline?sslmode=verify-full&sslrootcert="
+            f"{authority.certificate}",
+            f"amqps://guest:guest@localhost:{broker.tls_port}/?cafile={authority.certificate}",
+        )
+        assert await (await service.fleet.start("migrate")).process.wait() == 0
+        served = {"KETLINE_TLS_CERT": str(certificate.cert), "KETLINE_TLS_KEY": str(certificate.key)}
+        api = await service.start_api(**served)
+        await service.start_worker()
+        await api.logged("broker.connected")
+        trusting = ssl.create_default_context(cafile=authority.certificate)
+        url = f"https://localhost:{service.port}"
+        async with httpx.AsyncClient(base_url=url, verify=trusting, timeout=120) as client:
+            submitted = await client.post("/tasks", json={"qc": BELL, "shots": 10}, headers={"Prefer": "wait=60"})
+            assert submitted.json()["status"] == "completed", submitted.text
+        sessions = await database.fetch(
+            "SELECT application_name, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE datname = 'ketline'"
+        )
+        assert {row["ssl"] for row in sessions} == {True}
+        assert "ketline-listener" in {row["application_name"] for row in sessions}

@@ -3,11 +3,16 @@
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from tests.servers.binaries import find_postgres
+from tests.servers.certificates import Certificate
 from tests.servers.ports import free_ports
 from tests.servers.process import Account, ServerProcess
 from tests.servers.server import Server
@@ -75,6 +80,35 @@ class PostgresServer(Server):
         """Runs statements as the superuser, each by itself."""
         for statement in statements:
             await self._execute(statement)
+
+    async def fetch(self, query: str) -> Sequence[Any]:
+        """The rows of a query as the superuser."""
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", database="postgres", timeout=10
+        )
+        try:
+            return list(await connection.fetch(query, timeout=60))
+        finally:
+            await connection.close(timeout=10)
+
+    async def use_certificate(self, certificate: Certificate, *, client_authority: Path | None = None) -> None:
+        """Offers TLS with this certificate from the next connection on.
+
+        With `client_authority` every client over TLS has to show a certificate of its user that this authority signed.
+        """
+        data = self._directory / "data"
+        files = {"server.crt": certificate.cert, "server.key": certificate.key, "root.crt": client_authority}
+        for name, source in files.items():
+            if source is not None:
+                shutil.copy(source, data / name)
+                self._account.own(data / name)
+        (data / "server.key").chmod(0o600)
+        statements = ["ALTER SYSTEM SET ssl = on"]
+        if client_authority is not None:
+            statements.append("ALTER SYSTEM SET ssl_ca_file = 'root.crt'")
+            rules = data / "pg_hba.conf"
+            rules.write_text(f"hostssl all all 127.0.0.1/32 cert\n{rules.read_text()}")
+        await self.execute(*statements, "SELECT pg_reload_conf()")
 
     async def require_password(self, user: str) -> None:
         """Lets this user in with a password only, from the next connection on."""

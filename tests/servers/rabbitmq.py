@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 
 from tests.servers.binaries import find_rabbitmq
+from tests.servers.certificates import Certificate
 from tests.servers.ports import free_ports
 from tests.servers.process import Account, ServerFailed, ServerProcess
 from tests.servers.server import Server
@@ -19,20 +21,20 @@ _METHOD_FRAME = b"\x01"
 class RabbitServer(Server):
     """RabbitMQ on 127.0.0.1 with data, node name, cookie and Erlang port mapper of its own; no plugins.
 
-    The data survives stop, kill and start.
+    The data survives stop, kill and start. With a `certificate` it also serves TLS, on `tls_port`.
     """
 
     NAME = "RabbitMQ"
     START_SECONDS = 90.0
     POLL_SECONDS = 0.05
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificate: Certificate | None = None) -> None:
         self._binaries = find_rabbitmq()
         self._account = Account.of_service("rabbitmq")
         self._directory = self._account.make_directory()
-        self.port, self._distribution_port, self._epmd_port = free_ports(3)
+        self.port, self.tls_port, self._distribution_port, self._epmd_port = free_ports(4)
         self._environment = self._make_environment()
-        self._write_configuration()
+        self._write_configuration(certificate)
         self._process = ServerProcess(
             [str(self._binaries / "rabbitmq-server")],
             directory=self._directory,
@@ -93,18 +95,28 @@ class RabbitServer(Server):
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self, certificate: Certificate | None) -> None:
         for name in ("data", "log", "conf.d"):
             (self._directory / name).mkdir()
             self._account.own(self._directory / name)
         files = {
-            "rabbitmq.conf": "log.console = true\nlog.console.level = info\ndisk_free_limit.absolute = 50MB\n",
+            "rabbitmq.conf": "log.console = true\nlog.console.level = info\ndisk_free_limit.absolute = 50MB\n"
+            + ("" if certificate is None else self._tls_settings(certificate)),
             "rabbitmq-env.conf": "",
             "enabled_plugins": "[].\n",
         }
         for name, text in files.items():
             (self._directory / name).write_text(text)
             self._account.own(self._directory / name)
+
+    def _tls_settings(self, certificate: Certificate) -> str:
+        settings = {"listeners.ssl.1": f"127.0.0.1:{self.tls_port}", "ssl_options.verify": "verify_none"}
+        files = {"cacertfile": certificate.authority, "certfile": certificate.cert, "keyfile": certificate.key}
+        for name, source in files.items():
+            shutil.copy(source, self._directory / source.name)
+            self._account.own(self._directory / source.name)
+            settings[f"ssl_options.{name}"] = str(self._directory / source.name)
+        return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
     async def _answers(self) -> bool:
         # Listeners open last while RabbitMQ boots; the handshake also shows that no proxy or stranger has the port.

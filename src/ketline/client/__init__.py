@@ -6,6 +6,7 @@ from ketline.client.asynchronous import AsyncClient
 from ketline.client.errors import (
     BacklogFull,
     BatchIncomplete,
+    CertificateInvalid,
     CircuitNotConvertible,
     ClientError,
     FieldFault,
@@ -49,6 +50,7 @@ __all__ = [
     "AsyncTaskHandle",
     "BacklogFull",
     "BatchIncomplete",
+    "CertificateInvalid",
     "Change",
     "CircuitNotConvertible",
     "Client",

@@ -2,6 +2,7 @@
 
 ClientError
 ├── ServiceUnreachable
+│   └── CertificateInvalid
 ├── UnexpectedAnswer
 ├── RequestInvalid
 ├── CircuitNotConvertible
@@ -39,6 +40,12 @@ class ServiceUnreachable(ClientError):
     """No response arrived while the client retried; the service may still have processed the request."""
 
     code = "service_unreachable"
+
+
+class CertificateInvalid(ServiceUnreachable):
+    """Nothing was sent, because the certificate of the service has expired, is another host's, or is not trusted."""
+
+    code = "certificate_invalid"
 
 
 class UnexpectedAnswer(ClientError):

@@ -1,6 +1,7 @@
 """The drivers that run flows over HTTP with httpx, with and without asyncio; imported when a client is created."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ketline.client.address import AddressInvalid, is_loopback, shown_url
-from ketline.client.errors import RequestInvalid
+from ketline.client.errors import CertificateInvalid, RequestInvalid
 from ketline.client.steps import (
     Close,
     Emit,
@@ -199,8 +200,18 @@ def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> d
         "timeout": _timeout(silence_seconds),
         "trust_env": not is_loopback(url),
         # Loading the system's certificates takes longer than a task, and http needs none: redirects are not followed.
-        "verify": False if url.startswith("http:") else httpx.create_ssl_context(),
+        "verify": False if url.startswith("http:") else _trusting(),
     }
+
+
+def _trusting() -> ssl.SSLContext:
+    """A context that trusts the authorities in `SSL_CERT_FILE` or `SSL_CERT_DIR`, or else those that httpx brings."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise AddressInvalid(
+            "The file SSL_CERT_FILE, or the directory SSL_CERT_DIR, has no certificates in PEM format that can be read."
+        ) from error
 
 
 def _timeout(silence_seconds: float) -> httpx.Timeout:
@@ -245,4 +256,17 @@ def _lost(error: Exception) -> Lost:
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
         # The request itself is wrong: sending it again would fail again.
         raise RequestInvalid(f"This cannot be used: {error}") from error
+    if (invalid := _certificate_error(error)) is not None:
+        # Another attempt would find the same certificate.
+        raise CertificateInvalid(
+            f"The service's certificate is not valid: {invalid.verify_message.strip('. ')}. For an authority of your "
+            "own set SSL_CERT_FILE to the file of its certificate."
+        ) from error
     return Lost(str(error) or type(error).__name__)
+
+
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The error of `ssl` among those that an error of httpx was raised from."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -33,9 +33,11 @@ KetlineError
 │   │   ├── DatabaseFull
 │   │   ├── DatabaseFileLost
 │   │   ├── DatabaseNotMigrated
-│   │   └── DatabaseConnectionsExhausted
+│   │   ├── DatabaseConnectionsExhausted
+│   │   └── DatabaseTlsFailed
 │   ├── IssuerUnavailable
 │   └── QueueUnavailable
+│       ├── QueueTlsFailed
 │       └── PublishFailed
 │           └── QueueFull
 ├── BackendFailed
@@ -325,6 +327,12 @@ class DatabaseConnectionsExhausted(DatabaseUnavailable):
     code = "database_connections_exhausted"
 
 
+class DatabaseTlsFailed(DatabaseUnavailable):
+    """The database's certificate is not valid or not trusted, or client and server agree on no TLS."""
+
+    code = "database_tls_failed"
+
+
 class IssuerUnavailable(ServiceUnavailable):
     """The issuer of tokens does not respond, so that they cannot be verified."""
 
@@ -333,6 +341,12 @@ class IssuerUnavailable(ServiceUnavailable):
 
 class QueueUnavailable(ServiceUnavailable):
     code = "queue_unavailable"
+
+
+class QueueTlsFailed(QueueUnavailable):
+    """The broker's certificate is not valid or not trusted, or client and broker agree on no TLS."""
+
+    code = "queue_tls_failed"
 
 
 class PublishFailed(QueueUnavailable):

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpcore
@@ -299,3 +300,15 @@ async def test_both_clients_convert_circuits() -> None:
     bodies = [json.loads(request.content) for service in services for request in service.requests]
     assert bodies == [{"qc": from_qiskit(circuit).text, "format": "openqasm3", "shots": 5}] * 2
     assert handle.program == other.program == bodies[0]["qc"]
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    path = tmp_path / "authorities.pem"
+    if text is not None:
+        path.write_text(text)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(AddressInvalid, match="SSL_CERT_FILE"):
+        Client("https://ketline.test")

@@ -4,6 +4,7 @@ import traceback
 
 import pytest
 from redis.exceptions import ReadOnlyError
+from structlog.testing import capture_logs
 
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.messaging.redis.connection import RedisAddress, RedisTiming, milliseconds, reason
@@ -35,6 +36,10 @@ def test_messages_name_host_and_port(url: str) -> None:
         "redis://user:hidden@broker:port/",
         "redis://user:hidden@broker/0?socket_timeout=hidden",
         "redis://",
+        "redis://broker/0?hidden=1",
+        "redis://broker/0?ssl_ca_certs=/hidden.pem",
+        "rediss://broker/0?ssl_ca_certs=/hidden.pem",
+        "rediss://broker/0?ssl_cert_reqs=hidden",
         "unix:///hidden.sock",
     ],
 )
@@ -60,3 +65,13 @@ def test_reason_repeats_what_the_server_said() -> None:
 
 def test_no_time_is_for_ever() -> None:
     assert (milliseconds(0), milliseconds(0.0001), milliseconds(5)) == (1, 1, 5000)
+
+
+@pytest.mark.parametrize(
+    ("query", "warned"),
+    [("", False), ("?ssl_cert_reqs=none", True), ("?ssl_check_hostname=no", True), ("?ssl_cert_reqs=required", False)],
+)
+def test_certificate_that_is_not_verified_is_a_warning(query: str, warned: bool) -> None:
+    with capture_logs() as lines:
+        RedisAddress(f"rediss://broker/0{query}")
+    assert [line["event"] for line in lines] == ["broker.certificate_unverified"] * warned

@@ -100,6 +100,9 @@ class Connector:
             port=port,
             target_session_attrs=self._address.target_session_attrs,
             timeout=self._address.connect_timeout_seconds,
+            ssl=True
+            if self._address.system_authorities
+            else None,  # the driver reads other TLS parameters from the URL
             **options,
         )
 

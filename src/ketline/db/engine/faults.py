@@ -18,8 +18,10 @@ from ketline.domain.errors import (
     DatabaseFull,
     DatabaseNotMigrated,
     DatabaseReadOnly,
+    DatabaseTlsFailed,
     DatabaseUnavailable,
 )
+from ketline.tls_errors import tls_problem
 
 # Connection, rollback of a transaction, resources, lock, operator (starting up, shutting down), system.
 # Source: PostgreSQL documentation, appendix A, "PostgreSQL Error Codes".
@@ -78,6 +80,10 @@ def translated() -> Iterator[None]:
             raise
         raise kind(_MESSAGES[kind]) from error
     except (SQLAlchemyError, *_SETTING_UP, OSError, TimeoutError) as error:
+        if problem := tls_problem(error):
+            raise DatabaseTlsFailed(
+                f"TLS with the database failed, {problem}; check sslmode, sslrootcert and the host in DATABASE_URL."
+            ) from error
         kind = _kind(error)
         if kind is None:
             raise DatabaseUnavailable("The database cannot be reached; try again shortly.") from error

@@ -60,7 +60,7 @@ class RabbitDeadLetterBox:
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
         session = self._link.current
         if session is None or session.lost:
-            raise QueueUnavailable(f"No connection to the broker at {self._link.address}")
+            raise self._link.no_connection()
         channel = session.connection.channel(publisher_confirms=True, on_return_raises=True)
         try:
             async with bounded(TIMEOUT_SECONDS):

@@ -4,6 +4,7 @@ The consumer and the publisher have one each.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +16,16 @@ from aio_pika.connection import make_url
 from aio_pika.exceptions import ChannelNotFoundEntity
 from yarl import URL
 
-from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.errors import ConfigurationInvalid, QueueTlsFailed, QueueUnavailable
 from ketline.messaging.rabbit.session import BROKER_ERRORS, BrokerBlocked, Session, open_connection
 from ketline.messaging.supervision import Backoff, bounded, end_task, keep_connected
 from ketline.messaging.topology import Topology
+from ketline.tls_errors import tls_problem
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+_PORTS = {"amqp": 5672, "amqps": 5671}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,17 +76,27 @@ class Link:
         self._session: Session | None = None
         self._usable = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
+        self._tls_problem: str | None = None
         self._log = _log.bind(broker=self.address, connection=name)
+        if self._url.scheme == "amqps" and _unverified(self._url):
+            self._log.warning("broker.certificate_unverified", remedy="leave no_verify_ssl out and give a cafile")
 
     @property
     def address(self) -> str:
         """Host and port, for messages and logs."""
-        return f"{self._url.host}:{self._url.port or 5672}"
+        return f"{self._url.host}:{self._url.port or _PORTS[self._url.scheme]}"
 
     @property
     def current(self) -> Session | None:
         """The current session, None while there is no connection."""
         return self._session
+
+    def no_connection(self) -> QueueUnavailable:
+        """The error to raise while there is no connection."""
+        text = f"No connection to the broker at {self.address}"
+        if self._tls_problem is None:
+            return QueueUnavailable(text)
+        return QueueTlsFailed(f"{text}: TLS failed, {self._tls_problem}; check its certificate, and cafile in the URL.")
 
     async def session(self) -> Session:
         """Wait for a usable session."""
@@ -102,6 +117,13 @@ class Link:
             await end_task(self._supervisor)
 
     async def _run_session(self) -> None:
+        try:
+            await self._connect_and_watch()
+        except BROKER_ERRORS as error:
+            self._tls_problem = tls_problem(error)
+            raise
+
+    async def _connect_and_watch(self) -> None:
         async with open_connection(self._url, self._timing.connect_timeout_seconds) as connection:
             session = Session(connection, self._topology)
             connection.close_callbacks.add(session.lose)
@@ -145,7 +167,8 @@ def broker_url(url: str, *, name: str, heartbeat_seconds: int) -> URL:
     """The URL with a connection name, and with a heartbeat interval unless it has one.
 
     Raises:
-        ConfigurationInvalid: it is not an AMQP URL; the message does not contain it, because it may have a password.
+        ConfigurationInvalid: it is not an AMQP URL, or names certificates that cannot be used; the message does not
+            contain it, because it may have a password.
     """
     try:
         parsed = make_url(url)
@@ -154,4 +177,25 @@ def broker_url(url: str, *, name: str, heartbeat_seconds: int) -> URL:
         raise ConfigurationInvalid("The broker URL cannot be read; use amqp://user:password@host:port/") from None
     if parsed.scheme not in {"amqp", "amqps"} or not parsed.host:
         raise ConfigurationInvalid("The broker URL must look like amqp://user:password@host:port/")
+    _check_certificates(parsed)
     return parsed.update_query({"heartbeat": str(heartbeat_seconds), "name": name, **parsed.query})
+
+
+def _check_certificates(url: URL) -> None:
+    # aiormq makes a context like this one at each connection, and would try for ever with files that cannot be used.
+    given = url.query
+    if not {"cafile", "capath", "certfile", "keyfile"} & given.keys():
+        return
+    try:
+        context = ssl.create_default_context(cafile=given.get("cafile"), capath=given.get("capath"))
+        if "certfile" in given:
+            context.load_cert_chain(given["certfile"], given.get("keyfile"), password="")
+    except (OSError, ValueError):
+        raise ConfigurationInvalid(
+            "A certificate or key that the broker URL names cannot be used; cafile, certfile and keyfile are paths of "
+            "files in PEM format, the key without a password."
+        ) from None
+
+
+def _unverified(url: URL) -> bool:
+    return url.query.get("no_verify_ssl", "0") != "0"

@@ -87,7 +87,7 @@ class RabbitPublisher:
     async def depth(self, queue: TaskQueue = SIMULATIONS) -> int:
         session = self._link.current
         if session is None or session.lost:
-            raise QueueUnavailable(f"No connection to the broker at {self._link.address}")
+            raise self._link.no_connection()
         try:
             async with bounded(self._ping_timeout_seconds):
                 depth = await session.probe(queue)

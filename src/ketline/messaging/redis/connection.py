@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import structlog
 from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -16,6 +17,7 @@ from ketline.domain.errors import ConfigurationInvalid
 from ketline.messaging.supervision import Backoff
 
 _CONNECT_SECONDS = 3.0
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 BROKER_ERRORS: tuple[type[Exception], ...] = (exceptions.RedisError, OSError, TimeoutError)
 
 
@@ -60,19 +62,21 @@ class RedisAddress:
     """A checked URL of a Redis server, which makes clients of it.
 
     Raises:
-        ConfigurationInvalid: it is not a Redis URL; the message does not contain it, because it may have a password.
+        ConfigurationInvalid: it is not a Redis URL, or names certificates that cannot be used; the message does not
+            contain it, because it may have a password.
     """
 
     def __init__(self, url: str) -> None:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port or 6379
-            BlockingConnectionPool.from_url(url)
+            pool = BlockingConnectionPool.from_url(url)
         except (ValueError, TypeError):
             parts, host, port = None, None, 0
         if parts is None or parts.scheme not in {"redis", "rediss"} or not host:
             # Without the cause, because its message may contain the URL.
             raise ConfigurationInvalid("The broker URL must look like redis://user:password@host:6379/0") from None
+        _check_tls(pool, f"{host}:{port}")
         self._url = url
         self._name = f"{host}:{port}"
 
@@ -95,6 +99,25 @@ class RedisAddress:
             retry=Retry(NoBackoff(), retries, supported_errors=(exceptions.ConnectionError,)),
         )
         return Redis.from_pool(pool)
+
+
+def _check_tls(pool: BlockingConnectionPool, broker: str) -> None:
+    # redis-py makes the context at the first connection, and would fail at each one with files that cannot be used.
+    try:
+        connection = pool.make_connection()
+        if isinstance(connection, SSLConnection):
+            context = connection.ssl_context.get()
+            if not context.check_hostname:
+                _log.warning(
+                    "broker.certificate_unverified",
+                    broker=broker,
+                    remedy="leave ssl_cert_reqs and ssl_check_hostname out and give ssl_ca_certs",
+                )
+    except (OSError, ValueError, TypeError, exceptions.RedisError):
+        raise ConfigurationInvalid(
+            "A parameter of the broker URL cannot be used; ssl_ca_certs, ssl_certfile and ssl_keyfile are paths of "
+            "files in PEM format, and need the scheme rediss."
+        ) from None
 
 
 def milliseconds(seconds: float) -> int:

@@ -6,7 +6,7 @@
 from types import TracebackType
 from typing import Self
 
-from ketline.domain.errors import PublishFailed, QueueUnavailable
+from ketline.domain.errors import PublishFailed, QueueTlsFailed, QueueUnavailable
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import Dispatch
 from ketline.messaging import message
@@ -15,6 +15,7 @@ from ketline.messaging.redis.connection import RedisAddress, reason
 from ketline.messaging.redis.dead_letters import RedisDeadLetterBox
 from ketline.messaging.redis.stream import TaskStreams
 from ketline.messaging.supervision import bounded
+from ketline.tls_errors import tls_problem
 
 
 class RedisPublisher:
@@ -70,6 +71,11 @@ class RedisPublisher:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> QueueUnavailable:
+        if problem := tls_problem(error):
+            return QueueTlsFailed(
+                f"No connection to the broker at {self._address}: TLS failed, {problem}; check its certificate, and "
+                "ssl_ca_certs in the URL."
+            )
         return QueueUnavailable(f"The broker at {self._address} did not answer: {reason(error)}")
 
     def _reason(self, error: Exception) -> str:
