@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from ketline.db.engine.connection_limits import read_limits
 from ketline.db.engine.database import open_database
+from ketline.db.engine.postgresql import PLANNING
 from ketline.domain.connections import ConnectionLimit, ConnectionNeed, LimitName, ServerLimits
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.runtime.connections import compared_connections
@@ -103,15 +104,24 @@ async def test_comparison_waits_for_a_server_that_is_down(server: PostgresServer
                         await asyncio.sleep(0.05)
 
 
-async def test_pooler_is_named_in_place_of_limits(postgres_with_template: PostgresServer, postgres_url: str) -> None:
-    async with (
-        PgBouncer(postgres_with_template) as pooler,
-        open_database(pooler.url(postgres_url.rpartition("/")[2])) as database,
-    ):
+async def events_at_start(url: str) -> list[str]:
+    async with open_database(url) as database:
         with capture_logs() as lines:
             async with compared_connections(database, WORKER):
-                pass
-    assert [line["event"] for line in lines] == ["database.connections_through_pooler"]
+                return [line["event"] for line in lines]
+
+
+async def test_pooler_is_named_in_place_of_limits(postgres_with_template: PostgresServer, postgres_url: str) -> None:
+    name = postgres_url.rpartition("/")[2]
+    async with PgBouncer(postgres_with_template) as pooler:
+        assert await events_at_start(pooler.url(name)) == [
+            "database.connections_through_pooler",
+            "database.planner_settings_missing",
+        ]
+    statements = [f'ALTER DATABASE "{name}" SET {setting} = {value}' for setting, value in PLANNING.items()]
+    await postgres_with_template.execute(*statements)
+    async with PgBouncer(postgres_with_template) as pooler:
+        assert await events_at_start(pooler.url(name)) == ["database.connections_through_pooler"]
 
 
 async def test_nothing_is_compared_on_sqlite(sqlite_url: str) -> None:

@@ -129,6 +129,14 @@ class PostgresServer(Server):
             settings |= {"fsync": "off", "full_page_writes": "off"}
         return [f"--{name}={value}" for name, value in settings.items()]
 
+    async def require_standby(self) -> None:
+        """Has each commit wait until a standby has it too, from when one is connected, for which this waits."""
+        await self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        query = "SELECT FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+        async with asyncio.timeout(self.START_SECONDS):
+            while not await self.fetch(query):  # noqa: ASYNC110 - the state is the server's
+                await asyncio.sleep(self.POLL_SECONDS)
+
     async def promote(self) -> None:
         """Makes a standby a server that takes writes."""
         await self._execute("SELECT pg_promote()")

@@ -10,11 +10,13 @@ API = ConnectionNeed(process="api", most=11, least=2)
 WORKER = ConnectionNeed(process="worker", most=10, least=1)
 
 
-def limits(*found: tuple[LimitName, int, int], through_pooler: bool = False) -> ServerLimits:
+def limits(
+    *found: tuple[LimitName, int, int], through_pooler: bool = False, planner_settings: bool = True
+) -> ServerLimits:
     return ServerLimits(
         limits=[ConnectionLimit(name=name, allowed=allowed, others=others) for name, allowed, others in found],
         through_pooler=through_pooler,
-        planner_settings=True,
+        planner_settings=planner_settings,
     )
 
 
@@ -81,6 +83,13 @@ def test_limits_behind_a_pooler_are_not_those_of_the_process() -> None:
     assert [line["event"] for line in lines] == ["database.connections_through_pooler"]
     assert refusal(API, found) is None
     assert "pooler" in described([API, WORKER], found)
+
+
+def test_pooler_whose_sessions_plan_without_our_settings_is_a_warning_with_the_statements() -> None:
+    with capture_logs() as lines:
+        report(API, limits((LimitName.SERVER, 97, 0), through_pooler=True, planner_settings=False))
+    assert lines[1]["event"] == "database.planner_settings_missing"
+    assert "ALTER ROLE … SET enable_seqscan = off" in lines[1]["remedy"]
 
 
 def test_sentences_name_every_process_and_the_limit() -> None:

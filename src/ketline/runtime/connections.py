@@ -12,6 +12,7 @@ import structlog
 from ketline.config import Settings
 from ketline.db.engine.connection_limits import read_limits
 from ketline.db.engine.database import Database
+from ketline.db.engine.postgresql import PLANNING
 from ketline.domain.connections import ConnectionNeed, ServerLimits
 from ketline.domain.errors import ConfigurationInvalid
 from ketline.runtime.background import running
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 # So long a start waits for the database, which may be down; the comparison is then made when it responds.
 START_SECONDS = 2.0
 RETRY_SECONDS = 5.0
+# A session of a pooler is shared, so a process cannot set them; those of a role or a database hold there too.
+PLANNER_REMEDY = "; ".join(f"ALTER ROLE … SET {name} = {value}" for name, value in PLANNING.items())
 
 
 def api_need(settings: Settings) -> ConnectionNeed:
@@ -101,6 +104,8 @@ def report(need: ConnectionNeed, limits: ServerLimits) -> None:
     if limits.through_pooler:
         # How many connections the pooler allows its clients, only the pooler knows.
         log.info("database.connections_through_pooler", process=need.process, most=need.most)
+        if not limits.planner_settings:
+            log.warning("database.planner_settings_missing", remedy=f"{PLANNER_REMEDY}; see specs/databases.md")
         return
     found = {"process": need.process, "most": need.most, "allowed": lowest.allowed, "limit": str(lowest.name)}
     log.info("database.connections", **found, others=tightest.others, fit=need.fits(limits))
