@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ketline.cli.exit_codes import SERVICE_ERROR, fail, require_server_libraries
+from ketline.cli.exit_codes import SERVICE_ERROR, TASK_FAILED, fail, require_server_libraries
 
 if TYPE_CHECKING:
     from ketline.config import Settings
@@ -62,13 +62,31 @@ def worker(
     run_loop(run_worker(_configured_server(worker_slots=slots, worker_kinds=kinds, worker_backends=backends)))
 
 
-def migrate() -> None:
-    """Migrate the database of a distributed service to the schema of this version."""
-    with require_server_libraries("ketline migrate"):
-        from ketline.runtime import migrate_database
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing: print what is to be done; exit 1 if processes must stop.")
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option(help="Number of a migration: take back those after it, and what they stored.")
+    ] = None,
+) -> None:
+    """Migrate the database of a distributed service to the schema of this version.
 
-    run_loop(migrate_database(configured()))
-    print("The database schema is up to date.")
+    Running processes of the version before go on, unless `--check` says to stop them first.
+    """
+    with require_server_libraries("ketline migrate"):
+        from ketline.runtime import migrate_database, schema_state
+
+    settings = configured()
+    if not check:
+        run_loop(migrate_database(settings, to or "head"))
+    state = run_loop(schema_state(settings))
+    if not check and to is None and not state.later:
+        print("The database schema is up to date.")
+        return
+    print(state.described)
+    if check and not state.rolling:
+        raise SystemExit(TASK_FAILED)
 
 
 def check() -> None:

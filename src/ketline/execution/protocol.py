@@ -1,8 +1,8 @@
 """The messages between a runner and its simulator process: JSON only, because the process may have run hostile input.
 
-The process sends `ready` once. The parent then sends one `Request` at a time, and the process replies to each with a
-`Response`. Before that it may send one admission request for the whole machine; the parent replies `granted` or `busy`,
-and on `busy` the process drops the request and sends no response.
+The process sends `ready` once, with a digest of the code that both must share. The parent then sends one `Request` at a
+time, and the process replies to each with a `Response`. Before that it may send one admission request for the whole
+machine; the parent replies `granted` or `busy`, and on `busy` the process drops the request and sends no response.
 """
 
 import json
@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
@@ -72,7 +74,17 @@ from ketline.execution.checked_outputs import checked_outputs
 from ketline.execution.encoded_counts import checked_counts, end_of_counts
 from ketline.execution.limits import ExecutionLimits
 
-READY = b'"ready"'
+
+def _fingerprint() -> str:
+    """A digest of the code that both ends of the channel must share: the values, and this protocol."""
+    folders = (Path(__file__).parent, Path(__file__).parents[1] / "domain")
+    code = b"".join(path.read_bytes() for folder in folders for path in sorted(folder.glob("*.py")))
+    return sha256(code).hexdigest()[:16]
+
+
+# The parent compares the whole message with its own: where the package is replaced below a running worker, its next
+# child is of another version.
+READY = f'"ready {_fingerprint()}"'.encode()
 GRANTED = b'"granted"'
 BUSY = b'"busy"'
 

@@ -10,6 +10,8 @@ from uuid import UUID
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
 
 CONTENT_TYPE = "application/json"
+# Raised when workers of earlier versions must not act on a message; a message without a version has the first.
+VERSION = 1
 MAX_BODY_BYTES = 16_384
 
 # Source: W3C Trace Context, section 3.2, and CONTRACT.md for correlation ids.
@@ -23,7 +25,11 @@ class MessageInvalid(ValueError):
 
 def encode(dispatch: Dispatch) -> bytes:
     """Encode a dispatch as a message body, which `decode` reads."""
-    fields = {"task_id": str(dispatch.task_id), "correlation_id": dispatch.correlation_id}
+    fields: dict[str, object] = {
+        "task_id": str(dispatch.task_id),
+        "correlation_id": dispatch.correlation_id,
+        "version": VERSION,
+    }
     if dispatch.trace_context is not None:
         fields["traceparent"] = dispatch.trace_context
     return json.dumps(fields, separators=(",", ":")).encode()
@@ -35,9 +41,10 @@ def decode(body: bytes, *, correlation_id: object = None, traceparent: object = 
     Unknown keys are ignored. The task id replaces a missing or invalid correlation id.
 
     Raises:
-        MessageInvalid: the body is not a JSON object with a `task_id` that is a uuid.
+        MessageInvalid: the body is not a JSON object with a `task_id` that is a uuid, or is of a later version.
     """
     fields = _parse(body)
+    _check_version(fields.get("version", 1))
     task_id = _task_id(fields.get("task_id"))
     return Dispatch(
         task_id=task_id,
@@ -63,6 +70,13 @@ def _parse(body: bytes) -> dict[str, object]:
     if not isinstance(fields, dict):
         raise MessageInvalid("the message is not a JSON object")
     return fields
+
+
+def _check_version(value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise MessageInvalid("the version is not a positive integer")
+    if value > VERSION:
+        raise MessageInvalid(f"the message is of version {value}, and this process knows {VERSION}: upgrade it")
 
 
 def _task_id(value: object) -> TaskId:

@@ -4,7 +4,7 @@ from ketline.runtime.administration import open_administration
 from ketline.runtime.api import open_api
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.connections import describe_connections
-from ketline.runtime.database import migrate_database
+from ketline.runtime.database import migrate_database, schema_state
 from ketline.runtime.embedded import open_embedded
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.worker import WorkerParts, open_worker
@@ -19,4 +19,5 @@ __all__ = [
     "open_api",
     "open_embedded",
     "open_worker",
+    "schema_state",
 ]

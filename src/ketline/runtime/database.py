@@ -12,6 +12,7 @@ from ketline.db.engine.database import Database, open_database
 from ketline.db.notify.notifications import NullNotifier, PostgresqlListener, PostgresqlNotifier
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.domain.retry import RetryPolicy
+from ketline.domain.schema_state import SchemaState
 from ketline.ports.metrics import Metrics
 from ketline.ports.notifier import Notifier
 from ketline.runtime.background import running
@@ -56,25 +57,38 @@ async def listening(settings: Settings, database: Database, watch: Watch) -> Asy
         yield
 
 
-async def migrate_database(settings: Settings) -> None:
-    """Bring the configured database's schema up to date.
+async def migrate_database(settings: Settings, to: str = "head") -> None:
+    """Bring the configured database's schema up to date, or to that of the migration `to`.
 
     Raises:
+        ConfigurationInvalid: there is no such migration.
         DatabaseUnavailable: the database cannot be reached or migrated.
     """
-    await migrate(_direct_url(settings))
+    await migrate(_direct_url(settings), to)
 
 
-async def migrate(url: str) -> None:
-    """Bring the schema of the database at this URL up to date.
+async def migrate(url: str, to: str = "head") -> None:
+    """Bring the schema of the database at this URL up to date, or to that of the migration `to`.
 
     Raises:
+        ConfigurationInvalid: there is no such migration.
         DatabaseUnavailable: the database cannot be reached or migrated.
     """
     # Imported late, because API and workers never need Alembic, which is a third of all their imports.
     from ketline.db.schema.migrate import migrate as run_migrations
 
-    await run_migrations(url)
+    await run_migrations(url, to)
+
+
+async def schema_state(settings: Settings) -> SchemaState:
+    """Compare the schema of the configured database with that of this version.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+    """
+    from ketline.db.schema.migrate import schema_state as read_state  # late, for the same reason
+
+    return await read_state(_direct_url(settings))
 
 
 def _direct_url(settings: Settings) -> str:

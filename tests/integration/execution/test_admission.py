@@ -15,6 +15,7 @@ from ketline.domain.errors import MachineBusy, MemoryLimitExceeded, SimulatorDie
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
+from ketline.execution.protocol import READY
 from ketline.ports.runner import CircuitRunner
 from tests.acceptance.programs import long_program
 from tests.integration.execution.conftest import BELL, child_pid, is_gone, read_proc, until
@@ -37,7 +38,7 @@ def answer(retiring=False):
     say(result={"counts": {"0": order["shots"]}, "profile": profile}, retiring=retiring)
 
 pipe = Connection(int(sys.argv[1]))
-pipe.send_bytes(b'"ready"')
+pipe.send_bytes(<ready>)
 while True:
     order = json.loads(pipe.recv_bytes())
     does = order["circuit"]
@@ -60,7 +61,7 @@ while True:
         signal.pause()
     else:
         signal.pause()
-"""
+""".replace("<ready>", repr(READY))
 SCRIPTED = (sys.executable, "-c", CHILD)
 
 

@@ -23,6 +23,7 @@ from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import ChildInspector, open_inspector
 from ketline.execution.parent.runner import CHILD
+from ketline.execution.protocol import READY
 from tests.integration.execution.conftest import BELL, is_gone, until
 
 LIMITS = ExecutionLimits(memory_bytes=1 << 40, process_memory_bytes=256 << 20)
@@ -34,10 +35,10 @@ SILENT = """
 import signal, sys
 from multiprocessing.connection import Connection
 pipe = Connection(int(sys.argv[1]))
-pipe.send_bytes(b'"ready"')
+pipe.send_bytes(<ready>)
 pipe.recv_bytes()
 {}
-"""
+""".replace("<ready>", repr(READY))
 
 
 def opened(

@@ -10,40 +10,47 @@ from pathlib import Path
 import pytest
 
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
-from ketline.domain.errors import ExecutionFailed, MemoryLimitExceeded, SimulatorDied, TimeLimitExceeded
+from ketline.domain.errors import (
+    ExecutionFailed,
+    MemoryLimitExceeded,
+    SimulatorDied,
+    SimulatorNotStarted,
+    TimeLimitExceeded,
+)
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.spec import TaskSpec
 from ketline.execution import ChildRunnerFactory, ExecutionLimits
 from ketline.execution.parent.inspector import open_inspector
 from ketline.execution.parent.runner import ChildRunner
+from ketline.execution.protocol import READY
 from tests.integration.execution.conftest import child_pid, until
 
 LIMITS = ExecutionLimits(
     time_limit=timedelta(seconds=30), start_time_limit=timedelta(seconds=30), max_result_bytes=1 << 20
 )
-READY = """
+SERVES = """
 import os, sys, signal
 from multiprocessing.connection import Connection
 pipe = Connection(int(sys.argv[1]))
-pipe.send_bytes(b'"ready"')
+pipe.send_bytes(<ready>)
 while True:
     order = pipe.recv_bytes()
     {}
-"""
+""".replace("<ready>", repr(READY))
 
 
 STOPS_READING = """
 import os, sys, signal
 from multiprocessing.connection import Connection
 pipe = Connection(int(sys.argv[1]))
-pipe.send_bytes(b'"ready"')
+pipe.send_bytes(<ready>)
 os.read(pipe.fileno(), {})
 signal.pause()
-"""
+""".replace("<ready>", repr(READY))
 
 
 def child(action: str) -> list[str]:
-    return [sys.executable, "-c", READY.format(action)]
+    return [sys.executable, "-c", SERVES.format(action)]
 
 
 MISBEHAVIOUR: dict[str, tuple[str, type[ExecutionFailed], str]] = {
@@ -163,4 +170,14 @@ async def test_child_whose_pipe_cannot_be_opened_is_not_left_behind(monkeypatch:
     with pytest.raises(SimulatorDied, match="could not be started"):
         await runner.open()
     assert runner.pid is None
+    await runner.close()
+
+
+@pytest.mark.parametrize("word", [b'"ready"', b'"ready 0123456789abcdef"', b"nonsense"])
+async def test_child_of_another_version_is_given_no_work(word: bytes) -> None:
+    """As after an upgrade of the package below a running worker, whose code in memory is the old one."""
+    command = [sys.executable, "-c", SERVES.format("os.abort()").replace(repr(READY), repr(word))]
+    runner = ChildRunner(LIMITS, command)
+    with pytest.raises(SimulatorNotStarted, match="another version; the package was replaced: restart"):
+        await runner.open()
     await runner.close()

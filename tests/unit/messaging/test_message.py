@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ketline.domain.task import CorrelationId, Dispatch, TaskId
-from ketline.messaging.message import MAX_BODY_BYTES, MessageInvalid, decode, encode, usable_property
+from ketline.messaging.message import MAX_BODY_BYTES, VERSION, MessageInvalid, decode, encode, usable_property
 
 TASK_ID = TaskId(uuid4())
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -112,3 +112,20 @@ def test_rejection_does_not_quote_the_message() -> None:
 @pytest.mark.parametrize(("given_id", "carried"), [("plain", "plain"), ("x" * 300, None), ("ü", None)])
 def test_property_is_left_out_where_amqp_cannot_carry_it(given_id: str, carried: str | None) -> None:
     assert usable_property(CorrelationId(given_id)) == carried
+
+
+def test_message_without_a_version_is_of_the_first() -> None:
+    assert decode(body()).task_id == decode(body(version=1)).task_id == TASK_ID
+    assert json.loads(encode(decode(body())))["version"] == VERSION
+
+
+@pytest.mark.parametrize("version", [VERSION + 1, 10**9])
+def test_message_of_a_later_version_is_rejected_with_what_to_do(version: int) -> None:
+    with pytest.raises(MessageInvalid, match=f"of version {version}, .* upgrade"):
+        decode(body(version=version))
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", 1.0, True, None])
+def test_version_that_is_none_is_rejected(version: object) -> None:
+    with pytest.raises(MessageInvalid, match="version is not"):
+        decode(body(version=version))

@@ -312,8 +312,10 @@ class ChildRunner:
             raise await self._in_thread(process.exit_report) from None
         if ready != READY:
             channel.close()
-            self._counts.not_started()
-            raise SimulatorNotStarted("the simulator process did not become ready in time")
+            if ready is None:
+                self._counts.not_started()
+                raise SimulatorNotStarted("the simulator process did not become ready in time")
+            raise self._not_started("it is of another version; the package was replaced: restart this process")
         return _Child(process, channel)
 
     def _not_started(self, error: str, stderr_tail: str = "") -> SimulatorNotStarted:
