@@ -5,7 +5,7 @@ The modules of the roles (`api.py`, `worker.py`) call it.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -79,22 +79,27 @@ class _Comparison:
         )
         self._database = database
         self._need = need
-        self._limits: asyncio.Future[ServerLimits] = asyncio.get_running_loop().create_future()
+        self._tried = asyncio.Event()
+        self._limits: ServerLimits | None = None
 
     async def first(self) -> None:
-        """Wait for the comparison, but no longer than a start may take.
+        """Wait for the first attempt, but no longer than a start may take.
 
         Raises:
             ConfigurationInvalid: the process cannot work with what the server allows.
         """
-        await asyncio.wait([self._limits], timeout=START_SECONDS)
-        if self._limits.done() and (problem := refusal(self._need, self._limits.result())):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                await self._tried.wait()
+        if self._limits is not None and (problem := refusal(self._need, self._limits)):
             raise ConfigurationInvalid(problem)
 
     async def _compare(self) -> None:
-        limits = await self._database.urgent(read_limits)
-        report(self._need, limits)
-        self._limits.set_result(limits)
+        try:
+            self._limits = await self._database.urgent(read_limits)
+        finally:
+            self._tried.set()
+        report(self._need, self._limits)
         self.loop.stop()
 
 
