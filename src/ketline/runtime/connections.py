@@ -14,7 +14,7 @@ from ketline.db.engine.connection_limits import read_limits
 from ketline.db.engine.database import Database
 from ketline.db.engine.postgresql import PLANNING
 from ketline.domain.connections import ConnectionNeed, ServerLimits
-from ketline.domain.errors import ConfigurationInvalid
+from ketline.domain.errors import ConfigurationInvalid, DatabaseConnectionsExhausted
 from ketline.runtime.background import running
 from ketline.runtime.database import open_repository
 from ketline.service.loop import Loop
@@ -24,6 +24,7 @@ log = structlog.get_logger()
 # So long a start waits for the database, which may be down; the comparison is then made when it responds.
 START_SECONDS = 2.0
 RETRY_SECONDS = 5.0
+CLOSING_SECONDS = 0.5
 # A session of a pooler is shared, so a process cannot set them; those of a role or a database hold there too.
 PLANNER_REMEDY = "; ".join(f"ALTER ROLE … SET {name} = {value}" for name, value in PLANNING.items())
 
@@ -96,11 +97,19 @@ class _Comparison:
 
     async def _compare(self) -> None:
         try:
-            self._limits = await self._database.urgent(read_limits)
+            self._limits = await self._read()
         finally:
             self._tried.set()
         report(self._need, self._limits)
         self.loop.stop()
+
+    async def _read(self) -> ServerLimits:
+        try:
+            return await self._database.urgent(read_limits)
+        except DatabaseConnectionsExhausted:
+            # For a moment the server still counts the session by which a pooler is detected, and which is closed.
+            await asyncio.sleep(CLOSING_SECONDS)
+            return await self._database.urgent(read_limits)
 
 
 def report(need: ConnectionNeed, limits: ServerLimits) -> None:
