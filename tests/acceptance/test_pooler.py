@@ -1,6 +1,7 @@
 """The whole service behind PgBouncer in transaction mode, which gives each transaction any of a few sessions."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ async def test_service_behind_a_pooler(
     name = postgres_url.rpartition("/")[2]
     async with PgBouncer(postgres_with_template, sessions=SESSIONS) as pooler:
         service = distributed_on(fleet, tmp_path, pooler.url(name), redis_server.url)
-        direct = {"KETLINE_DATABASE_DIRECT_URL": postgres_url}
+        direct: dict[str, Any] = {"KETLINE_DATABASE_DIRECT_URL": postgres_url}
         migration = await service.fleet.start("migrate", **direct)
         assert await migration.process.wait() == 0
         other_port = any_port()

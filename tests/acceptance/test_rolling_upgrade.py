@@ -141,7 +141,7 @@ async def all_readable(service: Distributed, load: SteadyLoad) -> None:
         for acknowledged in load.acknowledged[:: max(1, len(load.acknowledged) // TASKS)]:
 
             async def completed(task_id: str = acknowledged.task_id) -> bool:
-                return (await api.task(task_id))["status"] == "completed"
+                return bool((await api.task(task_id))["status"] == "completed")
 
             await eventually(completed, "an accepted task completes")
         listed = await api.http.get("/tasks", params={"limit": 100})

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -115,7 +116,7 @@ async def test_every_connection_of_a_service_over_tls(
             f"amqps://guest:guest@localhost:{broker.tls_port}/?cafile={authority.certificate}",
         )
         assert await (await service.fleet.start("migrate")).process.wait() == 0
-        served = {"KETLINE_TLS_CERT": str(certificate.cert), "KETLINE_TLS_KEY": str(certificate.key)}
+        served: dict[str, Any] = {"KETLINE_TLS_CERT": str(certificate.cert), "KETLINE_TLS_KEY": str(certificate.key)}
         api = await service.start_api(**served)
         await service.start_worker()
         await api.logged("broker.connected")

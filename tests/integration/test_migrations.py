@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -170,10 +171,14 @@ async def _statements_of_each(url: str) -> dict[str, list[str]]:
         async with engine.begin() as connection:
             listener = _recorder(statements)
             event.listen(connection.sync_connection, "before_cursor_execute", listener)
-            await connection.run_sync(lambda given, to=revision: command.upgrade(migration_config(given), to))
+            await connection.run_sync(partial(_upgrade, to=revision))
             event.remove(connection.sync_connection, "before_cursor_execute", listener)
     await engine.dispose()
     return found
+
+
+def _upgrade(connection: Connection, *, to: str) -> None:
+    command.upgrade(migration_config(connection), to)
 
 
 def _recorder(statements: list[str]) -> Callable[..., None]:

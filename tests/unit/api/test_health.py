@@ -10,6 +10,7 @@ from ketline.domain.errors import (
     DatabaseFull,
     DatabaseNotMigrated,
     DatabaseReadOnly,
+    DatabaseTlsFailed,
     DatabaseUnavailable,
     KetlineError,
     QueueUnavailable,
@@ -92,6 +93,7 @@ async def test_not_ready_while_the_database_takes_no_writes(
         DatabaseFileLost,
         DatabaseNotMigrated,
         DatabaseConnectionsExhausted,
+        DatabaseTlsFailed,
     ],
 )
 async def test_each_reason_is_a_503_with_its_code(

@@ -341,6 +341,13 @@ KINDS: Mapping[str, ProblemKind] = {
             _RETRY,
         ),
         ProblemKind(
+            "database_tls_failed",
+            503,
+            "Database certificate invalid",
+            "TLS with the database fails; the operator has to renew its certificate, or trust its authority.",
+            _RETRY,
+        ),
+        ProblemKind(
             "issuer_unavailable",
             503,
             "Issuer unavailable",
@@ -352,6 +359,13 @@ KINDS: Mapping[str, ProblemKind] = {
             503,
             "Queue unavailable",
             "The queue does not respond; try again in a few seconds.",
+            _RETRY,
+        ),
+        ProblemKind(
+            "queue_tls_failed",
+            503,
+            "Queue certificate invalid",
+            "TLS with the broker fails; the operator has to renew its certificate, or trust its authority.",
             _RETRY,
         ),
         ProblemKind(

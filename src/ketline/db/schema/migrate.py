@@ -124,7 +124,7 @@ def _state(connection: Connection) -> SchemaState:
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
         return SchemaState(current=current, newest=newest, later=True)
     missing = reversed(list(scripts.iterate_revisions(newest, current or "base")))
-    return SchemaState(current=current, newest=newest, pending=[_pending(script) for script in missing])
+    return SchemaState(current=current, newest=newest, pending=tuple(map(_pending, missing)))
 
 
 def _pending(script: Script) -> PendingMigration:

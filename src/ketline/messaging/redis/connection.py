@@ -104,7 +104,7 @@ class RedisAddress:
 def _check_tls(pool: BlockingConnectionPool, broker: str) -> None:
     # redis-py makes the context at the first connection, and would fail at each one with files that cannot be used.
     try:
-        connection = pool.make_connection()
+        connection = pool.make_connection()  # type: ignore[no-untyped-call]
         if isinstance(connection, SSLConnection):
             context = connection.ssl_context.get()
             if not context.check_hostname:
