@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.acceptance.conftest import distributed_on
-from tests.acceptance.processes import Fleet
+from tests.acceptance.processes import Fleet, eventually
 from tests.servers import PostgresServer, RedisServer
 
 
@@ -23,6 +23,11 @@ async def test_limits_are_shown_at_the_start_and_by_check(
     api = await service.start_api()
     shown = await api.logged("database.connections")
     assert (shown["most"], shown["allowed"], shown["fit"]) == (11, 27, 2)
+
+    async def listens() -> bool:
+        return bool(await server.fetch("SELECT FROM pg_stat_activity WHERE application_name = 'ketline-listener'"))
+
+    await eventually(listens, "an API that listens")
     first = await service.start_worker("first")
     await first.logged("database.connections", most=10, others=11)
     second = await service.start_worker("second")
