@@ -40,6 +40,7 @@ from ketline.domain.task import (
     TaskStatus,
     WorkerId,
 )
+from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.backend_calls import BackendTiming
@@ -51,6 +52,7 @@ from tests.backends.remote import KEY, FakeRemote
 from tests.blocks import long_after
 from tests.brokers import eventually
 from tests.forking.fixtures import MakeRemote
+from tests.recorded_spans import Recorded
 from tests.runners import ScriptedRunner, deferrals_of
 
 QUEUE = TaskQueue(TaskKind.RUN, "acme")
@@ -126,10 +128,12 @@ class Rig:
         self.chance = random.Random(0)
         self.runner = ScriptedRunner(WRITTEN)
 
-    def worker(self) -> RunOnBackend:
+    def worker(self, tracing: Tracing = NO_TRACING) -> RunOnBackend:
         worker_id = WorkerId(f"w-{len(self.workers) + 1}")
         repository = MortalRepository(self.repository.database, retry_policy=self.repository.retry_policy)
-        process = ProcessTask(repository, SystemClock(), worker_id, LEASE, deferrals_of(repository), queue=QUEUE)
+        process = ProcessTask(
+            repository, SystemClock(), worker_id, LEASE, deferrals_of(repository), queue=QUEUE, tracing=tracing
+        )
         run = RunOnBackend(process, repository, self.adapter(self.remote.url, KEY), QUICK)
         self.workers.append(run)
         self.repositories.append(repository)
@@ -256,6 +260,22 @@ async def test_job_is_submitted_once_and_its_counts_are_the_result(rig_on: RigOn
     assert (task.remote_job.status, task.remote_job.remote_id in rig.remote.statuses()) == (RemoteStatus.DONE, True)
     assert task.profile is not None
     assert (task.profile.method, task.profile.qubits) == ("acme", 2)
+
+
+async def test_trace_of_an_attempt_tells_its_submission_from_the_wait_for_its_job(rig_on: RigOn) -> None:
+    rig, recorded = rig_on(), Recorded()
+    task = await rig.run(await rig.submit(), rig.worker(recorded.tracing))
+    assert task.status is TaskStatus.COMPLETED
+
+    async def ended() -> bool:
+        return "process task" in recorded.by_name()
+
+    await eventually(ended)
+    attempt = recorded.by_name()["process task"]
+    steps = [span.name for span in recorded.spans() if span.parent is not None and span.parent == attempt.context]
+    assert steps == ["claim task", "submit job", "follow job", "record outcome"]
+    assert attempt.attributes is not None
+    assert (attempt.attributes["ketline.backend"], attempt.attributes["ketline.outcome"]) == ("acme", "completed")
 
 
 async def test_program_is_converted_for_its_project(rig_on: RigOn) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
+from ketline.client.trace_context import trace_headers
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import (
@@ -20,8 +21,8 @@ from ketline.domain.task import (
     WorkerId,
 )
 from ketline.ports.tracing import Step
+from tests.recorded_spans import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
 from tests.runners import RESULT
-from tests.unit.tracing.recorded import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
 
 TASK = TaskId(UUID("01890a5d-ac96-774b-bcce-b302099a8057"))
 MESSAGE = f"00-{TRACE_ID}-{'d' * 16}-01"
@@ -146,6 +147,16 @@ def test_only_the_first_end_counts() -> None:
     [span] = [span for span in recorded.spans() if span.name == "process task"]
     assert span.attributes is not None
     assert (span.attributes["ketline.outcome"], span.attributes["error.type"]) == ("failed", "parse_error")
+
+
+def test_clients_within_an_attempt_send_its_context_on() -> None:
+    recorded = Recorded()
+    trace = recorded.tracing.attempt(claim(), recorded.tracing.now())
+    with trace.active():
+        sent = trace_headers()
+    assert trace_headers() == {}
+    trace.end("completed", recorded=True)
+    assert sent == {"traceparent": f"00-{TRACE_ID}-{span_id(recorded.by_name()['process task'])}-01"}
 
 
 def test_task_of_a_trace_that_is_not_sampled_makes_no_spans() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, Dispatch, Submission, TaskId
-from tests.unit.tracing.recorded import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
+from tests.recorded_spans import CALLER_ID, TRACE_ID, TRACEPARENT, Recorded, span_id, trace_id
 
 TASK = TaskId(UUID("01890a5d-ac96-774b-bcce-b302099a8057"))
 CORRELATION = CorrelationId("order-42")
