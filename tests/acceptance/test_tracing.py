@@ -185,7 +185,8 @@ async def test_service_without_its_collector_runs_tasks_and_stops_in_time(embedd
     async with embedded.api() as api:
         for _ in range(5):
             assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
-        await up.logged("tracing.spans_lost")
+        lost = await up.logged("tracing.spans_lost")
+        assert lost["reason"].endswith("ConnectionError")
         for _ in range(5):
             assert (await api.ended(await api.submit(BELL)))["status"] == "completed"
     assert await up.stop() == 0

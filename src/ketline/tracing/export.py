@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from threading import Thread
 from time import monotonic
@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from ketline.tracing.contexts import Ids
 from ketline.tracing.recorder import Recorder
+from ketline.tracing.session import ObservedSession
 from ketline.tracing.spans import OpenTelemetryTracing
 
 log = structlog.get_logger()
@@ -58,7 +59,8 @@ async def open_exporter(
             id_generator=ids,
             shutdown_on_exit=False,
         )
-        exporter = ReportingExporter(OTLPSpanExporter(endpoint=endpoint))
+        session = ObservedSession()
+        exporter = ReportingExporter(OTLPSpanExporter(endpoint=endpoint, session=session), lambda: session.outcome)
         provider.add_span_processor(CountingProcessor(exporter, _queue_spans()))
     except (ValueError, OSError) as error:
         raise TracingOff(f"a variable OTEL_* cannot be used: {error}") from error
@@ -69,10 +71,19 @@ async def open_exporter(
 
 
 class ReportingExporter(SpanExporter):
-    """Passes batches on to another exporter, and logs seldom how many spans were lost."""
+    """Passes batches on to another exporter, and logs seldom how many spans were lost.
 
-    def __init__(self, exporter: SpanExporter, seconds_between_lines: float = SECONDS_BETWEEN_LINES) -> None:
+    `outcome` says how its last request ended.
+    """
+
+    def __init__(
+        self,
+        exporter: SpanExporter,
+        outcome: Callable[[], str],
+        seconds_between_lines: float = SECONDS_BETWEEN_LINES,
+    ) -> None:
         self._exporter = exporter
+        self._outcome = outcome
         self._seconds_between_lines = seconds_between_lines
         self._logged_at: float | None = None
         self._lost = 0
@@ -83,7 +94,7 @@ class ReportingExporter(SpanExporter):
         self.received += len(spans)
         result = self._exporter.export(spans)
         if result is not SpanExportResult.SUCCESS:
-            self.lose(len(spans), "the collector does not accept them")
+            self.lose(len(spans), f"the collector does not accept them: {self._outcome()}")
         return result
 
     def lose(self, spans: int, reason: str) -> None:

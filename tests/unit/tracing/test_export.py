@@ -37,7 +37,7 @@ def spans(number: int) -> list[ReadableSpan]:
 
 
 def test_lost_batches_are_logged_once_and_the_rest_at_the_end() -> None:
-    exporter = ReportingExporter(ScriptedExporter(SpanExportResult.FAILURE))
+    exporter = ReportingExporter(ScriptedExporter(SpanExportResult.FAILURE), lambda: "HTTP status 401")
     with capture_logs() as lines:
         for _ in range(5):
             exporter.export(spans(10))
@@ -49,7 +49,7 @@ def test_lost_batches_are_logged_once_and_the_rest_at_the_end() -> None:
 
 
 def test_batches_that_arrive_are_not_logged() -> None:
-    exporter = ReportingExporter(ScriptedExporter())
+    exporter = ReportingExporter(ScriptedExporter(), str)
     with capture_logs() as lines:
         exporter.export(spans(10))
         exporter.shutdown()
@@ -59,7 +59,7 @@ def test_batches_that_arrive_are_not_logged() -> None:
 def test_spans_without_room_are_dropped_at_once_and_logged() -> None:
     slow = ScriptedExporter()
     slow.release.clear()
-    reporting = ReportingExporter(slow)
+    reporting = ReportingExporter(slow, str)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(CountingProcessor(reporting, queue_spans=2 * BATCH_SPANS))
     tracer = provider.get_tracer("test")
