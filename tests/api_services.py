@@ -7,6 +7,7 @@ from ketline.domain.access import ANYONE
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.devices import DeviceStore
+from ketline.ports.history import StatisticsHistory
 from ketline.ports.inspection import Inspector, ProgramLibrary
 from ketline.ports.queue import DeadLetterBox, TaskPublisher
 from ketline.ports.usage import UsageLedger
@@ -38,6 +39,7 @@ from ketline.service.tasks.watch import Watch
 from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
 from tests.fake_device_contents import FakeDeviceContents
 from tests.fake_devices import FakeDeviceStore
+from tests.fake_history import FakeStatisticsHistory
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import BACKEND, FakeBackendRegistry
 
@@ -57,6 +59,7 @@ def services_over(
     audit_log: AuditLog,
     ledger: UsageLedger,
     devices: DeviceStore | None = None,
+    history: StatisticsHistory | None = None,
 ) -> Services:
     """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
     metrics = PrometheusMetrics()
@@ -107,4 +110,5 @@ def services_over(
         projects=projects,
         audit=audit_log,
         usage=SumUsage(ledger, SystemClock()),
+        history=history or FakeStatisticsHistory(),
     )

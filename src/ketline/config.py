@@ -329,6 +329,12 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days for which entries of the audit log are kept; 0 keeps them for ever.",
     )
+    history_retain_days: float = Field(
+        default=30.0,
+        ge=0,
+        le=36_500,
+        description="Days for which the minutes of the history of statistics are kept; 0 keeps them for ever.",
+    )
     lease_s: Seconds = Field(default=12.0, description="Seconds a worker may be silent before its task is taken away.")
     reap_interval_s: Seconds = Field(default=3.0, description="Seconds between checks for lost workers.")
     dispatch_interval_s: Seconds = Field(

@@ -104,6 +104,8 @@ def test_backends_and_queues_are_listed(directory: Path) -> None:
     assert figures["waiting in queue simulate"] == "0", "it is held"
     assert json.loads(done("stats", "--json"))["queues"]["simulate"] == {"waiting": 0, "processing": 0}
     assert json.loads(done("usage", "--json"))["total"]["completed"] >= 0
+    assert json.loads(done("history", "--hours", "1", "--json"))["step_seconds"] == 60
+    assert all(line.count("\t") == 11 for line in done("history", "--step", "5").splitlines())
     refused = ketline("usage", "--from", "yesterday")
     assert (refused.exit_code, "is not a day" in refused.stderr) == (2, True)
     done("cancel", held)

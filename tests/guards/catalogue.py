@@ -1,6 +1,7 @@
 """All guards, in the order in which a task meets them."""
 
 from tests.guards.claims import CLAIMS
+from tests.guards.history import HISTORY
 from tests.guards.processes import PROCESSES
 from tests.guards.projects import PROJECTS
 from tests.guards.quotas import QUOTAS
@@ -8,4 +9,4 @@ from tests.guards.recovery import RECOVERY
 from tests.guards.schedules import SCHEDULES
 from tests.guards.usage import USAGE
 
-GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROJECTS, *QUOTAS, *USAGE, *PROCESSES)
+GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROJECTS, *QUOTAS, *USAGE, *HISTORY, *PROCESSES)

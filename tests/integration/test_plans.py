@@ -1,11 +1,12 @@
 """Statements that find a task by its id do so by the primary key, whatever PostgreSQL knew when it planned them.
 
-Lists on SQLite, and counts for quotas, go by the index that was chosen for them.
+Lists on SQLite, counts for quotas, and the history of statistics go by the index that was chosen for them.
 
 A plan is made early, when there are hardly any tasks, and kept. One that goes through all tasks of a status costs
 milliseconds as soon as a thousand wait.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,11 +20,14 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PLANNING, SINGLE
+from ketline.db.lists.minutes import count_minute
 from ketline.db.lists.pages import Search
+from ketline.db.lists.periods import read_history
 from ketline.db.tasks import attempts, statements
 from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.submissions import InsertRequest
 from ketline.domain.access import DEFAULT_PROJECT, Owner
+from ketline.domain.history import HistoryQuery, Minute
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.quotas import ProjectQuotas, Quota
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
@@ -80,6 +84,59 @@ async def planned(url: str, statement: str, parameters: int) -> str:
     finally:
         await connection.close()
     return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("index", ["idx_task_status", "idx_task_submitted_at", "idx_task_completed_at"])
+async def test_minute_of_the_history_is_counted_by_indexes_on_postgresql(index: str, postgres_url: str) -> None:
+    [(statement, parameters)] = await counts_of_a_minute(postgres_url)
+    plan = await planned(postgres_url, statement, len(parameters))
+    assert f"using {index} on tasks" in plan
+    assert plan.count(" on tasks") == 5, "of each status that ended, those of a minute"
+    assert plan.count("using idx_task_completed_at on tasks") == 3
+
+
+async def test_minute_of_the_history_is_counted_by_indexes_on_sqlite(sqlite_url: str) -> None:
+    [(statement, parameters)] = await counts_of_a_minute(sqlite_url)
+    async with open_database(sqlite_url) as database:
+
+        def explain(connection: Connection) -> list[str]:
+            return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+        plan = [line for line in await database.read(explain) if "tasks" in line]
+    assert len(plan) == 5, plan
+    assert all(line.startswith("SEARCH tasks USING INDEX ") for line in plan), plan
+
+
+async def test_history_of_a_project_is_read_by_its_key_on_postgresql(postgres_url: str) -> None:
+    query = HistoryQuery(project=DEFAULT_PROJECT, first=Minute(1), end=Minute(43_201), step=120)
+    executed = await executed_by(postgres_url, lambda connection: read_history(connection, query))
+    plans = [await planned(postgres_url, statement, len(parameters)) for statement, parameters in executed]
+    minutes, *figures = plans
+    assert "using minutes_pkey on minutes" in minutes
+    assert len(figures) == 2, "the second finds the first queue"
+    for plan in figures:
+        assert "using minute_figures_pkey on minute_figures" in plan
+        assert "Index Cond: ((project = ($1)::text) AND (queue " in plan, plan
+
+
+async def counts_of_a_minute(url: str) -> list[tuple[str, Any]]:
+    return await executed_by(url, lambda connection: count_minute(connection, Minute(29_000_000)))
+
+
+async def executed_by(url: str, work: Callable[[Connection], object]) -> list[tuple[str, Any]]:
+    """The statements of a transaction, with what they bind."""
+    executed: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        executed.append((statement, parameters))
+
+    def run(connection: Connection) -> None:
+        event.listen(connection, "before_cursor_execute", note)
+        work(connection)
+
+    async with open_database(url) as database:
+        await database.read(run)
+    return executed
 
 
 ROADS = {

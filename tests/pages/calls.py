@@ -249,6 +249,11 @@ CALLS: Sequence[str | Call] = (
         show_headers=("link",),
     ),
     Call(text="The number of tasks in each status.", path="/tasks/stats"),
+    Call(
+        text="What happened in periods of a day; those that were not recorded are left out"
+        " ([history.md](../specs/history.md)).",
+        path="/tasks/stats/history?from=2026-11-29T12:00:00Z&to=2026-11-30T12:00:00Z&step=3600",
+    ),
     "## Change, cancel, run again, delete",
     Call(
         text="Name, tags and metadata can change at any time.",

@@ -10,7 +10,7 @@ from fastapi.params import Depends
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from ketline.api import backends, devices, docs, health, metrics, usage, validate, workers
+from ketline.api import backends, devices, docs, health, history, metrics, usage, validate, workers
 from ketline.api.access import audit, keys, projects, whoami
 from ketline.api.guard import Guard, guard, require_rights
 from ketline.api.openapi import DescribedApi
@@ -51,6 +51,7 @@ _MODULES = (
     health,
     metrics,
     lists,
+    history,
     ended,
     feed,
     changes,

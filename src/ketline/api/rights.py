@@ -29,6 +29,7 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     # Tasks.
     ("GET", "/tasks"): Role.READER,
     ("GET", "/tasks/stats"): Role.READER,
+    ("GET", "/tasks/stats/history"): Role.READER,
     ("GET", "/tasks/events"): Role.READER,
     ("POST", "/tasks/ended"): Role.READER,
     ("GET", "/tasks/{task_id}"): Role.READER,

@@ -58,20 +58,24 @@ async def usage_of(request: Request, parameters: UsageParameters) -> UsageReport
         DatabaseUnavailable: it could not be summed.
     """
     first, last = _days(parameters)
-    project = await _visible_project(request, parameters.project)
+    project = await visible_project(request, parameters.project, "usage")
     query = UsageQuery(project=project, first_day=first, last_day=last, groups=frozenset(parameters.group))
     rows = await services_of(request).usage(query)
     summed = UsageView(**asdict(total(row.usage for row in rows)))
     return UsageReport(first_day=first, last_day=last, rows=list(map(_view, rows)), total=summed)
 
 
-async def _visible_project(request: Request, wanted: str | None) -> ProjectName | None:
-    """The project whose usage the sender wants and may see, None for all projects."""
+async def visible_project(request: Request, wanted: str | None, what: str) -> ProjectName | None:
+    """The project of which the sender wants to see something and may, None for all projects.
+
+    Raises:
+        HTTPProblem: the sender may not see that project, or there is no such project.
+    """
     principal = principal_of(request)
     if wanted is None or wanted == principal.project:
         return principal.project
     if not principal.role.includes(Role.ADMINISTRATOR):  # guard: usage.own
-        detail = f"Only an administrator sees the usage of other projects than {principal.project}."
+        detail = f"Only an administrator sees the {what} of other projects than {principal.project}."
         raise HTTPProblem("role_insufficient", detail)
     if wanted == ALL_PROJECTS:
         return None

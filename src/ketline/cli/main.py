@@ -44,7 +44,15 @@ app = typer.Typer(
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Programs": [programs.run, programs.submit, convert.convert, service.validate],
     "Tasks": [tasks.get, programs.wait, tasks.enqueue, tasks.cancel, tasks.rerun, tasks.logs],
-    "The service": [service.workers, service.whoami, service.stats, service.usage, service.backends, service.bench],
+    "The service": [
+        service.workers,
+        service.whoami,
+        service.stats,
+        service.history,
+        service.usage,
+        service.backends,
+        service.bench,
+    ],
     "Run the service": [server.up, server.api, server.worker, server.migrate, server.check, administration.audit],
 }
 # Commands with subcommands, by name: what they are for, and the function of each subcommand.

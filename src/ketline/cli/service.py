@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +16,20 @@ from ketline.client import Client, Validation
 from ketline.domain.usage import UsageGroup
 
 BELL = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
+
+HISTORY_COLUMNS = (
+    "minutes",
+    "waiting",
+    "most_waiting",
+    "processing",
+    "submitted",
+    "completed",
+    "failed",
+    "cancelled",
+    "waiting_seconds",
+    "running_seconds",
+    "workers",
+)
 
 
 def workers(url: Url = None, as_json: AsJson = False) -> None:
@@ -95,6 +109,33 @@ def usage(
         return
     columns = ("project", "day", "owner", *found["total"])
     show_rows(columns, [[str(row.get(name, "")) for name in columns] for row in found["rows"]])
+
+
+def history(
+    hours: Annotated[float, typer.Option(min=1 / 60, max=24 * 366, help="How far back.")] = 24.0,
+    step: Annotated[int | None, typer.Option(min=1, max=1440, help="Minutes of a line; default: as fits.")] = None,
+    queue: Annotated[str | None, typer.Option(help="One queue only, such as simulate.")] = None,
+    project: Annotated[str | None, typer.Option(help="For administrators: another project, or '*' for all.")] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many tasks waited, ran and ended in the last hours, a line for each period that was recorded."""
+    from ketline.cli.show import show_json, show_rows
+
+    end = datetime.now(UTC)
+    length = None if step is None else timedelta(minutes=step)
+    with client_of(url) as client:
+        found = client.history(end - timedelta(hours=hours), end, length, queue=queue, project=project)
+    if as_json:
+        show_json(found)
+        return
+    rows = [[point["at"][:16].replace("T", " "), *_figures(point)] for point in found["points"]]
+    show_rows(("from, UTC", *HISTORY_COLUMNS), rows)
+
+
+def _figures(point: Mapping[str, Any]) -> Sequence[str]:
+    values = (point.get(name) for name in HISTORY_COLUMNS)
+    return ["" if value is None else str(round(value, 3)) for value in values]
 
 
 def _day(text: str | None) -> date | None:

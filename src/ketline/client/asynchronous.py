@@ -1,7 +1,7 @@
 """The client for programs with asyncio: the calls of `Client` as coroutines."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID
@@ -287,6 +287,24 @@ class AsyncClient:
         """
         parameters = {"from": first_day, "to": last_day, "group": ",".join(groups), "project": project}
         return await self._run(self._flows.usage(parameters))
+
+    async def history(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        step: timedelta | None = None,
+        *,
+        queue: str | None = None,
+        project: str | None = None,
+    ) -> Mapping[str, Any]:
+        """Read how many tasks waited, ran and ended in periods of the past, by default of the last 24 hours.
+
+        `step` is the length of a period, a multiple of a minute. A period of which nothing was recorded has no point.
+        Administrators may name another `project`, or "*" for the whole service.
+        """
+        seconds = None if step is None else round(step.total_seconds())
+        parameters = {"from": start, "to": end, "step": seconds, "queue": queue, "project": project}
+        return await self._run(self._flows.history(parameters))
 
     async def whoami(self) -> Principal:
         """Read what the client's credentials stand for: project, role and owner."""

@@ -339,6 +339,13 @@ class Flows:
         )
         return found
 
+    def history(self, parameters: Mapping[str, object]) -> Flow[Mapping[str, Any]]:
+        """Read the history of statistics, with the query `parameters`."""
+        found: Mapping[str, Any] = yield from self.request_json(
+            Request(method="GET", path=_address("/tasks/stats/history", parameters)), _as_is
+        )
+        return found
+
     def whoami(self) -> Flow[Principal]:
         found: Principal = yield from self.request_json(Request(method="GET", path="/whoami"), read_principal)
         return found

@@ -11,6 +11,7 @@ from ketline.db.backends import SqlBackendRegistry
 from ketline.db.browser_sessions import SqlSessionStore
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.devices import SqlDeviceStore
+from ketline.db.history import SqlStatisticsHistory
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.programs import SqlProgramLibrary
@@ -134,6 +135,7 @@ async def open_services(
             projects=projects,
             audit=audit,
             usage=SumUsage(SqlUsageLedger(repository.database), clock),
+            history=SqlStatisticsHistory(repository.database),
             rate_limiter=MemoryRateLimiter(settings.rate_limits) if settings.rate_limits else None,
             tracing=tracing,
         )

@@ -1,12 +1,14 @@
-"""The upkeep loops that every API and worker process runs: dispatcher, reaper, retention and shares of projects."""
+"""The upkeep loops that every API and worker process runs: dispatcher, reaper, retention, shares, and recorder."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from random import SystemRandom
 
 from ketline.config import Settings
 from ketline.db.audit import SqlAuditLog
 from ketline.db.device_contents import SqlDeviceContents
+from ketline.db.history import SqlStatisticsHistory
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
@@ -21,7 +23,10 @@ from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.service.upkeep.reaper import Reaper
+from ketline.service.upkeep.recorder import LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS, Recorder
 from ketline.service.upkeep.retention import Retention
+
+FOR_EVER_DAYS = 36_500
 
 
 @asynccontextmanager
@@ -47,6 +52,10 @@ async def open_upkeep(
         tracing=tracing,
         metrics=metrics,
     )
+    history = SqlStatisticsHistory(repository.database)
+    # At random, so that processes which look whether a minute is recorded mostly find it.
+    delay = SystemRandom().uniform(LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS)
+    recorder = Recorder(history, clock, delay_seconds=delay)
     retention = Retention(
         SqlTaskCatalogue(repository.database),
         clock,
@@ -56,6 +65,9 @@ async def open_upkeep(
         audit_age=timedelta(days=settings.audit_retain_days) if settings.audit_retain_days else None,
         contents=SqlDeviceContents(repository.database),
         noise=SqlNoiseContents(repository.database),
+        history=history,
+        # Minutes of deleted tasks are deleted in any case.
+        history_age=timedelta(days=settings.history_retain_days or FOR_EVER_DAYS),
     )
     shares = SqlProjectShares(repository.database)
     measuring = Loop(
@@ -72,6 +84,7 @@ async def open_upkeep(
         retention.run(),
         measuring.run(),
         measure_lag(metrics),
+        recorder.run(),
     ):
         yield dispatcher
 

@@ -8,6 +8,7 @@ from ketline.domain.backend import Backend
 from ketline.ports.access import ProjectStore, ProviderSignIn
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.history import StatisticsHistory
 from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
@@ -65,6 +66,7 @@ class Services:
     projects: ProjectStore
     audit: AuditLog
     usage: SumUsage
+    history: StatisticsHistory
     rate_limiter: RateLimiter | None = None
     tracing: Tracing = NO_TRACING
     scrape: Scrape

@@ -25,6 +25,11 @@ def duration(seconds: float | None) -> str:
     return long_duration(seconds)
 
 
+def figure(value: float) -> str:
+    """A number with its thousands separated, and at most two decimals."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def long_duration(seconds: float) -> str:
     """A duration in its two largest units of days, hours, minutes and seconds."""
     whole = round(seconds)
@@ -35,6 +40,12 @@ def long_duration(seconds: float) -> str:
         words.append(f"{whole // size} {name}")
         whole %= size
     return " ".join(words)
+
+
+def round_duration(seconds: float) -> str:
+    """A duration that is round in its largest unit, such as `5 min`."""
+    number, unit, *_ = duration(seconds).split()
+    return f"{number} {unit}"
 
 
 def relative(moment: datetime, now: datetime) -> str:

@@ -39,6 +39,8 @@ def _environment() -> Environment:
         relative=formatting.relative,
         duration=formatting.duration,
         long_duration=formatting.long_duration,
+        round_duration=formatting.round_duration,
+        figure=formatting.figure,
         size=formatting.size,
         observable=formatting.observable,
         noise=formatting.noise,

@@ -15,6 +15,7 @@ from ketline.service.tasks.watch import Watch
 from tests.api_services import services_over
 from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
+from tests.fake_history import FakeStatisticsHistory
 from tests.fake_usage import FakeUsageLedger
 from tests.fakes import FakeDeadLetterBox, FakeOutbox, FakeTaskPublisher, FakeTaskRepository
 from tests.inspectors import FakeInspector, FakeProgramLibrary, FakeWorkerRegistry
@@ -90,6 +91,11 @@ def ledger() -> FakeUsageLedger:
 
 
 @pytest.fixture
+def history() -> FakeStatisticsHistory:
+    return FakeStatisticsHistory()
+
+
+@pytest.fixture
 def services(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
@@ -103,6 +109,7 @@ def services(
     dead_letters: FakeDeadLetterBox,
     audit_log: FakeAuditLog,
     ledger: FakeUsageLedger,
+    history: FakeStatisticsHistory,
 ) -> Services:
     return services_over(
         repository,
@@ -117,6 +124,7 @@ def services(
         dead_letters=dead_letters,
         audit_log=audit_log,
         ledger=ledger,
+        history=history,
     )
 
 

@@ -86,6 +86,7 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "POST /tasks/ended": "read_ended_tasks",
         "GET /tasks": "list_tasks",
         "GET /tasks/stats": "read_statistics",
+        "GET /tasks/stats/history": "read_history",
         "GET /tasks/events": "follow_tasks",
         "PATCH /tasks/{task_id}": "change_task",
         "DELETE /tasks/{task_id}": "delete_task",

@@ -53,6 +53,14 @@ def test_usage_is_requested_with_what_is_given() -> None:
     assert [request.path for request in service.requests] == ["/usage?from=2026-11-01&group=day%2Cowner"]
 
 
+def test_history_is_requested_with_what_is_given() -> None:
+    service = Scripted(in_turn(answered({"points": []})))
+    start = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    assert service.run(service.flows.history({"from": start, "to": None, "step": 300})) == {"points": []}
+    [request] = service.requests
+    assert request.path == "/tasks/stats/history?from=2026-11-30T12%3A00%3A00%2B00%3A00&step=300"
+
+
 def test_statistics_have_the_counts_of_each_queue() -> None:
     counted = {"counted_at": "2026-01-02T03:04:05.678901Z", "counts": {"pending": 3}}
     queues = {"convert": {"waiting": 2, "processing": 1}}

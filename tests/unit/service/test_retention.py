@@ -13,6 +13,7 @@ from ketline.service.upkeep.retention import BATCH, INTERVAL_SECONDS, PAUSE_SECO
 from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fake_device_contents import FakeDeviceContents
+from tests.fake_history import FakeStatisticsHistory
 from tests.fakes import FakeTaskRepository
 
 AGE = timedelta(days=3)
@@ -55,6 +56,7 @@ def retention(
     audit_age: timedelta | None = None,
     contents: FakeDeviceContents | None = None,
     noise: FakeDeviceContents | None = None,
+    history: FakeStatisticsHistory | None = None,
 ) -> Retention:
     return Retention(
         catalogue,
@@ -65,6 +67,8 @@ def retention(
         audit_age=audit_age,
         contents=contents or FakeDeviceContents(),
         noise=noise or FakeDeviceContents(),
+        history=history or FakeStatisticsHistory(),
+        history_age=AGE,
     )
 
 
@@ -81,6 +85,13 @@ async def test_old_audit_is_deleted_in_batches(catalogue: FakeTaskCatalogue) -> 
     audit.batches = [BATCH, 5]
     assert await retention(catalogue, ScriptedClock(), audit=audit, audit_age=AGE).apply() == 0, "no tasks"
     assert audit.deletions == [(AGE, BATCH)] * 2
+
+
+async def test_old_history_is_deleted_in_batches(catalogue: FakeTaskCatalogue) -> None:
+    history = FakeStatisticsHistory()
+    history.batches[:] = [BATCH, 5]
+    assert await retention(catalogue, ScriptedClock(), history=history).apply() == 0, "no tasks"
+    assert history.deletions == [(AGE, BATCH)] * 2
 
 
 async def test_nothing_is_deleted_without_limits(catalogue: FakeTaskCatalogue) -> None:

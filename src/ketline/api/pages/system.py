@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from ketline.api.pages.history import history_shown, wants_history
 from ketline.api.pages.responses import page, wants_part
 from ketline.api.responses.errors import KINDS, HTTPProblem
 from ketline.api.services import actor_of, options_of, principal_of, services_of
@@ -33,7 +34,9 @@ class QueueRow:
 
 @router.get("/ui/system")
 async def show_system(request: Request) -> Response:
-    """Show the page, or its live part for an open page; also while the database is down."""
+    """Show the page, or its live part or the history for an open page; also while the database is down."""
+    if wants_part(request) and wants_history(request):
+        return page(request, "system_history.html", await history_shown(request))
     health = await services_of(request).health()
     statistics, workers = await _figures(request) if health.database_connected else (None, None)
     # A page of one project shows nothing of another.
@@ -51,7 +54,9 @@ async def show_system(request: Request) -> Response:
         "dead_letters_seconds": round(CACHE_SECONDS),
         "dead": await _dead_letters(request) if health.queue_connected else None,
     }
-    return page(request, "system_live.html" if wants_part(request) else "system.html", shown)
+    if wants_part(request):
+        return page(request, "system_live.html", shown)
+    return page(request, "system.html", {**shown, **await history_shown(request, readable=health.database_connected)})
 
 
 @router.post("/ui/dead-letters/requeue")

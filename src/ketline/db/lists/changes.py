@@ -24,6 +24,7 @@ from ketline.db.engine.clock import from_now, later, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.types import UtcDateTime
 from ketline.db.lists.access_paths import paths_by_end
+from ketline.db.lists.deleted_minutes import add_deleted, recent_figures
 from ketline.db.lists.pages import merge_sorted, select_along
 from ketline.db.lists.usage import add_to_deleted, usage_of
 from ketline.db.schema.spec import SPEC_COLUMNS
@@ -76,13 +77,14 @@ def select_spec(task_id: UUID, project: ProjectName) -> Select[Any]:
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
     """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade.
 
-    What they took remains in the sums of usage, and of quotas.
+    What they took remains in the sums of usage, and of quotas, and they remain in the history of statistics.
     """
     count_deleted(connection, task_ids)  # guard: quota.deleted
-    used = usage_of(connection, task_ids)
+    used, recent = usage_of(connection, task_ids), recent_figures(connection, task_ids)
     for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):
         connection.execute(delete(column.table).where(column.in_(task_ids)))
     add_to_deleted(connection, used)  # guard: usage.deleted
+    add_deleted(connection, recent)  # guard: history.deleted
 
 
 def select_older(age: timedelta, limit: int) -> Select[Any]:

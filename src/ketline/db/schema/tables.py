@@ -442,6 +442,50 @@ usage_days = Table(
     Column("memory_bytes", BigInteger),
 )
 
+# The history of statistics; see `db/lists/minutes.py`. A minute is numbered from 1970 on. One that has no row here was
+# not recorded.
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("minute", Integer, primary_key=True, autoincrement=False),
+    Column("workers", Integer, nullable=False),
+    Column("slots", Integer, nullable=False),
+)
+
+
+def _tasks_of_a_minute() -> list[Column[Any]]:
+    """Numbers of tasks that were submitted and ended in a minute, and sums and maxima of their times."""
+    counts = (Column(name, Integer, nullable=False) for name in ("submitted", "completed", "failed", "cancelled"))
+    seconds = ("waiting_seconds", "longest_waiting_seconds", "running_seconds", "longest_running_seconds")
+    return [*counts, *(Column(name, Float, nullable=False) for name in seconds)]
+
+
+# What the recorded minutes had, with a row for each project and queue that had anything, and for all of them together.
+minute_figures = Table(
+    "minute_figures",
+    metadata,
+    # Empty for the whole service.
+    Column("project", Text, primary_key=True),
+    # Empty for all queues, so that 30 days are read without adding up queues.
+    Column("queue", Text, primary_key=True),
+    Column("minute", Integer, primary_key=True, autoincrement=False),
+    Column("waiting", Integer, nullable=False),
+    Column("processing", Integer, nullable=False),
+    *_tasks_of_a_minute(),
+    Index("idx_minute_figures_minute", "minute"),
+    # The rows of a range lie side by side.
+    sqlite_with_rowid=False,
+)
+# What tasks had that were deleted before their minute may have been recorded.
+minute_deletions = Table(
+    "minute_deletions",
+    metadata,
+    Column("minute", Integer, primary_key=True, autoincrement=False),
+    Column("project", Text, primary_key=True),
+    Column("queue", Text, primary_key=True),
+    *_tasks_of_a_minute(),
+)
+
 # One row, which each health check writes.
 health_checks = Table(
     "health_checks",

@@ -1,4 +1,4 @@
-"""Retention: deletes ended tasks beyond what the operator wants to keep, old audit, and devices of no use."""
+"""Retention: deletes ended tasks beyond what the operator wants to keep, old audit and history, and unused devices."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
 from ketline.ports.clock import Clock
 from ketline.ports.device_contents import DeviceContents
+from ketline.ports.history import StatisticsHistory
 from ketline.ports.noise_contents import NoiseContents
 from ketline.service.loop import Loop
 
@@ -28,8 +29,9 @@ UNUSED_CONTENT_AGE = timedelta(hours=1)
 class Retention:
     """Deletes ended tasks that are too old or too many, and entries of the audit log that are older than `audit_age`.
 
-    One runs in every process, and they share the work. With `age` or `audit_age` None, those of any age are kept; with
-    `most` None, any number of tasks. Of `contents` and `noise` those go that no task and no device needs any more.
+    It deletes minutes of the history that are older than `history_age`, too. One runs in every process, and they share
+    the work. With `age` or `audit_age` None, those of any age are kept; with `most` None, any number of tasks. Of
+    `contents` and `noise` those go that no task and no device needs any more.
     """
 
     catalogue: TaskCatalogue
@@ -40,6 +42,8 @@ class Retention:
     audit_age: timedelta | None
     contents: DeviceContents
     noise: NoiseContents
+    history: StatisticsHistory
+    history_age: timedelta
 
     async def run(self) -> None:
         """Apply the limits at intervals until cancelled."""
@@ -69,6 +73,7 @@ class Retention:
             await self._until_done(lambda: self.audit.delete_older(audit_age, BATCH))
         for contents in (self.contents, self.noise):
             await self._until_done(partial(contents.delete_unused, UNUSED_CONTENT_AGE, BATCH))
+        await self._until_done(lambda: self.history.delete_older(self.history_age, BATCH))
         return deleted
 
     async def _until_done(self, delete_batch: Callable[[], Awaitable[int]]) -> int:

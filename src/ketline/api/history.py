@@ -1,0 +1,106 @@
+"""The route of the history of statistics, `GET /tasks/stats/history`, and what the system page shows of it."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ketline.api.openapi import problem_responses
+from ketline.api.responses.field_errors import invalid_request
+from ketline.api.services import principal_of, services_of
+from ketline.api.usage import visible_project
+from ketline.domain.access import Role
+from ketline.domain.history import History, HistoryPoint, HistoryQuery, Minute, minute_of
+from ketline.domain.limits import MAX_HISTORY_POINTS
+from ketline.schemas.history import DAY_SECONDS, MINUTE_SECONDS, HistoryParameters, HistoryPointView, HistoryView
+
+router = APIRouter(prefix="/tasks/stats", tags=["tasks"])
+
+# The steps in minutes among which the default is chosen, and the points that it gives at most.
+_STEPS = (1, 5, 15, 30, 60, 120, 360, DAY_SECONDS // MINUTE_SECONDS)
+_DEFAULT_POINTS = 400
+_DEFAULT_SPAN = timedelta(days=1)
+_FOR_OPERATORS = ("workers", "slots")
+
+
+@router.get(
+    "/history",
+    operation_id="read_history",
+    response_model_exclude_none=True,
+    responses=problem_responses("invalid_request", "role_insufficient", "project_unknown", "database_unavailable"),
+)
+async def read_history(
+    parameters: Annotated[HistoryParameters, Query()], request: Request, response: Response
+) -> HistoryView:
+    """Read how many tasks waited, ran and ended in periods of the past, and how long they took. A period of which
+    nothing was recorded has no point."""
+    response.headers["Cache-Control"] = "no-store"
+    return await history_of(request, parameters)
+
+
+async def history_of(request: Request, parameters: HistoryParameters) -> HistoryView:
+    """The history that the parameters select.
+
+    Raises:
+        HTTPProblem: the sender may not see the history of this project, or there are too many points.
+        DatabaseUnavailable: it could not be read.
+    """
+    start, end = _span(parameters)
+    query = HistoryQuery(
+        project=await visible_project(request, parameters.project, "history"),
+        first=minute_of(start),
+        end=Minute(minute_of(end - timedelta(microseconds=1)) + 1),
+        step=_step(parameters, start, end),
+        queue=parameters.queue,
+    )
+    found = await _read(request, query)
+    is_operator = principal_of(request).role.includes(Role.OPERATOR)
+    return HistoryView(
+        start=start,
+        end=end,
+        step_seconds=query.step * MINUTE_SECONDS,
+        project=query.project,
+        queue=query.queue,
+        queues=list(found.queues),
+        points=[_view(point, is_operator=is_operator) for point in found.points],
+    )
+
+
+async def _read(request: Request, query: HistoryQuery) -> History:
+    # Nothing is recorded of the future, and databases know no minutes of a far one.
+    query = replace(query, end=min(query.end, Minute(minute_of(datetime.now(UTC)) + 1)))
+    return await services_of(request).history.read(query) if query.first < query.end else History(points=[])
+
+
+def _span(parameters: HistoryParameters) -> tuple[datetime, datetime]:
+    """From when to when the history is wanted; without an end, until now or, from a time to come, for a day."""
+    now = datetime.now(UTC)
+    if parameters.end is None and parameters.start is not None and parameters.start >= now:
+        return parameters.start, parameters.start + _DEFAULT_SPAN
+    end = parameters.end or now
+    return parameters.start or end - _DEFAULT_SPAN, end
+
+
+def _step(parameters: HistoryParameters, start: datetime, end: datetime) -> int:
+    """The minutes of a period."""
+    minutes = (end - start) / timedelta(minutes=1)
+    if parameters.step is None:
+        fitting = (step for step in _STEPS if minutes <= step * _DEFAULT_POINTS)
+        step = next(fitting, _STEPS[-1])
+    else:
+        step = parameters.step // MINUTE_SECONDS
+    if minutes > step * MAX_HISTORY_POINTS:
+        message = f"must be larger, or the time shorter: there are at most {MAX_HISTORY_POINTS} points"
+        raise invalid_request([{"type": "too_many_points", "loc": ("query", "step"), "msg": message}])
+    return step
+
+
+def _view(point: HistoryPoint, *, is_operator: bool) -> HistoryPointView:
+    figures: dict[str, Any] = {name: _rounded(value) for name, value in asdict(point).items() if name != "first"}
+    hidden: dict[str, Any] = {} if is_operator else dict.fromkeys(_FOR_OPERATORS)  # guard: history.workers
+    return HistoryPointView(at=point.at, **{**figures, **hidden})
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 6) if isinstance(value, float) else value
