@@ -49,9 +49,9 @@ async def submit(repository: SqlTaskRepository, spec: TaskSpec | None = None) ->
     return new.task_id
 
 
-async def test_empty_service_has_its_first_queue(measurer: SqlServiceMeasurer) -> None:
+async def test_empty_service_has_its_first_queues(measurer: SqlServiceMeasurer) -> None:
     measured = await measurer.measure()
-    assert measured.queues == {SIMULATIONS.name: QueueMeasurement()}
+    assert measured.queues == {SIMULATIONS.name: QueueMeasurement(), CONVERSIONS.name: QueueMeasurement()}
     assert (measured.workers, measured.workers_without_simulator) == (0, 0)
     assert measured.database_bytes > 10_000
 

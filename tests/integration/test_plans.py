@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
+from ketline.db import predicted_work
 from ketline.db.access import SqlProjectStore
 from ketline.db.engine.database import open_database
 from ketline.db.engine.postgresql import PLANNING, SINGLE
@@ -65,6 +66,14 @@ async def test_choice_between_projects_looks_them_up_one_by_one(name: str, postg
     assert chosen.count(" on tasks") == 5
     assert "using idx_task_status on tasks" in chosen
     assert "Index Cond: (current_status = 'processing'::taskstatus)" in chosen
+
+
+async def test_last_completed_tasks_are_read_from_the_end_of_an_index(postgres_url: str) -> None:
+    """The prediction of work reads a thousand of them, however many there are."""
+    compiled = predicted_work._select_ended().compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
+    assert "Limit" in plan
+    assert "Index Scan Backward using idx_task_completed_at on tasks" in plan
 
 
 async def planned(url: str, statement: str, parameters: int) -> str:

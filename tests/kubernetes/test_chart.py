@@ -12,6 +12,7 @@ import yaml
 
 from deploy.release.chart import CHART
 from ketline.config import load_settings, variables
+from ketline.domain.metrics import INSTRUMENTS, Gauge
 from tests.kubernetes.helm import Helm, Manifest, environment_of, pod_templates
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,8 @@ LEAST = CHART / "ci" / "default-values.yaml"
 EVERYTHING = CHART / "ci" / "everything-values.yaml"
 # The oldest that the chart names, one between, and the newest that there are schemas of.
 KUBERNETES_VERSIONS = ("1.30", "1.33", "1.37")
+# Objects of other software, of which there are no schemas here.
+OF_OTHERS = {"ScaledObject", "ServiceMonitor"}
 
 each_values_file = pytest.mark.parametrize("values", [LEAST, EVERYTHING], ids=["least", "everything"])
 
@@ -36,16 +39,17 @@ def test_helm_finds_nothing_wrong(helm: Helm, values: Path) -> None:
 @each_values_file
 def test_every_object_keeps_the_schemas_of_kubernetes(helm: Helm, values: Path) -> None:
     manifests = helm.render(values)
-    assert len(manifests) >= 7
+    assert len(manifests) >= 8
     for manifest in manifests:
-        for version in KUBERNETES_VERSIONS:
-            kubernetes_validate.validate(manifest, version, strict=True)
+        if manifest["kind"] not in OF_OTHERS:
+            for version in KUBERNETES_VERSIONS:
+                kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_objects_of_both_values_are_all_that_the_chart_has(helm: Helm) -> None:
     least, everything = ({manifest["kind"] for manifest in helm.render(values)} for values in (LEAST, EVERYTHING))
     assert least == {"Deployment", "Job", "NetworkPolicy", "PodDisruptionBudget", "Service"}
-    assert everything == least | {"Ingress"}
+    assert everything == least | OF_OTHERS | {"Ingress"}
 
 
 @each_values_file
@@ -161,6 +165,34 @@ def test_selectors_find_the_pods(helm: Helm) -> None:
             assert found == 1 or (manifest["kind"] == "Service" and found >= 1), manifest["metadata"]["name"]
 
 
+def test_workers_are_scaled_by_predicted_work_and_busy_slots(helm: Helm) -> None:
+    manifests = helm.render(EVERYTHING)
+    scaled = _find(manifests, "ScaledObject")
+    assert set(scaled) == {"ketline-worker-default", "ketline-worker-others"}
+    replicas = {name: deployment["spec"].get("replicas") for name, deployment in _workers(manifests)}
+    assert replicas == {"ketline-worker-default": None, "ketline-worker-others": None, "ketline-worker-gpu": 2}
+    own, prometheus = (scaled[name]["spec"]["triggers"] for name in sorted(scaled))
+    assert [(trigger["metadata"]["valueLocation"], trigger["metadata"]["targetValue"]) for trigger in own] == [
+        ('ketline_queue_predicted_work_seconds{queue="simulate"}', str(4 * 60)),
+        ('ketline_queue_busy_slots{queue="simulate"}', "4"),
+    ]
+    assert [trigger["metadata"]["query"] for trigger in prometheus] == [
+        'max(ketline_queue_predicted_work_seconds{namespace="quantum",queue="convert"})',
+        'max(ketline_queue_busy_slots{namespace="quantum",queue="convert"})',
+    ]
+    (service,) = [each for name, each in _find(manifests, "Service").items() if name == "ketline-api-metrics"]
+    (port,) = service["spec"]["ports"]
+    assert own[0]["metadata"]["url"] == f"http://ketline-api-metrics.quantum.svc:{port['port']}/metrics"
+
+
+def test_metrics_of_the_scaling_are_metrics_of_the_service(helm: Helm) -> None:
+    scaled = _find(helm.render(EVERYTHING), "ScaledObject").values()
+    metadata = [trigger["metadata"] for each in scaled for trigger in each["spec"]["triggers"]]
+    wanted = [each.get("valueLocation") or each["query"] for each in metadata]
+    gauges = {each.name for each in INSTRUMENTS if isinstance(each, Gauge) and each.labels == ("queue",)}
+    assert {name for text in wanted for name in re.findall(r"ketline_\w+", text)} <= gauges
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -178,6 +210,15 @@ def test_mistakes_are_refused_before_anything_is_sent(helm: Helm, setting: str, 
     done = helm.template(LEAST, settings=[setting])
     assert done.returncode != 0
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [("{run}", "tasks on external backends are not predicted"), ("{simulate,run}", "would wait for ever")],
+)
+def test_pool_that_could_leave_tasks_waiting_is_not_scaled(helm: Helm, kinds: str, message: str) -> None:
+    scaled = ["worker.autoscaling.enabled=true", "worker.autoscaling.minReplicas=0", f"worker.kinds={kinds}"]
+    assert message in helm.template(LEAST, settings=scaled).stderr
 
 
 def test_pool_can_be_left_out(helm: Helm) -> None:

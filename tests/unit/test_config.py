@@ -79,6 +79,17 @@ def test_value_is_read_from_a_file_named_like_its_variable(monkeypatch: pytest.M
     assert load_settings().port == 8124
 
 
+def test_secrets_that_a_cluster_mounts_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Kubernetes mounts them as links through a directory that it replaces when a secret changes."""
+    mounted, version = tmp_path / "secrets", "..2026_11_30_20_00_00.1"
+    (mounted / version).mkdir(parents=True)
+    (mounted / version / "DATABASE_URL").write_text("postgresql://ada:hunter2@db/ketline")
+    (mounted / "..data").symlink_to(version)
+    (mounted / "DATABASE_URL").symlink_to("..data/DATABASE_URL")
+    monkeypatch.setenv("KETLINE_SECRETS_DIR", str(mounted))
+    assert load_settings().database_url.get_secret_value() == "postgresql+asyncpg://ada:hunter2@db/ketline"
+
+
 def test_directory_of_secrets_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KETLINE_SECRETS_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(ConfigurationInvalid, match="KETLINE_SECRETS_DIR does not name a directory"):

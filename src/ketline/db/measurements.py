@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Row, Select, and_, case, func, select, text
 from ketline.db.engine.clock import now, seconds_between
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import SQLITE
+from ketline.db.predicted_work import read_durations
 from ketline.db.schema.statuses import has_status
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.tasks.hold import runnable_since
 from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
-from ketline.domain.queues import SIMULATIONS
+from ketline.domain.predicted_work import QueueDurations
+from ketline.domain.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.task import TaskStatus
 
 TIME_LIMIT_SECONDS = 2.0
@@ -50,7 +52,7 @@ def _measure(connection: Connection, size: str) -> ServiceMeasurement:
     counted = connection.execute(_count_tasks()).all()
     live = connection.execute(_select_workers()).all()
     return ServiceMeasurement(
-        queues=_queues(counted, live),
+        queues=_queues(counted, live, read_durations(connection)),
         workers=len(live),
         workers_without_simulator=sum(row.ready_slots == 0 and row.problem is not None for row in live),
         database_bytes=connection.execute(text(size)).scalar_one(),
@@ -83,7 +85,10 @@ def _select_workers() -> Select[Any]:
     return select(workers.c.ready_slots, workers.c.problem, workers.c.queues).where(live)
 
 
-def _queues(counted: Sequence[Row[Any]], live: Sequence[Row[Any]]) -> Mapping[str, QueueMeasurement]:
+def _queues(
+    counted: Sequence[Row[Any]], live: Sequence[Row[Any]], durations: Mapping[str, QueueDurations]
+) -> Mapping[str, QueueMeasurement]:
+    """The queues with tasks or workers, and always those of simulations and conversions, for scaling from no worker."""
     tasks_of = {row.queue: row for row in counted}
     # Older versions register no queues; they take simulations.
     taken = [queue for row in live for queue in (row.queues or [SIMULATIONS.name])]
@@ -94,8 +99,9 @@ def _queues(counted: Sequence[Row[Any]], live: Sequence[Row[Any]]) -> Mapping[st
             processing=row.processing if row is not None else 0,
             oldest_seconds=_at_least_zero(row.oldest_seconds) if row is not None else None,
             workers=taken.count(name),
+            durations=durations.get(name, QueueDurations()),
         )
-        for name in {SIMULATIONS.name, *tasks_of, *taken}
+        for name in {SIMULATIONS.name, CONVERSIONS.name, *tasks_of, *taken}
         for row in [tasks_of.get(name)]
     }
 

@@ -1,7 +1,9 @@
 """What the database tells about the service as a whole: its queues, its workers and its size."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ketline.domain.predicted_work import QueueDurations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,7 +11,7 @@ class QueueMeasurement:
     """Tasks of one queue that have not ended, in all projects, and the live workers that take them.
 
     `delayed` tasks are scheduled, held, or pause before a retry. `oldest_seconds` is how long the oldest waiting task
-    has waited, None if none waits.
+    has waited, None if none waits. `durations` are what its tasks took lately.
     """
 
     waiting: int = 0
@@ -17,6 +19,12 @@ class QueueMeasurement:
     processing: int = 0
     oldest_seconds: float | None = None
     workers: int = 0
+    durations: QueueDurations = field(default_factory=QueueDurations)
+
+    @property
+    def predicted_seconds(self) -> float:
+        """The seconds of slots that waiting and processing tasks are predicted to take in all."""
+        return self.durations.predict_seconds(self.waiting + self.processing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

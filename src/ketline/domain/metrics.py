@@ -163,6 +163,12 @@ QUEUE_TASKS = Gauge(
     ("queue", "state"),
 )
 QUEUE_OLDEST = Gauge("ketline_queue_oldest_task_seconds", "Age of the task that has waited for longest.", ("queue",))
+QUEUE_PREDICTED = Gauge(
+    "ketline_queue_predicted_work_seconds",
+    "Slots' time that waiting and processing tasks are predicted to take, each the mean of the last ones.",
+    ("queue",),
+)
+QUEUE_BUSY = Gauge("ketline_queue_busy_slots", "Tasks that have been processing for over a second.", ("queue",))
 QUEUE_WORKERS = Gauge("ketline_queue_workers", "Live workers that take tasks of a queue.", ("queue",))
 WORKERS = Gauge("ketline_workers", "Live workers, by their heartbeats.")
 WORKERS_BROKEN = Gauge("ketline_workers_without_simulator", "Live workers that can start no simulator.")

@@ -8,6 +8,7 @@ import pytest
 from ketline.domain.dead_letters import DeadLetter
 from ketline.domain.errors import DatabaseUnavailable, QueueUnavailable
 from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
+from ketline.domain.predicted_work import Durations, QueueDurations
 from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.scrape import Scrape
@@ -16,7 +17,10 @@ from tests.exposition import Series, parsed, value
 from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.runners import HandClock
 
-QUEUES = {"simulate": QueueMeasurement(waiting=3, delayed=2, processing=1, oldest_seconds=7.5, workers=2)}
+DURATIONS = QueueDurations(lately=Durations(tasks=3, seconds=100.0), running=Durations(tasks=1, seconds=20.0))
+QUEUES = {
+    "simulate": QueueMeasurement(waiting=3, delayed=2, processing=1, oldest_seconds=7.5, workers=2, durations=DURATIONS)
+}
 
 
 class ScriptedMeasurer:
@@ -69,6 +73,8 @@ async def test_page_shows_the_service(page: Page) -> None:
     assert value(found, "ketline_queue_tasks", queue="simulate", state="processing") == 1
     assert value(found, "ketline_queue_oldest_task_seconds", queue="simulate") == 7.5
     assert value(found, "ketline_queue_workers", queue="simulate") == 2
+    assert value(found, "ketline_queue_predicted_work_seconds", queue="simulate") == 4 * 30.0
+    assert value(found, "ketline_queue_busy_slots", queue="simulate") == 1
     assert value(found, "ketline_workers") == 2
     assert value(found, "ketline_workers_without_simulator") == 1
     assert value(found, "ketline_database_size_bytes") == 4096

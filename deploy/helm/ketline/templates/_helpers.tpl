@@ -152,3 +152,30 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- toJson $pools -}}
 {{- end -}}
+
+{{/* A trigger of KEDA; the argument is a list of the root, a pool, a metric with its labels, and its value for each pod. */}}
+{{- define "ketline.trigger" -}}
+{{- $root := index . 0 -}}
+{{- $address := (index . 1).autoscaling.prometheusAddress -}}
+{{- $metric := index . 2 -}}
+{{- $target := index . 3 | int -}}
+{{- if $address -}}
+{{- $own := printf "{namespace=%q," $root.Release.Namespace -}}
+- type: prometheus
+  metricType: AverageValue
+  metadata:
+    serverAddress: {{ $address }}
+    # All APIs show the same number, of the whole service.
+    query: max({{ $metric | replace "{" $own }})
+    threshold: {{ $target | quote }}
+    ignoreNullValues: "false"
+{{- else -}}
+- type: metrics-api
+  metricType: AverageValue
+  metadata:
+    url: http://{{ include "ketline.fullname" $root }}-api-metrics.{{ $root.Release.Namespace }}.svc:{{ $root.Values.api.metricsPort }}/metrics
+    format: prometheus
+    valueLocation: {{ $metric | squote }}
+    targetValue: {{ $target | quote }}
+{{- end -}}
+{{- end -}}

@@ -45,6 +45,12 @@ class ServiceGauges:
         metrics.on_scrape(table.MEASUREMENT_SUCCESS, lambda: {(): float(self._age() <= self.fresh_seconds)})
         metrics.on_scrape(table.QUEUE_TASKS, self._tasks)
         metrics.on_scrape(table.QUEUE_OLDEST, self._oldest)
+        metrics.on_scrape(
+            table.QUEUE_PREDICTED, lambda: _by_queue(self._queues(), lambda queue: queue.predicted_seconds)
+        )
+        metrics.on_scrape(
+            table.QUEUE_BUSY, lambda: _by_queue(self._queues(), lambda queue: queue.durations.running.tasks)
+        )
         metrics.on_scrape(table.QUEUE_WORKERS, lambda: _by_queue(self._queues(), lambda queue: queue.workers))
         metrics.on_scrape(table.WORKERS, lambda: self._of_service(lambda service: service.workers))
         metrics.on_scrape(

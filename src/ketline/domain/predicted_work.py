@@ -1,0 +1,42 @@
+"""The prediction of how long the tasks of a queue will occupy slots, by which workers are scaled.
+
+Nothing of a waiting program is known, since only simulators read programs: it is predicted to take as long as the last
+ones of its queue.
+"""
+
+from dataclasses import dataclass
+
+# Of a queue that has no task to go by.
+ASSUMED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """A number of tasks, and the seconds for which all of them together occupied slots."""
+
+    tasks: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDurations:
+    """What tasks of one queue took of slots.
+
+    `ended` are the last tasks that completed, `lately` those of them of the last minute, and `running` those that have
+    run for a while by now.
+    """
+
+    ended: Durations = Durations()
+    lately: Durations = Durations()
+    running: Durations = Durations()
+
+    def predict_seconds(self, tasks: int) -> float:
+        """The seconds of slots that `tasks` tasks of the queue are predicted to take: each the mean of the last ones.
+
+        Running ones count with what they have taken so far. A queue that changes from short programs to long ones is
+        predicted by the long ones after a minute, also before the first of them has ended.
+        """
+        tasks_now = self.lately.tasks + self.running.tasks
+        if tasks_now:
+            return tasks * (self.lately.seconds + self.running.seconds) / tasks_now
+        return tasks * (self.ended.seconds / self.ended.tasks if self.ended.tasks else ASSUMED_SECONDS)
