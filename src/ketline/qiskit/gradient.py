@@ -13,6 +13,7 @@ from ketline.domain.gradients import GradientMethod
 from ketline.qiskit.estimator import terms_of
 from ketline.qiskit.job import KetlinePrimitiveJob
 from ketline.qiskit.options import TaskOptions
+from ketline.qiskit.placement import device_options, without_layout
 from ketline.qiskit.resolve_client import service_of
 from ketline.qiskit.results.differentiation import DifferentiatedPart, Differentiation
 from ketline.qiskit.sweeps import inputs_of
@@ -25,7 +26,8 @@ class KetlineEstimatorGradient:
     It has the interface of the estimator gradients of qiskit-algorithms, so that its algorithms, and networks of
     qiskit-machine-learning, take it as `gradient`. Points of one circuit are one task, and all parameters of a point
     cost about as much as four expectation values. `service`, `mode` or `backend` as of `KetlineEstimator`;
-    `gradient_method` is "adjoint" or "parameter_shift". `options` are those of `TaskOptions`.
+    `gradient_method` is "adjoint" or "parameter_shift". `options` are those of `TaskOptions`. On a backend that is a
+    device, circuits run as they are, with its errors.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class KetlineEstimatorGradient:
         gradient_method: str = GradientMethod.AUTOMATIC.value,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.service = service_of(service, mode, backend)
+        self.service = service_of(service, mode, backend, devices=True)
         self.gradient_method = GradientMethod(gradient_method)
         self.options = TaskOptions(**(options or {}))
 
@@ -83,7 +85,9 @@ class KetlineEstimatorGradient:
         values: Mapping[int, Any],
     ) -> Iterator[tuple[DifferentiatedPart, TaskRequest]]:
         """Sweeps over the points of one circuit, as many as its points need."""
-        program, members = serialized(circuit), list(terms)
+        device = self.service.device
+        circuit = circuit if device is None else without_layout(circuit)
+        program, members = serialized(circuit, with_delays=device is not None), list(terms)
         inputs = dict(zip((one.name for one in circuit.parameters), program.parameters, strict=True))
         chosen = [inputs[name] for name in names]
         most = points_in_a_task(self.service.limits, len(inputs), (len(names) + 1) * CHARACTERS_OF_A_NUMBER)
@@ -91,6 +95,7 @@ class KetlineEstimatorGradient:
             own = members[part]
             options = {
                 **self.options.for_tasks(),
+                **device_options(device, circuit.num_qubits),
                 "inputs": inputs_of(program.parameters, np.array([values[member] for member in own])),
                 "observables": [[terms[member]] for member in own],
                 "gradient": {"inputs": chosen, "method": self.gradient_method.value},

@@ -59,7 +59,6 @@ def service_of(*given: Any, devices: bool = False) -> Service:
         raise TypeError("A Ketline primitive needs a KetlineProvider, a KetlineBackend, a Client or a URL.")
     if service.device is not None and not devices:
         raise QiskitError(
-            f"There are no gradients on the device {service.device!r}: use the service's simulators, or primitives of "
-            "Qiskit's with this backend."
+            f"This is the device {service.device!r}, and a KetlineBackend is of the simulators: use the device itself."
         )
     return service

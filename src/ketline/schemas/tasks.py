@@ -364,12 +364,11 @@ class SubmitRequest(BaseModel):
         if isinstance(names, list) and (unknown := [name for name in names if name not in self.inputs]):
             text = "names '{name}', which has no value in inputs"
             raise PydanticCustomError("gradient_by", text, {**_GRADIENT, "name": unknown[0][:40]})
-        for name in ("device", "mitigation"):
-            if getattr(self, name) is not None:
-                raise PydanticCustomError("wishes_mixed", f"has no meaning with {name}: use two tasks", _GRADIENT)
-        is_exact = self.noise is None and self.shots is None and self.precision is None
-        if not is_exact and self.gradient.get("method") == GradientMethod.ADJOINT:
-            text = "has method 'adjoint', which is exact and without noise: choose 'parameter_shift'"
+        if self.mitigation is not None:
+            raise PydanticCustomError("wishes_mixed", "has no meaning with mitigation: use two tasks", _GRADIENT)
+        given = (self.noise, self.shots, self.precision, self.device)
+        if any(one is not None for one in given) and self.gradient.get("method") == GradientMethod.ADJOINT:
+            text = "has method 'adjoint', which is exact, without noise and a device: choose 'parameter_shift'"
             raise PydanticCustomError("wishes_mixed", text, _GRADIENT)
         return self
 

@@ -114,6 +114,22 @@ def test_estimator_on_a_device_runs_there() -> None:
     assert [pub.metadata["target_precision"] for pub in found] == [0.05, 0.0, 0.1]
 
 
+def test_gradient_on_a_device_is_taken_there() -> None:
+    service = ScriptedService(
+        {"expectation_values": [[0.1]], "gradients": [[{"p0": 0.5}]], "success": True},
+    )
+    circuit = QuantumCircuit(2)
+    circuit.ry(Parameter("x"), 1)
+    with service.client() as client:
+        backend = KetlineProvider(client=client).get_backend("pair")
+        KetlineEstimatorGradient(backend).run([circuit], ["ZZ"], [[0.3]])
+        KetlineEstimatorGradient(client).run([circuit], ["ZZ"], [[0.3]])
+    on_device, simulated = service.tasks
+    assert on_device["device"] == {**ON_PAIR, "initial_layout": [0, 1]}
+    assert "device" not in simulated
+    assert on_device["gradient"] == simulated["gradient"]
+
+
 def test_estimator_leaves_resets_to_a_device() -> None:
     """Without a device a fresh qubit takes the place of one that is reset, which a device does not have."""
     service = ScriptedService({"expectation_values": [0.5], "success": True})
@@ -161,9 +177,8 @@ def test_what_a_device_cannot_do_is_refused() -> None:
         backend = KetlineDevice(client, "pair")
         with pytest.raises(QiskitError, match="'noise_model' cannot be given: circuits run with the errors"):
             backend.run(flipped(), noise_model={"name": "readout", "p01": 0.1, "p10": 0.1})
-        for refused in (KetlineEstimatorGradient, KetlineBackend):
-            with pytest.raises(QiskitError, match="no gradients on the device 'pair'"):
-                refused(backend)
+        with pytest.raises(QiskitError, match="This is the device 'pair'"):
+            KetlineBackend(backend)
         with pytest.raises(QiskitError, match="There is no device 'none'"):
             KetlineDevice(client, "none")
 

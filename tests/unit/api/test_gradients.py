@@ -60,7 +60,8 @@ async def test_gradient_is_stored(
         ({"gradient": True, "inputs": {}}, "needs inputs"),
         ({"gradient": {"method": "adjoint"}, "noise": {"name": "readout", "p01": 0.1, "p10": 0.1}}, "parameter_shift"),
         ({"gradient": {"method": "adjoint"}, "shots": 10}, "parameter_shift"),
-        ({"gradient": True, "device": "line-27"}, "device"),
+        ({"gradient": {"method": "adjoint"}, "device": "line-27"}, "parameter_shift"),
+        ({"gradient": True, "shots": 10, "device": "line-27", "mitigation": {"readout": True}}, "mitigation"),
         ({"gradient": True, "observables": [], "inputs": {}, "kind": "convert", "target": "qpy"}, "no meaning"),
     ],
 )

@@ -105,7 +105,6 @@ async def test_unknown_device(client: httpx.AsyncClient, repository: FakeTaskRep
         ({"outputs": ["statevector"]}, "outputs"),
         ({"outputs": ["unitary"], "device": IDEAL}, "outputs"),
         ({"outputs": [{"type": "statevector", "at": "p"}], "device": IDEAL}, "outputs"),
-        ({"observables": [{"Z": 1}], "inputs": {"t": 0.1}, "gradient": True}, "gradient"),
         ({"observables": [{"Z": 1}], "mitigation": {"zne": {}}, "device": IDEAL}, "mitigation"),
         ({"noise": {"name": "depolarizing"}}, "noise"),
         ({"kind": "convert", "target": "qpy"}, "device"),
@@ -123,6 +122,7 @@ async def test_what_has_no_meaning_with_a_device(client: httpx.AsyncClient, more
     [
         {"observables": [{"Z": 1}]},
         {"observables": [{"Z": 1}], "precision": 0.1, "mitigation": {"zne": {}, "readout": True}},
+        {"observables": [{"Z": 1}], "inputs": {"t": 0.1}, "gradient": True},
         {"outputs": ["counts", "probabilities"]},
         {"outputs": [{"type": "density_matrix", "at": "p"}]},
         {"outputs": ["statevector"], "device": IDEAL},

@@ -11,7 +11,6 @@ from qiskit.circuit.library import PhaseGate, RXGate, efficient_su2
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from ketline.domain.backend import Engine
-from ketline.domain.device_run import DeviceRun
 from ketline.domain.errors import ExecutionFailed, GradientInvalid, ProgramTooLarge, ProgramUnsupported
 from ketline.domain.gradients import Gradient, GradientMethod
 from ketline.domain.inspection import Inspection
@@ -455,16 +454,6 @@ def test_other_methods_are_refused(executor: Executor, method: Method) -> None:
     found = outcome(executor, "input float w; qubit q; rx(w) q;", {"w": 0.1}, [{"Z": 1}], method=method)
     assert type(found) is ProgramUnsupported
     assert method in found.message
-
-
-@pytest.mark.parametrize("sampled", [True, False])
-def test_device_is_refused(executor: Executor, sampled: bool) -> None:
-    device = DeviceRun(name="line-27")
-    found = outcome(
-        executor, "input float w; qubit q; rx(w) q;", {"w": 0.1}, [{"Z": 1}], device=device, sampled=sampled
-    )
-    assert type(found) is ProgramUnsupported
-    assert "device" in found.message
 
 
 PARAMETERS = {"a": 0.4, "b": -0.7}

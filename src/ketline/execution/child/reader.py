@@ -87,6 +87,8 @@ class ProgramReader:
             GradientInvalid: it has no such inputs; also from the function.
         """
         spec, observables = request.spec, request.spec.options.observables
+        if spec.options.device is not None:
+            return self.devices.sloped(spec, request.project, support_of(observables))
         names = spec.options.gradient.inputs if spec.options.gradient else None
         noisy = is_noisy(request) or spec.options.sampled
         return sloped_reader(

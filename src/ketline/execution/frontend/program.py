@@ -13,7 +13,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ketline.domain.device_run import Placement
-from ketline.domain.errors import ExecutionFailed, InputMissing, ProgramInvalid, ProgramUnsupported
+from ketline.domain.errors import (
+    ExecutionFailed,
+    GradientInvalid,
+    InputMissing,
+    ProgramInvalid,
+    ProgramUnsupported,
+)
 from ketline.domain.spec import InputValue, ProgramFormat, format_by_header
 from ketline.domain.task import ProgramWarning, WarningCode
 from ketline.execution.circuit.dual import Dual
@@ -50,6 +56,7 @@ _MOST_NAMED = 8
 # Some editors write it before a text; it is not part of the program.
 _BYTE_ORDER_MARK = "\ufeff"
 _DELAY = "delay"
+_LOST_TIMES = "QPY does not keep the unit of a delay: on a device give it in 'dt', or send OpenQASM 3"
 
 
 class _SyntaxTree(NamedTuple):
@@ -445,9 +452,7 @@ def written_reader(
         case ProgramFormat.QPY:
             parsed = _read_qpy(text, limits)
             if qpy.has_lost_times(parsed.circuit):
-                raise ProgramUnsupported(
-                    "QPY does not keep the unit of a delay: on a device give it in 'dt', or send OpenQASM 3"
-                )
+                raise ProgramUnsupported(_LOST_TIMES)
             return lambda values: _bound(parsed, values)
         case ProgramFormat.OPENQASM2:
             read = cache(lambda: _with_known_times(_read_openqasm2(text, limits, None)))
@@ -463,6 +468,49 @@ def written_reader(
                 return _measured(parsed, limits) if measured else parsed
 
             return with_inputs
+
+
+class OpenProgram(NamedTuple):
+    """A program with angles that depend on inputs as parameters of its circuit, and the number of each by name.
+
+    Numbers of differentiated inputs, and of what depends on them, are dual.
+    """
+
+    parsed: ParsedProgram
+    numbers: Mapping[str, Any]
+
+
+def open_reader(
+    text: str, limits: ExecutionLimits, form: ProgramFormat | None = None
+) -> Callable[[Values, DifferentiatedInputs], OpenProgram]:
+    """As `written_reader`, of circuits with open angles.
+
+    Raises:
+        ProgramInvalid, ProgramTooLarge, GradientInvalid: the program cannot be read, or has no inputs; or the function
+            raises them.
+    """
+    match form or format_by_header(text):
+        case ProgramFormat.QPY:
+            parsed = _read_qpy(text, limits)
+            if qpy.has_lost_times(parsed.circuit):
+                raise ProgramUnsupported(_LOST_TIMES)
+
+            def given(inputs: Values, differentiated: DifferentiatedInputs) -> OpenProgram:
+                values = qpy.numbers_of(parsed.parameters, inputs)
+                numbers = {name: differentiated.dual(name, values[name]) for name in sorted(values)}
+                return OpenProgram(parsed, numbers)
+
+            return given
+        case ProgramFormat.OPENQASM2:
+            raise GradientInvalid("OpenQASM 2 has no inputs to take a gradient by: use OpenQASM 3, or QPY")
+        case _:
+            syntax = _syntax_for_inputs(text, limits)
+
+            def unrolled(inputs: Values, differentiated: DifferentiatedInputs) -> OpenProgram:
+                parsed = _unrolled(syntax, limits, inputs, differentiated, timed=True)
+                return OpenProgram(parsed, parsed.angles)
+
+            return unrolled
 
 
 def _with_known_times(parsed: ParsedProgram) -> ParsedProgram:

@@ -30,9 +30,20 @@ from ketline.execution.circuit.lowering import (
 from ketline.execution.circuit.observables import Support
 from ketline.execution.circuit.operations import NO_EFFECT
 from ketline.execution.circuit.plain import plain_of
+from ketline.execution.circuit.slopes import StepFormulas, expression_formula
 from ketline.execution.frontend import qpy
-from ketline.execution.frontend.program import QPY, Observed, ParsedProgram, Program, on_device, written_reader
+from ketline.execution.frontend.program import (
+    QPY,
+    Observed,
+    ParsedProgram,
+    Program,
+    on_device,
+    open_reader,
+    written_reader,
+)
+from ketline.execution.frontend.sloped_programs import SlopedProgram, SlopedReader
 from ketline.execution.frontend.text import names_physical_qubits
+from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.transpiling.marking import marked, states_on, unmarked
 from ketline.execution.transpiling.transpiler import Transpiled, Transpiler
@@ -98,6 +109,35 @@ class DevicePrograms:
         """Parse a program; the function gives it for values of its inputs, and raises as `load` does."""
         placed, reading = self.placer(spec, project), _reading_of(spec)
         return lambda values: self._lowered(placed(values), reading, observed)
+
+    def sloped(self, spec: TaskSpec, project: ProjectName, observed: Support) -> SlopedReader:
+        """Parse the program of a task with a gradient; the function gives it on the device, with slopes of its angles.
+
+        It is transpiled with open angles, so that values and derivatives are those of one circuit.
+
+        Raises:
+            As `load`.
+            GradientInvalid: it has no such inputs, or one decides more than angles; also from the function.
+        """
+        reading = _reading_of(spec)
+        read = open_reader(reading.text, self._limits, reading.form)
+        transpiler = self._transpilers(project, _content_of(reading.run))
+        physical = reading.form is not ProgramFormat.QPY and names_physical_qubits(reading.text)
+        gradient = spec.options.gradient
+        names = None if gradient is None else gradient.inputs
+
+        def sloped(values: Values) -> SlopedProgram:
+            chosen = DifferentiatedInputs(names)
+            parsed, numbers = read(values, chosen)
+            chosen.require_found()
+            run = _on_its_own_qubits(parsed, reading.run) if physical else reading.run
+            circuit = self._standard(parsed, None)
+            placed = PlacedProgram(parsed, transpiler.transpiled(circuit, run, pinned=physical))
+            program = self._lowered(placed, reading._replace(noisy=True), observed)
+            formulas = StepFormulas(program.lowered.steps, expression_formula)
+            return SlopedProgram(program, formulas.at(numbers), chosen.variables)
+
+        return sloped
 
     def placer(self, spec: TaskSpec, project: ProjectName) -> Callable[[Values], PlacedProgram]:
         """As `reader`, of programs that are not lowered for the simulators."""

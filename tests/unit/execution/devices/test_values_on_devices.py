@@ -14,9 +14,8 @@ from qiskit_aer.noise import NoiseModel
 
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.device import Device, device_from_json
-from ketline.domain.errors import DeviceMismatch, ObservablesInvalid, ProgramUnsupported
+from ketline.domain.errors import DeviceMismatch, ObservablesInvalid
 from ketline.domain.generic_devices import generic_devices
-from ketline.domain.gradients import Gradient
 from ketline.domain.mitigation import Extrapolation, Folding, Mitigation, ZeroNoise
 from ketline.domain.task import RunResult, WarningCode
 from ketline.execution.child.executor import Executor
@@ -351,13 +350,6 @@ def test_program_of_another_dialect_is_not_measured_for_observables(executor: Ex
     """Amazon Braket measures all qubits of a program that measures none; values are those of the state before."""
     program = "OPENQASM 3.0; qubit[2] q; h q[0]; cnot q[0], q[1];"
     assert values(executor, IDEAL["line"], program, [{"XX": 1}]) == pytest.approx([1], abs=EXACT)
-
-
-def test_gradients_on_a_device_are_refused(executor: Executor) -> None:
-    program = f"{HEAD}input float a; qubit q; rx(a) q;"
-    request = observing(LINE, program, [{"Z": 1}], inputs={"a": 0.1}, of_task={"gradient": Gradient()})
-    with pytest.raises(ProgramUnsupported, match="gradients on a device"):
-        executor.run(request)
 
 
 def test_same_operator_by_another_path_of_qiskit(executor: Executor) -> None:

@@ -59,7 +59,7 @@ class RunContext:
         Raises:
             NoiseInvalid: it is not a physical model.
             ProgramUnsupported: the task has outputs that only a single pure state has; or a device with a unitary, a
-                statevector at a place, a gradient, or noise of its own.
+                statevector at a place, or noise of its own.
         """
         return noise_model_of(self.request, self.reader, self.simulator)
 
@@ -84,8 +84,6 @@ def _require_possible(options: RunOptions) -> None:
 
 
 def _require_possible_on_device(options: RunOptions) -> None:
-    if options.gradient is not None:
-        raise ProgramUnsupported("gradients on a device are not supported: leave one of the two out")
     for one in options.outputs:
         if one.type is OutputType.UNITARY:
             raise ProgramUnsupported("a device has no unitary of the program's qubits: leave one of the two out")

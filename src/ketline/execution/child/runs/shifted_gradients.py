@@ -1,4 +1,4 @@
-"""Computes gradients with noise, or from shots, by the parameter-shift rule; for a sweep at each point."""
+"""Computes gradients with noise, on devices, or from shots, by the parameter-shift rule; for a sweep at each point."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -69,8 +69,8 @@ class _Values:
 
 
 def is_shifted(options: RunOptions) -> bool:
-    """Whether a gradient is that of values with noise, or of estimates."""
-    return options.sampled or options.noise is not None
+    """Whether a gradient is that of values with noise or on a device, or of estimates."""
+    return options.sampled or options.noise is not None or options.device is not None
 
 
 def compute_shifted_gradients(run: RunContext) -> RunResult:
@@ -82,7 +82,8 @@ def compute_shifted_gradients(run: RunContext) -> RunResult:
         _require_possible(run.spec.options)
         noise = run.noise_model()
         read = run.reader.sloped(run.request)
-        plain = None if noise is None else run.reader.at_points(run.request, observed_by(run.request))
+        is_compared = noise is not None and run.spec.options.device is None
+        plain = run.reader.at_points(run.request, observed_by(run.request)) if is_compared else None
     estimator = Estimator(run.simulator)
     found: list[_AtPoint] = []
     for number, (inputs, observables) in enumerate(zip(run.inputs(), requested, strict=True)):
@@ -189,12 +190,11 @@ def _require_possible(options: RunOptions) -> None:
     assert options.gradient is not None
     if options.gradient.method is GradientMethod.ADJOINT:
         raise ProgramUnsupported(
-            "the adjoint method differentiates one pure state exactly: with noise or shots choose 'parameter_shift'"
+            "the adjoint method differentiates one pure state exactly: with noise, shots or a device choose "
+            "'parameter_shift'"
         )
     if options.mitigation is not None:
         raise ProgramUnsupported("gradients of mitigated values are not supported: leave one of the two out")
-    if options.device is not None:
-        raise ProgramUnsupported("gradients on a device are not supported: leave one of the two out")
 
 
 def _require_gates_only(program: Program) -> None:

@@ -30,13 +30,11 @@ def choose_gradient(
     """How to compute the derivatives of so many observables by the open angles; nothing has been allocated.
 
     Raises:
-        ProgramUnsupported: another simulation method is requested, or the task has a device.
+        ProgramUnsupported: another simulation method is requested.
         ProgramTooLarge: the states do not fit into the memory, or there are too many derivatives.
     """
     if options.method not in _METHODS:
         raise ProgramUnsupported(f"method '{options.method}' computes no gradients; choose 'statevector', or none")
-    if options.device is not None:
-        raise ProgramUnsupported("gradients on a device are not supported: leave one of the two out")
     if observables * len(sloped.angles) > _MOST_DERIVATIVES:
         raise ProgramTooLarge(
             f"{observables} observables and {len(sloped.angles)} angles that depend on inputs have more than "
