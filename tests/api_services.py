@@ -19,6 +19,7 @@ from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
+from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -30,6 +31,7 @@ from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
@@ -40,6 +42,7 @@ from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
 from tests.fake_device_contents import FakeDeviceContents
 from tests.fake_devices import FakeDeviceStore
 from tests.fake_history import FakeStatisticsHistory
+from tests.fake_webhooks import FakeDeliveryLog, FakeSecretStore
 from tests.fakes import FakeTaskRepository
 from tests.inspectors import BACKEND, FakeBackendRegistry
 
@@ -74,6 +77,7 @@ def services_over(
         backlog,
         max_attempts=3,
         quotas=quotas,
+        callbacks=KnownCallbacks(projects, SystemClock()),
         devices=task_devices,
         noise=TaskNoise(FakeDeviceContents(), SystemClock()),
         time_limit_seconds=300.0,
@@ -109,6 +113,8 @@ def services_over(
         failed_sign_ins=FailedSignIns((), SystemClock()),
         projects=projects,
         audit=audit_log,
+        deliveries=FakeDeliveryLog(),
+        webhook_secrets=ManageWebhookSecrets(FakeSecretStore(), projects),
         usage=SumUsage(ledger, SystemClock()),
         history=history or FakeStatisticsHistory(),
     )

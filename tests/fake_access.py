@@ -1,6 +1,6 @@
 """Keys, sessions and projects in memory, for `ports.access`; the SQL stores have contract tests of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -38,12 +38,17 @@ class FakeProjectStore:
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
+        callback: str | None = None,
         actor: Actor,
     ) -> Project:
         known = await self.get(name)
         changed = replace(known, quotas=known.quotas if quotas is None else quotas)
+        changed = replace(changed, callback=known.callback if callback is None else callback or None)
         self.known[name] = replace(changed, weight=known.weight if weight is None else weight)
         return self.known[name]
+
+    async def with_callbacks(self) -> Collection[ProjectName]:
+        return {name for name, project in self.known.items() if project.callback}
 
     async def quotas(self) -> Mapping[ProjectName, ProjectQuotas]:
         return {name: project.quotas for name, project in self.known.items() if project.quotas}

@@ -73,6 +73,7 @@ class FakeTaskRepository:
             scheduled_for=submission.spec.scheduled_for,
             priority=submission.spec.priority,
             hold=submission.spec.hold,
+            callback=submission.spec.callback,
             kind=submission.spec.kind,
             target=submission.spec.target,
             qir_profile=submission.spec.profile,

@@ -63,6 +63,7 @@ CHANGED = {
     "sampled": replace(PLAIN, options=RunOptions(sampled=True)),
     "precision": replace(PLAIN, options=RunOptions(precision=0.25)),
     "mitigation": replace(PLAIN, options=RunOptions(mitigation=Mitigation(zne=ZeroNoise()))),
+    "callback": replace(PLAIN, callback="https://example.org/hooks"),
 }
 # Quotas give it to the task; it is in no request.
 SET_BY_THE_SERVICE = {"max_qubits"}

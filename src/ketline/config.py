@@ -335,6 +335,23 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days for which the minutes of the history of statistics are kept; 0 keeps them for ever.",
     )
+    webhook_allow: str = Field(
+        default="",
+        description="Networks to which callbacks may go beside public addresses, also by plain HTTP; separated by "
+        "commas, such as `10.0.0.0/8`.",
+    )
+    webhook_timeout_s: float = Field(
+        default=15.0, gt=0, le=300, description="Seconds that one attempt to deliver a message to a callback may take."
+    )
+    webhook_concurrency: int = Field(
+        default=16,
+        ge=0,
+        le=1000,
+        description="Messages that a process delivers at once; with 0 it delivers none, and another one must.",
+    )
+    webhook_retain_days: float = Field(
+        default=30.0, gt=0, le=36_500, description="Days for which deliveries that have ended are kept."
+    )
     lease_s: Seconds = Field(default=12.0, description="Seconds a worker may be silent before its task is taken away.")
     reap_interval_s: Seconds = Field(default=3.0, description="Seconds between checks for lost workers.")
     dispatch_interval_s: Seconds = Field(
@@ -531,6 +548,16 @@ class Settings(BaseSettings):
     def proxy_networks(self) -> tuple[str, ...]:
         """The entries of `trusted_proxies`, none for `none`."""
         return tuple(str(network) for network in _networks(self.trusted_proxies))
+
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The entries of `webhook_allow`."""
+        return _networks(self.webhook_allow)
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _known_receivers(cls, text: str) -> str:
+        _networks(text)
+        return text
 
     @field_validator("trusted_proxies")
     @classmethod

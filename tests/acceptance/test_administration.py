@@ -97,9 +97,29 @@ def test_keys_from_creation_to_revocation_while_the_service_runs(operator: Opera
     assert [line.split("\t")[0] for line in operator.prints("projects", "list").splitlines()] == ["default", "optics"]
 
 
+def test_secret_and_callback_of_a_project(operator: Operator, url: str) -> None:
+    operator.prints("projects", "create", "hooked")
+    first = operator.prints("projects", "secret", "hooked")
+    assert first.startswith("whsec_")
+    assert operator.prints("projects", "secret", "hooked") == first
+    rotated = json.loads(operator.prints("projects", "secret", "hooked", "--rotate", "--overlap", "1h", "--json"))
+    assert (rotated["previous"], "previous_until" in rotated) == (first.strip(), True)
+    ended = json.loads(operator.prints("projects", "secret", "hooked", "--rotate", "--overlap", "0s", "--json"))
+    assert "previous" not in ended
+    assert operator.prints("projects", "secret") != first
+    callback = "https://example.org/hooks"
+    assert callback in operator.prints("projects", "set", "hooked", "--callback", callback)
+    assert callback in operator.prints("projects", "set", "hooked", "--weight", "2")
+    assert callback not in operator.prints("projects", "set", "hooked", "--callback", "")
+    assert "webhook_secret.rotated" in operator.prints("audit", "--project", "hooked")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("projects", "secret", "nowhere"), "There is no project nowhere"),
+        (("projects", "secret", "default", "--rotate", "--overlap", "31d"), "30d at most"),
+        (("projects", "set", "default", "--callback", "ftp://example.org"), "https://"),
         (("keys", "create", "--role", "reader", "--owner", "a", "--project", "nowhere"), "There is no project nowhere"),
         (("keys", "create", "--role", "reader", "--owner", "a", "--project", "No Name"), "lower-case letters"),
         (("keys", "create", "--role", "reader", "--owner", " "), "printable"),

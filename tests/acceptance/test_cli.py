@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -109,6 +110,28 @@ def test_backends_and_queues_are_listed(directory: Path) -> None:
     refused = ketline("usage", "--from", "yesterday")
     assert (refused.exit_code, "is not a day" in refused.stderr) == (2, True)
     done("cancel", held)
+
+
+def test_deliveries_are_shown_listed_and_repeated(directory: Path) -> None:
+    callback = "https://localhost:9999/hooks"
+    task_id = done("submit", "-", "--callback", callback, typed=BELL).strip()
+    done("wait", task_id)
+    assert f"callback   {callback}" in done("get", task_id)
+    deadline = time.monotonic() + 60
+    while "refused: its host has no public address" not in (shown := done("deliveries", "show", task_id)):
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.1)
+    row = shown.rstrip("\n").split("\t")
+    assert (row[0], row[1], row[2], row[6]) == (task_id, "task.completed", "waiting", callback)
+    assert task_id in done("deliveries", "list", "--state", "waiting")
+    assert json.loads(done("deliveries", "list", "--state", "dead", "--json")) == []
+    assert done("deliveries", "repeat", task_id) == "1\n"
+    assert done("deliveries", "repeat", "--dead") == "0\n"
+    for wrong in (("deliveries", "repeat"), ("deliveries", "repeat", task_id, "--dead")):
+        refused = ketline(*wrong)
+        assert (refused.exit_code, "or --dead" in refused.stderr) == (2, True)
+    refused = ketline("submit", "-", "--callback", "http://10.0.0.1/", typed=BELL)
+    assert (refused.exit_code, "callback" in refused.stderr) == (2, True)
 
 
 def test_held_tasks_run_once_they_are_released(directory: Path) -> None:

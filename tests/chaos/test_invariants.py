@@ -13,7 +13,7 @@ from tests.chaos.run.ledger import Cancellation
 from tests.chaos.run.programs import entangled, wrong
 from tests.chaos.stories import KNOWN, acknowledged, cancelled_task, completed_task, failed_task, line
 from tests.chaos.verdict import invariants
-from tests.chaos.verdict.records import HistoryLine, StoredTask, Violation
+from tests.chaos.verdict.records import HistoryLine, Message, StoredTask, Violation
 from tests.chaos.verdict.replay import seeded_result_is_recomputed
 
 Check = Callable[[StoredTask], Iterator[Violation]]
@@ -176,6 +176,14 @@ def test_cancellations_without_request_or_effect_are_found() -> None:
     assert not list(invariants.cancellations_hold([asked], [GOOD]))
     assert list(invariants.cancellations_hold([], [cancelled_task()]))
     assert list(invariants.cancellations_hold([asked, granted], [GOOD]))
+
+
+def test_messages_that_are_missing_wrong_or_of_two_ids_are_found() -> None:
+    right = Message(task_id="a-task", status="completed", message_id="msg-1")
+    other = replace(right, message_id="msg-2")
+    assert not list(invariants.messages_arrive([GOOD], [right, right]))
+    for messages in ([], [right, other], [replace(right, status="failed")], [right, replace(right, task_id="another")]):
+        assert list(invariants.messages_arrive([GOOD], messages))
 
 
 def test_log_that_contradicts_the_database_is_found() -> None:

@@ -8,5 +8,6 @@ from tests.guards.quotas import QUOTAS
 from tests.guards.recovery import RECOVERY
 from tests.guards.schedules import SCHEDULES
 from tests.guards.usage import USAGE
+from tests.guards.webhooks import WEBHOOKS
 
-GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROJECTS, *QUOTAS, *USAGE, *HISTORY, *PROCESSES)
+GUARDS = (*CLAIMS, *RECOVERY, *SCHEDULES, *PROJECTS, *QUOTAS, *USAGE, *HISTORY, *WEBHOOKS, *PROCESSES)

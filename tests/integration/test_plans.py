@@ -24,9 +24,12 @@ from ketline.db.engine.postgresql import PLANNING, SINGLE
 from ketline.db.lists.minutes import count_minute
 from ketline.db.lists.pages import Search
 from ketline.db.lists.periods import read_history
+from ketline.db.schema.tables import tasks
 from ketline.db.tasks import attempts, statements
 from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.submissions import InsertRequest
+from ketline.db.webhooks.deliveries import select_attempts
+from ketline.db.webhooks.messages import select_due
 from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.history import HistoryQuery, Minute
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
@@ -156,25 +159,59 @@ ROADS = {
 }
 
 
-@pytest.mark.parametrize("index", ROADS)
-async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, sqlite_url: str) -> None:
-    which = replace(ROADS[index], project=DEFAULT_PROJECT)
-    query = TaskQuery(which=which, after=Position(at=datetime.now(UTC), task_id=TaskId(uuid4())))
-    plans: list[str] = []
+def explained_into(plans: list[str]) -> Callable[..., None]:
+    """A listener that adds the plan of each statement on SQLite before it runs."""
 
     def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         driver: Any = connection.connection.driver_connection
         rows = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
         plans.extend(row[-1] for row in rows)
 
+    return explain
+
+
+@pytest.mark.parametrize("index", ROADS)
+async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, sqlite_url: str) -> None:
+    which = replace(ROADS[index], project=DEFAULT_PROJECT)
+    query = TaskQuery(which=which, after=Position(at=datetime.now(UTC), task_id=TaskId(uuid4())))
+    plans: list[str] = []
     async with open_database(sqlite_url) as database:
 
         def search(connection: Connection) -> None:
-            event.listen(connection, "before_cursor_execute", explain)
+            event.listen(connection, "before_cursor_execute", explained_into(plans))
             Search(connection, query, 500).find()
 
         await database.read(search)
     assert any(index in plan for plan in plans), plans
+
+
+# The statements that every process runs once a second, and their indexes, which are nearly empty.
+DELIVERIES = {
+    "idx_task_callback": select_due().order_by(tasks.c.completed_at).limit(100),
+    "idx_deliveries_next_at": select_attempts(64, ["slow.example"]),
+}
+
+
+@pytest.mark.parametrize("index", DELIVERIES)
+async def test_deliveries_are_looked_for_by_their_index_on_postgresql(index: str, postgres_url: str) -> None:
+    own = dialect()  # type: ignore[no-untyped-call]
+    compiled = DELIVERIES[index].compile(dialect=own, compile_kwargs={"render_postcompile": True})
+    plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
+    assert f"using {index} on" in plan
+    assert "Seq Scan on tasks" not in plan
+
+
+@pytest.mark.parametrize("index", DELIVERIES)
+async def test_deliveries_are_looked_for_by_their_index_on_sqlite(index: str, sqlite_url: str) -> None:
+    plans: list[str] = []
+    async with open_database(sqlite_url) as database:
+
+        def search(connection: Connection) -> None:
+            event.listen(connection, "before_cursor_execute", explained_into(plans))
+            connection.execute(DELIVERIES[index])
+
+        await database.read(search)
+    assert any(f"USING INDEX {index}" in plan for plan in plans), plans
 
 
 async def test_waiting_tasks_of_an_owner_are_counted_by_their_index_on_postgresql(postgres_url: str) -> None:

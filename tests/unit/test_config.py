@@ -349,6 +349,7 @@ def test_every_setting_is_read() -> None:
         "rate_limit",
         "failed_sign_in_limit",
         "trusted_proxies",
+        "webhook_allow",
         "default_quotas",
         "default_owner_quotas",
         "secrets_dir",

@@ -43,6 +43,7 @@ LIMITS: Sequence[tuple[float, Sequence[str]]] = (
     (limits.MAX_NOISE_TERMS, ["an error of more than N terms"]),
     (limits.MAX_NOISE_OPERATORS, ["more than N Kraus operators"]),
     (limits.MAX_NOISE_QUBITS - 1, ["qubits beyond N"]),
+    (limits.MAX_CALLBACK_CHARACTERS, ["at most N characters, all ASCII"]),
     (limits.MAX_DEVICES, ["over N devices of a project", "The project has N devices"]),
     (limits.MAX_DEVICE_BYTES / 2**20, ["a device of over N MiB"]),
     (limits.MAX_DEVICE_QUBITS, ["`qubits` \\| 1 to N objects"]),

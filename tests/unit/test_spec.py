@@ -37,7 +37,7 @@ NOT_ON_THE_COMMAND_LINE |= SET_BY_THE_SERVICE
 # `ketline run` waits for the end of its tasks.
 NOT_OF_RUN = {"hold"}
 # What a task shows, and neither its value in the client nor its row in a list.
-NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device", "precision", "mitigation"}
+NOT_IN_LISTS = {"format", "profile", "bitcode", "outputs", "gradient", "device", "precision", "mitigation", "callback"}
 # What the command line takes where the spec has something else.
 ON_THE_COMMAND_LINE: dict[str, tuple[str, Any]] = {
     "inputs": ("given", ["theta=0.5"]),

@@ -10,8 +10,8 @@ from fastapi.params import Depends
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from ketline.api import backends, devices, docs, health, history, metrics, usage, validate, workers
-from ketline.api.access import audit, keys, projects, whoami
+from ketline.api import backends, deliveries, devices, docs, health, history, metrics, usage, validate, workers
+from ketline.api.access import audit, keys, projects, webhook_secrets, whoami
 from ketline.api.guard import Guard, guard, require_rights
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import audit as audit_page
@@ -40,6 +40,7 @@ id, read the counts. Errors are problem documents (RFC 9457) with a stable `code
 
 _TAGS = [
     {"name": "tasks", "description": "Submit programs, and read their tasks and results."},
+    {"name": "deliveries", "description": "Messages to callbacks about tasks that have ended."},
     {"name": "service", "description": "Simulators and workers of the service."},
     {"name": "access", "description": "API keys, projects, and who one is."},
     {"name": "health", "description": "For load balancers and orchestrators."},
@@ -65,9 +66,11 @@ _MODULES = (
     validate,
     backends,
     devices,
+    deliveries,
     workers,
     keys,
     projects,
+    webhook_secrets,
     whoami,
     audit,
     audit_page,

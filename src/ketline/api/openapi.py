@@ -20,6 +20,7 @@ from ketline.schemas.devices import DeviceDocument
 from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
 from ketline.schemas.tasks import BELL, BatchRequest, EndedRequest, Problem, SubmitRequest
+from ketline.schemas.webhooks import SecretRotation
 
 _REFERENCE = "#/components/schemas/{model}"
 _EXAMPLE_ID = "0f8b6a4f2c1d4e7f9a3b5c6d7e8f9a0b"
@@ -187,6 +188,7 @@ _PARSED_BY_ROUTES = (
     LegacyRequest,
     KeyRequest,
     RotationRequest,
+    SecretRotation,
     ProjectRequest,
     ProjectChange,
     DeviceDocument,

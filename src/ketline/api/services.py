@@ -10,6 +10,7 @@ from ketline.api.requests.hosts import HostRule
 from ketline.api.responses.errors import CORRELATION_KEY
 from ketline.domain.access import Principal
 from ketline.domain.audit import UNKNOWN_ORIGIN, Actor
+from ketline.domain.callback_url import CallbackRule
 from ketline.domain.task import CorrelationId
 from ketline.ports.tracing import RequestTrace
 from ketline.schemas.legacy import ResultShape
@@ -41,7 +42,7 @@ class ApiOptions:
     """Limits of submissions, the shape of tasks, the host names that requests may use, and the state of the process.
 
     `stopping` returns True once the process has begun to shut down. With `several_projects` a sender may be a member of
-    several projects, and names one in a header.
+    several projects, and names one in a header. `callbacks` says which URLs may be named as callbacks.
     """
 
     default_shots: int
@@ -56,6 +57,7 @@ class ApiOptions:
     hosts: HostRule = field(default_factory=HostRule)
     stopping: Callable[[], bool] = _never
     several_projects: bool = False
+    callbacks: CallbackRule = field(default_factory=CallbackRule)
 
     @property
     def max_body_bytes(self) -> int:

@@ -21,7 +21,9 @@ from ketline.cli.server import configured, run_loop
 from ketline.domain.access import DEFAULT_PROJECT, MAX_WEIGHT, ApiKey, Owner, Project, ProjectName, Role, parse_owner
 from ketline.domain.access import parse_project_name as parse_name
 from ketline.domain.audit import COMMAND_LINE, MOST_ENTRIES, Actor, AuditEntry
+from ketline.domain.callback_url import parse_callback
 from ketline.domain.quotas import Quota, Scope, parse_quota
+from ketline.domain.webhooks import LONGEST_OVERLAP, SigningSecret
 
 if TYPE_CHECKING:
     from ketline.runtime.administration import Administration
@@ -52,6 +54,18 @@ def parse_duration(text: str) -> timedelta:
     duration = None if parts is None else timedelta(**{_UNITS[parts[2]]: int(parts[1])})
     if duration is None or duration > LONGEST:
         raise ValueError(f"write a number and a unit, such as 30m, 12h, 90d or 2w, of {LONGEST.days}d at most")
+    return duration
+
+
+def parse_overlap(text: str) -> timedelta:
+    """How long a previous secret signs too.
+
+    Raises:
+        ValueError: it is no duration, or too long.
+    """
+    duration = parse_duration(text)
+    if duration > LONGEST_OVERLAP:
+        raise ValueError(f"write a duration of {LONGEST_OVERLAP.days}d at most")
     return duration
 
 
@@ -203,13 +217,19 @@ def change_project(
     owner_quota: Annotated[
         list[str] | None, typer.Option(help="The same for each owner in it.", metavar="NAME=LIMIT")
     ] = None,
+    callback: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where the ends of tasks without their own are delivered; '' for nowhere."),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set the weight of a project, and quotas of it and of each owner in it; show all of them."""
+    """Set the weight and the callback of a project, and quotas of it and of each owner in it; show all of them."""
     from ketline.cli.show import show_json, show_rows
 
     changes = {Scope.PROJECT: quota or [], Scope.OWNER: owner_quota or []}
+    if callback:
+        _checked(parse_callback, callback)
     limits = {scope: dict(_checked(parse_quota, text) for text in texts) for scope, texts in changes.items()}
 
     async def change(administration: "Administration") -> Project:
@@ -217,7 +237,9 @@ def change_project(
         for scope, changed in limits.items():
             quotas = quotas.changed(scope, changed)
         new = None if quotas == known else quotas
-        return await administration.projects.change(name, quotas=new, weight=weight, actor=_operator())
+        return await administration.projects.change(
+            name, quotas=new, weight=weight, callback=callback, actor=_operator()
+        )
 
     changed = _administered(change, data_dir)
     if as_json:
@@ -225,8 +247,39 @@ def change_project(
         return
     both = ((Scope.PROJECT, changed.quotas.project), (Scope.OWNER, changed.quotas.owner))
     rows = [("project", "weight", f"{changed.weight:.12g}")]
+    rows += [("project", "callback", changed.callback)] if changed.callback else []
     rows += [(scope.value, one.value, f"{limit:.12g}") for scope, some in both for one, limit in some.items()]
     show_rows(("of", "what", "value"), rows)
+
+
+def webhook_secret(
+    name: OldProject = DEFAULT_PROJECT,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Replace it by a new one.")] = False,
+    overlap: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=partial(_checked, parse_overlap),
+            metavar="DURATION",
+            help="How long messages are signed with the previous one too: 1h, or 0s; default: 1d.",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the secret that signs the messages of a project to its callbacks, with which receivers verify them."""
+    from ketline.cli.show import show_json
+
+    async def read(administration: "Administration") -> SigningSecret:
+        secrets = administration.webhook_secrets
+        if not rotate:
+            return await secrets.get(name)
+        return await secrets.rotate(name, timedelta(days=1) if overlap is None else overlap, _operator())
+
+    found = _administered(read, data_dir)
+    if as_json:
+        show_json(_document(found))
+    else:
+        print(found.secret)
 
 
 def list_projects(data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -326,7 +379,7 @@ def _show_new(new: "NewKey", *, as_json: bool) -> None:
         print(new.text)
 
 
-def _document(shown: ApiKey | Project) -> dict[str, Any]:
+def _document(shown: ApiKey | Project | SigningSecret) -> dict[str, Any]:
     return {name: _plain(value) for name, value in asdict(shown).items() if value is not None}
 
 

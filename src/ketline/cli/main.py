@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ketline.cli import administration, convert, devices, programs, server, service, tasks
+from ketline.cli import administration, convert, deliveries, devices, programs, server, service, tasks
 from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
@@ -66,6 +66,14 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "remove": devices.remove_device,
         },
     ),
+    "deliveries": (
+        "List, show and repeat the deliveries of messages to callbacks.",
+        {
+            "list": deliveries.list_deliveries,
+            "show": deliveries.show_deliveries,
+            "repeat": deliveries.repeat_deliveries,
+        },
+    ),
     "keys": (
         "Create, list, rotate and revoke API keys, on the service's database.",
         {
@@ -76,15 +84,16 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         },
     ),
     "projects": (
-        "Create and list projects, and set their quotas, on the service's database.",
+        "Create and list projects, set their quotas, and read their webhook secrets, on the service's database.",
         {
             "create": administration.create_project,
             "list": administration.list_projects,
             "set": administration.change_project,
+            "secret": administration.webhook_secret,
         },
     ),
 }
-PANELS = {"devices": "The service"}
+PANELS = {"devices": "The service", "deliveries": "Tasks"}
 # Codes of errors that are mistakes in the command line or the configuration.
 MISTAKES = frozenset({"configuration_invalid", "key_unknown", "project_exists", "project_unknown"})
 

@@ -78,6 +78,9 @@ Hold = Annotated[bool, typer.Option("--hold", help="Hold the tasks until 'ketlin
 Backend = Annotated[
     str | None, typer.Option(help="Run on this external backend in place of a simulator; see 'ketline backends'.")
 ]
+Callback = Annotated[
+    str | None, typer.Option(metavar="URL", help="Where a signed message is sent when a task has ended.")
+]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which a program is stopped.")]
 
 
@@ -100,6 +103,7 @@ def program_options(
     observables: Sequence[str] | None = None,
     precision: float | None = None,
     mitigation: str | None = None,
+    callback: str | None = None,
 ) -> Options:
     """The options of each submitted program, as the client takes them; with a backend they are run there."""
     return {
@@ -121,6 +125,7 @@ def program_options(
         "observables": read_observables(observables),
         "precision": precision,
         "mitigation": read_mitigation(mitigation),
+        "callback": callback,
     }
 
 

@@ -15,6 +15,7 @@ from ketline.cli.observables import MitigationOption, ObservableOption, Precisio
 from ketline.cli.options import (
     AsJson,
     Backend,
+    Callback,
     Given,
     Hold,
     Memory,
@@ -65,6 +66,7 @@ def submit(
     observables: ObservableOption = None,
     precision: PrecisionOption = None,
     mitigation: MitigationOption = None,
+    callback: Callback = None,
     hold: Hold = False,
     key: Key = None,
     url: Url = None,
@@ -90,6 +92,7 @@ def submit(
         observables=observables,
         precision=precision,
         mitigation=mitigation,
+        callback=callback,
         hold=hold,
     )
     sources = read_sources(programs)
@@ -128,6 +131,7 @@ def run(
     observables: ObservableOption = None,
     precision: PrecisionOption = None,
     mitigation: MitigationOption = None,
+    callback: Callback = None,
     url: OwnUrl = None,
     as_json: AsJson = False,
     timeout: Timeout = None,
@@ -150,6 +154,7 @@ def run(
         observables=observables,
         precision=precision,
         mitigation=mitigation,
+        callback=callback,
     )
     sources = read_sources(programs)
 

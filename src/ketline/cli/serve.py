@@ -26,6 +26,7 @@ from ketline.cli.tls import tls_context
 from ketline.config import Settings
 from ketline.domain.access import AuthMode
 from ketline.domain.backend_jobs import BackendName
+from ketline.domain.callback_url import CallbackRule
 from ketline.domain.queues import CONVERSIONS, TaskQueue
 from ketline.domain.spec import TaskKind
 from ketline.logs import drain_logs
@@ -132,6 +133,7 @@ def application(settings: Settings, services: Services, stop: asyncio.Event) -> 
         hosts=HostRule.of(settings.host_names, settings.host),
         stopping=stop.is_set,
         several_projects=AuthMode.OIDC in settings.auth_modes,
+        callbacks=CallbackRule(settings.webhook_networks()),
     )
     return create_app(services, options)
 

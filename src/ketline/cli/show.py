@@ -108,6 +108,7 @@ def show_task(task: Task, program: str | None = None) -> None:
         "seed": "" if task.seed is None else str(task.seed),
         "method": _method(task),
         "device": _device(task),
+        "callback": task.data.get("callback") or "",
     }
     console = output_console()
     for name, value in facts.items():

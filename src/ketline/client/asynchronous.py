@@ -332,6 +332,22 @@ class AsyncClient:
         """Remove a device. Tasks that were submitted with it keep what it was."""
         await self._run(self._flows.remove_device(name))
 
+    async def deliveries(self, task_id: UUID | str) -> Sequence[Mapping[str, Any]]:
+        """Read what became of the message to the callback of a task; there is none before the task has ended."""
+        return await self._run(self._flows.deliveries(as_id(task_id)))
+
+    async def recent_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+        """Read the newest deliveries of the project, all or those that are "waiting", "delivered" or "dead"."""
+        return await self._run(self._flows.recent_deliveries({"state": state, "limit": limit}))
+
+    async def redeliver(self, task_id: UUID | str) -> Mapping[str, Any]:
+        """Deliver the message of a task once more, and retry for another day."""
+        return await self._run(self._flows.redeliver(as_id(task_id)))
+
+    async def redeliver_dead(self) -> int:
+        """Deliver up to 1000 messages once more that were given up, and return how many; for operators."""
+        return await self._run(self._flows.redeliver_dead())
+
     async def _watch(
         self, tasks: Iterable[AsyncTaskHandle], timeout_seconds: float | None, *, changes: bool
     ) -> AsyncIterator[tuple[AsyncTaskHandle, TaskStatus | None]]:

@@ -386,6 +386,32 @@ class Flows:
             if error.code != "device_not_found" or error.attempts == 1:
                 raise
 
+    def deliveries(self, task_id: UUID) -> Flow[Sequence[Mapping[str, Any]]]:
+        """Read what became of the message that a task has ended."""
+        return (yield from self._deliveries(f"/tasks/{task_id}/deliveries"))
+
+    def recent_deliveries(self, parameters: Mapping[str, object]) -> Flow[Sequence[Mapping[str, Any]]]:
+        """Read the newest deliveries, with the query `parameters`."""
+        return (yield from self._deliveries(_address("/deliveries", parameters)))
+
+    def redeliver(self, task_id: UUID) -> Flow[Mapping[str, Any]]:
+        """Deliver the message of a task once more."""
+        request = Request(method="POST", path=f"/tasks/{task_id}/redeliver")
+        found: Mapping[str, Any] = yield from self.request_json(request, _as_is)
+        return found
+
+    def redeliver_dead(self) -> Flow[int]:
+        """Deliver dead messages once more."""
+        request = Request(method="POST", path="/deliveries/redeliver")
+        repeated: int = yield from self.request_json(request, lambda answer: answer["repeated"])
+        return repeated
+
+    def _deliveries(self, path: str) -> Flow[Sequence[Mapping[str, Any]]]:
+        found: Sequence[Mapping[str, Any]] = yield from self.request_json(
+            Request(method="GET", path=path), lambda answer: tuple(answer["deliveries"])
+        )
+        return found
+
 
 def parts_of(items: Sequence[Mapping[str, object]]) -> Iterator[Sequence[bytes]]:
     """The items as JSON, split into parts of one request each; the same items are always split in the same way."""

@@ -36,6 +36,8 @@ class Options(TypedDict, total=False):
     `noise`: errors of gates and readout: a named model with its parameters, such as
     {"name": "depolarizing", "one_qubit": 1e-3}, a `NoiseModel` of Aer, or a list of these, which apply in order.
 
+    `callback`: the URL that a signed message is sent to when the task has ended.
+
     `device`: the name of a device, for which the program is transpiled and with whose errors it runs; or a mapping with
     its `name`, and perhaps `optimization_level`, `seed` (of the transpiler), `initial_layout`, and `noise`: False.
     """
@@ -67,6 +69,7 @@ class Options(TypedDict, total=False):
     device: str | Mapping[str, Any] | None
     precision: float | None
     mitigation: Mapping[str, Any] | None
+    callback: str | None
 
 
 # A program's text, a circuit of another library, or what one was converted to.

@@ -361,6 +361,22 @@ class Client:
         """Remove a device. Tasks that were submitted with it keep what it was."""
         self._run(self._flows.remove_device(name))
 
+    def deliveries(self, task_id: UUID | str) -> Sequence[Mapping[str, Any]]:
+        """Read what became of the message to the callback of a task; there is none before the task has ended."""
+        return self._run(self._flows.deliveries(as_id(task_id)))
+
+    def recent_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+        """Read the newest deliveries of the project, all or those that are "waiting", "delivered" or "dead"."""
+        return self._run(self._flows.recent_deliveries({"state": state, "limit": limit}))
+
+    def redeliver(self, task_id: UUID | str) -> Mapping[str, Any]:
+        """Deliver the message of a task once more, and retry for another day."""
+        return self._run(self._flows.redeliver(as_id(task_id)))
+
+    def redeliver_dead(self) -> int:
+        """Deliver up to 1000 messages once more that were given up, and return how many; for operators."""
+        return self._run(self._flows.redeliver_dead())
+
     def _watch(
         self, tasks: Iterable[TaskHandle], timeout_seconds: float | None, *, changes: bool
     ) -> Iterator[tuple[TaskHandle, TaskStatus | None]]:

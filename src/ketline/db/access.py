@@ -1,7 +1,7 @@
 """API keys and projects on a database; the services of `service/access` use it."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -119,10 +119,12 @@ class SqlProjectStore:
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
+        callback: str | None = None,
         actor: Actor,
     ) -> Project:
         values: dict[str, Any] = {} if quotas is None else {"quotas": quotas_column(quotas)}
         values |= {} if weight is None else {"weight": weight}
+        values |= {} if callback is None else {"callback": callback or None}
         notes = " and ".join(values)
         record = AuditRecord(action=Action.PROJECT_CHANGED, actor=actor, project=name, target=name, notes=notes)
 
@@ -140,6 +142,11 @@ class SqlProjectStore:
         statement = select(projects.c.name, projects.c.quotas).where(projects.c.quotas.is_not(None))
         rows = await self.database.read(lambda connection: connection.execute(statement).all())
         return {ProjectName(row.name): to_quotas(row.quotas) for row in rows}
+
+    async def with_callbacks(self) -> Collection[ProjectName]:
+        statement = select(projects.c.name).where(projects.c.callback.is_not(None))
+        rows = await self.database.read(lambda connection: connection.execute(statement).scalars().all())
+        return frozenset(map(ProjectName, rows))
 
 
 def _insert_once(
@@ -202,4 +209,10 @@ def _to_key(row: Row[Any]) -> ApiKey:
 
 def _to_project(row: Row[Any]) -> Project:
     quotas = to_quotas(row.quotas)
-    return Project(name=ProjectName(row.name), created_at=row.created_at, weight=row.weight, quotas=quotas)
+    return Project(
+        name=ProjectName(row.name),
+        created_at=row.created_at,
+        weight=row.weight,
+        quotas=quotas,
+        callback=row.callback,
+    )

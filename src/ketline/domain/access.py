@@ -76,13 +76,15 @@ class Role(StrEnum):
 class Project:
     """A group that works on the same tasks.
 
-    `weight` is how much of the slots it gets beside projects of weight 1.
+    `weight` is how much of the slots it gets beside projects of weight 1. Tasks without a callback of their own are
+    delivered to `callback`.
     """
 
     name: ProjectName
     created_at: datetime
     weight: float = 1.0
     quotas: ProjectQuotas = UNLIMITED
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class Action(StrEnum):
     TASK_DELETED = "task.deleted"
     DEVICE_STORED = "device.stored"
     DEVICE_REMOVED = "device.removed"
+    WEBHOOK_SECRET_ROTATED = "webhook_secret.rotated"  # noqa: S105 - the name of an action
     DEAD_LETTERS_REQUEUED = "dead_letters.requeued"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"

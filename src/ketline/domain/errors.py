@@ -19,6 +19,7 @@ KetlineError
 ├── DeviceNotFound
 ├── DeviceReserved
 ├── TooManyDevices
+├── DeliveryNotFound
 ├── ConfigurationInvalid
 ├── QpyInvalid
 ├── QpyVersionUnsupported
@@ -231,6 +232,13 @@ class TooManyDevices(KetlineError):
     """The project has as many devices as it can have."""
 
     code = "too_many_devices"
+
+
+class DeliveryNotFound(KetlineError):
+    """No message about this task is or was delivered: it has no callback, or it has not ended."""
+
+    code = "delivery_not_found"
+    retryable = False
 
 
 class ConfigurationInvalid(KetlineError):

@@ -129,7 +129,8 @@ class TaskSpec:
     `circuit` is the program: OpenQASM text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
     the worker's own limit applies, and without `max_attempts` the service's. The task does not run before
     `scheduled_for`, by the database's clock; a time in the past has no effect. `priority` is from -100 to 100, see
-    `priority.py`. With `hold` the task does not run before it is released. `max_qubits` is the quota that was valid at
+    `priority.py`. With `hold` the task does not run before it is released. When it has ended, that is delivered to the
+    URL `callback`. `max_qubits` is the quota that was valid at
     the submission, which sets it; clients cannot.
 
     A task of kind `convert` has a `target`, and no use for `shots`; for QIR, `profile` is the profile, the simplest one
@@ -153,6 +154,7 @@ class TaskSpec:
     bitcode: bool = False
     backend: str | None = None
     max_qubits: int | None = None
+    callback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +265,7 @@ SPEC_FIELDS: Sequence[SpecField] = (
         lambda spec: spec.options.mitigation and dict(spec.options.mitigation.as_json()),
         digested=lambda spec: _sorted_json(spec.options.mitigation.as_json() if spec.options.mitigation else None),
     ),
+    _field("callback", lambda spec: spec.callback),
 )
 # Every fingerprint has these fields by position: fingerprints are older than the other fields.
 _UNNAMED = 4

@@ -83,7 +83,8 @@ class Submission:
     """A program accepted for execution, before it is stored.
 
     `task_type` is the kind of task by the name of older services, if a client of one submitted it; with
-    `wait_for_completion` that client wants no result of a task on a backend before its job is done.
+    `wait_for_completion` that client wants no result of a task on a backend before its job is done. With
+    `project_callback` a task without a callback of its own has that of its project.
     """
 
     task_id: TaskId
@@ -95,6 +96,7 @@ class Submission:
     owner: Owner | None = None
     task_type: str | None = None
     wait_for_completion: bool = False
+    project_callback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,6 +358,7 @@ class Task:
     rerun_of: TaskId | None = None
     project: ProjectName = DEFAULT_PROJECT
     owner: Owner | None = None
+    callback: str | None = None
     task_type: str | None = None
     wait_for_completion: bool = False
 

@@ -1,6 +1,6 @@
 """Stores API keys, sessions and projects, and verifies the credentials of requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
@@ -120,9 +120,12 @@ class ProjectStore(Protocol):
         *,
         quotas: ProjectQuotas | None = None,
         weight: float | None = None,
+        callback: str | None = None,
         actor: Actor,
     ) -> Project:
-        """Replace the quotas or the weight of a project, record who did, and return it.
+        """Replace the quotas, the weight or the callback of a project, record who did, and return it.
+
+        An empty callback takes it away.
 
         Tasks that are stored stay. The next claims count with the weight, which is above 0 and at most `MAX_WEIGHT`.
 
@@ -133,6 +136,10 @@ class ProjectStore(Protocol):
 
     async def quotas(self) -> Mapping[ProjectName, ProjectQuotas]:
         """Return the quotas of every project that has any."""
+        ...
+
+    async def with_callbacks(self) -> Collection[ProjectName]:
+        """Return the names of the projects that have a callback."""
         ...
 
 

@@ -8,11 +8,13 @@ from ketline.config import Settings
 from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
 from ketline.db.engine.database import open_database
+from ketline.db.webhooks.secrets import SqlSecretStore
 from ketline.ports.access import ProjectStore
 from ketline.ports.audit import AuditLog
 from ketline.runtime.database import migrate
 from ketline.runtime.embedded import database_in
 from ketline.service.access.keys import ManageKeys
+from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Administration:
     keys: ManageKeys
     projects: ProjectStore
     audit: AuditLog
+    webhook_secrets: ManageWebhookSecrets
 
 
 @asynccontextmanager
@@ -36,4 +39,10 @@ async def open_administration(settings: Settings, *, embedded: bool) -> AsyncIte
     if embedded:
         await migrate(url)
     async with open_database(url) as database:
-        yield Administration(ManageKeys(SqlKeyStore(database)), SqlProjectStore(database), SqlAuditLog(database))
+        projects = SqlProjectStore(database)
+        yield Administration(
+            ManageKeys(SqlKeyStore(database)),
+            projects,
+            SqlAuditLog(database),
+            ManageWebhookSecrets(SqlSecretStore(database), projects),
+        )

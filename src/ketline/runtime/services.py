@@ -17,6 +17,8 @@ from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
+from ketline.db.webhooks.deliveries import SqlDeliveryLog
+from ketline.db.webhooks.secrets import SqlSecretStore
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.access import ANYONE, AuthMode
 from ketline.domain.groups import parse_groups
@@ -37,6 +39,7 @@ from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions, VerifySession
+from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -49,6 +52,7 @@ from ketline.service.services import Services
 from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
@@ -81,6 +85,7 @@ async def open_services(
     sessions = SqlSessionStore(repository.database)
     projects = SqlProjectStore(repository.database)
     quotas = KnownQuotas(projects, clock, settings.quota_defaults)
+    callbacks = KnownCallbacks(projects, clock)
     devices = ManageDevices(SqlDeviceStore(repository.database))
     task_devices = TaskDevices(devices, DeviceTexts(SqlDeviceContents(repository.database)), clock)
     refused = RecordRefusedSignIns(audit, clock, metrics)
@@ -89,7 +94,14 @@ async def open_services(
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
         open_program_inspector(settings, limits, metrics) as inspector,
         open_upkeep(settings, repository, publisher, contact, metrics, tracing) as dispatcher,
-        running(backlog.run(), quotas.run(), watch.run(), LostWorkerCleanup(workers, clock).run(), refused.run()),
+        running(
+            backlog.run(),
+            quotas.run(),
+            callbacks.run(),
+            watch.run(),
+            LostWorkerCleanup(workers, clock).run(),
+            refused.run(),
+        ),
     ):
         submit = SubmitTask(
             repository,
@@ -97,6 +109,7 @@ async def open_services(
             backlog,
             max_attempts=1 + settings.worker_max_retries,
             quotas=quotas,
+            callbacks=callbacks,
             devices=task_devices,
             noise=TaskNoise(SqlNoiseContents(repository.database), clock),
             time_limit_seconds=limits.time_limit.total_seconds(),
@@ -134,6 +147,8 @@ async def open_services(
             failed_sign_ins=FailedSignIns(settings.failed_sign_in_limits, clock),
             projects=projects,
             audit=audit,
+            deliveries=SqlDeliveryLog(repository.database),
+            webhook_secrets=ManageWebhookSecrets(SqlSecretStore(repository.database), projects),
             usage=SumUsage(SqlUsageLedger(repository.database), clock),
             history=SqlStatisticsHistory(repository.database),
             rate_limiter=MemoryRateLimiter(settings.rate_limits) if settings.rate_limits else None,

@@ -1,8 +1,9 @@
-"""The upkeep loops that every API and worker process runs: dispatcher, reaper, retention, shares, and recorder."""
+"""The upkeep loops of every API and worker process: dispatcher, reaper, retention, shares, recorder, and webhooks."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
+from importlib.metadata import version
 from random import SystemRandom
 
 from ketline.config import Settings
@@ -13,18 +14,25 @@ from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
 from ketline.db.shares import INTERVAL_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.webhooks.deliveries import SqlDeliveryQueue
+from ketline.domain.callback_url import CallbackRule
+from ketline.ports.clock import Clock
 from ketline.ports.metrics import Metrics
 from ketline.ports.queue import TaskPublisher
 from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.webhooks import DeliveryQueue
 from ketline.runtime.background import running
 from ketline.runtime.clock import SystemClock
 from ketline.runtime.metrics import measure_lag
 from ketline.service.loop import Loop
 from ketline.service.upkeep.contact import DatabaseContact
+from ketline.service.upkeep.deliveries import DeliverMessages
 from ketline.service.upkeep.dispatcher import Dispatcher
 from ketline.service.upkeep.reaper import Reaper
 from ketline.service.upkeep.recorder import LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS, Recorder
 from ketline.service.upkeep.retention import Retention
+from ketline.webhooks.network import SystemResolver
+from ketline.webhooks.sender import HttpCallbackSender
 
 FOR_EVER_DAYS = 36_500
 
@@ -56,6 +64,7 @@ async def open_upkeep(
     # At random, so that processes which look whether a minute is recorded mostly find it.
     delay = SystemRandom().uniform(LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS)
     recorder = Recorder(history, clock, delay_seconds=delay)
+    queue = SqlDeliveryQueue(repository.database)
     retention = Retention(
         SqlTaskCatalogue(repository.database),
         clock,
@@ -68,6 +77,8 @@ async def open_upkeep(
         history=history,
         # Minutes of deleted tasks are deleted in any case.
         history_age=timedelta(days=settings.history_retain_days or FOR_EVER_DAYS),
+        deliveries=queue,
+        delivery_age=timedelta(days=settings.webhook_retain_days),
     )
     shares = SqlProjectShares(repository.database)
     measuring = Loop(
@@ -85,8 +96,18 @@ async def open_upkeep(
         measuring.run(),
         measure_lag(metrics),
         recorder.run(),
+        _deliver(settings, queue, clock),
     ):
         yield dispatcher
+
+
+async def _deliver(settings: Settings, queue: DeliveryQueue, clock: Clock) -> None:
+    """Deliver messages to callbacks until cancelled."""
+    timeout_seconds, agent = settings.webhook_timeout_s, f"ketline/{version('ketline')}"
+    with closing(SystemResolver()) as resolve:
+        sender = HttpCallbackSender(CallbackRule(settings.webhook_networks()), resolve, timeout_seconds, agent)
+        timeout = timedelta(seconds=timeout_seconds)
+        await DeliverMessages(queue, sender, clock, settings.webhook_concurrency, timeout).run()
 
 
 def database_contact(settings: Settings, *, steady_at_start: bool = False) -> DatabaseContact:

@@ -16,6 +16,7 @@ from ketline.domain.access import (
     parse_project_name,
 )
 from ketline.domain.priority import HIGHEST
+from ketline.schemas.callbacks import CallbackText
 from ketline.schemas.tasks import Timestamp
 
 LONGEST_LIFETIME_SECONDS = 36_500 * 86_400
@@ -98,7 +99,7 @@ class QuotaLimits(BaseModel):
 
 
 class ProjectChange(BaseModel):
-    """New quotas of a project, where null takes one away, and its share of the slots."""
+    """New quotas of a project, where null takes one away, its share of the slots, and its callback."""
 
     model_config = _REQUEST
 
@@ -106,6 +107,10 @@ class ProjectChange(BaseModel):
     owner_quotas: QuotaLimits = QuotaLimits()
     weight: float | None = Field(
         default=None, gt=0, le=MAX_WEIGHT, description="How much of the slots it gets beside projects of weight 1"
+    )
+    callback: CallbackText | None = Field(
+        default=None,
+        description="Where the ends of tasks without their own callback are delivered; null takes it away",
     )
 
 
@@ -140,6 +145,9 @@ class ProjectView(BaseModel):
     name: str = Field(examples=["optics"])
     created_at: Timestamp
     weight: float = Field(default=1.0, description="How much of the slots it gets beside projects of weight 1")
+    callback: str | None = Field(
+        default=None, description="Where the ends of tasks without their own callback are delivered"
+    )
     quotas: QuotaLimits = Field(default=QuotaLimits(), description="The quotas of the project as a whole")
     owner_quotas: QuotaLimits = Field(default=QuotaLimits(), description="The quotas of each owner in it")
     default_quotas: QuotaLimits = Field(

@@ -27,6 +27,7 @@ from ketline.domain.outputs import OF_ONE_STATE, OutputType, gives_counts
 from ketline.domain.priority import HIGHEST, LOWEST, SECONDS_PER_POINT
 from ketline.domain.spec import Method, ProgramFormat, QirProfile, Target, TaskKind, format_by_header
 from ketline.domain.task import FailureCode, TaskStatus, WarningCode
+from ketline.schemas.callbacks import CallbackText
 from ketline.schemas.device_runs import DeviceOrName, PlacementView
 from ketline.schemas.gradients import GradientRequest
 from ketline.schemas.inputs import Inputs
@@ -187,6 +188,11 @@ class SubmitRequest(BaseModel):
     ] = 0
 
     hold: Annotated[bool, Field(description="Not run before `POST /tasks/{task_id}/enqueue` releases it")] = False
+
+    callback: Annotated[
+        CallbackText | None,
+        Field(description="URL that a signed message is sent to when the task has ended; default: the project's"),
+    ] = None
 
     kind: Annotated[
         TaskKind,
@@ -626,6 +632,9 @@ class TaskView(BaseModel):
     rerun_of: UUID | None = Field(default=None, description="The task whose program this one runs again")
     owner: str | None = Field(
         default=None, examples=["ada"], description="The owner of the key with which it was submitted"
+    )
+    callback: str | None = Field(
+        default=None, description="The URL to which its end is delivered; see `/tasks/{task_id}/deliveries`"
     )
     project: str | None = Field(default=None, examples=["optics"], description="Left out where it is `default`")
     queue: QueueView | None = Field(default=None, description="With `?queue=true`, while the task waits for a worker")

@@ -13,12 +13,14 @@ from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.rate_limits import RateLimiter
 from ketline.ports.repositories import TaskReader, TaskSubmissions
 from ketline.ports.tracing import NO_TRACING, Tracing
+from ketline.ports.webhooks import DeliveryLog
 from ketline.ports.workers import WorkerRegistry
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.refusals import RecordRefusedSignIns
 from ketline.service.access.sessions import ManageSessions
+from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
@@ -65,6 +67,8 @@ class Services:
     provider: ProviderSignIn | None = None
     projects: ProjectStore
     audit: AuditLog
+    deliveries: DeliveryLog
+    webhook_secrets: ManageWebhookSecrets
     usage: SumUsage
     history: StatisticsHistory
     rate_limiter: RateLimiter | None = None
@@ -92,4 +96,5 @@ class Services:
             task_devices=self.task_devices.within(project),
             workers=self.workers.within(project),
             devices=self.devices.within(project),
+            deliveries=self.deliveries.within(project),
         )

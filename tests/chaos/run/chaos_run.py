@@ -15,6 +15,7 @@ import httpx
 
 from tests.chaos.faults.context import FaultContext
 from tests.chaos.faults.servers import repair
+from tests.chaos.run.callbacks import Callbacks, open_callbacks
 from tests.chaos.run.injector import FaultInjector
 from tests.chaos.run.ledger import Ledger, open_ledger
 from tests.chaos.run.plan import Plan
@@ -39,9 +40,13 @@ async def run(plan: Plan, *, logs: Path | None = None, keep_logs: bool = False) 
 
     What the processes logged is kept under `logs` when a promise was broken, or in any case with `keep_logs`.
     """
-    async with open_deployment(plan) as deployment, httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=_LIMITS) as http:
+    async with (
+        open_deployment(plan) as deployment,
+        open_callbacks(plan.seed) as callbacks,
+        httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=_LIMITS) as http,
+    ):
         with open_ledger(deployment.directory / "ledger.jsonl") as ledger:
-            this_run = _Run(plan=plan, deployment=deployment, http=http, ledger=ledger)
+            this_run = _Run(plan=plan, deployment=deployment, callbacks=callbacks, http=http, ledger=ledger)
             async with _running(this_run.watch.run()):
                 await this_run.inject()
                 await this_run.settle()
@@ -59,6 +64,7 @@ class _Run:
 
     plan: Plan
     deployment: Deployment
+    callbacks: Callbacks
     http: httpx.AsyncClient
     ledger: Ledger
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -84,6 +90,7 @@ class _Run:
             ledger=self.ledger,
             rng=Random(f"submit-{plan.seed}"),
             repeat=deployment.features.idempotency,
+            callback=self.callbacks.url if deployment.features.callbacks else None,
         )
         self.injector, self.watch = FaultInjector(plan, self.context), OrphanWatch(deployment)
 
@@ -94,7 +101,10 @@ class _Run:
             group.create_task(self.injector.inject())
 
     async def settle(self) -> None:
-        """Wait, without faults, until every task has ended, or none has for as long as the plan allows."""
+        """Wait, without faults, until every task has ended, or none has for as long as the plan allows.
+
+        A task with a callback has ended for its receiver once the message about it has arrived.
+        """
         await repair(self.context)
         calm = progress = time.monotonic()
         fewest = None
@@ -106,9 +116,12 @@ class _Run:
 
     async def _unfinished(self) -> int | None:
         try:
-            return len(await self.deployment.store.unfinished(2 * self.plan.tasks))
+            unfinished = len(await self.deployment.store.unfinished(2 * self.plan.tasks))
         except DATABASE_DOWN:
             return None  # still recovering from the last fault
+        if not self.deployment.features.callbacks:
+            return unfinished
+        return unfinished + len(self.callbacks.missing(self.ledger.acknowledgements()))
 
     async def examine(self) -> None:
         """Read everything while the service still runs."""
@@ -131,6 +144,7 @@ class _Run:
             known=self.known,
             tasks=self.tasks,
             journal=read_journal(self.deployment.directory),
+            messages=self.callbacks.accepted if self.deployment.features.callbacks else None,
             keys_hold=self.deployment.features.idempotency,
             simulators_killed=sum(injection.kind == "kill_simulator" for injection in injections),
             workers_killed=not self.plan.spares_workers,

@@ -21,6 +21,8 @@ WORKERS = 4
 _IF_KNOWN = {"KETLINE_MAX_CRASHES": "100"}
 
 
+# The receiver of messages is on loopback.
+_CALLBACKS = {"KETLINE_WEBHOOK_ALLOW": "127.0.0.0/8", "KETLINE_WEBHOOK_TIMEOUT_S": "2"}
 _QUICK_CLOCKS = {
     "KETLINE_LEASE_S": f"{LEASE_SECONDS:g}",
     "KETLINE_REAP_INTERVAL_S": f"{REAP_SECONDS:g}",
@@ -255,6 +257,7 @@ def settings(*, quick_clocks: bool = True, patient: bool = True) -> dict[str, st
         "KETLINE_LOG_LEVEL": "info",
         **({"WORKER_MAX_RETRIES": "100"} if patient else {}),
         **{name: value for name, value in _IF_KNOWN.items() if patient and name in known},
+        **{name: value for name, value in _CALLBACKS.items() if name in known},
         **(_QUICK_CLOCKS if quick_clocks else {}),
     }
 

@@ -8,6 +8,7 @@ from random import Random
 
 import httpx
 
+from tests.chaos.run.callbacks import is_called_back
 from tests.chaos.run.ledger import Acknowledgement, Ledger
 from tests.chaos.run.programs import KnownTask
 from tests.chaos.verdict.records import Violation
@@ -25,7 +26,10 @@ class NotAccepted(Exception):
 
 @dataclass(slots=True)
 class Submitter:
-    """Sends tasks over a span of time; with `repeat` some keys are sent again, at once or after the answer."""
+    """Sends tasks over a span of time; with `repeat` some keys are sent again, at once or after the answer.
+
+    Some of the tasks have the `callback`, if there is one.
+    """
 
     run: str
     http: httpx.AsyncClient
@@ -33,6 +37,7 @@ class Submitter:
     ledger: Ledger
     rng: Random
     repeat: bool
+    callback: str | None = None
     retries: int = 0
     unanswered: int = 0
     violations: list[Violation] = field(default_factory=list)
@@ -72,7 +77,7 @@ class Submitter:
         try:
             response = await self.http.post(
                 f"http://127.0.0.1:{port}/tasks",
-                json={"qc": task.program, "shots": task.shots, "priority": task.priority},
+                json=self._body(task),
                 headers={"Idempotency-Key": key, "X-Correlation-ID": key},
             )
         except httpx.HTTPError:
@@ -87,6 +92,10 @@ class Submitter:
         if response.status_code in {409, 429} or response.status_code >= 500:
             return False
         raise NotAccepted(f"answered {response.status_code}: {response.text[:200]}")
+
+    def _body(self, task: KnownTask) -> dict[str, object]:
+        callback = {"callback": self.callback} if self.callback and is_called_back(task.number) else {}
+        return {"qc": task.program, "shots": task.shots, "priority": task.priority, **callback}
 
 
 def number_of(correlation_id: str) -> int:

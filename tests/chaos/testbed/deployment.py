@@ -42,6 +42,7 @@ class Features:
 
     idempotency: bool
     cancellation: bool
+    callbacks: bool = False
 
 
 class Clock(Protocol):
@@ -165,7 +166,9 @@ async def _features(ports: tuple[int, ...]) -> Features:
     submit = description["paths"]["/tasks"]["post"]
     headers = {parameter["name"].lower() for parameter in submit.get("parameters", ())}
     return Features(
-        idempotency="idempotency-key" in headers, cancellation="/tasks/{task_id}/cancel" in description["paths"]
+        idempotency="idempotency-key" in headers,
+        cancellation="/tasks/{task_id}/cancel" in description["paths"],
+        callbacks="/tasks/{task_id}/deliveries" in description["paths"],
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from tests.chaos.run.callbacks import is_called_back
 from tests.chaos.run.ledger import Ledger
 from tests.chaos.run.plan import bounds_crashes
 from tests.chaos.run.programs import KnownTask
@@ -15,7 +16,7 @@ from tests.chaos.testbed.brokers import COUNTED_SECONDS
 from tests.chaos.testbed.deployment import Deployment
 from tests.chaos.verdict import invariants
 from tests.chaos.verdict.journal import Journal
-from tests.chaos.verdict.records import StoredTask, Violation
+from tests.chaos.verdict.records import Message, StoredTask, Violation
 from tests.chaos.verdict.replay import seeded_result_is_recomputed
 
 IDLE_SECONDS = 1.0
@@ -24,12 +25,13 @@ READERS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything the invariants are about."""
+    """Everything the invariants are about; there are no messages of a version without callbacks."""
 
     ledger: Ledger
     known: Sequence[KnownTask]
     tasks: Sequence[StoredTask]
     journal: Journal
+    messages: Sequence[Message] | None
     keys_hold: bool
     simulators_killed: int
     workers_killed: bool
@@ -45,6 +47,9 @@ class Evidence:
         yield from invariants.all_terminal(self.tasks)
         yield from invariants.cancellations_hold(cancellations, self.tasks)
         yield from invariants.no_defect_shows(self.journal.crashes)
+        if self.messages is not None:
+            called_back = [task for task in self.tasks if is_called_back(number_of(task.correlation_id))]
+            yield from invariants.messages_arrive(called_back, self.messages)
         if self.keys_hold:
             yield from invariants.one_task_per_key(acknowledged, self.tasks)
         tolerated = [task for task in self.tasks if self._lost_its_simulator(task)]

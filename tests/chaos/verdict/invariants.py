@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tests.chaos.run.ledger import Acknowledgement, Cancellation
 from tests.chaos.run.programs import KnownTask
-from tests.chaos.verdict.records import TERMINAL, HistoryLine, StoredTask, Violation
+from tests.chaos.verdict.records import TERMINAL, HistoryLine, Message, StoredTask, Violation
 from tests.reference import assert_counts_match
 
 # The specification's moves, written out a second time: the service's own table is what is under test.
@@ -144,6 +144,19 @@ def cancellations_hold(cancellations: Sequence[Cancellation], tasks: Iterable[St
             yield _broken("cancelled only on request", task, "nobody asked")
         if task.task_id in granted and task.status != "cancelled":
             yield _broken("a granted cancellation holds", task, f"is {task.status}")
+
+
+def messages_arrive(tasks: Iterable[StoredTask], messages: Iterable[Message]) -> Iterator[Violation]:
+    """The end of each of these tasks, which have a callback, was delivered at least once, and under one id."""
+    arrived: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for message in messages:
+        arrived[message.task_id].add((message.status, message.message_id))
+    for task in tasks:
+        found = arrived.pop(task.task_id, set())
+        if [status for status, _ in found] != [task.status]:
+            yield _broken("the end of a task is delivered", task, f"{task.status}, and {sorted(found)} arrived")
+    for task_id, found in arrived.items():
+        yield Violation(invariant="only ends of tasks are delivered", subject=task_id, detail=str(sorted(found)))
 
 
 def logs_agree(task: StoredTask, logged: Mapping[str, Sequence[int]]) -> Iterator[Violation]:

@@ -49,6 +49,15 @@ class StoredTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message about the end of a task that its receiver accepted."""
+
+    task_id: str
+    status: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredShare:
     """What the default project used lately of the slots for simulations, and when it was measured."""
 

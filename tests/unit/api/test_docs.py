@@ -9,8 +9,9 @@ from ketline.schemas.tasks import BELL, Problem
 from tests.pages.calls import CALLS
 
 ADDRESS = re.compile(r"""(?:src|href)="([^"]+)\"""")
-# A stream without an end, and probes that say no more than `/health`.
+# A stream without an end, probes that say no more than `/health`, and secrets.
 NOT_ON_THE_PAGE = {("GET", "/tasks/events"), ("GET", "/livez"), ("GET", "/readyz")}
+NOT_ON_THE_PAGE |= {(method, "/projects/{name}/webhook-secret") for method in ("GET", "POST")}
 ELSEWHERE = re.compile(r"(?:https?:)?//")
 
 
@@ -107,6 +108,10 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "GET /devices/{name}": "read_device",
         "PUT /devices/{name}": "store_device",
         "DELETE /devices/{name}": "remove_device",
+        "GET /tasks/{task_id}/deliveries": "read_deliveries",
+        "POST /tasks/{task_id}/redeliver": "redeliver_task",
+        "GET /deliveries": "list_deliveries",
+        "POST /deliveries/redeliver": "redeliver_dead",
         "GET /workers": "read_workers",
         "GET /whoami": "read_principal",
         "GET /keys": "list_keys",
@@ -117,6 +122,8 @@ async def test_openapi_describes_every_route(client: httpx.AsyncClient) -> None:
         "POST /projects": "create_project",
         "GET /projects/{name}": "read_project",
         "PATCH /projects/{name}": "change_project",
+        "GET /projects/{name}/webhook-secret": "read_webhook_secret",
+        "POST /projects/{name}/webhook-secret": "rotate_webhook_secret",
         "GET /audit": "read_audit",
         "GET /usage": "read_usage",
         "GET /health": "read_health",

@@ -260,6 +260,23 @@ def test_a_lost_answer_to_a_release_does_no_harm() -> None:
     assert (found.hold, found.released_at) == (True, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
+def test_deliveries_are_read_and_repeated() -> None:
+    delivery = {"task_id": str(TASK_ID), "state": "dead"}
+    page = answered({"deliveries": [delivery]})
+    service = Scripted(in_turn(page, GONE, page, answered(delivery, 202), answered({"repeated": 3}, 202)))
+    flows = service.flows
+    assert service.run(flows.deliveries(TASK_ID)) == (delivery,)
+    assert service.run(flows.recent_deliveries({"state": "dead", "limit": 2})) == (delivery,)
+    assert service.run(flows.redeliver(TASK_ID)) == delivery
+    assert service.run(flows.redeliver_dead()) == 3
+    assert [(request.method, request.path) for request in service.requests] == [
+        ("GET", f"/tasks/{TASK_ID}/deliveries"),
+        *[("GET", "/deliveries?state=dead&limit=2")] * 2,
+        ("POST", f"/tasks/{TASK_ID}/redeliver"),
+        ("POST", "/deliveries/redeliver"),
+    ]
+
+
 def test_a_completed_task_is_not_cancelled() -> None:
     service = Scripted(in_turn(problem("task_ended", 409, task_status="completed")))
     with pytest.raises(RequestRefused) as raised:

@@ -14,9 +14,11 @@ from tests.fake_access import FakeAuditLog
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fake_device_contents import FakeDeviceContents
 from tests.fake_history import FakeStatisticsHistory
+from tests.fake_webhooks import FakeDeliveryQueue
 from tests.fakes import FakeTaskRepository
 
 AGE = timedelta(days=3)
+DELIVERY_AGE = timedelta(days=7)
 LAST_KEPT = Position(at=datetime(2026, 1, 2, tzinfo=UTC), task_id=TaskId(UUID(int=5)))
 
 
@@ -57,6 +59,7 @@ def retention(
     contents: FakeDeviceContents | None = None,
     noise: FakeDeviceContents | None = None,
     history: FakeStatisticsHistory | None = None,
+    deliveries: FakeDeliveryQueue | None = None,
 ) -> Retention:
     return Retention(
         catalogue,
@@ -69,6 +72,8 @@ def retention(
         noise=noise or FakeDeviceContents(),
         history=history or FakeStatisticsHistory(),
         history_age=AGE,
+        deliveries=deliveries or FakeDeliveryQueue(),
+        delivery_age=DELIVERY_AGE,
     )
 
 
@@ -126,3 +131,10 @@ async def test_database_outage_only_delays(repository: FakeTaskRepository, catal
     await asyncio.gather(running, return_exceptions=True)
     assert clock.slept[0] == INTERVAL_SECONDS
     assert catalogue.deletions[0] == (AGE, BATCH)
+
+
+async def test_deliveries_are_deleted_in_batches_by_their_own_age(catalogue: FakeTaskCatalogue) -> None:
+    deliveries = FakeDeliveryQueue()
+    deliveries.batches = [BATCH, 3]
+    await retention(catalogue, ScriptedClock(), deliveries=deliveries).apply()
+    assert deliveries.deletions == [(DELIVERY_AGE, BATCH)] * 2

@@ -15,6 +15,7 @@ from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import KEPT_AGAIN_AFTER, MOST_CHARACTERS, DeviceTexts, KnownContents, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
 from tests.actors import TESTER
@@ -94,6 +95,7 @@ async def test_content_is_kept_before_its_task_is_stored(contents: FakeDeviceCon
         Backlog(repository, Clock(), 100),
         max_attempts=3,
         quotas=KnownQuotas(FakeProjectStore(), Clock()),
+        callbacks=KnownCallbacks(FakeProjectStore(), Clock()),
         devices=devices,
         noise=TaskNoise(FakeDeviceContents(), Clock()),
     )

@@ -14,6 +14,7 @@ from ketline.service.devices import ManageDevices
 from ketline.service.task_devices import KEPT_AGAIN_AFTER, DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.submission import SubmitTask
 from tests.fake_access import FakeProjectStore
@@ -74,6 +75,7 @@ def submitting(repository: FakeTaskRepository, contents: FakeDeviceContents) -> 
         Backlog(repository, Clock(), 10_000),
         max_attempts=3,
         quotas=KnownQuotas(FakeProjectStore(), Clock()),
+        callbacks=KnownCallbacks(FakeProjectStore(), Clock()),
         devices=TaskDevices(ManageDevices(FakeDeviceStore()), DeviceTexts(FakeDeviceContents()), Clock()),
         noise=TaskNoise(contents, Clock()),
     )

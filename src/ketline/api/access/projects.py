@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path, Request, status
 
 from ketline.api.openapi import body_of, problem_responses
 from ketline.api.requests.body import read_body
+from ketline.api.requests.callbacks import require_permitted_callback
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.errors import HTTPProblem
-from ketline.api.services import actor_of, services_of
+from ketline.api.services import actor_of, options_of, services_of
 from ketline.domain.access import MAX_PROJECT_CHARACTERS, Project, ProjectName, parse_project_name
 from ketline.domain.errors import ProjectExists, ProjectUnknown
 from ketline.domain.quotas import Quota, Scope
@@ -65,7 +66,7 @@ async def create_project(request: Request) -> ProjectView:
 )
 async def read_project(name: Name, request: Request) -> ProjectView:
     """Read a project with its quotas, and the defaults that apply where it has none."""
-    with _known(name) as project:
+    with known_project(name) as project:
         return _view(request, await services_of(request).projects.get(project))
 
 
@@ -86,10 +87,11 @@ async def read_project(name: Name, request: Request) -> ProjectView:
     },
 )
 async def change_project(name: Name, request: Request) -> ProjectView:
-    """Change the quotas of a project, for submissions from now on, and its share of the slots. What the body leaves out
-    stays as it is."""
+    """Change the quotas and the callback of a project, for submissions from now on, and its share of the slots. What
+    the body leaves out stays as it is."""
     body = await read_body(request, ProjectChange)
-    with _known(name) as project:
+    require_permitted_callback(body.callback, options_of(request))
+    with known_project(name) as project:
         quotas = known = (await services_of(request).projects.get(project)).quotas
         for scope, limits in ((Scope.PROJECT, body.quotas), (Scope.OWNER, body.owner_quotas)):
             given = limits.model_dump(exclude_unset=True)
@@ -98,13 +100,14 @@ async def change_project(name: Name, request: Request) -> ProjectView:
             project,
             quotas=None if quotas == known else quotas,
             weight=body.weight,
+            callback=None if "callback" not in body.model_fields_set else body.callback or "",
             actor=actor_of(request),
         )
     return _view(request, changed)
 
 
 @contextmanager
-def _known(name: str) -> Iterator[ProjectName]:
+def known_project(name: str) -> Iterator[ProjectName]:
     """The project of this name, where there may be none; a name that no project can have is not looked up."""
     unknown = HTTPProblem(ProjectUnknown.code, f"There is no project {name!r}.")
     try:
@@ -123,6 +126,7 @@ def _view(request: Request, project: Project) -> ProjectView:
         name=project.name,
         created_at=project.created_at,
         weight=project.weight,
+        callback=project.callback,
         quotas=QuotaLimits.model_validate(project.quotas.project),
         owner_quotas=QuotaLimits.model_validate(project.quotas.owner),
         default_quotas=QuotaLimits.model_validate(defaults.project),

@@ -39,12 +39,12 @@ _OF_KIND: Mapping[str, Sequence[str]] = {
     TaskKind.CONVERT: ("target", "profile", "bitcode", "timeout_s"),
     TaskKind.RUN: ("backend", "shots", "seed", "timeout_s"),
 }
-_OF_ANY_KIND = ("qc", "priority", "name", "tags", "inputs")
+_OF_ANY_KIND = ("qc", "priority", "name", "tags", "inputs", "callback")
 FIELDS = ("kind", *dict.fromkeys((*_OF_ANY_KIND, *(name for names in _OF_KIND.values() for name in names))))
 _CHECKED = ("memory", "bitcode")
 _INTEGERS = ("shots", "seed", "priority")
 _DECIMALS = ("timeout_s", "precision")
-_TEXTS = ("method", "name", "kind", "target", "profile", "backend")
+_TEXTS = ("method", "name", "kind", "target", "profile", "backend", "callback")
 
 Form = Sequence[tuple[str, str]]
 
@@ -124,6 +124,7 @@ def fields_of_spec(spec: TaskSpec) -> Mapping[str, str]:
         "profile": spec.profile or "",
         "bitcode": "on" if spec.bitcode else "",
         "backend": spec.backend or "",
+        "callback": spec.callback or "",
     }
 
 

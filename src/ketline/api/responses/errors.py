@@ -100,6 +100,12 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "too_many_devices", 409, "Too many devices", "The project has no room for another device: remove one."
         ),
+        ProblemKind(
+            "delivery_not_found",
+            404,
+            "Delivery not found",
+            "There is no delivery of this task: it has no callback, or it has not ended.",
+        ),
         ProblemKind("path_not_found", 404, "Path not found", "The path was not found; /docs lists all paths."),
         ProblemKind(
             "method_not_allowed", 405, "Method not allowed", "The Allow header lists the methods of this path."

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ketline.api.legacy.submissions import BACKEND_POINTER, is_legacy, to_request
 from ketline.api.requests.body import require_json
+from ketline.api.requests.callbacks import require_permitted_callback
 from ketline.api.responses.errors import HTTPProblem
 from ketline.api.responses.field_errors import invalid_body, invalid_request
 from ketline.api.services import ApiOptions, correlation_id_of, principal_of, services_of, trace_of
@@ -126,6 +127,7 @@ def spec_of(body: SubmitRequest) -> TaskSpec:
         profile=body.profile,
         bitcode=body.bitcode,
         backend=body.backend,
+        callback=body.callback,
     )
 
 
@@ -216,6 +218,7 @@ def within_limits(submission: SubmitRequest, options: ApiOptions, path: tuple[st
         submission = submission.model_copy(update={"shots": shots})
         # Observables are estimated only where the request itself has shots.
         submission.model_fields_set.discard("shots")
+    require_permitted_callback(submission.callback, options, path)
     values = {name: getattr(submission, name) for name in ("shots", "timeout_s", "max_attempts")}
     require_within_limits(values, submission.kind, options, path)
     return submission

@@ -111,6 +111,7 @@ def view_task(task: Task, *, with_result: bool = True, position: QueuePosition |
         released_at=task.released_at,
         rerun_of=task.rerun_of,
         owner=task.owner,
+        callback=task.callback,
         project=None if task.project == DEFAULT_PROJECT else task.project,
         queue=_view_position(position),
         result=_view_result(task) if with_result else None,

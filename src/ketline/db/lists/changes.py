@@ -35,6 +35,7 @@ from ketline.db.tasks.hold import is_held, never_if, runnable_since
 from ketline.db.tasks.labels import NAME, TAG, labels_of, write_labels
 from ketline.db.tasks.quotas import count_deleted
 from ketline.db.tasks.rank import rank
+from ketline.db.webhooks.messages import make_deliveries_of
 from ketline.domain.access import ProjectName
 from ketline.domain.lists import WHILE_PENDING, Changeable, Order, Position, TaskChange, TaskFilter
 from ketline.domain.task import TaskStatus
@@ -77,8 +78,10 @@ def select_spec(task_id: UUID, project: ProjectName) -> Select[Any]:
 def delete_tasks(connection: Connection, task_ids: Sequence[UUID]) -> None:
     """Deletes ended tasks, which are locked, with their history and keys; their labels are deleted by cascade.
 
-    What they took remains in the sums of usage, and of quotas, and they remain in the history of statistics.
+    What they took remains in the sums of usage, and of quotas, and they remain in the history of statistics. Messages
+    about them are still delivered.
     """
+    make_deliveries_of(connection, task_ids)  # guard: callback.deleted
     count_deleted(connection, task_ids)  # guard: quota.deleted
     used, recent = usage_of(connection, task_ids), recent_figures(connection, task_ids)
     for column in (status_history.c.task_id, idempotency_keys.c.task_id, tasks.c.task_id):

@@ -64,6 +64,7 @@ def to_task(rows: Sequence[Row[Any]]) -> Task:
         remote_job=to_remote_job(row),
         time_limit_seconds=row.time_limit_seconds,
         max_attempts=row.max_attempts,
+        callback=row.callback,
         task_type=row.task_type,
         wait_for_completion=bool(row.wait_for_completion),
     )

@@ -52,6 +52,7 @@ def to_spec(row: Row[Any]) -> TaskSpec:
         priority=row.priority,
         hold=bool(row.hold),
         max_qubits=row.max_qubits,
+        callback=row.callback,
         **kind_fields(row),
     )
 

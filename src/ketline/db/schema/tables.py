@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     false,
     literal_column,
 )
@@ -47,6 +48,8 @@ projects = Table(
     Column("weight", Float, nullable=False, server_default="1"),
     # Null without quotas, see `db/schema/quotas.py`.
     Column("quotas", _json_type()),
+    # The URL that ended tasks without a callback of their own are delivered to.
+    Column("callback", Text),
     # NaN, which PostgreSQL takes for the largest number, is excluded too.
     CheckConstraint(f"weight > 0 AND weight <= {MAX_WEIGHT:g}", name="projects_weight_check"),
 )
@@ -160,6 +163,9 @@ tasks = Table(
     Column("sampled", Boolean),
     Column("precision", Float),
     Column("mitigation", _json_type()),
+    Column("callback", Text),
+    # Whether a delivery is to be made when it has ended; null for a task that is delivered nowhere.
+    Column("callback_due", Boolean),
     Column("name", Text),
     # For reading a task; lists find tasks by name or tag through `task_labels`.
     Column("tags", _json_type()),
@@ -287,6 +293,10 @@ Index(
     sqlite_where=tasks.c.lease_owner.is_not(None),
 )
 
+# Ended tasks whose deliveries are to be made: nearly empty, and no task without a callback is ever in it.
+_CALLED_BACK = and_(tasks.c.callback_due, tasks.c.completed_at.is_not(None))
+Index("idx_task_callback", tasks.c.completed_at, postgresql_where=_CALLED_BACK, sqlite_where=_CALLED_BACK)
+
 # The tasks that need the content of a device.
 _ON_DEVICE = tasks.c.device_digest.is_not(None)
 Index("idx_task_device_digest", tasks.c.device_digest, postgresql_where=_ON_DEVICE, sqlite_where=_ON_DEVICE)
@@ -339,6 +349,49 @@ idempotency_keys = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Index("idx_idempotency_keys_expires_at", "expires_at"),
     Index("idx_idempotency_keys_task_id", "task_id"),
+)
+
+# Messages about ended tasks to the callbacks of these, see `db/webhooks/`.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Uuid, primary_key=True),
+    # No foreign key: a task may be deleted before its message is delivered.
+    Column("task_id", Uuid, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    # JSON as it is signed and sent in each attempt.
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # When it is attempted next; while a process attempts it, when another one may. Null once it has ended.
+    Column("next_at", UtcDateTime),
+    Column("give_up_at", UtcDateTime, nullable=False),
+    Column("last_attempt_at", UtcDateTime),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    Column("ended_at", UtcDateTime),
+    Index("idx_deliveries_task_id", "task_id", unique=True),
+    Index("idx_deliveries_project", "project", "state", "created_at", "delivery_id"),
+)
+_WAITING = deliveries.c.next_at.is_not(None)
+Index("idx_deliveries_next_at", deliveries.c.next_at, postgresql_where=_WAITING, sqlite_where=_WAITING)
+_ENDED = deliveries.c.ended_at.is_not(None)
+Index("idx_deliveries_ended_at", deliveries.c.ended_at, postgresql_where=_ENDED, sqlite_where=_ENDED)
+
+# What deliveries are signed with: readable, because a signature is made with the secret itself.
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    # No foreign key: a project of an identity provider has no row of its own.
+    Column("project", Text, primary_key=True),
+    Column("secret", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("previous", Text),
+    Column("previous_until", UtcDateTime),
 )
 
 # Who did what; rows are only added, and deleted when they are old.

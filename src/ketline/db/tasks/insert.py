@@ -52,6 +52,7 @@ INSERT_PARAMETERS = BindParameters(
     noise_digest=Text(),
     task_type=Text(),
     wait_for_completion=Boolean(),
+    callback_due=Boolean(),
     **{column.name: column.type for column in SPEC_COLUMNS},
     due_seconds=Float(),
     dispatches=Integer(),
@@ -75,6 +76,7 @@ def submission_values(submission: Submission) -> dict[str, object]:
         "noise_digest": noise.digest if isinstance(noise, StoredNoise) else None,
         "task_type": submission.task_type,
         "wait_for_completion": submission.wait_for_completion or None,
+        "callback_due": submission.spec.callback is not None or submission.project_callback or None,
         **spec_values(submission.spec),
     }
 
@@ -122,6 +124,7 @@ def new_task(request: Any) -> dict[str, Any]:
         "noise_digest": request.noise_digest,
         "task_type": request.task_type,
         "wait_for_completion": request.wait_for_completion,
+        "callback_due": request.callback_due,  # guard: callback.due
         **{column.name: getattr(request, column.name) for column in SPEC_COLUMNS},
         "current_status": literal(TaskStatus.PENDING, tasks.c.current_status.type),
         "submitted_at": now(),

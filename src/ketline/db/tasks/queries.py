@@ -36,7 +36,7 @@ LATE_COMMIT_SECONDS = 10.0
 LATE_LINES = 1000
 
 _LARGE = {"result", "profile", "metadata", "inputs", "observables", "noise", "gradient"}
-_NOT_SELECTED = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token"}
+_NOT_SELECTED = {"circuit", "dispatch_due_at", "lease_expires_at", "attempt", "lease_token", "callback_due"}
 # Larger inputs, observables and noise are left out, so that polling a large sweep does not read them each time.
 MOST_INPUT_BYTES = 64 * 1024
 

@@ -24,6 +24,7 @@ from ketline.ports.tracing import NO_TRACING, Tracing
 from ketline.service.task_devices import TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
+from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.quotas import KnownQuotas
 
 
@@ -56,6 +57,7 @@ class SubmitTask:
     backlog: Backlog
     max_attempts: int
     quotas: KnownQuotas
+    callbacks: KnownCallbacks
     devices: TaskDevices
     noise: TaskNoise
     project: ProjectName = DEFAULT_PROJECT
@@ -88,6 +90,8 @@ class SubmitTask:
         self.backlog.require_room()
         quotas = await self.quotas.of(self.project)
         submission = self._with_defaults(submission, quotas)
+        if await self.callbacks.has(self.project):
+            submission = replace(submission, project_callback=True)
         await self._keep_devices([submission])
         submission = await self._with_stored_noise(submission)
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
@@ -120,7 +124,11 @@ class SubmitTask:
     async def _submit_all(self, submissions: Sequence[Submission]) -> Sequence[Accepted]:
         self.backlog.require_room(len(submissions))
         quotas = await self.quotas.of(self.project)
-        completed = [self._with_defaults(submission, quotas) for submission in submissions]
+        has_callback = await self.callbacks.has(self.project)
+        completed = [
+            replace(self._with_defaults(submission, quotas), project_callback=has_callback)
+            for submission in submissions
+        ]
         await self._keep_devices(completed)
         completed = [await self._with_stored_noise(submission) for submission in completed]
         started = self.tracing.now()

@@ -1,4 +1,4 @@
-"""Retention: deletes ended tasks beyond what the operator wants to keep, old audit and history, and unused devices."""
+"""Retention: deletes old tasks, audit, history and deliveries beyond what operators keep, and unused devices."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from ketline.ports.clock import Clock
 from ketline.ports.device_contents import DeviceContents
 from ketline.ports.history import StatisticsHistory
 from ketline.ports.noise_contents import NoiseContents
+from ketline.ports.webhooks import DeliveryQueue
 from ketline.service.loop import Loop
 
 log = structlog.get_logger()
@@ -31,7 +32,8 @@ class Retention:
 
     It deletes minutes of the history that are older than `history_age`, too. One runs in every process, and they share
     the work. With `age` or `audit_age` None, those of any age are kept; with `most` None, any number of tasks. Of
-    `contents` and `noise` those go that no task and no device needs any more.
+    `contents` and `noise` those go that no task and no device needs any more, and of `deliveries` those that ended
+    longer ago than `delivery_age`.
     """
 
     catalogue: TaskCatalogue
@@ -44,6 +46,8 @@ class Retention:
     noise: NoiseContents
     history: StatisticsHistory
     history_age: timedelta
+    deliveries: DeliveryQueue
+    delivery_age: timedelta
 
     async def run(self) -> None:
         """Apply the limits at intervals until cancelled."""
@@ -71,6 +75,7 @@ class Retention:
             log.info("retention.deleted", tasks=deleted)
         if audit_age is not None:
             await self._until_done(lambda: self.audit.delete_older(audit_age, BATCH))
+        await self._until_done(lambda: self.deliveries.delete_ended(self.delivery_age, BATCH))
         for contents in (self.contents, self.noise):
             await self._until_done(partial(contents.delete_unused, UNUSED_CONTENT_AGE, BATCH))
         await self._until_done(lambda: self.history.delete_older(self.history_age, BATCH))

@@ -1,0 +1,1 @@
+"""Deliveries of messages about ended tasks, and the secrets that sign them."""

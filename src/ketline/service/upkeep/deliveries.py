@@ -1,0 +1,111 @@
+"""Delivers messages about ended tasks to their callbacks; one loop runs in every process, and they share the work."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from ketline.domain.errors import ServiceUnavailable
+from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryId, DeliveryState, retry_seconds
+from ketline.ports.clock import Clock
+from ketline.ports.webhooks import CallbackSender, DeliveryQueue
+from ketline.service.loop import Loop
+
+log = structlog.get_logger()
+
+INTERVAL_SECONDS = 1.0
+BATCH = 100
+# Between corrections of times, in case that the clock of the database was set back.
+CORRECTION_SECONDS = 30.0
+# How long after the time limit of an attempt another process may make the next one, if this process is killed.
+SPARE = timedelta(seconds=15)
+# The part of the attempts under way that one host may take, so that a slow one does not delay the others.
+SHARE_OF_A_HOST = 0.25
+
+
+@dataclass(slots=True)
+class DeliverMessages:
+    """Makes deliveries for tasks that have ended, and attempts those that are due, up to `most` at once.
+
+    With `most` 0 this process makes no deliveries: another one of the service must.
+    """
+
+    queue: DeliveryQueue
+    sender: CallbackSender
+    clock: Clock
+    most: int
+    timeout: timedelta
+    draw: Callable[[], float] = random.random
+    _under_way: dict[DeliveryId, ClaimedDelivery] = field(default_factory=dict, init=False)
+    _correct_at: float = field(default=0.0, init=False)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def run(self) -> None:
+        """Deliver until cancelled; attempts that are under way then are made again by another process."""
+        if not self.most:
+            return
+        async with asyncio.TaskGroup() as group:
+            await Loop(
+                partial(self._round, group),
+                INTERVAL_SECONDS,
+                delayed="webhook.delayed",
+                crashed="webhook.crashed",
+                wake=self._freed,
+                retry_seconds=INTERVAL_SECONDS,
+            ).run()
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        await self._correct_times()
+        while await self.queue.make(BATCH) == BATCH:
+            pass
+        free = self.most - len(self._under_way)
+        if not free:
+            return
+        hosts = [claimed.host for claimed in self._under_way.values()]
+        most_for_host = max(1, int(self.most * SHARE_OF_A_HOST))
+        for claimed in await self.queue.claim(free, self.timeout + SPARE, hosts, most_for_host):
+            self._under_way[claimed.delivery_id] = claimed
+            group.create_task(self._attempt(claimed))
+
+    async def _correct_times(self) -> None:
+        if self.clock.monotonic() < self._correct_at:
+            return
+        if corrected := await self.queue.correct_times():
+            log.warning("webhook.times_corrected", deliveries=corrected)
+        self._correct_at = self.clock.monotonic() + CORRECTION_SECONDS
+
+    async def _attempt(self, claimed: ClaimedDelivery) -> None:
+        try:
+            await self._record(claimed, await self.sender.send(claimed))
+        except ServiceUnavailable as error:
+            # Whatever the receiver answered, the delivery is attempted again when its lease ends.
+            log.warning("webhook.not_recorded", **_named(claimed), code=error.code)
+        except Exception:
+            log.exception("webhook.crashed", **_named(claimed))
+        finally:
+            del self._under_way[claimed.delivery_id]
+            self._freed.set()
+
+    async def _record(self, claimed: ClaimedDelivery, attempt: Attempt) -> None:
+        if attempt.error is None:
+            await self.queue.delivered(claimed, attempt)
+            log.info("webhook.delivered", **_named(claimed), status=attempt.status)
+            return
+        pause = max(retry_seconds(claimed.attempt, self.draw()), attempt.pause_seconds)
+        state = await self.queue.failed(claimed, attempt, timedelta(seconds=pause))
+        event = "webhook.dead" if state is DeliveryState.DEAD else "webhook.failed"
+        log.warning(event, **_named(claimed), status=attempt.status, error=attempt.error)
+
+
+def _named(claimed: ClaimedDelivery) -> dict[str, object]:
+    """What log lines say about a delivery: not its URL, which may contain what only its receiver is to know."""
+    return {
+        "delivery_id": str(claimed.delivery_id),
+        "task_id": str(claimed.task_id),
+        "host": claimed.host,
+        "attempt": claimed.attempt,
+    }

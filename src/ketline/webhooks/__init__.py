@@ -1,0 +1,1 @@
+"""Sends messages about ended tasks to the callbacks of these, by HTTP."""

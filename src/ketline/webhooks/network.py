@@ -1,0 +1,96 @@
+"""Connects to the hosts of callbacks, and only to addresses that the operator permits.
+
+A host name is resolved once for each connection, and the connection is made to an address of that answer: a name whose
+address changes after it was checked leads nowhere else. TLS and the `Host` header still have the name.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+import httpcore
+
+from ketline.domain.callback_url import Address, CallbackRule, CallbackUrl
+
+# Of the addresses of a host, so many are tried.
+MOST_ADDRESSES = 3
+CONNECT_SECONDS = 5.0
+# A resolver that does not answer occupies a thread for its own timeout, whatever this process waits for.
+RESOLVER_THREADS = 8
+
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+
+
+class AddressRefused(Exception):
+    """None of the addresses of a host may be connected to."""
+
+
+@dataclass(slots=True)
+class SystemResolver:
+    """Resolves names as the operating system does, in threads of its own."""
+
+    _threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolver"), init=False
+    )
+
+    async def __call__(self, host: str, port: int) -> Sequence[Address]:
+        """Return the addresses of a host, in the order of preference.
+
+        Raises:
+            OSError: it has none, or the resolver does not answer.
+        """
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._look_up, host, port)
+        return [ip_address(address.partition("%")[0]) for address in dict.fromkeys(found)]
+
+    @staticmethod
+    def _look_up(host: str, port: int) -> list[str]:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [str(info[4][0]) for info in infos]
+
+    def close(self) -> None:
+        """Let running look-ups end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """Opens connections for one request to `url`.
+
+    Raises `AddressRefused` for a host without a permitted address, and httpcore's errors as its own backends do.
+    """
+
+    def __init__(self, url: CallbackUrl, rule: CallbackRule, resolve: Resolve) -> None:
+        self._url, self._rule, self._resolve = url, rule, resolve
+        self._backend = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        failure: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("its host has no address")
+        for address in (await self._permitted(host, port))[:MOST_ADDRESSES]:
+            try:
+                return await self._backend.connect_tcp(
+                    str(address), port, CONNECT_SECONDS, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def _permitted(self, host: str, port: int) -> Sequence[Address]:
+        try:
+            addresses = await self._resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError("its host name cannot be resolved") from error
+        refusals = {address: self._rule.refusal_of(address, self._url) for address in addresses}
+        permitted = [address for address, refusal in refusals.items() if refusal is None]
+        if refusals and not permitted:
+            raise AddressRefused(next(iter(refusals.values())))
+        return permitted
