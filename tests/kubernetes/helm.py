@@ -32,20 +32,23 @@ class Helm:
     def lint(self, values: Path) -> subprocess.CompletedProcess[str]:
         return self.run("lint", "--strict", str(CHART), "--values", str(values))
 
-    def render(self, *values: Path, settings: Sequence[str] = ()) -> list[Manifest]:
-        """The objects of an installation with these files of values and `--set` options.
+    def render(self, *values: Path, settings: Sequence[str] = (), upgrade: bool = False) -> list[Manifest]:
+        """The objects of an installation, or of an upgrade, with these files of values and `--set` options.
 
         Raises:
             AssertionError: Helm refuses them.
         """
-        done = self.template(*values, settings=settings)
+        done = self.template(*values, settings=settings, upgrade=upgrade)
         assert done.returncode == 0, done.stderr
         return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
 
-    def template(self, *values: Path, settings: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    def template(
+        self, *values: Path, settings: Sequence[str] = (), upgrade: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         files = [option for file in values for option in ("--values", str(file))]
         sets = [option for setting in settings for option in ("--set", setting)]
-        return self.run("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *files, *sets)
+        kind = ["--is-upgrade"] if upgrade else []
+        return self.run("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *kind, *files, *sets)
 
 
 def pod_templates(manifests: Sequence[Manifest]) -> dict[str, Mapping[str, Any]]:

@@ -110,6 +110,22 @@ def test_migration_runs_before_anything_else(helm: Helm) -> None:
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["migrate"]
+    assert "initContainers" not in job["spec"]["template"]["spec"]
+
+
+def test_upgrade_first_checks_that_running_processes_work_on_the_new_schema(helm: Helm) -> None:
+    upgraded = helm.render(LEAST, settings=["migration.image.tag=2.0"], upgrade=True)
+    (job,) = _find(upgraded, "Job").values()
+    kubernetes_validate.validate(job, KUBERNETES_VERSIONS[0], strict=True)
+    pod = job["spec"]["template"]["spec"]
+    (check,) = pod["initContainers"]
+    (migrate,) = pod["containers"]
+    (rule,) = job["spec"]["podFailurePolicy"]["rules"]
+    assert (rule["action"], rule["onExitCodes"]["containerName"]) == ("FailJob", check["name"])
+    assert (check["args"], migrate["args"]) == (["migrate", "--check"], ["migrate"])
+    assert {check["image"], migrate["image"]} == {"ketline:2.0"}
+    (unchecked,) = _find(helm.render(LEAST, settings=["migration.check=false"], upgrade=True), "Job").values()
+    assert "initContainers" not in unchecked["spec"]["template"]["spec"]
 
 
 def _workers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:

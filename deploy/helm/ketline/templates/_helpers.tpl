@@ -111,6 +111,19 @@ volumeMounts:
 {{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 
+{{/* A container of the migration; the argument is a list of the root, its name, and its arguments. */}}
+{{- define "ketline.migrate" -}}
+{{- $root := index . 0 -}}
+{{- $migration := $root.Values.migration -}}
+- name: {{ index . 1 }}
+  image: {{ include "ketline.image" (list $root $migration.image) }}
+  imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+  args: [{{ index . 2 }}]
+  env: {{- include "ketline.env" (list $root dict $migration.settings) | nindent 4 }}
+  resources: {{- toYaml $migration.resources | nindent 4 }}
+  {{- include "ketline.container" $root | nindent 2 }}
+{{- end -}}
+
 {{/* Probes on a port; readiness ends with the first signal to stop. */}}
 {{- define "ketline.probes" -}}
 startupProbe:
