@@ -104,6 +104,18 @@ def test_batch_is_stored_in_one_span() -> None:
     assert single.attributes["ketline.task_id"] == str(TASK)
 
 
+def test_task_that_is_published_again_has_two_messages_in_its_trace() -> None:
+    recorded = Recorded()
+    dispatch = Dispatch(task_id=TASK, correlation_id=CORRELATION, trace_context=TRACEPARENT)
+    messages = [recorded.tracing.publication(dispatch) for _ in range(2)]
+    for message in messages:
+        message.end()
+    first, second = recorded.spans()
+    assert first.parent == second.parent
+    assert trace_id(first) == trace_id(second) == TRACE_ID
+    assert len({message.dispatch.trace_context for message in messages}) == 2
+
+
 def test_message_carries_the_context_of_its_own_span() -> None:
     recorded = Recorded()
     dispatch = Dispatch(task_id=TASK, correlation_id=CORRELATION, trace_context=TRACEPARENT)

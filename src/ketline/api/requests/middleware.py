@@ -150,7 +150,9 @@ class RequestContext:
     def _trace(self, method: str, path: str, headers: Headers, correlation_id: str) -> RequestTrace:
         if path in _UNTRACED_PATHS or path.startswith(_UNTRACED_PREFIX):
             return NO_REQUEST
-        return self._tracing.request(method, headers, correlation_id)
+        # As OpenTelemetry's conventions name the methods that no route has.
+        known = method if method in _METHODS else "_OTHER"
+        return self._tracing.request(known, headers, correlation_id)
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         try:
