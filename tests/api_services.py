@@ -23,6 +23,7 @@ from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.health.pauses import KnownPauses
 from ketline.service.health.scrape import Scrape
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
@@ -33,12 +34,15 @@ from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.interventions import InterveneInTasks
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import Outbox, SubmitTask
 from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
+from ketline.service.vacuum import VacuumDatabase
 from tests.fake_access import FakeKeyStore, FakeProjectStore, FakeSessionStore
+from tests.fake_administration import FakeClaimControls, FakeInterventions, FakeStorage
 from tests.fake_device_contents import FakeDeviceContents
 from tests.fake_devices import FakeDeviceStore
 from tests.fake_history import FakeStatisticsHistory
@@ -63,6 +67,8 @@ def services_over(
     ledger: UsageLedger,
     devices: DeviceStore | None = None,
     history: StatisticsHistory | None = None,
+    controls: FakeClaimControls | None = None,
+    interventions: FakeInterventions | None = None,
 ) -> Services:
     """All services; keys, sessions, projects and external backends are fakes, and nobody is authenticated."""
     metrics = PrometheusMetrics()
@@ -84,6 +90,7 @@ def services_over(
         metrics=metrics,
     )
     keys = FakeKeyStore(projects)
+    controls = controls or FakeClaimControls()
     return Services(
         submit=submit,
         submissions=repository,
@@ -117,4 +124,12 @@ def services_over(
         webhook_secrets=ManageWebhookSecrets(FakeSecretStore(), projects),
         usage=SumUsage(ledger, SystemClock()),
         history=history or FakeStatisticsHistory(),
+        claim_controls=controls,
+        pauses=KnownPauses(controls, SystemClock()),
+        interventions=InterveneInTasks(interventions or FakeInterventions(), outbox.nudge),
+        vacuum=VacuumDatabase(_no_ended, FakeStorage(), audit_log, SystemClock()),
     )
+
+
+async def _no_ended() -> int:
+    return 0

@@ -117,6 +117,8 @@ def test_answers_are_as_described(operation: Any, mode: GenerationMode, url: str
         case.call_and_validate(base_url=url, checks=CHECKS)
 
     explore()
+    # Tasks of other tests are to run.
+    assert httpx.delete(f"{url}/admin/pauses").json() == {"pauses": []}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from tests.guards.guard import CONTRACT, GUARDS_RUNTIME, RECOVER, Guard
 from tests.guards.removals import Drop, Loop, Replace
 
 REAP = "tests/integration/test_reap.py"
+INTERVENTIONS = "tests/contract/test_interventions.py"
 
 RECOVERY = (
     Guard(
@@ -227,5 +228,17 @@ RECOVERY = (
         "a data directory has one owner at a time",
         Drop(),
         (f"{GUARDS_RUNTIME}::test_data_directory_has_one_owner_at_a_time",),
+    ),
+    Guard(
+        "requeue.lost",
+        "a task is taken back only from a worker that is dead",
+        Drop(),
+        (f"{INTERVENTIONS}::test_task_of_a_living_worker_is_not_taken",),
+    ),
+    Guard(
+        "fail.ended",
+        "an administrator fails no task that has ended",
+        Drop(),
+        (f"{INTERVENTIONS}::test_ended_task_is_neither_requeued_nor_failed",),
     ),
 )

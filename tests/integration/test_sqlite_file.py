@@ -1,8 +1,11 @@
 """What becomes of the file of an open SQLite database behind the service's back: nothing is stored in vain."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -119,4 +122,28 @@ async def test_vacuum_is_no_loss(sqlite_url: str) -> None:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         other.close()
         assert path.stat().st_size < before
+        await database.write(adding("after"))
+
+
+async def test_log_outlives_other_processes_after_the_file_has_shrunk(sqlite_url: str) -> None:
+    path = path_of(sqlite_url)
+    another = [
+        sys.executable,
+        "-c",
+        f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT 1 FROM tasks')",
+    ]
+    vacuum = [*another[:2], f"{another[2]}; c.execute('VACUUM'); c.execute('PRAGMA wal_checkpoint(TRUNCATE)')"]
+    async with open_database(sqlite_url) as database:
+        await checkpointed(database, path)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("CREATE TABLE filler (x)")
+        other.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
+        other.execute("PRAGMA wal_checkpoint(FULL)")
+        await database.write(adding("large"))
+        other.execute("DROP TABLE filler")
+        other.close()
+        await asyncio.to_thread(subprocess.run, vacuum, check=True)
+        await database.write(adding("small"))
+        # It closes the file, and would delete the log if it seemed to be the last one that uses the database.
+        await asyncio.to_thread(subprocess.run, another, check=True)
         await database.write(adding("after"))

@@ -40,6 +40,10 @@ def key_id(answer: Any) -> str:
     return str(answer["key_id"])
 
 
+def worker_id(answer: Any) -> str:
+    return str(answer["workers"][0]["worker_id"])
+
+
 HEAD = """# The API, call by call
 
 Every call of Ketline's REST interface, with the response of a service. `python -m tests.pages.api` generates this page
@@ -374,6 +378,41 @@ CALLS: Sequence[str | Call] = (
     Call(text="A key that is revoked is refused within two seconds.", method="DELETE", path="/keys/{key}"),
     Call(text="The keys of a project, or of all.", path="/keys?project=optics"),
     Call(text="Who did what, the newest first ([specs/audit.md](../specs/audit.md)).", path="/audit?limit=2"),
+    "## Administration",
+    Call(
+        text="No worker begins a task from now on; submissions are accepted ([specs/care.md](../specs/care.md)).",
+        method="POST",
+        path="/admin/pauses",
+        body={"reason": "disk is full"},
+    ),
+    Call(method="POST", path="/tasks", body={"qc": ENDLESS}, status=202, keep={"stuck": task_id}),
+    Call(text="What is paused.", path="/admin/pauses"),
+    Call(
+        text="A pending task is published again, or one is taken back from a worker that is dead, or by force.",
+        method="POST",
+        path="/admin/tasks/{stuck}/requeue",
+        body={"force": True},
+    ),
+    Call(
+        text="A task that cannot be ended otherwise is failed, with a reason for its owner.",
+        method="POST",
+        path="/admin/tasks/{stuck}/fail",
+        body={"reason": "its backend is gone"},
+    ),
+    Call(text="The pause of one queue ends,", method="DELETE", path="/admin/pauses/convert"),
+    Call(text="or every pause.", method="DELETE", path="/admin/pauses"),
+    Call(path="/workers", keep={"worker": worker_id}),
+    Call(
+        text="One worker finishes what it runs, and claims nothing else.",
+        method="POST",
+        path="/admin/workers/{worker}/drain",
+    ),
+    Call(text="It claims tasks again.", method="DELETE", path="/admin/workers/{worker}/drain"),
+    Call(
+        text="Ended tasks beyond the limits of retention are deleted now, and their space is freed.",
+        method="POST",
+        path="/admin/vacuum",
+    ),
     "## Bad requests",
     Call(
         text="Each wrong field is named, no value is repeated.",

@@ -18,7 +18,7 @@ MOST_DOUBLINGS = 6
 
 MOVES: Mapping[str | None, set[str]] = {
     None: {"pending"},
-    "pending": {"processing", "cancelled"},
+    "pending": {"processing", "failed", "cancelled"},
     "processing": {"pending", "completed", "failed", "cancelled"},
     "completed": set(),
     "failed": set(),

@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute
 
 from ketline.api import backends, deliveries, devices, docs, health, history, metrics, usage, validate, workers
 from ketline.api.access import audit, keys, projects, webhook_secrets, whoami
+from ketline.api.administration import database, drains, pauses
+from ketline.api.administration import tasks as task_interventions
 from ketline.api.guard import Guard, guard, require_rights
 from ketline.api.openapi import DescribedApi
 from ketline.api.pages import audit as audit_page
@@ -43,6 +45,7 @@ _TAGS = [
     {"name": "deliveries", "description": "Messages to callbacks about tasks that have ended."},
     {"name": "service", "description": "Simulators and workers of the service."},
     {"name": "access", "description": "API keys, projects, and who one is."},
+    {"name": "administration", "description": "Pause claims, drain workers, intervene in tasks, free space."},
     {"name": "health", "description": "For load balancers and orchestrators."},
 ]
 
@@ -73,6 +76,10 @@ _MODULES = (
     webhook_secrets,
     whoami,
     audit,
+    pauses,
+    drains,
+    task_interventions,
+    database,
     audit_page,
     keys_page,
     usage,

@@ -30,6 +30,7 @@ async def read_health(request: Request, response: Response) -> HealthView:
         queue_status=_connection(report.queue_connected),
         database_problem=report.database_problem,
         queue_problem=report.queue_problem,
+        paused=await _paused(request, report),
     )
 
 
@@ -75,6 +76,12 @@ async def _report(request: Request) -> HealthReport:
     """The health of the service, which is no project's."""
     services: Services = request.app.state.services
     return await services.health()
+
+
+async def _paused(request: Request, report: HealthReport) -> bool | None:
+    """True while the claims of a queue are paused, as far as that is known; otherwise None."""
+    services: Services = request.app.state.services
+    return bool(report.database_connected and await services.pauses.last_known()) or None
 
 
 def _set_status(response: Response, *, good: bool) -> None:

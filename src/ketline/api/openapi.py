@@ -16,6 +16,7 @@ from ketline.api.rights import PUBLIC, RIGHTS
 from ketline.api.services import ApiOptions
 from ketline.domain.errors import ProjectUnknown
 from ketline.schemas.access import KeyRequest, ProjectChange, ProjectRequest, RotationRequest
+from ketline.schemas.administration import FailRequest, PauseRequest, RequeueRequest
 from ketline.schemas.devices import DeviceDocument
 from ketline.schemas.legacy import LegacyRequest, PlainNotFound, ResultShape, plain_schema
 from ketline.schemas.lists import ChangeRequest, RerunRequest
@@ -186,7 +187,10 @@ _PARSED_BY_ROUTES = (
     ChangeRequest,
     RerunRequest,
     LegacyRequest,
+    FailRequest,
     KeyRequest,
+    PauseRequest,
+    RequeueRequest,
     RotationRequest,
     SecretRotation,
     ProjectRequest,

@@ -73,6 +73,16 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/projects/{name}/webhook-secret"): Role.ADMINISTRATOR,
     ("POST", "/projects/{name}/webhook-secret"): Role.ADMINISTRATOR,
     ("GET", "/audit"): Role.ADMINISTRATOR,
+    # The service, and tasks of all projects.
+    ("GET", "/admin/pauses"): Role.OPERATOR,
+    ("POST", "/admin/pauses"): Role.ADMINISTRATOR,
+    ("DELETE", "/admin/pauses"): Role.ADMINISTRATOR,
+    ("DELETE", "/admin/pauses/{queue}"): Role.ADMINISTRATOR,
+    ("POST", "/admin/workers/{worker_id}/drain"): Role.ADMINISTRATOR,
+    ("DELETE", "/admin/workers/{worker_id}/drain"): Role.ADMINISTRATOR,
+    ("POST", "/admin/tasks/{task_id}/requeue"): Role.ADMINISTRATOR,
+    ("POST", "/admin/tasks/{task_id}/fail"): Role.ADMINISTRATOR,
+    ("POST", "/admin/vacuum"): Role.ADMINISTRATOR,
     # Pages.
     ("GET", "/"): Role.READER,
     ("GET", "/ui"): Role.READER,

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from ketline.api.administration.pauses import view_pauses
 from ketline.api.openapi import problem_responses
 from ketline.api.services import services_of
 from ketline.domain.worker import CurrentTask, LiveWorker
@@ -19,7 +20,9 @@ router = APIRouter(prefix="/workers", tags=["service"])
 async def read_workers(request: Request, response: Response) -> WorkersView:
     """List the live workers, their slots, and the tasks that they run with the state of each lease."""
     response.headers["Cache-Control"] = "no-store"
-    return WorkersView(workers=[_view(worker) for worker in await services_of(request).workers.live()])
+    services = services_of(request)
+    workers = [_view(worker) for worker in await services.workers.live()]
+    return WorkersView(workers=workers, pauses=view_pauses(await services.pauses()) or None)
 
 
 def _view(worker: LiveWorker) -> WorkerView:
@@ -33,6 +36,8 @@ def _view(worker: LiveWorker) -> WorkerView:
         last_seen_at=worker.last_seen_at,
         ready_slots=worker.condition.ready_slots if worker.condition is not None else None,
         problem=worker.condition.problem if worker.condition is not None else None,
+        draining_since=worker.condition.draining_since if worker.condition is not None else None,
+        drained_at=worker.drained_at,
         tasks=[_view_task(task) for task in worker.tasks],
     )
 

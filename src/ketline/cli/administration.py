@@ -36,7 +36,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 LONGEST = timedelta(days=36_500)
 
 
-def _checked(parse: Callable[[str], T], text: str) -> T:
+def checked(parse: Callable[[str], T], text: str) -> T:
     """The value of an option, read by a function that raises `ValueError`."""
     try:
         return parse(text)
@@ -89,16 +89,16 @@ KeyId = Annotated[str, typer.Argument(help="The id of a key, as list prints it: 
 Expires = Annotated[
     timedelta | None,
     typer.Option(
-        parser=partial(_checked, parse_duration), metavar="DURATION", help="When the key ends: 90d; default: never."
+        parser=partial(checked, parse_duration), metavar="DURATION", help="When the key ends: 90d; default: never."
     ),
 ]
 OldProject = Annotated[
-    ProjectName, typer.Argument(parser=partial(_checked, parse_name), metavar="NAME", help="The name of the project.")
+    ProjectName, typer.Argument(parser=partial(checked, parse_name), metavar="NAME", help="The name of the project.")
 ]
 _QUOTA_HELP = f"A quota of the project: {', '.join(Quota)}, with a limit, or with none to take it away."
 NewProject = Annotated[
     ProjectName,
-    typer.Argument(parser=partial(_checked, parse_name), metavar="NAME", help="The name of the new project."),
+    typer.Argument(parser=partial(checked, parse_name), metavar="NAME", help="The name of the new project."),
 ]
 
 
@@ -106,14 +106,14 @@ def create_key(
     role: Annotated[Role, typer.Option(help="What it may do; each role includes those before it.")],
     owner: Annotated[
         Owner,
-        typer.Option(parser=partial(_checked, parse_owner), metavar="OWNER", help="Who uses it: the owner of tasks."),
+        typer.Option(parser=partial(checked, parse_owner), metavar="OWNER", help="Who uses it: the owner of tasks."),
     ],
     project: Annotated[
         ProjectName,
-        typer.Option(parser=partial(_checked, parse_name), metavar="NAME", help="The project whose tasks it is for."),
+        typer.Option(parser=partial(checked, parse_name), metavar="NAME", help="The project whose tasks it is for."),
     ] = DEFAULT_PROJECT,
     name: Annotated[
-        Owner | None, typer.Option(parser=partial(_checked, parse_owner), metavar="TEXT", help="What the key is for.")
+        Owner | None, typer.Option(parser=partial(checked, parse_owner), metavar="TEXT", help="What the key is for.")
     ] = None,
     expires: Expires = None,
     data_dir: DataDir = None,
@@ -123,16 +123,16 @@ def create_key(
 
     async def create(administration: "Administration") -> "NewKey":
         return await administration.keys.create(
-            project=project, role=role, owner=owner, name=name, lifetime=expires, actor=_operator()
+            project=project, role=role, owner=owner, name=name, lifetime=expires, actor=operator()
         )
 
-    _show_new(_administered(create, data_dir), as_json=as_json)
+    _show_new(administered(create, data_dir), as_json=as_json)
 
 
 def list_keys(
     project: Annotated[
         ProjectName | None,
-        typer.Option(parser=partial(_checked, parse_name), metavar="NAME", help="Only keys of this project."),
+        typer.Option(parser=partial(checked, parse_name), metavar="NAME", help="Only keys of this project."),
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -145,7 +145,7 @@ def list_keys(
             await administration.projects.get(project)
         return list(await administration.keys.keys(project))
 
-    found = _administered(read, data_dir)
+    found = administered(read, data_dir)
     if as_json:
         show_json([_document(key) for key in found])
         return
@@ -158,7 +158,7 @@ def rotate_key(
     overlap: Annotated[
         timedelta | None,
         typer.Option(
-            parser=partial(_checked, parse_duration),
+            parser=partial(checked, parse_duration),
             metavar="DURATION",
             help="How long the old key remains valid: 1h; default: it ends at once.",
         ),
@@ -170,9 +170,9 @@ def rotate_key(
     """Create a key with the rights, owner and name of another, print it, and end the other one."""
 
     async def rotate(administration: "Administration") -> "NewKey":
-        return await administration.keys.rotate(key, overlap or timedelta(), expires, actor=_operator())
+        return await administration.keys.rotate(key, overlap or timedelta(), expires, actor=operator())
 
-    _show_new(_administered(rotate, data_dir), as_json=as_json)
+    _show_new(administered(rotate, data_dir), as_json=as_json)
 
 
 def revoke_key(key: KeyId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -180,9 +180,9 @@ def revoke_key(key: KeyId, data_dir: DataDir = None, as_json: AsJson = False) ->
     from ketline.cli.show import show_json
 
     async def revoke(administration: "Administration") -> ApiKey:
-        return await administration.keys.revoke(key, _operator())
+        return await administration.keys.revoke(key, operator())
 
-    revoked = _administered(revoke, data_dir)
+    revoked = administered(revoke, data_dir)
     if as_json:
         show_json(_document(revoked))
     else:
@@ -194,9 +194,9 @@ def create_project(name: NewProject, data_dir: DataDir = None, as_json: AsJson =
     from ketline.cli.show import show_json
 
     async def create(administration: "Administration") -> Project:
-        return await administration.projects.add(name, _operator())
+        return await administration.projects.add(name, operator())
 
-    created = _administered(create, data_dir)
+    created = administered(create, data_dir)
     if as_json:
         show_json(_document(created))
     else:
@@ -208,7 +208,7 @@ def change_project(
     weight: Annotated[
         float | None,
         typer.Option(
-            parser=partial(_checked, parse_weight),
+            parser=partial(checked, parse_weight),
             metavar="WEIGHT",
             help="How much of the slots it gets beside projects of weight 1.",
         ),
@@ -229,8 +229,8 @@ def change_project(
 
     changes = {Scope.PROJECT: quota or [], Scope.OWNER: owner_quota or []}
     if callback:
-        _checked(parse_callback, callback)
-    limits = {scope: dict(_checked(parse_quota, text) for text in texts) for scope, texts in changes.items()}
+        checked(parse_callback, callback)
+    limits = {scope: dict(checked(parse_quota, text) for text in texts) for scope, texts in changes.items()}
 
     async def change(administration: "Administration") -> Project:
         quotas = known = (await administration.projects.get(name)).quotas
@@ -238,10 +238,10 @@ def change_project(
             quotas = quotas.changed(scope, changed)
         new = None if quotas == known else quotas
         return await administration.projects.change(
-            name, quotas=new, weight=weight, callback=callback, actor=_operator()
+            name, quotas=new, weight=weight, callback=callback, actor=operator()
         )
 
-    changed = _administered(change, data_dir)
+    changed = administered(change, data_dir)
     if as_json:
         show_json(_document(changed))
         return
@@ -258,7 +258,7 @@ def webhook_secret(
     overlap: Annotated[
         timedelta | None,
         typer.Option(
-            parser=partial(_checked, parse_overlap),
+            parser=partial(checked, parse_overlap),
             metavar="DURATION",
             help="How long messages are signed with the previous one too: 1h, or 0s; default: 1d.",
         ),
@@ -273,9 +273,9 @@ def webhook_secret(
         secrets = administration.webhook_secrets
         if not rotate:
             return await secrets.get(name)
-        return await secrets.rotate(name, timedelta(days=1) if overlap is None else overlap, _operator())
+        return await secrets.rotate(name, timedelta(days=1) if overlap is None else overlap, operator())
 
-    found = _administered(read, data_dir)
+    found = administered(read, data_dir)
     if as_json:
         show_json(_document(found))
     else:
@@ -289,7 +289,7 @@ def list_projects(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     async def read(administration: "Administration") -> list[Project]:
         return list(await administration.projects.projects())
 
-    found = _administered(read, data_dir)
+    found = administered(read, data_dir)
     if as_json:
         show_json([_document(project) for project in found])
     else:
@@ -299,7 +299,7 @@ def list_projects(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def audit(
     project: Annotated[
         ProjectName | None,
-        typer.Option(parser=partial(_checked, parse_name), metavar="NAME", help="Only what was done in this project."),
+        typer.Option(parser=partial(checked, parse_name), metavar="NAME", help="Only what was done in this project."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many entries, the newest ones.")] = 50,
     data_dir: DataDir = None,
@@ -316,7 +316,7 @@ def audit(
             page = await administration.audit.find(project, page.next, min(limit, MOST_ENTRIES))
         return [*found, *page.entries][:limit]
 
-    entries = _administered(read, data_dir)
+    entries = administered(read, data_dir)
     if as_json:
         show_json([_entry_document(entry) for entry in entries])
         return
@@ -346,17 +346,17 @@ def _entry_row(entry: AuditEntry) -> list[str]:
     return [_time(entry.at), str(record.action), *(value or "" for value in shown)]
 
 
-def _operator() -> Actor:
-    """The user of the operating system, for the audit log."""
+def operator() -> Actor:
+    """The user of the operating system, as the actor in the audit log."""
     try:
         return Actor(owner=Owner(getuser()), origin=COMMAND_LINE)
     except (KeyError, OSError):
         return Actor(origin=COMMAND_LINE)  # a user id without a name, as in containers
 
 
-def _administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None) -> T:
+def administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None) -> T:
     """Run `work` on the database that the options and the settings name."""
-    with require_server_libraries("ketline keys"):
+    with require_server_libraries("This command"):
         from ketline.runtime import open_administration
 
     settings = configured(data_dir=data_dir)

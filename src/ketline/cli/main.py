@@ -10,7 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from ketline.cli import administration, convert, deliveries, devices, programs, server, service, tasks
+from ketline.cli import (
+    admin,
+    administration,
+    backup,
+    convert,
+    deliveries,
+    devices,
+    doctor,
+    programs,
+    server,
+    service,
+    tasks,
+)
 from ketline.cli.exit_codes import (
     INTERRUPTED,
     SERVICE_ERROR,
@@ -53,7 +65,10 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         service.backends,
         service.bench,
     ],
-    "Run the service": [server.up, server.api, server.worker, server.migrate, server.check, administration.audit],
+    "Run the service": [
+        *(server.up, server.api, server.worker, server.migrate, server.check, administration.audit),
+        *(backup.backup, backup.restore, doctor.doctor),
+    ],
 }
 # Commands with subcommands, by name: what they are for, and the function of each subcommand.
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
@@ -83,6 +98,17 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "revoke": administration.revoke_key,
         },
     ),
+    "admin": (
+        "Pause claims, drain workers, requeue and fail tasks, free space, on the service's database.",
+        {
+            "pause": admin.pause,
+            "resume": admin.resume,
+            "drain": admin.drain,
+            "requeue": admin.requeue,
+            "fail": admin.fail_task,
+            "vacuum": admin.vacuum,
+        },
+    ),
     "projects": (
         "Create and list projects, set their quotas, and read their webhook secrets, on the service's database.",
         {
@@ -95,7 +121,18 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
 }
 PANELS = {"devices": "The service", "deliveries": "Tasks"}
 # Codes of errors that are mistakes in the command line or the configuration.
-MISTAKES = frozenset({"configuration_invalid", "key_unknown", "project_exists", "project_unknown"})
+MISTAKES = frozenset(
+    {
+        "backup_invalid",
+        "backup_refused",
+        "configuration_invalid",
+        "key_unknown",
+        "project_exists",
+        "project_unknown",
+        "vacuum_running",
+        "worker_unknown",
+    }
+)
 
 
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:

@@ -155,6 +155,7 @@ def worker(settings: Settings, parts: WorkerParts) -> Worker:
         simulators=parts.simulators,
         short_programs=short_programs,
         other_queues=partial(_other_queues, settings, parts),
+        gate=parts.gate,
     )
 
 
@@ -165,13 +166,14 @@ def _other_queues(settings: Settings, parts: WorkerParts, stop: asyncio.Event) -
     if TaskKind.CONVERT not in settings.kinds:
         return backends
     process = replace(parts.process, queue=CONVERSIONS)
-    return [QueueSlots(parts.consumer, process, runners, settings.conversion_slots, stop), *backends]
+    conversions = QueueSlots(parts.consumer, process, runners, settings.conversion_slots, stop, gate=parts.gate)
+    return [conversions, *backends]
 
 
 def _backend_slots(parts: WorkerParts, name: BackendName, stop: asyncio.Event) -> BackendSlots:
     process = replace(parts.process, queue=TaskQueue(TaskKind.RUN, name))
     run = RunOnBackend(process, parts.repository, parts.backends.adapters[name])
-    slots = QueueSlots(parts.consumer, run, parts.conversion_runners, 1, stop)
+    slots = QueueSlots(parts.consumer, run, parts.conversion_runners, 1, stop, gate=parts.gate)
     return BackendSlots(slots, run, parts.backend_registry, parts.clock)
 
 

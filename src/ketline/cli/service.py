@@ -49,10 +49,11 @@ def workers(url: Url = None, as_json: AsJson = False) -> None:
             ", ".join(map(str, worker.task_ids)),
             ", ".join(worker.queues or ()),
             str(worker.conversion_slots),
+            "drained" if "drained_at" in worker.data else "draining" if "draining_since" in worker.data else "",
         )
         for worker in found
     ]
-    show_rows(("worker", "slots", "version", "runs", "queues", "conversion slots"), rows)
+    show_rows(("worker", "slots", "version", "runs", "queues", "conversion slots", "state"), rows)
 
 
 def whoami(url: Url = None, as_json: AsJson = False) -> None:
@@ -87,6 +88,7 @@ def stats(url: Url = None, as_json: AsJson = False) -> None:
         for name, counts in found.queues.items()
         for state in ("waiting", "processing")
     ]
+    rows += [(f"claims of {pause['queue']} paused since", pause["since"]) for pause in found.data.get("pauses", ())]
     show_rows(("tasks", "number"), rows)
 
 

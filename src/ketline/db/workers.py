@@ -7,7 +7,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Self
 
-from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, delete, func, select
+from sqlalchemy import Connection, Delete, Float, Integer, Row, Select, Text, and_, case, delete, func, null, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ketline.db.engine.bind_parameters import BindParameters
@@ -31,7 +31,9 @@ _BEAT_PARAMETERS = BindParameters(
     problem=Text(),
     conversion_slots=Integer(),
     queues=workers.c.queues.type,
+    draining_since=UtcDateTime(),
 )
+_DRAIN = (workers.c.draining_since, workers.c.drained_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class SqlWorkerRegistry:
         beat: dict[str, object] = {"worker_id": worker.worker_id, "slots": worker.slots, "version": worker.version}
         beat |= {"conversion_slots": worker.conversion_slots, "queues": worker.queues and list(worker.queues)}
         beat |= {"ready_slots": condition and condition.ready_slots, "problem": condition and condition.problem}
+        beat |= {"draining_since": condition and condition.draining_since}
         values = _BEAT_PARAMETERS.parameters(
             {**beat, "started_at": started_at, "lifetime_seconds": lifetime.total_seconds()}
         )
@@ -98,10 +101,13 @@ def _upsert(dialect: Dialect) -> ReturningInsert[Any]:
         "conversion_slots": request.conversion_slots,
         "queues": request.queues,
     }
+    # A drain is one of a process: another one under its id is not being drained.
+    starts = request.started_at.is_(None)
+    drain = {column.name: case((starts, null()), else_=column) for column in _DRAIN}
     statement: ReturningInsert[Any] = (
         dialect.insert(workers)
-        .values(worker_id=request.worker_id, **columns)
-        .on_conflict_do_update(index_elements=[workers.c.worker_id], set_=columns)
+        .values(worker_id=request.worker_id, draining_since=request.draining_since, **columns)
+        .on_conflict_do_update(index_elements=[workers.c.worker_id], set_={**columns, **drain})
         .returning(workers.c.started_at)
     )
     return statement
@@ -135,12 +141,15 @@ def _to_worker(rows: Sequence[Row[Any]]) -> LiveWorker:
         started_at=row.started_at,
         last_seen_at=row.last_seen_at,
         condition=_condition(row),
+        drained_at=row.drained_at,
         tasks=tuple(_current(rows)),
     )
 
 
 def _condition(row: Row[Any]) -> WorkerCondition | None:
-    return None if row.ready_slots is None else WorkerCondition(ready_slots=row.ready_slots, problem=row.problem)
+    if row.ready_slots is None:
+        return None
+    return WorkerCondition(ready_slots=row.ready_slots, problem=row.problem, draining_since=row.draining_since)
 
 
 def _current(rows: Sequence[Row[Any]]) -> Iterator[CurrentTask]:

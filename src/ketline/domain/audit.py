@@ -29,10 +29,18 @@ class Action(StrEnum):
     PROJECT_CHANGED = "project.changed"
     TASK_CANCELLED = "task.cancelled"
     TASK_DELETED = "task.deleted"
+    TASK_REQUEUED = "task.requeued"
+    TASK_FAILED = "task.failed"
     DEVICE_STORED = "device.stored"
     DEVICE_REMOVED = "device.removed"
     WEBHOOK_SECRET_ROTATED = "webhook_secret.rotated"  # noqa: S105 - the name of an action
     DEAD_LETTERS_REQUEUED = "dead_letters.requeued"
+    CLAIMS_PAUSED = "claims.paused"
+    CLAIMS_RESUMED = "claims.resumed"
+    WORKER_DRAIN_STARTED = "worker.drain_started"
+    WORKER_DRAIN_ENDED = "worker.drain_ended"
+    DATABASE_VACUUMED = "database.vacuumed"
+    DATABASE_RESTORED = "database.restored"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     SIGN_IN_REFUSED = "sign_in.refused"
@@ -54,7 +62,8 @@ class Actor:
 class AuditRecord:
     """What is to be recorded. `action` is an `Action`, or that of a later version.
 
-    `target` is the id of a key or a task, or the name of a project or a device, and `project` its project.
+    `target` is the id of a key, a task or a worker, the name of a project or a device, or the scope of a pause; and
+    `project` its project.
 
     `notes` says more for a reader: the role of a key, or the key that replaces it.
     """

@@ -6,6 +6,8 @@ KetlineError
 ├── TaskNotPending
 ├── TaskNotHeld
 ├── TaskNotEnded
+├── TaskWaits
+├── TaskRunning
 ├── IdempotencyKeyReused
 ├── BacklogFull
 ├── QuotaExceeded
@@ -13,6 +15,8 @@ KetlineError
 ├── CredentialsMissing
 ├── CredentialsInvalid
 ├── KeyUnknown
+├── WorkerUnknown
+├── VacuumRunning
 ├── ProjectUnknown
 ├── ProjectExists
 ├── DeviceInvalid
@@ -20,6 +24,8 @@ KetlineError
 ├── DeviceReserved
 ├── TooManyDevices
 ├── DeliveryNotFound
+├── BackupInvalid
+├── BackupRefused
 ├── ConfigurationInvalid
 ├── QpyInvalid
 ├── QpyVersionUnsupported
@@ -127,6 +133,26 @@ class TaskNotEnded(KetlineError):
         self.status = status
 
 
+class TaskWaits(KetlineError):
+    """The task is held, or scheduled for later, so it is not to be queued now."""
+
+    code = "task_waits"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TaskRunning(KetlineError):
+    """The task runs on a worker that is alive, which cannot lose it."""
+
+    code = "task_running"
+
+    def __init__(self, message: str, *, status: TaskStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class IdempotencyKeyReused(KetlineError):
     """The key names another submission."""
 
@@ -197,6 +223,17 @@ class KeyUnknown(KetlineError):
     code = "key_unknown"
 
 
+class WorkerUnknown(KetlineError):
+    code = "worker_unknown"
+
+
+class VacuumRunning(KetlineError):
+    """The database is being vacuumed by this process already."""
+
+    code = "vacuum_running"
+    retryable = True
+
+
 class ProjectUnknown(KetlineError):
     code = "project_unknown"
 
@@ -239,6 +276,18 @@ class DeliveryNotFound(KetlineError):
 
     code = "delivery_not_found"
     retryable = False
+
+
+class BackupInvalid(KetlineError):
+    """A file that is to be restored, or was just written, is no whole database of Ketline that this version reads."""
+
+    code = "backup_invalid"
+
+
+class BackupRefused(KetlineError):
+    """A backup or a restore would overwrite something, or has nothing to copy."""
+
+    code = "backup_refused"
 
 
 class ConfigurationInvalid(KetlineError):

@@ -34,7 +34,7 @@ class TaskStatus(StrEnum):
 
 
 LEGAL_MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
-    TaskStatus.PENDING: frozenset({TaskStatus.PROCESSING, TaskStatus.CANCELLED}),
+    TaskStatus.PENDING: frozenset({TaskStatus.PROCESSING, TaskStatus.FAILED, TaskStatus.CANCELLED}),
     TaskStatus.PROCESSING: frozenset(
         {TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
     ),
@@ -62,6 +62,7 @@ class FailureCode(StrEnum):
     SIMULATION_ERROR = "simulation_error"
     WORKER_LOST = "worker_lost"
     CANCELLED = "cancelled"
+    FAILED_BY_ADMINISTRATOR = "failed_by_administrator"
     BACKEND_REFUSED = "backend_refused"
     BACKEND_FAILED = "backend_failed"
     BACKEND_ACCESS_DENIED = "backend_access_denied"

@@ -20,10 +20,14 @@ class WorkerIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerCondition:
-    """The number of a worker's slots that have a simulator, and the reason why a slot has none, if it is known."""
+    """The number of a worker's slots that have a simulator, and the reason why a slot has none, if it is known.
+
+    From `draining_since` on it claims no tasks; None while it does.
+    """
 
     ready_slots: int
     problem: str | None = None
+    draining_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +46,13 @@ class CurrentTask:
 class LiveWorker:
     """A worker with a recent heartbeat, with its tasks, the longest running first.
 
-    `condition` is None for workers of versions that do not report it.
+    `condition` is None for workers of versions that do not report it. A worker that is being drained has held no task
+    since `drained_at`.
     """
 
     identity: WorkerIdentity
     started_at: datetime
     last_seen_at: datetime
     condition: WorkerCondition | None = None
+    drained_at: datetime | None = None
     tasks: Sequence[CurrentTask] = ()

@@ -38,19 +38,9 @@ class Topology:
 
     async def declare(self, connection: AbstractConnection, queues: Collection[TaskQueue] | None = None) -> None:
         """Create those of these queues, or of all used ones, that do not exist; safe to repeat, and concurrently."""
-        # By default RabbitMQ 4 drops a message after 20 deliveries, and each look at a dead letter is one.
-        dead: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": _NEVER_REACHED}
-        await self._declare(connection, self.names.dead, dead)
-        for queue in tuple(self._used if queues is None else queues):
-            await self._declare(
-                connection,
-                self.names.of(queue),
-                {
-                    "x-queue-type": "quorum",
-                    "x-dead-letter-exchange": "",
-                    "x-dead-letter-routing-key": self.names.dead,
-                },
-            )
+        wanted = tuple(self._used if queues is None else queues)
+        for name in (self.names.dead, *map(self.names.of, wanted)):
+            await self._declare(connection, name, arguments_of(self.names, name))
 
     async def _declare(self, connection: AbstractConnection, name: str, arguments: FieldTable) -> None:
         try:
@@ -67,6 +57,14 @@ class Topology:
         if name not in self._foreign:
             self._foreign.add(name)
             _log.warning("queue.arguments_differ", queue=name, reason=reason)
+
+
+def arguments_of(names: QueueNames, name: str) -> FieldTable:
+    """The arguments with which a queue of tasks, or the one of dead letters, is declared."""
+    if name == names.dead:
+        # By default RabbitMQ 4 drops a message after 20 deliveries, and each look at a dead letter is one.
+        return {"x-queue-type": "quorum", "x-delivery-limit": _NEVER_REACHED}
+    return {"x-queue-type": "quorum", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": names.dead}
 
 
 def _channel(connection: AbstractConnection) -> AbstractChannel:

@@ -208,7 +208,8 @@ class RemoteAttempts(TaskAttempts, Protocol):
     async def jobs_to_cancel(self, backend: str, limit: int) -> Sequence[JobToCancel]:
         """Return up to `limit` jobs that are to be cancelled at a backend, those with an id first.
 
-        They are those of tasks that were cancelled, or failed at their time limit, and have not ended.
+        They are those of tasks that were cancelled, or failed at their time limit or by an administrator, and have not
+        ended.
         """
         ...
 
@@ -235,7 +236,10 @@ class TaskUpkeep(Protocol):
         ...
 
     async def count_dispatched(self) -> Mapping[TaskQueue, int]:
-        """Count, by queue, the pending tasks that were dispatched: those that should have a message on the queue."""
+        """Count, by queue, the pending tasks that were dispatched: those that should have a message on the queue.
+
+        A queue of which claims are paused is left out: its messages wait, however long, and none is missing.
+        """
         ...
 
     async def postpone(self, task_ids: Sequence[TaskId], delay: timedelta) -> None:

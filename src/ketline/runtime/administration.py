@@ -1,4 +1,4 @@
-"""Opens the keys, projects and audit log of a service on its database, for `ketline keys`, `projects` and `audit`."""
+"""Opens what operators manage on the database of a service, for `ketline keys`, `projects`, `audit` and `admin`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from ketline.config import Settings
 from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
+from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.engine.database import open_database
+from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.webhooks.secrets import SqlSecretStore
+from ketline.db.workers import SqlWorkerRegistry
 from ketline.ports.access import ProjectStore
 from ketline.ports.audit import AuditLog
-from ketline.runtime.database import migrate
+from ketline.ports.claim_controls import ClaimControls
+from ketline.ports.interventions import TaskInterventions
+from ketline.ports.workers import WorkerRegistry
+from ketline.runtime.database import direct_url, migrate, open_notifier
 from ketline.runtime.embedded import database_in
+from ketline.runtime.upkeep import vacuum_of
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
+from ketline.service.vacuum import VacuumDatabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,10 @@ class Administration:
     projects: ProjectStore
     audit: AuditLog
     webhook_secrets: ManageWebhookSecrets
+    claim_controls: ClaimControls
+    interventions: TaskInterventions
+    workers: WorkerRegistry
+    vacuum: VacuumDatabase
 
 
 @asynccontextmanager
@@ -36,13 +48,18 @@ async def open_administration(settings: Settings, *, embedded: bool) -> AsyncIte
         DatabaseUnavailable: the database file cannot be opened or migrated.
     """
     url = database_in(settings.data_dir) if embedded else settings.database_url.get_secret_value()
+    direct = url if embedded else direct_url(settings)
     if embedded:
         await migrate(url)
-    async with open_database(url) as database:
+    async with open_database(url) as database, open_notifier(database) as notifier:
         projects = SqlProjectStore(database)
         yield Administration(
             ManageKeys(SqlKeyStore(database)),
             projects,
             SqlAuditLog(database),
             ManageWebhookSecrets(SqlSecretStore(database), projects),
+            SqlClaimControls(database),
+            SqlTaskInterventions(database, notifier),
+            SqlWorkerRegistry(database),
+            vacuum_of(settings, database, direct),
         )

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from ketline.config import Settings
 from ketline.runtime.connections import api_need, compared_connections
-from ketline.runtime.database import listening, open_repository
+from ketline.runtime.database import direct_url, listening, open_repository
 from ketline.runtime.metrics import process_metrics
 from ketline.runtime.queue import open_publisher
 from ketline.runtime.services import open_services
@@ -32,7 +32,15 @@ async def open_api(settings: Settings) -> AsyncIterator[Services]:
         async with (
             compared_connections(repository.database, api_need(settings)),
             open_services(
-                settings, repository, publisher, watch, contact, metrics, dead_letter_box, tracing=tracing
+                settings,
+                repository,
+                publisher,
+                watch,
+                contact,
+                direct_url(settings),
+                metrics,
+                dead_letter_box,
+                tracing=tracing,
             ) as services,
             listening(settings, repository.database, watch),
         ):

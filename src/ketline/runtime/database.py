@@ -27,7 +27,7 @@ async def open_repository(settings: Settings, metrics: Metrics | None = None) ->
         open_database(
             url, pool_size=settings.database_pool_size, idle_seconds=settings.database_idle_s, metrics=metrics
         ) as database,
-        _notifier(database) as notifier,
+        open_notifier(database) as notifier,
     ):
         yield repository_on(database, settings, notifier)
 
@@ -52,7 +52,7 @@ async def listening(settings: Settings, database: Database, watch: Watch) -> Asy
     if not database.dialect.notifies:
         yield
         return
-    listener = PostgresqlListener(_direct_url(settings), watch.on_change, watch.resync)
+    listener = PostgresqlListener(direct_url(settings), watch.on_change, watch.resync)
     async with running(listener.run()):
         yield
 
@@ -64,7 +64,7 @@ async def migrate_database(settings: Settings, to: str = "head") -> None:
         ConfigurationInvalid: there is no such migration.
         DatabaseUnavailable: the database cannot be reached or migrated.
     """
-    await migrate(_direct_url(settings), to)
+    await migrate(direct_url(settings), to)
 
 
 async def migrate(url: str, to: str = "head") -> None:
@@ -88,16 +88,17 @@ async def schema_state(settings: Settings) -> SchemaState:
     """
     from ketline.db.schema.migrate import schema_state as read_state  # late, for the same reason
 
-    return await read_state(_direct_url(settings))
+    return await read_state(direct_url(settings))
 
 
-def _direct_url(settings: Settings) -> str:
-    """The URL of the database itself, without a connection pooler, for LISTEN and migrations."""
+def direct_url(settings: Settings) -> str:
+    """The URL of the database itself, without a connection pooler, for LISTEN, migrations and VACUUM."""
     return (settings.database_direct_url or settings.database_url).get_secret_value()
 
 
 @asynccontextmanager
-async def _notifier(database: Database) -> AsyncIterator[Notifier]:
+async def open_notifier(database: Database) -> AsyncIterator[Notifier]:
+    """Open the notifier of committed changes, which on SQLite does nothing."""
     if not database.dialect.notifies:
         yield NullNotifier()
         return

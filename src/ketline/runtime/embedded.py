@@ -16,10 +16,12 @@ from ketline.runtime.metrics import process_metrics, show_space
 from ketline.runtime.services import open_services
 from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact
-from ketline.runtime.worker import WorkerParts, heartbeat, require_engines, worker_parts
+from ketline.runtime.worker import WorkerParts, heartbeat, open_claim_gate, require_engines, worker_parts
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.services import Services
 from ketline.service.tasks.watch import LocalNotifier, Watch
+
+DATABASE_FILE = "ketline.db"
 
 
 @asynccontextmanager
@@ -32,7 +34,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
         DatabaseUnavailable: the database file cannot be opened or migrated.
     """
     require_engines(settings)
-    with _sole_owner(directory):
+    with sole_owner(directory):
         url = database_in(directory)
         await migrate(url)
         metrics = process_metrics("up")
@@ -49,10 +51,11 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
             contact = database_contact(settings, steady_at_start=True)
             async with (
                 open_services(
-                    settings, repository, queue, watch, contact, metrics, simulators=simulators, tracing=tracing
+                    settings, repository, queue, watch, contact, url, metrics, simulators=simulators, tracing=tracing
                 ) as services,
                 open_backends(settings) as backends,
-                running(heartbeat(settings, database, simulators, backends).run()),
+                open_claim_gate(settings, database) as gate,
+                running(heartbeat(settings, database, simulators, backends, gate).run()),
             ):
                 yield (
                     services,
@@ -65,6 +68,7 @@ async def open_embedded(settings: Settings, directory: Path) -> AsyncIterator[tu
                         services.health,
                         simulators,
                         backends,
+                        gate,
                         services.scrape,
                         metrics,
                         tracing,
@@ -80,7 +84,7 @@ def database_in(directory: Path) -> str:
     """
     with _usable():
         directory.mkdir(parents=True, exist_ok=True)
-    return f"sqlite+aiosqlite:///{directory / 'ketline.db'}"
+    return f"sqlite+aiosqlite:///{directory / DATABASE_FILE}"
 
 
 @contextmanager
@@ -94,8 +98,12 @@ def _usable() -> Iterator[None]:
 
 
 @contextmanager
-def _sole_owner(directory: Path) -> Iterator[None]:
-    """Lock the directory while the context is open; the operating system releases the lock if the process dies."""
+def sole_owner(directory: Path) -> Iterator[None]:
+    """Lock the directory while the context is open; the operating system releases the lock if the process dies.
+
+    Raises:
+        ConfigurationInvalid: the directory cannot be used, or another process uses it.
+    """
     with _usable():
         directory.mkdir(parents=True, exist_ok=True)
         lock = (directory / "ketline.lock").open("w")

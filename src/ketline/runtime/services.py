@@ -9,11 +9,13 @@ from ketline.db.access import SqlKeyStore, SqlProjectStore
 from ketline.db.audit import SqlAuditLog
 from ketline.db.backends import SqlBackendRegistry
 from ketline.db.browser_sessions import SqlSessionStore
+from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.devices import SqlDeviceStore
 from ketline.db.history import SqlStatisticsHistory
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.noise_contents import SqlNoiseContents
+from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.tasks.programs import SqlProgramLibrary
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.usage import SqlUsageLedger
@@ -33,7 +35,7 @@ from ketline.runtime.clock import SystemClock
 from ketline.runtime.inspection import backend, open_program_inspector
 from ketline.runtime.limits import execution_limits
 from ketline.runtime.metrics import open_scrape
-from ketline.runtime.upkeep import open_upkeep
+from ketline.runtime.upkeep import open_upkeep, vacuum_of
 from ketline.service.access.authentication import Authenticate
 from ketline.service.access.failures import FailedSignIns
 from ketline.service.access.keys import ManageKeys, VerifyKey
@@ -44,6 +46,7 @@ from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
 from ketline.service.health.heartbeat import LostWorkerCleanup
+from ketline.service.health.pauses import KnownPauses
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit, DrawingCache
@@ -54,6 +57,7 @@ from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.callbacks import KnownCallbacks
 from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.interventions import InterveneInTasks
 from ketline.service.tasks.quotas import KnownQuotas
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
@@ -71,12 +75,16 @@ async def open_services(
     publisher: TaskPublisher,
     watch: Watch,
     contact: DatabaseContact,
+    direct_url: str,
     metrics: PrometheusMetrics,
     dead_letter_box: DeadLetterBox | None = None,
     simulators: SimulatorStatus | None = None,
     tracing: Tracing = NO_TRACING,
 ) -> AsyncIterator[Services]:
-    """Open all services on a repository and a publisher; `simulators` is the status of a worker in this process."""
+    """Open all services on a repository and a publisher.
+
+    `direct_url` is that of the database without a pooler; `simulators` is the status of a worker in this process.
+    """
     clock, limits = SystemClock(), execution_limits(settings)
     backlog = Backlog(repository, clock, settings.max_backlog)
     catalogue = SqlTaskCatalogue(repository.database)
@@ -89,6 +97,7 @@ async def open_services(
     devices = ManageDevices(SqlDeviceStore(repository.database))
     task_devices = TaskDevices(devices, DeviceTexts(SqlDeviceContents(repository.database)), clock)
     refused = RecordRefusedSignIns(audit, clock, metrics)
+    controls = SqlClaimControls(repository.database)
     health = CheckHealth(repository, publisher, settings.health_timeout_s, simulators=simulators)
     async with (
         _open_authentication(settings, keys, sessions, clock) as (authenticate, provider),
@@ -151,6 +160,12 @@ async def open_services(
             webhook_secrets=ManageWebhookSecrets(SqlSecretStore(repository.database), projects),
             usage=SumUsage(SqlUsageLedger(repository.database), clock),
             history=SqlStatisticsHistory(repository.database),
+            claim_controls=controls,
+            pauses=KnownPauses(controls, clock),
+            interventions=InterveneInTasks(
+                SqlTaskInterventions(repository.database, repository.notifier), dispatcher.nudge
+            ),
+            vacuum=vacuum_of(settings, repository.database, direct_url),
             rate_limiter=MemoryRateLimiter(settings.rate_limits) if settings.rate_limits else None,
             tracing=tracing,
         )

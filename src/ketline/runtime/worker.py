@@ -11,6 +11,7 @@ import structlog
 from ketline.backends.registry import Backends
 from ketline.config import Settings
 from ketline.db.backends import SqlBackendRegistry
+from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.device_contents import SqlDeviceContents
 from ketline.db.engine.database import Database
 from ketline.db.noise_contents import SqlNoiseContents
@@ -45,6 +46,7 @@ from ketline.runtime.tracing import open_tracing
 from ketline.runtime.upkeep import database_contact, open_upkeep
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.attempts.deferrals import Deferrals
+from ketline.service.claim_gate import ClaimGate, FollowStops
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.heartbeat import Heartbeat
 from ketline.service.health.scrape import Scrape
@@ -74,6 +76,7 @@ class WorkerParts:
     backend_registry: BackendRegistry
     outbox: Outbox
     scrape: Scrape
+    gate: ClaimGate
 
 
 @asynccontextmanager
@@ -98,7 +101,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
             open_upkeep(settings, repository, publisher, contact, metrics, tracing) as dispatcher,
             open_consumer(settings) as consumer,
             open_backends(settings) as backends,
-            running(heartbeat(settings, repository.database, simulators, backends).run()),
+            open_claim_gate(settings, repository.database) as gate,
+            running(heartbeat(settings, repository.database, simulators, backends, gate).run()),
         ):
             yield worker_parts(
                 settings,
@@ -109,6 +113,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[WorkerParts]:
                 health,
                 simulators,
                 backends,
+                gate,
                 open_scrape(metrics, health),
                 metrics,
                 tracing,
@@ -134,6 +139,7 @@ def worker_parts(
     health: CheckHealth,
     simulators: SimulatorStatus,
     backends: Backends,
+    gate: ClaimGate,
     scrape: Scrape,
     metrics: Metrics,
     tracing: Tracing = NO_TRACING,
@@ -175,6 +181,7 @@ def worker_parts(
         backend_registry=SqlBackendRegistry(repository.database),
         outbox=outbox,
         scrape=scrape,
+        gate=gate,
     )
 
 
@@ -192,7 +199,18 @@ def _short_runners(settings: Settings, metrics: Metrics) -> RunnerFactory | None
     )
 
 
-def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatus, backends: Backends) -> Heartbeat:
+@asynccontextmanager
+async def open_claim_gate(settings: Settings, database: Database) -> AsyncIterator[ClaimGate]:
+    """Follow what stops the claims of this process's worker; nothing is claimed before it has been read."""
+    gate = ClaimGate(stops=None)
+    follow = FollowStops(SqlClaimControls(database), SystemClock(), WorkerId(settings.worker_id), gate)
+    async with running(follow.run()):
+        yield gate
+
+
+def heartbeat(
+    settings: Settings, database: Database, simulators: SimulatorStatus, backends: Backends, gate: ClaimGate
+) -> Heartbeat:
     """Build the heartbeat of this process's worker, its simulators and its external backends."""
     own = [queue for queue in (SIMULATIONS, CONVERSIONS) if queue.kind in settings.kinds]
     external = [TaskQueue(TaskKind.RUN, name) for name in backends.adapters]
@@ -203,4 +221,11 @@ def heartbeat(settings: Settings, database: Database, simulators: SimulatorStatu
         conversion_slots=settings.conversion_slots if TaskKind.CONVERT in settings.kinds else 0,
         queues=[queue.name for queue in (*own, *external)],
     )
-    return Heartbeat(SqlWorkerRegistry(database), SystemClock(), identity, settings.worker_beat_s, simulators)
+    return Heartbeat(
+        SqlWorkerRegistry(database),
+        SystemClock(),
+        identity,
+        settings.worker_beat_s,
+        simulators,
+        lambda: gate.draining_since,
+    )

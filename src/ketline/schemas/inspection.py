@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ketline.domain.inspection import Severity
 from ketline.domain.spec import Method, ProgramFormat
+from ketline.schemas.administration import PauseView
 from ketline.schemas.device_runs import PlacementView
 from ketline.schemas.tasks import Timestamp
 
@@ -170,6 +171,10 @@ class WorkerView(BaseModel):
     )
     ready_slots: int | None = Field(default=None, examples=[2], description="Slots that have a simulator, if known")
     problem: str | None = Field(default=None, description="Why another slot has no simulator")
+    draining_since: Timestamp | None = Field(
+        default=None, description="Since when it claims no tasks, if it is drained"
+    )
+    drained_at: Timestamp | None = Field(default=None, description="Since when it has held no task, if it is drained")
     tasks: list[CurrentTaskView] = Field(description="Sorted by the time since they were claimed, longest first")
 
 
@@ -177,6 +182,9 @@ class WorkersView(BaseModel):
     """The live workers, sorted by id."""
 
     workers: list[WorkerView]
+    pauses: list[PauseView] | None = Field(
+        default=None, description="Queues of which none of them claims tasks; left out where nothing is paused"
+    )
 
 
 class CircuitQuery(BaseModel):

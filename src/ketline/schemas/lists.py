@@ -12,6 +12,7 @@ from ketline.domain.lists import Order, TaskPart
 from ketline.domain.priority import HIGHEST, LOWEST
 from ketline.domain.spec import ProgramFormat, Target, TaskKind
 from ketline.domain.task import FailureCode, TaskStatus
+from ketline.schemas.administration import PauseView
 from ketline.schemas.labels import Moment, Schedule, Tag, TaskMetadata, TaskName, TaskTags
 from ketline.schemas.tasks import StatusEntry, TaskFailure, TaskProfile, TaskResult, Timestamp
 
@@ -155,6 +156,9 @@ class StatisticsView(BaseModel):
         examples=[{"simulate": {"waiting": 3, "processing": 2}}],
         description="By the name of the queue, `simulate`, `convert` or `run.` and a backend; "
         "a queue whose tasks have all ended is left out",
+    )
+    pauses: list[PauseView] | None = Field(
+        default=None, description="Queues of which workers claim no tasks; left out where nothing is paused"
     )
 
 

@@ -765,6 +765,9 @@ class HealthView(BaseModel):
     queue_status: Connection
     database_problem: ProblemCode = None
     queue_problem: ProblemCode = None
+    paused: bool | None = Field(
+        default=None, description="True while an administrator has paused the claims of a queue; otherwise left out"
+    )
 
 
 class ReadinessView(BaseModel):

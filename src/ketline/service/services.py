@@ -8,6 +8,7 @@ from ketline.domain.backend import Backend
 from ketline.ports.access import ProjectStore, ProviderSignIn
 from ketline.ports.audit import AuditLog
 from ketline.ports.catalogue import TaskCatalogue
+from ketline.ports.claim_controls import ClaimControls
 from ketline.ports.history import StatisticsHistory
 from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.rate_limits import RateLimiter
@@ -24,16 +25,19 @@ from ketline.service.access.webhook_secrets import ManageWebhookSecrets
 from ketline.service.devices import ManageDevices
 from ketline.service.health.check import CheckHealth
 from ketline.service.health.dead_letters import ManageDeadLetters
+from ketline.service.health.pauses import KnownPauses
 from ketline.service.health.scrape import Scrape
 from ketline.service.inspection.backends import ListExternalBackends
 from ketline.service.inspection.drawings import DrawCircuit
 from ketline.service.inspection.validation import ValidateProgram
 from ketline.service.task_devices import TaskDevices
 from ketline.service.tasks.changes import CancelTask, ChangeTask, EnqueueTask, RerunTask
+from ketline.service.tasks.interventions import InterveneInTasks
 from ketline.service.tasks.statistics import CountTasks
 from ketline.service.tasks.submission import SubmitTask
 from ketline.service.tasks.usage import SumUsage
 from ketline.service.tasks.watch import Watch
+from ketline.service.vacuum import VacuumDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,10 @@ class Services:
     webhook_secrets: ManageWebhookSecrets
     usage: SumUsage
     history: StatisticsHistory
+    claim_controls: ClaimControls
+    pauses: KnownPauses
+    interventions: InterveneInTasks
+    vacuum: VacuumDatabase
     rate_limiter: RateLimiter | None = None
     tracing: Tracing = NO_TRACING
     scrape: Scrape

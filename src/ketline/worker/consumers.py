@@ -15,20 +15,35 @@ from ketline.ports.queue import ConsumerSlot, Delivery
 class ConsumerLimit:
     """Lets at most `allowed` consumers be active, those with the lowest numbers; others stop once they hold no message.
 
-    Numbers begin at 0, and no two consumers have the same.
+    Numbers begin at 0, and no two consumers have the same. While it is paused, none is allowed.
     """
 
-    allowed: int = 0
+    wanted: int = 0
+    _paused: bool = field(default=False, init=False)
     _active: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _receiving: dict[int, asyncio.Future[Delivery]] = field(default_factory=dict, init=False)
 
+    @property
+    def allowed(self) -> int:
+        """How many consumers may be active now."""
+        return 0 if self._paused else self.wanted
+
+    @property
+    def active_consumers(self) -> int:
+        """How many consumers are active, with or without a message."""
+        return self._active
+
     def allow(self, consumers: int) -> None:
         """Change the limit; if it is lower, consumers that wait for a message stop until it is met."""
-        self.allowed = consumers
-        self._changed.set()
-        self._stop_waiting(consumers)
+        self.wanted = consumers
+        self._apply()
+
+    def pause(self, paused: bool) -> None:
+        """Allow no consumer, whatever the limit is, or as many again as it says."""
+        self._paused = paused
+        self._apply()
 
     def close(self) -> None:
         """Let no further consumer become active, and stop those that hold no message."""
@@ -68,6 +83,10 @@ class ConsumerLimit:
             del self._receiving[number]
             if not receiving.done():
                 receiving.cancel()
+
+    def _apply(self) -> None:
+        self._changed.set()
+        self._stop_waiting(self.allowed)
 
     def _stop_waiting(self, allowed: int) -> None:
         """Stop waiting consumers, the highest numbers first: all above the limit, and more if too many are active."""

@@ -5,17 +5,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 import structlog
 
 from ketline.domain.errors import ExecutionFailed
+from ketline.domain.queues import SIMULATIONS
 from ketline.ports.clock import Clock
 from ketline.ports.queue import ConsumerSlot, TaskConsumer
 from ketline.ports.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.claim_gate import ClaimGate
 from ketline.service.health.simulators import SimulatorStatus
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
@@ -43,7 +45,7 @@ class Worker:
     There is one consumer for each slot, and up to `consumers_per_slot` while programs are short: then one SQL statement
     claims or records several tasks, and a simulator's next task is already claimed. While all slots run long programs,
     `short_programs` runs short ones beside them. `other_queues` gives the slots of the other queues that this worker
-    consumes; a worker that consumes no simulations has no `slots`.
+    consumes; a worker that consumes no simulations has no `slots`. `gate` stops all of them while claims are stopped.
     """
 
     consumer: TaskConsumer
@@ -57,10 +59,12 @@ class Worker:
     other_queues: Callable[[asyncio.Event], Sequence[OtherSlots]] = lambda _stop: ()
     short_programs: ShortPrograms | None = None
     acquire_timeout_seconds: float = ACQUIRE_TIMEOUT_SECONDS
+    gate: ClaimGate = field(default_factory=ClaimGate)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run tasks until `stop` is set; then give running tasks the grace time to end, and hand back the rest."""
         limit, occupancy = ConsumerLimit(), Occupancy()
+        self.gate.add(SIMULATIONS, limit)
         pool = SimulatorPool(
             self.clock,
             lambda: limit.allow(self._allowed_consumers(pool)),
@@ -75,7 +79,7 @@ class Worker:
         ]
         consumers += [asyncio.create_task(others.run()) for others in self.other_queues(stop)]
         if self.short_programs is not None and self.slots:
-            short_slot = ShortSlot(self.consumer, self.process, self.short_programs, occupancy, stop)
+            short_slot = ShortSlot(self.consumer, self.process, self.short_programs, occupancy, stop, self.gate)
             consumers.append(asyncio.create_task(short_slot.run()))
         log.info("worker.started", slots=self.slots)
         try:

@@ -13,6 +13,7 @@ from ketline.domain.queues import TaskQueue
 from ketline.domain.task import TaskId
 from ketline.ports.queue import ConsumerSlot, Delivery, TaskConsumer
 from ketline.ports.runner import CircuitRunner, RunnerFactory
+from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
 from ketline.worker.slot_runner import SlotRunner
@@ -44,10 +45,12 @@ class QueueSlots:
     slots: int
     stop: asyncio.Event
     idle_seconds: float = IDLE_SECONDS
+    gate: ClaimGate = field(default_factory=ClaimGate)
     _limit: ConsumerLimit = field(init=False)
 
     def __post_init__(self) -> None:
         self._limit = ConsumerLimit(self.slots)
+        self.gate.add(self.process.queue, self._limit)
 
     async def run(self) -> None:
         """Run tasks until the worker stops."""

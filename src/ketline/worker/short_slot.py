@@ -5,16 +5,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
 from ketline.domain.errors import ExecutionFailed, SimulatorNotStarted
+from ketline.domain.queues import SIMULATIONS
 from ketline.domain.task import Dispatch
-from ketline.ports.queue import Delivery, TaskConsumer
+from ketline.ports.queue import ConsumerSlot, Delivery, TaskConsumer
 from ketline.ports.runner import CircuitRunner, RunnerFactory
 from ketline.service.attempts.attempt import ProcessTask
+from ketline.service.claim_gate import ClaimGate
 from ketline.worker.consumers import ConsumerLimit
 from ketline.worker.occupancy import Occupancy
 from ketline.worker.retries import LONGEST_RETRY_SECONDS, RETRY_SECONDS, pause, until_available
@@ -57,6 +59,7 @@ class ShortSlot:
     programs: ShortPrograms
     occupancy: Occupancy
     stop: asyncio.Event
+    gate: ClaimGate = field(default_factory=ClaimGate)
 
     async def run(self) -> None:
         """Run short programs while the other slots are occupied, until the worker stops."""
@@ -84,13 +87,17 @@ class ShortSlot:
         """
         limit = ConsumerLimit(int(self.occupancy.occupied))
         self.occupancy.changed = lambda occupied: limit.allow(int(occupied))
-        while await self.occupancy.wait(self.programs.idle_seconds):
-            async with limit.active(0), self.consumer.open_slot(name="short slot") as slot:
-                while (delivery := await limit.receive(0, slot)) is not None:
-                    if await until_available(delivery, partial(self._process, delivery, runner), self.stop):
-                        await delivery.acknowledge()
-                    if runner.failed:
-                        raise SimulatorNotStarted("the simulator for short programs ended")
+        with self.gate.obeyed(SIMULATIONS, limit):
+            while await self.occupancy.wait(self.programs.idle_seconds):
+                async with limit.active(0), self.consumer.open_slot(name="short slot") as slot:
+                    await self._consume(slot, limit, runner)
+
+    async def _consume(self, slot: ConsumerSlot, limit: ConsumerLimit, runner: SlotRunner) -> None:
+        while (delivery := await limit.receive(0, slot)) is not None:
+            if await until_available(delivery, partial(self._process, delivery, runner), self.stop):
+                await delivery.acknowledge()
+            if runner.failed:
+                raise SimulatorNotStarted("the simulator for short programs ended")
 
     async def _process(self, delivery: Delivery, runner: CircuitRunner) -> None:
         """Run a short task for this message; if only long tasks wait, publish a new message in its place.

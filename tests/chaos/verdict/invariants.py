@@ -13,6 +13,7 @@ from tests.reference import assert_counts_match
 LEGAL_MOVES = frozenset(
     {
         ("pending", "processing"),
+        ("pending", "failed"),
         ("pending", "cancelled"),
         ("processing", "pending"),
         ("processing", "completed"),

@@ -14,6 +14,7 @@ from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.watch import Watch
 from tests.api_services import services_over
 from tests.fake_access import FakeAuditLog
+from tests.fake_administration import FakeClaimControls, FakeInterventions
 from tests.fake_catalogue import FakeTaskCatalogue
 from tests.fake_history import FakeStatisticsHistory
 from tests.fake_usage import FakeUsageLedger
@@ -96,6 +97,16 @@ def history() -> FakeStatisticsHistory:
 
 
 @pytest.fixture
+def controls() -> FakeClaimControls:
+    return FakeClaimControls()
+
+
+@pytest.fixture
+def interventions() -> FakeInterventions:
+    return FakeInterventions()
+
+
+@pytest.fixture
 def services(
     repository: FakeTaskRepository,
     catalogue: FakeTaskCatalogue,
@@ -110,6 +121,8 @@ def services(
     audit_log: FakeAuditLog,
     ledger: FakeUsageLedger,
     history: FakeStatisticsHistory,
+    controls: FakeClaimControls,
+    interventions: FakeInterventions,
 ) -> Services:
     return services_over(
         repository,
@@ -125,6 +138,8 @@ def services(
         audit_log=audit_log,
         ledger=ledger,
         history=history,
+        controls=controls,
+        interventions=interventions,
     )
 
 

@@ -110,6 +110,22 @@ async def test_message_of_a_stopping_consumer_goes_to_another() -> None:
     await rig.close()
 
 
+async def test_no_consumer_is_active_while_paused_whatever_the_limit() -> None:
+    rig = Rig(2)
+    rig.limit.allow(2)
+    await rig.publish()
+    _, done = await rig.deliveries.get()
+    rig.limit.pause(True)
+    await rig.until_active(1)
+    rig.limit.allow(1)
+    done.set()
+    await rig.until_active(0)
+    assert (rig.limit.allowed, rig.limit.active_consumers) == (0, 0)
+    rig.limit.pause(False)
+    await rig.until_active_are({0})
+    await rig.close()
+
+
 async def test_no_consumer_becomes_active_once_closed() -> None:
     rig = Rig(3)
     rig.limit.allow(1)

@@ -47,6 +47,7 @@ async def show_system(request: Request) -> Response:
         "stopping": options_of(request).stopping(),
         "statistics": statistics,
         "workers": workers,
+        "pauses": await services_of(request).pauses.last_known() or (),
         "queues": _queues(statistics, workers or ()),
         "point": None if statistics is None else time_series.add(statistics),
         "time_series": time_series,

@@ -89,6 +89,7 @@ KINDS: Mapping[str, ProblemKind] = {
         ),
         ProblemKind("task_not_found", 404, "Task not found", "The task was not found."),
         ProblemKind("key_unknown", 404, "Key unknown", "No API key has this id."),
+        ProblemKind("worker_unknown", 404, "Worker unknown", "No live worker has this id; /workers lists all."),
         ProblemKind("project_unknown", 404, "Project unknown", "There is no project of this name."),
         ProblemKind("project_exists", 409, "Project exists", "There is a project of this name already."),
         ProblemKind(
@@ -135,6 +136,9 @@ KINDS: Mapping[str, ProblemKind] = {
         ProblemKind(
             "task_not_ended", 409, "Task not ended", "Only a task that has ended can be deleted; cancel it first."
         ),
+        ProblemKind("task_waits", 409, "Task waits", "The task is held, or scheduled for later."),
+        ProblemKind("task_running", 409, "Task running", "The task runs on a worker that is alive."),
+        ProblemKind("vacuum_running", 409, "Vacuum running", "The database is being vacuumed; wait for the end of it."),
         ProblemKind("task_cancelled", 409, "Task cancelled", "The task was cancelled and has no counts."),
         ProblemKind(
             "no_memory",

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ketline.api.administration.pauses import view_pauses
 from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.responses.field_errors import invalid_request
@@ -14,6 +15,7 @@ from ketline.api.services import services_of
 from ketline.api.tasks.cursor import read_cursor, write_cursor
 from ketline.api.tasks.views import view_task
 from ketline.domain.access import Owner
+from ketline.domain.claim_stops import Pause
 from ketline.domain.lists import ListedTask, Position, TaskFilter, TaskPart, TaskQuery, TaskStatistics
 from ketline.domain.task import WorkerId
 from ketline.schemas.lists import ListParameters, QueueCountsView, RateView, StatisticsView, TaskList, TaskSummary
@@ -75,7 +77,8 @@ async def find_tasks(request: Request, parameters: ListParameters) -> tuple[Sequ
 async def read_statistics(request: Request) -> StatisticsView:
     """Count the tasks of each status and queue, how long the oldest pending one has waited, and how many end."""
     require_known_parameters(request)
-    return _view_statistics(await services_of(request).statistics())
+    services = services_of(request)
+    return _view_statistics(await services.statistics(), await services.pauses())
 
 
 def _reject_repeated(request: Request) -> None:
@@ -124,7 +127,7 @@ def _summarize(listed: ListedTask, parts: frozenset[TaskPart]) -> TaskSummary:
     return TaskSummary.model_validate(view, from_attributes=True).model_copy(update=added)
 
 
-def _view_statistics(counted: TaskStatistics) -> StatisticsView:
+def _view_statistics(counted: TaskStatistics, pauses: Sequence[Pause]) -> StatisticsView:
     return StatisticsView(
         counted_at=counted.at,
         counts=dict(counted.counts),
@@ -141,4 +144,5 @@ def _view_statistics(counted: TaskStatistics) -> StatisticsView:
             name: QueueCountsView(waiting=counts.waiting, processing=counts.processing)
             for name, counts in counted.queues.items()
         },
+        pauses=view_pauses(pauses) or None,
     )

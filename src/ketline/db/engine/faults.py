@@ -90,6 +90,12 @@ def translated() -> Iterator[None]:
         raise kind(_MESSAGES[kind]) from error
 
 
+def sqlite_fault(error: sqlite3.Error) -> DatabaseUnavailable:
+    """The error for one that SQLite raised outside SQLAlchemy."""
+    kind = _kind(error) or DatabaseUnavailable
+    return kind(_MESSAGES[kind])
+
+
 def _kind(error: BaseException | None) -> type[DatabaseUnavailable] | None:
     """The class of error that a driver's error means; None if it does not mean that the database is unavailable."""
     if isinstance(error, sqlite3.Error):

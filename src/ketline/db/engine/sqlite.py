@@ -44,7 +44,7 @@ class SqliteTransactions:
     """Runs writes in the order of their requests; each completes after the commit that holds it."""
 
     def __init__(self, url: str) -> None:
-        file = DatabaseFile(make_url(url).database or None)
+        self._file = file = DatabaseFile(make_url(url).database or None)
         self._writer = _ConnectionThread(url, file, begin="BEGIN IMMEDIATE", writes=True)  # guard: sqlite.immediate
         self._reader = _ConnectionThread(url, file, begin="BEGIN", writes=False)
         self._writes: Batcher[_Job, Any] = Batcher(self._writer.run, most=MOST_IN_A_COMMIT)
@@ -68,6 +68,7 @@ class SqliteTransactions:
         await self._writes.drain()
         await self._writer.close()
         await self._reader.close()
+        self._file.close()
 
 
 @dataclass(slots=True)

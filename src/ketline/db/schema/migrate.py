@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +86,11 @@ def migration_config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def known_revisions() -> Sequence[str]:
+    """The revisions of this version's migrations, the newest first."""
+    return [script.revision for script in ScriptDirectory.from_config(migration_config()).walk_revisions()]
 
 
 def _engine(url: str) -> AsyncEngine:

@@ -428,6 +428,19 @@ workers = Table(
     # The names of the queues that it consumes.
     Column("queues", _json_type()),
     Column("problem", Text),
+    # Since when it is to claim nothing, and since when it has held no task since then.
+    Column("draining_since", UtcDateTime),
+    Column("drained_at", UtcDateTime),
+)
+
+# The queues of which workers are to claim nothing, see `domain/claim_stops.py`. No claim reads it.
+claim_pauses = Table(
+    "claim_pauses",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("reason", Text),
+    Column("owner", Text),
 )
 
 # The external backends that workers have, as their adapters describe them.

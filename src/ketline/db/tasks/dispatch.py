@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Update, and_, func, select, update
 
 from ketline.db.engine.clock import doubling, from_now, later, now
 from ketline.db.engine.planner_hints import checked
-from ketline.db.schema.tables import tasks
+from ketline.db.schema.tables import claim_pauses, tasks
 from ketline.domain.queues import TaskQueue
 from ketline.domain.task import TaskStatus
 
@@ -51,6 +51,12 @@ def count_dispatched() -> Select[str, int]:
     """Counts the dispatched tasks of each queue."""
     dispatched = (tasks.c.dispatch_due_at.is_not(None), tasks.c.dispatch_count > 0)
     return select(tasks.c.queue, func.count()).where(*dispatched).group_by(tasks.c.queue)
+
+
+@cache
+def select_paused() -> Select[str]:
+    """Selects the scopes of all pauses."""
+    return select(claim_pauses.c.scope)
 
 
 def postpone(task_ids: Sequence[UUID], delay: timedelta) -> Update:

@@ -50,13 +50,14 @@ def select_to_cancel(backend: str, limit: int) -> Select[Any]:
 
 
 def end_job(task_id: TaskId, job: RemoteJob) -> Update:
-    """Records how the job ended of a task that was cancelled, or failed at its time limit."""
+    """Records how the job ended of a task that was cancelled, or failed before its job ended."""
     return update(tasks).where(tasks.c.task_id == task_id, _gave_up()).values(remote_columns(job))
 
 
 def _gave_up() -> ColumnElement[bool]:
     """Whether a task has ended although its job may still be at the backend, where it is to be cancelled."""
-    late = and_(tasks.c.current_status == TaskStatus.FAILED, tasks.c.error_code == FailureCode.TIMEOUT.value)
+    early = [FailureCode.TIMEOUT.value, FailureCode.FAILED_BY_ADMINISTRATOR.value]
+    late = and_(tasks.c.current_status == TaskStatus.FAILED, tasks.c.error_code.in_(early))
     return or_(tasks.c.current_status == TaskStatus.CANCELLED, late)
 
 

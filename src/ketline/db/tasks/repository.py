@@ -39,6 +39,7 @@ from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.audit import Action, Actor, task_record
+from ketline.domain.claim_stops import covers
 from ketline.domain.errors import (
     BackendUnavailable,
     LongProgram,
@@ -298,7 +299,9 @@ class SqlTaskRepository:
 
     async def count_dispatched(self) -> Mapping[TaskQueue, int]:
         def work(connection: Connection) -> Mapping[TaskQueue, int]:
-            return {TaskQueue.named(name): count for name, count in connection.execute(dispatch.count_dispatched())}
+            paused = connection.execute(dispatch.select_paused()).scalars().all()
+            counted = {TaskQueue.named(name): count for name, count in connection.execute(dispatch.count_dispatched())}
+            return {queue: count for queue, count in counted.items() if not any(covers(one, queue) for one in paused)}
 
         return await self.database.read(work)
 

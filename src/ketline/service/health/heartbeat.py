@@ -3,8 +3,9 @@
 `runtime` runs a `Heartbeat` in each worker, and a `LostWorkerCleanup` in each API process.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ketline.domain.errors import ServiceUnavailable
@@ -31,6 +32,7 @@ class Heartbeat:
     identity: WorkerIdentity
     interval_seconds: float
     simulators: SimulatorStatus | None = None
+    draining_since: Callable[[], datetime | None] = lambda: None
     _started_at: datetime | None = field(default=None, init=False)
 
     async def run(self) -> None:
@@ -52,6 +54,8 @@ class Heartbeat:
     async def _beat(self) -> None:
         lifetime = timedelta(seconds=BEATS_PER_LIFETIME * self.interval_seconds)
         condition = self.simulators.condition if self.simulators is not None else None
+        if condition is not None:
+            condition = replace(condition, draining_since=self.draining_since())
         self._started_at = await self.registry.beat(self.identity, self._started_at, lifetime, condition)
 
 

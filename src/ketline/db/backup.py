@@ -1,0 +1,150 @@
+"""Copies of a SQLite database: taken while a service uses it, checked, and put in its place.
+
+The runtime opens the parts that need the lock of the data directory; see `runtime.backup`.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ketline.db.engine.faults import sqlite_fault
+from ketline.domain.backup import BackupSummary
+from ketline.domain.errors import BackupInvalid, BackupRefused
+
+BUSY_SECONDS = 30.0
+# Files of a database, by their endings; the last two are there while it is open, or after a crash.
+_ENDINGS = ("", "-wal", "-shm")
+
+
+def back_up(database: Path, target: Path) -> BackupSummary:
+    """Copy the database as it is at one moment, also while a service writes to it, and check the copy.
+
+    Raises:
+        BackupRefused: there is no database, or there is a file at `target` already.
+        BackupInvalid: the copy is damaged, and so the database probably is.
+        DatabaseUnavailable: the database cannot be read, or the copy cannot be written.
+    """
+    if not database.is_file():
+        raise BackupRefused(f"There is no database at {database}: name the data directory of the service.")
+    _require_free(target)
+    with _partial(target) as copy:
+        with _faults(), closing(_open(database)) as source, closing(_open(copy)) as destination:
+            source.backup(destination)
+            # One file: the copy does not need the write-ahead log of a database in use.
+            destination.execute("PRAGMA journal_mode=DELETE")
+        summary = check_backup(copy)
+        _publish(copy, target)
+    return summary
+
+
+def check_backup(file: Path) -> BackupSummary:
+    """Check that a file is a whole database of Ketline.
+
+    Raises:
+        BackupInvalid: it is not.
+    """
+    if not file.is_file():
+        raise BackupInvalid(f"There is no file at {file}.")
+    try:
+        # Immutable, so that nothing is written beside a backup, which may be on a read-only disk.
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as session:
+            [(verdict,), *_] = session.execute("PRAGMA integrity_check").fetchall()
+            if verdict != "ok":
+                raise BackupInvalid(f"{file} is damaged: {verdict.splitlines()[0]}.")
+            [revision] = session.execute("SELECT version_num FROM alembic_version").fetchone()
+            [tasks] = session.execute("SELECT count(*) FROM tasks").fetchone()
+            [newest] = session.execute("SELECT max(transitioned_at) FROM status_history").fetchone()
+    except sqlite3.Error as error:
+        raise BackupInvalid(f"{file} is not a database of Ketline, or is damaged: {error}.") from error
+    at = None if newest is None else datetime.fromisoformat(newest).replace(tzinfo=UTC)
+    return BackupSummary(size_bytes=file.stat().st_size, revision=str(revision), tasks=tasks, newest=at)
+
+
+def put_in_place(backup: Path, database: Path, *, replace: bool) -> Path | None:
+    """Copy a checked backup to the place of the database; the caller holds the lock of the data directory.
+
+    With `replace` a database that is there is moved aside; returns where it is then.
+
+    Raises:
+        BackupRefused: a database is there already.
+        DatabaseUnavailable: the copy cannot be written.
+    """
+    if database.exists() and not replace:
+        raise BackupRefused(
+            f"There is a database at {database} already: add --replace to move it aside, or use an empty directory."
+        )
+    with _partial(database) as copy:
+        with _faults(), closing(_open(backup, "immutable=1")) as source, closing(_open(copy)) as destination:
+            source.backup(destination)
+        aside = _move_aside(database)
+        _publish(copy, database)
+    return aside
+
+
+def _move_aside(database: Path) -> Path | None:
+    """Rename the files of a database; its log belongs to it, and would damage another one."""
+    if not database.exists():
+        for ending in _ENDINGS[1:]:
+            database.with_name(database.name + ending).unlink(missing_ok=True)
+        return None
+    aside = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+    for ending in _ENDINGS:
+        with suppress(FileNotFoundError):
+            database.with_name(database.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside
+
+
+def _open(file: Path, mode: str = "mode=rw") -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?{mode}", BUSY_SECONDS, uri=True, isolation_level=None)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise sqlite_fault(error) from error
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """A new, empty file beside `target` that only this user can read; deleted at the end if it is still there."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise BackupRefused(f"{target.parent} cannot be written: {error.strerror}.") from error
+    try:
+        yield partial
+    finally:
+        for ending in (*_ENDINGS, "-journal"):
+            partial.with_name(partial.name + ending).unlink(missing_ok=True)
+
+
+def _require_free(target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise BackupRefused(f"There is a file at {target} already: choose another name, or delete it.")
+
+
+def _publish(copy: Path, target: Path) -> None:
+    """Give a complete file its name, unless another file has got it meanwhile; it is on the disk then."""
+    _sync(copy)
+    try:
+        os.link(copy, target)
+    except FileExistsError:
+        _require_free(target)
+    except OSError:  # a file system without links
+        _require_free(target)
+        copy.rename(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
