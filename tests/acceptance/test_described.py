@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from ketline.api.app import ApiOptions, create_app
 from ketline.ports.metrics import NoMetrics
+from ketline.ports.tracing import NO_TRACING
 from ketline.schemas.legacy import ResultShape
 from ketline.service.services import Services
 from tests.acceptance.processes import running_service
@@ -53,9 +54,8 @@ def _described(shape: ResultShape = ResultShape.FULL) -> dict[str, Any]:
     options = ApiOptions(
         default_shots=1024, max_shots=100_000, max_program_bytes=1 << 20, version="0", result_shape=shape
     )
-    return create_app(
-        cast("Services", SimpleNamespace(authenticate=None, rate_limiter=None, metrics=NoMetrics())), options
-    ).openapi()
+    services = SimpleNamespace(authenticate=None, rate_limiter=None, metrics=NoMetrics(), tracing=NO_TRACING)
+    return create_app(cast("Services", services), options).openapi()
 
 
 OPERATIONS: list[Any] = list(schemathesis.openapi.from_dict(_described()).get_all_operations())
