@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from ketline.domain.queues import CONVERSIONS
+from ketline.messaging.message import VERSION
 from ketline.messaging.redis import RedisConsumer, RedisPublisher
 from tests.brokers import assert_flows, new_dispatch, receive
 from tests.redis_queue import StreamView
@@ -20,6 +21,7 @@ async def test_message_holds_ids_only(publisher: RedisPublisher, view: StreamVie
     assert json.loads(fields[b"body"]) == {
         "task_id": str(dispatch.task_id),
         "correlation_id": dispatch.correlation_id,
+        "version": VERSION,
         "traceparent": TRACE_CONTEXT,
     }
 
