@@ -10,6 +10,9 @@ from typing import Any, TypedDict, cast
 from ketline.client.convert import ConvertedProgram, convert
 from ketline.domain.spec import Inputs, Observables, ProgramFormat
 
+# Values that JSON has as they are.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 class Options(TypedDict, total=False):
     """The options of a program; for one that is left out, or None, the service's default applies.
@@ -159,6 +162,13 @@ def _noise_model(layer: Any) -> object:
 
 def _json_value(value: object) -> object:
     """Convert times, NumPy numbers and arrays, and collections to values that JSON can represent."""
+    # First what a large model of noise consists of: checks of abstract classes take ten times as long.
+    if type(value) in _PLAIN:
+        return value
+    if type(value) is dict:
+        return {key: _json_value(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_json_value(item) for item in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
