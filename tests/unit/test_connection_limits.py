@@ -85,7 +85,7 @@ def test_limits_behind_a_pooler_are_not_those_of_the_process() -> None:
     assert "pooler" in described([API, WORKER], found)
 
 
-def test_pooler_whose_sessions_plan_without_our_settings_is_a_warning_with_the_statements() -> None:
+def test_pooler_whose_sessions_plan_without_our_settings_is_reported_with_the_statements() -> None:
     with capture_logs() as lines:
         report(API, limits((LimitName.SERVER, 97, 0), through_pooler=True, planner_settings=False))
     assert lines[1]["event"] == "database.planner_settings_missing"

@@ -119,7 +119,7 @@ def report(need: ConnectionNeed, limits: ServerLimits) -> None:
         # How many connections the pooler allows its clients, only the pooler knows.
         log.info("database.connections_through_pooler", process=need.process, most=need.most)
         if not limits.planner_settings:
-            log.warning("database.planner_settings_missing", remedy=f"{PLANNER_REMEDY}; see specs/databases.md")
+            log.info("database.planner_settings_missing", remedy=f"{PLANNER_REMEDY}; see specs/databases.md")
         return
     found = {"process": need.process, "most": need.most, "allowed": lowest.allowed, "limit": str(lowest.name)}
     log.info("database.connections", **found, others=tightest.others, fit=need.fits(limits))
