@@ -86,7 +86,7 @@ class DeadLetterBox(Protocol):
     """The dead letters of all queues: messages that no consumer could read, or that were delivered too often."""
 
     async def look(self, most: int) -> DeadLetters:
-        """Count them and return up to `most` of the oldest; they stay in place.
+        """Count them and return up to `most` of the oldest; they stay in place. With 0 it reads none.
 
         Raises:
             QueueUnavailable: the broker does not respond.

@@ -33,6 +33,8 @@ async def test_messages_that_cannot_be_read_are_told_with_the_reason(
         assert all(letter.at is not None and letter.at.tzinfo is not None for letter in found.oldest)
         await view.wait_for_messages(2, dead=True)
     assert len((await publisher.dead_letters.look(1)).oldest) == 1
+    counted = await publisher.dead_letters.look(0)
+    assert (counted.count, counted.oldest) == (2, [])
 
 
 async def test_only_those_that_can_be_read_are_put_back(
