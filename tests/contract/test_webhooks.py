@@ -16,6 +16,7 @@ from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.schema.tables import deliveries
+from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.webhooks.deliveries import SqlDeliveryLog, SqlDeliveryQueue
 from ketline.db.webhooks.secrets import SqlSecretStore
@@ -109,6 +110,11 @@ async def cancel_pending(repository: SqlTaskRepository, database: Database, clai
     return await cancel(repository, database, claim)
 
 
+async def fail_by_an_administrator(repository: SqlTaskRepository, database: Database, claim: Claim) -> TaskStatus:
+    await SqlTaskInterventions(database).fail(claim.lease.task_id, "it does not end", TESTER)
+    return TaskStatus.FAILED
+
+
 async def complete_by_an_older_version(repository: SqlTaskRepository, database: Database, claim: Claim) -> TaskStatus:
     """As a version without webhooks writes the end of a task: none of their columns."""
     change = "UPDATE tasks SET current_status = 'completed', completed_at = submitted_at"
@@ -117,7 +123,16 @@ async def complete_by_an_older_version(repository: SqlTaskRepository, database: 
 
 
 End = Callable[[SqlTaskRepository, Database, Claim], Awaitable[TaskStatus]]
-EVERY_END = [complete, fail, exhaust, reap, cancel, cancel_pending, complete_by_an_older_version]
+EVERY_END = [
+    complete,
+    fail,
+    exhaust,
+    reap,
+    cancel,
+    cancel_pending,
+    fail_by_an_administrator,
+    complete_by_an_older_version,
+]
 
 
 @pytest.mark.parametrize("end", EVERY_END)
