@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, update
 from sqlalchemy.util import await_only
 
+from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database, open_database
 from ketline.db.measurements import SqlServiceMeasurer
@@ -16,6 +17,7 @@ from ketline.db.schema.tables import tasks
 from ketline.db.tasks.repository import SqlTaskRepository
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.access import ProjectName
+from ketline.domain.claim_stops import EVERY_QUEUE
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.measurements import QueueMeasurement
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS
@@ -110,6 +112,17 @@ async def test_live_workers_are_counted_for_each_queue_that_they_take(
     measured = await measurer.measure()
     assert {name: queue.workers for name, queue in measured.queues.items()} == {"simulate": 3, "convert": 1}
     assert (measured.workers, measured.workers_without_simulator) == (3, 1)
+
+
+async def test_pauses_and_drained_workers_are_counted(database: Database, measurer: SqlServiceMeasurer) -> None:
+    registry, controls = SqlWorkerRegistry(database), SqlClaimControls(database)
+    for name in ("one", "two"):
+        worker = WorkerIdentity(worker_id=WorkerId(name), slots=2, version="1", queues=[SIMULATIONS.name])
+        await registry.beat(worker, None, LIFETIME)
+    await controls.drain(WorkerId("one"), TESTER)
+    await controls.pause(EVERY_QUEUE, None, TESTER)
+    measured = await measurer.measure()
+    assert (measured.workers, measured.workers_draining, measured.claim_pauses) == (2, 1, 1)
 
 
 async def test_reading_that_waits_for_a_lock_is_ended(postgres_url: str) -> None:

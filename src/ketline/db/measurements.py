@@ -13,7 +13,7 @@ from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import SQLITE
 from ketline.db.predicted_work import read_durations
 from ketline.db.schema.statuses import has_status
-from ketline.db.schema.tables import tasks, workers
+from ketline.db.schema.tables import claim_pauses, tasks, workers
 from ketline.db.tasks.hold import runnable_since
 from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
 from ketline.domain.predicted_work import QueueDurations
@@ -55,6 +55,8 @@ def _measure(connection: Connection, size: str) -> ServiceMeasurement:
         queues=_queues(counted, live, read_durations(connection)),
         workers=len(live),
         workers_without_simulator=sum(row.ready_slots == 0 and row.problem is not None for row in live),
+        workers_draining=sum(row.draining_since is not None for row in live),
+        claim_pauses=connection.execute(select(func.count()).select_from(claim_pauses)).scalar_one(),
         database_bytes=connection.execute(text(size)).scalar_one(),
     )
 
@@ -82,7 +84,7 @@ def _count_tasks() -> Select[Any]:
 
 def _select_workers() -> Select[Any]:
     live = and_(workers.c.live_until > now(), workers.c.last_seen_at <= now())
-    return select(workers.c.ready_slots, workers.c.problem, workers.c.queues).where(live)
+    return select(workers.c.ready_slots, workers.c.draining_since, workers.c.problem, workers.c.queues).where(live)
 
 
 def _queues(

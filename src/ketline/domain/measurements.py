@@ -29,9 +29,14 @@ class QueueMeasurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceMeasurement:
-    """The queues by name, the live workers, those of them that can start no simulator, and the size of the database."""
+    """The queues by name, the live workers, the size of the database, and the number of pauses.
+
+    Of the workers it has those that can start no simulator, and those that are being drained.
+    """
 
     queues: Mapping[str, QueueMeasurement]
     workers: int
     workers_without_simulator: int
+    workers_draining: int = 0
+    claim_pauses: int = 0
     database_bytes: int

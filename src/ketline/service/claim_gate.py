@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -70,7 +70,7 @@ class ClaimGate:
 
     def update(self, stops: ClaimStops) -> bool:
         """Obey what stops claims now; True if that has changed."""
-        changed = (self.stops or NOTHING_STOPPED) != stops
+        changed = replace(self.stops or NOTHING_STOPPED, drained=False) != replace(stops, drained=False)
         self.stops = stops
         for queue, consumers in self._consumers:
             consumers.pause(not self._allows(queue))

@@ -77,6 +77,14 @@ async def test_change_is_logged_once(rig: Rig) -> None:
     ]
 
 
+async def test_end_of_a_drain_is_no_change_of_what_is_stopped(rig: Rig) -> None:
+    rig.controls.drains[WORKER] = Drain(worker_id=WORKER, draining_since=SINCE)
+    with capture_logs() as lines:
+        await rig.follow()
+        await rig.follow()
+    assert [line["event"] for line in lines] == ["worker.claim_stops_changed", "worker.drained"]
+
+
 async def test_pause_outlasts_an_outage_of_the_database(rig: Rig) -> None:
     await rig.controls.pause(parse_pause_scope("all"), None, TESTER)
     await rig.follow()

@@ -56,6 +56,8 @@ class ServiceGauges:
         metrics.on_scrape(
             table.WORKERS_BROKEN, lambda: self._of_service(lambda service: service.workers_without_simulator)
         )
+        metrics.on_scrape(table.WORKERS_DRAINING, lambda: self._of_service(lambda service: service.workers_draining))
+        metrics.on_scrape(table.CLAIM_PAUSES, lambda: self._of_service(lambda service: service.claim_pauses))
         metrics.on_scrape(table.DATABASE_SIZE, lambda: self._of_service(lambda service: service.database_bytes))
         metrics.on_scrape(table.DEAD_LETTERS, self._count_of_dead_letters)
 
