@@ -245,6 +245,9 @@ def test_same_seed_gives_the_same_correction(executor: Executor) -> None:
         ("qubit[2] q; bit[2] c; c = measure q; bit d; d = c[0] ^ c[1];", "computes others"),
         ("qubit[2] q; bit[2] c; h q; c = measure q; bit d; d = c[0] & c[1];", "computes others"),
         ("qubit[2] q; bit[2] c; c = measure q; bit d; d = ~c[0];", "computes others"),
+        ("qubit[2] q; bit[2] c; h q; c = measure q; if (c == 3) { c = 0; }", "computes others"),
+        ("qubit[3] q; bit[3] c; h q; c = measure q; if (c == 5) { c = 2; }", "computes others"),
+        ("qubit[9] q; bit[9] c; x q; c = measure q; if (c == 341) { c = 0; }", "computes others"),
     ],
 )
 def test_what_is_not_corrected(executor: Executor, program: str, words: str) -> None:
