@@ -391,7 +391,7 @@ def _decode_counts(data: dict[str, Any], request: Request) -> RunResult:
             shots=shots,
             profile=profile,
             memory=point.memory,
-            mitigation=checked_correction(data["mitigation"], request.spec, [point]),
+            mitigation=checked_correction(data.get("mitigation"), request.spec, [point]),
             outputs=point.outputs,
         )
     results = [_decode_point(result, request) for result in data["points"]]
