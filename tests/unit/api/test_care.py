@@ -1,6 +1,6 @@
 """Pauses, drains, interventions in tasks and vacuum over HTTP, and where the state of claims is shown."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +13,7 @@ from tests.fake_administration import FakeClaimControls, FakeInterventions
 from tests.fakes import FakeOutbox
 
 TASK_ID = TaskId(UUID("7f0c8a52-1111-4111-8111-111111111111"))
+UNKNOWN = UUID("2c9d6e10-2222-4222-8222-222222222222")
 RUNNING = TaskRunning("Task 1 is running on worker-1, which is alive.", status=TaskStatus.PROCESSING)
 
 
@@ -102,11 +103,11 @@ async def test_refusal_says_why_and_the_status(
         ("DELETE", "/admin/pauses/everything", None, 422, "invalid_request"),
         ("POST", "/admin/workers/nobody/drain", None, 404, "worker_unknown"),
         ("DELETE", "/admin/workers/nobody/drain", None, 404, "worker_unknown"),
-        ("POST", f"/admin/tasks/{uuid4()}/requeue", None, 404, "task_not_found"),
+        ("POST", f"/admin/tasks/{UNKNOWN}/requeue", None, 404, "task_not_found"),
         ("POST", "/admin/tasks/7/requeue", None, 422, "invalid_request"),
-        ("POST", f"/admin/tasks/{uuid4()}/fail", {"reason": "why"}, 404, "task_not_found"),
-        ("POST", f"/admin/tasks/{uuid4()}/fail", {}, 422, "invalid_request"),
-        ("POST", f"/admin/tasks/{uuid4()}/fail", {"reason": "x" * 501}, 422, "invalid_request"),
+        ("POST", f"/admin/tasks/{UNKNOWN}/fail", {"reason": "why"}, 404, "task_not_found"),
+        ("POST", f"/admin/tasks/{UNKNOWN}/fail", {}, 422, "invalid_request"),
+        ("POST", f"/admin/tasks/{UNKNOWN}/fail", {"reason": "x" * 501}, 422, "invalid_request"),
     ],
 )
 async def test_mistakes_are_problems(

@@ -248,11 +248,23 @@ def test_same_seed_gives_the_same_correction(executor: Executor) -> None:
         ("qubit[2] q; bit[2] c; h q; c = measure q; if (c == 3) { c = 0; }", "computes others"),
         ("qubit[3] q; bit[3] c; h q; c = measure q; if (c == 5) { c = 2; }", "computes others"),
         ("qubit[9] q; bit[9] c; x q; c = measure q; if (c == 341) { c = 0; }", "computes others"),
+        ("qubit[12] q; bit[12] c; x q; c = measure q; if (c[0:8] == 341) { c = 0; }", "computes others"),
     ],
 )
 def test_what_is_not_corrected(executor: Executor, program: str, words: str) -> None:
     with pytest.raises(ProgramUnsupported, match=words):
         run(executor, program)
+
+
+def test_many_bits_may_be_copied(executor: Executor) -> None:
+    program = "qubit[12] q; bit[12] c; bit[2] d; x q[3]; c = measure q; d[1] = c[3]; d[0] = c[11];"
+    result = run(executor, program, noise={"name": "readout", "p01": 0.25, "p10": 0.0}, shots=1)
+    assert sum(corrected_of(result)["quasi_probabilities"].values()) == pytest.approx(1)
+
+
+def test_outcome_that_would_never_be_read_as_one_that_was_counted(executor: Executor) -> None:
+    with pytest.raises(ProgramUnsupported, match="do not tell the true ones apart"):
+        run(executor, "qubit q; bit c; c = measure q;", noise={"name": "readout", "p01": 1.0, "p10": 1.0})
 
 
 def test_qubit_that_always_reads_the_same(executor: Executor) -> None:

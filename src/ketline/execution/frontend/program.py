@@ -44,7 +44,7 @@ from ketline.execution.frontend.scanner import Scanned, scan
 from ketline.execution.frontend.text import Position, check_text, with_bit_parameters
 from ketline.execution.frontend.unroller import unroll
 from ketline.execution.frontend.unroller.differentiated_inputs import DifferentiatedInputs
-from ketline.execution.frontend.unroller.values import atom
+from ketline.execution.frontend.unroller.values import atom, is_computed
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
@@ -80,7 +80,8 @@ class ParsedProgram:
     wrote the circuit's operations, where the front end records them. `declared` has the names of the text that the
     circuit and the groups do not have. `measures_all`: by the program's dialect all qubits are measured at the end,
     which the circuit does not have yet. `angles` have derivatives; parameters of the circuit stand for them.
-    `checked_bits` of the circuit, by index, are those by which `outcome` knows that a program has no result.
+    `checked_bits` of the circuit, by index, are those by which `outcome` knows that a program has no result. With
+    `computes_bits`, `outcome` may compute a bit instead of copying one.
     """
 
     plain: PlainCircuit
@@ -97,6 +98,7 @@ class ParsedProgram:
     measures_all: bool = False
     angles: Mapping[str, Dual] = field(default_factory=dict)
     checked_bits: frozenset[int] = frozenset()
+    computes_bits: bool = False
 
     @property
     def circuit(self) -> Any:
@@ -132,6 +134,7 @@ class Program:
     dephased: frozenset[int] = frozenset()
     checked_bits: frozenset[int] = frozenset()
     located: LocatedQubits | None = None
+    computes_bits: bool = False
 
     def positions(self, place: str | None = None) -> Mapping[int, int]:
         """The circuit's qubit for each of the declared ones that it has, at a named place or at the end."""
@@ -320,6 +323,7 @@ def _lowered(parsed: ParsedProgram, limits: ExecutionLimits, observed: Observed,
         is_observed=isinstance(observed, Support),
         dephased=dephased,
         checked_bits=parsed.checked_bits,
+        computes_bits=parsed.computes_bits,
     )
 
 
@@ -349,6 +353,7 @@ def on_device(
         dephased=measured,
         checked_bits=parsed.checked_bits,
         located=located,
+        computes_bits=parsed.computes_bits,
     )
 
 
@@ -564,6 +569,7 @@ def _read_qpy(text: str, limits: ExecutionLimits, *, as_written: bool = False) -
         parameters=parameters,
         genuine=qpy.is_genuine,
         checked_bits=checked,
+        computes_bits=outcome is not groups.outcome,
     )
 
 
@@ -693,6 +699,7 @@ def _unrolled(
         declared=unrolled.declared,
         measures_all=syntax.dialect.measures_all,
         angles=unrolled.angles,
+        computes_bits=any(map(is_computed, unrolled.values)),
     )
 
 

@@ -35,6 +35,11 @@ def atom(position: int) -> Measured:
     return Measured((position,), (False, True))
 
 
+def is_computed(value: Any) -> bool:
+    """Whether a bit depends on measured bits in another way than by being equal to one."""
+    return isinstance(value, Measured) and (len(value.atoms) != 1 or tuple(map(bool, value.table)) != (False, True))
+
+
 @contextmanager
 def assuming(condition: Any) -> Iterator[None]:
     """Assume in the block that the condition holds, so values need not be correct where it does not.

@@ -7,7 +7,6 @@ Sources: P. Nation, H. Kang, N. Sundaresan and J. Gambetta, PRX Quantum 2, 04032
 the overhead; J. Smolin, J. Gambetta and G. Smith, Phys. Rev. Lett. 108, 070502 (2012), for the nearest probabilities.
 """
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from math import prod
@@ -22,11 +21,8 @@ from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.readout import determinant_of
 
+# Of so many measured bits all outcomes are compared.
 _FEW_BITS = 10
-# Of more bits, a condition on k of them is missed with a probability of about (1 - 2^-k)^256: of three bits 1e-15, of
-# five 3e-4.
-_COMPARED_OUTCOMES = 256
-_SHARE_OF_ONES = 0.5
 
 
 class Corrected(NamedTuple):
@@ -58,7 +54,7 @@ class CorrectedBits:
 
         Raises:
             ProgramTooLarge: there are too many different outcomes.
-            ProgramUnsupported: one has a bit that is computed from others.
+            ProgramUnsupported: one has a bit that is computed from others, or what was counted cannot be corrected.
         """
         if len(counts) > MAX_CORRECTED_OUTCOMES:
             raise ProgramTooLarge(
@@ -67,7 +63,10 @@ class CorrectedBits:
             )
         _require_measured(list(counts), self._images.values())
         shares = np.array(list(counts.values()), dtype=np.float64)
-        quasi = np.linalg.solve(self._confusion(list(counts)), shares / shares.sum())
+        try:
+            quasi = np.linalg.solve(self._confusion(list(counts)), shares / shares.sum())
+        except np.linalg.LinAlgError as error:
+            raise _not_invertible() from error
         nearest = nearest_probabilities(quasi)
         result = {
             "quasi_probabilities": dict(zip(counts, quasi.tolist(), strict=True)),
@@ -77,7 +76,11 @@ class CorrectedBits:
         return Corrected(result, len(self._readings))
 
     def _confusion(self, keys: Sequence[str]) -> Any:
-        """The probability of each counted outcome, a row, where another one, a column, is true; columns add up to 1."""
+        """The probability of each counted outcome, a row, where another one, a column, is true; columns add up to 1.
+
+        Raises:
+            ProgramUnsupported: an outcome, if true, would be read as none of them.
+        """
         bits = np.array([list(key.replace(" ", "")[::-1]) for key in keys]) == "1"
         matrix = np.ones((len(keys), len(keys)))
         # Of bits that registers share one is enough, and bits that are not measured are all 0.
@@ -86,7 +89,10 @@ class CorrectedBits:
             of_bits = np.array([[1 - p01, p10], [p01, 1 - p10]])
             read = bits[:, place].astype(np.intp)
             matrix *= of_bits[np.ix_(read, read)]
-        return matrix / matrix.sum(axis=0)
+        sums = matrix.sum(axis=0)
+        if not sums.all():
+            raise _not_invertible()
+        return matrix / sums
 
     def _overhead(self) -> float:
         """How many times the variance of a mean value may grow: the squared 1-norm of the inverse of the matrix."""
@@ -118,24 +124,24 @@ def _images(program: Program) -> Mapping[int, int]:
     if 0 in images.values() or _overlap(images.values()):
         raise _computed()
     if shown is not None:
-        _require_separate(shown, {1 << bit: images[qubit] for qubit, bit in measured})
+        _require_separate(program, shown, {1 << bit: images[qubit] for qubit, bit in measured})
     return images
 
 
-def _require_separate(shown: Callable[[int], int], images: Mapping[int, int]) -> None:
+def _require_separate(program: Program, shown: Callable[[int], int], images: Mapping[int, int]) -> None:
     """Compare what some measured bits together set with what each sets alone; `images` has that by the bit's mask.
 
     A condition on several bits, as `if (c == 3) { c = 0; }`, shows only where they are 1 together. Of few bits all
-    outcomes are compared, of more that of 0, that of 1 in all bits, and random ones.
+    outcomes are compared; of more none, and programs that may have such a condition are refused.
 
     Raises:
-        ProgramUnsupported: they set something else.
+        ProgramUnsupported: they set something else, or may do so.
     """
-    choose, masks = random.Random(0), list(images)  # noqa: S311
-    if len(masks) <= _FEW_BITS:
-        chosen = [ones for size in range(len(masks) + 1) for ones in combinations(masks, size)]
-    else:
-        chosen = [tuple(mask for mask in masks if choose.random() < _SHARE_OF_ONES) for _ in range(_COMPARED_OUTCOMES)]
+    masks = list(images)
+    few = len(masks) <= _FEW_BITS
+    if not few and program.computes_bits:
+        raise _computed()
+    chosen = [ones for size in range(len(masks) + 1) for ones in combinations(masks, size)] if few else []
     for ones in ((), tuple(masks), *chosen):
         if shown(sum(ones)) != sum(images[mask] for mask in ones):
             raise _computed()
@@ -166,6 +172,13 @@ def _require_measured(keys: Sequence[str], images: Iterable[int]) -> None:
         outcome = int(key.replace(" ", "") or "0", 2)
         if outcome != sum(mask for mask in masks if outcome & mask):
             raise _computed()
+
+
+def _not_invertible() -> ProgramUnsupported:
+    return ProgramUnsupported(
+        "the readout errors of these counts cannot be corrected, because the counted outcomes do not tell the true "
+        "ones apart: use more shots, or leave the correction out"
+    )
 
 
 def _computed() -> ProgramUnsupported:
