@@ -15,7 +15,6 @@ from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import CorrelationId, Dispatch, RunResult, TaskId
 from ketline.execution.limits import ExecutionLimits
-from ketline.execution.parent.admission import Admission
 from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.messaging.memory import MemoryQueue
 from ketline.messaging.rabbit import RabbitConsumer, RabbitPublisher
@@ -206,8 +205,8 @@ def _runners(points: Failpoints) -> type[ChildRunnerFactory]:
     command = (sys.executable, "-P", "-m", "tests.failpoints.child", str(points.control.directory))
 
     class FailingRunnerFactory(ChildRunnerFactory):
-        def __init__(self, limits: ExecutionLimits, *, admission: Admission | None = None) -> None:
-            super().__init__(limits, command=command, admission=admission)
+        def __init__(self, limits: ExecutionLimits, **shared: Any) -> None:
+            super().__init__(limits, command=command, **shared)
 
         def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
             return self._open_failing()
