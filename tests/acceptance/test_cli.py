@@ -99,7 +99,9 @@ def test_backends_and_queues_are_listed(directory: Path) -> None:
     assert own[:3] == ["ketline-aer", "own", "online"]
     assert int(own[3]) > 0
     assert json.loads(done("backends", "--json"))[0]["name"] == "ketline-aer"
-    assert done("workers").rstrip("\n").split("\t")[4:] == ["simulate, convert", "1"]
+    assert done("workers").rstrip("\n").split("\t")[4:] == ["simulate, convert", "1", ""], (
+        "and neither drains nor is drained"
+    )
     held = done("submit", "-", "--hold", typed=BELL).strip()
     figures = dict(line.split("\t") for line in done("stats").splitlines())
     assert figures["waiting in queue simulate"] == "0", "it is held"
