@@ -44,6 +44,9 @@ def _expressions() -> Iterator[tuple[str, str]]:
 
 EXPRESSIONS = list(_expressions())
 
+# It goes by the last minutes, in which the tests beside this one may have had the processors.
+OF_A_BUSY_MACHINE = {"KetlineEventLoopSlow"}
+
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
@@ -114,7 +117,12 @@ async def test_faults_of_a_service_are_alerts_until_they_are_repaired(
     async with service.api() as api, PrometheusServer(targets, rules=rules) as prometheus:
         await api.ended(await api.submit(BELL))
         await fires(prometheus, "KetlineProcessDown")
-        assert await prometheus.firing() == {"KetlineProcessDown"}, "one target does not exist; all else works"
+
+        async def all_else_works() -> bool:
+            return await prometheus.firing() - OF_A_BUSY_MACHINE == {"KetlineProcessDown"}
+
+        # Without their pauses alerts fire for a moment while processes start.
+        await eventually(all_else_works, "no alert but that of the target that does not exist", pause_seconds=0.5)
         await submit_conversion(api)  # nobody takes it
         await grow_old(database)
         await dead_letter(rabbit_server, service.fleet.environment["TASK_QUEUE_NAME"])
