@@ -129,7 +129,8 @@ async def test_faults_of_a_service_are_alerts_until_they_are_repaired(
         await fires(prometheus, "KetlineNoWorkers", "KetlineOldestTaskTooOld", "KetlineDeadLetters")
         with without_descriptors(worker):
             await kill_simulators(worker)
-            await api.submit(BELL)  # the worker finds out
+            for _ in range(4):  # so that each slot finds out
+                await api.submit(BELL)
             await fires(prometheus, "KetlineSimulatorsCannotStart")
         await ends(prometheus, "KetlineSimulatorsCannotStart")
         await service.start_worker("other", KETLINE_WORKER_KINDS="convert")

@@ -18,7 +18,8 @@ from tests.pages.api import PAGE, write
 # since, so this one imports it first.
 import_module("qiskit")
 
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=/keys/)[0-9a-f]{12}")
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+ID = re.compile(UUID + r"|(?<=/keys/)[0-9a-f]{12}|(?<=/admin/workers/)[^/\s]+")
 
 
 def calls(lines: Iterable[str]) -> list[str]:
