@@ -91,15 +91,22 @@ class SqlClaimControls:
         return await self.database.autocommit(work)
 
     async def _change_drain(self, worker_id: WorkerId, change: Update, action: Action, actor: Actor) -> Drain:
+        if "\0" in worker_id:  # which PostgreSQL's texts cannot have
+            raise _unknown(worker_id)
+
         def work(connection: Connection) -> Drain:
             if connection.execute(change).one_or_none() is not None:
                 _record(connection, action, worker_id, actor)
             drain = _read_drain(connection, worker_id)
             if drain is None:
-                raise WorkerUnknown(f"No live worker has the id {worker_id!r}; `ketline workers` lists all.")
+                raise _unknown(worker_id)
             return drain
 
         return await self.database.write(work)
+
+
+def _unknown(worker_id: WorkerId) -> WorkerUnknown:
+    return WorkerUnknown(f"No live worker has the id {worker_id!r}; `ketline workers` lists all.")
 
 
 def _insert_pause(connection: Connection, scope: PauseScope, reason: str | None, actor: Actor) -> Any:
