@@ -179,6 +179,8 @@ class SqlTaskRepository:
             claim = await self._claim_in_turn(request)  # guard: claim.another
         if claim is None and shared:
             claim = await self.database.batched(claim_all, request)
+            if claim is None:  # or it was claimed in a COMMIT whose response was lost
+                claim = await self._claim_another(request)
         return self._notify_claim(claim)
 
     async def claim_short(self, task_id: TaskId, worker_id: WorkerId, lease: timedelta) -> Claim | None:
