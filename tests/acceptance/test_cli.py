@@ -122,7 +122,7 @@ def test_deliveries_are_shown_listed_and_repeated(directory: Path) -> None:
     deadline = time.monotonic() + 60
     while "refused: its host has no public address" not in (shown := done("deliveries", "show", task_id)):
         assert time.monotonic() < deadline, shown
-        time.sleep(0.1)
+        time.sleep(0.1)  # the service attempts it once a second; no command waits for that
     row = shown.rstrip("\n").split("\t")
     assert (row[0], row[1], row[2], row[6]) == (task_id, "task.completed", "waiting", callback)
     assert task_id in done("deliveries", "list", "--state", "waiting")

@@ -15,7 +15,7 @@ from ketline.db.notify.notifications import NullNotifier
 from ketline.db.schema.rows import attempt_columns
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.tasks.hold import is_held
-from ketline.db.tasks.statements import write_line
+from ketline.db.tasks.statements import due_again, ended_on_request, write_line
 from ketline.domain.access import ProjectName
 from ketline.domain.audit import Action, Actor, AuditRecord, task_record
 from ketline.domain.errors import TaskEnded, TaskNotFound, TaskRunning, TaskWaits
@@ -134,32 +134,13 @@ def _require_lost(task_id: TaskId, row: Row[Any]) -> None:
 
 
 def _make_due(task_id: UUID) -> Update:
-    return (
-        update(tasks)
-        .where(tasks.c.task_id == task_id)
-        .values(
-            current_status=TaskStatus.PENDING,
-            available_at=now(),
-            dispatch_due_at=now(),
-            dispatch_count=0,
-            lease_expires_at=None,
-        )
-    )
+    return update(tasks).where(tasks.c.task_id == task_id).values(due_again())
 
 
 def _fail(task_id: UUID, reason: str) -> Update:
-    return (
-        update(tasks)
-        .where(tasks.c.task_id == task_id)
-        .values(
-            current_status=TaskStatus.FAILED,
-            completed_at=now(),
-            dispatch_due_at=None,
-            lease_expires_at=None,
-            error_code=FailureCode.FAILED_BY_ADMINISTRATOR.value,
-            error_message=f"An administrator of the service ended the task: {reason}",
-        )
-    )
+    message = f"An administrator of the service ended the task: {reason}"
+    ended = ended_on_request(TaskStatus.FAILED, FailureCode.FAILED_BY_ADMINISTRATOR, message)
+    return update(tasks).where(tasks.c.task_id == task_id).values(ended)
 
 
 def _ended(task_id: TaskId, row: Row[Any], cause: str) -> dict[str, object]:

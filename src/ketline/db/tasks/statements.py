@@ -252,17 +252,29 @@ def select_own_line(lease: Lease, cause: str | None) -> Select[Any]:
     )
 
 
+def due_again() -> Mapping[str, object]:
+    """The values of a row that is pending again and has no message."""
+    columns: dict[str, object] = dict.fromkeys(("available_at", "dispatch_due_at"), now())
+    return {"current_status": TaskStatus.PENDING, **columns, "dispatch_count": 0, "lease_expires_at": None}
+
+
+def ended_on_request(status: TaskStatus, code: FailureCode, message: str) -> Mapping[str, object]:
+    """The values of a row that somebody ended, whatever its status was."""
+    return {
+        "current_status": status,
+        "completed_at": now(),
+        "dispatch_due_at": None,
+        "lease_expires_at": None,
+        "error_code": code.value,
+        "error_message": message,
+    }
+
+
 def release_task(lease: Lease) -> Update:
     return (
         update(tasks)
         .where(is_held(lease))
-        .values(
-            current_status=TaskStatus.PENDING,
-            available_at=now(),
-            dispatch_due_at=now(),
-            dispatch_count=0,
-            lease_expires_at=None,
-        )
+        .values(due_again())
         .returning(tasks.c.claimed_at, tasks.c.available_at.label("at"))
     )
 
@@ -325,14 +337,7 @@ def cancel_task(task_id: UUID) -> Update:
     return (
         update(tasks)
         .where(tasks.c.task_id == task_id)
-        .values(
-            current_status=TaskStatus.CANCELLED,
-            completed_at=now(),
-            dispatch_due_at=None,
-            lease_expires_at=None,
-            error_code=FailureCode.CANCELLED.value,
-            error_message="The task was cancelled on request",
-        )
+        .values(ended_on_request(TaskStatus.CANCELLED, FailureCode.CANCELLED, "The task was cancelled on request"))
         .returning(tasks.c.completed_at.label("at"))
     )
 
