@@ -150,17 +150,23 @@ def as_values(array: Any) -> Any:
 
 
 def _amplitudes(states: Any, qubits: Sequence[int]) -> Any:
-    """The amplitudes of one state by its qubits in this order; all others, of a device, are 0.
+    """The amplitudes of one state by its qubits in this order; all others, of a device, have a state of their own.
+
+    Where the others are 0 the global phase is that of the state, otherwise any.
 
     Raises:
-        SimulationFailed: they are not.
+        SimulationFailed: they are entangled with the qubits.
     """
     if 1 << len(qubits) == states.shape[1] and list(qubits) == sorted(qubits):
         return states[0]
     kept = _kept_first(states, qubits)
-    if np.abs(kept[:, 1:]).max(initial=0) > _ROUNDING:
-        raise SimulationFailed("a qubit of the device that is none of the program's is not 0 at its end")
-    return kept[:, 0]
+    if np.abs(kept[:, 1:]).max(initial=0) <= _ROUNDING:
+        return kept[:, 0]
+    norms = np.linalg.norm(kept, axis=0)
+    found = kept[:, norms.argmax()] / norms.max()
+    if np.abs(kept - np.outer(found, found.conj() @ kept)).max() > _ROUNDING:
+        raise SimulationFailed("a qubit of the device that is none of the program's is entangled with them at its end")
+    return found
 
 
 def _kept_first(states: Any, qubits: Sequence[int]) -> Any:

@@ -64,7 +64,8 @@ def found(executor: Executor, device: Any, program: Any, *outputs: RequestedOutp
 def test_state_on_an_ideal_device_is_that_of_the_program(executor: Executor, name: str, level: int, block: int) -> None:
     """Up to its global phase, which Qiskit's transpiler does not keep at levels 2 and 3.
 
-    It is measured at its end, before which the transpiler leaves out gates that are phases.
+    It is measured at its end, before which the transpiler leaves out gates that are phases. On the line of `rzz` gates
+    qubits that are not the program's may have a phase of their own.
     """
     device = IDEAL[name]
     for number in numbers(block, BLOCK):
@@ -80,7 +81,7 @@ def test_state_on_an_ideal_device_is_that_of_the_program(executor: Executor, nam
         overlap = np.vdot(outputs["statevector"], state.data)
         assert abs(overlap) == pytest.approx(1, abs=EXACT)
         assert np.allclose(outputs["statevector"] * overlap, state.data, atol=EXACT)
-        if level < 2:
+        if level < 2 and name != "rzz":
             assert overlap == pytest.approx(1, abs=EXACT)
         assert np.allclose(outputs["probabilities"], state.probabilities(part), atol=EXACT)
 
