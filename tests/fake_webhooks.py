@@ -12,6 +12,7 @@ from ketline.domain.errors import DeliveryNotFound, TaskNotFound
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import (
     Attempt,
+    AttemptLimits,
     ClaimedDelivery,
     Delivery,
     DeliveryId,
@@ -70,7 +71,7 @@ class FakeDeliveryQueue:
         self.to_make: list[int] = []
         self.makes = 0
         self.corrections = 0
-        self.claims: list[tuple[int, timedelta, Sequence[str], int]] = []
+        self.claims: list[tuple[int, timedelta, Sequence[ClaimedDelivery], AttemptLimits]] = []
         self.recorded: list[tuple[int, Attempt, timedelta | None]] = []
         self.state: DeliveryState | None = DeliveryState.WAITING
         self.error: Exception | None = None
@@ -83,9 +84,9 @@ class FakeDeliveryQueue:
         return self.to_make.pop(0) if self.to_make else 0
 
     async def claim(
-        self, limit: int, lease: timedelta, in_progress: Sequence[str], most_for_host: int
+        self, limit: int, lease: timedelta, in_progress: Sequence[ClaimedDelivery], most: AttemptLimits
     ) -> Sequence[ClaimedDelivery]:
-        self.claims.append((limit, lease, in_progress, most_for_host))
+        self.claims.append((limit, lease, in_progress, most))
         claimed, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return claimed
 

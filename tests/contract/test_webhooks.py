@@ -23,13 +23,14 @@ from ketline.db.webhooks.secrets import SqlSecretStore
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
 from ketline.domain.task import Claim, TaskId, TaskStatus
-from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryState, new_secret
+from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, new_secret
 from tests.actors import TESTER
 from tests.contract.test_repository import CRASH, FAILURE, LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified
 
 URL = "https://example.org/hooks"
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+ROOM = AttemptLimits(host=10, project=10)
 ACCEPTED, BUSY = Attempt(status=204), Attempt(error="the receiver answered 503", status=503)
 
 
@@ -63,7 +64,7 @@ async def ended(repository: SqlTaskRepository, url: str | None = URL, **own: Any
 
 
 async def one_claimed(queue: SqlDeliveryQueue, lease: timedelta = MINUTE) -> ClaimedDelivery:
-    [claimed] = await queue.claim(10, lease, [], 10)
+    [claimed] = await queue.claim(10, lease, [], ROOM)
     return claimed
 
 
@@ -173,7 +174,7 @@ async def test_callback_of_the_project_is_for_tasks_without_their_own(
     for url in (None, URL):
         await ended(repository, url, project_callback=True)
     assert await queue.make(10) == 2
-    claimed = await queue.claim(10, MINUTE, [], 10)
+    claimed = await queue.claim(10, MINUTE, [], ROOM)
     assert sorted(one.url for one in claimed) == [URL, "https://example.org/project"]
     changed = await projects.change(DEFAULT_PROJECT, callback="", actor=TESTER)
     assert (changed.callback, await projects.with_callbacks()) == (None, frozenset())
@@ -184,7 +185,7 @@ async def test_project_that_has_lost_its_callback_is_delivered_nothing(
 ) -> None:
     await ended(repository, None, project_callback=True)
     assert [await queue.make(10) for _ in range(2)] == [1, 0]
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
 
 
 async def test_message_about_a_deleted_task_is_delivered(
@@ -195,7 +196,7 @@ async def test_message_about_a_deleted_task_is_delivered(
     await catalogue.delete(deleted, TESTER)
     await move_back(database, old, "completed_at", 3600)
     assert await catalogue.delete_older(MINUTE, 10) == 1
-    assert {one.task_id for one in await queue.claim(10, MINUTE, [], 10)} == {deleted, old}
+    assert {one.task_id for one in await queue.claim(10, MINUTE, [], ROOM)} == {deleted, old}
     assert len(await log.of_task(deleted)) == 1
 
 
@@ -207,9 +208,9 @@ async def test_every_task_is_delivered_once_by_concurrent_processes(
     while sum(made) < len(expected):  # those that others had locked
         made.append(await queue.make(7))
     assert sum(made) == len(expected)
-    parts = await asyncio.gather(*(queue.claim(5, MINUTE, [], 5) for _ in range(6)))
+    parts = await asyncio.gather(*(queue.claim(5, MINUTE, [], ROOM) for _ in range(6)))
     claimed = [one for part in parts for one in part]
-    while some := await queue.claim(5, MINUTE, [], 5):
+    while some := await queue.claim(5, MINUTE, [], ROOM):
         claimed += some
     assert sorted(one.task_id for one in claimed) == sorted(expected)
 
@@ -220,12 +221,12 @@ async def test_delivery_is_attempted_again_by_another_process_when_the_first_is_
     task_id = await ended(repository)
     await queue.make(10)
     lost = await one_claimed(queue)
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
     await let_pass(database, task_id, 1, "next_at")
     again = await one_claimed(queue)
     assert (again.delivery_id, again.body, again.attempt) == (lost.delivery_id, lost.body, 2)
     assert await queue.failed(lost, BUSY, SECOND) is None
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
 
 
 async def test_delivery_that_was_accepted_late_is_delivered(
@@ -248,7 +249,7 @@ async def test_failed_delivery_waits_for_its_pause(
     task_id = await ended(repository)
     await queue.make(10)
     assert await queue.failed(await one_claimed(queue), BUSY, timedelta(seconds=30)) is DeliveryState.WAITING
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
     [delivery] = await log.of_task(task_id)
     assert delivery.next_at is not None
     assert timedelta(seconds=20) < delivery.next_at - delivery.created_at < timedelta(seconds=120)
@@ -269,7 +270,7 @@ async def test_last_attempt_is_at_the_end_of_the_day(
     assert await queue.failed(await one_claimed(queue), BUSY, SECOND) is DeliveryState.DEAD
     [delivery] = await log.of_task(task_id)
     assert (delivery.state, delivery.next_at) == (DeliveryState.DEAD, None)
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
 
 
 async def test_clock_that_was_set_back_delays_no_delivery(
@@ -278,14 +279,14 @@ async def test_clock_that_was_set_back_delays_no_delivery(
     new, failed = await ended(repository), await ended(repository)
     await queue.make(10)
     await let_pass(database, new, 3600, "next_at", "created_at")
-    for claimed in await queue.claim(10, MINUTE, [], 10):
+    for claimed in await queue.claim(10, MINUTE, [], ROOM):
         await queue.failed(claimed, BUSY, timedelta(seconds=30))
     assert await queue.correct_times() == 0, "they wait for their pause"
     # An hour later by the clock that was set back since.
     await let_pass(database, failed, -3600, "next_at", "last_attempt_at")
-    assert await queue.claim(10, MINUTE, [], 10) == []
+    assert await queue.claim(10, MINUTE, [], ROOM) == []
     assert [await queue.correct_times() for _ in range(2)] == [1, 0]
-    assert [one.task_id for one in await queue.claim(10, MINUTE, [], 10)] == [failed]
+    assert [one.task_id for one in await queue.claim(10, MINUTE, [], ROOM)] == [failed]
 
 
 async def test_receiver_that_is_gone_gets_no_further_attempt(
@@ -300,11 +301,41 @@ async def test_slow_host_leaves_room_for_others(repository: SqlTaskRepository, q
     slow = [await ended(repository, "https://slow.example/") for _ in range(5)]
     quick = await ended(repository)
     await queue.make(10)
-    first = await queue.claim(4, MINUTE, [], 2)
-    assert [one.task_id for one in first if one.host == "slow.example"] == slow[:2]
+    most = AttemptLimits(host=2, project=10)
+    first = await queue.claim(4, MINUTE, [], most)
+    under_way = [one for one in first if one.host == "slow.example"]
+    assert [one.task_id for one in under_way] == slow[:2]
     assert [one.task_id for one in first if one.host != "slow.example"] == [quick]
-    assert await queue.claim(4, MINUTE, ["slow.example"] * 2, 2) == []
-    assert len(await queue.claim(4, MINUTE, ["slow.example"], 2)) == 1
+    assert await queue.claim(4, MINUTE, under_way, most) == []
+    assert len(await queue.claim(4, MINUTE, under_way[:1], most)) == 1
+
+
+async def test_project_with_many_slow_hosts_leaves_room_for_others(
+    repository: SqlTaskRepository, queue: SqlDeliveryQueue
+) -> None:
+    """Names of hosts cost nothing: each message can be to another one."""
+    flooding = repository.within(ProjectName("flooding"))
+    flood = [await ended(flooding, f"https://slow{number}.example/") for number in range(10)]
+    other = await ended(repository)
+    await queue.make(20)
+    most = AttemptLimits(host=1, project=2)
+    [*first, last] = await queue.claim(4, MINUTE, [], most)
+    assert [one.task_id for one in first] == flood[:2]
+    assert last.task_id == other, "although more than are examined at once are due longer"
+    assert await queue.claim(4, MINUTE, first, most) == []
+    assert len(await queue.claim(4, MINUTE, first[:1], most)) == 1
+
+
+async def test_many_deliveries_to_a_slow_host_do_not_hide_others(
+    repository: SqlTaskRepository, queue: SqlDeliveryQueue
+) -> None:
+    for _ in range(9):
+        await ended(repository, "https://slow.example/")
+    quick = await ended(repository)
+    await queue.make(20)
+    first = await queue.claim(2, MINUTE, [], AttemptLimits(host=1, project=10))
+    assert [one.host for one in first] == ["slow.example", "example.org"]
+    assert first[1].task_id == quick
 
 
 async def test_delivery_can_be_repeated_for_another_day(
@@ -326,7 +357,7 @@ async def test_dead_deliveries_are_repeated_together(
 ) -> None:
     tasks = [await ended(repository) for _ in range(4)]
     await queue.make(10)
-    for claimed in await queue.claim(10, MINUTE, [], 10):
+    for claimed in await queue.claim(10, MINUTE, [], ROOM):
         gone = claimed.task_id != tasks[0]
         await (
             queue.failed(claimed, Attempt(error="410", gone=True), SECOND)
@@ -334,7 +365,7 @@ async def test_dead_deliveries_are_repeated_together(
             else queue.delivered(claimed, ACCEPTED)
         )
     assert [await log.repeat_dead(2) for _ in range(3)] == [2, 1, 0]
-    assert {one.task_id for one in await queue.claim(10, MINUTE, [], 10)} == set(tasks[1:])
+    assert {one.task_id for one in await queue.claim(10, MINUTE, [], ROOM)} == set(tasks[1:])
 
 
 async def test_deliveries_are_listed_by_state_in_pages(
@@ -376,7 +407,7 @@ async def test_old_deliveries_are_deleted_when_they_have_ended(
 ) -> None:
     old, new, waiting = [await ended(repository) for _ in range(3)]
     await queue.make(10)
-    for claimed in await queue.claim(10, MINUTE, [], 10):
+    for claimed in await queue.claim(10, MINUTE, [], ROOM):
         if claimed.task_id != waiting:
             await queue.delivered(claimed, ACCEPTED)
     await let_pass(database, old, 3600, "ended_at", "created_at")

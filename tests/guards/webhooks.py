@@ -44,6 +44,12 @@ WEBHOOKS = (
         (f"{CONTRACT}::test_clock_that_was_set_back_delays_no_delivery",),
     ),
     Guard(
+        "delivery.project",
+        "a project with many slow hosts leaves attempts to the others",
+        Replace("true()"),
+        (f"{CONTRACT}::test_project_with_many_slow_hosts_leaves_room_for_others",),
+    ),
+    Guard(
         "callback.allowed",
         "an allowed network is connected to",
         Replace("False"),

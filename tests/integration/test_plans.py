@@ -28,7 +28,7 @@ from ketline.db.schema.tables import tasks
 from ketline.db.tasks import attempts, statements
 from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.submissions import InsertRequest
-from ketline.db.webhooks.deliveries import select_attempts
+from ketline.db.webhooks.claims import select_attempts
 from ketline.db.webhooks.messages import select_due
 from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.history import HistoryQuery, Minute
@@ -188,7 +188,7 @@ async def test_list_by_one_value_goes_to_it_in_the_index_on_sqlite(index: str, s
 # The statements that every process runs once a second, and their indexes, which are nearly empty.
 DELIVERIES = {
     "idx_task_callback": select_due().order_by(tasks.c.completed_at).limit(100),
-    "idx_deliveries_next_at": select_attempts(64, ["slow.example"]),
+    "idx_deliveries_next_at": select_attempts(64, (["slow.example"], ["flooding"])),
 }
 
 

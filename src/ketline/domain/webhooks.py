@@ -76,6 +76,14 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptLimits:
+    """How many attempts of one process may be under way at once: to one host, and of one project."""
+
+    host: int
+    project: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryPage:
     """Deliveries, the newest first; `next` is the id of the last one if there are more."""
 

@@ -9,6 +9,7 @@ from ketline.domain.audit import Actor
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import (
     Attempt,
+    AttemptLimits,
     ClaimedDelivery,
     Delivery,
     DeliveryId,
@@ -32,12 +33,12 @@ class DeliveryQueue(Protocol):
         ...
 
     async def claim(
-        self, limit: int, lease: timedelta, in_progress: Sequence[str], most_for_host: int
+        self, limit: int, lease: timedelta, in_progress: Sequence[ClaimedDelivery], most: AttemptLimits
     ) -> Sequence[ClaimedDelivery]:
         """Return up to `limit` deliveries to attempt now, the ones that are due longest first.
 
-        No process gets the same one again before `lease` has passed. With those that are `in_progress` already, by
-        their hosts, no host gets more than `most_for_host`.
+        No process gets the same one again before `lease` has passed. With those that are `in_progress` already, no host
+        and no project has more than its `most`, however many of one are due.
         """
         ...
 

@@ -12,7 +12,7 @@ import structlog
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import TaskId
-from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryId, DeliveryState
+from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState
 from ketline.runtime import SystemClock
 from ketline.service.upkeep.deliveries import BATCH, SPARE, DeliverMessages
 from tests.fake_webhooks import FakeDeliveryQueue
@@ -78,7 +78,7 @@ async def test_accepted_message_is_recorded() -> None:
     async with delivering(queue, Sender(accepted)):
         await queue.after(1)
     assert queue.recorded == [(1, accepted, None)]
-    assert queue.claims[0] == (8, TIMEOUT + SPARE, [], 2)
+    assert queue.claims[0] == (8, TIMEOUT + SPARE, [], AttemptLimits(host=2, project=4))
 
 
 async def test_failed_message_waits_longer_each_time_and_as_long_as_the_receiver_asks() -> None:
@@ -103,14 +103,14 @@ async def test_no_more_messages_are_under_way_than_permitted() -> None:
     assert queue.claims[0][0] == 3
 
 
-async def test_hosts_under_way_are_named_in_the_next_claim() -> None:
+async def test_attempts_under_way_are_named_in_the_next_claim() -> None:
     queue, sender = FakeDeliveryQueue(delivery(1, "slow.example")), Sender(Attempt(status=200))
     sender.go.clear()
     async with delivering(queue, sender):
         await sender.after(1)
         queue.waiting.append(delivery(2))
         await sender.after(2)
-    assert queue.claims[-1][2] == ["slow.example"]
+    assert queue.claims[-1][2] == [delivery(1, "slow.example")]
 
 
 async def test_process_that_is_to_deliver_none_does_not_look() -> None:

@@ -1,17 +1,14 @@
 """The deliveries of messages on a database: for the processes that attempt them, and for the members of a project."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
-from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     Update,
     and_,
     case,
@@ -28,14 +25,15 @@ from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.database import Database
 from ketline.db.schema.tables import deliveries, tasks
 from ketline.db.schema.visibility import is_of
+from ketline.db.webhooks.claims import Room, choose, claim_chosen, is_due
 from ketline.db.webhooks.messages import IS_DUE, make_deliveries
-from ketline.db.webhooks.secrets import valid_secrets
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import (
     LONGEST_DELIVERY,
     Attempt,
+    AttemptLimits,
     ClaimedDelivery,
     Delivery,
     DeliveryId,
@@ -43,8 +41,6 @@ from ketline.domain.webhooks import (
     DeliveryState,
 )
 
-# Of each that is claimed, so many are looked at: some are for hosts that have enough.
-_CANDIDATES = 4
 _SHOWN = [column for column in deliveries.c if column.name not in {"host", "body", "give_up_at"}]
 
 
@@ -60,17 +56,14 @@ class SqlDeliveryQueue:
         return await self.database.write(lambda connection: make_deliveries(connection, limit))
 
     async def claim(
-        self, limit: int, lease: timedelta, in_progress: Sequence[str], most_for_host: int
+        self, limit: int, lease: timedelta, in_progress: Sequence[ClaimedDelivery], most: AttemptLimits
     ) -> Sequence[ClaimedDelivery]:
-        counts = Counter(in_progress)
-        busy = [host for host, count in counts.items() if count >= most_for_host]
-        if not await self._is_any(_is_due(busy)):
+        if not await self._is_any(is_due(Room(in_progress, most).occupied())):
             return []
 
         def work(connection: Connection) -> Sequence[ClaimedDelivery]:
-            candidates = connection.execute(select_attempts(limit * _CANDIDATES, busy)).all()
-            chosen = _choose(candidates, limit, counts, most_for_host)
-            return _claim(connection, chosen, lease) if chosen else []
+            chosen = choose(connection, limit, Room(in_progress, most))
+            return claim_chosen(connection, chosen, lease) if chosen else []
 
         return await self.database.write(work)
 
@@ -155,54 +148,6 @@ class SqlDeliveryLog:
         some = select(deliveries.c.delivery_id).where(*dead).order_by(deliveries.c.created_at).limit(limit)
         statement = _repeat(deliveries.c.delivery_id.in_(some), *dead)
         return await self.database.write(lambda connection: connection.execute(statement).rowcount)
-
-
-def select_attempts(limit: int, busy: Sequence[str]) -> Select[Any]:
-    """Selects and locks deliveries that are due, but for those to busy hosts and those that are locked already."""
-    due = select(deliveries.c.delivery_id, deliveries.c.host).where(_is_due(busy))
-    return due.order_by(deliveries.c.next_at).limit(limit).with_for_update(skip_locked=True)
-
-
-def _is_due(busy: Sequence[str]) -> ColumnElement[bool]:
-    elsewhere = deliveries.c.host.not_in(busy) if busy else true()
-    return and_(deliveries.c.next_at <= now(), elsewhere)
-
-
-def _choose(candidates: Sequence[Row[Any]], limit: int, counts: Counter[str], most: int) -> list[UUID]:
-    chosen: list[UUID] = []
-    for row in candidates:
-        if counts[row.host] < most and len(chosen) < limit:
-            counts[row.host] += 1
-            chosen.append(row.delivery_id)
-    return chosen
-
-
-def _claim(connection: Connection, chosen: Sequence[UUID], lease: timedelta) -> list[ClaimedDelivery]:
-    statement = (
-        update(deliveries)
-        .where(deliveries.c.delivery_id.in_(chosen))
-        .values(
-            attempts=deliveries.c.attempts + 1,
-            last_attempt_at=now(),
-            next_at=from_now(lease.total_seconds()),  # guard: delivery.lease
-        )
-        .returning(deliveries)
-    )
-    rows = connection.execute(statement).all()
-    secrets = valid_secrets(connection, {ProjectName(row.project) for row in rows})
-    return [
-        ClaimedDelivery(
-            delivery_id=DeliveryId(row.delivery_id),
-            task_id=TaskId(row.task_id),
-            project=ProjectName(row.project),
-            url=row.url,
-            host=row.host,
-            body=row.body,
-            attempt=row.attempts,
-            secrets=secrets[ProjectName(row.project)],
-        )
-        for row in rows
-    ]
 
 
 def _of(claimed: ClaimedDelivery) -> Update:

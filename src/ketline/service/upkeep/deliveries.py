@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryId, DeliveryState, retry_seconds
+from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState, retry_seconds
 from ketline.ports.clock import Clock
 from ketline.ports.webhooks import CallbackSender, DeliveryQueue
 from ketline.service.loop import Loop
@@ -25,6 +25,8 @@ CORRECTION_SECONDS = 30.0
 SPARE = timedelta(seconds=15)
 # The part of the attempts under way that one host may take, so that a slow one does not delay the others.
 SHARE_OF_A_HOST = 0.25
+# And the part of one project, whose members choose the hosts.
+SHARE_OF_A_PROJECT = 0.5
 
 
 @dataclass(slots=True)
@@ -65,11 +67,14 @@ class DeliverMessages:
         free = self.most - len(self._under_way)
         if not free:
             return
-        hosts = [claimed.host for claimed in self._under_way.values()]
-        most_for_host = max(1, int(self.most * SHARE_OF_A_HOST))
-        for claimed in await self.queue.claim(free, self.timeout + SPARE, hosts, most_for_host):
+        under_way = list(self._under_way.values())
+        for claimed in await self.queue.claim(free, self.timeout + SPARE, under_way, self._limits()):
             self._under_way[claimed.delivery_id] = claimed
             group.create_task(self._attempt(claimed))
+
+    def _limits(self) -> AttemptLimits:
+        host, project = (max(1, int(self.most * share)) for share in (SHARE_OF_A_HOST, SHARE_OF_A_PROJECT))
+        return AttemptLimits(host=host, project=project)
 
     async def _correct_times(self) -> None:
         if self.clock.monotonic() < self._correct_at:
