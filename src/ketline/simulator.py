@@ -5,6 +5,7 @@ its worker may be killed meanwhile. It is confined before it starts its first th
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -25,6 +26,9 @@ def die_with_parent(parent: int) -> None:
 def main(fd: str, parent: str, limits: str) -> None:
     """Run as a simulator process of `parent`, which has the other end of the socket `fd`."""
     die_with_parent(int(parent))  # guard: child.tied_first
+    # Imported modules live as long as the process, and garbage collection during imports takes a sixth of the start
+    # time. `child/main.py` turns the collector on again.
+    gc.disable()
     from ketline.execution.child.resource_use import ResourceUse
     from ketline.execution.sandbox import confine
 

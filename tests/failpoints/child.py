@@ -1,4 +1,10 @@
+# ruff: noqa: E402
 """The simulator process with failpoints: `python -m tests.failpoints.child DIRECTORY FD PARENT LIMITS`."""
+
+import gc
+
+# As in `ketline.simulator`; `child/main.py` turns the collector on again.
+gc.disable()
 
 import os
 import signal

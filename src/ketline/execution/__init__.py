@@ -1,6 +1,4 @@
-"""Runs programs in child processes that can be killed. Exports the parent's side, which never imports Qiskit."""
+"""Runs programs in child processes that can be killed.
 
-from ketline.execution.limits import ExecutionLimits
-from ketline.execution.parent.runner import ChildRunnerFactory
-
-__all__ = ["ChildRunnerFactory", "ExecutionLimits"]
+Exports nothing: the parent's side never imports Qiskit, and the child's side does without what only the parent needs.
+"""

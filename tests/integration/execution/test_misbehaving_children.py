@@ -19,9 +19,9 @@ from ketline.domain.errors import (
 )
 from ketline.domain.inspection import Drawing, ProgramSource
 from ketline.domain.spec import TaskSpec
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import open_inspector
-from ketline.execution.parent.runner import ChildRunner
+from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.execution.protocol import READY
 from tests.integration.execution.conftest import child_pid, until
 

@@ -12,7 +12,8 @@ from tests.integration.execution.conftest import has_ended, is_gone, until
 PARENT = """
 import asyncio
 from ketline.domain.spec import TaskSpec
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.runner import ChildRunnerFactory
 from ketline.logs import configure_logs
 
 SPEC = TaskSpec(circuit="qubit q; bit c; while (c == false) { c = measure q; }", shots=1)
@@ -44,7 +45,8 @@ async def test_child_at_work_dies_with_its_parent() -> None:
 
 STARTING = """
 import asyncio, sys
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.runner import ChildRunnerFactory
 
 async def main():
     async with ChildRunnerFactory(ExecutionLimits()).open_runner():

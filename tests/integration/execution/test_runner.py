@@ -12,8 +12,8 @@ import pytest
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge, SimulatorDied, TimeLimitExceeded
 from ketline.domain.spec import Method, RunOptions, TaskSpec
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
-from ketline.execution.parent.runner import ChildRunner
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
 from tests.reference import EXAMPLES, EXPECTED, assert_counts_match
 

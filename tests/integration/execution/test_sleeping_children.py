@@ -6,7 +6,8 @@ import time
 from benchmarks.programs import BELL
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.spec import TaskSpec
-from ketline.execution import ChildRunnerFactory, ExecutionLimits
+from ketline.execution.limits import ExecutionLimits
+from ketline.execution.parent.runner import ChildRunnerFactory
 
 SECONDS = 0.2
 COMMAND = (sys.executable, "-m", "benchmarks.sleeping", "child", str(SECONDS))

@@ -42,8 +42,9 @@ def main(fd: int, limits: ExecutionLimits, use: ResourceUse) -> None:
 def run(pipe: Connection, executor: Executor, limits: ExecutionLimits, use: ResourceUse) -> None:
     """Warm up, send `ready`, and serve requests until the parent closes the socket."""
     executor.warm_up()
-    gc.collect()
-    gc.freeze()  # so that later collections skip a hundred thousand objects of libraries
+    # So that collections, which begin now, skip a hundred thousand objects of libraries; hardly any of them is garbage.
+    gc.freeze()
+    gc.enable()
     # From now on only crashing libraries write to stderr: Python's would contain programs, which the parser prints.
     with (
         MemoryGrowth(limits.growth_bytes) as growth,
