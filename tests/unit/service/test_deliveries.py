@@ -148,6 +148,19 @@ async def test_message_that_cannot_be_recorded_does_not_stop_the_others(error: E
     assert [line["event"] for line in logs].count(event) >= 1
 
 
+async def test_delivery_that_is_claimed_again_meanwhile_does_not_stop_the_others() -> None:
+    """As after its repetition, a step of the clock, or an outage of the database that was longer than the lease."""
+    queue, sender = FakeDeliveryQueue(delivery(1), delivery(1, attempt=2)), Sender(Attempt(status=200))
+    sender.go.clear()
+    async with delivering(queue, sender):
+        await sender.after(2)
+        sender.go.set()
+        await queue.after(2)
+        queue.waiting.append(delivery(2))
+        await queue.after(3)
+    assert [number for number, _, _ in queue.recorded] == [1, 1, 2]
+
+
 async def test_log_lines_do_not_have_the_url() -> None:
     queue = FakeDeliveryQueue(delivery(1))
     queue.state = DeliveryState.DEAD

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
-from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState, retry_seconds
+from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, retry_seconds
 from ketline.ports.clock import Clock
 from ketline.ports.webhooks import CallbackSender, DeliveryQueue
 from ketline.service.loop import Loop
@@ -42,7 +42,8 @@ class DeliverMessages:
     most: int
     timeout: timedelta
     draw: Callable[[], float] = random.random
-    _under_way: dict[DeliveryId, ClaimedDelivery] = field(default_factory=dict, init=False)
+    # A delivery is in it twice if it was claimed again meanwhile: after its repetition, or when its lease has ended.
+    _under_way: list[ClaimedDelivery] = field(default_factory=list, init=False)
     _correct_at: float = field(default=0.0, init=False)
     _freed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -67,9 +68,8 @@ class DeliverMessages:
         free = self.most - len(self._under_way)
         if not free:
             return
-        under_way = list(self._under_way.values())
-        for claimed in await self.queue.claim(free, self.timeout + SPARE, under_way, self._limits()):
-            self._under_way[claimed.delivery_id] = claimed
+        for claimed in await self.queue.claim(free, self.timeout + SPARE, list(self._under_way), self._limits()):
+            self._under_way.append(claimed)
             group.create_task(self._attempt(claimed))
 
     def _limits(self) -> AttemptLimits:
@@ -92,7 +92,7 @@ class DeliverMessages:
         except Exception:
             log.exception("webhook.crashed", **_named(claimed))
         finally:
-            del self._under_way[claimed.delivery_id]
+            self._under_way.remove(claimed)
             self._freed.set()
 
     async def _record(self, claimed: ClaimedDelivery, attempt: Attempt) -> None:
