@@ -27,8 +27,12 @@ class DeviceRequest(BaseModel):
     @field_validator("initial_layout")
     @classmethod
     def _require_different_qubits(cls, layout: list[int] | None) -> list[int] | None:
-        if layout is not None and len(set(layout)) < len(layout):
-            raise PydanticCustomError("layout", "must have different qubits")
+        first: dict[int, int] = {}
+        for entry, qubit in enumerate(layout or ()):
+            if qubit in first:
+                text = "must have different qubits, and entries {first} and {entry} are both {qubit}"
+                raise PydanticCustomError("layout", text, {"first": first[qubit], "entry": entry, "qubit": qubit})
+            first[qubit] = entry
         return layout
 
     def as_run(self) -> DeviceRun:

@@ -65,9 +65,9 @@ async def test_device_is_stored_with_what_it_is(
         ({"name": "line-27", "seed": 2**32}, "#/device/seed", "at most"),
         ({"name": "line-27", "noise": "no"}, "#/device/noise", ""),
         ({"name": "line-27", "initial_layout": []}, "#/device/initial_layout", ""),
-        ({"name": "line-27", "initial_layout": [1, 1]}, "#/device/initial_layout", "different qubits"),
+        ({"name": "line-27", "initial_layout": [1, 1]}, "#/device/initial_layout", "entries 0 and 1 are both 1"),
         ({"name": "line-27", "initial_layout": [-1]}, "#/device/initial_layout/0", "at least 0"),
-        ({"name": "line-27", "initial_layout": [27]}, "#/device/initial_layout", "0 to 26"),
+        ({"name": "line-27", "initial_layout": [3, 27]}, "#/device/initial_layout/1", "0 to 26, not 27"),
         ({"name": "line-27", "initial_layout": [10**9]}, "#/device/initial_layout/0", "less than"),
     ],
 )

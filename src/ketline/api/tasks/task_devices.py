@@ -39,7 +39,15 @@ def _require_qubits(run: DeviceRun, path: tuple[str | int, ...]) -> None:
     if run.initial_layout is None:
         return
     qubits = len(json.loads(run.text)["qubits"])
-    if max(run.initial_layout) >= qubits:
-        text = f"must have qubits of the device, which are 0 to {qubits - 1}"
-        place = ("body", *path, _FIELD, "initial_layout")
-        raise invalid_request([{"type": _FIELD, "loc": place, "msg": text}])
+    place = ("body", *path, _FIELD, "initial_layout")
+    beyond = [
+        {
+            "type": _FIELD,
+            "loc": (*place, entry),
+            "msg": f"must be a qubit of the device, 0 to {qubits - 1}, not {qubit}",
+        }
+        for entry, qubit in enumerate(run.initial_layout)
+        if qubit >= qubits
+    ]
+    if beyond:
+        raise invalid_request(beyond)

@@ -175,7 +175,8 @@ class DevicePrograms:
     def _lowered(self, placed: PlacedProgram, reading: _Reading, observed: Observed) -> Program:
         parsed, transpiled = placed
         noisy, most = reading.noisy, self._limits.max_operations
-        circuit = with_idling(transpiled.circuit, transpiled.dt_ns) if noisy else transpiled.circuit
+        # Delays have the errors of the device only: noise that a task has of its own has none for them.
+        circuit = with_idling(transpiled.circuit, transpiled.dt_ns) if reading.run.noise else transpiled.circuit
         qubits: Mapping[str | None, Sequence[int]] = {None: transpiled.placement.final_layout}
         bits, dephased = parsed.checked_bits, frozenset[int]()
         if isinstance(observed, Support):

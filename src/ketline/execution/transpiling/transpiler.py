@@ -92,15 +92,8 @@ class Transpiler:
         most = self._device.num_qubits
         if qubits > most:
             raise self._mismatch(f"has {qubits} qubits, and the device {most}: choose a larger one")
-        layout = run.initial_layout
-        if layout is None:
-            return
-        if len(layout) != qubits:
-            raise self._mismatch(
-                f"has {qubits} qubits, and initial_layout {len(layout)}: it has a qubit of the device for each of them"
-            )
-        if len(set(layout)) < len(layout) or not all(0 <= qubit < most for qubit in layout):
-            raise self._mismatch(f"has an initial_layout that is not of different qubits of the {most} of the device")
+        if run.initial_layout is not None and (why := _misfit(run.initial_layout, qubits, most)):
+            raise self._mismatch(f"does not fit its initial_layout, {why}")
 
     def _require_gates(self, circuit: Any) -> None:
         """Every operation must be one of the device: others would run without errors."""
@@ -123,6 +116,25 @@ class Transpiler:
 
     def _mismatch(self, what: str) -> DeviceMismatch:
         return DeviceMismatch(f"for the device '{self._device.name}' this program {what}")
+
+
+def _misfit(layout: Sequence[int], qubits: int, most: int) -> str:
+    """Why a layout is not one of a program with so many qubits on a device with `most`; empty if it is one."""
+    if len(layout) != qubits:
+        numbers = f"{_counted(len(layout), 'entry', 'entries')} for {_counted(qubits, 'qubit', 'qubits')}"
+        return f"which has {numbers}: give one qubit of the device for each qubit of the program, in order"
+    first: dict[int, int] = {}
+    for entry, qubit in enumerate(layout):
+        if not 0 <= qubit < most:
+            return f"whose entry {entry} is {qubit}: choose one of the device's qubits, 0 to {most - 1}"
+        if qubit in first:
+            return f"whose entries {first[qubit]} and {entry} are both {qubit}: choose another qubit for one of them"
+        first[qubit] = entry
+    return ""
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def operations_in(circuit: Any, qubits: Sequence[int]) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -296,6 +296,23 @@ def test_every_method_has_the_errors_of_delays(executor: Executor, method: Metho
     assert_counts_match(result.counts, {"0": zero, "1": 1 - zero}, 4000)
 
 
+@pytest.mark.parametrize("of_task", [{}, {"observables": ({"Z": 1.0},)}], ids=["counts", "values"])
+def test_noise_of_a_task_has_no_errors_in_delays(executor: Executor, of_task: Mapping[str, Any]) -> None:
+    """As without a device: an error of `id` is not one of delays, and their length need not be known."""
+    error = {"type": "qerror", "operations": ["id"], "probabilities": [1.0]}
+    model = {"model": {"errors": [{**error, "instructions": [[{"name": "x", "qubits": [0]}]]}]}}
+    document: Any = CLEAN.as_json()
+    del document["dt_ns"]
+    device = device_from_json(document)
+    idle = f"{HEAD}qubit q; bit c; {{}} q; delay[100dt] q;"
+    program = idle if of_task else f"{idle} c = measure q;"
+    more = {"noise": False, "noise_of_task": model, "of_task": of_task}
+    delayed = executor.run(request_on(device, program.format("barrier"), **more))
+    with_gate = executor.run(request_on(device, program.format("id"), optimization_level=0, **more))
+    assert (delayed.counts, delayed.expectation_values) == ({}, [1.0]) if of_task else ({"0": 1000}, None)
+    assert (with_gate.counts, with_gate.expectation_values) == ({}, [-1.0]) if of_task else ({"1": 1000}, None)
+
+
 def test_delays_of_unknown_length(executor: Executor) -> None:
     document: Any = IDLE.as_json()
     del document["dt_ns"]
@@ -364,10 +381,15 @@ def test_comments_name_no_physical_qubits(executor: Executor) -> None:
 ISLANDS = device_of([(0, 1), (2, 3)], 4, noisy=False)
 REFUSED: dict[str, tuple[Device, str, dict[str, Any], str]] = {
     "too wide": (CLEAN, f"{HEAD}qubit[6] q; bit[6] c; c = measure q;", {}, "has 6 qubits, and the device 5"),
-    "short layout": (CLEAN, BELL, {"initial_layout": (1,)}, "initial_layout 1"),
-    "long layout": (CLEAN, BELL, {"initial_layout": (1, 2, 3)}, "initial_layout 3"),
-    "layout beyond": (CLEAN, BELL, {"initial_layout": (1, 7)}, "different qubits of the 5"),
-    "layout twice": (CLEAN, BELL, {"initial_layout": (1, 1)}, "different qubits of the 5"),
+    "short layout": (CLEAN, BELL, {"initial_layout": (1,)}, "1 entry for 2 qubits: give one qubit of the device"),
+    "long layout": (CLEAN, BELL, {"initial_layout": (1, 2, 3)}, "3 entries for 2 qubits: give one qubit of"),
+    "layout beyond": (
+        CLEAN,
+        BELL,
+        {"initial_layout": (1, 7)},
+        "entry 1 is 7: choose one of the device's qubits, 0 to 4",
+    ),
+    "layout twice": (CLEAN, BELL, {"initial_layout": (1, 1)}, "entries 0 and 1 are both 1: choose another"),
     "islands": (
         ISLANDS,
         f"{HEAD}qubit[3] q; bit[3] c; cx q[0], q[1]; cx q[1], q[2]; c = measure q;",
