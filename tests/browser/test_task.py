@@ -119,6 +119,21 @@ async def test_sweep_is_read_point_by_point(service: Api, opened: Open) -> None:
     await window.picture("task-sweep")
 
 
+async def test_corrected_counts_are_beside_the_counts(service: Api, opened: Open) -> None:
+    noise = {"name": "readout", "p01": 0.1, "p10": 0.2}
+    task_id = await service.submit(BELL, shots=2000, seed=3, noise=noise, mitigation={"readout": True})
+    await service.ended(task_id)
+    window = await opened(f"/ui/tasks/{task_id}")
+    page = window.page
+    table = page.get_by_role("region", name="Table of corrected counts")
+    await expect(table.get_by_role("row")).to_have_count(5)
+    await expect(table.get_by_role("cell", name="11", exact=True)).to_be_visible()
+    await expect(page.get_by_role("img", name="Histogram of the probabilities of 4 outcomes")).to_be_visible()
+    await expect(page.get_by_role("img", name="Histogram of 4 outcomes over 2000 shots")).to_be_visible()
+    await window.accessible()
+    await window.picture("task-corrected")
+
+
 async def test_large_circuit_is_drawn_as_text_and_a_larger_one_summed_up(service: Api, opened: Open) -> None:
     window = await opened("/")
     for qubits, said in ((40, "Text drawing of the circuit"), (200, "There is no drawing")):

@@ -1,13 +1,13 @@
-"""Histograms of counts: a bar for each of the most frequent outcomes, and the sum of the others.
+"""Histograms of counts, or of probabilities: a bar for each of the most frequent outcomes, and the sum of the others.
 
 The page of a task shows them, and its downloads as SVG.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ketline.domain.outcomes import Counts, most_frequent
+from ketline.domain.outcomes import Counts
 
 # How many outcomes have a bar.
 SHOWN = 32
@@ -24,12 +24,20 @@ class BarOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One outcome; `share` is its count divided by all shots, `length` by the count of the most frequent outcome."""
+    """One outcome; `share` is its count divided by all shots, `length` by the count of the most frequent outcome.
+
+    In a histogram of probabilities its count is its probability.
+    """
 
     outcome: str
-    count: int
+    count: float
     share: float
     length: float
+
+    @property
+    def value(self) -> str:
+        """The count or the probability as text."""
+        return f"{self.count:,}" if isinstance(self.count, int) else f"{self.count:.4f}"
 
     @property
     def label(self) -> str:
@@ -42,10 +50,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Bars of up to `SHOWN` outcomes; `other` is the sum of the `other_outcomes` without a bar."""
+    """Bars of up to `SHOWN` outcomes; `other` is the sum of the `other_outcomes` without a bar.
+
+    `shots` is None in a histogram of probabilities.
+    """
 
     order: BarOrder
-    shots: int
+    shots: int | None
     outcomes: int
     bars: Sequence[Bar]
     other: Bar | None
@@ -65,8 +76,18 @@ class Histogram:
 def histogram(counts: Counts, order: BarOrder) -> Histogram:
     """Build the histogram of a task's counts."""
     shots = sum(counts.values())
-    top = most_frequent(counts, SHOWN)
-    rest = shots - sum(top.values())
+    return _histogram(counts, shots, order, shots)
+
+
+def probability_histogram(probabilities: Mapping[str, float], order: BarOrder) -> Histogram:
+    """Build the histogram of outcomes with these probabilities, which add up to 1."""
+    return _histogram(probabilities, 1.0, order, None)
+
+
+def _histogram(counts: Mapping[str, float], total: float, order: BarOrder, shots: int | None) -> Histogram:
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    top = dict(ranked[:SHOWN])
+    rest = sum(count for _, count in ranked[SHOWN:])
     largest = max(top.values(), default=1)
     shown = sorted(top.items()) if order is BarOrder.BITSTRING else list(top.items())
     left_out = len(counts) - len(top)
@@ -74,11 +95,11 @@ def histogram(counts: Counts, order: BarOrder) -> Histogram:
         order=order,
         shots=shots,
         outcomes=len(counts),
-        bars=[_bar(outcome, count, shots, largest) for outcome, count in shown],
-        other=_bar(f"{left_out:,} others", rest, shots, largest) if left_out else None,
+        bars=[_bar(outcome, count, total, largest) for outcome, count in shown],
+        other=_bar(f"{left_out:,} others", rest, total, largest) if left_out else None,
         other_outcomes=left_out,
     )
 
 
-def _bar(outcome: str, count: int, shots: int, largest: int) -> Bar:
-    return Bar(outcome=outcome, count=count, share=count / shots if shots else 0.0, length=count / largest)
+def _bar(outcome: str, count: float, total: float, largest: float) -> Bar:
+    return Bar(outcome=outcome, count=count, share=count / total if total else 0.0, length=count / largest)

@@ -432,6 +432,56 @@ async def test_sweep_shows_one_point_after_the_other(
     assert (await client.get(f"/ui/tasks/{task_id}/counts.csv")).text.startswith("point,outcome,count\r\n0,0,10\r\n")
 
 
+def cells_of(page: str) -> list[str]:
+    """The cells of the first table of a page."""
+    table = page[page.index("<tbody>") : page.index("</tbody>")]
+    return re.findall(r"<td[^>]*>([^<]*)</td>", table)
+
+
+async def test_corrected_counts_are_shown_as_counts_are(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    task_id = await submitted(client)
+    complete(repository, task_id, {"00": 7, "11": 3})
+    assert "readout errors" not in shown((await client.get(f"/ui/tasks/{task_id}")).text)
+    task = repository.tasks[TaskId(task_id)]
+    correction = {
+        "quasi_probabilities": {"00": -0.0625, "11": 1.0625},
+        "probabilities": {"00": 0.0, "11": 1.0},
+        "overhead": 1.5625,
+    }
+    repository.tasks[TaskId(task_id)] = replace(task, mitigation={"readout": correction})
+    page = (await client.get(f"/ui/tasks/{task_id}")).text
+    corrected = page[page.index("Result without readout errors") :]
+    assert "grows up to 1.562 times" in shown(corrected)
+    assert cells_of(corrected) == ["11", "1.0000", "1.0625", "00", "0.0000", "-0.0625"]
+    assert 'aria-label="Histogram of the probabilities of 2 outcomes;' in corrected
+    by_bits = (await client.get(f"/ui/tasks/{task_id}?sort=bitstring")).text
+    by_bits = by_bits[by_bits.index("Result without readout errors") :]
+    assert cells_of(by_bits) == ["00", "0.0000", "-0.0625", "11", "1.0000", "1.0625"]
+    drawn = (await client.get(f"/ui/tasks/{task_id}/histogram.svg")).text
+    assert "<title>00: 7 (70.00 %)</title>" in drawn
+
+
+async def test_corrected_counts_of_a_sweep_are_those_of_the_point(
+    client: httpx.AsyncClient, repository: FakeTaskRepository
+) -> None:
+    task_id = await submitted(client, inputs='{"theta": [0.1, 0.2]}')
+    complete(repository, task_id, {})
+    task = repository.tasks[TaskId(task_id)]
+    corrections = [
+        {"quasi_probabilities": {key: 1.0}, "probabilities": {key: 1.0}, "overhead": overhead}
+        for key, overhead in (("0", 1.25), ("1", 2.5))
+    ]
+    points = [Point(counts={"0": 10}), Point(counts={"1": 10})]
+    repository.tasks[TaskId(task_id)] = replace(task, counts=None, points=points, mitigation={"readout": corrections})
+    for query, key, overhead in (("", "0", "1.25"), ("?point=1", "1", "2.5")):
+        page = (await client.get(f"/ui/tasks/{task_id}{query}")).text
+        corrected = page[page.index("Result without readout errors") :]
+        assert f"up to {overhead} times" in shown(corrected)
+        assert cells_of(corrected) == [key, "1.0000", "1.0000"]
+
+
 async def with_values(
     client: httpx.AsyncClient,
     repository: FakeTaskRepository,

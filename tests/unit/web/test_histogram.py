@@ -1,6 +1,7 @@
 import pytest
 
-from ketline.web.histogram import LONGEST_LABEL, SHOWN, BarOrder, histogram
+from ketline.web.corrected_counts import corrected_counts
+from ketline.web.histogram import LONGEST_LABEL, SHOWN, BarOrder, histogram, probability_histogram
 
 COUNTS = {"00": 5, "01": 1, "10": 3, "11": 1}
 
@@ -39,3 +40,16 @@ def test_long_outcomes_have_short_labels() -> None:
 def test_no_counts_at_all_are_no_bars() -> None:
     shown = histogram({}, BarOrder.VALUE)
     assert (list(shown.rows), shown.shots) == ([], 0)
+
+
+def test_probabilities_have_bars_and_a_quasi_probability_each() -> None:
+    quasi = {f"{number:06b}": (2.0 if number == 7 else -1 / 63) for number in range(64)}
+    nearest = {outcome: max(value, 0.0) / 2 for outcome, value in quasi.items()}
+    shown = probability_histogram(nearest, BarOrder.VALUE)
+    assert (shown.shots, shown.bars[0].outcome, shown.bars[0].value) == (None, "000111", "1.0000")
+    rows = list(
+        corrected_counts({"probabilities": nearest, "quasi_probabilities": quasi, "overhead": 4}, shown.order).rows
+    )
+    assert (len(rows), rows[0][1]) == (SHOWN + 1, 2.0)
+    assert rows[-1][0].outcome == "32 others"
+    assert sum(value for _, value in rows) == pytest.approx(1)

@@ -31,6 +31,7 @@ from ketline.domain.priority import QueuePosition
 from ketline.domain.spec import ExpectationValues, InputValue, ProgramFormat, Target, TaskSpec
 from ketline.domain.sweep import number_of_points, points_of
 from ketline.domain.task import Task, TaskId, TaskStatus
+from ketline.web.corrected_counts import CorrectedCounts, corrected_counts
 from ketline.web.derivative_table import derivative_rows
 from ketline.web.highlight import excerpt, listing
 from ketline.web.histogram import BarOrder, histogram
@@ -235,12 +236,20 @@ def _result(
     outputs = outputs_at(task, point)
     shown = {"outputs": rows if outputs is None else output_rows(outputs)}
     if task.counts is None and not (task.points and task.points[0].counts):
-        return {**shown, "histogram": None, "point": point, "sort": sort, "inputs": original.inputs}
+        return {**shown, "histogram": None, "corrected": None, "point": point, "sort": sort, "inputs": original.inputs}
     chosen = chosen_points(task, point)
     return {
         **shown,
         "histogram": histogram(chosen.points[0].counts, sort),
+        "corrected": _corrected(task, point, sort),
         "point": point,
         "sort": sort,
         "inputs": original.inputs,
     }
+
+
+def _corrected(task: Task, point: int | None, sort: BarOrder) -> CorrectedCounts | None:
+    """The counts without readout errors, of a sweep those of one point; None where they were not corrected."""
+    readout: Any = (task.mitigation or {}).get("readout")
+    of_point = readout[point or 0] if isinstance(readout, list) else readout
+    return None if of_point is None else corrected_counts(of_point, sort)

@@ -306,7 +306,7 @@ def test_noise_of_a_task_has_no_errors_in_delays(executor: Executor, of_task: Ma
     device = device_from_json(document)
     idle = f"{HEAD}qubit q; bit c; {{}} q; delay[100dt] q;"
     program = idle if of_task else f"{idle} c = measure q;"
-    more = {"noise": False, "noise_of_task": model, "of_task": of_task}
+    more: Any = {"noise": False, "noise_of_task": model, "of_task": of_task}
     delayed = executor.run(request_on(device, program.format("barrier"), **more))
     with_gate = executor.run(request_on(device, program.format("id"), optimization_level=0, **more))
     assert (delayed.counts, delayed.expectation_values) == ({}, [1.0]) if of_task else ({"0": 1000}, None)
