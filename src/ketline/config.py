@@ -722,7 +722,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def read_older_variables(*, embedded: bool = False) -> OlderSettings:
-    """What the variables of older services mean here, and which are not used; `embedded` as for `ketline up`.
+    """The settings of older services' variables, and those variables that are not used; `embedded` as for `ketline up`.
 
     Raises:
         ConfigurationInvalid: the directory of secrets does not exist.

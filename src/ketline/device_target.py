@@ -23,7 +23,7 @@ from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 from ketline.domain.device import Device
 
 _US, _NS = 1e-6, 1e-9
-# What is no gate of a device: the simulator branches and loops on measured bits, on all of them. They are in the target
+# Control flow is no gate of a device: the simulator branches and loops on all measured bits. It is in the target
 # as classes, because they act on any number of qubits and bits.
 CONTROL_FLOW: Mapping[str, Any] = {
     "box": BoxOp,

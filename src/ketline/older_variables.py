@@ -76,7 +76,7 @@ OLDER_VARIABLES: Sequence[OlderVariable] = (
 
 @dataclass(frozen=True, slots=True)
 class OlderSettings:
-    """What the older variables of an environment mean: `values` by setting, and why the `unused` ones are not used."""
+    """The older variables of an environment: `values` by setting, and the reason why each in `unused` is not used."""
 
     values: dict[str, object] = field(default_factory=dict)
     unused: dict[str, str] = field(default_factory=dict)

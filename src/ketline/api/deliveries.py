@@ -1,4 +1,4 @@
-"""The routes of deliveries: messages to callbacks, what became of them, and how they are repeated."""
+"""The routes of deliveries: messages to callbacks, their states, and their repetition."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ MOST_REPEATED = 1000
     responses=problem_responses("task_not_found", "invalid_request", "database_unavailable"),
 )
 async def read_deliveries(task_id: UUID, request: Request) -> TaskDeliveries:
-    """Read what became of the message that a task has ended, also after the task was deleted."""
+    """Read the delivery of the message that a task has ended, also after the task was deleted."""
     require_known_parameters(request)
     with _problems_of(task_id):
         found = await services_of(request).deliveries.of_task(TaskId(task_id))

@@ -82,7 +82,7 @@ class Guard:
         return principal
 
     async def _authenticated(self, request: Request, token: str | None, session: str | None) -> Principal:
-        """The sender; a bearer token that stands for nobody counts as a failed sign-in."""
+        """The sender; a bearer token that is not valid counts as a failed sign-in."""
         if token is not None:
             require_attempt(request, self._services, token)
         try:

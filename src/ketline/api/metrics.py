@@ -17,7 +17,7 @@ async def read_metrics(request: Request) -> Response:
 
 
 def create_metrics_app(scrape: Scrape) -> Starlette:
-    """The ASGI application for a port of its own, which asks nobody for a key."""
+    """The ASGI application for a port of its own, which requires no key."""
 
     async def read(request: Request) -> Response:
         return await _page(request, scrape)

@@ -12,7 +12,7 @@ from ketline.domain.access import Role
 PUBLIC: Final = None
 
 RIGHTS: Mapping[tuple[str, str], Role | None] = {
-    # What has nothing to do with tasks: probes, and the description of the interface with its files.
+    # Routes that have nothing to do with tasks: probes, and the description of the interface with its files.
     ("GET", "/health"): PUBLIC,
     ("GET", "/livez"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
@@ -21,7 +21,7 @@ RIGHTS: Mapping[tuple[str, str], Role | None] = {
     ("GET", "/docs/assets/{edition}/{name}"): PUBLIC,
     ("GET", "/openapi.json"): PUBLIC,
     ("GET", "/ui/assets/{edition}/{name}"): PUBLIC,
-    # Who signs in has no credentials yet.
+    # A user who signs in has no credentials yet.
     ("GET", "/ui/sign-in"): PUBLIC,
     ("POST", "/ui/sign-in"): PUBLIC,
     ("GET", "/ui/sign-in/provider"): PUBLIC,

@@ -20,7 +20,7 @@ from ketline.service.services import Services
 _ESCAPED_BYTE_LENGTH = 6
 _ENVELOPE_BYTES = 64 * 1024
 
-# In the scope of a request that the guard has let pass.
+# In the scope of a request that the guard has admitted.
 PRINCIPAL_KEY = "ketline.principal"
 SERVICES_KEY = "ketline.services"
 # Also the token of the session, if the request was sent with its cookie.
@@ -67,13 +67,13 @@ class ApiOptions:
 
 # Plain functions, because as FastAPI dependencies they raised the time of a submission from 100 to 167 us.
 def services_of(request: Request) -> Services:
-    """The services for the project of the request's sender, which the guard has let pass."""
+    """The services for the project of the request's sender, whom the guard has admitted."""
     services: Services = request.scope[SERVICES_KEY]
     return services
 
 
 def principal_of(request: Request) -> Principal:
-    """The sender of the request, whom the guard has let pass."""
+    """The sender of the request, whom the guard has admitted."""
     principal: Principal = request.scope[PRINCIPAL_KEY]
     return principal
 

@@ -55,7 +55,7 @@ _RETRIES = Retries(patience_seconds=2.0, first_contact_seconds=2.0)
 _SILENCE_SECONDS = 30.0
 # The limits of validation are lower than those of a task.
 _LOWER_LIMITS = ("timeout", "memory_limit")
-# What the status of a task on the other service means for the job here.
+# The status of the job here, by the status of its task on the other service.
 REMOTE_STATUSES: Mapping[TaskStatus, RemoteStatus] = {
     TaskStatus.PENDING: RemoteStatus.QUEUED,
     TaskStatus.PROCESSING: RemoteStatus.RUNNING,

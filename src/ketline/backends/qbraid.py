@@ -16,7 +16,7 @@ from ketline.ports.backends import BackendAdapter
 
 _DEVICE = "ketline.backends.devices.qbraid:QbraidDevice"
 KEY_VARIABLE = "QBRAID_API_KEY"
-# What the client may need besides the key: another address, a proxy, certificates.
+# Variables that the client may need besides the key: another address, a proxy, certificates.
 _INHERITED = (
     "QBRAID_API_URL",
     *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"),

@@ -1,4 +1,4 @@
-"""The commands `ketline deliveries`: what became of the messages to callbacks, and how they are repeated."""
+"""The commands `ketline deliveries`: list the messages to callbacks with their states, and repeat them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ def list_deliveries(
 
 
 def show_deliveries(task: AnyTaskId, url: Url = None, as_json: AsJson = False) -> None:
-    """Show what became of the message about a task; there is none before it has ended, or without a callback."""
+    """Show the delivery of the message about a task; there is none before it has ended, or without a callback."""
     with client_of(url) as client:
         _show(client.deliveries(read_id(task)), as_json=as_json)
 

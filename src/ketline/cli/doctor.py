@@ -34,7 +34,7 @@ def doctor(
         from ketline.cli.tls import tls_context
         from ketline.config import load_settings, read_older_variables, refuse_open_service
 
-    # What libraries log about servers that do not respond is in the findings.
+    # Findings already say what libraries would log about servers that do not respond.
     logging.disable()
     findings: list[Finding] = []
     try:

@@ -40,7 +40,7 @@ def _models(text: str) -> list[Any]:
 
 
 def _as_model(found: Any) -> Any:
-    """What Aer's `NoiseModel.to_dict` returns is a model without a name of its own."""
+    """The model in a request's form: a dictionary of Aer's `NoiseModel.to_dict` has no name of its own."""
     return {"model": found} if isinstance(found, dict) and "errors" in found else found
 
 

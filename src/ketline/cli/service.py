@@ -1,4 +1,4 @@
-"""The commands that query or measure a running service: its workers, backends and statistics, and who one is there."""
+"""The commands that query or measure a running service: its workers, backends, statistics, and the key's principal."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def workers(url: Url = None, as_json: AsJson = False) -> None:
 
 
 def whoami(url: Url = None, as_json: AsJson = False) -> None:
-    """Show what the key in KETLINE_API_KEY stands for: project, role, owner, and when it ends."""
+    """Show the project, the role and the owner of the key in KETLINE_API_KEY, and when it ends."""
     from ketline.cli.show import show_json, show_rows
 
     with client_of(url) as client:

@@ -28,7 +28,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """What went wrong, without paths."""
+    """The cause of an error, without paths."""
     if isinstance(error, ssl.SSLError):
         return (error.reason or "no PEM format").lower().replace("_", " ")
     return (error.strerror or "unreadable") if isinstance(error, OSError) else "the key has a password"

@@ -307,7 +307,7 @@ class AsyncClient:
         return await self._run(self._flows.history(parameters))
 
     async def whoami(self) -> Principal:
-        """Read what the client's credentials stand for: project, role and owner."""
+        """Read the project, the role and the owner of the client's credentials."""
         return await self._run(self._flows.whoami())
 
     async def backends(self) -> Sequence[Mapping[str, Any]]:
@@ -333,7 +333,7 @@ class AsyncClient:
         await self._run(self._flows.remove_device(name))
 
     async def deliveries(self, task_id: UUID | str) -> Sequence[Mapping[str, Any]]:
-        """Read what became of the message to the callback of a task; there is none before the task has ended."""
+        """Read the delivery of the message about a task to its callback; there is none before the task has ended."""
         return await self._run(self._flows.deliveries(as_id(task_id)))
 
     async def recent_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[Mapping[str, Any]]:

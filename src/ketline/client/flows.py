@@ -387,7 +387,7 @@ class Flows:
                 raise
 
     def deliveries(self, task_id: UUID) -> Flow[Sequence[Mapping[str, Any]]]:
-        """Read what became of the message that a task has ended."""
+        """Read the delivery of the message that a task has ended."""
         return (yield from self._deliveries(f"/tasks/{task_id}/deliveries"))
 
     def recent_deliveries(self, parameters: Mapping[str, object]) -> Flow[Sequence[Mapping[str, Any]]]:

@@ -314,7 +314,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """What the client's credentials stand for: a member of a project, with a role. `data` is its JSON.
+    """The principal of the client's credentials: a member of a project, with a role. `data` is its JSON.
 
     `owner` is the owner of the tasks that the client submits. `key_id` names the API key; the rights end at
     `expires_at`.

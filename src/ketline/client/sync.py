@@ -336,7 +336,7 @@ class Client:
         return self._run(self._flows.history(parameters))
 
     def whoami(self) -> Principal:
-        """Read what the client's credentials stand for: project, role and owner."""
+        """Read the project, the role and the owner of the client's credentials."""
         return self._run(self._flows.whoami())
 
     def backends(self) -> Sequence[Mapping[str, Any]]:
@@ -362,7 +362,7 @@ class Client:
         self._run(self._flows.remove_device(name))
 
     def deliveries(self, task_id: UUID | str) -> Sequence[Mapping[str, Any]]:
-        """Read what became of the message to the callback of a task; there is none before the task has ended."""
+        """Read the delivery of the message about a task to its callback; there is none before the task has ended."""
         return self._run(self._flows.deliveries(as_id(task_id)))
 
     def recent_deliveries(self, *, state: str | None = None, limit: int = 50) -> Sequence[Mapping[str, Any]]:

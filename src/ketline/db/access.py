@@ -100,7 +100,7 @@ class SqlProjectStore:
             if row is None:
                 row = connection.execute(statement).one()
                 write_entry(connection, record)
-            # What a repeat finds, its first run may well have stored.
+            # If a repeated transaction finds the row, its first run may have stored it.
             return _to_project(row)
 
         return await self.database.write(work)

@@ -1,4 +1,4 @@
-"""What devices are, on a database: canonical JSON by its digest, for the tasks that were submitted with them."""
+"""The contents of devices on a database: canonical JSON by its digest, for the tasks that were submitted with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class SqlDeviceStore:
         def work(connection: Connection) -> Row[Any]:
             _lock(connection, self.project)
             known = connection.execute(self._select(device.name)).one_or_none()
-            # What a repeat finds, its first run may well have stored.
+            # If a repeated transaction finds the row, its first run may have stored it.
             created.append(known is None)
             if known is not None and known.digest == device.digest:
                 return known
@@ -134,7 +134,7 @@ def _lock(connection: Connection, project: ProjectName) -> None:
 
 def _row_of(project: ProjectName) -> Select[Any]:
     row = select(projects.c.name).where(projects.c.name == project)
-    # Of strength NO KEY UPDATE, because a key may be created for the project meanwhile.
+    # FOR NO KEY UPDATE, because a key may be created for the project meanwhile.
     return row.with_for_update(key_share=True)  # guard: device.lock
 
 

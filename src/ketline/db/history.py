@@ -21,7 +21,7 @@ from ketline.db.lists.periods import read_history
 from ketline.db.schema.tables import minutes
 from ketline.domain.history import History, HistoryQuery, Minute, minute_of, start_of
 
-# After so long a minute is not the last full one any more.
+# The age beyond which a minute is no longer the last full one.
 LATEST = timedelta(minutes=1)
 
 

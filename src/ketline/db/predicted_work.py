@@ -1,4 +1,4 @@
-"""SQL of the prediction of work: what tasks of each queue took of slots lately.
+"""SQL of the prediction of work: the slots' time that recent tasks of each queue took.
 
 `measurements.py` reads it for the metrics.
 """
@@ -14,16 +14,16 @@ from ketline.db.schema.tables import tasks
 from ketline.domain.predicted_work import Durations, QueueDurations
 from ketline.domain.task import TaskStatus
 
-# The last tasks that completed, of all queues together: so many rows are read, whatever the rate.
+# The number of rows that are read: the last tasks that completed, of all queues together.
 RECENT_TASKS = 1000
 RECENT_SECONDS = 3600.0
 LATELY_SECONDS = 60.0
-# Of a task that runs. One that was claimed ahead waits for a simulator, for 0.25 s at most.
+# A task counts as running after this time: one that was claimed ahead waits for a simulator, for 0.25 s at most.
 BUSY_SECONDS = 1.0
 
 
 def read_durations(connection: Connection) -> Mapping[str, QueueDurations]:
-    """What tasks took, by queue; a queue without such tasks is left out."""
+    """Reads the durations of tasks by queue; a queue without such tasks is left out."""
     ended = {row.queue: row for row in connection.execute(_select_ended())}
     running = {row.queue: _durations(row.tasks, row.seconds) for row in connection.execute(_select_running())}
     return {

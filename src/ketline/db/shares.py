@@ -1,4 +1,4 @@
-"""Measures how much of the slots each project used lately; every process with a dispatcher runs it at intervals.
+"""Measures each project's recent use of slots; every process with a dispatcher runs it at intervals.
 
 Claims only read it, in `tasks.turns`: no claim waits for another because of it. One process measures at a time, from
 the attempts that ended since the last time. A measurement that is lost costs some precision of the order, no task.
@@ -18,9 +18,9 @@ from ketline.db.schema.tables import project_shares, share_measurements, tasks
 from ketline.domain.task import TaskStatus
 
 INTERVAL_SECONDS = 1.0
-# After so long what a project used counts for half.
+# The age at which a project's use counts for half.
 HALF_LIFE_SECONDS = 60.0
-# What ended earlier is not counted after a pause: the processes were down, or nothing ran.
+# After a pause, attempts that ended earlier are not counted: the processes were down, or nothing ran.
 MOST_SECONDS = 60.0
 LEAST_SECONDS = 0.1
 
@@ -30,7 +30,7 @@ _ENDED = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class SqlProjectShares:
-    """What the projects used, in seconds of slots that count less the longer ago they are."""
+    """The recent use of slots by projects, in seconds that count less the longer ago they were."""
 
     database: Database
 

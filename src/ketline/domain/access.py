@@ -1,4 +1,4 @@
-"""Who may do what: projects, the roles of their members, and the principal behind a request.
+"""Access: projects, the roles of their members, and the principal of a request.
 
 A task belongs to a project and has an owner. `specs/access.md` has the table of rights.
 """
@@ -56,7 +56,7 @@ class AuthMode(StrEnum):
 
 
 class Role(StrEnum):
-    """What a principal may do in its project; each role includes those before it.
+    """The rights of a principal in its project; each role includes those before it.
 
     A reader sees tasks, a submitter also submits and changes them, and an operator also sees workers and the queue.
     Only an administrator manages keys, projects and quotas, of all projects.

@@ -20,7 +20,7 @@ MOST_ENTRIES = 200
 
 
 class Action(StrEnum):
-    """What was done."""
+    """The action of an entry."""
 
     KEY_CREATED = "key.created"
     KEY_ROTATED = "key.rotated"
@@ -48,7 +48,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did something: the owner of a key, and the key; neither where nobody is authenticated.
+    """The sender of an action: the owner of a key, and the key; neither where the service does not authenticate.
 
     `origin` is the address that the request came from, `UNKNOWN_ORIGIN` or `COMMAND_LINE`.
     """
@@ -60,7 +60,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """What is to be recorded. `action` is an `Action`, or that of a later version.
+    """The content of an entry. `action` is an `Action`, or that of a later version.
 
     `target` is the id of a key, a task or a worker, the name of a project or a device, or the scope of a pause; and
     `project` its project.

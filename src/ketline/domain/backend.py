@@ -1,4 +1,4 @@
-"""What this service runs programs on: its methods and limits; its gates are in `gates.py`."""
+"""The service's own simulators: their methods and limits; their gates are in `gates.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ WITHDRAWN = "'extended_stabilizer' is no longer offered, because its counts were
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendLimits:
-    """What one task may ask for; `memory_bytes` is what its simulated state may take."""
+    """The limits of one task; `memory_bytes` is the most that its simulated state may take."""
 
     max_qubits: int
     max_operations: int

@@ -34,7 +34,7 @@ def is_backend_name(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendDescription:
-    """What a backend runs, and its state.
+    """The programs that a backend runs, and its state.
 
     `formats` are those of programs that it takes, the preferred one first. If `flat`, programs must be flat: loops
     unrolled, gates of the program inlined, inputs replaced by their values. If `dynamic`, it measures and resets in

@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSummary:
-    """What a checked copy holds: its size, its schema, the number of its tasks, and its newest line of history."""
+    """The content of a checked copy: its size, its schema, the number of its tasks, and its newest line of history."""
 
     size_bytes: int
     revision: str

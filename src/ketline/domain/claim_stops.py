@@ -1,4 +1,4 @@
-"""What stops claims: pauses of queues, for all workers, and the drain of one worker.
+"""Stops of claims: pauses of queues, for all workers, and the drain of one worker.
 
 Operators set both in the database, and every worker reads them.
 """
@@ -66,7 +66,7 @@ def covers(scope: str, queue: TaskQueue) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimStops:
-    """What stops the claims of one worker: the scopes of all pauses, and since when it is being drained.
+    """The stops of one worker's claims: the scopes of all pauses, and since when it is being drained.
 
     `drained` says that it was recorded that the worker holds no task any more.
     """

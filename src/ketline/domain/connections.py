@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class LimitName(StrEnum):
-    """What limits the number of connections."""
+    """The names of limits: that of the server, of a role, or of a database."""
 
     SERVER = "server"
     ROLE = "role"
@@ -40,7 +40,7 @@ class ConnectionLimit:
 
     @property
     def remedy(self) -> str:
-        """What an operator can do if it is too low."""
+        """The advice for an operator if it is too low."""
         return _REMEDIES[self.name]
 
 

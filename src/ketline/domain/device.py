@@ -42,7 +42,7 @@ __all__ = [
 
 DEVICE_NAME = re.compile(f"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_DEVICE_NAME_CHARACTERS - 1}}}")
 _NAME_RULE = f"must be 1 to {MAX_DEVICE_NAME_CHARACTERS} letters, digits and ._- that begin with a letter or a digit"
-# What a device can have as gates, with their number of qubits: those that errors can attach to. Every device measures
+# The possible gates of devices, with their numbers of qubits; errors can attach to all of them. Every device measures
 # and delays all its qubits.
 DEVICE_OPERATIONS: Mapping[str, int] = {
     name: qubits for name, qubits in sorted(NOISY_OPERATIONS.items()) if qubits is not None and name != "measure"

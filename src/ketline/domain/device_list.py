@@ -1,4 +1,4 @@
-"""What lists show of stored devices."""
+"""The summaries of stored devices that lists show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

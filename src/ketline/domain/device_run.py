@@ -1,4 +1,4 @@
-"""How a task runs on a device: what it requests, and what became of its program there."""
+"""How a task runs on a device: the options that it requests, and the placement of its program."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What `ketline doctor` finds: one finding for each thing that it looked at."""
+"""The findings of `ketline doctor`: at least one for each check."""
 
 from dataclasses import dataclass
 from enum import StrEnum

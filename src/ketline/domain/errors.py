@@ -78,7 +78,7 @@ from typing import ClassVar
 
 from ketline.domain.task import Failure, FailureCode, TaskStatus
 
-# Of names that come from requests, in messages.
+# The most characters of a name from a request that a message repeats.
 _LONGEST_PART = 64
 
 
@@ -214,7 +214,7 @@ class CredentialsMissing(KetlineError):
 
 
 class CredentialsInvalid(KetlineError):
-    """The credentials stand for nobody, or no longer do."""
+    """The credentials are not valid, or no longer are."""
 
     code = "credentials_invalid"
 

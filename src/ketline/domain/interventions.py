@@ -1,4 +1,4 @@
-"""What an administrator's intervention in a task did."""
+"""The effects of an administrator's intervention in a task."""
 
 from enum import StrEnum
 

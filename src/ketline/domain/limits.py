@@ -52,5 +52,5 @@ MAX_METADATA_BYTES = 8 * 1024
 MAX_METADATA_DEPTH = 16
 MAX_SCHEDULE_DAYS = 366
 MAX_CALLBACK_CHARACTERS = 2_048
-# Of the time limit of a job at an external backend, where jobs wait for hours: 30 days.
+# The longest time limit of a job at an external backend, where jobs wait for hours: 30 days.
 MAX_JOB_SECONDS = 2_592_000

@@ -1,4 +1,4 @@
-"""What the database tells about the service as a whole: its queues, its workers and its size."""
+"""Measurements of the service as a whole in the database: its queues, its workers and its size."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

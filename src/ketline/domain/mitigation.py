@@ -7,7 +7,7 @@ from typing import Any
 
 DEFAULT_SCALE_FACTORS = (1.0, 3.0, 5.0)
 DEFAULT_ORDER = 2
-# Of each of the two states of a qubit, where readout errors are measured.
+# The shots for each of the two states of a qubit, where readout errors are measured.
 DEFAULT_CALIBRATION_SHOTS = 10_000
 _MEASURED = "measured"
 
@@ -22,7 +22,7 @@ class Extrapolation(StrEnum):
 
 
 class Folding(StrEnum):
-    """What is followed by its inverse and itself to make noise stronger: the whole circuit, or each gate."""
+    """The part that is followed by its inverse and itself to make noise stronger: the whole circuit, or each gate."""
 
     GLOBAL = "global"
     LOCAL = "local"
@@ -45,9 +45,9 @@ class ZeroNoise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mitigation:
-    """What is done against errors; with `readout` each measured qubit is corrected for its readout errors.
+    """The methods that reduce errors; with `readout` each measured qubit is corrected for its readout errors.
 
-    These are known from the noise, or measured by calibration circuits with so many shots for each state of each qubit.
+    These are known from the noise, or measured by circuits with `calibration_shots` shots for each state of each qubit.
     """
 
     zne: ZeroNoise | None = None

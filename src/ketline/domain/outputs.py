@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class OutputType(StrEnum):
-    """What a task can compute of a state; `counts` are drawn from the final one."""
+    """The values that a task can compute of a state; `counts` are drawn from the final one."""
 
     COUNTS = "counts"
     STATEVECTOR = "statevector"

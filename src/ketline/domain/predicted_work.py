@@ -6,7 +6,7 @@ ones of its queue.
 
 from dataclasses import dataclass
 
-# Of a queue that has no task to go by.
+# The predicted seconds of a task on a queue where no task has run.
 ASSUMED_SECONDS = 1.0
 
 
@@ -20,7 +20,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDurations:
-    """What tasks of one queue took of slots.
+    """The slots' time that tasks of one queue took.
 
     `ended` are the last tasks that completed, `lately` those of them of the last minute, and `running` those that have
     run for a while by now.

@@ -14,7 +14,7 @@ from ketline.domain.quotas import DAILY, ProjectQuotas, Quota, Quotas, Scope
 from ketline.domain.spec import TaskKind, TaskSpec
 from ketline.domain.sweep import number_of_points
 
-# What a task adds to the use of a shared quota. Nobody knows its seconds before it has run.
+# The amount by which a task increases the use of a shared quota. Its seconds are not known before it has run.
 _ADDED: Mapping[Quota, Callable[[TaskSpec], float]] = {
     Quota.WAITING: lambda spec: 1,
     Quota.ACTIVE: lambda spec: 1,

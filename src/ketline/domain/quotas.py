@@ -14,7 +14,7 @@ from ketline.domain.priority import HIGHEST
 
 
 class Quota(StrEnum):
-    """What can be limited: first what tasks share, then what a single task may ask for.
+    """The quantities that quotas limit: first those that tasks share, then those of a single task.
 
     `waiting` counts pending tasks, also held and scheduled ones; `active` those and the running ones. A day is one of
     UTC. Shots count when they are submitted, for each point of a sweep, and seconds when an attempt ends. Qubits are

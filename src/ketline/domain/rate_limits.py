@@ -11,7 +11,7 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most so many requests in a window of one second, minute or hour."""
+    """The most requests in a window of one second, minute or hour."""
 
     requests: int
     window: Literal["second", "minute", "hour"]
@@ -23,7 +23,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateUse:
-    """What is left of a limit for a sender, and the seconds until there is more."""
+    """The rest of a limit for a sender, and the seconds until there is more."""
 
     limit: RateLimit
     remaining: int

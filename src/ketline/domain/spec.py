@@ -31,7 +31,7 @@ class Method(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What is done with the program: it is simulated, converted to another format, or run on another backend."""
+    """The use of the program: it is simulated, converted to another format, or run on another backend."""
 
     SIMULATE = "simulate"
     CONVERT = "convert"
@@ -124,7 +124,7 @@ Inputs = Mapping[str, InputValue | Sequence[InputValue]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """What a task has to do. It is built once, where a request is read, and then passed and read back whole.
+    """The work of a task. It is built once, where a request is read, and then passed and read back whole.
 
     `circuit` is the program: OpenQASM text, or QPY as base64, as `options.format` says. Without `time_limit_seconds`
     the worker's own limit applies, and without `max_attempts` the service's. The task does not run before

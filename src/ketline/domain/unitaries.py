@@ -1,4 +1,4 @@
-"""What gates do to their targets: kinds of unitary, each with its matrix in plain numbers.
+"""The effects of gates on their targets: kinds of unitary, each with its matrix in plain numbers.
 
 Bit j of an index into a matrix is the gate's j-th qubit, as in Qiskit. A simulator has one call for each kind.
 """
@@ -19,7 +19,7 @@ _PAULIS: Mapping[str, Matrix] = {"x": ((0, 1), (1, 0)), "y": ((0, -1j), (1j, 0))
 
 
 class Unitary(Protocol):
-    """What a gate does to its `qubits` targets."""
+    """The effect of a gate on its `qubits` targets."""
 
     @property
     def qubits(self) -> int: ...

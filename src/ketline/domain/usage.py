@@ -10,7 +10,7 @@ from ketline.domain.access import Owner, ProjectName
 
 
 class UsageGroup(StrEnum):
-    """What usage is summed by, besides the project."""
+    """The groups of a sum of usage, besides the project."""
 
     DAY = "day"
     OWNER = "owner"

@@ -41,7 +41,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """A message about a task and what became of it; `attempts` counts those that have begun.
+    """A message about a task and its state; `attempts` counts those that have begun.
 
     `next_at` is the time of the next attempt while it waits, and `last_status` the HTTP status of the last one.
     """

@@ -15,7 +15,7 @@ _CORRECTED = ("quasi_probabilities", "probabilities")
 
 
 def checked_mitigation(data: Any, spec: TaskSpec) -> Mapping[str, Any] | None:
-    """What an extrapolation was made of, at each point of a sweep; None for a task without one.
+    """The values from which an extrapolation was computed, at each point of a sweep; None for a task without one.
 
     Raises:
         ValueError: it has other parts, another shape, or something else than finite numbers.

@@ -99,7 +99,7 @@ _MAX_MESSAGE_CHARACTERS = 500
 _MAX_NAME_CHARACTERS = 255
 _MAX_WARNINGS = 100
 _MAX_MISTAKES = 20
-# Of a profile: numbers that the statements of usage add up.
+# The numbers of a profile that the statements of usage add up.
 _MEASURES = ("parsing_seconds", "simulating_seconds", "processor_seconds", "memory_bytes")
 _MOST_MEASURED = 2.0**53
 
@@ -124,7 +124,7 @@ _FAILURES: Mapping[FailureCode, type[ExecutionFailed]] = {
 
 
 class Command(StrEnum):
-    """What a child does with the program of a request."""
+    """The work that a child does with the program of a request."""
 
     RUN = "run"
     CONVERT = "convert"

@@ -22,7 +22,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY_SECONDS = 60
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _OWNER_CLAIMS = ("preferred_username", "email", "sub")
-# What joserfc raises for tokens that are damaged in one way or another.
+# Exceptions that joserfc raises for damaged tokens.
 _DAMAGED = (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 

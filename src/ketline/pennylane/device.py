@@ -173,7 +173,7 @@ class KetlineDevice(Device):  # type: ignore[misc]
         return self._limits
 
     def _run(self, requests: Sequence[Request], seed: int | None) -> list[Point]:
-        """What the service computes for each request."""
+        """The points that the service computes for each request."""
         if not requests:
             return []
         tasks = tasks_of(requests, self._task_limits())

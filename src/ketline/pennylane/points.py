@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What the service gave for one circuit; `slopes` are derivatives of each observable by the places of angles."""
+    """The results of one circuit; `slopes` are derivatives of each observable by the places of angles."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     expectation_values: Sequence[float] = ()
@@ -16,7 +16,7 @@ class Point:
 
 
 def points_of(result: Any, members: int, places: Mapping[str, int]) -> list[Point]:
-    """The points of a task's result, which ran so many circuits; `places` are those of the inputs' angles."""
+    """The points of the result of a task that ran this number of circuits; `places` are those of the inputs' angles."""
     values, gradients = result.expectation_values or (), result.gradients or ()
     if members == 1:
         values, gradients = [values], [gradients]

@@ -1,4 +1,4 @@
-"""What the device accepts, and how PennyLane prepares circuits for it."""
+"""The circuits that the device accepts, and how PennyLane prepares circuits for it."""
 
 from typing import Any
 

@@ -72,7 +72,7 @@ def tasks_of(requests: Sequence[Request], limits: TaskLimits) -> list[PlannedTas
 
 
 def _key_of(request: Request) -> object:
-    """What the requests of one sweep have in common besides their programs."""
+    """The common part of the requests of one sweep, besides their programs."""
     options = json.dumps(request.options, sort_keys=True)
     return options, request.observables is None, request.portion, tuple(request.trained)
 

@@ -151,17 +151,17 @@ class TokenVerifier(Protocol):
         ...
 
     async def __call__(self, token: str) -> Principal:
-        """Return the principal that the token stands for.
+        """Return the principal of the token.
 
         Raises:
-            CredentialsInvalid: it stands for nobody, or no longer; the message does not say which.
+            CredentialsInvalid: it is not valid, or no longer; the message does not say which.
             ServiceUnavailable: it cannot be verified now.
         """
         ...
 
 
 class SignInAttempt(NamedTuple):
-    """What a browser keeps while it is at an identity provider: random texts, of which `verifier` is secret."""
+    """The values that a browser keeps while it is at an identity provider: random texts; `verifier` is secret."""
 
     state: str
     nonce: str

@@ -31,7 +31,7 @@ class BackendStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendConfiguration:
-    """What the backend is, in the words of Qiskit's earlier backends."""
+    """The properties of the backend, by the names of Qiskit's earlier backends."""
 
     backend_name: str
     backend_version: str | None
@@ -160,7 +160,7 @@ class KetlineBackend(BackendV2):  # type: ignore[misc]
         """None, as of each ideal simulator: there are no errors and no calibration."""
 
     def configuration(self) -> BackendConfiguration:
-        """What the backend is, for programs that read it here; others read `target`."""
+        """The properties of the backend, for programs that read them here; others read `target`."""
         return BackendConfiguration(
             backend_name=self.name,
             backend_version=self.backend_version,
@@ -200,7 +200,7 @@ class KetlineDevice(KetlineBackend):
         return replace(chosen, device=self.service.device)
 
     def configuration(self) -> BackendConfiguration:
-        """What the device is, for programs that read it here; others read `target`."""
+        """The properties of the device, for programs that read them here; others read `target`."""
         pairs = self.target.build_coupling_map()
         return replace(
             super().configuration(), coupling_map=[] if pairs is None else [list(pair) for pair in pairs.get_edges()]
@@ -208,7 +208,7 @@ class KetlineDevice(KetlineBackend):
 
 
 def _entry(client: Client, name: str) -> Mapping[str, Any]:
-    """What the list of devices has of one.
+    """The entry of a device in the list of devices.
 
     Raises:
         QiskitError: there is no device of this name.

@@ -102,7 +102,7 @@ def _split(
 
 
 def _structure_of(circuit: Any) -> tuple[_Structure | None, Sequence[float]]:
-    """What circuits of a group have in common, and the circuit's angles; no structure for one that is not grouped."""
+    """The common structure of a group's circuits, and the circuit's angles; None for a circuit that is not grouped."""
     if circuit.num_vars or not circuit.data or _work_of(circuit) > MOST_OPERATIONS_BY_AMPLITUDES:
         return None, ()
     bits = {bit: number for number, bit in enumerate((*circuit.qubits, *circuit.clbits))}

@@ -16,7 +16,7 @@ from ketline.domain.device import DEVICE_OPERATIONS, device_from_json
 from ketline.domain.errors import DeviceInvalid
 from ketline.domain.limits import MAX_DEVICE_DESCRIPTION_CHARACTERS, MAX_DEVICE_GATES
 
-# What every device has on all qubits, so that it is no gate of one.
+# Operations that every device has on all qubits: they are no gates of it.
 _EVERYWHERE = frozenset({"measure", "delay", "barrier"})
 _CONTROL_FLOW = tuple(CONTROL_FLOW.values())
 _US, _NS = 1e6, 1e9

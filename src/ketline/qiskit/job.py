@@ -21,7 +21,7 @@ _READERS: Mapping[str, Callable[[Sequence[Any]], Estimation | Differentiation]] 
 
 
 class _JobOfTasks:
-    """What the jobs of the backend and of the primitives have in common."""
+    """The common part of the jobs of the backend and of the primitives."""
 
     _group: TaskGroup
 

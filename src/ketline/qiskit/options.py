@@ -13,7 +13,7 @@ from ketline.domain.backend import METHODS
 from ketline.domain.seeds import SEED_BITS
 from ketline.qiskit.aer_options import REFUSED
 
-# What numpy makes random numbers of, as in Qiskit's own primitives.
+# Seeds that numpy accepts, as in Qiskit's own primitives.
 Seed = int | np.integer[Any] | Sequence[int] | np.random.Generator | None
 
 # Options of AerSimulator with the values that ask for what this backend does anyway: libraries pass them to any one.

@@ -19,7 +19,7 @@ from ketline.qiskit.saves import Saves, require_averages, saves_of
 from ketline.qiskit.sweeps import characters_of_counts
 from ketline.qiskit.task_group import TaskRequest
 
-# Of qiskit-aer: what it adds is not part of `NoiseModel.to_dict`.
+# A pass of qiskit-aer whose errors are not part of `NoiseModel.to_dict`.
 _RELAXATION = "RelaxationNoisePass"
 
 

@@ -1,4 +1,4 @@
-"""What the `save_*` instructions of a circuit ask for, as outputs of its task; `requests.py` calls it.
+"""Converts the `save_*` instructions of a circuit to outputs of its task; `requests.py` calls it.
 
 The instructions are those of `qiskit_aer.library`, which need not be installed here: they are known by their names.
 """
@@ -15,7 +15,7 @@ from ketline.qiskit.results.experiments import output_name
 from ketline.qiskit.results.saved_data import SavedData
 
 _MODULE, _PREFIXES = "qiskit_aer.library.", ("save_", "set_")
-# What the service computes for each instruction. A state is saved under the name of its type.
+# The output that the service computes for each instruction. A state is saved under the name of its type.
 _TYPES: Mapping[str, OutputType] = {
     "save_state": OutputType.STATEVECTOR,
     "save_statevector": OutputType.STATEVECTOR,
@@ -97,7 +97,7 @@ def _end_of(circuit: Any) -> int:
     end = 0
     for number, instruction in enumerate(circuit.data):
         if instruction.name == "measure":
-            # What follows sees a measured state, unless a gate follows, which moves the end behind it.
+            # Outputs after it are of a measured state, unless a gate follows, which moves the end behind it.
             return len(circuit.data) if _acts_or_saves(circuit.data[number:]) else end
         if instruction.name not in _FINAL and not _is_of_aer(instruction):
             end = number + 1

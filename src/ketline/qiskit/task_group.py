@@ -111,7 +111,7 @@ class Plan(Protocol):
     """How the result of a job is made of those of its tasks."""
 
     def stored(self) -> list[dict[str, Any]]:
-        """What each task stores of it, as its metadata."""
+        """The metadata that each task stores of it."""
 
 
 def submitted(client: Client, requests: Sequence[TaskRequest], plan: Plan, tags: Sequence[str] = ()) -> TaskGroup:

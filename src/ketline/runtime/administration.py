@@ -27,7 +27,7 @@ from ketline.service.vacuum import VacuumDatabase
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """What operators manage without the API; usable while the context that opened it is open."""
+    """Use cases of operators without the API; usable while the context that opened it is open."""
 
     keys: ManageKeys
     projects: ProjectStore

@@ -18,7 +18,7 @@ from ketline.runtime.embedded import DATABASE_FILE, database_in, sole_owner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
-    """What was restored: the summary of the backup, how many tasks were running in it, and the database of before."""
+    """A restored database: the summary of the backup, how many tasks were running in it, and the previous database."""
 
     backup: BackupSummary
     requeued: int

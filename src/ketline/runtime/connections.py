@@ -21,7 +21,7 @@ from ketline.service.loop import Loop
 
 log = structlog.get_logger()
 
-# So long a start waits for the database, which may be down; the comparison is then made when it responds.
+# How long a start waits for the database, which may be down; the comparison is then made when it responds.
 START_SECONDS = 2.0
 RETRY_SECONDS = 5.0
 CLOSING_SECONDS = 0.5
@@ -30,12 +30,12 @@ PLANNER_REMEDY = "; ".join(f"ALTER ROLE … SET {name} = {value}" for name, valu
 
 
 def api_need(settings: Settings) -> ConnectionNeed:
-    """What an API needs: beside its pool a connection to listen, which needs one of the server."""
+    """The connections that an API needs: those of its pool, and one of the server itself to listen on."""
     return ConnectionNeed(process="api", most=settings.database_pool_size + 1, least=2)
 
 
 def worker_need(settings: Settings) -> ConnectionNeed:
-    """What a worker needs."""
+    """The connections that a worker needs."""
     return ConnectionNeed(process="worker", most=settings.database_pool_size, least=1)
 
 
@@ -56,7 +56,7 @@ async def compared_connections(database: Database, need: ConnectionNeed) -> Asyn
 
 
 async def describe_connections(settings: Settings) -> str | None:
-    """What the server allows APIs and workers with these settings, as sentences; None for a database without limits.
+    """How many APIs and workers the server has connections for, as sentences; None for a database without limits.
 
     Raises:
         DatabaseUnavailable: the database does not respond.

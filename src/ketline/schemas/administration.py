@@ -105,7 +105,7 @@ class FailView(BaseModel):
 
 
 class VacuumView(BaseModel):
-    """What was deleted and freed."""
+    """How many tasks were deleted, and how much space was freed."""
 
     tasks_deleted: int = Field(examples=[1200], description="Ended tasks beyond the limits of retention")
     bytes_before: int

@@ -125,7 +125,7 @@ _Readout = Annotated[
 
 
 class MitigationRequest(BaseModel):
-    """What is done against errors: at least one of the two."""
+    """The methods that reduce errors: at least one of the two."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -789,7 +789,7 @@ class LivenessView(BaseModel):
 
 
 class VersionView(BaseModel):
-    """What this process runs."""
+    """The version that this process runs."""
 
     version: str = Field(description="The version of Ketline", examples=["0.1.0"])
     revision: str | None = Field(

@@ -37,7 +37,7 @@ class KnownContents:
         return self.texts.get(digest)
 
     def put(self, digest: str, text: str) -> None:
-        """Know a content, and forget the oldest ones beyond the limit."""
+        """Cache a content, and remove the oldest ones beyond the limit."""
         self.texts[digest] = text
         self.texts.move_to_end(digest)
         while len(self.texts) > 1 and sum(map(len, self.texts.values())) > MOST_CHARACTERS:

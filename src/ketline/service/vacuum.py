@@ -13,7 +13,7 @@ from ketline.ports.storage import DatabaseStorage, StorageUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VacuumReport:
-    """What was deleted and freed."""
+    """How many tasks were deleted, and how much space was freed."""
 
     tasks_deleted: int
     before: StorageUse

@@ -64,7 +64,7 @@ class AttemptSpans:
             return
         self._ended = True
         end, attempt = time_ns(), self._start(recorded)
-        # Of a trace that is not sampled, nothing else need be made.
+        # A trace that is not sampled needs nothing else.
         if not attempt.is_recording():
             return
         attempt.set_attribute("ketline.outcome", outcome)
@@ -129,7 +129,7 @@ class AttemptSpans:
         span.end(ended)
 
     def _record_program(self, run: SpanContext, profile: Profile, began: int, ended: int) -> None:
-        """What the simulator did, by its own times, which end when its response arrives."""
+        """Records the steps of the simulator by its own times, which end when its response arrives."""
         split = max(began, ended - int(profile.simulating_seconds * _NANOSECONDS))
         read = max(began, split - int(profile.parsing_seconds * _NANOSECONDS))
         simulated: Attributes = {

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, dist, pi, sin, sqrt
 
-# Of larger devices the page has tables only.
+# Larger devices are not drawn: the page has only their tables.
 MOST_DRAWN_QUBITS = 200
 MOST_DRAWN_EDGES = 1_000
 WIDTH, MARGIN = 800.0, 24.0
-# Of the circle of a qubit: the largest, and the least that has room for a number.
+# Radii of the circle of a qubit: the largest, and the least that has room for a number.
 MOST_RADIUS, LABELLED_RADIUS = 11.0, 8.0
 _LOWEST, _HIGHEST = 2 * MARGIN, 560.0
 _PIVOTS = 24

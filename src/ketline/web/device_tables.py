@@ -1,4 +1,4 @@
-"""What the page of a device shows: sums of its gates, and the lines of its drawing."""
+"""The tables of a device's page: sums of its gates, and the lines of its drawing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from statistics import median
 from ketline.domain.device import Device, DeviceGate
 from ketline.web.coupling import CouplingDrawing, Place, drawing_of
 
-# Of longer tables the page has the first rows.
+# The page shows only the first rows of longer tables.
 MOST_ROWS = 200
 _LIGHTEST = 0.3
 

@@ -1,7 +1,7 @@
 """Connects to the hosts of callbacks, and only to addresses that the operator permits.
 
 A host name is resolved once for each connection, and the connection is made to an address of that answer: a name whose
-address changes after it was checked leads nowhere else. TLS and the `Host` header still have the name.
+address changes after it was checked cannot redirect the request. TLS and the `Host` header still have the name.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ import httpcore
 
 from ketline.domain.callback_url import Address, CallbackRule, CallbackUrl
 
-# Of the addresses of a host, so many are tried.
+# The most addresses of a host that are tried.
 MOST_ADDRESSES = 3
 CONNECT_SECONDS = 5.0
-# A resolver that does not answer occupies a thread for its own timeout, whatever this process waits for.
+# A resolver that does not answer occupies a thread for the resolver's timeout, however short this process waits.
 RESOLVER_THREADS = 8
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]

@@ -104,7 +104,7 @@ def _retry_after(response: httpcore.Response) -> float:
 
 
 def _described(error: Exception) -> str:
-    """What went wrong, in words that are safe to show: messages of OpenSSL and of the system, no addresses."""
+    """The cause of an error, in words that are safe to show: messages of OpenSSL and of the system, no addresses."""
     reason = error.__cause__ or error
     text = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else str(reason)
     return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""What a worker serves: `/livez` and `/readyz` for orchestrators, `/metrics` for a Prometheus server."""
+"""The HTTP endpoints of a worker: `/livez` and `/readyz` for orchestrators, `/metrics` for a Prometheus server."""
 
 from collections.abc import Awaitable, Callable
 

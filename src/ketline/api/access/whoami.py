@@ -17,7 +17,7 @@ router = APIRouter(tags=["access"])
     responses=problem_responses("invalid_request"),
 )
 async def read_principal(request: Request, response: Response) -> PrincipalView:
-    """Read the project, role and owner that the credentials of this request stand for, and when they end."""
+    """Read the project, role and owner of the credentials of this request, and when they end."""
     require_known_parameters(request)
     response.headers["Cache-Control"] = "no-store"
     principal = principal_of(request)

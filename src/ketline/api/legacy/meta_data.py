@@ -12,7 +12,7 @@ from ketline.domain.gates import GATE_TABLE
 from ketline.domain.task import Profile, Task
 
 _GATES = frozenset(gate.qiskit_name for gate in GATE_TABLE)
-# What the service fills in, and null until the program has run. A client's own values of these names are dropped.
+# Values that the service fills in: null until the program has run. A client's own values of these names are dropped.
 FILLED_IN = ("num_qubits", "depth", "gate_count", "estimated_runtime")
 
 

@@ -26,7 +26,7 @@ _SIMULATORS: Mapping[str, Method] = {
     **{method.value: method for method in METHODS},
 }
 _BRAKET = "write the circuit as OpenQASM with circuit.to_ir('OPENQASM').source"
-# What to do instead, by the framework whose Python source older services execute.
+# Advice for users of a framework whose Python source older services execute, by the framework's name.
 _ADVICE: Mapping[str, str] = {
     "qiskit": "write the circuit as OpenQASM with qiskit.qasm3.dumps(circuit)",
     "braket": _BRAKET,

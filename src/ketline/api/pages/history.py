@@ -32,7 +32,7 @@ def wants_history(request: Request) -> bool:
 
 
 async def history_shown(request: Request, *, readable: bool = True) -> Mapping[str, object]:
-    """What the templates show of the history; without a database, that it could not be read.
+    """The values that the templates show of the history; without a database, a note that it could not be read.
 
     Raises:
         HTTPProblem: a parameter of the page is wrong, or the sender may not see that project.

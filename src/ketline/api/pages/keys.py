@@ -23,7 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 router = APIRouter(include_in_schema=False)
 
 SECONDS_PER_DAY = 86_400
-# A key that is replaced on the page remains valid for so long, for its user to set the new one.
+# How long a key remains valid after it was replaced on the page, so that its user can set the new one.
 OVERLAP = timedelta(hours=1)
 
 

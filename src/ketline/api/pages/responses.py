@@ -41,9 +41,9 @@ def _unstored(request: Request) -> Mapping[str, str]:
 
 
 def _viewer(request: Request) -> Mapping[str, object]:
-    """Who sees the page, what the role permits, and the CSRF token of forms if a session was used."""
+    """The user of the page, the role's rights, and the CSRF token of forms if a session was used."""
     services: Services = request.app.state.services
-    # Nobody is known where the guard lets everyone pass.
+    # There is no sender where the guard requires no credentials.
     principal: Principal | None = request.scope.get(PRINCIPAL_KEY, services.authenticate.anyone)
     session: str | None = request.scope.get(SESSION_KEY)
 

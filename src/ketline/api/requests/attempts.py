@@ -1,6 +1,6 @@
 """The limit of failed sign-ins by address: the guard applies it to bearer tokens, the pages to their sign-in.
 
-A token that was valid when this process verified it last is let pass, so that nobody can lock out those who work from
+A token that was valid when this process verified it last is accepted, so that nobody can lock out users who work from
 the same address already.
 """
 
@@ -16,7 +16,7 @@ _POLICY = "failed-sign-ins"
 
 
 def require_attempt(request: Request, services: Services, token: str | None = None) -> None:
-    """Refuse to verify credentials from an address that has sent too many that stand for nobody.
+    """Refuse to verify credentials from an address that has sent too many that are not valid.
 
     Raises:
         HTTPProblem: it has.
@@ -37,5 +37,5 @@ def require_attempt(request: Request, services: Services, token: str | None = No
 
 
 def count_failure(request: Request, services: Services) -> None:
-    """Count credentials that stand for nobody."""
+    """Count credentials that are not valid."""
     services.failed_sign_ins.count(origin_of(request))

@@ -50,7 +50,7 @@ async def authenticated_sender(request: Request, authenticate: Authenticate) -> 
 
     Raises:
         CredentialsMissing: it has no credentials.
-        CredentialsInvalid: they stand for nobody, or no longer.
+        CredentialsInvalid: they are not valid, or no longer.
         ServiceUnavailable: they cannot be verified now.
         HTTPProblem: there is no such project, or the sender is not a member.
     """
@@ -82,7 +82,7 @@ def csrf_token(secret: str) -> str:
 
 
 def session_secret(session: str, project: ProjectName) -> str:
-    """What the CSRF token of a session's form is made from, so that it counts in the project of its page alone."""
+    """The secret from which the CSRF token of a session's form is made, so that it is valid only in that project."""
     return f"{session} {project}"
 
 

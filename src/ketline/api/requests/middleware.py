@@ -37,7 +37,8 @@ _OTHER = "other"
 _LONGEST_LOGGED_PATH = 256
 # A key or the token of a session that a client wrote into the path by mistake.
 _SECRET = re.compile(rb"kt[ls]_[0-9A-Za-z_-]+")
-# What a route says nothing about, no cache gives to anyone without asking: another sender may not see it.
+# The default where a route sets no cache control: no shared cache may store the response, which another sender
+# may not see.
 _OF_THE_SENDER = ((b"cache-control", b"private, no-cache"),)
 
 _log = structlog.get_logger()

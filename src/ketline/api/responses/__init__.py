@@ -1,1 +1,1 @@
-"""What responses share: problem documents, content negotiation, compression."""
+"""The shared parts of responses: problem documents, content negotiation, compression."""

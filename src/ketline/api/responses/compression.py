@@ -17,7 +17,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 PIECE_BYTES = 64 * 1024
-# A part may be a result of many megabytes: so much of it is encoded and compressed at once.
+# The part of a large result that is encoded and compressed at once.
 _MOST_AT_ONCE = 1024 * 1024
 _COMPRESSION = 1  # 0.2 s for 11 MiB of counts, to a quarter; the next levels take twice that for a tenth less
 # zlib writes the header and trailer of gzip with these window bits (zlib's manual, deflateInit2).

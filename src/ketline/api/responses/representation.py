@@ -80,7 +80,7 @@ async def represented_packed(request: Request, packed: Packed, media_type: str) 
 
 
 class _Chosen(NamedTuple):
-    """What to send: the whole body, compressed or not (200), a part of it (206), or no body (304)."""
+    """The response to send: the whole body, compressed or not (200), a part of it (206), or no body (304)."""
 
     status_code: int
     headers: dict[str, str]

@@ -23,7 +23,7 @@ from ketline.service.tasks.watch import Watcher
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
-# Of the results of one response, as they are stored.
+# The most bytes of stored results in one response.
 _MOST_RESULT_BYTES = 4 << 20
 # How long more ends are gathered after the first; 0.2 s for as many tasks as a request can have.
 _GATHER_SECONDS_PER_TASK = 0.0002

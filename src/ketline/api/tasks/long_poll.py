@@ -108,7 +108,7 @@ async def in_time(watchers: Sequence[Watcher], request: Request, seconds: float)
 async def _reasons_to_stop(
     request: Request, wake: Callable[[object], None]
 ) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-    """Tasks that end when nobody waits for the response any more, or nobody may; `wake` is called then."""
+    """Tasks that end when the client no longer waits for the response, or no longer may; `wake` is called then."""
     reasons = [asyncio.create_task(_disconnected(request))]
     if can_end(request):
         reasons.append(asyncio.create_task(_require_rights(request)))

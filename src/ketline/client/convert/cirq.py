@@ -17,7 +17,7 @@ from ketline.client.convert.writer import Call, ProgramWriter
 from ketline.client.errors import CircuitNotConvertible
 
 PI = 3.141592653589793
-# Up to so many qubits a gate without a counterpart is converted by its matrix rather than by Cirq's decomposition.
+# A gate without a counterpart is converted by its matrix up to this number of qubits, else by Cirq's decomposition.
 _SMALL = 3
 _Z_POWERS = {1.0: "z", 0.5: "s", 1.5: "sdg", 0.25: "t", 1.75: "tdg"}
 _X_POWERS = {1.0: "x", 0.5: "sx", 1.5: "sxdg"}

@@ -57,7 +57,7 @@ _NAMES = {
 GATES_WITH_ANGLES = frozenset((*_NAMES, "GlobalPhase", "Rot"))
 _MEASUREMENTS = ("CountsMP", "SampleMP", "ProbabilityMP")
 WITHOUT_EFFECT = ("Identity", "Snapshot", "WireCut")
-# Up to so many wires an operation without a counterpart is converted by its matrix rather than by its decomposition.
+# An operation without a counterpart is converted by its matrix up to this number of wires, else by its decomposition.
 SMALL = 3
 # A condition of more measurements is not written as the outcomes for which it holds.
 _MOST_IN_CONDITION = 8

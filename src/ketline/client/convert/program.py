@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedProgram:
-    """Program text, and which of its names stand for which of the circuit's.
+    """Program text, and its names for those of the circuit.
 
     `format` is "openqasm3", or "qpy" for a circuit of Qiskit that text cannot describe exactly. `registers` has the
     circuit's name of each classical register by the program's, in the order of declaration: they differ where the

@@ -82,7 +82,7 @@ _SEVERAL: Mapping[Any, Callable[[Sequence[str]], Sequence[tuple[str, tuple[str, 
     OpType.CSdg: lambda _: [("cp", ("-pi / 2",))],
     OpType.noop: lambda _: [],
 }
-# Up to so many qubits a gate without a counterpart is converted by its matrix.
+# A gate without a counterpart is converted by its matrix up to this number of qubits.
 _SMALL = 3
 
 

@@ -78,7 +78,7 @@ class ProgramWriter:
 
     @contextmanager
     def branch(self, condition: str | None) -> Iterator[None]:
-        """What is written in this context runs where the condition holds; without one, always."""
+        """A context in which statements are written that run where the condition holds; without one, always."""
         if condition is None:
             yield
             return

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 R = TypeVar("R")
 V = TypeVar("V")
 
-# After a batch of at least so many requests, further ones may gather: there will be many.
+# A batch of at least this many requests is a sign of load: the next one waits for more requests to arrive.
 MANY = 3
 
 

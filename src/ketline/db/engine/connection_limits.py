@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from ketline.domain.connections import ConnectionLimit, LimitName, ServerLimits
 
-# Of each process the pinned session has the size of the pool in its name; the others of the pool have the plain name.
+# The pinned session of a process has the size of its pool in the name; the pool's other sessions have the plain name.
 SESSION_NAME = "ketline"
 _PINNED_SESSION = SESSION_NAME + " pool "
 # A superuser is exempt from the limits of roles and databases and may use reserved connections. Sessions of other roles

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-# Under load, statements wait so long for more requests: a statement costs as much as several requests in it.
+# How long a statement waits for more requests under load: it costs as much as several requests in it.
 GATHERING_SECONDS = 0.004
 # More would keep the first caller waiting without saving much of the commit.
 MOST_IN_A_STATEMENT = 32

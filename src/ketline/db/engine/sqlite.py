@@ -111,7 +111,7 @@ class _ConnectionThread:
         if self._connection is None:
             self._connection = self._engine.connect()
             self.file.check()
-        # Before, so that nothing is written in vain; and after the commit, for only what is in the file then is stored.
+        # Checked before, so that no write is lost, and after the commit: only what is in the file then is stored.
         if self.writes:
             self.file.check()
         with self._connection.begin():

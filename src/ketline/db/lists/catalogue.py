@@ -94,7 +94,7 @@ class SqlTaskCatalogue:
             row = connection.execute(changes.select_changeable(task_id, self.project)).one_or_none()
             if row is None:
                 raise _not_found(task_id)
-            # What a repeat finds made, its first run may well have made.
+            # If a repeated transaction finds the change made, its first run may have made it.
             own = repeated and changes.is_made(change, row)
             return row.current_status if change.fields and not own else None
 

@@ -19,7 +19,7 @@ _KEY = ("minute", "project", "queue")
 
 
 def recent_figures(connection: Connection, task_ids: Sequence[UUID]) -> Sequence[Figures]:
-    """What ended tasks add to the figures of minutes that may not be recorded yet, as rows for `add_deleted`."""
+    """The figures of ended tasks whose minutes may not be recorded yet, as rows for `add_deleted`."""
     times = (waited_seconds().label("waiting_seconds"), ran_seconds().label("running_seconds"))
     columns = (tasks.c.project, tasks.c.queue, tasks.c.current_status, tasks.c.submitted_at, tasks.c.completed_at)
     recent = tasks.c.completed_at >= from_now(-UNRECORDED_FOR.total_seconds())

@@ -19,7 +19,7 @@ from ketline.domain.task import TaskStatus, WorkerId
 
 # Characters of programs and results in one page; a single task may have more.
 MOST_LARGE_CHARACTERS = 8 * 1024 * 1024
-# Measuring a value reads all of it: in small batches, few tasks behind the end of a page are measured in vain.
+# Measuring a value reads all of it: small batches measure few tasks that are not on the page.
 _MEASURE_BATCH_TASKS = 4
 
 _LARGE: Mapping[TaskPart, Any] = {TaskPart.CIRCUIT: tasks.c.circuit, TaskPart.RESULT: tasks.c.result}

@@ -54,7 +54,7 @@ def sums_of(connection: Connection, query: UsageQuery) -> Sequence[UsageRow]:
 
 
 def usage_of(connection: Connection, task_ids: Sequence[UUID]) -> Sequence[RowMapping]:
-    """What ended tasks took, as rows for `add_to_deleted`."""
+    """The usage of ended tasks, as rows for `add_to_deleted`."""
     statement = _sums_of_tasks().where(tasks.c.task_id.in_(task_ids))
     return connection.execute(statement).mappings().all()
 

@@ -22,5 +22,5 @@ def _stored(quotas: Quotas) -> dict[str, float]:
 
 
 def _read(stored: Mapping[str, float]) -> Quotas:
-    """What a later version has stored beside is left out."""
+    """Reads quotas, without those that only a later version knows."""
     return {quota: stored[quota] for quota in Quota if quota in stored}

@@ -54,7 +54,7 @@ projects = Table(
     CheckConstraint(f"weight > 0 AND weight <= {MAX_WEIGHT:g}", name="projects_weight_check"),
 )
 
-# What was used on one day of quotas for a day, by a project, and by each owner in it. A transaction that writes it has
+# The use of daily quotas on one day, by a project and by each owner in it. A transaction that writes it has
 # locked the row of the project.
 quota_usage = Table(
     "quota_usage",
@@ -69,7 +69,7 @@ quota_usage = Table(
     Column("counted_until", UtcDateTime, nullable=False),
 )
 
-# What each project used lately of the slots of each queue: a measurement, on which nothing but the order rests.
+# Each project's recent use of the slots of each queue: a measurement, which only affects the order of claims.
 project_shares = Table(
     "project_shares",
     metadata,
@@ -85,7 +85,7 @@ share_measurements = Table(
     Column("measured_at", UtcDateTime, nullable=False),
 )
 
-# Of a secret there is only the SHA-256 digest: it has 256 random bits, so nobody can guess what was digested.
+# Only the SHA-256 digest of a secret is stored; it has 256 random bits, so it cannot be guessed from the digest.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -102,7 +102,7 @@ api_keys = Table(
     Index("idx_api_keys_project", "project"),
 )
 
-# Who is signed in to the pages. Of a token there is only the SHA-256 digest, as of the secret of a key.
+# Sessions of users who are signed in to the pages. Only the SHA-256 digest of a token is stored, as of a key's secret.
 sessions = Table(
     "sessions",
     metadata,
@@ -112,7 +112,7 @@ sessions = Table(
     Column("project", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("owner", Text),
-    # Of a user of an identity provider; NULL otherwise.
+    # The groups of a user of an identity provider; NULL otherwise.
     Column("groups", _json_type()),
     Column("expires_at", UtcDateTime, nullable=False),
     Index("idx_sessions_expires_at", "expires_at"),
@@ -155,9 +155,9 @@ tasks = Table(
     Column("outputs", _json_type()),
     Column("gradient", _json_type()),
     Column("device", _json_type()),
-    # Of the content of its device, which is stored as long as a task has it.
+    # The digest of its device's content, which is stored as long as a task has it.
     Column("device_digest", Text),
-    # Of its model of noise, if that is stored once for all tasks that have it.
+    # The digest of its model of noise, if that is stored once for all tasks that have it.
     Column("noise_digest", Text),
     # Whether expectation values are estimated, and the standard error that is aimed at.
     Column("sampled", Boolean),
@@ -268,7 +268,7 @@ Index(
     postgresql_where=tasks.c.completed_at.is_not(None),
     sqlite_where=tasks.c.completed_at.is_not(None),
 )
-# What is to be deleted, of all projects.
+# Tasks that retention deletes, of all projects.
 Index(
     "idx_task_completed_at",
     tasks.c.current_status,
@@ -382,7 +382,7 @@ Index("idx_deliveries_next_at", deliveries.c.next_at, postgresql_where=_WAITING,
 _ENDED = deliveries.c.ended_at.is_not(None)
 Index("idx_deliveries_ended_at", deliveries.c.ended_at, postgresql_where=_ENDED, sqlite_where=_ENDED)
 
-# What deliveries are signed with: readable, because a signature is made with the secret itself.
+# The secrets that sign deliveries: not digests, because a signature is made with the secret itself.
 webhook_secrets = Table(
     "webhook_secrets",
     metadata,
@@ -394,7 +394,7 @@ webhook_secrets = Table(
     Column("previous_until", UtcDateTime),
 )
 
-# Who did what; rows are only added, and deleted when they are old.
+# The audit log; rows are only added, and deleted when they are old.
 audit = Table(
     "audit",
     metadata,
@@ -412,7 +412,7 @@ audit = Table(
     Index("idx_audit_project", "project", "id"),
 )
 
-# Who is alive; nothing about tasks rests on it.
+# Live workers, for display and gauges; the protocol of tasks does not depend on it.
 workers = Table(
     "workers",
     metadata,
@@ -460,7 +460,7 @@ devices = Table(
     # Bytewise, so that lists have the same order on both databases.
     Column("name", Text().with_variant(Text(collation="C"), "postgresql"), primary_key=True),
     Column("digest", Text, ForeignKey("device_contents.digest"), nullable=False),
-    # What lists show, so that they read no contents.
+    # The columns that lists show, so that they read no contents.
     Column("description", Text, nullable=False),
     Column("num_qubits", Integer, nullable=False),
     Column("couplings", Integer, nullable=False),
@@ -470,7 +470,7 @@ devices = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Index("idx_devices_digest", "digest"),
 )
-# What a device is: canonical JSON by its SHA-256 digest, which never changes. Devices and tasks refer to it.
+# The contents of devices: canonical JSON by its SHA-256 digest, which never changes. Devices and tasks refer to it.
 device_contents = Table(
     "device_contents",
     metadata,
@@ -492,7 +492,7 @@ noise_contents = Table(
     Index("idx_noise_contents_used_at", "used_at"),
 )
 
-# What deleted tasks took, so that sums stay as they were; see `db/lists/usage.py`. The owner is "" if they had none.
+# The usage of deleted tasks, so that sums stay as they were; see `db/lists/usage.py`. The owner is "" if they had none.
 usage_days = Table(
     "usage_days",
     metadata,
@@ -526,7 +526,7 @@ def _tasks_of_a_minute() -> list[Column[Any]]:
     return [*counts, *(Column(name, Float, nullable=False) for name in seconds)]
 
 
-# What the recorded minutes had, with a row for each project and queue that had anything, and for all of them together.
+# The figures of recorded minutes: a row for each project and queue that had any, and one for all of them together.
 minute_figures = Table(
     "minute_figures",
     metadata,
@@ -542,7 +542,7 @@ minute_figures = Table(
     # The rows of a range lie side by side.
     sqlite_with_rowid=False,
 )
-# What tasks had that were deleted before their minute may have been recorded.
+# The figures of tasks that were deleted before their minute may have been recorded.
 minute_deletions = Table(
     "minute_deletions",
     metadata,

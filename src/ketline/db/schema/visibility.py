@@ -1,4 +1,4 @@
-"""What a caller of a project sees: the condition, in every statement of the clients, that a task belongs to it.
+"""The visibility of tasks to callers: every statement of the clients has the condition that a task is of their project.
 
 Statements that clients cause have it, by `repository.py`, `catalogue.py` and `programs.py`, which know the project. The
 statements of workers and of upkeep see all projects.

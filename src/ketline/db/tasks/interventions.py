@@ -1,4 +1,4 @@
-"""What administrators do to single tasks of any project: requeue one, and fail one."""
+"""Interventions of administrators in single tasks of any project: requeue one, and fail one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -123,7 +123,7 @@ def _require_runnable(task_id: TaskId, row: Row[Any]) -> None:
 
 
 def _require_lost(task_id: TaskId, row: Row[Any]) -> None:
-    """Check that nobody renews the lease of a task any more."""
+    """Check that no live worker renews the lease of a task."""
     left: timedelta = row.lease_expires_at - row.at
     if row.alive and left >= timedelta():
         raise TaskRunning(

@@ -1,7 +1,7 @@
 """Stores tasks of a project that has quotas: in one transaction it locks the project, counts, and inserts.
 
 The repository calls it. The lock makes submissions of all processes wait for each other, so that none of them counts
-before another has inserted; SQLite has one writer anyway. Who deletes tasks calls it too, so that their seconds count.
+before another has inserted; SQLite has one writer anyway. Deletions of tasks call it too, so that their seconds count.
 """
 
 from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def _locked(connection: Connection, project: ProjectName, *, create: bool) -> Ro
 
 def _lock(project: ProjectName) -> Select[Any]:
     row = select(projects.c.quotas, now().label("at")).where(projects.c.name == project)
-    # Of strength NO KEY UPDATE, because a key may be created for the project meanwhile.
+    # FOR NO KEY UPDATE, because a key may be created for the project meanwhile.
     return row.with_for_update(key_share=True)  # guard: quota.lock
 
 
@@ -135,7 +135,7 @@ def _shares(requests: Sequence[InsertRequest]) -> Iterator[tuple[Scope, Owner, S
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What was used since the start of the day; `seconds` are those counted before `counted_until`.
+    """The use of quotas since the start of the day; `seconds` are those counted before `counted_until`.
 
     They include those of tasks that ended later and were deleted.
     """
@@ -168,7 +168,7 @@ class _Holder:
         return {Quota.WAITING: waiting, Quota.ACTIVE: waiting + running}
 
     def day(self, *, seconds: bool) -> _Day:
-        """What was used today; `seconds` only if they are requested."""
+        """The use of quotas today; `seconds` only if they are requested."""
         start = start_of_day(self.at)
         where = (quota_usage.c.project == self.project, quota_usage.c.owner == self.owner)
         row = self.connection.execute(select(quota_usage).where(*where)).one_or_none()

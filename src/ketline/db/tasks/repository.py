@@ -249,7 +249,7 @@ class SqlTaskRepository:
                 raise _not_found(task_id)
             status: TaskStatus = row.current_status
             if status.terminal:  # guard: cancel.ended
-                # What a repeat finds cancelled, its first run may well have cancelled.
+                # If a repeated transaction finds the task cancelled, its first run may have cancelled it.
                 return None if repeated and status is TaskStatus.CANCELLED else status  # guard: cancel.own
             at = connection.execute(statements.cancel_task(task_id)).one().at
             columns = _interrupted(task_id, row, at) if status is TaskStatus.PROCESSING else {}

@@ -34,7 +34,8 @@ from ketline.db.tasks.rank import bound_queue, in_queue, ready
 from ketline.domain.access import ProjectName
 from ketline.domain.task import TaskStatus
 
-# What a running attempt counts for beside its time: without it a project would take every slot that is free at once.
+# The seconds that a running attempt counts beside its time: without them a project would take all slots that are
+# free at the same moment.
 START_SECONDS = 1.0
 
 
@@ -120,7 +121,7 @@ def candidates() -> CTE:
 
 
 def _uses() -> Select[Any]:
-    """What each waiting project uses and used lately, its weight, and the rank of its first task."""
+    """The current and recent use of each waiting project, its weight, and the rank of its first task."""
     waiting, running = _waiting(), _running()
     of_queue = and_(project_shares.c.project == waiting.c.project, project_shares.c.queue == bound_queue())
     sources = (

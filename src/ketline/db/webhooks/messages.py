@@ -18,7 +18,7 @@ from ketline.domain.access import ProjectName
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import LONGEST_DELIVERY, DeliveryState, EndedMessage
 
-# That a task has ended, and its delivery is still to be made.
+# The condition that a task has ended and its delivery is still to be made.
 IS_DUE = and_(tasks.c.callback_due, tasks.c.completed_at.is_not(None))
 
 

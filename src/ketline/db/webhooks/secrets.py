@@ -43,7 +43,7 @@ class SqlSecretStore:
         )
 
         def work(connection: Connection) -> SigningSecret:
-            # What a repeat finds, its first run may well have stored.
+            # If a repeated transaction finds the secret, its first run may have stored it.
             if _ensure(connection, project).secret != secret:
                 connection.execute(replaced)
                 write_entry(connection, record)

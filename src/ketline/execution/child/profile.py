@@ -11,7 +11,7 @@ from ketline.execution.simulators.saving import Saved
 def profile_of(
     program: Program, simulation: Simulation | Expectation | Differentiated | Saved, stopwatch: Stopwatch
 ) -> Profile:
-    """What was run and how, with the times of all points."""
+    """The profile of a run, with the times of all points."""
     return Profile(
         method=simulation.method,
         method_reason=simulation.reason,

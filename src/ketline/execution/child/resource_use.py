@@ -19,7 +19,7 @@ _STATUS_BYTES = 4096
 
 
 class ResourceUse:
-    """What this process used since `begin`; the memory is unknown where the kernel cannot reset its peak."""
+    """The resources that this process used since `begin`; memory is unknown where the kernel cannot reset its peak."""
 
     def __init__(self, clear_refs: str = _CLEAR_REFS) -> None:
         """Open files of the process, one of which can only be opened before confinement."""

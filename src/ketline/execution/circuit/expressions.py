@@ -82,7 +82,7 @@ def linear_terms(expression: ParameterExpression) -> tuple[float, Mapping[str, f
 
 
 def _operations(expression: ParameterExpression) -> list[_Operation]:
-    """What computes an expression on a stack: a code and two operands, None for what the stack has.
+    """The operations that compute an expression on a stack: a code and two operands, None for the top of the stack.
 
     QPY files have expressions in this form, which is the only one that Qiskit gives without another library.
     """

@@ -1,4 +1,4 @@
-"""What outputs need of the states of a circuit, and how they are computed from their amplitudes.
+"""The states of a circuit that outputs need, and their computation from the amplitudes of these states.
 
 The bit order is Qiskit's: bit j of an index is the j-th of the qubits. Sources of the formulas: Nielsen and Chuang,
 Quantum Computation and Quantum Information, sections 2.4.3 (partial trace), 2.5 (Schmidt decomposition) and 11.3
@@ -17,7 +17,7 @@ from ketline.execution.circuit.moments import expectation_values
 
 # A singular value decomposition of a state with a cut through 11 qubits takes a minute.
 MOST_CUT_QUBITS = 11
-# Of an amplitude that is 0.
+# The largest absolute value of an amplitude that counts as 0.
 _ROUNDING = 1e-9
 
 
@@ -58,7 +58,7 @@ class FinalState:
 
 
 def final_state_of(outputs: Sequence[RequestedOutput]) -> FinalState:
-    """What these outputs, of which there is at least one, need."""
+    """The states that these outputs need; there is at least one output."""
     needed: dict[str | None, frozenset[int] | None] = {}
     for one in outputs:
         before, own = needed.get(one.at, frozenset()), _needed_qubits(one)

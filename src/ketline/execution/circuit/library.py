@@ -17,5 +17,5 @@ def class_of(gate: Gate) -> Any | None:
 
 
 def kind_of(gate: Any) -> Any:
-    """What Qiskit's fast constructor of instructions takes for a standard gate or its class; it takes nothing else."""
+    """The argument of Qiskit's fast constructor of instructions for a standard gate or its class."""
     return gate._standard_gate  # noqa: SLF001

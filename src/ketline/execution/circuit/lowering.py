@@ -58,7 +58,7 @@ _NATIVE_WITH_NOISE = NOISY_OPERATIONS.keys() | NO_GATES
 _LEFT_OUT_WITH_NOISE = NO_EFFECT | {PLACE}
 _SIMPLE_WITH_NOISE = (_NATIVE_WITH_NOISE - {"unitary", "break_loop", "continue_loop", "store"}) | _LEFT_OUT_WITH_NOISE
 BRANCHES = LOOPS_AND_BRANCHES | _JUMPS
-# What gives a state for each outcome, and not one for all.
+# Operations after which there is a state for each outcome instead of one.
 _MAKES_OUTCOMES = ("reset", "store", *sorted(BRANCHES), "measure")
 # Gates that compute ancillas.
 _COMPUTING = ("ccx", "mcx")
@@ -174,7 +174,7 @@ def lower(
             "for instance 'bit[2] c; c = measure q;'"
         )
     lowered = _light_cone_of(lowered, ())
-    # What precedes a reset can be outside of the light cone, and then the reset is the first.
+    # If all operations before a reset are outside of the light cone, the reset is the first.
     return lowered if noisy else without_resets_at_start(lowered)
 
 
@@ -216,7 +216,7 @@ def lower_observed(
     lowered = _inlined(plain, max_operations, genuine)
     lowered = without_resets_at_start(_without_clean_ancillas(lowered, qubits))
     lowered, dephased = without_last_measurements(lowered, bits)
-    # What precedes a reset can be outside of the cone, and then the reset is the first.
+    # If all operations before a reset are outside of the cone, the reset is the first.
     return ObservedCircuit(without_resets_at_start(_observed_cone_of(lowered, qubits, bits)), dephased)
 
 

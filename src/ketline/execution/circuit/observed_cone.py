@@ -1,4 +1,4 @@
-"""What the final state of some qubits depends on, in a circuit that may measure, branch and compute on bits.
+"""Reduces a circuit that may measure, branch and compute on bits to the operations on which some qubits' state depends.
 
 `lowering.py` calls it for observables. Other than counts, these do not depend on the bits, but branches may.
 """

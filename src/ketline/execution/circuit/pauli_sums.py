@@ -33,7 +33,7 @@ _TERMS_IN_A_PASS = 512
 _NUMBERS_PREPARED = 1 << 22
 
 _X_BITS, _Z_BITS = str.maketrans("IXYZ", "0110"), str.maketrans("IXYZ", "0011")
-# Of the real and the imaginary part of a sum, by the number of Y of an operator.
+# The factors of the real and the imaginary part of a sum, by the number of Y of an operator modulo 4.
 _PARTS_BY_NUMBER_OF_Y = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
 
 

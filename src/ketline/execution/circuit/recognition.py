@@ -14,7 +14,7 @@ from qiskit.circuit.library import MCPhaseGate, MCXGate, UGate, XGate
 
 from ketline.execution.circuit.operations import Step, matrix_of
 
-# What is wrong by more than this in an amplitude is another gate; rounding is a thousand times less.
+# Gates that differ by more than this in an amplitude are different gates; rounding is a thousand times less.
 _TOLERANCE = 1e-10
 # Two determine a gate on one qubit, the third tells whether it is one.
 _STATES = 3
@@ -24,7 +24,7 @@ _FEWEST_QUBITS = 4
 _MOST_QUBITS = 24
 # With fewer a gate can be one of the Clifford group, whose definition says so and whose name here does not.
 _FEWEST_CONTROLS = 2
-# Of so many amplitudes one is not changed, whatever the controls are.
+# The number of amplitudes that are compared; gates with two controls or more leave most of them unchanged.
 _SAMPLED = 16
 # Smaller definitions are simulated as they are, and those that are called less often: recognition takes as long as
 # three calls.
@@ -50,7 +50,7 @@ class Recognised:
 
 
 class Recogniser:
-    """What the definitions of one program do, each found out once, with what finding out may cost in all."""
+    """Recognises the definitions of one program, each once, within a budget for all of them."""
 
     def __init__(self, *, one_name_each: bool = True) -> None:
         """With `one_name_each` a definition's name, with the arguments, identifies it; else what it expands to."""
@@ -72,7 +72,7 @@ class Recogniser:
 
 
 def identity_of(steps: Sequence[Step]) -> Hashable | None:
-    """What two definitions share that are the same gates; None where a parameter has no value yet."""
+    """A key that two definitions of the same gates share; None where a parameter has no value yet."""
     try:
         return tuple([(name, *operands, *map(_value_of, parameters)) for name, operands, _, parameters, _ in steps])
     except TypeError:
@@ -171,7 +171,7 @@ def _controlled(matrix: Any, controls: Sequence[int], target: int) -> tuple[Nati
         return (NativeGate(MCXGate(len(controls)), (*controls, target)),)
     if np.abs(matrix[[0, 1], [1, 0]]).max() <= _TOLERANCE:
         return _phases(phase(matrix[0, 0]), phase(matrix[1, 1]), controls, target)
-    # Of a matrix of determinant 1, which is cos(t) + i sin(t) times a Hermitian one.
+    # With determinant 1 the matrix is cos(t) + i sin(t) times a Hermitian one.
     special = matrix * exp(-0.5j * phase(np.linalg.det(matrix)))
     _, vectors = np.linalg.eigh((special - special.conj().T) / 2j)
     one, two = np.diag(vectors.conj().T @ matrix @ vectors)

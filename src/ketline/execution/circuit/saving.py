@@ -7,7 +7,7 @@ import numpy as np
 
 from ketline.execution.circuit.named_places import PLACE
 
-# Makes an instruction that saves, for so many qubits, with a label.
+# Makes an instruction that saves, from a number of qubits and a label.
 _Instruction = Callable[..., Any]
 
 
@@ -38,7 +38,7 @@ class SavingCircuit:
         self.circuit.append(instruction(self.circuit.num_qubits, label=_label(number)), self.circuit.qubits)
 
     def saved(self, data: Any) -> Mapping[str | None, Any]:
-        """What a run of the circuit saved at each place, complex128."""
+        """The states that a run of the circuit saved at each place, complex128."""
         found: dict[str | None, Any] = {}
         for number, (place, phase) in enumerate(self._phases.items()):
             value = np.require(getattr(data, _label(number)), np.complex128, "W")

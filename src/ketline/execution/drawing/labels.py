@@ -42,7 +42,7 @@ def parameter_text(operation: Any) -> str:
 
 
 def condition_text(operation: Any, name: Name) -> str:
-    """What decides on a branch or a loop; `name` gives the name of a bit or a register."""
+    """The condition of a branch or a loop as text; `name` gives the name of a bit or a register."""
     if operation.name == "for_loop":
         values, variable, _ = operation.params
         shown = f"[{values.start}:{values.step}:{values[-1]}]" if isinstance(values, range) and values else list(values)

@@ -48,7 +48,7 @@ from ketline.execution.frontend.unroller.values import atom, is_computed
 from ketline.execution.limits import ExecutionLimits
 
 Values = Mapping[str, InputValue]
-# What is computed of the final state in place of counts: observables, or outputs; None for counts.
+# The values that are computed from the final state in place of counts: observables, or outputs; None for counts.
 Observed = Support | FinalState | None
 QPY = "qpy"
 OPENQASM2 = "openqasm2"
@@ -183,7 +183,7 @@ def load_program(
             if observed is None:
                 openqasm2.require_measurement(parsed.circuit)
         case _:
-            # What computes the angles for given inputs keeps to the gates without noise.
+            # Programs whose angles are computed for given inputs have no noise.
             with_inputs = _scanned_with_inputs(text, limits, observed) if inputs and not noisy else None
             program = with_inputs(inputs) if with_inputs and inputs else None
             if program is not None:
@@ -358,7 +358,7 @@ def on_device(
 
 
 def _dephasing_warnings(qubits: frozenset[int]) -> tuple[ProgramWarning, ...]:
-    """What is said of qubits that are measured last, and on which an observable has X or Y."""
+    """The warnings about qubits that are measured last, and on which an observable has X or Y."""
     if not qubits:
         return ()
     names = ", ".join(map(str, sorted(qubits)[:_MOST_NAMED]))

@@ -61,7 +61,7 @@ _OWN_MODULES = (
 
 
 _SAVE_PREFIX = "save_"
-# Of delays whose unit is not known; no file has it.
+# The unit of delays whose unit is not known; no file has it.
 _LOST_UNIT = "ps"
 _NOT_FINITE = "the inputs give an angle that is not a finite number"
 _CONSTRUCTOR = re.compile(r"(\w{1,60})\.__init__\(\) (?:missing|takes) ")

@@ -94,7 +94,7 @@ class SimulatorProcess:
 
     @property
     def usage(self) -> ProcessUsage:
-        """What the process uses; once it has ended, its processor time as it was read last."""
+        """The resources that the process uses; once it has ended, its processor time as it was read last."""
         self._usage = _read_usage(self.pid, self._usage) if not self.reaped else self._usage_of_ended()
         return self._usage
 

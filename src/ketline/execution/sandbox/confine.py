@@ -27,7 +27,7 @@ _SYSTEM = (
     "/sys/fs/cgroup",
 )
 _DEVICES = ("/dev/null", "/dev/zero")
-# What the driver of an NVIDIA GPU reads.
+# Directories that the driver of an NVIDIA GPU reads.
 _OF_DRIVER = ("/proc/driver/nvidia", "/sys/bus/pci", "/sys/devices", "/sys/module")
 # Libraries look for a writable directory while they are imported, and fail if there is none.
 _NO_DIRECTORY = "/nonexistent"

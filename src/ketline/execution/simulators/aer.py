@@ -216,7 +216,7 @@ class Simulator:
         return self._sums
 
     def _alternative(self, program: Program, tried: Choice, error: ProgramTooLarge) -> Choice:
-        """What is left to do after a method gave up.
+        """The method to use after the first one gave up.
 
         Raises:
             ProgramTooLarge: nothing; with the reasons for each method.

@@ -19,7 +19,7 @@ from ketline.execution.simulators.memory import BYTES_PER_AMPLITUDE
 from ketline.execution.simulators.outcome_cache import OutcomeCache
 from ketline.execution.simulators.states.lightning_state import Lightning, load_lightning
 
-# Of Aer's, which no task can request.
+# The method of Aer's that no task can request.
 _UNITARY = "unitary"
 
 # Below this many qubits starting threads costs more than they save; measured on QFTs, see specs/execution.md.
@@ -28,7 +28,7 @@ _THREADS_FROM_QUBITS = 15
 # Lightning on one thread is 5 times as fast as Aer on one at 20 qubits, and twice as fast from 22 on; measured.
 _LIGHTNING_BELOW_QUBITS = 22
 _LIGHTNING_BEATS_THREADS = 2
-# Programs of so many qubits have to be admitted, and have the whole machine; see `quota.py`.
+# Programs of at least this many qubits have to be admitted, and have the whole machine; see `quota.py`.
 _LARGE_FROM_QUBITS = 22
 # Aer's name of the device.
 _GPU = "GPU"
@@ -64,7 +64,7 @@ class Engines:
             max_memory_mb=_mebibytes(limits.share_bytes),
             # Lowering has left out what no measurement depends on, and Aer's truncation breaks `while` loops.
             enable_truncation=False,
-            # What a fused gate does is not always what its gates do, see gate_runs.py.
+            # A fused gate does not always do the same as its gates, see gate_runs.py.
             fusion_enable=False,
         )
 
@@ -102,7 +102,7 @@ class Engines:
         fusion: bool = False,
         noise: Any = None,
     ) -> Counted:
-        """What a circuit that measures gives, with a `noise` model of Aer or None; for the errors see `execute`."""
+        """The counts of a circuit that measures, with a `noise` model of Aer or None; for the errors see `execute`."""
         data = self.execute(circuit, shots, method, options, fusion=fusion, noise=noise)
         memory = [key(int(outcome, 16)) for outcome in data.memory] if options.memory else None
         return counts_of((key(int(outcome, 16)), int(count)) for outcome, count in data.counts.items()), memory

@@ -15,7 +15,7 @@ from ketline.execution.simulators.methods import SIMULATION_METHODS, Choice
 # From here on several threads pay and a program takes seconds: a statevector of 22 qubits; see specs/admission.md.
 LARGE_BYTES = 64 << 20
 
-# Whether a program whose state takes so many bytes may use the whole machine; False while another one does.
+# Whether a program whose state takes this many bytes may use the whole machine; False while another one does.
 Admit = Callable[[int], bool]
 
 

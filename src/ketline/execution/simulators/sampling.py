@@ -27,11 +27,11 @@ Measured = Sequence[tuple[int, int]]
 
 
 class OutcomeSource(Protocol):
-    """What the outcomes of a program are drawn from, any number of times."""
+    """A source from which the outcomes of a program are drawn, any number of times."""
 
     @property
     def reusable_bytes(self) -> int | None:
-        """What it takes to keep it for further draws; None if that is not possible."""
+        """The memory that it takes to cache it for further draws; None if that is not possible."""
         ...
 
     def draw(self, shots: int, seed: int | None, key: KeyFormat, *, memory: bool) -> Counted:
@@ -100,7 +100,7 @@ def draws_exactly(measured: Measured, shots: int) -> bool:
 
 
 def source_of(state: PureState, measured: Measured, *, exact: bool) -> OutcomeSource:
-    """What the outcomes of a state are drawn from; `exact` as `draws_exactly` says."""
+    """The source of the outcomes of a state; `exact` as `draws_exactly` says."""
     measured = sorted(measured)
     qubits = [qubit for qubit, _ in measured]
     if exact:

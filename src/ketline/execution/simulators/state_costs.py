@@ -1,4 +1,4 @@
-"""What gates and samples of a statevector cost on each engine, in seconds of one core; the method calls it."""
+"""The costs of gates and samples of a statevector on each engine, in seconds of one core; the method calls it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ketline.execution.simulators.sampling import draws_exactly
 
 
 class _Costs(NamedTuple):
-    """What an engine takes to start, for a gate, and for a sample: from all probabilities, or from the state itself."""
+    """The seconds of an engine for a start, a gate, and a sample: from all probabilities, or from the state itself."""
 
     start: float
     gate: float
@@ -24,13 +24,13 @@ _COSTS: Mapping[Engine, _Costs] = {
     Engine.AER: _Costs(4e-4, 1.4e-6, 2e-7, 2e-9, 5e-6),
 }
 PER_OUTCOME = 3e-7
-# Of a rotation of one qubit, for each amplitude: beyond so many qubits the state is not in the nearer cache, and beyond
-# so many not in the farther one. There a part of every gate's time is that of reaching the amplitudes.
+# Numbers of qubits up to which the state fits into the nearer and into the farther cache of a processor. Beyond them
+# a part of every gate's time is that of reaching the amplitudes.
 _IN_NEAR_CACHE, _IN_FAR_CACHE = 17, 19
 _LIGHTNING_NEAR, _LIGHTNING_FAR, _LIGHTNING_MEMORY = 5e-10, 7.5e-10, 9e-10
 _REACHING = 0.35
 _AER_AMPLITUDE = 1.8e-9
-# What gates take on Lightning relative to a rotation of one qubit: diagonal ones pass over half of the amplitudes, ones
+# The time of gates on Lightning, in rotations of one qubit: diagonal ones pass over half of the amplitudes, ones
 # with controls over a part, and matrices for which it has no function over all of them for each row.
 _WEIGHTS: Mapping[str, float] = {
     **dict.fromkeys(("h", "x", "y"), 0.8),
@@ -64,7 +64,7 @@ def seconds_of_gates(lowered: Lowered, engine: Engine) -> float:
 
 
 def _seconds_of_an_amplitude(lowered: Lowered) -> float:
-    """What all gates take on Lightning for one amplitude."""
+    """The seconds that all gates take on Lightning for one amplitude."""
     weights = sum(count * _WEIGHTS.get(name, 1) for name, count in lowered.operations.items() if name != "unitary")
     if lowered.operations["unitary"]:
         weights += sum(_WEIGHT_OF_A_ROW * 2 ** len(qubits) for name, qubits, *_ in lowered.steps if name == "unitary")

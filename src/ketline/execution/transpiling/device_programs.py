@@ -52,7 +52,7 @@ Values = Mapping[str, InputValue]
 _KEPT_DEVICES = 8
 _KEPT_PROGRAMS = 32
 _LONGEST_KEPT_CHARACTERS = 1 << 14
-# What the transpiler gets: gates that no program can define otherwise, and what keeps them apart.
+# The operations that the transpiler gets: gates that no program can define otherwise, and those that keep them apart.
 _KEPT_OPERATIONS = AER_GATES | NO_GATES | NO_EFFECT | {"id"}
 
 
@@ -64,7 +64,7 @@ class PlacedProgram(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """What is read of a task: its program and its device, and whether it is for observables or for `states`."""
+    """The key of a program that was read: its text, its device, and whether it is for observables or for `states`."""
 
     text: str
     form: ProgramFormat
@@ -236,7 +236,7 @@ def _on_its_own_qubits(parsed: ParsedProgram, run: DeviceRun) -> DeviceRun:
 
 
 def _content_of(run: DeviceRun) -> DeviceRun:
-    """What a device is, by its name and digest, without how the program is transpiled."""
+    """The device alone, by its name and digest, without the options of transpilation."""
     return DeviceRun(name=run.name, digest=run.digest, text=run.text)
 
 

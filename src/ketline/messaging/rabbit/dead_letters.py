@@ -90,7 +90,7 @@ def _death(found: AbstractIncomingMessage) -> tuple[str, datetime | None]:
 
 
 def _last_death(found: AbstractIncomingMessage) -> Mapping[str, Any]:
-    """What the broker noted when it last dead-lettered the message; the content of this header is not trusted."""
+    """The broker's header about the last time that it dead-lettered the message; its content is not trusted."""
     deaths: Any = found.headers.get("x-death")
     latest = deaths[0] if isinstance(deaths, list) and deaths else None
     return latest if isinstance(latest, dict) else {}

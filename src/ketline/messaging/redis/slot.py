@@ -102,7 +102,7 @@ class RedisSlot:
             raise
 
     async def _renew_or_return(self) -> None:
-        """After a loss: keep the message in hand, or return one whose delivery or acknowledgement was lost."""
+        """After a loss: keep the current message, or return one whose delivery or acknowledgement was lost."""
         if self._held is not None:
             await self._renew(self._held)
         else:

@@ -22,7 +22,7 @@ Positions = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimatedPub:
-    """What the result of an estimator's PUB is made of, besides values: the shapes of its points and observables."""
+    """The parts of the result of an estimator's PUB besides values: the shapes of its points and observables."""
 
     points: tuple[int, ...]
     observables: tuple[int, ...]

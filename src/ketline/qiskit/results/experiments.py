@@ -1,4 +1,4 @@
-"""What results say of circuits: made of a job's circuits, or of what is stored with its tasks.
+"""The circuits in results: made of a job's circuits, or of the metadata of its tasks.
 
 Aer's simulator gives the same headers and the same numbers for outcomes: bit k of a number is classical bit k.
 """
@@ -50,7 +50,7 @@ class Experiment:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What was measured of one circuit, added up over the tasks that share its shots, and its outputs by name."""
+    """The outcomes of one circuit, added up over the tasks that share its shots, and its outputs by name."""
 
     shots: int = 0
     seed: int | None = None
@@ -76,7 +76,7 @@ def output_name(number: int) -> str:
 
 
 def experiment_of(circuit: Any, saved: Sequence[SavedData] = ()) -> Experiment:
-    """What a result says of this circuit."""
+    """The entry of this circuit in a result."""
     places = {bit: number for number, bit in enumerate(circuit.clbits)}
     return Experiment(
         name=circuit.name,

@@ -18,7 +18,7 @@ SAMPLER = "sampler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledPub:
-    """What the result of a sampler's PUB is made of, besides counts."""
+    """The parts of the result of a sampler's PUB besides counts."""
 
     shape: tuple[int, ...]
     shots: int

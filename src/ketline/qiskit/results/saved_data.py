@@ -1,4 +1,4 @@
-"""What a circuit saves, in a result: the values of a task's outputs in the types that AerSimulator returns."""
+"""The saved data of a circuit in a result: the values of a task's outputs in the types that AerSimulator returns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class SavedData:
 
 
 def read_saved(document: Mapping[str, Any]) -> SavedData:
-    """What `SavedData.as_json` wrote."""
+    """Read the output of `SavedData.as_json`."""
     return SavedData(**document)
 
 

@@ -1,4 +1,4 @@
-"""What the tasks of a job store of it in their metadata, so that another process can make its result."""
+"""Metadata that the tasks of a job store of it, so that another process can make its result."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who sent a request: verifies its credentials, and remembers the answer for a second. The API's guard calls it."""
+"""Verifies the credentials of a request, and caches their principal for a second; the API's guard calls it."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ class Authenticate:
     _remembered: OrderedDict[bytes, tuple[float, Principal | None]] = field(default_factory=OrderedDict, init=False)
 
     async def __call__(self, token: str | None) -> Principal:
-        """Return who sent a request with this token.
+        """Return the principal that sent a request with this token.
 
         Raises:
             CredentialsMissing: there is no token.
-            CredentialsInvalid: the token stands for nobody, or no longer.
+            CredentialsInvalid: the token is not valid, or no longer.
             ServiceUnavailable: it cannot be verified now.
         """
         if self.anyone is not None:
@@ -50,16 +50,16 @@ class Authenticate:
         return any(verifier.takes(token) for verifier in self.verifiers)
 
     def knows(self, token: str) -> bool:
-        """Whether the token was valid when it was verified last, as far as the process remembers."""
+        """Whether the token was valid when this process verified it last; False if that is no longer cached."""
         known = self._remembered.get(_digest(token))
         return known is not None and known[1] is not None
 
     def forget(self, token: str) -> None:
-        """Verify a token anew when it comes again, because what it stands for has ended."""
+        """Remove a token from the cache, because its rights have ended: it is verified again when it is used next."""
         self._remembered.pop(_digest(token), None)
 
     async def _verified(self, token: str) -> Principal | None:
-        # Of secrets the process keeps only digests.
+        # The process keeps only the digests of secrets.
         key, now = _digest(token), self.clock.monotonic()
         known = self._remembered.get(key)
         if known is not None and now - known[0] < REMEMBERED_SECONDS:

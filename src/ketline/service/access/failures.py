@@ -1,4 +1,4 @@
-"""Limits how many credentials that stand for nobody an address may send; the guard and the sign-in of the pages ask.
+"""Limits how many invalid credentials an address may send; the guard and the sign-in of the pages check it.
 
 Each process counts by itself, in memory that is bounded: with N processes an address may fail up to N times as often.
 """
@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from ketline.domain.rate_limits import RateLimit, RateUse
 from ketline.ports.clock import Clock
 
-# Beyond, the address that has not failed for the longest time is forgotten.
+# If there are more, the address whose last failure is the oldest is removed.
 MOST_ADDRESSES = 10_000
 # A subscriber with IPv6 has at least a network of this size.
 _NETWORK_BITS = 64

@@ -51,7 +51,7 @@ class ProcessTask:
     # Called when the database does not respond to a renewal: then leases may expire although their workers are alive.
     contact_interrupted: Callable[[], None] = lambda: None
     queue: TaskQueue = SIMULATIONS
-    # What devices and stored models of noise are; only for queues of simulations.
+    # The contents of devices and stored models of noise; only for queues of simulations.
     devices: DeviceTexts | None = None
     tracing: Tracing = NO_TRACING
     noise: TaskNoise | None = None

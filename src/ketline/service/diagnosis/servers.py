@@ -15,7 +15,7 @@ LARGE_LOG_BYTES = 512 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """What a database says: `revision` is that of its schema, None if it has none; `skew_seconds` is how much its clock
+    """Facts about a database: `revision` is that of its schema, None without one; `skew_seconds` is how much its clock
     is ahead of this machine's, None where it is the same clock.
 
     `paused` are scopes, `workers` the queues of each live worker, `waiting` the queues with waiting tasks.

@@ -1,1 +1,1 @@
-"""What operators watch: health checks, heartbeats of workers, their simulators, and dead letters."""
+"""The state of the service for operators: health checks, heartbeats of workers, their simulators, and dead letters."""

@@ -18,7 +18,7 @@ from ketline.ports.queue import DeadLetterBox
 
 log = structlog.get_logger()
 
-# Of the labels of a queue: backends are named by operators, but their number is not limited.
+# The most values of the label `queue`: operators may configure any number of backends.
 MOST_QUEUES = 100
 
 

@@ -137,5 +137,5 @@ class RerunTask:
         try:
             return await self.submit(again)
         except DeviceMismatch as error:
-            # What its device was is stored as long as the task.
+            # The content of its device is stored as long as the task.
             raise TaskNotFound(f"Task {task_id} was deleted meanwhile.") from error

@@ -13,7 +13,7 @@ from ketline.ports.clock import Clock
 from ketline.ports.usage import UsageLedger
 
 LEAST_CACHE_SECONDS = 2.0
-# Sums are cached for so many times the time that they took, so that callers take 5 % of the database's time at most.
+# Sums are cached for this multiple of the time that they took, so that callers take 5 % of the database's time at most.
 CACHE_FACTOR = 20
 MOST_CACHED = 100
 

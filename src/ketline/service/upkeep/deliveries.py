@@ -107,7 +107,7 @@ class DeliverMessages:
 
 
 def _named(claimed: ClaimedDelivery) -> dict[str, object]:
-    """What log lines say about a delivery: not its URL, which may contain what only its receiver is to know."""
+    """The fields of log lines about a delivery: not its URL, which may contain a secret of its receiver."""
     return {
         "delivery_id": str(claimed.delivery_id),
         "task_id": str(claimed.task_id),

@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 60.0
 # Between two batches, so that submissions and workers can use the database.
 PAUSE_SECONDS = 0.1
 BATCH = 200
-# What a device was is kept for a submission before its task is stored.
+# A content without tasks is kept for this time, because a submission stores it before its task.
 UNUSED_CONTENT_AGE = timedelta(hours=1)
 
 

@@ -1,1 +1,1 @@
-"""What a task asks of its program: counts, expectation values, or states; each in one module."""
+"""The kinds of runs of a program: counts, expectation values, or states; each in one module."""

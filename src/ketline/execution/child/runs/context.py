@@ -1,4 +1,4 @@
-"""What each kind of run has in hand: the request, what reads and simulates its program, and the limits."""
+"""The context of a run: the request, the reader and the simulator of its program, and the limits."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext

@@ -7,7 +7,7 @@ from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Simulation
 from ketline.execution.simulators.estimation import Calibration, CorrectedBits
 
-# Of a key with a number, in each of the two that an outcome has.
+# The most characters of an entry beside its bits; an outcome has an entry in each of two objects.
 _CHARACTERS_OF_A_NUMBER = 27
 _NUMBERS = 2
 

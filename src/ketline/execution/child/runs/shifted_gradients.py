@@ -31,7 +31,7 @@ from ketline.execution.simulators.ensembles import is_unitary
 from ketline.execution.simulators.estimation import Estimator, planned_run
 from ketline.execution.simulators.gradients import Found, named_evaluations, named_shift_gradient, with_numbers
 
-# Of an angle that is computed in two ways.
+# The largest difference of an angle that is computed in two ways.
 _ROUNDING = 1e-9
 
 

@@ -148,7 +148,7 @@ class Evaluator:
         return number
 
 
-# Of two words of one width.
+# Operators on two words of one width.
 _OF_WORDS: Mapping[Any, _OfWords] = {
     _Op.BIT_AND: lambda logic, left, right: list(map(logic.both, left, right)),
     _Op.BIT_OR: lambda logic, left, right: list(map(logic.either, left, right)),

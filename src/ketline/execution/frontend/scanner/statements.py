@@ -46,7 +46,7 @@ _BUILTIN_GATES = builtin_gates()
 _STANDARD_GATES = standard_gates()
 _WITH_STANDARD = _BUILTIN_GATES | _STANDARD_GATES
 _STANDARD_NAMES = frozenset(_STANDARD_GATES)
-# What no block can contain.
+# Statements that no block can contain.
 _OUTERMOST = frozenset({"declare bits", "declare input", "declare qubits", "include"})
 _BRAKET_GATES = braket_gates()
 # `instruction_of` makes a circuit's instructions of this.

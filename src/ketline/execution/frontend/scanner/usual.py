@@ -19,7 +19,7 @@ MEASUREMENT = CircuitInstruction(Measure(), (Qubit(),), (Clbit(),))
 
 _MEASURED = " = measure "
 
-# What precedes the operands of a call: the gate and its arguments.
+# The part of a call before its operands: the gate and its arguments.
 _Head = tuple[StandardGate, tuple[float, ...]]
 
 
@@ -33,7 +33,7 @@ class UsualStatements:
         self._heads: dict[str, _Head] = {}
 
     def read(self, piece: str, gates: Mapping[str, Gate]) -> Expansion | None:
-        """What a statement adds to the circuit; None if it is not a usual one, or not valid.
+        """The operations that a statement adds to the circuit; None if it is not a usual one, or not valid.
 
         Raises:
             Declined: it is not valid.

@@ -33,7 +33,7 @@ class DifferentiatedInputs:
                 return value
             raise GradientInvalid(f"input '{name[:40]}' is of type '{kind}': a gradient needs 'float' or 'angle'")
         first = self._count
-        # An angle is an integer, of so many to the radian.
+        # An angle is an integer: 2^bits of them are a full turn.
         found = self._numbered(value, 1.0 if scalar.name == "float" else (1 << scalar.bits) / tau)
         self.variables[name] = range(first, self._count)
         return found

@@ -25,7 +25,7 @@ _LEAST_WEIGHT = 1e-14
 
 
 class Kind(Enum):
-    """What an operation of an error does."""
+    """The kind of an operation of an error."""
 
     PAULI = "pauli"
     RESET = "reset"

@@ -19,7 +19,7 @@ class Misreading(NamedTuple):
     p10: float
 
     def then(self, other: "Misreading") -> "Misreading":
-        """What is read once by this and, what was read, again by another."""
+        """The misreading of a bit that is read with this one, and whose result is then read with another."""
         return Misreading(
             (1 - self.p01) * other.p01 + self.p01 * (1 - other.p10),
             (1 - self.p10) * other.p10 + self.p10 * (1 - other.p01),

@@ -19,7 +19,7 @@ from ketline.execution.simulators.channels.layer import Layer, Misreading, Opera
 from ketline.execution.simulators.channels.named import NAMED
 
 _KEPT_MODELS = 8
-# Of each model: what was composed of the errors of several layers.
+# The most channels that a model caches: each is composed of the errors of several layers.
 _KEPT_CHANNELS = 4096
 
 

@@ -11,7 +11,7 @@ from ketline.execution.simulators.sizes import readable
 
 _ACTING_ON_BITS = frozenset({"store"}) | BRANCHES
 _HINT = "give 'shots' or 'precision' to estimate the values"
-# A day: no task may run so long.
+# A day: no task may run as long.
 _MOST_SECONDS = 86_400.0
 # Density matrices of so few qubits take no time, whatever the program does.
 _FEW_QUBITS = 5

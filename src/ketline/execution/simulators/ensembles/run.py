@@ -21,7 +21,7 @@ E = TypeVar("E", bound=Ensemble)
 
 @dataclass(kw_only=True)
 class Evolution(Generic[E]):
-    """What the instructions of a flow do to an ensemble.
+    """The evolution of an ensemble under the instructions of a flow.
 
     `live` has the bits that are read at each instruction or later, see `live_bits`. `check` is called with the bits of
     each row at the end, as one number, and raises where the program has no result for them. With `ahead_first` at most

@@ -21,7 +21,7 @@ from ketline.execution.simulators.channels import Misreading
 from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.readout import determinant_of
 
-# Of so many measured bits all outcomes are compared.
+# Up to this number of measured bits all pairs of outcomes are compared.
 _FEW_BITS = 10
 
 
@@ -83,7 +83,7 @@ class CorrectedBits:
         """
         bits = np.array([list(key.replace(" ", "")[::-1]) for key in keys]) == "1"
         matrix = np.ones((len(keys), len(keys)))
-        # Of bits that registers share one is enough, and bits that are not measured are all 0.
+        # One of the bits that registers share is enough, and bits that are not measured are all 0.
         for place in map(_place_of, self._images.values()):
             p01, p10 = self._readings.get(place, (0.0, 0.0))
             of_bits = np.array([[1 - p01, p10], [p01, 1 - p10]])

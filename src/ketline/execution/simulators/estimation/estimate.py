@@ -31,7 +31,7 @@ class Estimator:
         self._last: tuple[Sequence[Observable], frozenset[int], MeasuredSums] | None = None
 
     def sums_of(self, observables: Sequence[Observable], program: Program) -> MeasuredSums:
-        """What is measured of a program for these observables."""
+        """The sums that are measured of a program for these observables."""
         last = self._last
         if last is None or last[0] is not observables or last[1] != program.dephased:
             last = observables, program.dephased, measured_sums(observables, program.dephased)

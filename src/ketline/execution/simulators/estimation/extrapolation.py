@@ -12,7 +12,7 @@ import numpy as np
 
 from ketline.domain.mitigation import Extrapolation, ZeroNoise
 
-# Of the distance from an asymptote; nearer values have no logarithm that means anything.
+# The least distance from an asymptote: the logarithm of a smaller one is only rounding.
 _NEAREST = 1e-9
 
 

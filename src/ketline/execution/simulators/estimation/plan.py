@@ -1,4 +1,4 @@
-"""What an estimate would run, for inspections: the program in its first basis, and how often."""
+"""The run of an estimate, for inspections: the program in its first basis, and how often it would run."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ class PlannedRun:
 
 
 def planned_run(program: Program, spec: TaskSpec, noise: NoiseModel | None, max_operations: int) -> PlannedRun:
-    """What a task runs, of a sweep at its first point; of an extrapolation, with its largest scale factor.
+    """The run of a task: of a sweep at its first point; of an extrapolation with its largest scale factor.
 
     Raises:
         ProgramUnsupported, ProgramTooLarge: its errors cannot be mitigated.

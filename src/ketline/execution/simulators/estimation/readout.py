@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ketline.domain.errors import ProgramUnsupported
 from ketline.execution.simulators.channels import Misreading
 
-# Of the determinant of a confusion matrix: a qubit that reads the same whatever it is has none.
+# The least determinant of a confusion matrix; it is 0 if a qubit reads the same in both states.
 _LEAST_DETERMINANT = 1e-6
 
 

@@ -10,7 +10,7 @@ from ketline.domain.unitaries import PauliRotation, PhaseShift, Rotation
 from ketline.execution.circuit.operations import Step
 from ketline.execution.simulators.gradients.generators import GATES
 
-# Of a gate with any number of controls.
+# The number of qubits with which a gate of any number of controls is tried.
 _SOME_QUBITS = 3
 # The name and the parameters of the inverse, from the parameters.
 _Inverse = Callable[[Sequence[Any]], tuple[str, Sequence[Any]]]

@@ -26,7 +26,7 @@ _STATES_OF_AN_OBSERVABLE = 2
 # An angle of a gate with fewer other qubits than these takes its part of the amplitudes; by numpy, measured.
 _PER_AMPLITUDE_OF_AN_ANGLE = 8e-9
 _PER_ANGLE = 3e-5
-# Of the shift rule, beside the gates.
+# The seconds of one run of the shift rule, beside its gates.
 _PER_RUN = 1e-4
 # How much longer numpy takes for a gate than Lightning.
 _NUMPY_OVER_LIGHTNING = 30.0

@@ -31,7 +31,7 @@ _QUICK_SECONDS = 0.05
 # From here on a matrix product state of unknown cost is tried, for this part of the time of a statevector.
 _TRIED_FROM_SECONDS = 1.0
 _TRIED_PART = 0.1
-# So long where there is no room for a statevector.
+# How long the matrix product state is tried where there is no room for a statevector.
 _TRIED_SECONDS = 5.0
 _LOOPS = frozenset({"for_loop", "while_loop"})
 _NON_GATES = frozenset({"measure", "reset"})

@@ -34,7 +34,7 @@ class DensityMatrix(AerMethod):
         return self.state_bytes(lowered)
 
     def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
-        # What has no measurement before its end is simulated once, and the shots are drawn from the state.
+        # A circuit without measurements before its end is simulated once, and the shots are drawn from the state.
         repeats = 1 if lowered.final_measurements is not None else shots
         each = PER_OPERATION + _PER_MATRIX_ELEMENT * 4.0**lowered.num_qubits
         return seconds_of(sum(lowered.operations.values()), each, repeats, shots)

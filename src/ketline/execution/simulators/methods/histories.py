@@ -19,7 +19,7 @@ from ketline.execution.simulators.states.lightning_state import Lightning
 _COPIES = 2
 # The logarithm of more shots than there can be.
 _MOST_STORED = 60
-# What a division of the shots, and drawing them in the end, takes in times of a gate; measured.
+# The time to divide the shots once, and to draw them in the end, in times of a gate; measured.
 _GATES_OF_A_DIVISION = 8
 _GATES_OF_A_DRAW = 6
 # Seconds, see `costs.py`: of an instruction of one history, whatever the state takes.

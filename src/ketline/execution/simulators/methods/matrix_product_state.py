@@ -51,7 +51,7 @@ _PER_FLOP_OF_A_SHOT = 7e-8
 # An estimate from bounds is one only where these are small: bonds are often far narrower.
 _LONGEST_ESTIMATE = 10.0
 _LARGEST_EXPONENT = 200
-# Rewriting a circuit for a plan that may not be used: so many operations for each, and some more.
+# The most operations, for each one of a circuit, to which it is rewritten for a plan that may not be used.
 _EXPANSION = 8
 _LITTLE = 1000
 # Qiskit defines them by about twice the square of their qubits.
@@ -60,7 +60,7 @@ _MANY_CONTROLS = frozenset({"mcx", "mcphase"})
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a state takes: its widest bond, bytes, the seconds of its gates, and the numbers in its tensors."""
+    """The cost of a state: its widest bond, bytes, the seconds of its gates, and the numbers in its tensors."""
 
     bond: int
     size: int
@@ -69,7 +69,7 @@ class Taken:
     places: int
 
     def seconds(self, shots: int) -> float:
-        # Of the vectors at all places, were the tensors equally large.
+        # The size of the vectors at all places, were the tensors equally large.
         entries = sqrt(2 * self.numbers * self.places)
         each = self.numbers * _PER_SAMPLED_NUMBER + entries * _PER_SAMPLED_ENTRY + self.places * _PER_SHOT_OF_A_PLACE
         sampling = self.places * _PER_SAMPLED_PLACE + shots * each
@@ -288,7 +288,7 @@ def _widen(logs: list[int], block: Block) -> None:
 
 
 def _block_seconds(block: Block, left: int, right: int) -> float:
-    """What a block takes between bonds of these dimensions: decomposing a matrix is most of it."""
+    """The seconds of a block between bonds of these dimensions: most of them decompose a matrix."""
     seconds = _PER_GATE * len(block.parts)
     for cut in range(1, block.width):
         rows, columns = float(left << cut), 2.0 * min(right << block.width - 1 - cut, left << cut + 1)
@@ -297,10 +297,10 @@ def _block_seconds(block: Block, left: int, right: int) -> float:
 
 
 def _most_bytes(qubits: int) -> int:
-    """What the tensors take where nothing bounds the bonds but the number of qubits on either side."""
+    """The bytes of the tensors where nothing bounds the bonds but the number of qubits on either side."""
     return _tensor_bytes([min(cut, qubits - cut) for cut in range(qubits + 1)])
 
 
 def _tensor_bytes(logs: Sequence[int]) -> int:
-    """What the tensors between such bonds take, given by their logarithms to base 2."""
+    """The bytes of the tensors between bonds, given by the bonds' logarithms to base 2."""
     return sum(_COPIES * _TENSORS * BYTES_PER_AMPLITUDE << left + right for left, right in pairwise(logs))

@@ -22,7 +22,7 @@ class SimulationMethod(Protocol):
 
     @property
     def name(self) -> Method:
-        """What it is called in tasks and profiles."""
+        """Its name in tasks and profiles."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class SimulationMethod(Protocol):
         ...
 
     def bytes_needed(self, lowered: Lowered) -> int:
-        """What is reserved for the state: `state_bytes`, or a bound that always holds."""
+        """The memory that is reserved for the state: `state_bytes`, or a bound that always holds."""
         ...
 
     def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float | None:

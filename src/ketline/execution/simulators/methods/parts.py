@@ -74,7 +74,7 @@ class DisconnectedParts:
         seconds = [each for each in known if each is not None]
         if len(seconds) < len(known):
             return None
-        # What a task takes beside its simulation it takes once.
+        # The fixed costs of a task arise once, not for each part.
         return sum(seconds) - (len(known) - 1) * FIXED + len(known) * shots * _PER_JOINED_SHOT
 
     def tried(self, engines: Engines, lowered: Lowered) -> Self:

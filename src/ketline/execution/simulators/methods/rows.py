@@ -18,7 +18,7 @@ from ketline.execution.simulators.states.lightning_state import Lightning
 # Beyond this many qubits, and with fewer shots, one history after another takes less time; measured.
 _MOST_QUBITS = 9
 _FEWEST_SHOTS = 32
-# Of all states of the rows at once; they are copied at measurements.
+# The most bytes of the states of all rows at once; they are copied at measurements.
 _MOST_BYTES = 64 << 20
 _COPIES = 3
 # Seconds, see `costs.py`: of an instruction, of a gate in one, and what a measurement or reset takes more.

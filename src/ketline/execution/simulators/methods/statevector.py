@@ -49,7 +49,7 @@ class Statevector:
 
     def seconds(self, lowered: Lowered, shots: int, limits: ExecutionLimits) -> float:
         expected = expected_engines(lowered.num_qubits, limits)
-        # What has no measurement before its end is simulated once, and the shots are drawn from the state.
+        # A circuit without measurements before its end is simulated once, and the shots are drawn from the state.
         if lowered.final_measurements is not None:
             engine = Engine.LIGHTNING if expected.lightning_is_faster else Engine.AER
             return seconds_of_gates(lowered, engine) + seconds_of_samples(lowered, shots, engine)

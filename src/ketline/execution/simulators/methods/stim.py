@@ -32,7 +32,7 @@ _BATCH_BITS = 1 << 26
 _PER_TRANSLATION = 6e-7
 _PER_OPERATION = 1e-10
 _PER_OUTCOME = 2.5e-7
-# Of each bit of an outcome, from where outcomes are Python's own numbers.
+# From this number of bits on, outcomes are Python's own integers, which take time for each bit.
 _WIDE_FROM_BITS = 65
 _PER_WIDE_BIT = 9e-9
 
@@ -125,7 +125,7 @@ def drawn(
 
 
 def stim_steps(name: str) -> StimSteps:
-    """What an operation of Aer's is in stim: names there with the operands each takes, by their place."""
+    """The operations of stim that make one of Aer's: their names with the places of the operands that each takes."""
     return _STEPS[name]
 
 

@@ -35,7 +35,7 @@ _PER_AMPLITUDE = 1.4e-9
 _PER_AMPLITUDE_MEASURED = 1.2e-8
 _PER_AMPLITUDE_OF_KRAUS = 6.5e-9
 _USUAL_OPERATORS = 3
-# Of an operation on a tableau, and of a measurement, for each qubit.
+# The seconds of an operation on a tableau, and of a measurement, for each qubit.
 _PER_QUBIT = 3e-9
 _PER_QUBIT_MEASURED = 1.7e-8
 

@@ -1,4 +1,4 @@
-"""What averaging the states of all outcomes and errors costs: the method that a choice names."""
+"""The cost of averaging the states of all outcomes and errors: the method that a choice names."""
 
 from ketline.execution.circuit.lowering import Lowered
 from ketline.execution.limits import ExecutionLimits
@@ -9,7 +9,7 @@ from ketline.execution.simulators.noise.circuit_errors import CircuitErrors
 
 # The states, their halves, and the copy that gates are applied to.
 COPIES = 4
-# Of an estimate: more states than 2 to this power fit nowhere.
+# The largest exponent of an estimate: no machine has room for more than 2 to this power states.
 _MOST_DIVISIONS = 64
 # Seconds of a gate, for each amplitude of each state.
 _PER_AMPLITUDE = 1e-9

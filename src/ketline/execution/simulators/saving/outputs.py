@@ -98,7 +98,7 @@ def saved_outputs(engines: Engines, program: Program, outputs: Sequence[Requeste
 
 
 class _Source(Enum):
-    """What an output is computed from."""
+    """The source from which an output is computed."""
 
     UNITARY = "unitary"
     STATE = "state"

@@ -14,7 +14,7 @@ from ketline.execution.circuit.operations import Step
 
 _QUBITS = 6
 _ANGLES = (0.7, -1.1, 2.3, 0.4)
-# A gate with any number of qubits is tested with so many.
+# The number of qubits with which a gate of any number of qubits is tested.
 _WIDTH = 3
 _ROUNDING = 1e-12
 

@@ -9,7 +9,7 @@ class StateSampler(Protocol):
 
     @property
     def reusable_bytes(self) -> int | None:
-        """What it takes to keep it for further draws; None if that is not possible."""
+        """The memory that it takes to cache it for further draws; None if that is not possible."""
         ...
 
     def sample(self, shots: int, seed: int | None) -> tuple[Any, Sequence[int]]:
