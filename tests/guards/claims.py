@@ -22,7 +22,7 @@ CLAIMS = (
     ),
     Guard(
         "fence.status",
-        "what has ended, or waits again, is not ended once more",
+        "a task that has ended, or is pending again, is not ended again",
         Drop(),
         (
             f"{CONTRACT}::test_cancelled_worker_is_fenced_off",
@@ -174,7 +174,7 @@ CLAIMS = (
     ),
     Guard(
         "remote.before",
-        "what is about to be submitted is committed before",
+        "the intent to submit a job is committed before the call",
         Drop(),
         (f"{REMOTE}::test_worker_that_dies_before_it_has_the_answer",),
     ),
@@ -321,13 +321,13 @@ CLAIMS = (
     ),
     Guard(
         "shares.once",
-        "what a project used is measured once",
+        "the use of a project is measured once",
         Replace("at - timedelta(seconds=MOST_SECONDS)"),
         (f"{FAIR_SHARE}::test_measurement_soon_after_another_counts_nothing_twice",),
     ),
     Guard(
         "shares.decay",
-        "what a project used counts less with time",
+        "the use of a project counts less with time",
         Replace("project_shares.c.used_seconds"),
         (f"{FAIR_SHARE}::test_use_counts_for_half_after_a_while",),
     ),

@@ -158,7 +158,7 @@ PROCESSES = (
     ),
     Guard(
         "wire.counts",
-        "what a simulator's process calls counts is stored only if it is",
+        "the counts that a simulator's process sends are stored only if they are valid",
         Replace("re.compile(rb'[{][^{}]*[}]').match(data, start)"),
         (f"{PROTOCOL}::test_text_that_is_no_object_of_counts_is_refused",),
     ),
@@ -176,7 +176,7 @@ PROCESSES = (
     ),
     Guard(
         "wire.measures",
-        "what a program took is a number that can be added to others",
+        "the measured use of a program is a number that can be added to others",
         Replace("False"),
         (f"{PROTOCOL}::test_what_is_no_answer_is_refused",),
     ),

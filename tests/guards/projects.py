@@ -90,7 +90,7 @@ PROJECTS = (
     ),
     Guard(
         "submit.device",
-        "what the device of a task is is stored before the task",
+        "the content of a task's device is stored before the task",
         Drop(),
         ("tests/unit/service/test_task_devices.py::test_content_is_kept_before_its_task_is_stored",),
     ),
@@ -108,7 +108,7 @@ PROJECTS = (
     ),
     Guard(
         "device.needed",
-        "what the device of a task was stays stored as long as the task",
+        "the content of a task's device stays stored as long as the task",
         Drop(),
         (f"{CONTENTS_TESTS}::test_content_of_a_task_stays",),
     ),

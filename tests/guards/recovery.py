@@ -30,7 +30,7 @@ RECOVERY = (
     ),
     Guard(
         "key.first",
-        "a shared insert stores only what has bound its key",
+        "a batched insert stores only tasks whose idempotency keys it has bound",
         Drop("where"),
         (f"{CONTRACT}::test_concurrent_duplicates_create_one_task",),
     ),
@@ -84,7 +84,7 @@ RECOVERY = (
     ),
     Guard(
         "outbox.rest",
-        "what a process leaves in its outbox is due at once",
+        "tasks that a process leaves in its outbox are due immediately",
         Drop(),
         (f"{RECOVER}::test_tasks_that_were_put_are_due_at_once_when_their_process_stops",),
     ),
@@ -102,7 +102,7 @@ RECOVERY = (
     ),
     Guard(
         "redispatch.overdue",
-        "what is long overdue is published whatever the queue holds",
+        "a task that is long overdue is published, however many messages the queue has",
         Replace("0"),
         (f"{RECOVER}::test_long_overdue_tasks_are_published_whatever_the_queue_holds",),
     ),
@@ -171,7 +171,7 @@ RECOVERY = (
     ),
     Guard(
         "clock.unrenewed",
-        "a lease that nobody renews ends though the clock was set back",
+        "a lease that is not renewed ends although the clock was set back",
         Replace("(self.contact.outage, ())"),
         (f"{REAP}::test_tasks_and_leases_go_on_when_the_clock_is_set_back",),
     ),

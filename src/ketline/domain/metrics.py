@@ -54,7 +54,7 @@ class Total(Instrument):
 _FAILED = [(TaskStatus.FAILED.value, code.value) for code in FailureCode]
 
 # Tasks, counted where it happens.
-TASKS_SUBMITTED = Counter("ketline_tasks_submitted_total", "Tasks accepted, repeated submissions apart.", ("kind",))
+TASKS_SUBMITTED = Counter("ketline_tasks_submitted_total", "Tasks accepted, without repeated submissions.", ("kind",))
 TASKS_ENDED = Counter(
     "ketline_tasks_ended_total",
     "Tasks that this process ended, by terminal status and error code.",
@@ -165,7 +165,7 @@ QUEUE_TASKS = Gauge(
 QUEUE_OLDEST = Gauge("ketline_queue_oldest_task_seconds", "Age of the task that has waited for longest.", ("queue",))
 QUEUE_PREDICTED = Gauge(
     "ketline_queue_predicted_work_seconds",
-    "Slots' time that waiting and processing tasks are predicted to take, each the mean of the last ones.",
+    "Predicted slot time of waiting and processing tasks: for each the mean of the last tasks.",
     ("queue",),
 )
 QUEUE_BUSY = Gauge("ketline_queue_busy_slots", "Tasks that have been processing for over a second.", ("queue",))
@@ -177,7 +177,7 @@ CLAIM_PAUSES = Gauge("ketline_claim_pauses", "Pauses of claims, of all queues or
 DEAD_LETTERS = Gauge("ketline_dead_letters", "Messages in the dead-letter queue.")
 DATABASE_SIZE = Gauge("ketline_database_size_bytes", "Size of the database.")
 MEASUREMENT_SUCCESS = Gauge(
-    "ketline_measurement_success", "1 if the values of the service were read for this scrape, else 0."
+    "ketline_measurement_success", "1 if the gauges of the service could be read for this scrape, else 0."
 )
 
 INSTRUMENTS: Sequence[Instrument] = tuple(value for value in list(globals().values()) if isinstance(value, Instrument))
