@@ -11,8 +11,9 @@ from ketline.domain.errors import DatabaseUnavailable, DeviceMismatch, DeviceNot
 from ketline.domain.generic_devices import generic_devices
 from ketline.domain.spec import RunOptions, TaskSpec
 from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
+from ketline.service.content_cache import MOST_CHARACTERS, STORED_AGAIN_AFTER, ContentCache
 from ketline.service.devices import ManageDevices
-from ketline.service.task_devices import KEPT_AGAIN_AFTER, MOST_CHARACTERS, DeviceTexts, KnownContents, TaskDevices
+from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.callbacks import KnownCallbacks
@@ -54,17 +55,17 @@ def task_devices(contents: FakeDeviceContents, store: FakeDeviceStore | None = N
 async def test_device_is_found_as_it_is_now(contents: FakeDeviceContents) -> None:
     store = FakeDeviceStore()
     devices = task_devices(contents, store)
-    assert await devices.found(NAMED) == replace(NAMED, digest=LINE.digest)
-    assert (await devices.found(NAMED)).text == LINE.text
+    assert await devices.find(NAMED) == replace(NAMED, digest=LINE.digest)
+    assert (await devices.find(NAMED)).text == LINE.text
     digests = set()
     for two_qubit in ("cx", "cz"):
         await store.put(device_of(name="mine", two_qubit=two_qubit), TESTER)
-        found = await devices.found(DeviceRun(name="mine"))
+        found = await devices.find(DeviceRun(name="mine"))
         assert found.digest == sha256(found.text.encode()).hexdigest()
         digests.add(found.digest)
     assert len(digests) == 2
     with pytest.raises(DeviceNotFound):
-        await devices.found(DeviceRun(name="other"))
+        await devices.find(DeviceRun(name="other"))
 
 
 async def test_content_is_kept_before_its_task_is_stored(contents: FakeDeviceContents) -> None:
@@ -99,7 +100,7 @@ async def test_content_is_kept_before_its_task_is_stored(contents: FakeDeviceCon
         devices=devices,
         noise=TaskNoise(FakeDeviceContents(), Clock()),
     )
-    run = await devices.found(NAMED)
+    run = await devices.find(NAMED)
     spec = TaskSpec(circuit="qubit q;", shots=1, options=RunOptions(device=run))
     await submit(Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c")))
     await submit.all([Submission(task_id=TaskId(uuid4()), spec=spec, correlation_id=CorrelationId("c"))])
@@ -110,13 +111,13 @@ async def test_content_is_kept_again_after_a_while() -> None:
     contents = FakeDeviceContents()
     clock = Clock()
     devices = TaskDevices(ManageDevices(FakeDeviceStore()), DeviceTexts(contents), clock)
-    run = await devices.found(NAMED)
+    run = await devices.find(NAMED)
     for _ in range(3):
-        await devices.keep(run)
+        await devices.store(run)
     assert contents.calls == ["keep"]
-    clock.seconds += KEPT_AGAIN_AFTER.total_seconds()
+    clock.seconds += STORED_AGAIN_AFTER.total_seconds()
     # The device of a stored task comes without its content.
-    await devices.keep(replace(run, text=""))
+    await devices.store(replace(run, text=""))
     assert contents.calls == ["keep", "keep"]
 
 
@@ -127,16 +128,16 @@ async def test_worker_reads_a_content_once() -> None:
     plain = TaskSpec(circuit="qubit q;", shots=1)
     spec = replace(plain, options=RunOptions(device=replace(NAMED, digest=LINE.digest)))
     for _ in range(2):
-        completed = (await texts.spec(spec)).options.device
+        completed = (await texts.load_spec(spec)).options.device
         assert completed is not None
         assert completed.text == LINE.text
-    assert await texts.spec(plain) is plain
+    assert await texts.load_spec(plain) is plain
     assert contents.calls == ["get"]
 
 
 async def test_lost_content_fails_the_task(contents: FakeDeviceContents) -> None:
     with pytest.raises(DeviceMismatch, match="no longer stored"):
-        await DeviceTexts(contents).completed(replace(NAMED, digest="ab"))
+        await DeviceTexts(contents).load(replace(NAMED, digest="ab"))
 
 
 async def test_database_that_is_down_is_not_a_lost_content() -> None:
@@ -147,15 +148,15 @@ async def test_database_that_is_down_is_not_a_lost_content() -> None:
             raise DatabaseUnavailable("down")
 
     with pytest.raises(DatabaseUnavailable):
-        await DeviceTexts(Down()).completed(replace(NAMED, digest="ab"))
+        await DeviceTexts(Down()).load(replace(NAMED, digest="ab"))
 
 
 def test_known_contents_are_bounded() -> None:
-    known = KnownContents()
+    known = ContentCache()
     long = "x" * (MOST_CHARACTERS // 4)
     for number in range(6):
         known.put(str(number), long)
-        known.kept_at[str(number)] = 1.0
+        known.stored_at[str(number)] = 1.0
         known.get("0")
     assert set(known.texts) == {"0", "3", "4", "5"}
-    assert set(known.kept_at) == set(known.texts)
+    assert set(known.stored_at) == set(known.texts)

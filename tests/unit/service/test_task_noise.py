@@ -10,8 +10,9 @@ from ketline.domain.errors import NoiseInvalid
 from ketline.domain.spec import Noise, RunOptions, TaskSpec, digest_of
 from ketline.domain.stored_noise import LARGE_NOISE_CHARACTERS, StoredNoise, stored_noise
 from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
+from ketline.service.content_cache import STORED_AGAIN_AFTER
 from ketline.service.devices import ManageDevices
-from ketline.service.task_devices import KEPT_AGAIN_AFTER, DeviceTexts, TaskDevices
+from ketline.service.task_devices import DeviceTexts, TaskDevices
 from ketline.service.task_noise import TaskNoise
 from ketline.service.tasks.backlog import Backlog
 from ketline.service.tasks.callbacks import KnownCallbacks
@@ -113,9 +114,9 @@ async def test_model_is_stored_again_after_a_while(contents: FakeDeviceContents)
     clock = Clock()
     noise = TaskNoise(contents, clock)
     for _ in range(2):
-        await noise.kept(spec_with([LARGE, SMALL]))
-    clock.seconds += KEPT_AGAIN_AFTER.total_seconds()
-    await noise.kept(spec_with([LARGE, SMALL]))
+        await noise.store(spec_with([LARGE, SMALL]))
+    clock.seconds += STORED_AGAIN_AFTER.total_seconds()
+    await noise.store(spec_with([LARGE, SMALL]))
     assert contents.calls == ["keep", "keep"]
 
 
@@ -124,17 +125,17 @@ async def test_worker_reads_a_model_once(contents: FakeDeviceContents) -> None:
     contents.texts["ab"] = text
     noise = TaskNoise(contents, Clock())
     for _ in range(3):
-        completed = (await noise.completed(spec_with(StoredNoise("ab")))).options.noise
+        completed = (await noise.load(spec_with(StoredNoise("ab")))).options.noise
         assert isinstance(completed, StoredNoise)
         assert completed.model() == LARGE
     small = spec_with(SMALL)
-    assert await noise.completed(small) is small
+    assert await noise.load(small) is small
     assert contents.calls == ["get"]
 
 
 async def test_lost_model_fails_the_task(contents: FakeDeviceContents) -> None:
     with pytest.raises(NoiseInvalid, match="no longer stored"):
-        await TaskNoise(contents, Clock()).completed(spec_with(StoredNoise("ab")))
+        await TaskNoise(contents, Clock()).load(spec_with(StoredNoise("ab")))
 
 
 def test_column_holds_a_reference_that_is_no_model() -> None:

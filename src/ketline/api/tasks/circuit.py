@@ -125,7 +125,7 @@ async def _on_device(request: Request, source: ProgramSource) -> ProgramSource:
     if source.device is None:
         raise parameter_problem("stage", "must be 'submitted': this task has no device")
     try:
-        device = await services_of(request).task_devices.completed(source.device)
+        device = await services_of(request).task_devices.load(source.device)
     except DeviceMismatch as error:
         raise _unreadable(error, "circuit_unreadable") from error
     return replace(source, device=device)

@@ -26,7 +26,7 @@ async def with_device(request: Request, spec: TaskSpec, path: tuple[str | int, .
     if (run := spec.options.device) is None:
         return spec
     try:
-        found = await services_of(request).task_devices.found(run)
+        found = await services_of(request).task_devices.find(run)
     except DeviceNotFound as error:
         pointer = f"#/{'/'.join(map(str, (*path, _FIELD)))}"
         detail = FieldError(pointer=pointer, detail="is not a device of this project")

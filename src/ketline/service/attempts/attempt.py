@@ -145,7 +145,7 @@ class ProcessTask:
         began = self.clock.monotonic()
         try:
             async with keeper.holding():
-                spec = await self._completed(claim.spec)
+                spec = await self._load_contents(claim.spec)
                 result = await runner.run(spec, claim.project)
         except (MachineBusy, SimulatorNotStarted) as error:
             return error
@@ -158,14 +158,14 @@ class ProcessTask:
         self.count_run(began)
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
-    async def _completed(self, spec: TaskSpec) -> TaskSpec:
-        """The spec with what its device was when it was submitted, and its noise; waits until they can be read."""
+    async def _load_contents(self, spec: TaskSpec) -> TaskSpec:
+        """The spec with the contents of its device and its noise; waits until they can be read."""
         devices, noise = self.devices, self.noise
         if devices is not None and spec.options.device is not None:
-            spec = await self.persist(lambda: devices.spec(spec))
+            spec = await self.persist(lambda: devices.load_spec(spec))
         if noise is None or not isinstance(spec.options.noise, StoredNoise):
             return spec
-        return await self.persist(lambda: noise.completed(spec))
+        return await self.persist(lambda: noise.load(spec))
 
     async def record(self, claim: Claim, outcome: AttemptOutcome, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Record the outcome of an attempt, if the lease still holds."""

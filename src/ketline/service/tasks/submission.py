@@ -49,7 +49,7 @@ class SubmitTask:
     """Stores a pending task; after the commit puts it into `outbox`, or wakes the dispatcher if the outbox is full.
 
     Tasks of a `project` with quotas are stored within them. `time_limit_seconds` is that of a task without its own.
-    What the device of a task is, and a large model of noise, stay stored as long as the task.
+    The content of a task's device, and a large model of noise, stay stored as long as the task.
     """
 
     repository: TaskSubmissions
@@ -77,7 +77,7 @@ class SubmitTask:
             BacklogFull: the number of pending tasks has reached the operator's limit.
             QuotaExceeded: a quota of the project does not permit it.
             IdempotencyKeyReused: the key belongs to a different submission.
-            DeviceMismatch: what the device of an older task was is lost.
+            DeviceMismatch: the content of an older task's device is lost.
             DatabaseUnavailable: it is unknown whether the task was committed.
         """
         try:
@@ -92,7 +92,7 @@ class SubmitTask:
         submission = self._with_defaults(submission, quotas)
         if await self.callbacks.has(self.project):
             submission = replace(submission, project_callback=True)
-        await self._keep_devices([submission])
+        await self._store_devices([submission])
         submission = await self._with_stored_noise(submission)
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
@@ -129,7 +129,7 @@ class SubmitTask:
             replace(self._with_defaults(submission, quotas), project_callback=has_callback)
             for submission in submissions
         ]
-        await self._keep_devices(completed)
+        await self._store_devices(completed)
         completed = [await self._with_stored_noise(submission) for submission in completed]
         started = self.tracing.now()
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
@@ -152,15 +152,15 @@ class SubmitTask:
     def _count_refusal(self, error: QuotaExceeded) -> None:
         self.metrics.count(table.QUOTA_REFUSALS, error.quota, error.scope)
 
-    async def _keep_devices(self, submissions: Sequence[Submission]) -> None:
-        """Keep what the devices are, before the tasks that need it are stored."""
+    async def _store_devices(self, submissions: Sequence[Submission]) -> None:
+        """Store the contents of devices, before the tasks that need them are stored."""
         runs = {run.digest: run for submission in submissions if (run := submission.spec.options.device) is not None}
         for run in runs.values():
-            await self.devices.keep(run)  # guard: submit.device
+            await self.devices.store(run)  # guard: submit.device
 
     async def _with_stored_noise(self, submission: Submission) -> Submission:
         """The submission with a reference to its noise, if that is large, which is stored before the task."""
-        spec = await self.noise.kept(submission.spec)  # guard: submit.noise
+        spec = await self.noise.store(submission.spec)  # guard: submit.noise
         return submission if spec is submission.spec else replace(submission, spec=spec)
 
     def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
