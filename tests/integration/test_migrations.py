@@ -263,6 +263,27 @@ async def test_migration_waits_for_a_locked_table_without_holding_others_up(post
     await postgres_server.drop_database("locked")
 
 
+async def test_migration_that_fails_half_way_can_be_made_again(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'ketline.db'}"
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE status_history (id INTEGER)"))
+    with pytest.raises(DatabaseUnavailable, match="status_history already exists"):
+        await migrate(url)
+    async with engine.begin() as connection:
+        assert await connection.run_sync(lambda given: inspect(given).get_table_names()) == ["status_history"]
+        await connection.execute(text("DROP TABLE status_history"))
+    await engine.dispose()
+    await migrate(url)
+    assert (await schema_state(url)).pending == ()
+
+
+async def test_concurrent_migrations_of_sqlite_take_turns(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'ketline.db'}"
+    await asyncio.gather(*(asyncio.to_thread(asyncio.run, migrate(url)) for _ in range(3)))
+    assert (await schema_state(url)).pending == ()
+
+
 async def test_state_of_a_schema_up_and_down(database_url: str) -> None:
     newest = (await schema_state(database_url)).newest
     assert (await schema_state(database_url)) == SchemaState(current=newest, newest=newest)

@@ -32,6 +32,8 @@ LAST_STOPPED = "0032"
 LOCK_SECONDS = 3.0
 LOCK_ATTEMPTS = 20
 _LOCKED = "55P03"
+# SQLite has one lock for all: a process that migrates at the same time, or a vacuum, holds it for this long at most.
+SQLITE_BUSY_SECONDS = 60.0
 
 
 async def migrate(
@@ -39,8 +41,9 @@ async def migrate(
 ) -> None:
     """Make the migrations up to `to`, or take back those after it; does nothing if there are none.
 
-    Safe to call concurrently. A database with the schema of a later version is left as it is. A table that other
-    transactions lock is waited for `lock_attempts` times for `lock_seconds`, so that they are not held up for longer.
+    All of it is one transaction: a process that is killed meanwhile leaves the schema as it was. Safe to call
+    concurrently. A database with the schema of a later version is left as it is. A table that other transactions lock
+    is waited for `lock_attempts` times for `lock_seconds`, so that they are not held up for longer.
 
     Raises:
         ConfigurationInvalid: there is no migration `to`.
@@ -95,7 +98,9 @@ def known_revisions() -> Sequence[str]:
 
 def _engine(url: str) -> AsyncEngine:
     if url.startswith("sqlite"):
-        return create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+        # The driver begins transactions itself at the first change of a row, which leaves out changes of the schema.
+        manual = {"isolation_level": None, "timeout": SQLITE_BUSY_SECONDS}
+        return create_async_engine(url, poolclass=NullPool, connect_args=manual, hide_parameters=True)
     connect = Connector(url)
     return create_async_engine(
         "postgresql+asyncpg://",
@@ -108,6 +113,8 @@ def _engine(url: str) -> AsyncEngine:
 def _move(connection: Connection, *, to: str, lock_seconds: float) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = '{int(lock_seconds * 1000)}ms'"))
+    elif to != "head" or _state(connection).pending:
+        connection.execute(text("BEGIN IMMEDIATE"))
     state, config = _state(connection), migration_config(connection)
     if to == "head":
         if state.later:
