@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 from uuid import UUID
 
 import typer
@@ -23,6 +23,8 @@ from ketline.domain.task import TaskId, WorkerId
 if TYPE_CHECKING:
     from ketline.ports.storage import StorageUse
     from ketline.runtime.administration import Administration
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.5
 
@@ -51,7 +53,7 @@ def pause(
         await administration.claim_controls.pause(queue, reason, operator())
         return await administration.claim_controls.pauses()
 
-    _show_pauses(administered(work, data_dir), as_json=as_json)
+    _show_pauses(_on_service(work, data_dir), as_json=as_json)
 
 
 def resume(
@@ -72,7 +74,7 @@ def resume(
         await administration.claim_controls.resume(queue, operator())
         return await administration.claim_controls.pauses()
 
-    _show_pauses(administered(work, data_dir), as_json=as_json)
+    _show_pauses(_on_service(work, data_dir), as_json=as_json)
 
 
 def drain(
@@ -94,7 +96,7 @@ def drain(
         begun = await controls.drain(worker_id, operator())
         return await _drained(administration, begun, timeout) if wait else begun
 
-    _show_drain(administered(work, data_dir), as_json=as_json)
+    _show_drain(_on_service(work, data_dir), as_json=as_json)
 
 
 async def _drained(administration: "Administration", drain: Drain, timeout: float | None) -> Drain:
@@ -162,13 +164,18 @@ def vacuum(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Delete ended tasks beyond the limits of retention now, and free the space of deleted rows."""
     from ketline.cli.show import show_json, show_rows
 
-    done = administered(lambda administration: administration.vacuum(operator()), data_dir)
+    done = _on_service(lambda administration: administration.vacuum(operator()), data_dir)
     shown: dict[str, object] = {"tasks_deleted": done.tasks_deleted}
     shown |= _use("before", done.before) | _use("after", done.after) | {"seconds": round(done.seconds, 3)}
     if as_json:
         show_json(shown)
     else:
         show_rows(("measured", "figure"), [(name.replace("_", " "), str(value)) for name, value in shown.items()])
+
+
+def _on_service(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None) -> T:
+    """Run `work` on the database of a service, which is there: what was done to a new one would be of no use."""
+    return administered(work, data_dir, create=False)
 
 
 def _use(when: str, use: "StorageUse") -> dict[str, object]:
@@ -187,25 +194,27 @@ def _for_each(
     from ketline.cli.show import show_json, show_rows
 
     named = [] if callable(tasks) else [TaskId(read_id(text)) for text in tasks]
+    done: list[tuple[UUID, str]] = []
     refused: list[str] = []
 
-    async def run(administration: "Administration") -> list[tuple[UUID, str]]:
-        done: list[tuple[UUID, str]] = []
-        ids = await tasks(administration) if callable(tasks) else named
-        for task_id in dict.fromkeys(ids):
+    async def run(administration: "Administration") -> None:
+        for task_id in dict.fromkeys(await tasks(administration) if callable(tasks) else named):
             try:
                 done.append((task_id, await work(administration, task_id)))
             except ServiceUnavailable:
                 raise
             except KetlineError as error:
-                refused.append(str(error))
-        return done
+                # Of tasks that were found and not named, those are left out that have changed since.
+                if not callable(tasks):
+                    refused.append(str(error))
 
-    done = administered(run, data_dir)
-    if as_json:
-        show_json([{"task_id": str(task_id), column: what} for task_id, what in done])
-    else:
-        show_rows(("task", column), [(str(task_id), what) for task_id, what in done])
+    try:
+        _on_service(run, data_dir)
+    finally:  # also if the database fails half way
+        if as_json:
+            show_json([{"task_id": str(task_id), column: what} for task_id, what in done])
+        else:
+            show_rows(("task", column), [(str(task_id), what) for task_id, what in done])
     if refused:
         _refuse(refused)
 

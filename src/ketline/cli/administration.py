@@ -354,8 +354,8 @@ def operator() -> Actor:
         return Actor(origin=COMMAND_LINE)  # a user id without a name, as in containers
 
 
-def administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None) -> T:
-    """Run `work` on the database that the options and the settings name."""
+def administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Path | None, *, create: bool = True) -> T:
+    """Run `work` on the database that the options and the settings name; that of a new data directory is created."""
     with require_server_libraries("This command"):
         from ketline.runtime import open_administration
 
@@ -363,7 +363,7 @@ def administered(work: Callable[["Administration"], Awaitable[T]], data_dir: Pat
     embedded = data_dir is not None or "database_url" not in settings.model_fields_set
 
     async def run() -> T:
-        async with open_administration(settings, embedded=embedded) as administration:
+        async with open_administration(settings, embedded=embedded, create=create) as administration:
             return await work(administration)
 
     result: T = run_loop(run())

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 from ketline.db.engine.faults import sqlite_fault
 from ketline.domain.backup import BackupSummary
@@ -35,41 +36,44 @@ def back_up(database: Path, target: Path) -> BackupSummary:
             source.backup(destination)
             # One file: the copy does not need the write-ahead log of a database in use.
             destination.execute("PRAGMA journal_mode=DELETE")
-        summary = check_backup(copy)
+        summary = check_backup(copy, database)
         _publish(copy, target)
     return summary
 
 
-def check_backup(file: Path) -> BackupSummary:
-    """Check that a file is a whole database of Ketline.
+def check_backup(file: Path, named: Path | None = None) -> BackupSummary:
+    """Check that a file is a whole database of Ketline; errors call it `named`.
 
     Raises:
         BackupInvalid: it is not.
     """
+    named = named or file
     if not file.is_file():
-        raise BackupInvalid(f"There is no file at {file}.")
+        raise BackupInvalid(f"There is no file at {named}.")
+    _require_no_log(file)
     try:
         # Immutable, so that nothing is written beside a backup, which may be on a read-only disk.
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)) as session:
+        with closing(_open(file, "immutable=1")) as session:
             [(verdict,), *_] = session.execute("PRAGMA integrity_check").fetchall()
             if verdict != "ok":
-                raise BackupInvalid(f"{file} is damaged: {verdict.splitlines()[0]}.")
-            [revision] = session.execute("SELECT version_num FROM alembic_version").fetchone()
+                raise BackupInvalid(f"{named} is damaged: {verdict.splitlines()[0]}.")
+            revisions = session.execute("SELECT version_num FROM alembic_version").fetchall()
             [tasks] = session.execute("SELECT count(*) FROM tasks").fetchone()
             [newest] = session.execute("SELECT max(transitioned_at) FROM status_history").fetchone()
-    except sqlite3.Error as error:
-        raise BackupInvalid(f"{file} is not a database of Ketline, or is damaged: {error}.") from error
-    at = None if newest is None else datetime.fromisoformat(newest).replace(tzinfo=UTC)
-    return BackupSummary(size_bytes=file.stat().st_size, revision=str(revision), tasks=tasks, newest=at)
+            at = None if newest is None else datetime.fromisoformat(newest).replace(tzinfo=UTC)
+    except (sqlite3.Error, TypeError, ValueError) as error:
+        raise BackupInvalid(f"{named} is not a database of Ketline, or is damaged: {error}.") from error
+    if not revisions:
+        raise BackupInvalid(f"{named} has no schema of Ketline: its first start was interrupted.")
+    return BackupSummary(size_bytes=file.stat().st_size, revision=str(revisions[0][0]), tasks=tasks, newest=at)
 
 
-def put_in_place(backup: Path, database: Path, *, replace: bool) -> Path | None:
-    """Copy a checked backup to the place of the database; the caller holds the lock of the data directory.
-
-    With `replace` a database that is there is moved aside; returns where it is then.
+@contextmanager
+def restored_copy(backup: Path, database: Path, *, replace: bool) -> Iterator[Path]:
+    """A copy of a checked backup beside the place of the database, for `put_in_place`; deleted if it is not put there.
 
     Raises:
-        BackupRefused: a database is there already.
+        BackupRefused: a database is there already, and it is not to be replaced.
         DatabaseUnavailable: the copy cannot be written.
     """
     if database.exists() and not replace:
@@ -79,22 +83,60 @@ def put_in_place(backup: Path, database: Path, *, replace: bool) -> Path | None:
     with _partial(database) as copy:
         with _faults(), closing(_open(backup, "immutable=1")) as source, closing(_open(copy)) as destination:
             source.backup(destination)
-        aside = _move_aside(database)
-        _publish(copy, database)
+        yield copy
+
+
+def put_in_place(copy: Path, database: Path) -> Path | None:
+    """Put a complete copy in the place of the database; the caller holds the lock of the data directory.
+
+    A database that is there is moved aside; returns where it is then. Whenever the process is killed, there is one or
+    the other database at the place, as a whole.
+
+    Raises:
+        DatabaseUnavailable: the copy cannot be written.
+    """
+    with _faults():
+        _into_one_file(copy)
+    _sync(copy)
+    aside = _set_aside(database)
+    copy.replace(database)
+    _sync(database.parent)
     return aside
 
 
-def _move_aside(database: Path) -> Path | None:
-    """Rename the files of a database; its log belongs to it, and would damage another one."""
+def _set_aside(database: Path) -> Path | None:
+    """Give the file of a database a second name, and move its log there, which would damage another database."""
     if not database.exists():
         for ending in _ENDINGS[1:]:
             database.with_name(database.name + ending).unlink(missing_ok=True)
         return None
+    with suppress(sqlite3.Error):  # one that is damaged keeps its log
+        _into_one_file(database)
     aside = database.with_name(f"{database.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-    for ending in _ENDINGS:
+    for ending in _ENDINGS[1:]:
         with suppress(FileNotFoundError):
             database.with_name(database.name + ending).rename(aside.with_name(aside.name + ending))
+    try:
+        os.link(database, aside)
+    except OSError:  # a file system without links
+        database.rename(aside)
     return aside
+
+
+def _into_one_file(database: Path) -> None:
+    """Write all that is in the log of a database into its file."""
+    with closing(_open(database)) as session:
+        session.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        session.execute("PRAGMA journal_mode=DELETE")
+
+
+def _require_no_log(file: Path) -> None:
+    log = file.with_name(f"{file.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise BackupInvalid(
+            f"{file} is a part of a database, whose newest changes are in {log}: move both to an empty directory as "
+            "ketline.db and ketline.db-wal, and make a backup of that with `ketline backup --data-dir`."
+        )
 
 
 def _open(file: Path, mode: str = "mode=rw") -> sqlite3.Connection:
@@ -112,7 +154,7 @@ def _faults() -> Iterator[None]:
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
     """A new, empty file beside `target` that only this user can read; deleted at the end if it is still there."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial = target.with_name(f".{target.name}.{token_hex(4)}.partial")
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except OSError as error:

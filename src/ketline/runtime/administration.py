@@ -18,7 +18,7 @@ from ketline.ports.claim_controls import ClaimControls
 from ketline.ports.interventions import TaskInterventions
 from ketline.ports.workers import WorkerRegistry
 from ketline.runtime.database import direct_url, migrate, open_notifier
-from ketline.runtime.embedded import database_in
+from ketline.runtime.embedded import database_in, require_database
 from ketline.runtime.upkeep import vacuum_of
 from ketline.service.access.keys import ManageKeys
 from ketline.service.access.webhook_secrets import ManageWebhookSecrets
@@ -40,13 +40,17 @@ class Administration:
 
 
 @asynccontextmanager
-async def open_administration(settings: Settings, *, embedded: bool) -> AsyncIterator[Administration]:
+async def open_administration(
+    settings: Settings, *, embedded: bool, create: bool = True
+) -> AsyncIterator[Administration]:
     """Open the database of the embedded service, which may be running and is migrated first, or of the distributed one.
 
     Raises:
-        ConfigurationInvalid: the data directory cannot be used.
+        ConfigurationInvalid: the data directory cannot be used, or has no database, and none is to be created.
         DatabaseUnavailable: the database file cannot be opened or migrated.
     """
+    if embedded and not create:
+        require_database(settings.data_dir)
     url = database_in(settings.data_dir) if embedded else settings.database_url.get_secret_value()
     direct = url if embedded else direct_url(settings)
     if embedded:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ketline.config import Settings
 from ketline.db.audit import SqlAuditLog
-from ketline.db.backup import back_up, check_backup, put_in_place
+from ketline.db.backup import back_up, check_backup, put_in_place, restored_copy
 from ketline.db.engine.database import open_database
 from ketline.db.tasks.interventions import SqlTaskInterventions
 from ketline.domain.audit import Action, Actor, AuditRecord
 from ketline.domain.backup import BackupSummary
 from ketline.domain.errors import BackupInvalid
 from ketline.runtime.database import migrate
-from ketline.runtime.embedded import DATABASE_FILE, database_in, sole_owner
+from ketline.runtime.embedded import DATABASE_FILE, sole_owner, url_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,10 @@ async def restore_embedded(settings: Settings, backup: Path, actor: Actor, *, re
     _require_known(summary, backup)
     with sole_owner(settings.data_dir):
         database = settings.data_dir / DATABASE_FILE
-        aside = await asyncio.to_thread(put_in_place, backup, database, replace=replace)
-        requeued = await _make_pending(database_in(settings.data_dir), summary, actor)
+        # Whatever fails, or kills this process, until the copy is complete leaves the present database as it is.
+        with restored_copy(backup, database, replace=replace) as copy:
+            requeued = await _make_pending(url_of(copy), summary, actor)
+            aside = await asyncio.to_thread(put_in_place, copy, database)
     return Restoration(backup=summary, requeued=requeued, aside=aside)
 
 

@@ -84,7 +84,25 @@ def database_in(directory: Path) -> str:
     """
     with _usable():
         directory.mkdir(parents=True, exist_ok=True)
-    return f"sqlite+aiosqlite:///{directory / DATABASE_FILE}"
+    return url_of(directory / DATABASE_FILE)
+
+
+def url_of(file: Path) -> str:
+    """The URL of a SQLite database in this file."""
+    return f"sqlite+aiosqlite:///{file}"
+
+
+def require_database(directory: Path) -> None:
+    """Check that the embedded service has made its database.
+
+    Raises:
+        ConfigurationInvalid: there is none in this directory.
+    """
+    if not (directory / DATABASE_FILE).exists():
+        raise ConfigurationInvalid(
+            f"There is no database at {directory / DATABASE_FILE}: name the data directory of the service with "
+            "--data-dir or KETLINE_DATA_DIR, or the database of a distributed service with DATABASE_URL."
+        )
 
 
 @contextmanager

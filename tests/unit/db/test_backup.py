@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ketline.db.backup import back_up, check_backup, put_in_place
+from ketline.db.backup import back_up, check_backup, put_in_place, restored_copy
 from ketline.db.schema.migrate import known_revisions, migrate
 from ketline.domain.errors import BackupInvalid, BackupRefused
 
@@ -28,6 +28,12 @@ def service(database: Path) -> Iterator[sqlite3.Connection]:
         session.execute("PRAGMA journal_mode=WAL")
         session.execute(LINE, ["before"])
         yield session
+
+
+def restored(backup: Path, database: Path, *, replace: bool) -> Path | None:
+    """Put a backup in the place of the database, as a restore does."""
+    with restored_copy(backup, database, replace=replace) as copy:
+        return put_in_place(copy, database)
 
 
 def entries(path: Path) -> list[str]:
@@ -92,8 +98,8 @@ def test_database_that_is_there_is_moved_aside_with_its_log(
     back_up(database, tmp_path / "copy.db")
     service.execute(LINE, ["since"])
     with pytest.raises(BackupRefused, match="--replace"):
-        put_in_place(tmp_path / "copy.db", database, replace=False)
-    aside = put_in_place(tmp_path / "copy.db", database, replace=True)
+        restored(tmp_path / "copy.db", database, replace=False)
+    aside = restored(tmp_path / "copy.db", database, replace=True)
     assert aside is not None
     assert entries(database) == ["before"]
     assert not database.with_name("ketline.db-wal").exists()
@@ -106,6 +112,49 @@ def test_log_of_a_database_that_is_gone_is_not_applied_to_the_restored_one(
 ) -> None:
     back_up(database, tmp_path / "copy.db")
     database.unlink()
-    assert put_in_place(tmp_path / "copy.db", database, replace=False) is None
+    assert restored(tmp_path / "copy.db", database, replace=False) is None
     assert entries(database) == ["before"]
     assert not database.with_name("ketline.db-wal").exists()
+
+
+def test_database_that_was_moved_aside_is_one_file_which_can_be_restored(
+    service: sqlite3.Connection, database: Path, tmp_path: Path
+) -> None:
+    back_up(database, tmp_path / "copy.db")
+    service.execute(LINE, ["since"])
+    service.close()
+    aside = restored(tmp_path / "copy.db", database, replace=True)
+    assert aside is not None
+    assert entries(aside) == ["before", "since"]
+    check_backup(aside)
+    restored(aside, database, replace=True)
+    assert entries(database) == ["before", "since"]
+
+
+def test_copy_that_is_not_completed_leaves_the_database_in_its_place(database: Path, tmp_path: Path) -> None:
+    back_up(database, tmp_path / "copy.db")
+    with restored_copy(tmp_path / "copy.db", database, replace=True) as copy:
+        assert copy.stat().st_mode & 0o777 == 0o600
+        assert database.exists()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "ketline.db"]
+
+
+def test_file_without_its_log_is_no_backup(service: sqlite3.Connection, database: Path) -> None:
+    with pytest.raises(BackupInvalid, match=r"newest changes are in .*ketline\.db-wal"):
+        check_backup(database)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("DELETE FROM alembic_version", "first start was interrupted"),
+        ("INSERT INTO status_history (task_id, status, transitioned_at) VALUES ('x', 'pending', 'soon')", "damaged"),
+    ],
+    ids=["no revision", "no time"],
+)
+def test_database_that_is_not_complete_is_refused(database: Path, tmp_path: Path, statement: str, why: str) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as session:
+        session.execute(statement)
+    with pytest.raises(BackupInvalid, match=f"ketline.db .*{why}"):
+        back_up(database, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
