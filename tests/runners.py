@@ -1,13 +1,14 @@
 """A `CircuitRunner` whose behaviour a test decides, and the queue and clock to go with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.spec import TaskSpec
 from ketline.domain.task import Profile, RunResult
 from ketline.ports.repositories import DeferredTasks
+from ketline.ports.runner import CircuitRunner
 from ketline.runtime import SystemClock
 from ketline.service.attempts.deferrals import Deferrals
 
@@ -64,7 +65,9 @@ class OneRunnerFactory:
         self.runner = runner
 
     @asynccontextmanager
-    async def open_runner(self) -> AsyncIterator[ScriptedRunner]:
+    async def open_runner(
+        self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+    ) -> AsyncIterator[ScriptedRunner]:
         yield self.runner
 
 

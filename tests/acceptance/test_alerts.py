@@ -21,6 +21,7 @@ from ketline.db.schema.tables import tasks
 from tests.acceptance.conftest import Distributed, distributed_on
 from tests.acceptance.processes import Api, Fleet, any_port, eventually
 from tests.acceptance.programs import BELL
+from tests.acceptance.test_simulators import kill_simulators, without_descriptors
 from tests.servers import PostgresServer, PrometheusServer, RabbitServer
 
 RULES = (Path(__file__).parents[2] / "deploy/prometheus/alerts.yaml").read_text(encoding="utf-8")
@@ -105,7 +106,7 @@ async def test_faults_of_a_service_are_alerts_until_they_are_repaired(
     database, service = private
     worker_port, metrics_port = any_port(), any_port()
     await service.start_api(KETLINE_METRICS_PORT=str(metrics_port))
-    await service.start_worker(
+    worker = await service.start_worker(
         KETLINE_WORKER_PORT=str(worker_port), KETLINE_WORKER_KINDS="simulate", KETLINE_WORKER_BEAT_S="0.3"
     )
     targets = {
@@ -126,6 +127,11 @@ async def test_faults_of_a_service_are_alerts_until_they_are_repaired(
         await grow_old(database)
         await dead_letter(rabbit_server, service.fleet.environment["TASK_QUEUE_NAME"])
         await fires(prometheus, "KetlineNoWorkers", "KetlineOldestTaskTooOld", "KetlineDeadLetters")
+        with without_descriptors(worker):
+            # No task has to find out: such a worker may be unable to reach its database for a claim.
+            await kill_simulators(worker)
+            await fires(prometheus, "KetlineSimulatorsCannotStart")
+        await ends(prometheus, "KetlineSimulatorsCannotStart")
         await service.start_worker("other", KETLINE_WORKER_KINDS="convert")
         await ends(prometheus, "KetlineNoWorkers", "KetlineOldestTaskTooOld")
         await database.stop()

@@ -208,12 +208,21 @@ def _runners(points: Failpoints) -> type[ChildRunnerFactory]:
         def __init__(self, limits: ExecutionLimits, **shared: Any) -> None:
             super().__init__(limits, command=command, **shared)
 
-        def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
-            return self._open_failing()
+        def open_runner(
+            self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+        ) -> AbstractAsyncContextManager[CircuitRunner]:
+            return self._open_failing(on_idle_end)
 
         @asynccontextmanager
-        async def _open_failing(self) -> AsyncIterator[CircuitRunner]:
-            async with super().open_runner() as runner:
-                yield FailingRunner(points, runner)
+        async def _open_failing(
+            self, on_idle_end: Callable[[CircuitRunner], None] | None
+        ) -> AsyncIterator[CircuitRunner]:
+            def report(_: CircuitRunner) -> None:
+                if on_idle_end is not None:
+                    on_idle_end(failing)
+
+            async with super().open_runner(report) as runner:
+                failing = FailingRunner(points, runner)
+                yield failing
 
     return FailingRunnerFactory

@@ -1,7 +1,7 @@
 """The slots of a queue of its own: they share no simulator with the others, and end with their worker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import uuid4
@@ -32,7 +32,9 @@ class CountedRunners:
         self.opened = self.closed = 0
 
     @asynccontextmanager
-    async def open_runner(self) -> AsyncIterator[CircuitRunner]:
+    async def open_runner(
+        self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+    ) -> AsyncIterator[CircuitRunner]:
         error, self.error = self.error, None
         if error is not None:
             raise error

@@ -1,7 +1,7 @@
 """A worker on the in-memory queue: it processes one message at a time, and its stop loses no task."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from ketline.domain.task import (
     WorkerId,
 )
 from ketline.messaging.memory import MemoryQueue
+from ketline.ports.runner import CircuitRunner
 from ketline.runtime import SystemClock
 from ketline.service.attempts.attempt import ProcessTask
 from ketline.service.upkeep.dispatcher import Dispatcher
@@ -139,7 +140,9 @@ async def test_slot_whose_simulator_did_not_start_tries_again(repository: SqlTas
         failures = 1
 
         @asynccontextmanager
-        async def open_runner(self) -> AsyncIterator[ScriptedRunner]:
+        async def open_runner(
+            self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+        ) -> AsyncIterator[ScriptedRunner]:
             if self.failures:
                 self.failures -= 1
                 raise SimulatorDied("the simulator process could not be started")

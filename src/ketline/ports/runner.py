@@ -1,5 +1,6 @@
 """Runs the program of a task; a worker opens one runner for each slot."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -30,6 +31,12 @@ class CircuitRunner(Protocol):
 class RunnerFactory(Protocol):
     """Opens runners, one for each slot."""
 
-    def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
-        """Open a runner whose process has started when the context is entered, and has ended when it is left."""
+    def open_runner(
+        self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+    ) -> AbstractAsyncContextManager[CircuitRunner]:
+        """Open a runner whose process has started when the context is entered, and has ended when it is left.
+
+        `on_idle_end` is called with the runner when its process ended while it ran no program, and when none could be
+        started after one that was stopped. The next program starts one, or finds out why that cannot be.
+        """
         ...

@@ -102,7 +102,7 @@ class Worker:
         seconds = RETRY_SECONDS
         while not stop.is_set():
             try:
-                async with self.runners.open_runner() as runner, pool.added(runner) as failed:
+                async with self.runners.open_runner(pool.drop_idle) as runner, pool.added(runner) as failed:
                     simulators.started(number)
                     seconds = RETRY_SECONDS
                     await failed.wait()

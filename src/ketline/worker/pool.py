@@ -80,8 +80,7 @@ class SimulatorPool:
         except MachineBusy:
             raise  # the program was not run, so its duration says nothing
         except SimulatorNotStarted:
-            self._runners.get(runner, asyncio.Event()).set()
-            self._remove(runner)
+            self._drop(runner)
             raise
         except BaseException:
             self._record_duration(self.clock.monotonic() - started)
@@ -91,6 +90,11 @@ class SimulatorPool:
             return result
         finally:
             self._put_back(runner)
+
+    def drop_idle(self, runner: CircuitRunner) -> None:
+        """Remove a free runner whose simulator ended, and set its event; a runner in use finds out by itself."""
+        if runner in self._free:
+            self._drop(runner)
 
     async def _checkout(self) -> CircuitRunner:
         acquired: asyncio.Future[CircuitRunner] = asyncio.get_running_loop().create_future()
@@ -103,6 +107,10 @@ class SimulatorPool:
             if acquired.done() and not acquired.cancelled() and acquired.exception() is None:
                 self._put_back(acquired.result())
             raise
+
+    def _drop(self, runner: CircuitRunner) -> None:
+        self._runners.get(runner, asyncio.Event()).set()
+        self._remove(runner)
 
     def _remove(self, runner: CircuitRunner) -> None:
         if self._runners.pop(runner, None) is not None:

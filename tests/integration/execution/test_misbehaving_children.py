@@ -1,6 +1,8 @@
 """Whatever a child does, the runner says what happened and stays usable or fails cleanly."""
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -23,6 +25,7 @@ from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.inspector import open_inspector
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
 from ketline.execution.protocol import READY
+from ketline.ports.runner import CircuitRunner
 from tests.integration.execution.conftest import child_pid, until
 
 LIMITS = ExecutionLimits(
@@ -95,6 +98,34 @@ async def test_child_learns_the_project_of_a_program() -> None:
         for project in ("ours", "theirs"):
             drawn = await inspector.draw(ProgramSource(circuit="p"), Drawing.TEXT, ProjectName(project))
             assert drawn == f"draw for {project}"
+
+
+async def test_runner_reports_a_child_that_ends_while_it_is_idle_and_no_other() -> None:
+    ended: asyncio.Queue[CircuitRunner] = asyncio.Queue()
+    factory = ChildRunnerFactory(LIMITS, command=child("sys.exit(1)"))
+    async with factory.open_runner(ended.put_nowait) as runner:
+        assert isinstance(runner, ChildRunner)
+        with pytest.raises(SimulatorDied):  # the caller knows
+            await runner.run(TaskSpec(circuit="a program", shots=10), DEFAULT_PROJECT)
+        await runner.open()
+        assert runner.pid is not None
+        os.kill(runner.pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            assert await ended.get() is runner
+    assert ended.empty()
+
+
+async def test_runner_reports_that_no_child_starts_after_one_that_was_stopped(tmp_path: Path) -> None:
+    ended: asyncio.Queue[CircuitRunner] = asyncio.Queue()
+    broken = tmp_path / "broken"
+    fails_later = f"import os, sys; os.path.exists({str(broken)!r}) and sys.exit(1)"
+    command = [sys.executable, "-c", f"{fails_later}\n{SERVES.format('sys.exit(1)')}"]
+    async with ChildRunnerFactory(LIMITS, command=command).open_runner(ended.put_nowait) as runner:
+        broken.touch()
+        with pytest.raises(SimulatorDied):
+            await runner.run(TaskSpec(circuit="a program", shots=10), DEFAULT_PROJECT)
+        async with asyncio.timeout(60):
+            assert await ended.get() is runner
 
 
 async def test_child_that_says_nothing() -> None:

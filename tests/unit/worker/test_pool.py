@@ -146,3 +146,18 @@ async def test_runner_without_a_simulator_leaves_the_pool(pool: SimulatorPool) -
             assert [await pool.run(TaskSpec(circuit="b", shots=10), DEFAULT_PROJECT) for _ in range(3)] == [RESULT] * 3
             assert not sound_failed.is_set()
             assert pool.size == 1
+
+
+async def test_free_runner_whose_simulator_ended_leaves_the_pool_and_one_in_use_stays(pool: SimulatorPool) -> None:
+    busy, free = ScriptedRunner(held=True), ScriptedRunner()
+    async with pool.added(busy) as busy_failed, pool.added(free) as free_failed:
+        running = asyncio.create_task(pool.run(TaskSpec(circuit="a", shots=10), DEFAULT_PROJECT))
+        await busy.started.wait()
+        pool.drop_idle(busy)
+        pool.drop_idle(free)
+        assert (busy_failed.is_set(), free_failed.is_set()) == (False, True)
+        assert pool.size == 1
+        busy.release.set()
+        assert await running == RESULT
+        assert await pool.run(TaskSpec(circuit="b", shots=10), DEFAULT_PROJECT) == RESULT
+    assert programs(busy) == ["a", "b"]

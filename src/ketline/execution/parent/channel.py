@@ -7,6 +7,7 @@ significant first, and the message. Longer lengths, which it marks by -1, are re
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import cast
 
 # A message must be complete within this time of its first byte, in both directions.
@@ -20,7 +21,10 @@ class ChannelClosed(Exception):
 
 
 class Channel(asyncio.Protocol):
-    """Exchanges messages of at most `longest` bytes with a child, for one caller at a time."""
+    """Exchanges messages of at most `longest` bytes with a child, for one caller at a time.
+
+    `on_close` is called once, when the child or the caller closes the channel.
+    """
 
     def __init__(self, longest: int, transfer_seconds: float = TRANSFER_SECONDS) -> None:
         self._longest = longest
@@ -28,6 +32,7 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._received = bytearray()
         self._closed = False
+        self.on_close: Callable[[], None] = lambda: None
         self._pending: asyncio.Future[bytes | None] | None = None
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -84,7 +89,9 @@ class Channel(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the channel."""
-        self._closed = True
+        if not self._closed:
+            self._closed = True
+            self.on_close()
         self.resume_writing()
         if self._transport is not None:
             self._transport.abort()

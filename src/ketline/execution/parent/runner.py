@@ -89,11 +89,13 @@ class ChildRunner:
         command: Sequence[str] = CHILD,
         admission: Admission | None = None,
         counts: SimulatorCounts | None = None,
+        on_idle_end: Callable[["ChildRunner"], None] | None = None,
     ) -> None:
         self._limits = limits
         self._command = command
         self._admission = admission or Admission()
         self._counts = counts or SimulatorCounts()
+        self._on_idle_end = on_idle_end
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="simulator")
         # Guards `_process` and `_closed`, which the thread uses too; only the event loop uses the other attributes.
         self._lock = threading.Lock()
@@ -276,7 +278,7 @@ class ChildRunner:
             self._child.kill()
             self._child = None
         self._preparing = asyncio.create_task(self._prepare(permits))
-        self._preparing.add_done_callback(_ignore)
+        self._preparing.add_done_callback(self._prepared)
 
     async def _prepare(self, permits: ExitStack) -> _Child:
         try:
@@ -300,6 +302,7 @@ class ChildRunner:
         self._counts.ready()
         _log.debug("simulator.ready", pid=child.process.pid)
         self._child = child
+        child.channel.on_close = self._channel_closed
         return child
 
     async def _start_child(self) -> _Child:
@@ -317,6 +320,21 @@ class ChildRunner:
                 raise SimulatorNotStarted("the simulator process did not become ready in time")
             raise self._not_started("it is of another version; the package was replaced: restart this process")
         return _Child(process, channel)
+
+    def _prepared(self, preparing: asyncio.Task[_Child]) -> None:
+        """Retrieve the error, so that asyncio does not log it, and report it: a call that comes now tries again."""
+        if not preparing.cancelled() and preparing.exception() is not None:
+            self._report_idle_end()
+
+    def _channel_closed(self) -> None:
+        if not self._closed and not self._turn.locked():
+            _log.warning("simulator.ended_idle", pid=self.pid)
+        self._report_idle_end()
+
+    def _report_idle_end(self) -> None:
+        """Report that there is no child; a call that uses the runner finds out by itself."""
+        if self._on_idle_end is not None and not self._closed and not self._turn.locked():
+            self._on_idle_end(self)
 
     def _not_started(self, error: str, stderr_tail: str = "") -> SimulatorNotStarted:
         if not self._closed:
@@ -354,12 +372,6 @@ def _died(ended: ProcessEnded, memory_bytes: int) -> ExecutionFailed:
     return SimulatorDied(f"{ended.how} while running the program")
 
 
-def _ignore(preparing: asyncio.Task[_Child]) -> None:
-    """Retrieve the error, so that asyncio does not log it: the next call that needs a child raises it."""
-    if not preparing.cancelled():
-        preparing.exception()
-
-
 def _token() -> str:
     return secrets.token_hex(8)
 
@@ -383,13 +395,15 @@ class ChildRunnerFactory:
         self._admission = admission or Admission()
         self._counts = counts or SimulatorCounts()
 
-    def open_runner(self) -> AbstractAsyncContextManager[CircuitRunner]:
-        return self._open()
+    def open_runner(
+        self, on_idle_end: Callable[[CircuitRunner], None] | None = None
+    ) -> AbstractAsyncContextManager[CircuitRunner]:
+        return self._open(on_idle_end)
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[ChildRunner]:
+    async def _open(self, on_idle_end: Callable[[CircuitRunner], None] | None) -> AsyncIterator[ChildRunner]:
         # guard: admission.shared
-        runner = ChildRunner(self._limits, self._command, self._admission, counts=self._counts)
+        runner = ChildRunner(self._limits, self._command, self._admission, counts=self._counts, on_idle_end=on_idle_end)
         try:
             await runner.open()
             yield runner
