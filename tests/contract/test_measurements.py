@@ -13,8 +13,9 @@ from ketline.db.claim_controls import SqlClaimControls
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database, open_database
 from ketline.db.measurements import SqlServiceMeasurer
-from ketline.db.schema.tables import tasks
+from ketline.db.schema.tables import deliveries, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.webhooks.deliveries import SqlDeliveryLog, SqlDeliveryQueue
 from ketline.db.workers import SqlWorkerRegistry
 from ketline.domain.access import ProjectName
 from ketline.domain.claim_stops import EVERY_QUEUE
@@ -23,6 +24,7 @@ from ketline.domain.measurements import QueueMeasurement
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.spec import Target, TaskKind, TaskSpec
 from ketline.domain.task import CorrelationId, Submission, TaskId, WorkerId
+from ketline.domain.webhooks import LONGEST_DELIVERY, Attempt, AttemptLimits
 from ketline.domain.worker import WorkerCondition, WorkerIdentity
 from tests.actors import TESTER
 
@@ -123,6 +125,30 @@ async def test_pauses_and_drained_workers_are_counted(database: Database, measur
     await controls.pause(EVERY_QUEUE, None, TESTER)
     measured = await measurer.measure()
     assert (measured.workers, measured.workers_draining, measured.claim_pauses) == (2, 1, 1)
+
+
+async def test_messages_are_counted_until_they_are_delivered(
+    repository: SqlTaskRepository, database: Database, measurer: SqlServiceMeasurer
+) -> None:
+    """Those that no process has begun to deliver too: all may be set to deliver none."""
+    queue, url = SqlDeliveryQueue(database), "https://example.org/hooks"
+    assert (await measurer.measure()).oldest_webhook_seconds is None
+    ended, sent, delivered = [TaskSpec(circuit="p", shots=1, max_attempts=3, callback=url) for _ in range(3)]
+    for spec in (sent, delivered):
+        await repository.cancel(await submit(repository, spec), TESTER)
+    assert await queue.make(10) == 2
+    accepted, failed = await queue.claim(10, LEASE, [], AttemptLimits(host=10, project=10))
+    await queue.delivered(accepted, Attempt(status=204))
+    await queue.failed(failed, Attempt(error="the receiver answered 503", status=503), LEASE)
+    await repository.cancel(await submit(repository, ended), TESTER)
+    measured = await measurer.measure()
+    assert measured.webhooks_waiting == 2
+    assert measured.oldest_webhook_seconds == pytest.approx(0, abs=30)
+    old = {"created_at": from_now(-7200), "give_up_at": from_now(-7200 + LONGEST_DELIVERY.total_seconds())}
+    await database.write(lambda connection: connection.execute(update(deliveries).values(old)).rowcount)
+    assert (await measurer.measure()).oldest_webhook_seconds == pytest.approx(7200, abs=30)
+    await SqlDeliveryLog(database).repeat(failed.task_id)
+    assert (await measurer.measure()).oldest_webhook_seconds == pytest.approx(0, abs=30), "as old as its repetition"
 
 
 async def test_reading_that_waits_for_a_lock_is_ended(postgres_url: str) -> None:

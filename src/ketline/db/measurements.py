@@ -6,23 +6,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, select, text
+from sqlalchemy import Connection, Row, Select, and_, case, func, literal, select, text, union_all
 
-from ketline.db.engine.clock import now, seconds_between
+from ketline.db.engine.clock import after, now, seconds_between
 from ketline.db.engine.database import Database
 from ketline.db.engine.dialect import SQLITE
 from ketline.db.predicted_work import read_durations
 from ketline.db.schema.statuses import has_status
-from ketline.db.schema.tables import claim_pauses, tasks, workers
+from ketline.db.schema.tables import claim_pauses, deliveries, tasks, workers
 from ketline.db.tasks.hold import runnable_since
+from ketline.db.webhooks.messages import IS_DUE
 from ketline.domain.measurements import QueueMeasurement, ServiceMeasurement
 from ketline.domain.predicted_work import QueueDurations
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS
 from ketline.domain.task import TaskStatus
+from ketline.domain.webhooks import LONGEST_DELIVERY
 
 TIME_LIMIT_SECONDS = 2.0
 # SQLite asks so often whether to go on, counted in steps of its virtual machine: about once a millisecond.
 _STEPS = 20_000
+# More messages than these are not counted: those of an outage of all receivers must not keep the rest from being read.
+MOST_WEBHOOKS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,15 @@ class SqlServiceMeasurer:
 def _measure(connection: Connection, size: str) -> ServiceMeasurement:
     counted = connection.execute(_count_tasks()).all()
     live = connection.execute(_select_workers()).all()
+    webhooks = connection.execute(_count_webhooks()).one()
     return ServiceMeasurement(
         queues=_queues(counted, live, read_durations(connection)),
         workers=len(live),
         workers_without_simulator=sum(row.ready_slots == 0 and row.problem is not None for row in live),
         workers_draining=sum(row.draining_since is not None for row in live),
         claim_pauses=connection.execute(select(func.count()).select_from(claim_pauses)).scalar_one(),
+        webhooks_waiting=webhooks.waiting,
+        oldest_webhook_seconds=_at_least_zero(webhooks.oldest_seconds),
         database_bytes=connection.execute(text(size)).scalar_one(),
     )
 
@@ -80,6 +87,16 @@ def _count_tasks() -> Select[Any]:
         .where(has_status([TaskStatus.PENDING, TaskStatus.PROCESSING]))
         .group_by(tasks.c.queue)
     )
+
+
+def _count_webhooks() -> Select[int, float]:
+    """Counts the messages that are still to be delivered, of all projects, those of tasks that ended just now too."""
+    # Repeated deliveries are as old as their repetition.
+    begun = select(after(deliveries.c.give_up_at, literal(-LONGEST_DELIVERY.total_seconds())).label("since"))
+    waiting = begun.where(deliveries.c.next_at.is_not(None)).limit(MOST_WEBHOOKS)
+    due = select(tasks.c.completed_at.label("since")).where(IS_DUE).limit(MOST_WEBHOOKS)
+    both = union_all(select(waiting.subquery()), select(due.subquery())).subquery()
+    return select(func.count().label("waiting"), seconds_between(func.min(both.c.since), now()).label("oldest_seconds"))
 
 
 def _select_workers() -> Select[Any]:

@@ -31,7 +31,8 @@ class QueueMeasurement:
 class ServiceMeasurement:
     """The queues by name, the live workers, the size of the database, and the number of pauses.
 
-    Of the workers it has those that can start no simulator, and those that are being drained.
+    Of the workers it has those that can start no simulator, and those that are being drained. `webhooks_waiting` are
+    messages to callbacks that are still to be delivered, and `oldest_webhook_seconds` is the age of the oldest.
     """
 
     queues: Mapping[str, QueueMeasurement]
@@ -39,4 +40,6 @@ class ServiceMeasurement:
     workers_without_simulator: int
     workers_draining: int = 0
     claim_pauses: int = 0
+    webhooks_waiting: int = 0
+    oldest_webhook_seconds: float | None = None
     database_bytes: int

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ketline.domain.task import FailureCode, TaskStatus
+from ketline.domain.webhooks import DeliveryState
 
 # From a program of milliseconds to one that runs for the longest time that a task may request.
 TASK_BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
@@ -94,6 +95,14 @@ TASKS_REDISPATCHED = Counter(
     "ketline_tasks_redispatched_total", "Tasks published again because their message seemed lost."
 )
 
+# Messages about ended tasks, to callbacks.
+WEBHOOK_ATTEMPTS = Counter(
+    "ketline_webhook_attempts_total",
+    "Attempts to deliver a message to a callback, by the state of the delivery after it: waiting if it failed.",
+    ("state",),
+    [(state.value,) for state in DeliveryState],
+)
+
 # Simulators: processes that run or read programs.
 SIMULATORS_STARTED = Counter("ketline_simulators_started_total", "Simulator processes that became ready.", ("use",))
 SIMULATORS_KILLED = Counter(
@@ -175,6 +184,10 @@ WORKERS_BROKEN = Gauge("ketline_workers_without_simulator", "Live workers that c
 WORKERS_DRAINING = Gauge("ketline_workers_draining", "Live workers that claim no tasks because they are drained.")
 CLAIM_PAUSES = Gauge("ketline_claim_pauses", "Pauses of claims, of all queues or of some, that are in force.")
 DEAD_LETTERS = Gauge("ketline_dead_letters", "Messages in the dead-letter queue.")
+WEBHOOKS_WAITING = Gauge("ketline_webhooks_waiting", "Messages to callbacks that have not been delivered yet.")
+WEBHOOKS_OLDEST = Gauge(
+    "ketline_webhooks_oldest_seconds", "Age of the oldest message that has not been delivered, 0 without one."
+)
 DATABASE_SIZE = Gauge("ketline_database_size_bytes", "Size of the database.")
 MEASUREMENT_SUCCESS = Gauge(
     "ketline_measurement_success", "1 if the gauges of the service could be read for this scrape, else 0."

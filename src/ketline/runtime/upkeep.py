@@ -86,18 +86,18 @@ async def open_upkeep(
         measuring.run(),
         measure_lag(metrics),
         recorder.run(),
-        _deliver(settings, queue, clock),
+        _deliver(settings, queue, clock, metrics),
     ):
         yield dispatcher
 
 
-async def _deliver(settings: Settings, queue: DeliveryQueue, clock: Clock) -> None:
+async def _deliver(settings: Settings, queue: DeliveryQueue, clock: Clock, metrics: Metrics) -> None:
     """Deliver messages to callbacks until cancelled."""
     timeout_seconds, agent = settings.webhook_timeout_s, f"ketline/{version('ketline')}"
     with closing(SystemResolver()) as resolve:
         sender = HttpCallbackSender(CallbackRule(settings.webhook_networks()), resolve, timeout_seconds, agent)
         timeout = timedelta(seconds=timeout_seconds)
-        await DeliverMessages(queue, sender, clock, settings.webhook_concurrency, timeout).run()
+        await DeliverMessages(queue, sender, clock, settings.webhook_concurrency, timeout, metrics=metrics).run()
 
 
 def retention_of(settings: Settings, database: Database) -> Retention:

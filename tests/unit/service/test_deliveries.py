@@ -13,8 +13,11 @@ from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryId, DeliveryState
+from ketline.ports.metrics import Metrics, NoMetrics
+from ketline.prometheus_metrics import PrometheusMetrics
 from ketline.runtime import SystemClock
 from ketline.service.upkeep.deliveries import BATCH, SPARE, DeliverMessages
+from tests.exposition import series_of, value
 from tests.fake_webhooks import FakeDeliveryQueue
 
 TIMEOUT = timedelta(seconds=7)
@@ -64,8 +67,13 @@ class Sender:
 
 
 @asynccontextmanager
-async def delivering(queue: FakeDeliveryQueue, sender: Sender, most: int = 8) -> AsyncIterator[None]:
-    task = asyncio.create_task(DeliverMessages(queue, sender, SystemClock(), most, TIMEOUT, draw=lambda: 0.0).run())
+async def delivering(
+    queue: FakeDeliveryQueue, sender: Sender, most: int = 8, metrics: Metrics | None = None
+) -> AsyncIterator[None]:
+    deliver = DeliverMessages(
+        queue, sender, SystemClock(), most, TIMEOUT, draw=lambda: 0.0, metrics=metrics or NoMetrics()
+    )
+    task = asyncio.create_task(deliver.run())
     try:
         yield
     finally:
@@ -90,6 +98,23 @@ async def test_failed_message_waits_longer_each_time_and_as_long_as_the_receiver
     async with delivering(queue, Sender(Attempt(error="busy", pause_seconds=300.0))):
         await queue.after(1)
     assert queue.recorded[0][2] == timedelta(seconds=300)
+
+
+async def test_attempts_are_counted_by_what_becomes_of_the_delivery() -> None:
+    metrics = PrometheusMetrics()
+    for attempt, state in (
+        (Attempt(status=204), DeliveryState.WAITING),
+        (BUSY, DeliveryState.WAITING),
+        (BUSY, None),
+        (BUSY, DeliveryState.DEAD),
+    ):
+        queue = FakeDeliveryQueue(delivery(1))
+        queue.state = state
+        async with delivering(queue, Sender(attempt), metrics=metrics):
+            await queue.after(1)
+    found = series_of(metrics)
+    counts = {state: value(found, "ketline_webhook_attempts_total", state=state) for state in DeliveryState}
+    assert counts == {DeliveryState.DELIVERED: 1, DeliveryState.WAITING: 2, DeliveryState.DEAD: 1}
 
 
 async def test_no_more_messages_are_under_way_than_permitted() -> None:

@@ -58,6 +58,10 @@ class ServiceGauges:
         )
         metrics.on_scrape(table.WORKERS_DRAINING, lambda: self._of_service(lambda service: service.workers_draining))
         metrics.on_scrape(table.CLAIM_PAUSES, lambda: self._of_service(lambda service: service.claim_pauses))
+        metrics.on_scrape(table.WEBHOOKS_WAITING, lambda: self._of_service(lambda service: service.webhooks_waiting))
+        metrics.on_scrape(
+            table.WEBHOOKS_OLDEST, lambda: self._of_service(lambda service: service.oldest_webhook_seconds or 0.0)
+        )
         metrics.on_scrape(table.DATABASE_SIZE, lambda: self._of_service(lambda service: service.database_bytes))
         metrics.on_scrape(table.DEAD_LETTERS, self._count_of_dead_letters)
 
@@ -100,7 +104,7 @@ class ServiceGauges:
     def _service(self) -> ServiceMeasurement | None:
         return self._measured[1] if self._measured is not None and self._age() <= self.kept_seconds else None
 
-    def _of_service(self, value: Callable[[ServiceMeasurement], int]) -> Reading:
+    def _of_service(self, value: Callable[[ServiceMeasurement], float]) -> Reading:
         service = self._service()
         return {} if service is None else {(): value(service)}
 

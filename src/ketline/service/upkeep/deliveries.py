@@ -10,8 +10,10 @@ from functools import partial
 import structlog
 
 from ketline.domain.errors import ServiceUnavailable
+from ketline.domain.metrics import WEBHOOK_ATTEMPTS
 from ketline.domain.webhooks import Attempt, AttemptLimits, ClaimedDelivery, DeliveryState, retry_seconds
 from ketline.ports.clock import Clock
+from ketline.ports.metrics import Metrics, NoMetrics
 from ketline.ports.webhooks import CallbackSender, DeliveryQueue
 from ketline.service.loop import Loop
 
@@ -42,6 +44,7 @@ class DeliverMessages:
     most: int
     timeout: timedelta
     draw: Callable[[], float] = random.random
+    metrics: Metrics = field(default_factory=NoMetrics)
     # A delivery is in it twice if it was claimed again meanwhile: after its repetition, or when its lease has ended.
     _under_way: list[ClaimedDelivery] = field(default_factory=list, init=False)
     _correct_at: float = field(default=0.0, init=False)
@@ -98,10 +101,13 @@ class DeliverMessages:
     async def _record(self, claimed: ClaimedDelivery, attempt: Attempt) -> None:
         if attempt.error is None:
             await self.queue.delivered(claimed, attempt)
+            self.metrics.count(WEBHOOK_ATTEMPTS, DeliveryState.DELIVERED)
             log.info("webhook.delivered", **_named(claimed), status=attempt.status)
             return
         pause = max(retry_seconds(claimed.attempt, self.draw()), attempt.pause_seconds)
         state = await self.queue.failed(claimed, attempt, timedelta(seconds=pause))
+        # None: another process has begun the next attempt.
+        self.metrics.count(WEBHOOK_ATTEMPTS, state or DeliveryState.WAITING)
         event = "webhook.dead" if state is DeliveryState.DEAD else "webhook.failed"
         log.warning(event, **_named(claimed), status=attempt.status, error=attempt.error)
 
