@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -29,11 +29,15 @@ RESPONSE_SECONDS = 20.0
 class SteadyLoad:
     """Submits short programs to any of `ports`, each with a key of its own until it is accepted.
 
-    `ports` may be changed meanwhile. A client sends a task again after an error that says to try again, as the client
-    of the package does; any other response fails the test.
+    `ports` may be changed meanwhile. `body` gives the task of a number, `headers` are sent with each.
+    A client sends a task again after an error that says to try again, as the client of the package does; any other
+    response fails the test.
     """
 
     ports: list[int]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Callable[[int], Mapping[str, object]] = lambda number: {"qc": BELL, "shots": 16}
+    pause_seconds: float = PAUSE_SECONDS
     acknowledged: list[Acknowledgement] = field(default_factory=list)
     accepted_at: list[float] = field(default_factory=list)
     retried_at: list[float] = field(default_factory=list)
@@ -70,15 +74,15 @@ class SteadyLoad:
             while not await self._accepted(http, number):
                 self.retried_at.append(time.monotonic())
                 await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(self.pause_seconds)
 
     async def _accepted(self, http: httpx.AsyncClient, number: int) -> bool:
         key = f"{self._run}-{number}"
         try:
             response = await http.post(
                 f"http://127.0.0.1:{self._rng.choice(self.ports)}/tasks",
-                json={"qc": BELL, "shots": 16},
-                headers={"Idempotency-Key": key, "X-Correlation-ID": key},
+                json=self.body(number),
+                headers={**self.headers, "Idempotency-Key": key, "X-Correlation-ID": key},
             )
         except httpx.HTTPError:
             return False

@@ -206,7 +206,7 @@ def _task(row: Mapping[str, Any], history: Sequence[HistoryLine]) -> StoredTask:
         shots=row["shots"],
         attempt=row["attempt"],
         token=_identifier(row["lease_token"]),
-        counts=result["counts"] if result else None,
+        counts=result.get("counts", {}) if result else None,
         error_code=row["error_code"],
         error_line=row["error_line"],
         completed_at=_moment(row["completed_at"]),
