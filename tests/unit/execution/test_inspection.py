@@ -1,14 +1,19 @@
 """What is said of a program before it is run is what comes to pass when it is."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from ketline.domain.errors import ProgramUnsupported
+from ketline.domain.errors import ExecutionFailed, ProgramUnsupported
 from ketline.domain.inspection import Inspection
-from ketline.domain.spec import Method, RunOptions, TaskSpec
+from ketline.domain.spec import Inputs, Method, RunOptions, TaskSpec
+from ketline.domain.sweep import first_point
 from ketline.domain.task import FailureCode, RunResult
 from ketline.execution.child.executor import Executor
+from ketline.execution.child.sweep_inspection import inspect_sweep
 from ketline.execution.frontend.program import load_program
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.protocol import Command, Request
@@ -156,3 +161,60 @@ def test_branches_are_simulated_once_for_each_history(qubits: int) -> None:
     few, many = (simulating(body, Method.AUTOMATIC, shots) for shots in (100, 10_000))
     assert few < 0.01
     assert many < 2 * few
+
+
+SWEPT: dict[str, tuple[str, Inputs, str]] = {
+    "index": ("input int k; qubit[3] q; bit[3] c; x q[k]; c = measure q;", {"k": [0, 1, 3, 2]}, "at point 2: "),
+    "type": ("input bool b; qubit q; bit c; if (b) { x q; } c = measure q;", {"b": [True, False, 7.5]}, "at point 2: "),
+    "width": (
+        "input int k; qubit[40] q; bit c; h q; for int i in [0:k] { cx q[i + 1], q[0]; rx(0.3) q[0]; } "
+        "c = measure q[0];",
+        {"k": [2, 5, 38, 3]},
+        "at point 2: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_points_of_a_sweep_that_would_fail_are_told(name: str) -> None:
+    """The first point of each can run; the task fails at a later one with the same code and message."""
+    text, inputs, where = SWEPT[name]
+    executor = Executor(ExecutionLimits(memory_bytes=64 << 20))
+    spec = TaskSpec(circuit=HEADER + text, shots=10, inputs=inputs, options=RunOptions(method=Method.STATEVECTOR))
+    # What is loaded once takes a part of the half second that there is for further points.
+    executor.respond(Request(replace(spec, inputs=first_point(inputs)), command=Command.INSPECT))
+    inspection = executor.respond(Request(spec, command=Command.INSPECT)).outcome
+    assert isinstance(inspection, Inspection)
+    failed = executor.respond(Request(spec)).outcome
+    assert isinstance(failed, ExecutionFailed)
+    assert inspection.failure == failed.failure
+    assert inspection.failure.message.startswith(where)
+    assert (inspection.method, inspection.estimated_seconds) == (None, None)
+    assert inspection.qubits > 0
+
+
+def test_most_points_of_a_long_sweep_are_estimated(executor: Executor) -> None:
+    text = "input float a; qubit q; bit c; rx(a) q; c = measure q;"
+    spec = TaskSpec(circuit=HEADER + text, shots=1, inputs={"a": [0.001 * k for k in range(10_000)]})
+    started = time.process_time()
+    found = executor.respond(Request(spec, command=Command.INSPECT)).outcome
+    assert time.process_time() - started < 5
+    assert isinstance(found, Inspection)
+    assert found.estimated_seconds is not None
+    assert found.estimated_seconds > 0.1
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 4, 5, 8, 9, 100])
+def test_points_are_inspected_once_each(points: int) -> None:
+    """The first, the last, and the others from wide gaps to narrow ones."""
+    seen: list[float] = []
+    spec = TaskSpec(circuit="", shots=1, inputs={"t": [float(number) for number in range(points)]})
+
+    def inspect(request: Request) -> Inspection:
+        seen.append(cast("float", request.spec.inputs["t"]))
+        return Inspection(tier="scanner", qubits=1, unused_qubits=0, depth=1, operations={}, estimated_seconds=seen[-1])
+
+    found = inspect_sweep(Request(spec), inspect, points)
+    assert sorted(seen) == list(range(points))
+    assert seen[:2] == [0, points - 1][: len(seen)]
+    assert found.estimated_seconds == pytest.approx(sum(seen), rel=0.05)

@@ -26,6 +26,7 @@ from ketline.execution.child.runs.gradients import compute_gradients, planned_gr
 from ketline.execution.child.runs.outputs import compute_outputs
 from ketline.execution.child.runs.shifted_gradients import compute_shifted_gradients, is_shifted, planned_shifts
 from ketline.execution.child.soft_time_limit import SoftTimeLimit, Stopwatch, soft_time_limit
+from ketline.execution.child.sweep_inspection import inspect_sweep
 from ketline.execution.circuit.final_state import final_state_of
 from ketline.execution.drawing import draw
 from ketline.execution.frontend.program import Program, load_program, read_program
@@ -107,16 +108,18 @@ class Executor:
         return compute_outputs(run) if states_of(request.spec.options.outputs) else draw_counts(run)
 
     def inspect(self, request: Request) -> Inspection:
-        """Inspect the program, or the first point of a sweep; the estimated time is that of all points."""
-        started = time.process_time()  # the estimate must not depend on the current load
+        """Inspect the program, of a sweep as many points as there is time for; the estimated time is that of all."""
+        points = number_of_points(request.spec.inputs)
         with soft_time_limit(self._soft_limit_seconds(request)):
-            program, plan = self._planned(request)
-            reading = time.process_time() - started
-            runs = number_of_points(request.spec.inputs) or 1
-            return inspect_program(program, self._simulator, request.spec, reading, runs, plan)
+            return self._inspect(request) if points is None else inspect_sweep(request, self._inspect, points)
+
+    def _inspect(self, request: Request) -> Inspection:
+        started = time.process_time()  # the estimate must not depend on the current load
+        program, plan = self._planned(request)
+        return inspect_program(program, self._simulator, request.spec, time.process_time() - started, plan)
 
     def _planned(self, request: Request) -> tuple[Program, Callable[[], Planned]]:
-        """The program of a request, of the first point of a sweep, and what plans its simulation."""
+        """The program of a request that is no sweep, and what plans its simulation."""
         noise = noise_model_of(request, self._reader, self._simulator)
         if request.spec.options.gradient is not None and is_shifted(request.spec.options):
             return planned_shifts(request, self._reader, self._simulator, self._limits)

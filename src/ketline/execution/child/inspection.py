@@ -27,12 +27,11 @@ def inspect_program(
     simulator: Simulator,
     spec: TaskSpec,
     reading_seconds: float,
-    runs: int,
     plan: Callable[[], Planned],
 ) -> Inspection:
     """Inspect the program of a task, which would be simulated by this plan.
 
-    Its estimated time includes that of reading it here, for each of `runs`.
+    Its estimated time includes that of reading it here.
     """
     lowered = program.lowered
     qubits = lowered.num_qubits
@@ -53,7 +52,7 @@ def inspect_program(
         return replace(inspection, failure=error.failure)
     choice = planned.choice
     simulating = simulator.seconds(planned.program, choice, planned.shots)
-    seconds = None if simulating is None else runs * (reading_seconds + planned.repeats * simulating)
+    seconds = None if simulating is None else reading_seconds + planned.repeats * simulating
     return replace(
         inspection,
         method=choice.method.name,
