@@ -265,6 +265,40 @@ def test_readout_errors_are_taken_out(executor: Executor) -> None:
     assert (np.abs(np.array(raw["values"][0]) - exact) > 6 * errors).any()
 
 
+@pytest.mark.parametrize("zne", [None, ZeroNoise(), ZeroNoise(extrapolation=Extrapolation.EXPONENTIAL)])
+def test_standard_errors_have_those_of_a_measured_calibration(executor: Executor, zne: ZeroNoise | None) -> None:
+    """Deviations in units of standard errors: their squares add up to their number, at a level of 1e-7.
+
+    Of the shots alone the standard errors would be a third of these.
+    """
+    program, number = "qubit[2] q; rx(0.7) q[0]; ry(0.4) q[1]; cx q[0], q[1];", 30
+    exact = math.cos(0.4)
+    mitigation = Mitigation(zne=zne, readout=True, calibration_shots=150)
+    squares = 0.0
+    for seed in range(number):
+        result = result_of(
+            executor, program, [{"ZZ": 1.0, "II": 0.25}], mitigation, noise=READOUT, shots=3000, seed=seed
+        )
+        assert result.expectation_values is not None
+        assert result.standard_errors is not None
+        value: Any = result.expectation_values[0]
+        error: Any = result.standard_errors[0]
+        squares += ((value - 0.25 - exact) / error) ** 2
+    bound = math.log(1e7)
+    assert number - 2 * math.sqrt(number * bound) < squares < number + 2 * math.sqrt(number * bound) + 2 * bound
+
+
+def test_readout_that_was_never_seen_has_an_error(executor: Executor) -> None:
+    """Of a probability that 20 shots do not show it is not known that it is 0."""
+    rare = {"name": "readout", "p01": 0.0, "p10": 1e-9}
+    mitigation = Mitigation(readout=True, calibration_shots=20)
+    result = result_of(executor, "qubit q; x q;", [{"Z": 1.0}], mitigation, noise=rare, shots=100)
+    assert result.expectation_values == [-1.0]
+    assert result.standard_errors is not None
+    error: Any = result.standard_errors[0]
+    assert 0.02 < error < 0.2
+
+
 def test_both_are_done_at_once_and_replay(executor: Executor) -> None:
     circuit, mitigation = random_program(1), Mitigation(zne=ZeroNoise(), readout=True)
     noise = [DEPOLARIZING, READOUT]

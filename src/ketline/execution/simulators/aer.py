@@ -36,10 +36,23 @@ class Simulation(NamedTuple):
     memory: Sequence[str] | None
 
 
+class CalibrationErrors(NamedTuple):
+    """What the standard errors of values are made of where readout errors were measured.
+
+    `of_shots` are those by the shots alone, in the order of the observables. `by_reading` has, for each measured
+    probability, named by a qubit of the noise and the state that was misread, what its standard error makes of each
+    value, with a sign: float64 in the same order. Values at several scale factors share these.
+    """
+
+    of_shots: Sequence[float]
+    by_reading: Mapping[tuple[int, int], Any]
+
+
 class Expectation(NamedTuple):
     """Expectation values in the order of the observables, the method's name, why it was chosen, and the engine.
 
-    `errors` are the standard errors of values that were estimated; None of exact ones.
+    `errors` are the standard errors of values that were estimated; None of exact ones. `calibration` is what they are
+    made of if readout errors were measured.
     """
 
     values: Sequence[float]
@@ -47,6 +60,7 @@ class Expectation(NamedTuple):
     reason: str
     engine: Engine
     errors: Sequence[float] | None = None
+    calibration: CalibrationErrors | None = None
 
 
 class Differentiated(NamedTuple):

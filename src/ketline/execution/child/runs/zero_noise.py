@@ -1,15 +1,18 @@
 """Zero-noise extrapolation of expectation values: finds them at several strengths of noise, and what they lead to."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ketline.domain.mitigation import ZeroNoise
 from ketline.domain.seeds import derived_seed
 from ketline.domain.spec import Observable, RunOptions
 from ketline.execution.frontend.program import Program
 from ketline.execution.simulators.aer import Expectation
-from ketline.execution.simulators.estimation import extrapolated, folded_programs
+from ketline.execution.simulators.estimation import Limit, extrapolated, folded_programs, with_calibration
 
 Find = Callable[[Program, RunOptions], Expectation]
 
@@ -38,11 +41,12 @@ def without_noise(
     found = [find(one.program, _of_scale(options, number)) for number, one in enumerate(programs)]
     factors = [one.scale_factor for one in programs]
     none = [0.0] * len(observables)
+    of_shots = [one.errors or none if one.calibration is None else one.calibration.of_shots for one in found]
     limits = [
         extrapolated(
             factors,
             [one.values[number] for one in found],
-            [(one.errors or none)[number] for one in found],
+            [errors[number] for errors in of_shots],
             zne,
             _mixed_value(observable) if zne.asymptote is None else zne.asymptote,
         )
@@ -52,13 +56,24 @@ def without_noise(
     shown = ", ".join(f"{factor:g}" for factor in factors)
     expectation = first._replace(
         values=[limit.value for limit in limits],
-        errors=[limit.error for limit in limits] if sampled else None,
+        errors=_errors(limits, found) if sampled else None,
         reason=f"extrapolated to no noise from the scale factors {shown}: {first.reason}",
     )
     errors = {"standard_errors": [list(one.errors or none) for one in found]} if sampled else {}
     curves = [limit.curve.value for limit in limits]
     values = [list(one.values) for one in found]
     return Mitigated(expectation, {"scale_factors": factors, "values": values, **errors, "curves": curves})
+
+
+def _errors(limits: Sequence[Limit], found: Sequence[Expectation]) -> Sequence[float]:
+    """The standard errors of limits; the measured readout errors, if there are some, are the same at all factors."""
+    shared: dict[tuple[int, int], Any] = defaultdict(lambda: np.zeros(len(limits)))
+    for scale, one in enumerate(found):
+        slopes = np.array([limit.slopes[scale] for limit in limits])
+        for reading, changes in ({} if one.calibration is None else one.calibration.by_reading).items():
+            shared[reading] += slopes * changes
+    errors: Sequence[float] = with_calibration([limit.error for limit in limits], shared.values()).tolist()
+    return errors
 
 
 def _of_scale(options: RunOptions, number: int) -> RunOptions:

@@ -6,6 +6,7 @@ are misread independently, so circuits of one qubit each show the same as those 
 
 from collections import Counter
 from dataclasses import replace
+from math import sqrt
 
 from qiskit.circuit import QuantumCircuit
 from qiskit.circuit.library import XGate
@@ -30,7 +31,7 @@ class Calibration:
         self._noise = noise
         self._shots = mitigation.calibration_shots
         self._seed = seed
-        self._measured: dict[int, Misreading | None] = {}
+        self._measured: dict[int, Misreading] = {}
 
     @property
     def how(self) -> str:
@@ -52,9 +53,18 @@ class Calibration:
             return self._noise.misreading(number)
         if number not in self._measured:
             ones = [self._share_of_ones(program, number, state, self._shots) for state in (0, 1)]
-            reading = Misreading(ones[0], 1 - ones[1])
-            self._measured[number] = reading if max(reading) > 0 else None
+            self._measured[number] = Misreading(ones[0], 1 - ones[1])
         return self._measured[number]
+
+    def deviations(self, number: int) -> Misreading | None:
+        """The standard errors of the misreading of a qubit that was measured; None where it is known exactly.
+
+        They are those of Laplace's estimate, as a probability of which no shot was seen is not known to be 0.
+        """
+        if self._shots is None or number not in self._measured:
+            return None
+        smooth = [(share * self._shots + 1) / (self._shots + 2) for share in self._measured[number]]
+        return Misreading(*[sqrt(share * (1 - share) / self._shots) for share in smooth])
 
     def _share_of_ones(self, program: Program, number: int, state: int, shots: int) -> float:
         """The share of shots in which the qubit, prepared in a state, reads 1."""

@@ -15,6 +15,7 @@ from ketline.execution.simulators.aer import Expectation, Simulation, Simulator
 from ketline.execution.simulators.channels import NoiseModel
 from ketline.execution.simulators.estimation.calibration import Calibration
 from ketline.execution.simulators.estimation.measured import measured_in
+from ketline.execution.simulators.estimation.reading_errors import ReadingErrors, with_calibration
 from ketline.execution.simulators.estimation.readout import corrected_signs
 
 # The value of Z by the bit that a qubit reads.
@@ -58,12 +59,13 @@ class Estimator:
             return found._replace(values=sums.constants, errors=[0.0] * len(observables))
         calibration = self._calibration
         corrected = {} if calibration is None else corrected_signs(calibration.of(program), qubits_of(sums))
+        readings = None if calibration is None else ReadingErrors(calibration, program, corrected, len(observables))
         values, errors = np.array(sums.constants, dtype=np.float64), np.zeros(len(observables))
         total, first = 0, None
         for number, basis in enumerate(sums.bases):
             number_of_shots = shots_in(basis, sums, shots, options.precision)
             simulation = self._run(program, basis, number_of_shots, options, noise, number)
-            _add(values, errors, basis, simulation.counts, corrected)
+            _add(values, errors, basis, simulation.counts, corrected, readings)
             total, first = total + number_of_shots, first or simulation
         assert first is not None
         bases = "1 basis" if len(sums.bases) == 1 else f"{len(sums.bases)} bases"
@@ -71,7 +73,9 @@ class Estimator:
             "" if calibration is None else f", readout errors of {len(corrected)} qubits corrected{calibration.how}"
         )
         reason = f"{total} shots in {bases}{readout}: {first.reason}"
-        return Expectation(values.tolist(), first.method, reason, first.engine, errors.tolist())
+        of_readings = None if readings is None else readings.of_shots(errors)
+        all_errors = errors if of_readings is None else with_calibration(errors, of_readings.by_reading.values())
+        return Expectation(values.tolist(), first.method, reason, first.engine, all_errors.tolist(), of_readings)
 
     def _run(
         self,
@@ -107,8 +111,9 @@ def _add(
     basis: Basis,
     counts: Mapping[str, int],
     corrected: Mapping[int, tuple[float, float]],
+    readings: ReadingErrors | None,
 ) -> None:
-    """Add what the outcomes of a basis say of each observable to its value, and to its standard error.
+    """Add what the outcomes of a basis say of each observable to its value, and to its standard error by shots.
 
     `corrected` has the values of Z by the bit that a qubit reads where these are not 1 and -1.
     """
@@ -118,8 +123,11 @@ def _add(
     signs, largest = of_qubits[np.arange(len(columns)), bits], np.abs(of_qubits).max(axis=1)[np.newaxis]
     times = np.array(list(counts.values()), dtype=np.float64)
     shots = times.sum()
+    products = {}
     for number, terms in basis.terms.items():
-        each = sum(_values_of(term, signs, columns) for term in terms)
+        of_terms = [_values_of(term, signs, columns) for term in terms]
+        products[number] = [values_of_term * times / shots for values_of_term in of_terms]
+        each = sum(of_terms)
         mean = float(times @ each / shots)
         values[number] += mean
         # One shot says nothing of its deviation, which is at most the sum of the coefficients.
@@ -128,6 +136,8 @@ def _add(
         unit = float(np.abs(each - mean).max()) or 1.0
         spread = unit * float(times @ ((each - mean) / unit) ** 2 / (shots - 1)) ** 0.5 if shots > 1 else most
         errors[number] = np.hypot(errors[number], spread / shots**0.5)
+    if readings is not None:
+        readings.add(basis, bits, products)
 
 
 def _values_of(term: Term, signs: Any, columns: Mapping[int, int]) -> Any:

@@ -17,11 +17,15 @@ _NEAREST = 1e-9
 
 
 class Limit(NamedTuple):
-    """A value without noise, its standard error, and the curve with which it was found."""
+    """A value without noise, its standard error, and the curve with which it was found.
+
+    `slopes` are the derivatives by the values that it was found from, in the order of these.
+    """
 
     value: float
     error: float
     curve: Extrapolation
+    slopes: Any
 
 
 def extrapolated(
@@ -39,7 +43,7 @@ def extrapolated(
     order = {Extrapolation.POLYNOMIAL: zne.order, Extrapolation.RICHARDSON: len(factors) - 1}.get(zne.extrapolation, 1)
     weights = _weights_at_zero(x, order, np.ones_like(x))
     curve = Extrapolation.LINEAR if zne.extrapolation is Extrapolation.EXPONENTIAL else zne.extrapolation
-    return Limit(float(weights @ y), float(np.hypot.reduce(weights * sigma)), curve)
+    return Limit(float(weights @ y), float(np.hypot.reduce(weights * sigma)), curve, weights)
 
 
 def _exponential(x: Any, y: Any, sigma: Any, asymptote: float) -> Limit | None:
@@ -47,14 +51,14 @@ def _exponential(x: Any, y: Any, sigma: Any, asymptote: float) -> Limit | None:
     sign = 1.0 if y[int(np.argmin(x))] >= asymptote else -1.0
     distances = sign * (y - asymptote)
     if (np.abs(distances) < _NEAREST).all():
-        return Limit(asymptote, float(np.linalg.norm(sigma)), Extrapolation.EXPONENTIAL)
+        return Limit(asymptote, float(np.linalg.norm(sigma)), Extrapolation.EXPONENTIAL, np.ones_like(x))
     if (distances < _NEAREST).any():
         return None
     weights = _weights_at_zero(x, 1, np.sqrt(distances))
     distance = float(np.exp(weights @ np.log(distances)))
     # The logarithm of a distance d has the error sigma / d, to first order and with the weights as they are.
-    error = distance * float(np.linalg.norm(weights * sigma / distances))
-    return Limit(asymptote + sign * distance, error, Extrapolation.EXPONENTIAL)
+    slopes = distance * weights / distances
+    return Limit(asymptote + sign * distance, float(np.linalg.norm(slopes * sigma)), Extrapolation.EXPONENTIAL, slopes)
 
 
 def _weights_at_zero(x: Any, order: int, weights: Any) -> Any:

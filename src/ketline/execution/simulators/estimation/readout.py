@@ -35,6 +35,13 @@ def corrected_signs(misread: Misread, qubits: Iterable[int]) -> Mapping[int, tup
     return found
 
 
+def sign_slopes(reading: Misreading) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The derivatives of what Z counts for where a qubit reads 0, and where it reads 1: by `p01`, and by `p10`."""
+    p01, p10 = reading
+    scale = 2 / (1 - p01 - p10) ** 2
+    return (scale * (1 - p10), -scale * p10), (scale * p01, -scale * (1 - p01))
+
+
 def determinant_of(reading: Misreading, qubit: int) -> float:
     """The determinant of the confusion matrix of a qubit.
 
