@@ -14,6 +14,7 @@ from ketline.domain.errors import InputMissing, ProgramInvalid, ProgramTooLarge,
 from ketline.domain.spec import Method, RunOptions, TaskSpec
 from ketline.execution.limits import ExecutionLimits
 from ketline.execution.parent.runner import ChildRunner, ChildRunnerFactory
+from tests.devices import device_of, run_on
 from tests.integration.execution.conftest import BELL, ENDLESS, LIMITS, child_pid, is_gone, read_proc, until
 from tests.reference import EXAMPLES, EXPECTED, assert_counts_match
 
@@ -193,6 +194,14 @@ async def test_endless_program_is_stopped_at_the_time_limit() -> None:
         assert is_gone(pid)
         with pytest.raises(ProgramInvalid):  # from a fresh child
             await runner.run(TaskSpec(circuit="nonsense", shots=1))
+
+
+async def test_program_stopped_on_a_device_gets_advice() -> None:
+    limits = ExecutionLimits(time_limit=timedelta(seconds=1))
+    spec = TaskSpec(circuit=ENDLESS, shots=1, options=RunOptions(device=run_on(device_of(noisy=False))))
+    async with ChildRunnerFactory(limits).open_runner() as runner:
+        with pytest.raises(TimeLimitExceeded, match=r"limit of 1 s, .* device 'small' .* lower optimization_level"):
+            await runner.run(spec, DEFAULT_PROJECT)
 
 
 async def test_slow_reading_is_stopped_at_the_soft_time_limit() -> None:

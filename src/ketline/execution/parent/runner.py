@@ -222,7 +222,8 @@ class ChildRunner:
         if data is None:
             await self._in_thread(child.process.end)
             ran = time.monotonic() - started
-            raise TimeLimitExceeded(f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s")
+            late = f"the program was stopped after {ran:.1f} s, at the time limit of {limit:g} s"
+            raise TimeLimitExceeded(f"{late}{_advice(request.spec)}")
         response = await self._decode(child, data, request)
         if response.retiring:
             await self._in_thread(child.process.end)
@@ -362,6 +363,16 @@ class ChildRunner:
         if process is not None:
             process.end()
             self._counts.remove(process)
+
+
+def _advice(spec: TaskSpec) -> str:
+    """What to do about a program that was stopped; nothing stops Qiskit's transpiler before the time limit does."""
+    if spec.options.device is None:
+        return ""
+    return (
+        f", which transpiling for the device '{spec.options.device.name}' is a part of: a lower optimization_level, an "
+        "initial_layout or a device with fewer couplings takes less time"
+    )
 
 
 def _died(ended: ProcessEnded, memory_bytes: int) -> ExecutionFailed:
