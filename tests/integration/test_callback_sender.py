@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpcore
 import pytest
 from standardwebhooks import WebhookVerificationError
 
@@ -19,7 +20,8 @@ from ketline.domain.callback_url import Address, CallbackRule
 from ketline.domain.task import TaskId
 from ketline.domain.webhooks import Attempt, ClaimedDelivery, DeliveryId, new_secret
 from ketline.webhooks.network import SystemResolver
-from ketline.webhooks.sender import MOST_ANSWER_BYTES, HttpCallbackSender
+from ketline.webhooks.sender import HttpCallbackSender
+from ketline.webhooks.stream import MOST_ANSWER_BYTES, BoundedStream
 from tests.receivers import ACCEPTED, answer, receiving
 
 LOOPBACK = CallbackRule((ip_network("127.0.0.0/8"),))
@@ -172,6 +174,44 @@ async def test_huge_answer_is_not_read() -> None:
         assert await sender().send(message(f"http://127.0.0.1:{port}/")) == Attempt(status=200)
         # What the buffers of both sockets take is sent, although nobody reads it.
         assert await asyncio.wait_for(sent, 30) < huge / 2
+
+
+@pytest.mark.parametrize(
+    ("start", "repeated"),
+    [(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n")],
+    ids=["interim", "headers"],
+)
+async def test_answer_that_does_not_come_to_its_end_is_not_read_on(start: bytes, repeated: bytes) -> None:
+    """All of it is parsed, which would occupy the event loop for as long as the receiver likes."""
+    rest = repeated * (16 * MOST_ANSWER_BYTES // len(repeated))
+    async with receiving(lambda received: start + rest) as receiver:
+        attempt = await sender().send(message(receiver.url))
+    assert attempt == Attempt(error="ReadError: the answer is too long")
+
+
+class Endless(httpcore.AsyncNetworkStream):
+    """A connection that gives whatever is asked for."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return b"x" * max_bytes
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        return self
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_connection_gives_so_many_bytes_in_small_pieces_and_no_more(tls: bool) -> None:
+    stream: httpcore.AsyncNetworkStream = BoundedStream(Endless())
+    sizes = [len(await stream.read(MOST_ANSWER_BYTES))]
+    if tls:
+        stream = await stream.start_tls(ssl.create_default_context())
+    with pytest.raises(httpcore.ReadError):
+        while True:
+            sizes.append(len(await stream.read(MOST_ANSWER_BYTES)))
+    assert sum(sizes) == MOST_ANSWER_BYTES
+    assert max(sizes) <= MOST_ANSWER_BYTES / 8
 
 
 async def test_accepted_message_is_delivered_though_the_rest_of_the_answer_is_lost() -> None:

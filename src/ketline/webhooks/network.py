@@ -14,6 +14,7 @@ from ipaddress import ip_address
 import httpcore
 
 from ketline.domain.callback_url import Address, CallbackRule, CallbackUrl
+from ketline.webhooks.stream import BoundedStream
 
 # The most addresses of a host that are tried.
 MOST_ADDRESSES = 3
@@ -77,9 +78,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         failure: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError("its host has no address")
         for address in (await self._permitted(host, port))[:MOST_ADDRESSES]:
             try:
-                return await self._backend.connect_tcp(
+                stream = await self._backend.connect_tcp(
                     str(address), port, CONNECT_SECONDS, local_address, socket_options
                 )
+                return BoundedStream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure

@@ -14,7 +14,6 @@ from ketline.domain.callback_url import CallbackRule, parse_callback
 from ketline.domain.webhooks import LONGEST_RETRY_SECONDS, Attempt, ClaimedDelivery, message_id
 from ketline.webhooks.network import AddressRefused, CheckedNetwork, Resolve
 
-MOST_ANSWER_BYTES = 64 * 1024
 # For the rest of an answer whose status has arrived.
 ANSWER_SECONDS = 2.0
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -75,13 +74,10 @@ class HttpCallbackSender:
 
 async def _read_some(response: httpcore.Response) -> None:
     """Read a short answer, so that its sender sees no broken connection; what is in it makes no difference."""
-    read = 0
     with suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, OSError):
         async with asyncio.timeout(ANSWER_SECONDS):
-            async for chunk in response.aiter_stream():
-                read += len(chunk)
-                if read >= MOST_ANSWER_BYTES:
-                    return
+            async for _ in response.aiter_stream():
+                pass
 
 
 def _outcome(response: httpcore.Response) -> Attempt:
