@@ -8,7 +8,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import httpcore
@@ -19,8 +18,9 @@ from ketline.webhooks.stream import BoundedStream
 # The most addresses of a host that are tried.
 MOST_ADDRESSES = 3
 CONNECT_SECONDS = 5.0
-# A resolver that does not answer occupies a thread for the resolver's timeout, however short this process waits.
-RESOLVER_THREADS = 8
+# A resolver that does not answer occupies a thread for the resolver's timeout, however short this process waits: by
+# default 10 s for one name server, 30 s for three. So there are more threads than attempts.
+RESOLVER_THREADS = 64
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
@@ -29,13 +29,22 @@ class AddressRefused(Exception):
     """None of the addresses of a host may be connected to."""
 
 
-@dataclass(slots=True)
-class SystemResolver:
-    """Resolves names as the operating system does, in threads of its own."""
+def look_up(host: str) -> Sequence[str]:
+    """The addresses of a host, as the operating system finds them; blocks.
 
-    _threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolver"), init=False
-    )
+    Raises:
+        OSError: it has none, or the resolver does not answer.
+    """
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+class SystemResolver:
+    """Resolves names in threads of its own, each name in one thread at a time, so that none occupies all of them."""
+
+    def __init__(self, threads: int = RESOLVER_THREADS, look_up: Callable[[str], Sequence[str]] = look_up) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+        self._look_up = look_up
+        self._under_way: dict[str, asyncio.Future[Sequence[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> Sequence[Address]:
         """Return the addresses of a host, in the order of preference.
@@ -43,14 +52,22 @@ class SystemResolver:
         Raises:
             OSError: it has none, or the resolver does not answer.
         """
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._look_up, host, port)
+        # Others may wait for it too, and its thread goes on in any case.
+        found = await asyncio.shield(self._looking_up(host.lower()))
         return [ip_address(address.partition("%")[0]) for address in dict.fromkeys(found)]
 
-    @staticmethod
-    def _look_up(host: str, port: int) -> list[str]:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [str(info[4][0]) for info in infos]
+    def _looking_up(self, host: str) -> asyncio.Future[Sequence[str]]:
+        known = self._under_way.get(host)
+        if known is None:
+            known = asyncio.get_running_loop().run_in_executor(self._threads, self._look_up, host)
+            self._under_way[host] = known
+            known.add_done_callback(lambda done: self._end(host, done))
+        return known
+
+    def _end(self, host: str, done: asyncio.Future[Sequence[str]]) -> None:
+        del self._under_way[host]
+        # Whoever waited for it may have given up.
+        _ = done.cancelled() or done.exception()
 
     def close(self) -> None:
         """Let running look-ups end by themselves."""

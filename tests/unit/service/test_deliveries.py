@@ -160,6 +160,14 @@ async def test_deliveries_are_made_until_none_is_left() -> None:
     assert queue.makes >= 3
 
 
+async def test_deliveries_that_are_due_do_not_wait_until_all_others_are_made() -> None:
+    queue = FakeDeliveryQueue(delivery(1))
+    queue.to_make = [BATCH] * 20
+    async with delivering(queue, Sender(BUSY)):
+        await queue.after(1)
+    assert len(queue.claims) >= 20
+
+
 @pytest.mark.parametrize(
     ("error", "event"),
     [(DatabaseUnavailable("down"), "webhook.not_recorded"), (RuntimeError("bug"), "webhook.crashed")],

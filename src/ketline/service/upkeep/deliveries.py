@@ -66,8 +66,9 @@ class DeliverMessages:
 
     async def _round(self, group: asyncio.TaskGroup) -> None:
         await self._correct_times()
-        while await self.queue.make(BATCH) == BATCH:
-            pass
+        if await self.queue.make(BATCH) == BATCH:
+            # Further ones follow at once, but after the attempts that are due.
+            self._freed.set()
         free = self.most - len(self._under_way)
         if not free:
             return
