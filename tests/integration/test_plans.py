@@ -30,11 +30,13 @@ from ketline.db.tasks.quotas import store_limited
 from ketline.db.tasks.submissions import InsertRequest
 from ketline.db.webhooks.claims import select_attempts
 from ketline.db.webhooks.messages import select_due
+from ketline.db.webhooks.pages import select_page
 from ketline.domain.access import DEFAULT_PROJECT, Owner
 from ketline.domain.history import HistoryQuery, Minute
 from ketline.domain.lists import Position, TaskFilter, TaskQuery
 from ketline.domain.quotas import ProjectQuotas, Quota
 from ketline.domain.task import FailureCode, TaskId, TaskStatus, WorkerId
+from ketline.domain.webhooks import DeliveryId, DeliveryState
 from tests.actors import TESTER
 from tests.contract.test_repository import submission
 
@@ -212,6 +214,31 @@ async def test_deliveries_are_looked_for_by_their_index_on_sqlite(index: str, sq
 
         await database.read(search)
     assert any(f"USING INDEX {index}" in plan for plan in plans), plans
+
+
+LISTED = select_page(DEFAULT_PROJECT, list(DeliveryState), DeliveryId(uuid4()), 100)
+
+
+async def test_deliveries_are_listed_by_their_index_on_postgresql(postgres_url: str) -> None:
+    own = dialect()  # type: ignore[no-untyped-call]
+    compiled = LISTED.compile(dialect=own, compile_kwargs={"render_postcompile": True})
+    plan = await planned(postgres_url, str(compiled), len(compiled.positiontup or ()))
+    assert plan.count("using idx_deliveries_project on deliveries") == len(DeliveryState)
+    assert "Seq Scan" not in plan
+
+
+async def test_deliveries_are_listed_by_their_index_on_sqlite(sqlite_url: str) -> None:
+    plans: list[str] = []
+    async with open_database(sqlite_url) as database:
+
+        def search(connection: Connection) -> None:
+            event.listen(connection, "before_cursor_execute", explained_into(plans))
+            connection.execute(LISTED)
+
+        await database.read(search)
+    searches = [plan for plan in plans if "SEARCH deliveries USING INDEX idx_deliveries_project" in plan]
+    assert len(searches) == len(DeliveryState), plans
+    assert all("created_at<" in plan for plan in searches)
 
 
 async def test_waiting_tasks_of_an_owner_are_counted_by_their_index_on_postgresql(postgres_url: str) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    or_,
     select,
     true,
     update,
@@ -27,6 +26,7 @@ from ketline.db.schema.tables import deliveries, tasks
 from ketline.db.schema.visibility import is_of
 from ketline.db.webhooks.claims import Room, choose, claim_chosen, is_due
 from ketline.db.webhooks.messages import IS_DUE, make_deliveries
+from ketline.db.webhooks.pages import SHOWN, is_in, select_page
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import DeliveryNotFound, TaskNotFound
 from ketline.domain.task import TaskId
@@ -40,8 +40,6 @@ from ketline.domain.webhooks import (
     DeliveryPage,
     DeliveryState,
 )
-
-_SHOWN = [column for column in deliveries.c if column.name not in {"host", "body", "give_up_at"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class SqlDeliveryLog:
         return replace(self, project=project)
 
     async def of_task(self, task_id: TaskId) -> Sequence[Delivery]:
-        found = select(*_SHOWN).where(deliveries.c.task_id == task_id, is_of(self.project, deliveries))
+        found = select(*SHOWN).where(deliveries.c.task_id == task_id, is_of(self.project, deliveries))
         known = select(tasks.c.task_id).where(tasks.c.task_id == task_id, is_of(self.project))
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
@@ -124,18 +122,14 @@ class SqlDeliveryLog:
         return [_to_delivery(row) for row in await self.database.read(work)]
 
     async def find(self, state: DeliveryState | None, before: DeliveryId | None, limit: int) -> DeliveryPage:
-        statement = select(*_SHOWN).where(is_of(self.project, deliveries))
-        if state is not None:
-            statement = statement.where(deliveries.c.state == state.value)
-        if before is not None:
-            statement = statement.where(_is_before(before, self.project))
-        newest = statement.order_by(deliveries.c.created_at.desc(), deliveries.c.delivery_id.desc())
-        rows = await self.database.read(lambda connection: connection.execute(newest.limit(limit + 1)).all())
+        states = list(DeliveryState) if state is None else [state]
+        newest = select_page(self.project, states, before, limit + 1)
+        rows = await self.database.read(lambda connection: connection.execute(newest).all())
         found = [_to_delivery(row) for row in rows[:limit]]
         return DeliveryPage(deliveries=found, next=found[-1].delivery_id if len(rows) > limit else None)
 
     async def repeat(self, task_id: TaskId) -> Delivery:
-        statement = _repeat(deliveries.c.task_id == task_id, is_of(self.project, deliveries)).returning(*_SHOWN)
+        statement = _repeat(deliveries.c.task_id == task_id, is_of(self.project, deliveries)).returning(*SHOWN)
         row = await self.database.write(lambda connection: connection.execute(statement).one_or_none())
         if row is None:
             raise DeliveryNotFound(
@@ -144,9 +138,9 @@ class SqlDeliveryLog:
         return _to_delivery(row)
 
     async def repeat_dead(self, limit: int) -> int:
-        dead = (is_of(self.project, deliveries), deliveries.c.state == DeliveryState.DEAD.value)
-        some = select(deliveries.c.delivery_id).where(*dead).order_by(deliveries.c.created_at).limit(limit)
-        statement = _repeat(deliveries.c.delivery_id.in_(some), *dead)
+        dead = is_in(self.project, DeliveryState.DEAD)
+        some = select(deliveries.c.delivery_id).where(dead).order_by(deliveries.c.created_at).limit(limit)
+        statement = _repeat(deliveries.c.delivery_id.in_(some), deliveries.c.state == DeliveryState.DEAD.value)
         return await self.database.write(lambda connection: connection.execute(statement).rowcount)
 
 
@@ -184,14 +178,6 @@ def _repeat(*which: ColumnElement[bool]) -> Update:
             give_up_at=from_now(LONGEST_DELIVERY.total_seconds()),
         )
     )
-
-
-def _is_before(delivery_id: DeliveryId, project: ProjectName) -> ColumnElement[bool]:
-    one = deliveries.alias("one")
-    this = and_(one.c.delivery_id == delivery_id, is_of(project, one))
-    at = select(one.c.created_at).where(this).scalar_subquery()
-    earlier = deliveries.c.created_at < at
-    return or_(earlier, and_(deliveries.c.created_at == at, deliveries.c.delivery_id < delivery_id))
 
 
 def _to_delivery(row: Row[Any]) -> Delivery:
