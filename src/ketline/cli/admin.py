@@ -6,6 +6,7 @@ They work while the service runs, and also while its API is down.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
@@ -114,7 +115,7 @@ async def _drained(administration: "Administration", drain: Drain, timeout: floa
         await asyncio.sleep(POLL_SECONDS)
         drain = known
         known = await administration.claim_controls.drain_of(WorkerId(drain.worker_id))
-    return known or Drain(worker_id=drain.worker_id, draining_since=drain.draining_since)
+    return known or replace(drain, stopped=True)
 
 
 def requeue(
@@ -248,7 +249,10 @@ def _show_drain(drain: Drain, *, as_json: bool) -> None:
     if as_json:
         moments = {"draining_since": drain.draining_since, "drained_at": drain.drained_at}
         times = {name: at.isoformat() for name, at in moments.items() if at is not None}
-        show_json({"worker_id": drain.worker_id, **times, "tasks": drain.tasks})
+        stopped = {"stopped": True} if drain.stopped else {}
+        show_json({"worker_id": drain.worker_id, **times, "tasks": drain.tasks, **stopped})
+    elif drain.stopped:
+        print(f"{drain.worker_id} has stopped. It held {drain.tasks} tasks before; other workers run what it left.")
     elif drain.draining_since is None:
         print(f"{drain.worker_id} claims tasks.")
     elif drain.drained_at is not None:

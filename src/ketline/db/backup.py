@@ -13,7 +13,7 @@ from secrets import token_hex
 
 from ketline.db.engine.faults import sqlite_fault
 from ketline.domain.backup import BackupSummary
-from ketline.domain.errors import BackupInvalid, BackupRefused
+from ketline.domain.errors import BackupInvalid, BackupRefused, DatabaseFull
 
 BUSY_SECONDS = 30.0
 # Files of a database, by their endings; the last two are there while it is open, or after a crash.
@@ -32,7 +32,7 @@ def back_up(database: Path, target: Path) -> BackupSummary:
         raise BackupRefused(f"There is no database at {database}: name the data directory of the service.")
     _require_free(target)
     with _partial(target) as copy:
-        with _faults(), closing(_open(database)) as source, closing(_open(copy)) as destination:
+        with _faults(copy), closing(_open(database)) as source, closing(_open(copy)) as destination:
             source.backup(destination)
             # One file: the copy does not need the write-ahead log of a database in use.
             destination.execute("PRAGMA journal_mode=DELETE")
@@ -81,7 +81,7 @@ def restored_copy(backup: Path, database: Path, *, replace: bool) -> Iterator[Pa
             f"There is a database at {database} already: add --replace to move it aside, or use an empty directory."
         )
     with _partial(database) as copy:
-        with _faults(), closing(_open(backup, "immutable=1")) as source, closing(_open(copy)) as destination:
+        with _faults(copy), closing(_open(backup, "immutable=1")) as source, closing(_open(copy)) as destination:
             source.backup(destination)
         yield copy
 
@@ -95,7 +95,7 @@ def put_in_place(copy: Path, database: Path) -> Path | None:
     Raises:
         DatabaseUnavailable: the copy cannot be written.
     """
-    with _faults():
+    with _faults(copy):
         _into_one_file(copy)
     _sync(copy)
     aside = _set_aside(database)
@@ -144,11 +144,15 @@ def _open(file: Path, mode: str = "mode=rw") -> sqlite3.Connection:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def _faults(copy: Path) -> Iterator[None]:
+    """Translate errors of SQLite; a full disk is that of the copy, the only file that is written."""
     try:
         yield
     except sqlite3.Error as error:
-        raise sqlite_fault(error) from error
+        fault = sqlite_fault(error)
+        if isinstance(fault, DatabaseFull):
+            raise DatabaseFull(f"The disk of {copy.absolute().parent} is full: the copy needs more room.") from error
+        raise fault from error
 
 
 @contextmanager

@@ -82,9 +82,13 @@ class ClaimStops:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain:
-    """The drain of a worker: since when it claims nothing, and since when it holds no task; None before that."""
+    """The drain of a worker: since when it claims nothing, and since when it holds no task; None before that.
+
+    `stopped` says that the worker is not live any more, and `tasks` how many it held before.
+    """
 
     worker_id: str
     draining_since: datetime | None
     drained_at: datetime | None = None
     tasks: int = 0
+    stopped: bool = False

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ketline.db.backup import back_up, check_backup, put_in_place, restored_copy
+from ketline.db.backup import _faults, back_up, check_backup, put_in_place, restored_copy
 from ketline.db.schema.migrate import known_revisions, migrate
-from ketline.domain.errors import BackupInvalid, BackupRefused
+from ketline.domain.errors import BackupInvalid, BackupRefused, DatabaseFull
 
 LINE = "INSERT INTO audit (at, action) VALUES ('2026-01-02 03:04:05.000000', ?)"
 
@@ -142,6 +142,15 @@ def test_copy_that_is_not_completed_leaves_the_database_in_its_place(database: P
 def test_file_without_its_log_is_no_backup(service: sqlite3.Connection, database: Path) -> None:
     with pytest.raises(BackupInvalid, match=r"newest changes are in .*ketline\.db-wal"):
         check_backup(database)
+
+
+def test_full_disk_is_named_as_that_of_the_copy(tmp_path: Path) -> None:
+    with (
+        closing(sqlite3.connect(":memory:")) as full,
+        pytest.raises(DatabaseFull, match=f"The disk of {tmp_path} is full"),
+        _faults(tmp_path / "copy.db"),
+    ):
+        full.executescript("PRAGMA max_page_count=1; CREATE TABLE t (x)")
 
 
 @pytest.mark.parametrize(
