@@ -83,7 +83,7 @@ def database_in(directory: Path) -> str:
         ConfigurationInvalid: the directory cannot be used.
     """
     with _usable():
-        directory.mkdir(parents=True, exist_ok=True)
+        _make_private(directory)
     return url_of(directory / DATABASE_FILE)
 
 
@@ -105,6 +105,12 @@ def require_database(directory: Path) -> None:
         )
 
 
+def _make_private(directory: Path) -> None:
+    """Make the directory if there is none; only its user may enter it, as the database has the secrets of webhooks."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+
+
 @contextmanager
 def _usable() -> Iterator[None]:
     try:
@@ -123,7 +129,7 @@ def sole_owner(directory: Path) -> Iterator[None]:
         ConfigurationInvalid: the directory cannot be used, or another process uses it.
     """
     with _usable():
-        directory.mkdir(parents=True, exist_ok=True)
+        _make_private(directory)
         lock = (directory / "ketline.lock").open("w")
     with lock:
         try:
