@@ -21,6 +21,7 @@ from ketline.execution.transpiling.native_gates import NativeGateWriter
 from ketline.execution.transpiling.plugins import use_own_plugins
 
 _ANYWHERE = NO_GATES - {"reset"} | NO_EFFECT
+_JUMPS = frozenset({"break_loop", "continue_loop"})
 _KEPT_PASS_MANAGERS = 8
 _LONGEST_REASON = 200
 
@@ -57,21 +58,24 @@ class Transpiler:
             DeviceMismatch: it does not fit the device, or the device lacks an operation.
         """
         self._require_room(circuit.num_qubits, run)
-        # Without routing the transpiler leaves no swap out either.
-        routing = "none" if pinned else None
+        # Without routing the transpiler leaves no swap out either. Qiskit's routing moves qubits back at the end of a
+        # loop's body, which `break` and `continue` leave before.
+        jumps = leaves_loops(circuit)
+        routing = "none" if pinned or jumps else None
         pass_manager = self._pass_manager(run.optimization_level, run.transpiler_seed, run.initial_layout, routing)
-        with self._failures(pinned=pinned), warnings.catch_warnings():
+        with self._failures(pinned=pinned, jumps=jumps), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = pass_manager.run(circuit)
         self._require_gates(found)
         return Transpiled(found, self._placement(found, run), self._device.dt_ns, self._gates)
 
     @contextmanager
-    def _failures(self, *, pinned: bool) -> Iterator[None]:
+    def _failures(self, *, pinned: bool, jumps: bool) -> Iterator[None]:
         try:
             yield
         except QiskitError as error:
-            where = " without moving the physical qubits that it names" if pinned else ""
+            where = " without moving qubits, which 'break' and 'continue' do not allow" if jumps else ""
+            where = " without moving the physical qubits that it names" if pinned else where
             raise self._mismatch(f"cannot be transpiled{where}: {_reason(error)}") from error
         except BaseException as error:
             # Rust's panics are not subclasses of `Exception`.
@@ -116,6 +120,15 @@ class Transpiler:
 
     def _mismatch(self, what: str) -> DeviceMismatch:
         return DeviceMismatch(f"for the device '{self._device.name}' this program {what}")
+
+
+def leaves_loops(circuit: Any) -> bool:
+    """Whether a circuit has a `break` or `continue`, in its blocks too."""
+    return any(
+        instruction.name in _JUMPS
+        or (instruction.is_control_flow() and any(map(leaves_loops, instruction.operation.blocks)))
+        for instruction in circuit.data
+    )
 
 
 def _misfit(layout: Sequence[int], qubits: int, most: int) -> str:

@@ -166,6 +166,23 @@ def test_branches_are_routed(executor: Executor, level: int) -> None:
     assert_counts_match(result.counts, {"11011": 0.5, "10100": 0.5}, 1000)
 
 
+LEFT = (
+    f"{HEAD}qubit[3] q; bit c; x q[0]; c = measure q[0]; "
+    "for int k in [0:1] { cx q[0], q[1]; cx q[1], q[2]; MORE if (c) { JUMP; } x q[2]; } c = measure q[2];"
+)
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize(("jump", "answer"), [("break", "1"), ("continue", "1")])
+def test_loops_that_are_left_are_not_routed(executor: Executor, level: int, jump: str, answer: str) -> None:
+    """Qiskit's routing moves qubits back at the end of a body, which is not reached; where none moves they run."""
+    program = LEFT.replace("JUMP", jump)
+    found = executor.run(request_on(CLEAN, program.replace("MORE", ""), optimization_level=level, shots=50))
+    assert found.counts == {answer: 50}
+    with pytest.raises(DeviceMismatch, match="without moving qubits, which 'break' and 'continue'"):
+        executor.run(request_on(CLEAN, program.replace("MORE", "cx q[0], q[2];"), optimization_level=level))
+
+
 @pytest.mark.parametrize("level", range(4))
 def test_switch_of_qiskit(executor: Executor, level: int) -> None:
     circuit = QuantumCircuit(3, 3)
