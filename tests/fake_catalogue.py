@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from ketline.api.tasks.broadcast import LATE_LINES
+from ketline.api.tasks.line_reader import LATE_LINES
 from ketline.api.tasks.views import view_task
 from ketline.domain.access import ProjectName
 from ketline.domain.audit import Actor
@@ -55,6 +55,7 @@ class FakeTaskCatalogue:
         self.feed: list[TaskLine] = []
         self.late: list[TaskLine] = []
         self.last_read = 0
+        self.line_reads = 0
         self.places: dict[TaskId, QueuePosition] = {}
 
     async def find(self, query: TaskQuery) -> TaskPage:
@@ -96,18 +97,23 @@ class FakeTaskCatalogue:
         await self.repository.ping()
         return max((line.change.line_id for line in self.feed), default=0)
 
-    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
+    async def lines(
+        self, tags: Sequence[str], *, after: int, upto: int, known: Collection[int], limit: int
+    ) -> Sequence[TaskLine]:
         await self.repository.ping()
+        self.line_reads += 1
         wanted = [line for line in self.feed if set(tags) <= set(self.repository.tasks[line.task_id].labels.tags)]
         wanted.sort(key=lambda line: line.change.line_id)
         young = {line.change.line_id for line in self.late}
-        upto = [
+        recent = [
             line
             for line in wanted
             if after - LATE_LINES < line.change.line_id <= after and line.change.line_id in young
         ]
-        late = [line for line in upto if line.change.line_id not in known]
-        read = late + [line for line in wanted if line.change.line_id > after][:limit]
+        late = [line for line in recent if line.change.line_id not in known]
+        found = late + [line for line in wanted if after < line.change.line_id <= upto][:limit]
+        labels = {task_id: task.labels for task_id, task in self.repository.tasks.items()}
+        read = [line if tags else replace(line, tags=labels[line.task_id].tags) for line in found]
         self.last_read = max(self.last_read, *(line.change.line_id for line in read), 0)
         return read
 

@@ -10,14 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, Row, insert, update
 
-from ketline.api.tasks.broadcast import LineReader
+from ketline.api.tasks.line_reader import EXAMINED_AT_ONCE, LineReader
 from ketline.db.engine.clock import from_now
 from ketline.db.engine.database import Database
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.lists.optional_columns import count_fitting
 from ketline.db.schema.tables import status_history, task_labels, tasks
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.domain.access import Owner
+from ketline.domain.access import Owner, ProjectName
 from ketline.domain.labels import Labels
 from ketline.domain.lists import ListedTask, Order, QueueCounts, TaskFilter, TaskPart, TaskQuery
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
@@ -28,6 +28,8 @@ from tests.contract.test_kinds import in_queue
 from tests.contract.test_repository import FAILURE, LEASE, RESULT, WORKER, move_back, submission
 from tests.specs import respecified
 
+# Beyond every line of history.
+EVERY = 2**62
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = [None, "vqe", "vqe 1", "vqe%", "VQE", "é", "é😀", "z"]
 TAGS = ["a", "b", "A", "rare"]
@@ -320,17 +322,20 @@ async def test_lines_of_tagged_tasks_come_in_order(repository: SqlTaskRepository
     for one in tagged:
         await repository.add(one)
     await repository.cancel(tagged[1].task_id, TESTER)
-    everything = await catalogue.lines((), after=0, known=(), limit=100)
+    everything = await catalogue.lines((), after=0, upto=EVERY, known=(), limit=100)
     assert [line.task_id for line in everything] == [*(one.task_id for one in tagged), tagged[1].task_id]
     assert [line.change.line_id for line in everything] == sorted(line.change.line_id for line in everything)
     assert await catalogue.last_line() == everything[-1].change.line_id
-    both = await catalogue.lines(["b", "a", "a"], after=0, known=(), limit=100)
+    both = await catalogue.lines(["b", "a", "a"], after=0, upto=EVERY, known=(), limit=100)
     assert [(line.task_id, line.change.status) for line in both] == [
         (tagged[1].task_id, TaskStatus.PENDING),
         (tagged[3].task_id, TaskStatus.PENDING),
         (tagged[1].task_id, TaskStatus.CANCELLED),
     ]
-    assert await catalogue.lines((), after=0, known=(), limit=2) == everything[:2]
+    assert await catalogue.lines((), after=0, upto=EVERY, known=(), limit=2) == everything[:2]
+    third = everything[2].change.line_id
+    assert await catalogue.lines((), after=0, upto=third, known=(), limit=100) == everything[:3]
+    assert [list(line.tags) for line in everything] == [["a"], ["a", "b"], [], ["b", "a", "c"], ["a", "b"]]
 
 
 async def test_young_lines_are_given_again_and_old_ones_not(
@@ -347,10 +352,31 @@ async def test_young_lines_are_given_again_and_old_ones_not(
 
     await database.write(work)
     last = await catalogue.last_line()
-    again = await catalogue.lines((), after=last, known=(), limit=100)
+    again = await catalogue.lines((), after=last, upto=EVERY, known=(), limit=100)
     assert [line.task_id for line in again] == [young.task_id, young.task_id]
-    assert await catalogue.lines((), after=last, known=(), limit=0) == again
-    assert await catalogue.lines((), after=last, known=[last], limit=100) == again[:1]
+    assert await catalogue.lines((), after=last, upto=EVERY, known=(), limit=0) == again
+    assert await catalogue.lines((), after=last, upto=EVERY, known=[last], limit=100) == again[:1]
+
+
+async def test_lines_of_others_are_examined_once(
+    repository: SqlTaskRepository, catalogue: SqlTaskCatalogue, database: Database
+) -> None:
+    """A stream without events would otherwise examine all that other projects did since it began, at each change."""
+    one = submission()
+    await repository.within(ProjectName("others")).add(one)
+    reader = LineReader(catalogue, (), 0)
+    assert await reader.read() == []
+    assert reader.after == await catalogue.last_line()
+    beginning = reader.after
+
+    def work(connection: Connection) -> None:
+        line = {"task_id": one.task_id, "status": TaskStatus.PENDING, "transitioned_at": START}
+        connection.execute(insert(status_history).values(id=beginning + 3 * EXAMINED_AT_ONCE, **line))
+
+    await database.write(work)
+    await repository.add(submission())
+    assert len(await reader.read()) == 1
+    assert await reader.read() == []
 
 
 async def test_young_lines_do_not_hide_later_ones(repository: SqlTaskRepository, catalogue: SqlTaskCatalogue) -> None:

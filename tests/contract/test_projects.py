@@ -167,12 +167,14 @@ async def test_events_are_those_of_the_project(repository: SqlTaskRepository, ca
     theirs = await ended(repository.within(THEIRS), TaskStatus.COMPLETED)
     ours = await stored(repository)
     for tags in ([], ["shared"]):
-        lines = await catalogue.lines(tags, after=0, known=(), limit=100)
-        assert {line.task_id for line in lines} == {ours}
         newest = await catalogue.last_line()
-        recent = await catalogue.lines(tags, after=newest, known=(), limit=0)
+        lines = await catalogue.lines(tags, after=0, upto=newest, known=(), limit=100)
+        assert {line.task_id for line in lines} == {ours}
+        recent = await catalogue.lines(tags, after=newest, upto=newest, known=(), limit=0)
         assert {line.task_id for line in recent} == {ours}
-    assert {line.task_id for line in await catalogue.within(THEIRS).lines([], after=0, known=(), limit=9)} == {theirs}
+    assert {
+        line.task_id for line in await catalogue.within(THEIRS).lines([], after=0, upto=newest, known=(), limit=9)
+    } == {theirs}
 
 
 async def test_ended_tasks_of_another_project_are_missing(

@@ -142,10 +142,11 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
-    """A line of history with the id of its task."""
+    """A line of history with the id of its task and, where lines are read of all tasks, its tags."""
 
     task_id: TaskId
     change: StatusChange
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

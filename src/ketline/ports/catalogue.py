@@ -42,11 +42,14 @@ class TaskCatalogue(Protocol):
         """Return the id of the newest line of all histories of all projects, 0 if there is none."""
         ...
 
-    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
+    async def lines(
+        self, tags: Sequence[str], *, after: int, upto: int, known: Collection[int], limit: int
+    ) -> Sequence[TaskLine]:
         """Return lines of the histories of tasks that have all these tags, lowest id first.
 
-        They are up to `limit` lines after `after`, preceded by recent lines up to `after` that are not `known`: a line
-        that is committed later can have a lower id.
+        They are the first `limit` lines from `after`, which is excluded, to `upto`, preceded by recent lines before
+        that are not `known`: a line that is committed later can have a lower id. Without tags they are lines of all
+        tasks, with the tags of each.
         """
         ...
 

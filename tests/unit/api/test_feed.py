@@ -9,9 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ketline.api.tasks import broadcast
-from ketline.api.tasks.broadcast import BroadcastOptions, Broadcasts, StreamStart
+from ketline.api.tasks import line_reader
+from ketline.api.tasks.broadcast import BroadcastOptions, StreamStart
 from ketline.api.tasks.feed import events
+from ketline.api.tasks.publisher import Broadcasts
 from ketline.domain.access import DEFAULT_PROJECT
 from ketline.domain.errors import DatabaseUnavailable
 from ketline.domain.task import StatusChange, TaskId, TaskLine, TaskStatus
@@ -114,6 +115,32 @@ async def test_listeners_share_what_is_read_and_written(
     assert broadcasts.watch.watched == 0
 
 
+async def test_streams_with_different_tags_share_what_is_read(
+    client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
+) -> None:
+    """A reader of one project could otherwise occupy the database with streams, for all."""
+    ids = [await submitted(client, repository, f"tag {number}", "all") for number in range(4)]
+    sets = [*([f"tag {number}"] for number in range(4)), ["all"], ["all", "tag 2"], []]
+    others = [[f"unused {number}"] for number in range(50)]
+    streams = [events(broadcasts, tags, await broadcasts.end(tags)) for tags in (*sets, *others)]
+    for stream in streams:
+        await anext(stream)
+    following = [asyncio.ensure_future(anext(stream)) for stream in streams]
+    await until(lambda: broadcasts.watch.watched == 1)
+    reads = catalogue.line_reads
+    catalogue.feed += [line(task_id, number) for number, task_id in enumerate(ids, start=1)]
+    broadcasts.watch.on_change([])
+    seen = [numbers((await one).decode()) for one in following[: len(sets)]]
+    assert seen == [[1], [2], [3], [4], [1, 2, 3, 4], [3], [1, 2, 3, 4]]
+    assert catalogue.line_reads - reads < 5
+    for waiting in following[len(sets) :]:
+        waiting.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    for stream in streams:
+        await stream.aclose()
+    await until(lambda: broadcasts.watch.watched == 0)
+
+
 async def test_listener_that_is_left_behind_is_cut_off_and_the_others_are_not(
     client: httpx.AsyncClient, repository: FakeTaskRepository, catalogue: FakeTaskCatalogue, broadcasts: Broadcasts
 ) -> None:
@@ -129,7 +156,7 @@ async def test_listener_that_is_left_behind_is_cut_off_and_the_others_are_not(
     sent = 0
     while sent <= 2 * HELD_BYTES:
         start = len(catalogue.feed) + 1
-        catalogue.feed += [line(task_id, number) for number in range(start, start + broadcast.LINES_AT_ONCE)]
+        catalogue.feed += [line(task_id, number) for number in range(start, start + line_reader.LINES_AT_ONCE)]
         broadcasts.watch.on_change([])
         sent += len(await anext(quick))
     assert [part async for part in slow] == []

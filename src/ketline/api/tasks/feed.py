@@ -12,8 +12,9 @@ from fastapi.sse import KEEPALIVE_COMMENT
 from ketline.api.openapi import problem_responses
 from ketline.api.requests.parameters import require_known_parameters
 from ketline.api.services import principal_of, services_of
-from ketline.api.tasks.broadcast import Broadcasts, StreamStart, write_lines
+from ketline.api.tasks.broadcast import StreamStart, encode_line
 from ketline.api.tasks.events import EXAMPLE, LARGEST_LINE, reconnect_hint, stream_response
+from ketline.api.tasks.publisher import Broadcasts
 from ketline.domain.access import ProjectName
 from ketline.domain.errors import ServiceUnavailable
 from ketline.domain.limits import MAX_TAGS
@@ -66,7 +67,7 @@ async def events(broadcasts: Broadcasts, tags: Sequence[str], start: StreamStart
         while missed is not None:
             try:
                 if lines := await missed.read():
-                    yield write_lines(lines)
+                    yield b"".join(map(encode_line, lines))
                 else:
                     missed = None
             except ServiceUnavailable as error:

@@ -2,10 +2,11 @@
 
 import itertools
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select
 
@@ -66,17 +67,22 @@ class SqlTaskCatalogue:
     async def last_line(self) -> int:
         return await self.database.read(lambda connection: connection.execute(queries.select_last_line()).scalar_one())
 
-    async def lines(self, tags: Sequence[str], *, after: int, known: Collection[int], limit: int) -> Sequence[TaskLine]:
-        def work(connection: Connection) -> Sequence[Row[Any]]:
+    async def lines(
+        self, tags: Sequence[str], *, after: int, upto: int, known: Collection[int], limit: int
+    ) -> Sequence[TaskLine]:
+        def work(connection: Connection) -> Sequence[TaskLine]:
             recent = connection.execute(queries.select_recent_line_ids(self.project, tags, after)).scalars()
             late = [line_id for line_id in recent if line_id not in known]
             rows = list(connection.execute(queries.select_lines_by_id(late))) if late else []
-            if limit > 0:
-                rows += connection.execute(queries.select_lines_after(self.project, tags, after, limit))
-            return rows
+            if limit > 0 and upto > after:
+                rows += connection.execute(queries.select_lines_after(self.project, tags, after, upto, limit))
+            of_tasks = _tags_of(connection, {row.task_id for row in rows}) if rows and not tags else {}
+            return [
+                TaskLine(task_id=TaskId(row.task_id), change=to_change(row), tags=of_tasks.get(row.task_id, ()))
+                for row in rows
+            ]
 
-        rows = await self.database.read(work)
-        return [TaskLine(task_id=TaskId(row.task_id), change=to_change(row)) for row in rows]
+        return await self.database.read(work)
 
     async def summarize(self) -> TaskStatistics:
         return await self.database.read(lambda connection: summarize(connection, self.project))
@@ -161,6 +167,10 @@ class SqlTaskCatalogue:
             return len(ids)
 
         return await self.database.write(work)
+
+
+def _tags_of(connection: Connection, task_ids: Collection[UUID]) -> Mapping[UUID, Sequence[str]]:
+    return {row.task_id: row.tags or () for row in connection.execute(queries.select_tags(task_ids))}
 
 
 def _not_found(task_id: TaskId) -> TaskNotFound:

@@ -3,7 +3,7 @@
 The repository and the catalogue run it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -133,10 +133,16 @@ def select_lines_by_id(line_ids: Sequence[int]) -> Select[Any]:
     return select(line.task_id, *LINE).where(line.id.in_(line_ids)).order_by(line.id)
 
 
-def select_lines_after(project: ProjectName, tags: Sequence[str], after: int, limit: int) -> Select[Any]:
-    """Selects up to `limit` lines after `after` of tasks of a project that have all these tags."""
+def select_lines_after(project: ProjectName, tags: Sequence[str], after: int, upto: int, limit: int) -> Select[Any]:
+    """Selects up to `limit` lines after `after`, up to `upto`, of tasks of a project that have all these tags."""
     line = status_history.c
-    return select(line.task_id, *LINE).where(line.id > after, *_labelled(project, tags)).order_by(line.id).limit(limit)
+    which = (line.id > after, line.id <= upto, *_labelled(project, tags))
+    return select(line.task_id, *LINE).where(*which).order_by(line.id).limit(limit)
+
+
+def select_tags(task_ids: Collection[UUID]) -> Select[Any]:
+    """Selects the tags of those of these tasks, of any project, that have some."""
+    return select(tasks.c.task_id, tasks.c.tags).where(tasks.c.task_id.in_(task_ids), tasks.c.tags.is_not(None))
 
 
 def _labelled(project: ProjectName, tags: Sequence[str]) -> Sequence[ColumnElement[bool]]:
