@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import InspectorBusy
 from ketline.execution.parent.reader_pool import Checkout, ReaderPool
 
 QUICK_SECONDS = 0.05
 SHORT, LONG = 10, 10_000
+OTHER = ProjectName("other")
 
 
 class Calls:
@@ -24,9 +26,11 @@ class Calls:
         self.changed = asyncio.Condition()
         self._ends: dict[str, asyncio.Event] = {}
 
-    def start(self, name: str, length: int = SHORT, acquire_timeout: float = 30) -> "asyncio.Task[str]":
+    def start(
+        self, name: str, length: int = SHORT, acquire_timeout: float = 30, project: ProjectName = DEFAULT_PROJECT
+    ) -> "asyncio.Task[str]":
         self._ends[name] = asyncio.Event()
-        return asyncio.create_task(self.pool.run(length, acquire_timeout, self._call(name)))
+        return asyncio.create_task(self.pool.run(length, acquire_timeout, self._call(name), project))
 
     def end(self, name: str) -> None:
         self._ends[name].set()
@@ -80,6 +84,36 @@ async def test_shortest_program_goes_first() -> None:
     await asyncio.sleep(0)
     await ended(calls, *tasks)
     assert calls.began == ["running", "small", "middle", "big"]
+
+
+async def test_project_with_fewer_readers_goes_first() -> None:
+    calls = Calls()
+    tasks = [calls.start("a"), calls.start("b")]
+    await calls.until_began("a", "b")
+    tasks += [calls.start(f"flood {number}") for number in range(5)]
+    tasks += [calls.start("other", LONG, project=OTHER), calls.start("others", LONG, project=OTHER)]
+    await asyncio.sleep(0)
+    calls.end("a")
+    await calls.until_began("other")
+    calls.end("b")
+    await calls.until_began("flood 0")
+    await ended(calls, *tasks)
+
+
+async def test_flood_of_one_project_does_not_reject_calls_of_another() -> None:
+    calls = Calls(readers=1, max_waiting=4)
+    tasks = [calls.start("running")]
+    await calls.until_began("running")
+    tasks += [calls.start(f"flood {number}") for number in range(4)]
+    await asyncio.sleep(0)
+    others = [calls.start(f"other {number}", project=OTHER) for number in range(3)]
+    for rejected in (tasks.pop(), tasks.pop(), others.pop()):
+        with pytest.raises(InspectorBusy):
+            await rejected
+    with pytest.raises(InspectorBusy):
+        await calls.start("one more")
+    await ended(calls, *tasks, *others)
+    assert calls.began == ["running", "other 0", "flood 0", "other 1", "flood 1"]
 
 
 async def test_newest_long_call_makes_room_for_a_short_one_and_is_called_again() -> None:
@@ -161,7 +195,7 @@ async def test_error_of_a_call_reaches_its_caller_and_frees_the_reader() -> None
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await calls.pool.run(SHORT, 1, fail)
+        await calls.pool.run(SHORT, 1, fail, DEFAULT_PROJECT)
     last = calls.start("last")
     await calls.until_began("last")
     await ended(calls, last)

@@ -77,7 +77,8 @@ class ProgramReader:
 
 
 class ChildInspector:
-    """Completes each call within `time_limit`, of which it may wait half for other calls; short programs go first.
+    """Completes each call within `time_limit`, of which it may wait half for other calls; short programs go first, and
+    projects share the children.
 
     This does not include the start of a child, which is needed for the first call, after an idle time and after a
     child was killed. If a child dies while it reads a program, another child reads it, once, in the remaining time.
@@ -108,11 +109,13 @@ class ChildInspector:
         return [reader.pid for reader in self._readers if reader.pid is not None]
 
     async def inspect(self, spec: TaskSpec, project: ProjectName = DEFAULT_PROJECT) -> Inspection:
-        return await self._read(len(spec.circuit), lambda runner, seconds: runner.inspect(spec, seconds, project))
+        return await self._read(
+            len(spec.circuit), project, lambda runner, seconds: runner.inspect(spec, seconds, project)
+        )
 
     async def draw(self, source: ProgramSource, drawing: Drawing, project: ProjectName = DEFAULT_PROJECT) -> str:
         return await self._read(
-            len(source.circuit), lambda runner, seconds: runner.draw(source, drawing, seconds, project)
+            len(source.circuit), project, lambda runner, seconds: runner.draw(source, drawing, seconds, project)
         )
 
     async def end_idle_children(self) -> None:
@@ -141,7 +144,9 @@ class ChildInspector:
         finally:
             self._pool.release(reader)
 
-    async def _read(self, characters: int, read: Callable[[ChildRunner, float], Awaitable[T]]) -> T:
+    async def _read(
+        self, characters: int, project: ProjectName, read: Callable[[ChildRunner, float], Awaitable[T]]
+    ) -> T:
         deadline = _now() + self._seconds
 
         async def call(checkout: Checkout[ProgramReader]) -> T:
@@ -150,7 +155,7 @@ class ChildInspector:
             finally:
                 checkout.reader.idle_since = _now()
 
-        return await self._pool.run(characters, self._seconds / 2, call)
+        return await self._pool.run(characters, self._seconds / 2, call, project)
 
     async def _read_with(
         self, checkout: Checkout[ProgramReader], seconds: float, read: Callable[[ChildRunner, float], Awaitable[T]]

@@ -1,11 +1,13 @@
 """Shares a few readers of programs among calls, so that long programs do not delay short ones; the inspector's pool."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import InspectorBusy
 
 R = TypeVar("R")
@@ -14,10 +16,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Checkout(Generic[R]):
-    """A reader checked out for one call; `long` if the call is known to take long."""
+    """A reader checked out for one call of a project; `long` if the call is known to take long."""
 
     reader: R
     long: bool
+    project: ProjectName
     on_begin: Callable[[], None]
     task: "asyncio.Task[object] | None" = None
     began_at: float = inf
@@ -31,11 +34,12 @@ class Checkout(Generic[R]):
 
 @dataclass(slots=True, order=True)
 class _Waiter(Generic[R]):
-    """A call without a reader. Waiters are ordered as they get one: long calls last, then by length and age."""
+    """A call without a reader. Those of a project are ordered as they get one: long ones last, then by length, age."""
 
     long: bool
     length: int
     number: int
+    project: ProjectName = field(compare=False)
     checkout: "asyncio.Future[Checkout[R]]" = field(compare=False)
 
 
@@ -46,6 +50,9 @@ class ReaderPool(Generic[R]):
     When a short one waits, the newest of the long calls is stopped. It starts again once a reader is free for long
     calls, which may then occupy all readers but one. So a short program waits about `quick_seconds` at most for each
     other short one before it, whatever else is read. With one reader no call is ever stopped.
+
+    Projects share the readers: a free one goes to a call of the project that has the fewest, or has waited for longest
+    since it got one, and if too many calls wait, the one that is rejected is of the project with the most.
     """
 
     def __init__(self, readers: Sequence[R], *, quick_seconds: float, max_waiting: int) -> None:
@@ -56,9 +63,14 @@ class ReaderPool(Generic[R]):
         self._running: list[Checkout[R]] = []
         self._waiting: list[_Waiter[R]] = []
         self._calls = 0
+        self._checkouts = 0
+        # The number of the last checkout of each project.
+        self._turns: dict[ProjectName, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, length: int, acquire_timeout: float, call: Callable[[Checkout[R]], Awaitable[T]]) -> T:
+    async def run(
+        self, length: int, acquire_timeout: float, call: Callable[[Checkout[R]], Awaitable[T]], project: ProjectName
+    ) -> T:
         """Run `call` with a reader; `length` is that of its program, in characters or bytes.
 
         `call` calls `begin` when its reader is ready. It may be cancelled and called again, with another reader.
@@ -69,7 +81,7 @@ class ReaderPool(Generic[R]):
         deadline = _now() + acquire_timeout
         long = False
         while True:
-            checkout = await self._checkout(length, long, deadline)
+            checkout = await self._checkout(length, project, deadline, long=long)
             task = asyncio.ensure_future(call(checkout))
             checkout.task = task
             try:
@@ -97,11 +109,11 @@ class ReaderPool(Generic[R]):
         self._free.insert(0, reader)
         self._dispatch()
 
-    async def _checkout(self, length: int, long: bool, deadline: float) -> Checkout[R]:
+    async def _checkout(self, length: int, project: ProjectName, deadline: float, *, long: bool) -> Checkout[R]:
         if not long and not self._free and len(self._waiting) >= self._max_waiting:
-            raise InspectorBusy(f"{len(self._waiting)} calls wait for their program to be read; try again shortly.")
+            self._reject_one(project)
         self._calls += 1
-        waiter = _Waiter(long, length, self._calls, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(long, length, self._calls, project, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         self._dispatch()
         try:
@@ -113,7 +125,20 @@ class ReaderPool(Generic[R]):
                 raise InspectorBusy("Programs of others are being read; try again shortly.") from None
             raise
 
+    def _reject_one(self, project: ProjectName) -> None:
+        """Reject the newest call of the project with the most, or raise if a call of this one would make that one."""
+        full = InspectorBusy(f"{len(self._waiting)} calls wait for their program to be read; try again shortly.")
+        waiting = Counter(waiter.project for waiter in self._waiting)
+        most, number = max(waiting.items(), key=lambda item: item[1], default=(project, 0))
+        if number <= waiting[project] + 1:
+            raise full
+        newest = max((one for one in self._waiting if one.project == most), key=lambda waiter: waiter.number)
+        self._waiting.remove(newest)
+        newest.checkout.set_exception(full)
+
     def _withdraw(self, waiter: _Waiter[R]) -> None:
+        if waiter.checkout.done() and waiter.checkout.exception() is not None:
+            return  # it was rejected
         if waiter.checkout.done():  # it got a reader just when the call timed out
             checkout = waiter.checkout.result()
             self._running.remove(checkout)
@@ -128,16 +153,22 @@ class ReaderPool(Generic[R]):
     def _dispatch(self) -> None:
         while self._free and (waiter := self._next()):
             self._waiting.remove(waiter)
-            checkout = Checkout(self._free.pop(), waiter.long, self._dispatch)
+            checkout = Checkout(self._free.pop(), waiter.long, waiter.project, self._dispatch)
             self._running.append(checkout)
+            self._checkouts += 1
+            self._turns[waiter.project] = self._checkouts
             waiter.checkout.set_result(checkout)
         self._preempt()
 
     def _next(self) -> _Waiter[R] | None:
-        first = min(self._waiting, default=None)
-        if first is not None and first.long and self._running_long() >= max(1, self._size - 1):
-            return None
-        return first
+        takes_long = self._running_long() < max(1, self._size - 1)
+        eligible = [waiter for waiter in self._waiting if takes_long or not waiter.long]
+        running = Counter(checkout.project for checkout in self._running)
+
+        def place(waiter: _Waiter[R]) -> tuple[int, int, _Waiter[R]]:
+            return running[waiter.project], self._turns.get(waiter.project, 0), waiter
+
+        return min(eligible, key=place, default=None)
 
     def _running_long(self) -> int:
         return sum(checkout.long or self._quick_until(checkout) <= _now() for checkout in self._running)
