@@ -9,7 +9,14 @@ from ketline.api.tasks.views import view_task
 from ketline.domain.access import ProjectName
 from ketline.domain.audit import Actor
 from ketline.domain.dead_letters import DeadLetter, DeadLetters
-from ketline.domain.errors import IdempotencyKeyReused, KetlineError, TaskEnded, TaskNotFound, TaskNotHeld
+from ketline.domain.errors import (
+    IdempotencyKeyReused,
+    KetlineError,
+    QuotaExceeded,
+    TaskEnded,
+    TaskNotFound,
+    TaskNotHeld,
+)
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.task import (
     Accepted,
@@ -41,6 +48,8 @@ class FakeTaskRepository:
         self.tasks: dict[TaskId, Task] = {}
         self.keys: dict[str, tuple[str, Accepted]] = {}
         self.error: Exception | None = None
+        # Raised where the quotas are checked.
+        self.refusal: QuotaExceeded | None = None
         self.failures = 0
         self.standings_asked = 0
         self.writes_checked = 0
@@ -90,6 +99,11 @@ class FakeTaskRepository:
         if key is not None:
             self.keys[key.key] = (key.fingerprint, accepted)
         return accepted
+
+    async def require_room(self, submissions: Sequence[Submission]) -> None:
+        self._fail_if_told()
+        if self.refusal is not None:
+            raise self.refusal
 
     async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
         return [await self.add(submission, limited=limited) for submission in submissions]

@@ -71,6 +71,13 @@ async def test_model_of_a_task_stays(database: Database, contents: SqlNoiseConte
     assert await contents.get(MODEL.digest) == MODEL.text
 
 
+async def test_model_that_is_stored_is_written_like_a_new_one(contents: SqlNoiseContents) -> None:
+    """So the duration of a submission does not tell whether another project has the same noise."""
+    await contents.keep("a", "text")
+    await contents.keep("a", "another text, which shows that it was written")
+    assert await contents.get("a") == "another text, which shows that it was written"
+
+
 async def test_model_without_a_task_is_deleted_after_its_age(database: Database, contents: SqlNoiseContents) -> None:
     for digest in ("a", "b", "c"):
         await contents.keep(digest, "text")

@@ -305,6 +305,24 @@ async def test_repeat_of_a_stored_task_is_never_rejected(
     assert await repository.add_all([plain], limited=True) == [first]
 
 
+async def test_quotas_are_checked_without_using_them(projects: SqlProjectStore, repository: SqlTaskRepository) -> None:
+    await limited(projects, {Quota.WAITING: 2, Quota.SHOTS_PER_DAY: 20}, owner={Quota.PRIORITY: 0})
+    for _ in range(3):
+        await repository.require_room([submission(), submission(key=KEY)])
+    await repository.add_all([submission(), submission(key=KEY)], limited=True)
+    await repository.require_room([submission(key=KEY)])
+    with pytest.raises(QuotaExhausted):
+        await repository.require_room([submission()])
+    with pytest.raises(IdempotencyKeyReused):
+        await repository.require_room([submission(key=replace(KEY, fingerprint="other"))])
+    unknown = replace(
+        repository, project=ProjectName("unknown"), default_quotas=ProjectQuotas(project={Quota.WAITING: 1})
+    )
+    await unknown.require_room([submission()])
+    with pytest.raises(QuotaExceeded):
+        await unknown.require_room([submission(), submission()])
+
+
 async def test_batch_is_within_the_quotas_or_stores_nothing(
     projects: SqlProjectStore, repository: SqlTaskRepository
 ) -> None:

@@ -9,7 +9,7 @@ QUOTAS = (
     Guard(
         "quota.lock",
         "submissions to a project with quotas are counted one after the other",
-        Replace("row"),
+        Replace("_select_project(project)"),
         (f"{QUOTAS_TESTS}::test_quotas_hold_when_a_hundred_submit_at_once",),
     ),
     Guard(

@@ -30,9 +30,10 @@ class SqlContents(ABC):
     async def keep(self, digest: str, text: str) -> None:
         def work(connection: Connection) -> None:
             new = dialect_of(connection).insert(self._table)
+            # Written anew also where it is stored: a request that is faster would tell that others have the same.
             kept = new.values(digest=digest, content=text, used_at=now()).on_conflict_do_update(
                 index_elements=[self._table.c.digest],
-                set_={"used_at": now()},
+                set_={"content": new.excluded.content, "used_at": now()},
             )
             connection.execute(kept)
 

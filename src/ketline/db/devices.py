@@ -113,7 +113,9 @@ def keep_content(connection: Connection, device: Device) -> None:
     """Stores what a device is, in the transaction of what refers to it; it is then kept for an hour without one."""
     new = dialect_of(connection).insert(device_contents)
     values = {"digest": device.digest, "content": device.text, "used_at": now()}
-    used = new.values(values).on_conflict_do_update(index_elements=[device_contents.c.digest], set_={"used_at": now()})
+    # Written anew also where it is stored: a request that is faster would tell that another project has the same.
+    written = {"content": new.excluded.content, "used_at": now()}
+    used = new.values(values).on_conflict_do_update(index_elements=[device_contents.c.digest], set_=written)
     connection.execute(used)
 
 

@@ -54,6 +54,15 @@ class TaskSubmissions(Protocol):
         """
         ...
 
+    async def require_room(self, submissions: Sequence[Submission]) -> None:
+        """Check that the quotas of the project permit all of these now; a `limited` `add` decides it for good.
+
+        Raises:
+            QuotaExceeded: a quota does not permit all that are new.
+            IdempotencyKeyReused: a key was used for something else, and has not expired.
+        """
+        ...
+
     async def add_all(self, submissions: Sequence[Submission], *, limited: bool = False) -> Sequence[Accepted]:
         """Store pending tasks that are due for dispatch at once: all of them, or none if it raises.
 

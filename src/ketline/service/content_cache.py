@@ -5,40 +5,46 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from math import inf
 
+from ketline.domain.access import ProjectName
+
 # The database deletes a content without tasks after an hour; the task of a submission is stored much sooner.
 STORED_AGAIN_AFTER = timedelta(minutes=10)
 MOST_CHARACTERS = 16 << 20
 
+# A project, and the digest of a content.
+ContentKey = tuple[ProjectName, str]
+
 
 @dataclass(slots=True)
 class ContentCache:
-    """The contents that a process used last, by digest, up to `MOST_CHARACTERS`, and when it stored each.
+    """The contents that a process used last, up to `MOST_CHARACTERS`, and when it stored each.
 
-    `stored_at` is in seconds of the monotonic clock.
+    `stored_at` is in seconds of the monotonic clock. Projects share no content: a request that is faster would tell
+    that another project has the same.
     """
 
-    texts: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    stored_at: dict[str, float] = field(default_factory=dict)
+    texts: OrderedDict[ContentKey, str] = field(default_factory=OrderedDict)
+    stored_at: dict[ContentKey, float] = field(default_factory=dict)
 
-    def get(self, digest: str) -> str | None:
-        """The content with a digest, if it is cached."""
-        if digest in self.texts:
-            self.texts.move_to_end(digest)
-        return self.texts.get(digest)
+    def get(self, key: ContentKey) -> str | None:
+        """The content with a key, if it is cached."""
+        if key in self.texts:
+            self.texts.move_to_end(key)
+        return self.texts.get(key)
 
-    def put(self, digest: str, text: str) -> None:
+    def put(self, key: ContentKey, text: str) -> None:
         """Cache a content, and remove the oldest ones beyond the limit."""
-        self.texts[digest] = text
-        self.texts.move_to_end(digest)
+        self.texts[key] = text
+        self.texts.move_to_end(key)
         while len(self.texts) > 1 and sum(map(len, self.texts.values())) > MOST_CHARACTERS:
             oldest, _ = self.texts.popitem(last=False)
             self.stored_at.pop(oldest, None)
 
-    def put_stored(self, digest: str, text: str, now: float) -> None:
+    def put_stored(self, key: ContentKey, text: str, now: float) -> None:
         """Cache a content that this process has just stored."""
-        self.put(digest, text)
-        self.stored_at[digest] = now
+        self.put(key, text)
+        self.stored_at[key] = now
 
-    def was_stored_recently(self, digest: str, now: float) -> bool:
+    def was_stored_recently(self, key: ContentKey, now: float) -> bool:
         """Whether this process stored a content so recently that a new task may rely on it."""
-        return now - self.stored_at.get(digest, -inf) < STORED_AGAIN_AFTER.total_seconds()
+        return now - self.stored_at.get(key, -inf) < STORED_AGAIN_AFTER.total_seconds()

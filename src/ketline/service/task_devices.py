@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Self
 
-from ketline.domain.access import ProjectName
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.errors import DeviceMismatch
 from ketline.domain.spec import TaskSpec
@@ -23,6 +23,11 @@ class DeviceTexts:
 
     contents: DeviceContents
     cache: ContentCache = field(default_factory=ContentCache)
+    project: ProjectName = DEFAULT_PROJECT
+
+    def within(self, project: ProjectName) -> Self:
+        """Return the service for the tasks of another project."""
+        return replace(self, project=project)
 
     async def load_spec(self, spec: TaskSpec) -> TaskSpec:
         """Return a spec whose device, if it has one, has its content.
@@ -37,14 +42,15 @@ class DeviceTexts:
 
     async def load(self, run: DeviceRun) -> DeviceRun:
         """Return a device with its content; raises as `load_spec` does."""
-        text = run.text or self.cache.get(run.digest)
+        key = self.project, run.digest
+        text = run.text or self.cache.get(key)
         if text is None:
             text = await self.contents.get(run.digest)
             if text is None:
                 raise DeviceMismatch(
                     f"the content of the device '{run.name}' is no longer stored: submit the task again"
                 )
-            self.cache.put(run.digest, text)
+            self.cache.put(key, text)
         return replace(run, text=text)
 
 
@@ -58,7 +64,7 @@ class TaskDevices:
 
     def within(self, project: ProjectName) -> Self:
         """Return the service for the devices of another project."""
-        return replace(self, devices=self.devices.within(project))
+        return replace(self, devices=self.devices.within(project), texts=self.texts.within(project))
 
     async def find(self, run: DeviceRun) -> DeviceRun:
         """Return a device of a submission with its present content.
@@ -86,9 +92,9 @@ class TaskDevices:
             DeviceMismatch: the content is lost.
             DatabaseUnavailable: it is not known to be stored.
         """
-        cache, now = self.texts.cache, self.clock.monotonic()
-        if cache.was_stored_recently(run.digest, now):
+        cache, key, now = self.texts.cache, (self.texts.project, run.digest), self.clock.monotonic()
+        if cache.was_stored_recently(key, now):
             return
         text = (await self.load(run)).text
         await self.texts.contents.keep(run.digest, text)
-        cache.put_stored(run.digest, text, now)
+        cache.put_stored(key, text, now)

@@ -4,7 +4,9 @@ Submissions call `TaskNoise` before their tasks are stored, and workers before t
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Self
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import NoiseInvalid
 from ketline.domain.spec import TaskSpec
 from ketline.domain.stored_noise import StoredNoise, large_noise
@@ -20,23 +22,37 @@ class TaskNoise:
     contents: NoiseContents
     clock: Clock
     cache: ContentCache = field(default_factory=ContentCache)
+    project: ProjectName = DEFAULT_PROJECT
 
-    async def store(self, spec: TaskSpec) -> TaskSpec:
-        """Return the spec of a submission; if its noise is large, it is stored, and the spec refers to it.
+    def within(self, project: ProjectName) -> Self:
+        """Return the service for the tasks of another project."""
+        return replace(self, project=project)
+
+    def refer(self, spec: TaskSpec) -> TaskSpec:
+        """Return the spec of a submission; if its noise is large, the spec refers to it, and has its text."""
+        if spec.options.noise is None or isinstance(spec.options.noise, StoredNoise):
+            return spec
+        stored = large_noise(spec.options.noise)
+        return spec if stored is None else _with(spec, stored)
+
+    def is_stored(self, spec: TaskSpec) -> bool:
+        """Whether `store` has nothing to do for a spec of `refer`."""
+        noise = spec.options.noise
+        if not isinstance(noise, StoredNoise):
+            return True
+        return self.cache.was_stored_recently((self.project, noise.digest), self.clock.monotonic())
+
+    async def store(self, spec: TaskSpec) -> None:
+        """Store the noise of a spec of `refer`, for a task that is stored within the next minutes.
 
         Raises:
             DatabaseUnavailable: it is not known to be stored.
         """
-        if spec.options.noise is None:
-            return spec
-        stored = large_noise(spec.options.noise)
-        if stored is None:
-            return spec
-        now = self.clock.monotonic()
-        if not self.cache.was_stored_recently(stored.digest, now):
-            await self.contents.keep(stored.digest, stored.text)
-            self.cache.put_stored(stored.digest, stored.text, now)
-        return _with(spec, stored)
+        noise, now = spec.options.noise, self.clock.monotonic()
+        if self.is_stored(spec) or not isinstance(noise, StoredNoise):
+            return
+        await self.contents.keep(noise.digest, noise.text)
+        self.cache.put_stored((self.project, noise.digest), noise.text, now)
 
     async def load(self, spec: TaskSpec) -> TaskSpec:
         """Return the spec of a task with the text of its noise, if that was stored.
@@ -48,12 +64,13 @@ class TaskNoise:
         noise = spec.options.noise
         if not isinstance(noise, StoredNoise) or noise.text:
             return spec
-        text = self.cache.get(noise.digest)
+        key = self.project, noise.digest
+        text = self.cache.get(key)
         if text is None:
             text = await self.contents.get(noise.digest)
             if text is None:
                 raise NoiseInvalid("the noise of the task is no longer stored: submit the task again")
-            self.cache.put(noise.digest, text)
+            self.cache.put(key, text)
         return _with(spec, StoredNoise(noise.digest, text))
 
 

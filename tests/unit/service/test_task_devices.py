@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.device_run import DeviceRun
 from ketline.domain.errors import DatabaseUnavailable, DeviceMismatch, DeviceNotFound
 from ketline.domain.generic_devices import generic_devices
@@ -151,12 +152,27 @@ async def test_database_that_is_down_is_not_a_lost_content() -> None:
         await DeviceTexts(Down()).load(replace(NAMED, digest="ab"))
 
 
+async def test_projects_share_no_content_that_is_known(contents: FakeDeviceContents) -> None:
+    """What comes sooner would tell that another project has the same device."""
+    devices = task_devices(contents)
+    run = await devices.find(NAMED)
+    for name in ("ours", "theirs"):
+        for _ in range(2):
+            await devices.within(ProjectName(name)).store(run)
+            await devices.within(ProjectName(name)).load(replace(run, text=""))
+    assert contents.calls == ["keep", "keep"]
+    for name in ("fourth", "fifth"):
+        for _ in range(2):
+            await devices.texts.within(ProjectName(name)).load(replace(run, text=""))
+    assert contents.calls[2:] == ["get", "get"]
+
+
 def test_known_contents_are_bounded() -> None:
     known = ContentCache()
     long = "x" * (MOST_CHARACTERS // 4)
     for number in range(6):
-        known.put(str(number), long)
-        known.stored_at[str(number)] = 1.0
-        known.get("0")
-    assert set(known.texts) == {"0", "3", "4", "5"}
+        known.put((DEFAULT_PROJECT, str(number)), long)
+        known.stored_at[DEFAULT_PROJECT, str(number)] = 1.0
+        known.get((DEFAULT_PROJECT, "0"))
+    assert {digest for _, digest in known.texts} == {"0", "3", "4", "5"}
     assert set(known.stored_at) == set(known.texts)

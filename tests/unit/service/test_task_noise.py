@@ -1,12 +1,15 @@
 """Large models of noise: stored once before their tasks, and read once by a worker."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from uuid import uuid4
 
 import pytest
 
-from ketline.domain.errors import NoiseInvalid
+from ketline.domain.access import ProjectName
+from ketline.domain.errors import NoiseInvalid, QuotaExceeded
+from ketline.domain.quotas import ProjectQuotas, Quota, Scope
 from ketline.domain.spec import Noise, RunOptions, TaskSpec, digest_of
 from ketline.domain.stored_noise import LARGE_NOISE_CHARACTERS, StoredNoise, stored_noise
 from ketline.domain.task import Accepted, CorrelationId, Submission, TaskId
@@ -69,6 +72,13 @@ def submission(noise: Noise | None) -> Submission:
     return Submission(task_id=TaskId(uuid4()), spec=spec_with(noise), correlation_id=CorrelationId("c"))
 
 
+def as_claimed(spec: TaskSpec) -> TaskSpec:
+    """The spec as a worker reads it, without the text of its noise."""
+    noise = spec.options.noise
+    assert isinstance(noise, StoredNoise)
+    return spec_with(StoredNoise(noise.digest))
+
+
 def submitting(repository: FakeTaskRepository, contents: FakeDeviceContents) -> SubmitTask:
     return SubmitTask(
         repository,
@@ -113,11 +123,44 @@ async def test_model_is_stored_again_after_a_while(contents: FakeDeviceContents)
     """Without a task it is deleted after an hour; a later task needs it again."""
     clock = Clock()
     noise = TaskNoise(contents, clock)
+    spec = noise.refer(spec_with([LARGE, SMALL]))
     for _ in range(2):
-        await noise.store(spec_with([LARGE, SMALL]))
+        await noise.store(spec)
     clock.seconds += STORED_AGAIN_AFTER.total_seconds()
-    await noise.store(spec_with([LARGE, SMALL]))
+    await noise.store(spec)
     assert contents.calls == ["keep", "keep"]
+
+
+async def test_model_of_a_refused_submission_is_not_stored(contents: FakeDeviceContents) -> None:
+    """A project that has used its quotas up could fill the disk otherwise: no task has these models."""
+    repository = FakeTaskRepository()
+    repository.refusal = QuotaExceeded("no", quota=Quota.WAITING, scope=Scope.PROJECT, used=2, limit=1)
+    quotas = ProjectQuotas(project={Quota.WAITING: 1})
+    limited = KnownQuotas(FakeProjectStore(), Clock(), defaults=quotas)
+    submit = replace(submitting(repository, contents), quotas=limited)
+    with pytest.raises(QuotaExceeded):
+        await submit(submission(LARGE))
+    with pytest.raises(QuotaExceeded):
+        await submit.all([submission(None), submission(LARGE)])
+    assert contents.calls == []
+    repository.refusal = None
+    await submit(submission(LARGE))
+    assert contents.calls == ["keep"]
+
+
+async def test_projects_share_no_model_that_is_known(contents: FakeDeviceContents) -> None:
+    """What comes sooner would tell that another project has the same noise."""
+    repository = FakeTaskRepository()
+    submit = submitting(repository, contents)
+    for name in ("ours", "theirs"):
+        within = submit.within(ProjectName(name), repository)
+        for _ in range(2):
+            await within(submission(LARGE))
+    assert contents.calls == ["keep", "keep"]
+    stored = repository.submissions[0].spec
+    for name in ("ours", "other"):
+        await submit.noise.within(ProjectName(name)).load(as_claimed(stored))
+    assert contents.calls[2:] == ["get"]
 
 
 async def test_worker_reads_a_model_once(contents: FakeDeviceContents) -> None:

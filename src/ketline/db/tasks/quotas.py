@@ -20,7 +20,7 @@ from ketline.db.schema.quotas import to_quotas
 from ketline.db.schema.statuses import ENDED, has_status
 from ketline.db.schema.tables import projects, quota_usage, status_history, tasks
 from ketline.db.schema.visibility import all_of
-from ketline.db.tasks.submissions import InsertRequest, find_stored, store_all
+from ketline.db.tasks.submissions import InsertRequest, find_accepted, find_stored, store_all
 from ketline.domain.access import Owner, ProjectName
 from ketline.domain.quota_checks import require_permitted, require_room, shots_of, start_of_day
 from ketline.domain.quotas import COUNTED, DAILY, UNLIMITED, ProjectQuotas, Quota, Quotas, Scope
@@ -51,6 +51,20 @@ def store_limited(
         _take(connection, project, to_quotas(locked.quotas).completed(defaults), locked.at, new)
     stored = iter(store_all(connection, new))
     return [found or next(stored) for found in earlier]
+
+
+def check_limited(
+    connection: Connection, requests: Sequence[InsertRequest], defaults: ProjectQuotas = UNLIMITED
+) -> None:
+    """Checks as `store_limited` does, but without the lock, and writes nothing."""
+    project = requests[0].project
+    keyed = ((request, request.submission.idempotency_key) for request in requests)
+    new = [request for request, key in keyed if key is None or find_accepted(connection, project, key) is None]
+    row = connection.execute(_select_project(project)).one_or_none()
+    quotas = to_quotas(None if row is None else row.quotas).completed(defaults)
+    at: datetime = connection.execute(select(now())).scalar_one()
+    if new:
+        _checked(connection, project, quotas, at, new)
 
 
 def count_deleted(connection: Connection, task_ids: Sequence[UUID]) -> None:
@@ -97,9 +111,12 @@ def _locked(connection: Connection, project: ProjectName, *, create: bool) -> Ro
 
 
 def _lock(project: ProjectName) -> Select[Any]:
-    row = select(projects.c.quotas, now().label("at")).where(projects.c.name == project)
     # FOR NO KEY UPDATE, because a key may be created for the project meanwhile.
-    return row.with_for_update(key_share=True)  # guard: quota.lock
+    return _select_project(project).with_for_update(key_share=True)  # guard: quota.lock
+
+
+def _select_project(project: ProjectName) -> Select[Any]:
+    return select(projects.c.quotas, now().label("at")).where(projects.c.name == project)
 
 
 def _take(
@@ -110,6 +127,19 @@ def _take(
     requests: Sequence[InsertRequest],
 ) -> None:
     """Checks each quota of the project and of the owners of the tasks, and counts their shots as used."""
+    for holder, day in _checked(connection, project, quotas, at, requests):
+        holder.save(day)
+
+
+def _checked(
+    connection: Connection,
+    project: ProjectName,
+    quotas: ProjectQuotas,
+    at: datetime,
+    requests: Sequence[InsertRequest],
+) -> "Sequence[tuple[_Holder, _Day]]":
+    """Checks each quota, and gives what each holder has used then of those of a day."""
+    used_then: list[tuple[_Holder, _Day]] = []
     for scope, owner, some in _shares(requests):
         limits = quotas.project if scope is Scope.PROJECT else quotas.owner
         if not limits:
@@ -124,7 +154,8 @@ def _take(
             used |= {Quota.SHOTS_PER_DAY: day.shots, Quota.SECONDS_PER_DAY: day.seconds + day.recent_seconds}
         require_room(specs, limits, used, scope, at)
         if limits.keys() & DAILY:
-            holder.save(replace(day, shots=day.shots + sum(map(shots_of, specs))))
+            used_then.append((holder, replace(day, shots=day.shots + sum(map(shots_of, specs)))))
+    return used_then
 
 
 def _shares(requests: Sequence[InsertRequest]) -> Iterator[tuple[Scope, Owner, Sequence[InsertRequest]]]:

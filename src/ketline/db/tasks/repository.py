@@ -33,7 +33,7 @@ from ketline.db.tasks.attempts import (
     recorded_before,
 )
 from ketline.db.tasks.health import write_check
-from ketline.db.tasks.quotas import store_limited
+from ketline.db.tasks.quotas import check_limited, store_limited
 from ketline.db.tasks.shared_queues import SharedQueues
 from ketline.db.tasks.statements import write_line
 from ketline.db.tasks.submissions import InsertRequest, store, store_all, store_new
@@ -133,6 +133,10 @@ class SqlTaskRepository:
         new = [accepted.task_id for accepted in stored if not accepted.repeated]
         self.notifier.notify(*(Change(task_id=task_id, status=TaskStatus.PENDING) for task_id in new))
         return stored
+
+    async def require_room(self, submissions: Sequence[Submission]) -> None:
+        requests = [self._request(submission) for submission in submissions]
+        await self.database.read(lambda connection: check_limited(connection, requests, self.default_quotas))
 
     async def get(self, task_id: TaskId, most_result_bytes: int | None = None) -> Task:
         most = UNBOUNDED_BYTES if most_result_bytes is None else most_result_bytes

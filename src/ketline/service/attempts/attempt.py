@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from ketline.domain import metrics as table
+from ketline.domain.access import ProjectName
 from ketline.domain.errors import DatabaseUnavailable, ExecutionFailed, MachineBusy, SimulatorNotStarted
 from ketline.domain.queues import SIMULATIONS, TaskQueue
 from ketline.domain.spec import TaskSpec
@@ -145,7 +146,7 @@ class ProcessTask:
         began = self.clock.monotonic()
         try:
             async with keeper.holding():
-                spec = await self._load_contents(claim.spec)
+                spec = await self._load_contents(claim.spec, claim.project)
                 result = await runner.run(spec, claim.project)
         except (MachineBusy, SimulatorNotStarted) as error:
             return error
@@ -158,14 +159,14 @@ class ProcessTask:
         self.count_run(began)
         return replace(result, profile=replace(result.profile, queued_seconds=claim.queued_seconds))
 
-    async def _load_contents(self, spec: TaskSpec) -> TaskSpec:
+    async def _load_contents(self, spec: TaskSpec, project: ProjectName) -> TaskSpec:
         """The spec with the contents of its device and its noise; waits until they can be read."""
         devices, noise = self.devices, self.noise
         if devices is not None and spec.options.device is not None:
-            spec = await self.persist(lambda: devices.load_spec(spec))
+            spec = await self.persist(lambda: devices.within(project).load_spec(spec))
         if noise is None or not isinstance(spec.options.noise, StoredNoise):
             return spec
-        return await self.persist(lambda: noise.load(spec))
+        return await self.persist(lambda: noise.within(project).load(spec))
 
     async def record(self, claim: Claim, outcome: AttemptOutcome, trace: AttemptTrace = NO_ATTEMPT) -> None:
         """Record the outcome of an attempt, if the lease still holds."""

@@ -68,7 +68,8 @@ class SubmitTask:
 
     def within(self, project: ProjectName, repository: TaskSubmissions) -> Self:
         """Return the service for the tasks of another project, which stores them by its `repository`."""
-        return replace(self, repository=repository, project=project, new_id=TaskIds())
+        devices, noise = self.devices.within(project), self.noise.within(project)
+        return replace(self, repository=repository, project=project, devices=devices, noise=noise, new_id=TaskIds())
 
     async def __call__(self, submission: Submission) -> Accepted:
         """Return once the task is committed; a task without a seed gets a random one.
@@ -92,8 +93,7 @@ class SubmitTask:
         submission = self._with_defaults(submission, quotas)
         if await self.callbacks.has(self.project):
             submission = replace(submission, project_callback=True)
-        await self._store_devices([submission])
-        submission = await self._with_stored_noise(submission)
+        [submission] = await self._with_contents([submission], limited=bool(quotas))
         # Only the database's clock decides when a scheduled task is due, so the dispatcher finds it there.
         at_once = submission.spec.scheduled_for is None and not submission.spec.hold
         taken = at_once and self.outbox.has_room()  # guard: schedule.outbox
@@ -129,8 +129,7 @@ class SubmitTask:
             replace(self._with_defaults(submission, quotas), project_callback=has_callback)
             for submission in submissions
         ]
-        await self._store_devices(completed)
-        completed = [await self._with_stored_noise(submission) for submission in completed]
+        completed = await self._with_contents(completed, limited=bool(quotas))
         started = self.tracing.now()
         accepted = await self.repository.add_all(completed, limited=bool(quotas))
         self.tracing.stored(completed, accepted, started)
@@ -158,10 +157,16 @@ class SubmitTask:
         for run in runs.values():
             await self.devices.store(run)  # guard: submit.device
 
-    async def _with_stored_noise(self, submission: Submission) -> Submission:
-        """The submission with a reference to its noise, if that is large, which is stored before the task."""
-        spec = await self.noise.store(submission.spec)  # guard: submit.noise
-        return submission if spec is submission.spec else replace(submission, spec=spec)
+    async def _with_contents(self, submissions: Sequence[Submission], *, limited: bool) -> list[Submission]:
+        """The submissions with references to their noise, where it is large; what they refer to is stored."""
+        referring = [replace(one, spec=self.noise.refer(one.spec)) for one in submissions]
+        if limited and not all(self.noise.is_stored(one.spec) for one in referring):
+            # The noise of a refused submission would otherwise be stored for an hour, each time that it is sent.
+            await self.repository.require_room(submissions)  # guard: submit.room
+        await self._store_devices(submissions)
+        for one in referring:
+            await self.noise.store(one.spec)  # guard: submit.noise
+        return referring
 
     def _limited(self, spec: TaskSpec, quotas: ProjectQuotas, owner: Owner | None) -> TaskSpec:
         return limited(spec, quotas, self.time_limit_seconds, owned=owner is not None)
