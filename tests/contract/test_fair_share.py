@@ -15,6 +15,7 @@ from ketline.db.engine.database import Database
 from ketline.db.schema.tables import project_shares, share_measurements, tasks
 from ketline.db.shares import HALF_LIFE_SECONDS, SqlProjectShares
 from ketline.db.tasks.repository import SqlTaskRepository
+from ketline.db.tasks.shared_queues import MEMORY_SECONDS, SharedQueues
 from ketline.domain.access import DEFAULT_PROJECT, ProjectName
 from ketline.domain.errors import ProjectUnknown
 from ketline.domain.queues import CONVERSIONS, SIMULATIONS, TaskQueue
@@ -180,6 +181,34 @@ async def test_tasks_whose_messages_were_used_at_once_keep_their_places(database
     assert {claim.lease.task_id for claim in first if claim} == set(theirs)
     another_worker = of(OURS, database)
     assert await claims(another_worker, [*ours[3:], *theirs]) == ours
+
+
+async def test_tasks_whose_messages_were_used_under_load_keep_their_places(database: Database) -> None:
+    """The process that used them lets the tasks overtake a second later, if they still wait."""
+    seconds = 0.0
+    shared_queues = SharedQueues(clock=lambda: seconds)
+    repository = SqlTaskRepository(database, shared_queues=shared_queues)
+    await use(database, OURS, 100)
+    ours, theirs = await waiting_of(database, OURS, 6), await waiting_of(database, THEIRS, 3)
+    assert await claims(repository, ours[:3]) == theirs
+    another_worker = of(OURS, database)
+    assert await claims(another_worker, theirs[:1]) == ours[:1]
+    seconds += MEMORY_SECONDS
+    assert await claims(repository, [ours[5]]) == [ours[1]]
+    assert await claims(another_worker, [ours[4], ours[3], *theirs[1:]]) == ours[2:]
+
+
+async def test_task_that_lost_its_message_under_load_and_was_claimed_since_is_left_alone(database: Database) -> None:
+    seconds = 0.0
+    repository = SqlTaskRepository(database, shared_queues=SharedQueues(clock=lambda: seconds))
+    await use(database, OURS, 100)
+    ours, theirs = await waiting_of(database, OURS, 3), await waiting_of(database, THEIRS, 2)
+    assert await claims(repository, [*ours[:2], UNKNOWN, UNKNOWN]) == [*theirs, *ours[:2]]
+    seconds += MEMORY_SECONDS
+    assert await claims(repository, [UNKNOWN]) == ours[2:]
+    statement = select(tasks.c.task_id).where(tasks.c.overtakes)
+    rows = await database.read(lambda it: it.execute(statement).all())
+    assert [row.task_id for row in rows] == ours[:1], "the first, of which it was not known that the queue is shared"
 
 
 async def test_short_claim_passes_over_a_project_whose_tasks_are_long(database: Database) -> None:

@@ -314,6 +314,12 @@ CLAIMS = (
         (f"{FAIR_SHARE}::test_tasks_whose_messages_were_used_at_once_keep_their_places",),
     ),
     Guard(
+        "shared.lost",
+        "on a shared queue no task is claimed by its message before those of its project that lost theirs may overtake",
+        Replace("self.clock() < self._until.get(queue.name, 0.0)"),
+        (f"{FAIR_SHARE}::test_tasks_whose_messages_were_used_under_load_keep_their_places",),
+    ),
+    Guard(
         "claim.others_own",
         "PostgreSQL: a repeat after an uncertain COMMIT claims no second task",
         Drop(),

@@ -43,6 +43,9 @@ class Model:
     weights: dict[ProjectName, float] = field(default_factory=dict)
     # Queues on which a message was just used for another task than its own: claims begin with the task in turn.
     shared: set[TaskQueue] = field(default_factory=set)
+    # The tasks whose messages were used for others since a second passed, and before.
+    lost: dict[TaskQueue, list[UUID]] = field(default_factory=dict)
+    lost_earlier: dict[TaskQueue, list[UUID]] = field(default_factory=dict)
 
     def add(self, new: Submission, project: ProjectName = DEFAULT_PROJECT) -> tuple[UUID, bool]:
         """The task that was accepted, and whether an earlier submission made it."""
@@ -97,7 +100,7 @@ class Model:
         best = {found for project in turns for found in _first_of(_of(project, ready))} or {None}
         if task is None or task.queue != queue or not task.claimable(self.now) or task.priority < 0:
             return best
-        if queue in self.shared and ready:
+        if self.is_shared(queue) and ready:
             return best
         if turns and task.project not in turns:
             return best
@@ -107,6 +110,32 @@ class Model:
         own: set[UUID | None] = {told_of}
         sure = len(turns) < 2 and not any(rank < task.rank + DRIFT_SECONDS for rank in higher)
         return own if sure else own | best
+
+    def is_shared(self, queue: TaskQueue) -> bool:
+        """Whether a claim on this queue begins with the tasks in turn."""
+        return queue in self.shared or bool(self.lost.get(queue)) or bool(self.lost_earlier.get(queue))
+
+    def lose(self, queue: TaskQueue, task_id: UUID) -> None:
+        """Note that the message of this task was used for another; it overtakes when a second has passed."""
+        self.lost.setdefault(queue, []).append(task_id)
+
+    def let_a_second_pass(self) -> None:
+        self.shared.clear()
+        for queue, task_ids in self.lost.items():
+            self.lost_earlier.setdefault(queue, []).extend(task_ids)
+        self.lost.clear()
+
+    def let_overtake(self, queue: TaskQueue) -> None:
+        """What a claim in turn does first."""
+        for task_id in self.lost_earlier.pop(queue, []):
+            task = self.tasks.get(task_id)
+            if task is not None and task.queue == queue and task.claimable(self.now):
+                task.overtakes = True
+
+    def forget_claims(self) -> None:
+        """What the end of a process does."""
+        for remembered in (self.shared, self.lost, self.lost_earlier):
+            remembered.clear()
 
     def turns(self, queue: TaskQueue, ready: Sequence[ModelTask]) -> set[ProjectName]:
         """The projects of these tasks that may have the next turn: one, but where drift decides."""

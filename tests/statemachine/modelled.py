@@ -7,7 +7,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ketline.db.lists.catalogue import SqlTaskCatalogue
 from ketline.db.tasks.repository import SqlTaskRepository
-from ketline.db.tasks.shared_queues import MEMORY_SECONDS
 from ketline.domain.access import ProjectName
 from ketline.domain.task import Submission, TaskId
 from tests.statemachine.comparing import compare
@@ -26,7 +25,7 @@ class ModelledMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world.empty()
-        self.world.process_seconds += 2 * MEMORY_SECONDS
+        self.world.start_process()
         self.model = Model()
         self.submissions: list[Submission] = []
         self.projects: dict[TaskId, ProjectName] = {}

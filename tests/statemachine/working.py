@@ -75,29 +75,43 @@ class WorkingMachine(SubmittingMachine):
     @rule(target=leases, task_id=SubmittingMachine.tasks, worker=WORKERS, twice=TWICE)
     def claim_short(self, task_id: TaskId, worker: WorkerId, twice: bool) -> Any:
         answers = self.world.call(self.repository.claim_short(task_id, worker, LEASE), twice=twice)
-        return self._claimed(answers, self.model.claimable_short(), task_id, worker, SIMULATIONS)
+        lease = self._claimed(answers, self.model.claimable_short(), worker)
+        if isinstance(lease, Lease) and self._lost_message(task_id, lease, SIMULATIONS):
+            self.model.tasks[task_id].overtakes = True
+        return lease
 
     def _claim(self, task_id: TaskId, worker: WorkerId, queue: TaskQueue, twice: bool) -> Any:
         answers = self.world.call(self.repository.claim(task_id, worker, LEASE, queue), twice=twice)
-        lease = self._claimed(answers, self.model.claimable_by(task_id, queue), task_id, worker, queue)
+        shared, expected = self.model.is_shared(queue), self.model.claimable_by(task_id, queue)
+        self.model.let_overtake(queue)
+        lease = self._claimed(answers, expected, worker)
         if isinstance(lease, Lease) and lease.task_id != task_id:
             self.model.shared.add(queue)
+            if shared:
+                self.model.lose(queue, task_id)
+            elif self._lost_message(task_id, lease, queue):
+                self.model.tasks[task_id].overtakes = True
         return lease
+
+    def _lost_message(self, task_id: TaskId, lease: Lease, queue: TaskQueue) -> bool:
+        """Whether the message about this task was used for another, and it still waits on the queue."""
+        task = self.model.tasks.get(task_id)
+        waits = task is not None and task.queue == queue and task.claimable(self.model.now)
+        return waits and lease.task_id != task_id
 
     @rule()
     def let_a_second_pass(self) -> None:
         """Too little for the database's times to differ."""
         self.world.process_seconds += 2 * MEMORY_SECONDS
-        self.model.shared.clear()
+        self.model.let_a_second_pass()
 
-    def _claimed(
-        self,
-        answers: Sequence[object],
-        expected: set[UUID | None],
-        task_id: TaskId,
-        worker: WorkerId,
-        queue: TaskQueue,
-    ) -> Any:
+    @rule()
+    def start_another_process(self) -> None:
+        """It knows nothing of the claims of the one before."""
+        self.world.start_process()
+        self.model.forget_claims()
+
+    def _claimed(self, answers: Sequence[object], expected: set[UUID | None], worker: WorkerId) -> Any:
         claims = [answer for answer in answers if isinstance(answer, Claim)]
         assert all(claim == answers[-1] for claim in claims), "a repeat finds its own claim"
         if not claims:
@@ -105,9 +119,7 @@ class WorkingMachine(SubmittingMachine):
             return multiple()
         lease = claims[-1].lease
         assert lease.task_id in expected
-        told_of, task = self.model.tasks.get(task_id), self.model.tasks[lease.task_id]
-        if told_of and told_of is not task and told_of.queue == queue and told_of.claimable(self.model.now):
-            told_of.overtakes = True
+        task = self.model.tasks[lease.task_id]
         task.claim(self.model.now, lease.token, worker, LEASE_SECONDS)
         assert (lease.attempt, lease.worker_id) == (task.attempt, worker)
         return lease

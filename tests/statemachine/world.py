@@ -101,12 +101,11 @@ class World:
         self._stack = AsyncExitStack()
         # What the clock of the process reads; it moves only when a rule moves it.
         self.process_seconds = 0.0
-        self._shared_queues = SharedQueues(clock=lambda: self.process_seconds)
 
     def __enter__(self) -> Self:
         opened = self._runner.run(self._stack.enter_async_context(open_database(self._url)))
         self.database = RepeatingDatabase(opened)
-        self.repositories = {project: self._repository(project) for project in PROJECTS}
+        self.start_process()
         self.catalogues = {project: SqlTaskCatalogue(self.database, project=project) for project in PROJECTS}
         self.projects = SqlProjectStore(self.database)
         for project in PROJECTS:
@@ -119,14 +118,19 @@ class World:
         """Workers see all projects in any of them."""
         return self.repositories[DEFAULT_PROJECT]
 
-    def _repository(self, project: ProjectName) -> SqlTaskRepository:
+    def start_process(self) -> None:
+        """Begin anew with what a process remembers of the claims that it made."""
+        shared_queues = SharedQueues(clock=lambda: self.process_seconds)
+        self.repositories = {project: self._repository(project, shared_queues) for project in PROJECTS}
+
+    def _repository(self, project: ProjectName, shared_queues: SharedQueues) -> SqlTaskRepository:
         return SqlTaskRepository(
             self.database,
             redispatch=timedelta(seconds=REDISPATCH_SECONDS),
             retry_policy=RetryPolicy(delay=timedelta(seconds=RETRY_SECONDS), max_crashes=MAX_CRASHES),
             key_lifetime=timedelta(seconds=KEY_SECONDS),
             project=project,
-            shared_queues=self._shared_queues,
+            shared_queues=shared_queues,
         )
 
     def __exit__(

@@ -26,10 +26,18 @@ class BindParameters:
         return SimpleNamespace(**{name: bindparam(f"bound_{name}", type_=kind) for name, kind in self._columns.items()})
 
     def all(self) -> Any:
-        """Gives each column of a table of requests as an attribute; PostgreSQL makes this table of array parameters."""
-        arrays = [bindparam(f"bound_{name}", type_=_array_of(kind)) for name, kind in self._columns.items()]
+        """Gives each column of a table of requests as an attribute; PostgreSQL makes this table of array parameters.
+
+        `number` counts the requests from 1.
+        """
+        arrays = [self.array(name) for name in self._columns]
         columns = [column(name, kind) for name, kind in self._columns.items()]
-        return func.unnest(*arrays).table_valued(*columns).render_derived(name="request").c
+        table = func.unnest(*arrays).table_valued(*columns, with_ordinality="number")
+        return table.render_derived(name="request").c
+
+    def array(self, name: str) -> Any:
+        """Gives one column of all requests as an array."""
+        return bindparam(f"bound_{name}", type_=_array_of(self._columns[name]))
 
     def some(self, *, single: bool) -> Any:
         """Gives what `one` gives for a `single` request, for which arrays would cost half of the statement."""

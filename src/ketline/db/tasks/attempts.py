@@ -40,6 +40,7 @@ from ketline.db.tasks.statements import (
     CLAIMED_PARAMETERS,
     COMPLETE_PARAMETERS,
     FAIL_PARAMETERS,
+    NEXT_PARAMETERS,
     claim_best,
     claim_next,
     claim_task,
@@ -82,17 +83,23 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """The task that a message named to a worker, its queue, and the token that identifies the claim."""
+    """The task that a message named to a worker, its queue, and the token that identifies the claim.
+
+    `claim_others` lets tasks overtake whose messages were used for others: `lost`, and the named one if `overtakes`.
+    """
 
     task_id: TaskId
     queue: TaskQueue = SIMULATIONS
     token: LeaseToken
     worker_id: WorkerId
     lease_seconds: float
+    lost: Sequence[TaskId] = ()
+    overtakes: bool = True
 
     def values(self) -> Mapping[str, object]:
         return {
             "task_id": self.task_id,
+            "overtaking_id": self.task_id if self.overtakes else None,
             "token": self.token,
             "worker_id": self.worker_id,
             "lease_seconds": self.lease_seconds,
@@ -141,12 +148,12 @@ def claim_others(connection: Connection, requests: Sequence[ClaimRequest]) -> li
     On PostgreSQL, in one statement, it may leave a request without a task though one waits: if workers of other
     processes claim what it has chosen.
     """
+    for queue, several in groupby(sorted(requests, key=_queue_name), key=_queue_name):
+        _let_overtake(connection, queue, [task_id for request in several for task_id in request.lost])
     if dialect_of(connection).batches:
         taken = _claim_next_batch(connection, requests)
         return [_to_claim(request, taken.get(request.token)) for request in requests]
-    turns: dict[str, Turns] = {}
-    claimed = {row.lease_token for row in select_tokens().run(connection, {})}
-    return [_claim_own_or_next(connection, request, turns, repeated=request.token in claimed) for request in requests]
+    return _claim_next_ones(connection, requests)
 
 
 def claim_another(connection: Connection, request: ClaimRequest, *, short: bool = False) -> Claim | None:
@@ -156,16 +163,31 @@ def claim_another(connection: Connection, request: ClaimRequest, *, short: bool 
     claims the first one of the project in turn instead; the message of that one then stands for the requested task,
     which until then precedes all later tasks of its project. With `short`, it skips tasks that are known to be long.
     """
-    return _claim_own_or_next(connection, request, {}, short=short)
+    row, lost = _claim_own_or_next(connection, request, {}, short=short)
+    _let_overtake(connection, request.queue.name, lost)
+    return _to_claim(request, row)
 
 
 def _claim_next_batch(connection: Connection, requests: Sequence[ClaimRequest]) -> Mapping[LeaseToken, Any]:
     taken: dict[LeaseToken, Any] = {}
     for queue, several in _by_queue(requests):
         bound = {"bound_queue": queue, "bound_number": len(several), "bound_spare": SPARE_CANDIDATES}
-        rows = _claim_next().run(connection, {**CLAIM_PARAMETERS.arrays(several), **bound})
+        overtaking = any(request["overtaking_id"] for request in several)
+        rows = _claim_next(overtaking=overtaking).run(connection, {**NEXT_PARAMETERS.arrays(several), **bound})
         taken |= {row.lease_token: row for row in rows}
     return taken
+
+
+def _claim_next_ones(connection: Connection, requests: Sequence[ClaimRequest]) -> list[Claim | None]:
+    turns: dict[str, Turns] = {}
+    claims = []
+    claimed = {row.lease_token for row in select_tokens().run(connection, {})}
+    for request in requests:
+        row, lost = _claim_own_or_next(connection, request, turns, repeated=request.token in claimed)
+        claims.append(_to_claim(request, row))
+        if request.overtakes:
+            _let_overtake(connection, request.queue.name, lost)
+    return claims
 
 
 def _claim_own_or_next(
@@ -175,22 +197,27 @@ def _claim_own_or_next(
     *,
     repeated: bool = True,
     short: bool = False,
-) -> Claim | None:
+) -> tuple[Any, Sequence[TaskId]]:
     """Claims the next task in turn, unless the request has been `repeated` and finds its own claim.
 
-    `turns` has those of queues for which a request of this transaction claimed before.
+    Gives its row, and the named task if its message was used for another. `turns` has those of queues for which a
+    request of this transaction claimed before.
     """
     # If the response to an earlier COMMIT of this claim was lost, the repeated request finds its own claim here.
     own = CLAIMED_PARAMETERS.parameters(request.values())
     row = select_claimed().one(connection, own) if repeated else None  # guard: claim.own
-    if row is None:
-        if request.queue.name not in turns:
-            turns[request.queue.name] = Turns(connection, request.queue.name)
-        row = _claim_fairly(connection, request, turns[request.queue.name], short=short)
-        if row is not None and row.task_id != request.task_id:
-            lost = {"bound_task_id": request.task_id, "bound_queue": request.queue.name}
-            let_overtake().run(connection, lost)  # guard: claim.let_overtake
-    return _to_claim(request, row)
+    if row is not None:
+        return row, []
+    if request.queue.name not in turns:
+        turns[request.queue.name] = Turns(connection, request.queue.name)
+    row = _claim_fairly(connection, request, turns[request.queue.name], short=short)
+    return row, [] if row is None or row.task_id == request.task_id else [request.task_id]
+
+
+def _let_overtake(connection: Connection, queue: str, task_ids: Sequence[TaskId]) -> None:
+    if task_ids:
+        parameters = {"bound_task_ids": task_ids, "bound_queue": queue}
+        let_overtake().run(connection, parameters)  # guard: claim.let_overtake
 
 
 def _claim_fairly(connection: Connection, request: ClaimRequest, turns: Turns, *, short: bool) -> Any:
@@ -297,10 +324,12 @@ def _claim_batch(*, single: bool) -> Prepared:
 
 
 @cache
-def _claim_next() -> Prepared:
-    claimed, lost, own = claim_next(CLAIM_PARAMETERS.all())
-    taken = _noted(claimed.cte("taken")).add_cte(lost.cte("lost_messages"))  # guard: next.let_overtake
-    return Prepared(taken.union_all(select(own)))
+def _claim_next(*, overtaking: bool) -> Prepared:
+    claimed, lost = claim_next()
+    taken = _noted(claimed.cte("taken"))
+    if overtaking:
+        taken = taken.add_cte(lost.cte("lost_messages"))  # guard: next.let_overtake
+    return Prepared(taken)
 
 
 def _noted(taken: CTE) -> Select[Any]:

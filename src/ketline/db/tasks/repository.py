@@ -180,7 +180,7 @@ class SqlTaskRepository:
         shared = queue in self.shared_queues
         claim = None if shared else await self.database.batched(claim_all, request)
         if claim is None:
-            claim = await self._claim_in_turn(request)  # guard: claim.another
+            claim = await self._claim_in_turn(request, shared=shared)  # guard: claim.another
         if claim is None and shared:
             claim = await self.database.batched(claim_all, request)
             if claim is None:  # or it was claimed in a COMMIT whose response was lost
@@ -379,13 +379,18 @@ class SqlTaskRepository:
     def _notify(self, task_id: TaskId, status: TaskStatus) -> None:
         self.notifier.notify(Change(task_id=task_id, status=status))
 
-    async def _claim_in_turn(self, request: ClaimRequest) -> Claim | None:
-        """Claims the next task in turn, whatever the message names."""
-        claim = await self.database.gathered(claim_others, request)
+    async def _claim_in_turn(self, request: ClaimRequest, *, shared: bool) -> Claim | None:
+        """Claims the next task in turn, whatever the message names.
+
+        On a `shared` queue the named task is not let overtake at once: it is likely to have its turn soon.
+        """
+        with self.shared_queues.overtaking(request.queue) as lost:
+            request = replace(request, lost=lost, overtakes=not shared)
+            claim = await self.database.gathered(claim_others, request)
         if claim is None and self.database.dialect.batches:
             claim = await self._claim_another(request)
         if claim is not None and claim.lease.task_id != request.task_id:
-            self.shared_queues.note(request.queue)
+            self.shared_queues.note(request.queue, lost=request.task_id if shared else None)
         return claim
 
     async def _claim_another(self, request: ClaimRequest, *, short: bool = False) -> Claim | None:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -18,6 +17,7 @@ from sqlalchemy import (
     Update,
     Uuid,
     and_,
+    any_,
     bindparam,
     func,
     insert,
@@ -31,7 +31,7 @@ from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.clock import from_now, now
 from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
-from ketline.db.engine.types import JsonText
+from ketline.db.engine.types import JsonText, UuidList, is_one_of
 from ketline.db.schema.spec import SPEC_COLUMNS
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import status_history, tasks
@@ -39,7 +39,7 @@ from ketline.db.schema.visibility import is_of
 from ketline.db.tasks.fence import is_attempt_of, is_held
 from ketline.db.tasks.rank import in_queue, overtaken, ready, select_best
 from ketline.db.tasks.retry import delay_seconds, next_state
-from ketline.db.tasks.turns import candidates, turn
+from ketline.db.tasks.turns import candidates, running_attempts, turn
 from ketline.domain.access import ProjectName
 from ketline.domain.retry import RetryPolicy
 from ketline.domain.task import Failure, FailureCode, Lease, TaskStatus
@@ -78,6 +78,7 @@ _LEASE = {"task_id": Uuid(), "attempt": Integer(), "token": Uuid()}
 CLAIMED_PARAMETERS = BindParameters(token=Uuid())
 CLAIM_BEST_PARAMETERS = BindParameters(token=Uuid(), worker_id=Text(), lease_seconds=Float())
 CLAIM_PARAMETERS = CLAIM_BEST_PARAMETERS.with_columns(task_id=Uuid())
+NEXT_PARAMETERS = CLAIM_BEST_PARAMETERS.with_columns(overtaking_id=Uuid())
 RENEW_PARAMETERS = BindParameters(**_LEASE, lease_seconds=Float())
 COMPLETE_PARAMETERS = BindParameters(**_LEASE, result=JsonText(), profile=JsonText())
 FAIL_PARAMETERS = BindParameters(
@@ -125,46 +126,44 @@ def claim_best(*, short: bool = False) -> Update:
     return _take(CLAIM_BEST_PARAMETERS.one(), tasks.c.task_id.in_(select(best.c.task_id)))
 
 
-def claim_next(request: Any) -> tuple[Update, Update, CTE]:
+def claim_next() -> tuple[Update, Update]:
     """Claims the next tasks in turn of `bound_queue`, one for each request while there are any; for PostgreSQL.
 
-    The second statement lets the named tasks overtake whose messages were used for others. The third part has the rows
-    that these requests claimed before, in a COMMIT whose response was lost: they claim no more.
+    A request that claimed a task before, in a COMMIT whose response was lost, claims none. The second statement lets
+    each `overtaking_id` overtake whose request claims another.
     """
-    own = _claimed(tasks.c.lease_token.in_(select(request.token))).cte("own").prefix_with("MATERIALIZED")
-    following = candidates()
+    request = NEXT_PARAMETERS.all()
+    attempts = running_attempts().prefix_with("MATERIALIZED")
+    own = select(attempts.c.lease_token).where(attempts.c.lease_token == any_(NEXT_PARAMETERS.array("token")))
+    following, order = candidates(attempts)
     best = (
         select(tasks.c.task_id)
         .join(following, following.c.task_id == tasks.c.task_id)
         .where(checked(in_queue()), ready(), tasks.c.available_at <= now())
-        .order_by(following.c.number)
+        .order_by(*order)
         .limit(bindparam("bound_number", type_=Integer()))
         .with_for_update(skip_locked=True, of=tasks)  # guard: next.skip_locked
         .cte("best")
     )
     numbered = select(best.c.task_id, func.row_number().over().label("number")).subquery("numbered")
-    names = (request.token, request.worker_id, request.lease_seconds)
-    wanted = (
-        select(request.task_id.label("named"), *names, func.row_number().over().label("number"))
-        .where(request.token.not_in(select(own.c.lease_token)))  # guard: claim.others_own
-        .subquery("wanted")
-    )
     paired = (
-        select(numbered.c.task_id, wanted.c.named, wanted.c.token, wanted.c.worker_id, wanted.c.lease_seconds)
-        .join(wanted, wanted.c.number == numbered.c.number)
+        select(numbered.c.task_id, request.overtaking_id, request.token, request.worker_id, request.lease_seconds)
+        .join(numbered, numbered.c.number == request.number)
+        .where(request.token.not_in(own))  # guard: claim.others_own
         .cte("paired")
     )
     lost = and_(
-        tasks.c.task_id.in_(select(paired.c.named)),
+        tasks.c.task_id.in_(select(paired.c.overtaking_id)),
         tasks.c.task_id.not_in(select(paired.c.task_id)),
     )
-    return _take(paired.c, tasks.c.task_id == paired.c.task_id), _let_overtake(lost), own
+    return _take(paired.c, tasks.c.task_id == paired.c.task_id), _let_overtake(lost)
 
 
 @cache
 def let_overtake() -> Prepared:
-    """Lets task `bound_task_id`, whose message was used for another, precede the tasks that came after it."""
-    return Prepared(_let_overtake(tasks.c.task_id == CLAIM_PARAMETERS.one().task_id).returning(tasks.c.task_id))
+    """Lets the tasks `bound_task_ids`, whose messages were used for others, precede the tasks that came after them."""
+    lost = is_one_of(tasks.c.task_id, bindparam("bound_task_ids", type_=UuidList()))
+    return Prepared(_let_overtake(lost).returning(tasks.c.task_id))
 
 
 def _let_overtake(which: ColumnElement[bool]) -> Update:

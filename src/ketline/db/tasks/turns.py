@@ -4,6 +4,7 @@
 take; no claim writes it, so that claims never wait for each other.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,9 +14,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
+    FromClause,
     Integer,
     ScalarSelect,
     Select,
+    Subquery,
     and_,
     bindparam,
     case,
@@ -26,7 +29,6 @@ from sqlalchemy import (
 )
 
 from ketline.db.engine.clock import now, seconds_between
-from ketline.db.engine.planner_hints import checked
 from ketline.db.engine.prepared import Prepared
 from ketline.db.schema.status_type import status_constant
 from ketline.db.schema.tables import project_shares, projects, tasks
@@ -87,42 +89,57 @@ def _select_turns() -> Prepared:
     return Prepared(select(uses.c.project, uses.c.seconds, uses.c.weight, uses.c.rank_at))
 
 
-def candidates() -> CTE:
-    """The next tasks of queue `bound_queue`, at least `bound_number` if so many wait, in the order of `number`.
+def candidates(attempts: CTE) -> tuple[CTE, Sequence[ColumnElement[Any]]]:
+    """The next tasks of queue `bound_queue`, at least `bound_number` if so many wait, and the columns to order them by.
 
-    They are those that single claims would take one after the other, each of which counts as a running task. Another
-    `bound_spare` tasks, spread over the projects, follow for those that other processes claim meanwhile. For
-    PostgreSQL.
+    They are those that single claims would take one after the other, each of which counts as a running task, as do
+    those of `attempts`, which `running_attempts` gives. Another `bound_spare` tasks, spread over the projects, follow
+    for those that other processes claim meanwhile. For PostgreSQL.
+    """
+    number_of_projects = func.count().over().label("projects")
+    uses = _uses(attempts).add_columns(number_of_projects).subquery("uses")
+    wanted, spare = bindparam("bound_number", type_=Integer()), bindparam("bound_spare", type_=Integer())
+    first = _first_tasks(uses, wanted + 1 + spare / uses.c.projects)
+    use = (uses.c.seconds + first.c.before * literal(START_SECONDS, Float)) / uses.c.weight  # guard: turn.batch
+    order = (use.label("use"), first.c.rank_at, first.c.task_id)
+    chosen = select(*order).select_from(uses.join(first, true())).order_by(*order)
+    # Joined to the rows of `tasks` to lock them, so that a row which another worker claims meanwhile is passed over.
+    following = chosen.limit(wanted + spare).cte("next")
+    return following, (following.c.use, following.c.rank_at, following.c.task_id)
+
+
+def _first_tasks(uses: Subquery, number: ColumnElement[Any]) -> FromClause:
+    """The first tasks of a project of `uses` and how many of them are before each.
+
+    There are more than `number` where several are of the same rank as the last: the index has no order of those, and
+    PostgreSQL would read 32 tasks at once to sort them.
     """
     task = tasks.alias("candidate")
-    number_of_projects = func.count().over().label("projects")
-    uses = _uses().add_columns(number_of_projects).subquery("uses")
-    wanted, spare = bindparam("bound_number", type_=Integer()), bindparam("bound_spare", type_=Integer())
-    order = (task.c.project, task.c.rank_at, task.c.task_id)
-    before = (func.row_number().over(order_by=order) - 1).label("before")
-    first = (
-        select(task.c.task_id, task.c.rank_at, before)
+    ranked = (
+        select(task.c.task_id, task.c.rank_at)
         .where(*_claimable(task), task.c.project == uses.c.project)
-        .order_by(*order)
-        .limit(wanted + 1 + spare / uses.c.projects)
+        .order_by(task.c.project, task.c.rank_at)
+        .fetch(number, with_ties=True)
         .correlate(uses)
-        .lateral("first")
+        .subquery("ranked")
     )
-    use = (uses.c.seconds + first.c.before * literal(START_SECONDS, Float)) / uses.c.weight  # guard: turn.batch
-    number = func.row_number().over(order_by=(use, first.c.rank_at, first.c.task_id)).label("number")
-    # Joined to the rows of `tasks` to lock them, so that a row which another worker claims meanwhile is passed over.
-    return (
-        select(first.c.task_id, number)
-        .select_from(uses.join(first, true()))
-        .order_by(number)
-        .limit(wanted + spare)
-        .cte("next")
-    )
+    before = (func.row_number().over(order_by=(ranked.c.rank_at, ranked.c.task_id)) - 1).label("before")
+    return select(ranked, before).lateral("first")
 
 
-def _uses() -> Select[Any]:
+def running_attempts() -> CTE:
+    """The attempts that run, on all queues, with their tokens.
+
+    The status is a constant: PostgreSQL keeps its plan, which has to know that few tasks have this one.
+    """
+    columns = (tasks.c.task_id, tasks.c.project, tasks.c.queue, tasks.c.claimed_at, tasks.c.lease_token)
+    processing = tasks.c.current_status == status_constant(TaskStatus.PROCESSING)  # guard: turn.running
+    return select(*columns).where(processing).cte("attempts")
+
+
+def _uses(attempts: CTE | None = None) -> Select[Any]:
     """The current and recent use of each waiting project, its weight, and the rank of its first task."""
-    waiting, running = _waiting(), _running()
+    waiting, running = _waiting(), _running(running_attempts() if attempts is None else attempts)
     of_queue = and_(project_shares.c.project == waiting.c.project, project_shares.c.queue == bound_queue())
     sources = (
         waiting.outerjoin(projects, projects.c.name == waiting.c.project)
@@ -142,19 +159,13 @@ def _waiting() -> CTE:
     return waiting.union_all(following)
 
 
-def _running() -> Any:
-    """The seconds that the running attempts of each project have taken.
-
-    The status is a constant: PostgreSQL keeps its plan, which has to know that few tasks have this one.
-    """
-    seconds = literal(START_SECONDS, Float) + seconds_between(tasks.c.claimed_at, now())
+def _running(attempts: CTE) -> Any:
+    """The seconds that the running attempts of each project have taken."""
+    seconds = literal(START_SECONDS, Float) + seconds_between(attempts.c.claimed_at, now())
     return (
-        select(tasks.c.project, func.sum(seconds).label("seconds"))
-        # guard: turn.running
-        .where(
-            tasks.c.current_status == status_constant(TaskStatus.PROCESSING), checked(tasks.c.queue == bound_queue())
-        )
-        .group_by(tasks.c.project)
+        select(attempts.c.project, func.sum(seconds).label("seconds"))
+        .where(attempts.c.queue == bound_queue())
+        .group_by(attempts.c.project)
         .subquery("running")
     )
 
