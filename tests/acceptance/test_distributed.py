@@ -71,7 +71,7 @@ async def test_killed_worker_loses_nothing(on_each_broker: Distributed) -> None:
     await on_each_broker.start_api(**QUICK_LEASE)
     doomed = await on_each_broker.start_worker("doomed", **QUICK_LEASE)
     async with on_each_broker.api() as api:
-        task_id = await api.submit(long_program())
+        task_id = await api.submit(long_program(rounds=120))
         await api.reached(task_id, "processing")
         await doomed.kill()
         await on_each_broker.start_worker("heir", **QUICK_LEASE)

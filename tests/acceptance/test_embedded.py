@@ -28,7 +28,7 @@ async def test_interrupt_stops_cleanly_and_leaves_no_process(embedded: Embedded)
 async def test_accepted_task_finishes_after_a_kill_and_a_restart(embedded: Embedded) -> None:
     process = await embedded.up(WORKER_RETRY_DELAY_S="0.1")
     async with embedded.api() as api:
-        running = await api.submit(long_program())
+        running = await api.submit(long_program(rounds=120))
         await api.reached(running, "processing")
         waiting = [await api.submit(BELL) for _ in range(5)]
     children = process.children()
@@ -97,7 +97,7 @@ async def test_endless_program_times_out_and_its_worker_goes_on(embedded: Embedd
 async def test_killed_simulator_costs_an_attempt_and_the_program_is_run_again(embedded: Embedded) -> None:
     process = await embedded.up(KETLINE_WORKER_SLOTS="1", WORKER_RETRY_DELAY_S="0.1")
     async with embedded.api() as api:
-        task_id = await api.submit(long_program())
+        task_id = await api.submit(long_program(rounds=120))
         await api.reached(task_id, "processing")
         await kill_at_work(process)
         task = await api.ended(task_id)

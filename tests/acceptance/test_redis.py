@@ -67,7 +67,8 @@ async def test_running_task_survives_a_redis_that_forgets_everything(
     await service.start_api(KETLINE_REDISPATCH_S="1")
     worker = await service.start_worker(KETLINE_REDISPATCH_S="1")
     async with service.api() as api:
-        task_id = await api.submit(long_program(rounds=480))
+        # It runs on while Redis restarts, which takes longer than to forget.
+        task_id = await api.submit(long_program(rounds=480 if how == "kill" else 120))
         await api.reached(task_id, "processing")
         waiting = [await api.submit(BELL) for _ in range(5)]
         if how == "kill":

@@ -46,7 +46,7 @@ async def test_submission_is_answered_with_its_counts(service: Embedded | Distri
 
 async def test_stream_tells_a_task_from_its_beginning_to_its_end(service: Embedded | Distributed) -> None:
     async with running(service) as (_, api):
-        task_id = await api.submit(long_program())
+        task_id = await api.submit(long_program(rounds=120))
         statuses = []
         async with asyncio.timeout(LONG_WAIT), api.http.stream("GET", f"/tasks/{task_id}/events") as stream:
             async for line in stream.aiter_lines():
