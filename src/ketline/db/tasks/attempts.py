@@ -32,7 +32,8 @@ from sqlalchemy import (
 from ketline.db.engine.bind_parameters import BindParameters
 from ketline.db.engine.dialect import dialect_of
 from ketline.db.engine.prepared import Prepared
-from ketline.db.schema.rows import attempt_columns, to_claim
+from ketline.db.schema.columns import attempt_columns
+from ketline.db.schema.rows import to_claim
 from ketline.db.schema.tables import status_history
 from ketline.db.tasks.statements import (
     CLAIM_BEST_PARAMETERS,

@@ -12,7 +12,7 @@ from ketline.db.audit import write_entry
 from ketline.db.engine.clock import now
 from ketline.db.engine.database import Database
 from ketline.db.notify.notifications import NullNotifier
-from ketline.db.schema.rows import attempt_columns
+from ketline.db.schema.columns import attempt_columns
 from ketline.db.schema.tables import tasks, workers
 from ketline.db.tasks.hold import is_held
 from ketline.db.tasks.statements import due_again, ended_on_request, write_line

@@ -29,7 +29,8 @@ from sqlalchemy import (
 
 from ketline.db.engine.clock import doubling, from_now, now
 from ketline.db.engine.types import UtcDateTime
-from ketline.db.schema.rows import attempt_columns, to_reaped
+from ketline.db.schema.columns import attempt_columns
+from ketline.db.schema.rows import to_reaped
 from ketline.db.schema.tables import status_history, tasks
 from ketline.db.tasks.dispatch import REDISPATCH_DOUBLINGS
 from ketline.db.tasks.hold import is_held

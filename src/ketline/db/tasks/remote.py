@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Update, and_, or_, select, update
 
 from ketline.db.engine.clock import now
-from ketline.db.schema.rows import remote_columns, to_remote_job
+from ketline.db.schema.columns import remote_columns
+from ketline.db.schema.rows import to_remote_job
 from ketline.db.schema.tables import tasks
 from ketline.db.tasks.fence import is_held
 from ketline.domain.backend_jobs import ENDED_REMOTELY

@@ -12,14 +12,8 @@ from sqlalchemy import Connection, Row, Update, delete, select
 from ketline.db.audit import write_entry
 from ketline.db.engine.database import Database
 from ketline.db.notify.notifications import NullNotifier
-from ketline.db.schema.rows import (
-    attempt_columns,
-    failure_columns,
-    result_columns,
-    to_changes,
-    to_dispatch,
-    to_task,
-)
+from ketline.db.schema.columns import attempt_columns, failure_columns, result_columns
+from ketline.db.schema.rows import to_changes, to_dispatch, to_task
 from ketline.db.schema.tables import workers
 from ketline.db.tasks import dispatch, hold, insert, leases, queries, remote, statements
 from ketline.db.tasks.attempts import (
