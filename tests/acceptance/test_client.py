@@ -24,7 +24,7 @@ from tests.acceptance.processes import Api, running_service
 from tests.acceptance.programs import BELL, ENDLESS, long_program
 
 # However slow the machine is, a restart takes less.
-PATIENT = Retries(patience_seconds=250, first_contact_seconds=250)
+LONG_RETRIES = Retries(max_seconds=250, first_contact_seconds=250)
 WAIT_SECONDS = 250
 pytestmark = pytest.mark.timeout(300)
 SLOW = long_program(qubits=18, rounds=72)
@@ -70,7 +70,7 @@ class LosesAnswers(httpx.BaseTransport):
 
 async def test_run_survives_a_service_that_is_killed(embedded: Embedded) -> None:
     process = await embedded.up(KETLINE_WORKER_SLOTS="1")
-    with Client(url_of(embedded), retries=PATIENT) as client:
+    with Client(url_of(embedded), retries=LONG_RETRIES) as client:
         running = asyncio.create_task(asyncio.to_thread(client.run, SLOW, timeout_seconds=WAIT_SECONDS, shots=100))
         await process.logged("task.started")
         await process.kill()
@@ -86,7 +86,7 @@ async def test_submission_whose_answer_is_lost_is_stored_once(embedded: Embedded
     network = LosesAnswers("POST", path, times=3)
 
     def submit() -> list[TaskHandle]:
-        with Client(url_of(embedded), retries=PATIENT, transport=network) as client:
+        with Client(url_of(embedded), retries=LONG_RETRIES, transport=network) as client:
             made = client.submit_batch([BELL] * 20) if path.endswith("batch") else [client.submit(BELL)]
             assert len([task.result(timeout_seconds=WAIT_SECONDS) for task in made]) == len(made)
             return made
@@ -103,7 +103,7 @@ async def test_batch_and_completion_survive_a_service_that_is_killed_twice(embed
     begun = Signal()
 
     def work() -> tuple[list[TaskHandle], list[TaskHandle]]:
-        with Client(url_of(embedded), retries=PATIENT) as client:
+        with Client(url_of(embedded), retries=LONG_RETRIES) as client:
             programs: list[str] = [SLOW] + [BELL] * 28 + [SLOW]
             made = client.submit_batch(programs, shots=10)
             ended = []
@@ -130,7 +130,7 @@ async def test_batch_and_completion_survive_a_service_that_is_killed_twice(embed
 @pytest.mark.long
 async def test_async_client_survives_a_restart_in_the_middle(embedded: Embedded) -> None:
     process = await embedded.up(KETLINE_WORKER_SLOTS="1")
-    async with AsyncClient(url_of(embedded), retries=PATIENT) as client:
+    async with AsyncClient(url_of(embedded), retries=LONG_RETRIES) as client:
         tasks = await client.submit_batch([SLOW, *[BELL] * 8], shots=10)
         single = asyncio.create_task(client.run(BELL, shots=5))
         events = asyncio.create_task(_statuses(tasks[0]))
@@ -168,21 +168,21 @@ async def test_full_service_is_waited_for(embedded: Embedded) -> None:
     first, second = SeesRefusals(), SeesRefusals()
 
     def run() -> list[UUID]:
-        with Client(url_of(embedded), retries=PATIENT, transport=first) as client:
+        with Client(url_of(embedded), retries=LONG_RETRIES, transport=first) as client:
             return [client.run(BELL, shots=9, timeout_seconds=WAIT_SECONDS).task_id]
 
     def run_batch() -> list[UUID]:
-        with Client(url_of(embedded), retries=PATIENT, transport=second) as client:
+        with Client(url_of(embedded), retries=LONG_RETRIES, transport=second) as client:
             tasks = client.submit_batch([BELL] * 3, shots=9)
             return [task.task_id for task in client.as_completed(tasks, timeout_seconds=WAIT_SECONDS)]
 
     async with embedded.api() as api:
         endless = await api.submit(ENDLESS)
         await api.reached(endless, "processing")
-        with Client(url_of(embedded), retries=PATIENT) as client:
+        with Client(url_of(embedded), retries=LONG_RETRIES) as client:
             # What was claimed counts for a moment longer, so this one may be refused at first, too.
             waiting = [task.task_id for task in client.submit_batch([BELL] * 3)]
-        with Client(url_of(embedded), retries=Retries(patience_seconds=1)) as hasty:
+        with Client(url_of(embedded), retries=Retries(max_seconds=1)) as hasty:
             with pytest.raises(BacklogFull) as raised:
                 hasty.submit(BELL)
             assert (raised.value.code, raised.value.status) == ("backlog_full", 429)

@@ -1,4 +1,4 @@
-"""What tasks took of slots lately, on PostgreSQL and SQLite: the last that completed, and those that run."""
+"""The slot time of recent tasks, on PostgreSQL and SQLite: the last that completed, and those that run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -65,8 +65,8 @@ async def test_completed_tasks_of_all_projects_count_by_queue_with_their_time_in
     await _completed(repository.within(ProjectName("other")), 2.5)
     await _completed(repository, 8.0, CONVERSIONS, kind=TaskKind.CONVERT, target=Target.OPENQASM3, shots=0)
     assert await _read(database) == {
-        "simulate": QueueDurations(ended=SIMULATED, lately=SIMULATED),
-        "convert": QueueDurations(ended=CONVERTED, lately=CONVERTED),
+        "simulate": QueueDurations(ended=SIMULATED, last_minute=SIMULATED),
+        "convert": QueueDurations(ended=CONVERTED, last_minute=CONVERTED),
     }
 
 
@@ -74,7 +74,7 @@ async def test_tasks_of_the_last_minute_are_told_apart(repository: SqlTaskReposi
     await _completed(repository, 1.0)
     await _change(database, await _completed(repository, 2.5), completed_at=from_now(-70))
     durations = (await _read(database))["simulate"]
-    assert (durations.ended, durations.lately) == (SIMULATED, Durations(tasks=1, seconds=1.0))
+    assert (durations.ended, durations.last_minute) == (SIMULATED, Durations(tasks=1, seconds=1.0))
 
 
 async def test_task_without_a_profile_counts_from_its_claim(repository: SqlTaskRepository, database: Database) -> None:

@@ -227,7 +227,7 @@ async def test_client_of_a_service_whose_certificate_is_not_valid(
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted.certificate))
     shown = authority.sign("server", HOST, expired=True) if fault == "expired" else certificate
     host = WRONG_HOST if fault == "host" else HOST
-    forever = Retries(patience_seconds=3600, first_contact_seconds=3600)
+    forever = Retries(max_seconds=3600, first_contact_seconds=3600)
     async with presenting(shown) as port, AsyncClient(f"https://{host}:{port}", retries=forever) as client:
         async with asyncio.timeout(SECONDS):
             with pytest.raises(CertificateInvalid, match=words) as refusal:

@@ -51,7 +51,7 @@ from ketline.ports.backends import BackendAdapter
 
 _PAUSE_SECONDS = 0.5
 # Short, because the worker retries as well.
-_RETRIES = Retries(patience_seconds=2.0, first_contact_seconds=2.0)
+_RETRIES = Retries(max_seconds=2.0, first_contact_seconds=2.0)
 _SILENCE_SECONDS = 30.0
 # The limits of validation are lower than those of a task.
 _LOWER_LIMITS = ("timeout", "memory_limit")
@@ -69,7 +69,7 @@ class KetlineAdapter:
     """The service at `url`."""
 
     def __init__(self, url: str, api_key: str | None) -> None:
-        self._client = AsyncClient(url, api_key=api_key, retries=_RETRIES, silence_seconds=_SILENCE_SECONDS)
+        self._client = AsyncClient(url, api_key=api_key, retries=_RETRIES, read_timeout_seconds=_SILENCE_SECONDS)
 
     def __repr__(self) -> str:
         return f"<KetlineAdapter of {self._client!r}>"

@@ -16,7 +16,7 @@ from ketline.config import Settings
 
 T = TypeVar("T")
 # The server runs in this process: a request that fails once would fail again.
-NO_RETRIES = Retries(patience_seconds=0.0)
+NO_RETRIES = Retries(max_seconds=0.0)
 
 
 async def with_ephemeral_server(settings: Settings, programs: int, use: Callable[[Client], T]) -> T:

@@ -23,7 +23,7 @@ from ketline.client.models import (
 from ketline.client.programs import BatchItem, Options, Program, as_text, changes_of, items_of
 from ketline.client.retries import Retries
 from ketline.client.steps import Flow
-from ketline.client.sync import AGENT, SILENCE_SECONDS, as_id, key_of
+from ketline.client.sync import AGENT, READ_TIMEOUT_SECONDS, as_id, key_of
 from ketline.client.watch import Completion, follow_task, follow_tasks
 from ketline.domain.task import TaskStatus
 
@@ -36,7 +36,7 @@ class AsyncClient:
     `url` defaults to `KETLINE_URL`, or to `http://127.0.0.1:8000` if that is not set; `api_key` defaults to
     `KETLINE_API_KEY`, or to no key. A client belongs to one event loop. Failed requests are sent again as `retries`
     says; this is safe, because a program that is submitted twice with one idempotency key is stored once. A request
-    fails if no byte of its response arrives for `silence_seconds`. `transport` is an httpx transport, for tests.
+    fails if no byte of its response arrives for `read_timeout_seconds`. `transport` is an httpx transport, for tests.
 
     Raises:
         AddressInvalid: `url` is not an HTTP URL, or `api_key` has characters that a header cannot have.
@@ -48,15 +48,15 @@ class AsyncClient:
         *,
         api_key: str | None = None,
         retries: Retries | None = None,
-        silence_seconds: float = SILENCE_SECONDS,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
         transport: Any = None,
     ) -> None:
         from ketline.client.http import AsyncHttpDriver  # httpx takes longer to import than this whole package
 
         self.url = service_url(url)
-        self._driver = AsyncHttpDriver(self.url, request_headers(api_key, AGENT), silence_seconds, transport)
+        self._driver = AsyncHttpDriver(self.url, request_headers(api_key, AGENT), read_timeout_seconds, transport)
         shown = shown_url(self.url)
-        self._flows = Flows(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
+        self._flows = Flows(url=shown, retries=retries or Retries(), read_timeout_seconds=read_timeout_seconds)
 
     async def __aenter__(self) -> Self:
         return self

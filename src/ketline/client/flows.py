@@ -58,14 +58,14 @@ JSON = {"content-type": "application/json"}
 
 @dataclass(slots=True, kw_only=True)
 class Flows:
-    """Makes the flows of one client; `silence_seconds` is the longest time without a byte of the response.
+    """Makes the flows of one client; `read_timeout_seconds` is the longest time without a byte of the response.
 
     While the service has not `answered` yet, requests are retried for a shorter time, because `url` may be wrong.
     """
 
     url: str
     retries: Retries
-    silence_seconds: float
+    read_timeout_seconds: float
     now: Callable[[], float] = time.monotonic
     draw: Callable[[], float] = random.random
     answered: bool = False
@@ -79,8 +79,8 @@ class Flows:
             WaitTimeout: the deadline came before the request succeeded.
         """
         began, attempt = self.now(), 0
-        if request.silence_seconds is None:
-            request = replace(request, silence_seconds=self.silence_seconds)
+        if request.read_timeout_seconds is None:
+            request = replace(request, read_timeout_seconds=self.read_timeout_seconds)
         while True:
             outcome = yield from send(request)
             if isinstance(outcome, Response) and 200 <= outcome.status < 300:
@@ -166,9 +166,11 @@ class Flows:
         """Read a task, once it has ended or after `wait_seconds`; with `queue`, also its position in the queue."""
         # `Prefer` instead of parameters: the service shortens a wait to its own limit, and ignores unknown preferences.
         preferences = [FULL_SHAPE, *([f"wait={wait_seconds}"] if wait_seconds else [])]
-        silence = self._silence_with(wait_seconds, deadline)
+        read_timeout = self._read_timeout_with(wait_seconds, deadline)
         path = f"/tasks/{task_id}?queue=true" if queue else f"/tasks/{task_id}"
-        request = Request(method="GET", path=path, headers={"prefer": ", ".join(preferences)}, silence_seconds=silence)
+        request = Request(
+            method="GET", path=path, headers={"prefer": ", ".join(preferences)}, read_timeout_seconds=read_timeout
+        )
         task: Task = yield from self.request_json(request, read_task, deadline=deadline)
         return task
 
@@ -240,7 +242,7 @@ class Flows:
         """Wait for tasks and read those that have ended; one whose result is too large to be read with others alone."""
         headers = {"prefer": f"wait={wait_seconds}"} if wait_seconds else None
         request = _post("/tasks/ended", {"task_ids": list(map(str, task_ids)), "until": until}, headers)
-        request = replace(request, silence_seconds=self._silence_with(wait_seconds, deadline))
+        request = replace(request, read_timeout_seconds=self._read_timeout_with(wait_seconds, deadline))
         ended: EndedTasks = yield from self.request_json(request, read_ended, deadline=deadline)
         requested = set(task_ids)
         found: dict[UUID, Task | None] = {task.task_id: task for task in ended.tasks if task.task_id in requested}
@@ -251,9 +253,9 @@ class Flows:
                 found[ended.unread[0]] = None
         return found | dict.fromkeys(requested.intersection(ended.missing))
 
-    def _silence_with(self, wait_seconds: int, deadline: float) -> float:
+    def _read_timeout_with(self, wait_seconds: int, deadline: float) -> float:
         """How long the response to a request that waits may take."""
-        return wait_seconds + min(self.silence_seconds, max(deadline - self.now(), 1.0))
+        return wait_seconds + min(self.read_timeout_seconds, max(deadline - self.now(), 1.0))
 
     def cancel(self, task_id: UUID) -> Flow[Task]:
         """Cancel a task; a task that is already cancelled is returned as it is."""

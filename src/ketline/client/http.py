@@ -38,12 +38,14 @@ STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_CONN
 class HttpDriver:
     """Runs flows for a `Client`; several threads may use it, each for its own flow."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
-        settings = _settings(url, headers, silence_seconds)
+    def __init__(
+        self, url: str, headers: Mapping[str, str], read_timeout_seconds: float, transport: Any = None
+    ) -> None:
+        settings = _settings(url, headers, read_timeout_seconds)
         with _address_errors(url):
             self._http = httpx.Client(**settings, limits=REQUESTS, transport=transport)
             self._streams = httpx.Client(**settings, limits=STREAMS, transport=transport)
-        self._silence_seconds = silence_seconds
+        self._read_timeout_seconds = read_timeout_seconds
 
     def close(self) -> None:
         self._streams.close()
@@ -106,18 +108,20 @@ class HttpDriver:
     def _arguments(self, request: Request) -> dict[str, Any]:
         if self._http.is_closed:
             raise RequestInvalid("This client is closed; create another one.")
-        return _arguments(request, self._silence_seconds)
+        return _arguments(request, self._read_timeout_seconds)
 
 
 class AsyncHttpDriver:
     """Runs flows for an `AsyncClient` in one event loop."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], silence_seconds: float, transport: Any = None) -> None:
-        settings = _settings(url, headers, silence_seconds)
+    def __init__(
+        self, url: str, headers: Mapping[str, str], read_timeout_seconds: float, transport: Any = None
+    ) -> None:
+        settings = _settings(url, headers, read_timeout_seconds)
         with _address_errors(url):
             self._http = httpx.AsyncClient(**settings, limits=REQUESTS, transport=transport)
             self._streams = httpx.AsyncClient(**settings, limits=STREAMS, transport=transport)
-        self._silence_seconds = silence_seconds
+        self._read_timeout_seconds = read_timeout_seconds
 
     async def close(self) -> None:
         await self._streams.aclose()
@@ -180,7 +184,7 @@ class AsyncHttpDriver:
     def _arguments(self, request: Request) -> dict[str, Any]:
         if self._http.is_closed:
             raise RequestInvalid("This client is closed; create another one.")
-        return _arguments(request, self._silence_seconds)
+        return _arguments(request, self._read_timeout_seconds)
 
 
 @contextmanager
@@ -193,11 +197,11 @@ def _address_errors(url: str) -> Iterator[None]:
         raise AddressInvalid(f"{shown_url(url)} cannot be used: {error}") from error
 
 
-def _settings(url: str, headers: Mapping[str, str], silence_seconds: float) -> dict[str, Any]:
+def _settings(url: str, headers: Mapping[str, str], read_timeout_seconds: float) -> dict[str, Any]:
     return {
         "base_url": url,
         "headers": headers,
-        "timeout": _timeout(silence_seconds),
+        "timeout": _timeout(read_timeout_seconds),
         "trust_env": not is_loopback(url),
         # Loading the system's certificates takes longer than a task, and http needs none: redirects are not followed.
         "verify": False if url.startswith("http:") else _trusting(),
@@ -214,18 +218,20 @@ def _trusting() -> ssl.SSLContext:
         ) from error
 
 
-def _timeout(silence_seconds: float) -> httpx.Timeout:
-    # No limit on the wait for a connection of the pool: that is not silence of the service.
-    return httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds), pool=None)
+def _timeout(read_timeout_seconds: float) -> httpx.Timeout:
+    # No limit on the wait for a connection of the pool: that is no fault of the service.
+    return httpx.Timeout(read_timeout_seconds, connect=min(CONNECT_SECONDS, read_timeout_seconds), pool=None)
 
 
-def _arguments(request: Request, silence_seconds: float) -> dict[str, Any]:
+def _arguments(request: Request, read_timeout_seconds: float) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": request.path,
         "content": request.body,
         "headers": {**trace_headers(), **request.headers},
-        "timeout": _timeout(silence_seconds if request.silence_seconds is None else request.silence_seconds),
+        "timeout": _timeout(
+            read_timeout_seconds if request.read_timeout_seconds is None else request.read_timeout_seconds
+        ),
     }
 
 

@@ -13,12 +13,12 @@ TEMPORARY = frozenset({429, 502, 503, 504})
 class Retries:
     """How long a client retries a request, and the pauses between attempts.
 
-    It retries for `patience_seconds`, or for `first_contact_seconds` while the service has never responded, because its
+    It retries for `max_seconds`, or for `first_contact_seconds` while the service has never responded, because its
     address may be wrong. The first pause is `first_pause_seconds`; each is `growth` times the one before, up to
     `longest_pause_seconds`.
     """
 
-    patience_seconds: float = 120.0
+    max_seconds: float = 120.0
     first_contact_seconds: float = 10.0
     first_pause_seconds: float = 0.1
     longest_pause_seconds: float = 5.0
@@ -27,7 +27,7 @@ class Retries:
     @property
     def at_first_contact(self) -> "Retries":
         """These retries with the retry time that applies while the service has never responded."""
-        return replace(self, patience_seconds=min(self.first_contact_seconds, self.patience_seconds))
+        return replace(self, max_seconds=min(self.first_contact_seconds, self.max_seconds))
 
 
 def pause_before_retry(
@@ -37,7 +37,7 @@ def pause_before_retry(
 
     `attempt` counts from 0. `draw` is a random number between 0 and 1, so that clients that lost their connections at
     the same time do not retry at the same time. The service's `Retry-After` is respected; if it is longer than the rest
-    of `patience_seconds`, the client gives up.
+    of `max_seconds`, the client gives up.
     """
     if isinstance(outcome, Response) and outcome.status not in TEMPORARY:
         return None
@@ -47,7 +47,7 @@ def pause_before_retry(
     requested = retry_after(outcome, now) if isinstance(outcome, Response) else None
     if requested is not None:
         pause = requested + pause / 4
-    left = retries.patience_seconds - spent_seconds
+    left = retries.max_seconds - spent_seconds
     if requested is not None and requested > left:
         return None
     # The last attempt is sent at the end of the retry time.

@@ -15,14 +15,14 @@ T = TypeVar("T")
 class Request:
     """A request. Every request may be sent again: those that create something have an `Idempotency-Key`.
 
-    `silence_seconds` is the longest time without a byte of the response; None means the client's setting.
+    `read_timeout_seconds` is the longest time without a byte of the response; None means the client's setting.
     """
 
     method: str
     path: str
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    silence_seconds: float | None = None
+    read_timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,11 +29,11 @@ from ketline.client.watch import Completion, follow_task, follow_tasks
 from ketline.domain.task import TaskStatus
 
 T = TypeVar("T")
-SILENCE_SECONDS = 30.0
+READ_TIMEOUT_SECONDS = 30.0
 AGENT = "ketline-python"
 # Timeouts of the requests that a notebook sends to display a task: they must not block it for long.
 DISPLAY_SECONDS = 5.0
-DISPLAY_RETRIES = Retries(patience_seconds=1.0)
+DISPLAY_RETRIES = Retries(max_seconds=1.0)
 
 
 class Client:
@@ -42,7 +42,7 @@ class Client:
     `url` defaults to `KETLINE_URL`, or to `http://127.0.0.1:8000` if that is not set; `api_key` defaults to
     `KETLINE_API_KEY`, or to no key. Several threads may share a client. Failed requests are sent again as `retries`
     says; this is safe, because a program that is submitted twice with one idempotency key is stored once. A request
-    fails if no byte of its response arrives for `silence_seconds`. `transport` is an httpx transport, for tests.
+    fails if no byte of its response arrives for `read_timeout_seconds`. `transport` is an httpx transport, for tests.
 
     A copy is the client itself. A pickled client has no API key and no password: where it is loaded, it uses
     `KETLINE_API_KEY`.
@@ -57,18 +57,18 @@ class Client:
         *,
         api_key: str | None = None,
         retries: Retries | None = None,
-        silence_seconds: float = SILENCE_SECONDS,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
         transport: Any = None,
     ) -> None:
         from ketline.client.http import HttpDriver  # httpx takes longer to import than this whole package
 
         self.url = service_url(url)
         self._own_transport = transport is not None
-        self._driver = HttpDriver(self.url, request_headers(api_key, AGENT), silence_seconds, transport)
+        self._driver = HttpDriver(self.url, request_headers(api_key, AGENT), read_timeout_seconds, transport)
         shown = shown_url(self.url)
-        self._flows = Flows(url=shown, retries=retries or Retries(), silence_seconds=silence_seconds)
+        self._flows = Flows(url=shown, retries=retries or Retries(), read_timeout_seconds=read_timeout_seconds)
         self._display_flows = Flows(
-            url=shown, retries=DISPLAY_RETRIES, silence_seconds=min(DISPLAY_SECONDS, silence_seconds)
+            url=shown, retries=DISPLAY_RETRIES, read_timeout_seconds=min(DISPLAY_SECONDS, read_timeout_seconds)
         )
 
     def __enter__(self) -> Self:
@@ -92,7 +92,7 @@ class Client:
         if self._own_transport:
             raise TypeError("A client with a transport of its own cannot be pickled.")
         flows = self._flows
-        return partial(type(self), retries=flows.retries, silence_seconds=flows.silence_seconds), (flows.url,)
+        return partial(type(self), retries=flows.retries, read_timeout_seconds=flows.read_timeout_seconds), (flows.url,)
 
     def close(self) -> None:
         """Close the connections."""

@@ -42,7 +42,7 @@ class Stream:
         self._path = path
         self._deadline = deadline
         self._reader = EventReader()
-        self._silence_seconds = 0.0
+        self._read_timeout_seconds = 0.0
         self.after = after
         self.over = False
         self.is_open = False
@@ -88,8 +88,8 @@ class Stream:
             raise not_ketline(self._flows.url) from error
         if events:
             self.after = events[-1].event_id
-        if self._seconds_left() < self._silence_seconds / 2:
-            # Reopen the stream with a shorter limit on silence, so that the deadline is not missed.
+        if self._seconds_left() < self._read_timeout_seconds / 2:
+            # Reopen the stream with a shorter read timeout, so that the deadline is not missed.
             yield from self.close()
         self._check_deadline()
         return events
@@ -99,9 +99,9 @@ class Stream:
         self.is_open = False
 
     def _request(self) -> Request:
-        self._silence_seconds = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._seconds_left()))
+        self._read_timeout_seconds = max(SHORTEST_SILENCE_SECONDS, min(LONGEST_SILENCE_SECONDS, self._seconds_left()))
         headers = {"accept": MEDIA_TYPE} | ({} if self.after is None else {"last-event-id": str(self.after)})
-        return Request(method="GET", path=self._path, headers=headers, silence_seconds=self._silence_seconds)
+        return Request(method="GET", path=self._path, headers=headers, read_timeout_seconds=self._read_timeout_seconds)
 
     def _pause(self, seconds: float) -> Flow[None]:
         self._check_deadline()

@@ -17,7 +17,7 @@ from ketline.domain.task import TaskStatus
 # The number of rows that are read: the last tasks that completed, of all queues together.
 RECENT_TASKS = 1000
 RECENT_SECONDS = 3600.0
-LATELY_SECONDS = 60.0
+LAST_MINUTE_SECONDS = 60.0
 # A task counts as running after this time: one that was claimed ahead waits for a simulator, for 0.25 s at most.
 BUSY_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ def read_durations(connection: Connection) -> Mapping[str, QueueDurations]:
     return {
         queue: QueueDurations(
             ended=_durations(row.tasks, row.seconds) if row is not None else Durations(),
-            lately=_durations(row.tasks_lately, row.seconds_lately) if row is not None else Durations(),
+            last_minute=_durations(row.recent_tasks, row.recent_seconds) if row is not None else Durations(),
             running=running.get(queue, Durations()),
         )
         for queue in {*ended, *running}
@@ -48,13 +48,13 @@ def _select_ended() -> Select[Any]:
         .limit(RECENT_TASKS)
         .subquery()
     )
-    lately = last.c.completed_at >= from_now(-LATELY_SECONDS)
+    last_minute = last.c.completed_at >= from_now(-LAST_MINUTE_SECONDS)
     return select(
         last.c.queue,
         func.count().label("tasks"),
         func.sum(last.c.seconds).label("seconds"),
-        func.count().filter(lately).label("tasks_lately"),
-        func.sum(last.c.seconds).filter(lately).label("seconds_lately"),
+        func.count().filter(last_minute).label("recent_tasks"),
+        func.sum(last.c.seconds).filter(last_minute).label("recent_seconds"),
     ).group_by(last.c.queue)
 
 

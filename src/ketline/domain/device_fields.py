@@ -28,7 +28,7 @@ def known_fields(value: object, names: Sequence[str], path: Path) -> Mapping[str
 
 
 def entries(value: object, path: Path, least: int, most: int) -> Sequence[object]:
-    """A list of so many entries.
+    """A list with a number of entries within bounds.
 
     Raises:
         DeviceInvalid: it is no list, or of another length.

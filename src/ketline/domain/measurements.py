@@ -11,7 +11,7 @@ class QueueMeasurement:
     """Tasks of one queue that have not ended, in all projects, and the live workers that take them.
 
     `delayed` tasks are scheduled, held, or pause before a retry. `oldest_seconds` is how long the oldest waiting task
-    has waited, None if none waits. `durations` are what its tasks took lately.
+    has waited, None if none waits. `durations` are those of its recent tasks.
     """
 
     waiting: int = 0

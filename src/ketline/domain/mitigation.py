@@ -30,7 +30,7 @@ class Folding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroNoise:
-    """Zero-noise extrapolation from circuits that are so many times as long.
+    """Zero-noise extrapolation from circuits that are `scale_factors` times as long.
 
     `order` is that of a polynomial. An exponential approaches `asymptote`; if that is None, the value of the observable
     in the maximally mixed state.

@@ -22,21 +22,21 @@ class Durations:
 class QueueDurations:
     """The slots' time that tasks of one queue took.
 
-    `ended` are the last tasks that completed, `lately` those of them of the last minute, and `running` those that have
-    run for a while by now.
+    `ended` are the last tasks that completed, `last_minute` those of them that completed in the last minute, and
+    `running` those that have run for a while by now.
     """
 
     ended: Durations = Durations()
-    lately: Durations = Durations()
+    last_minute: Durations = Durations()
     running: Durations = Durations()
 
     def predict_seconds(self, tasks: int) -> float:
-        """The seconds of slots that `tasks` tasks of the queue are predicted to take: each the mean of the last ones.
+        """Predict the seconds of slots that `tasks` tasks of the queue take: for each the mean of the last tasks.
 
         Running ones count with what they have taken so far. A queue that changes from short programs to long ones is
         predicted by the long ones after a minute, also before the first of them has ended.
         """
-        tasks_now = self.lately.tasks + self.running.tasks
+        tasks_now = self.last_minute.tasks + self.running.tasks
         if tasks_now:
-            return tasks * (self.lately.seconds + self.running.seconds) / tasks_now
+            return tasks * (self.last_minute.seconds + self.running.seconds) / tasks_now
         return tasks * (self.ended.seconds / self.ended.tasks if self.ended.tasks else ASSUMED_SECONDS)

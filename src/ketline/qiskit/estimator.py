@@ -210,7 +210,7 @@ def _part_of(group: CircuitGroup, members: Sequence[_Bound], options: Mapping[st
 
 
 def _most_points(limits: TaskLimits, terms: int, label: int) -> int:
-    """How many points with so many terms of so many letters each fit into one task."""
+    """How many points fit into one task, by their numbers of terms and of letters in each term."""
     return max(1, min(MAX_OBSERVABLE_TERMS // terms, limits.input_characters // (terms * (label + 32))))
 
 

@@ -10,7 +10,7 @@ from qiskit.converters import circuit_to_dag, dag_to_circuit
 
 
 def device_options(device: str | None, qubits: int) -> dict[str, Any]:
-    """The options of the task of a circuit with so many qubits that have it run on a device; none without a device."""
+    """The options of a task that make its circuit run on a device, by its number of qubits; none without a device."""
     if device is None:
         return {}
     return {"device": {"name": device, "optimization_level": 0, "initial_layout": list(range(qubits))}}

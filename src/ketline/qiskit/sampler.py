@@ -137,7 +137,7 @@ def _grouped(pubs: Sequence[Any], limits: TaskLimits, options: Mapping[str, Any]
 
 
 def _by_shots(part: _Part, most: int) -> Iterator[_Part]:
-    """The task, or several with the same points and with seeds of their own, each of at most so many shots."""
+    """The task, or several with the same points and with seeds of their own, each with at most the limit of shots."""
     circuit, options = part.request
     for number, some in enumerate(portions(options["shots"], most)):
         seed = _derived(options["seed"], "shots", number) if number else options["seed"]

@@ -79,7 +79,7 @@ class PostgresStore:
         return [str(row["task_id"]) for row in found]
 
     async def busy_workers(self) -> Sequence[str]:
-        async with self.session(patience=0.5) as session:
+        async with self.session(timeout_seconds=0.5) as session:
             found = await session.fetch("SELECT lease_owner FROM tasks WHERE current_status = 'processing'")
         return [row["lease_owner"] for row in found]
 
@@ -128,13 +128,13 @@ class PostgresStore:
                 connection.terminate()
 
     @asynccontextmanager
-    async def session(self, patience: float = TIMEOUT_SECONDS) -> AsyncIterator[Any]:
+    async def session(self, timeout_seconds: float = TIMEOUT_SECONDS) -> AsyncIterator[Any]:
         """A session of the harness's own, as soon as the server takes one.
 
         Raises:
             DATABASE_DOWN: it takes none, or ends while in use.
         """
-        connection = await self._connect(time.monotonic() + patience)
+        connection = await self._connect(time.monotonic() + timeout_seconds)
         try:
             yield connection
         finally:

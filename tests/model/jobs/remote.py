@@ -108,5 +108,5 @@ def _give_up(state: State, sweep: Sweep, scenario: JobScenario, guards: JobGuard
 
 
 def _is_settled(state: State) -> bool:
-    """Whether the calls of all submissions have ended: the limit on calls is shorter than the canceller's patience."""
+    """Whether the calls of all submissions have ended: the limit on calls is shorter than the canceller's."""
     return not state.wire and not any(worker.phase == "committed" for worker in state.workers)

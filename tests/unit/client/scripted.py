@@ -36,7 +36,9 @@ class Scripted:
         self.requests: list[Request] = []
         self.pauses: list[float] = []
         self.streams = iter(streams)
-        self.flows = Flows(url=URL, retries=Retries(), silence_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0)
+        self.flows = Flows(
+            url=URL, retries=Retries(), read_timeout_seconds=30.0, now=lambda: self.time, draw=lambda: 1.0
+        )
         self._answer = answer
         self._chunks: Iterator[bytes | Lost] = iter(())
 

@@ -16,14 +16,14 @@ def test_copies_are_the_client_itself() -> None:
 
 
 def test_pickled_client_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Client("http://user:hidden@ketline.test:1", api_key="secret", retries=Retries(patience_seconds=3.0)) as client:
+    with Client("http://user:hidden@ketline.test:1", api_key="secret", retries=Retries(max_seconds=3.0)) as client:
         written = pickle.dumps(client)
     assert b"hidden" not in written
     assert b"secret" not in written
     monkeypatch.setenv("KETLINE_API_KEY", "other")
     with pickle.loads(written) as read:
         assert read.url == "http://ketline.test:1"
-        assert read._flows.retries == Retries(patience_seconds=3.0)
+        assert read._flows.retries == Retries(max_seconds=3.0)
         assert read._driver._http.headers["authorization"] == "Bearer other"
 
 

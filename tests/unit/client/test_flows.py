@@ -155,7 +155,7 @@ def test_wait_continues_after_lost_responses_and_restarts() -> None:
     service = Scripted(answers)
     assert service.run(service.flows.wait(TASK_ID, None)).ended
     assert {request.headers["prefer"] for request in service.requests} == {"shape=full, wait=30"}
-    assert all((request.silence_seconds or 0) > 30 for request in service.requests)
+    assert all((request.read_timeout_seconds or 0) > 30 for request in service.requests)
 
 
 def test_wait_polls_at_growing_intervals_if_the_service_does_not_wait() -> None:
@@ -194,7 +194,7 @@ def test_many_tasks_are_waited_for_and_read_with_one_request() -> None:
         gone: None,
     }
     assert {request.headers["prefer"] for request in service.requests} == {"wait=30"}
-    assert all((request.silence_seconds or 0) > 30 for request in service.requests)
+    assert all((request.read_timeout_seconds or 0) > 30 for request in service.requests)
     requested = json.loads(service.requests[-1].body or b"")
     assert requested == {"task_ids": list(map(str, (TASK_ID, other, gone))), "until": "all"}
 

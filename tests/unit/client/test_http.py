@@ -28,7 +28,7 @@ from ketline.client.http import MOST_CONNECTIONS, _settings
 from tests.unit.client.scripted import TASK_ID, accepted, event, task
 
 URL = "http://ketline.test/below/"
-AT_ONCE = Retries(patience_seconds=0)
+AT_ONCE = Retries(max_seconds=0)
 
 
 class Service:
@@ -192,7 +192,7 @@ class Connection(httpcore.NetworkStream):
 
 def test_open_streams_take_no_connections_from_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *_, **__: Connection())
-    with Client(URL, silence_seconds=0.1, retries=AT_ONCE) as client:
+    with Client(URL, read_timeout_seconds=0.1, retries=AT_ONCE) as client:
         streams = [client.events(TASK_ID) for _ in range(MOST_CONNECTIONS + 1)]
         for stream in streams:
             assert next(stream).event_id == 1
@@ -203,7 +203,7 @@ def test_open_streams_take_no_connections_from_requests(monkeypatch: pytest.Monk
 
 def test_a_request_waits_for_a_connection_without_a_time_limit() -> None:
     service = Service(httpx.Response(200, json=task()))
-    with service.client(silence_seconds=0.1) as client:
+    with service.client(read_timeout_seconds=0.1) as client:
         client.get(TASK_ID)
     assert service.requests[0].extensions["timeout"] == {"connect": 0.1, "read": 0.1, "write": 0.1, "pool": None}
 

@@ -8,7 +8,7 @@ from ketline.client.retries import Retries, pause_before_retry, retry_after
 from ketline.client.steps import Lost, Response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-RETRIES = Retries(patience_seconds=100.0, first_pause_seconds=0.1, longest_pause_seconds=5.0)
+RETRIES = Retries(max_seconds=100.0, first_pause_seconds=0.1, longest_pause_seconds=5.0)
 
 
 def pause(outcome: Response | Lost, *, attempt: int = 0, spent: float = 0.0, draw: float = 1.0) -> float | None:
@@ -66,5 +66,5 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> 
 
 
 def test_first_contact_has_a_shorter_retry_time() -> None:
-    assert Retries(patience_seconds=60, first_contact_seconds=9).at_first_contact.patience_seconds == 9
-    assert Retries(patience_seconds=3, first_contact_seconds=9).at_first_contact.patience_seconds == 3
+    assert Retries(max_seconds=60, first_contact_seconds=9).at_first_contact.max_seconds == 9
+    assert Retries(max_seconds=3, first_contact_seconds=9).at_first_contact.max_seconds == 3

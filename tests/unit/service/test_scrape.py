@@ -17,7 +17,7 @@ from tests.exposition import Series, parsed, value
 from tests.fakes import FakeDeadLetterBox, FakeTaskPublisher, FakeTaskRepository
 from tests.runners import HandClock
 
-DURATIONS = QueueDurations(lately=Durations(tasks=3, seconds=100.0), running=Durations(tasks=1, seconds=20.0))
+DURATIONS = QueueDurations(last_minute=Durations(tasks=3, seconds=100.0), running=Durations(tasks=1, seconds=20.0))
 QUEUES = {
     "simulate": QueueMeasurement(waiting=3, delayed=2, processing=1, oldest_seconds=7.5, workers=2, durations=DURATIONS)
 }

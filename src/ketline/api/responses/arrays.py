@@ -38,7 +38,7 @@ class NumberArray:
 
 
 def shape_of(output: OutputType, qubits: int, numbers: int, *, of_pairs: bool) -> tuple[int, ...]:
-    """The shape of an output of so many qubits and numbers; `of_pairs` where its values are pairs."""
+    """The shape of an output from the numbers of its qubits and values; `of_pairs` where its values are pairs."""
     size = 1 << qubits
     match output:
         case OutputType.ENTROPY:

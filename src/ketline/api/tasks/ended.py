@@ -47,7 +47,7 @@ _GATHER_SECONDS_PER_TASK = 0.0002
 )
 async def read_ended_tasks(request: Request) -> Response:
     """Read those of up to 1,000 tasks that have ended. With `Prefer: wait=30` the response comes once all of them have
-    ended, with `"until": "any"` once any has, or after so many seconds."""
+    ended, with `"until": "any"` once any has, or after that many seconds."""
     requested = await read_body(request, EndedRequest)
     task_ids = [TaskId(task_id) for task_id in dict.fromkeys(requested.task_ids)]
     headers: dict[str, str] = {}

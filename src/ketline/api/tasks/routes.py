@@ -44,7 +44,7 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 async def create_task(request: Request) -> Response:
     """Submit a program. The response comes once the task is stored; a program with errors is accepted too, and its
     task fails with a message, line and column. With `Prefer: wait=30` the response is the task itself, if it ends
-    within so many seconds."""
+    within that many seconds."""
     submission = await read_submission(request, options_of(request))
     headers: dict[str, str] = {}
     if (seconds := preferred_wait(request)) is None:
@@ -113,7 +113,7 @@ async def read_task(
     shape: Annotated[ResultShape | None, Query(include_in_schema=False)] = None,
 ) -> TaskView | Response:
     """Read a task: its status, its whole history, and its result or the reason why it failed. With `wait` the response
-    comes once the task has ended, or after so many seconds. With `?shape=plain` it is what clients of older services
+    comes once the task has ended, or after that many seconds. With `?shape=plain` it is what clients of older services
     read, see docs/compatibility.md; this document describes the shape of the service."""
     require_known_parameters(request, "wait", "result", "queue", "shape")
     require_wait(request, wait or 0)

@@ -27,8 +27,8 @@ class Batcher(Generic[R, V]):
     """Runs requests in their order of arrival, in batches of up to `most`.
 
     A request runs at once when no other runs, and with those that arrive meanwhile otherwise. After a batch of several
-    requests it waits for `gathering_seconds`, so that a request under load may wait so much longer. `run` returns one
-    response for each request, in the same order.
+    requests it waits for `gathering_seconds`, so that a request under load may wait longer by this time. `run` returns
+    one response for each request, in the same order.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ class Dialect:
 
     `insert` begins an INSERT that can have an `ON CONFLICT` clause. A dialect that `batches` runs one statement for
     many requests: it makes a table of array parameters, and changes several tables in one statement. One that
-    `notifies` tells other processes of changes. One that `limits_connections` has a server that accepts so many.
+    `notifies` tells other processes of changes. `limits_connections` says that its server accepts a limited number.
     """
 
     name: str

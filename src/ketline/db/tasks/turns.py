@@ -90,7 +90,7 @@ def _select_turns() -> Prepared:
 
 
 def candidates(attempts: CTE) -> tuple[CTE, Sequence[ColumnElement[Any]]]:
-    """The next tasks of queue `bound_queue`, at least `bound_number` if so many wait, and the columns to order them by.
+    """The next tasks of queue `bound_queue`, at least `bound_number` if as many wait, and the columns to order them by.
 
     They are those that single claims would take one after the other, each of which counts as a running task, as do
     those of `attempts`, which `running_attempts` gives. Another `bound_spare` tasks, spread over the projects, follow

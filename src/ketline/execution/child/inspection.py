@@ -14,7 +14,7 @@ from ketline.execution.simulators.methods import Choice
 
 
 class Planned(NamedTuple):
-    """How a program would be simulated with so many shots, and how often, as in different bases."""
+    """How a program would be simulated with a number of shots, and how often, as in different bases."""
 
     choice: Choice
     program: Program

@@ -41,7 +41,7 @@ def check_gradients(sizes: Mapping[str, int], observables: int, limits: Executio
 
 
 def check_outputs(outputs: Sequence[RequestedOutput], qubits: int, points: int, limits: ExecutionLimits) -> None:
-    """Check the size of outputs of a program with so many qubits before anything is simulated.
+    """Check the size of outputs of a program by its number of qubits, before anything is simulated.
 
     Raises:
         ProgramTooLarge: they have more numbers than a result may have.

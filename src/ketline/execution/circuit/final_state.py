@@ -36,7 +36,7 @@ class FinalState:
     letters: frozenset[int] = frozenset()
 
     def require_fit(self, qubits: int) -> Mapping[str | None, Collection[int]]:
-        """The indices of the qubits of a circuit of so many that are needed at each place; None is the end.
+        """The indices of the qubits that are needed at each place, of a circuit's `qubits` qubits; None is the end.
 
         Raises:
             OutputsInvalid: it does not have one of them, or has no qubits at all.
@@ -87,7 +87,7 @@ def _needed_qubits(output: RequestedOutput) -> frozenset[int] | None:
 
 
 def numbers_in(output: RequestedOutput, qubits: int) -> int:
-    """The real numbers in the values of an output of a circuit of so many qubits."""
+    """The number of real numbers in the values of an output of a circuit with `qubits` qubits."""
     size = 1 << (qubits if output.qubits is None else len(output.qubits))
     match output.type:
         case OutputType.ENTROPY:

@@ -1,19 +1,20 @@
-"""Where the qubits of a program are in a circuit that was transpiled for a device; `execution/transpiling` finds it."""
+"""The location of a program's qubits on a device for which it was transpiled; `execution/transpiling` makes it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The same gates in those of a device on one of its qubits, by number.
+# Converts gates on one qubit to gates of the device; the second argument is the number of the device's qubit.
 NativeGates = Callable[[Sequence[Any], int], Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LocatedQubits:
-    """The device's qubits of a program's qubits, which routing moves, and how a gate is written on them.
+    """The qubits of a device on which a program's qubits are, and the gates that the device has there.
 
-    `qubits` has them in the order of declaration, by place: None is the end. `native` writes gates on one qubit in
-    gates of the device, and `has_gate` says whether it has a gate of a name on some qubits, in order.
+    `qubits` maps each named place of the circuit, None for its end, to the device's qubits in the order in which the
+    program declares its own: routing moves them. `native` converts gates on one qubit to gates of the device, and
+    `has_gate` says whether the device has a gate of this name on these qubits, in this order.
     """
 
     qubits: Mapping[str | None, Sequence[int]]

@@ -213,7 +213,7 @@ class PauliSums:
 
 
 def _grouped(masks: Any, most_masks: int) -> Iterator[Sequence[slice]]:
-    """Slices of equal masks, of which there are at most so many, and terms, in each sequence; `masks` are sorted."""
+    """Slices of terms with equal masks, in sequences of at most `most_masks` slices; `masks` are sorted."""
     starts = [0, *(np.flatnonzero(np.diff(masks)) + 1), len(masks)]
     found: list[slice] = []
     for start, end in pairwise(starts):

@@ -1,4 +1,4 @@
-"""How long a simulation will take, by a simple model: so much for each operation and each number it touches.
+"""How long a simulation will take, by a simple model: a time for each operation and each number that it touches.
 
 Inspections report it, and the slot for short programs decides by it.
 

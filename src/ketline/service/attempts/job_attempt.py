@@ -1,7 +1,7 @@
 """One attempt of a task on an external backend; `remote.py` makes it when it has claimed the task.
 
-That a job is about to be submitted, and then its id, are committed at once: if this worker dies, another looks for the
-job or follows it.
+The intent to submit a job is committed before the call, and the job's id right after it: if this worker dies, another
+looks for the job or follows it.
 """
 
 import asyncio
@@ -55,12 +55,12 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-# How often the job of a submission without an answer is looked for; after that, the next attempt looks for it.
+# How often an attempt looks for the job of a submission without a response, before the next attempt does.
 LOOKUPS = 5
 
 
 class WriteFailed(Exception):
-    """A write to the database failed in a way that nobody expected; its cause says how. The lease ends by itself."""
+    """A write to the database failed unexpectedly; `__cause__` is the error. The lease then expires."""
 
 
 class JobAttempt:
@@ -247,7 +247,7 @@ class JobAttempt:
             await self._calls.pause(min(state.pause_seconds, self._limit.remaining_seconds))
 
     async def _poll(self) -> RemoteState | None:
-        """The state of the job; None if the backend has not told it by the job's time limit."""
+        """The state of the job; None if the backend has not reported it by the job's time limit."""
         assert self.remote_id is not None  # `start` has set it
         polling = self._calls.retried(partial(self._adapter.poll, self.remote_id))
         if self._limit.seconds is None:
@@ -334,7 +334,7 @@ def token_of(task_id: TaskId) -> ClientToken:
 
 
 async def _recorded(write: Awaitable[T]) -> T:
-    """The answer to a write; its errors are the service's own, not those of an adapter."""
+    """The result of a write. Its errors become `WriteFailed`, so that they are not taken for errors of the adapter."""
     try:
         return await write
     except Exception as error:

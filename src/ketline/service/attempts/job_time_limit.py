@@ -18,7 +18,7 @@ class JobTimeLimit:
         self.seconds = seconds
 
     def start(self, elapsed_seconds: float = 0.0) -> None:
-        """Let the limit count for a job whose submission began so long ago."""
+        """Start the limit for a job whose submission began this many seconds ago."""
         if self.seconds is not None:
             self._ends_at = self._clock.monotonic() + self.seconds - elapsed_seconds
 

@@ -39,15 +39,15 @@ class RunContext:
         return number_of_points(self.spec.inputs)
 
     def inputs(self) -> Sequence[Mapping[str, InputValue]] | Iterator[Mapping[str, InputValue]]:
-        """The values of the inputs at each point; of a task that is no sweep, its own."""
+        """The values of the inputs at each point, or those of a task that is not a sweep."""
         return [first_point(self.spec.inputs)] if self.points is None else points_of(self.spec.inputs)
 
     def at_point(self, number: int) -> AbstractContextManager[None]:
-        """A block in which the message of a failure has the number of the point, if the task is a sweep."""
+        """A context that adds the number of the point to the messages of failures, if the task is a sweep."""
         return nullcontext() if self.points is None else _point_in_failures(number)
 
     def calibration(self, noise: NoiseModel | None) -> Calibration | None:
-        """The readout errors that are corrected; None for a task that corrects none, or has no noise."""
+        """The readout errors to correct; None for a task without their correction, or without noise."""
         mitigation = self.spec.options.mitigation
         if mitigation is None or not mitigation.readout or noise is None:
             return None

@@ -1,4 +1,4 @@
-"""Derivatives by inputs, from those by angles; the runs of gradients call it."""
+"""Derivatives with respect to inputs, computed from those with respect to angles; the runs of gradients call it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _Inputs = Mapping[str, InputValue]
 
 
 def by_input(read: SlopedProgram, slopes: Any, inputs: _Inputs) -> GradientsAtPoint:
-    """The derivatives of each observable by the inputs; `slopes`, float64, are those by angles, of each observable.
+    """The derivatives of each observable with respect to the inputs; `slopes`, float64, are those by angle.
 
     Raises:
         GradientInvalid: one is not finite.
@@ -23,7 +23,7 @@ def by_input(read: SlopedProgram, slopes: Any, inputs: _Inputs) -> GradientsAtPo
 
 
 def errors_by_input(read: SlopedProgram, errors: Any, inputs: _Inputs) -> GradientsAtPoint:
-    """The standard errors of derivatives by the inputs, from those by angles, which are independent.
+    """The standard errors of derivatives with respect to inputs, from those with respect to angles: independent ones.
 
     Raises:
         GradientInvalid: one is not finite.
@@ -32,7 +32,7 @@ def errors_by_input(read: SlopedProgram, errors: Any, inputs: _Inputs) -> Gradie
 
 
 def _summed(read: SlopedProgram, of_angles: Any, power: int) -> Any:
-    """The sums over angles of what each has, times this power of its slope by each variable."""
+    """The sums over angles of the values of each, times this power of the angle's slope by each variable."""
     total = np.zeros((len(of_angles), sum(map(len, read.variables.values()))))
     for number, angle in enumerate(read.sloped.angles):
         for variable, slope in angle.slopes.items():
@@ -50,7 +50,7 @@ def _named(read: SlopedProgram, total: Any, inputs: _Inputs) -> GradientsAtPoint
 
 
 def _shaped(value: Any, derivatives: Iterator[float]) -> Derivatives:
-    """The derivatives in the shape of an input's value."""
+    """Arrange derivatives in the shape of an input's value."""
     if isinstance(value, Mapping):
         value = value["array"]
     return [_shaped(element, derivatives) for element in value] if isinstance(value, Sequence) else next(derivatives)

@@ -22,7 +22,7 @@ def outcomes_of_shots(
 ) -> Mapping[int, int]:
     """How often each outcome occurs among independent shots; bit n of an outcome is the circuit's n-th.
 
-    At most `most_rows` states are held at once. If there can be more, the shots are run in parts of so many; whether
+    At most `most_rows` states are held at once. If there can be more, the shots are run in parts of this size; whether
     there are more may depend on the outcomes, and outcomes must not decide which shots count.
 
     Raises:

@@ -1,7 +1,7 @@
-"""How qubits are misread, for corrections: as the noise says, or as calibration circuits measure it.
+"""The readout errors of qubits, for their correction: those of the model of noise, or those that circuits measure.
 
 A calibration circuit prepares one qubit in 0 or, by `x`, in 1, with the errors of its gates, and measures it. Qubits
-are misread independently, so circuits of one qubit each show the same as those of all at once.
+are misread independently, so circuits of one qubit each give the same errors as a circuit of all qubits.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from ketline.execution.simulators.estimation.readout import Misread
 
 
 class Calibration:
-    """The readout errors of qubits by the numbers by which the noise knows them, each measured at most once."""
+    """The readout errors of qubits by their numbers in the model of noise, each measured at most once."""
 
     def __init__(self, simulator: Simulator, noise: NoiseModel, mitigation: Mitigation, seed: int | None) -> None:
         self._simulator = simulator
@@ -35,15 +35,15 @@ class Calibration:
 
     @property
     def how(self) -> str:
-        """Where the readout errors are from, for the profile."""
+        """A clause for the profile about the source of the readout errors."""
         return "" if self._shots is None else f", as {self._shots} shots of each state of a qubit measure them"
 
     def of(self, program: Program) -> Misread:
-        """How each declared qubit of a program is misread at its end."""
+        """The readout errors of each declared qubit of a program at its end."""
         return lambda qubit: self.misreading(program, program.device_qubit(qubit))
 
     def misreading(self, program: Program, number: int) -> Misreading | None:
-        """How the qubit of this number of the program's noise is misread.
+        """The readout errors of the qubit that has this number in the model of noise.
 
         Raises:
             ProgramTooLarge, ProgramUnsupported, MachineBusy, MemoryLimitExceeded, SimulationFailed: as

@@ -1,4 +1,4 @@
-"""Makes circuits longer without changing what they do: unitary folding, which makes noise stronger.
+"""Folds circuits: adds gates and their inverses, so that the noise is stronger and the unitary is the same.
 
 Source: T. Giurgica-Tiron et al., "Digital zero noise extrapolation for quantum error mitigation", IEEE QCE (2020),
 section III.
@@ -46,14 +46,14 @@ def folded_programs(program: Program, zne: ZeroNoise, max_operations: int) -> Se
 
 
 def folded(program: Program, scale_factor: float, folding: Folding, max_operations: int) -> Folded:
-    """A program with gates that undo each other, so that it has about `scale_factor` times as many.
+    """A program to which gates and their inverses are added, so that it has about `scale_factor` times as many gates.
 
     `global` adds the inverse of the whole circuit and the circuit, and for a fraction that of its last gates; `local`
     adds the inverse of each gate and the gate, and for a fraction of evenly spaced gates once more.
 
     Raises:
-        ProgramUnsupported: a whole circuit that measures, resets, branches or loops has no inverse.
-        ProgramTooLarge: it has more than `max_operations` operations then.
+        ProgramUnsupported: the circuit measures, resets, branches or loops, so that it has no inverse as a whole.
+        ProgramTooLarge: the folded program has more than `max_operations` operations.
     """
     circuit = program.lowered.circuit
     gates = _number_of_gates(circuit)
@@ -78,17 +78,17 @@ def folded(program: Program, scale_factor: float, folding: Folding, max_operatio
 
 
 class _Inverses:
-    """The inverses of gates; on a device in gates that it has, with whose errors they run."""
+    """The inverses of gates; on a device they consist of the device's gates, and have the errors of these."""
 
     def __init__(self, located: LocatedQubits | None) -> None:
         self._located = located
 
     def of(self, instruction: Any, qubits: Sequence[int]) -> Sequence[Any]:
-        """Instructions that undo one; `qubits` are the numbers of its operands by which errors know them.
+        """Instructions that undo one; `qubits` are the numbers of its operands in the model of noise.
 
         Raises:
             ProgramUnsupported: the device has no such gate.
-            DeviceMismatch: it has no gates on this qubit in which it can be written.
+            DeviceMismatch: the device's gates on this qubit cannot express the inverse.
         """
         if instruction.name == "id" and is_idling(instruction.label):
             return [instruction]
@@ -103,7 +103,7 @@ class _Inverses:
         return [instruction.replace(operation=gate) for gate in self._located.native([inverse], qubits[0])]
 
     def of_all(self, instructions: Sequence[Any], numbers: Mapping[Any, int]) -> Iterator[Any]:
-        """Instructions that undo these in reverse order; `numbers` has the number of each of Qiskit's qubits."""
+        """Instructions that undo these in reverse order; `numbers` maps Qiskit's qubits to those of the noise."""
         for instruction in reversed(instructions):
             yield from self.of(instruction, [numbers[qubit] for qubit in instruction.qubits])
 
@@ -125,7 +125,7 @@ def _whole(circuit: Any, folds: int, gates: int, inverses: _Inverses, qubits: Se
 
 
 class _Local:
-    """Folds the gates of a circuit one by one, those in blocks too."""
+    """Folds the gates of a circuit one by one, also those in blocks of control flow."""
 
     def __init__(self, folds: int, gates: int, inverses: _Inverses) -> None:
         self._inverses = inverses
@@ -160,7 +160,7 @@ def _append(circuit: Any, instructions: Iterable[Any]) -> None:
 
 
 def _number_of_gates(circuit: Any) -> int:
-    """The gates of a circuit, those in blocks once for each block; at least 1."""
+    """The number of gates of a circuit, those in blocks once for each block; at least 1."""
     return max(1, _gates_in(circuit))
 
 

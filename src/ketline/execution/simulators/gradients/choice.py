@@ -27,7 +27,7 @@ class GradientChoice(NamedTuple):
 def choose_gradient(
     lowered: Lowered, sloped: SlopedSteps, observables: int, options: RunOptions, limits: ExecutionLimits
 ) -> GradientChoice:
-    """How to compute the derivatives of so many observables by the open angles; nothing has been allocated.
+    """How to compute the derivatives of a number of observables by the open angles; nothing has been allocated.
 
     Raises:
         ProgramUnsupported: another simulation method is requested.
